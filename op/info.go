@@ -1,0 +1,119 @@
+package op
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Info is what is known of one request. [Begin] fills the fields of the first
+// group; each layer that the request passes writes its own of the second. It is
+// not safe for concurrent use: the goroutine that serves the request owns it.
+type Info struct {
+	Op        Op
+	Method    string
+	Repo      string           // repository, as the client wrote it
+	Tag       string           // the reference of a manifest, if it is a tag
+	Tags      []string         // tag parameters of a manifest's PUT
+	Digest    digest.Digest    // of the blob, manifest, subject or upload, as the client wrote it
+	Algorithm digest.Algorithm // algorithm announced for an upload, empty if none was
+	Session   string           // upload session
+	From      string           // repository that a blob is to be mounted from; empty: anywhere
+	Namespace string           // the ns parameter, by which a mirror is told the upstream host
+	Allow     []string         // for Unknown: the methods that the path has, sorted
+	Prefix    string           // path under which the API is mounted, escaped, "" or "/some/prefix"
+
+	mount bool
+
+	// Written by the registry.
+
+	Verified   digest.Digest // digest of the request body, once it was computed and found right
+	StaleState bool          // the upload location used was not the latest one handed out
+}
+
+type contextKey struct{}
+
+// Begin returns the Info of a request, and the request that carries it. The
+// first call parses the request and adds the Info to its context; later ones,
+// in inner handlers, return the same Info.
+//
+// Begin belongs after whatever rewrites the request's URL. A prefix that
+// [http.StripPrefix] removed is found by comparing with r.RequestURI.
+func Begin(r *http.Request) (*http.Request, *Info) {
+	if info, ok := r.Context().Value(contextKey{}).(*Info); ok {
+		return r, info
+	}
+	info := Parse(r.Method, r.URL)
+	info.Prefix = prefix(r)
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, &info)), &info
+}
+
+// prefix is what stands in the request target before the path that is served.
+func prefix(r *http.Request) string {
+	if r.RequestURI == "" || strings.HasPrefix(r.RequestURI, r.URL.EscapedPath()) {
+		return ""
+	}
+	target, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return ""
+	}
+	before, ok := strings.CutSuffix(target.EscapedPath(), r.URL.EscapedPath())
+	if !ok {
+		return ""
+	}
+	return before
+}
+
+// Base returns where the client reaches the API: the origin, "https://host:port",
+// and the path under which it is mounted, "" or "/some/prefix". They are those
+// of the request; with trustForwarded, what a proxy put into Forwarded, or into
+// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, comes first.
+func Base(r *http.Request, trustForwarded bool) (origin, prefix string) {
+	_, info := Begin(r)
+	scheme, host, prefix := "http", r.Host, info.Prefix
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trustForwarded {
+		f := forwardedBy(r.Header)
+		if f.proto == "http" || f.proto == "https" {
+			scheme = f.proto
+		}
+		if f.host != "" {
+			host = f.host
+		}
+		prefix = f.prefix + prefix
+	}
+	return (&url.URL{Scheme: scheme, Host: host}).String(), prefix
+}
+
+type forwarded struct{ proto, host, prefix string }
+
+// forwardedBy reads what the nearest proxy said of the request it received:
+// the first element of Forwarded (RFC 7239), else of the X-Forwarded headers.
+func forwardedBy(h http.Header) forwarded {
+	f := forwarded{
+		proto:  first(h.Get("X-Forwarded-Proto")),
+		host:   first(h.Get("X-Forwarded-Host")),
+		prefix: strings.TrimRight(first(h.Get("X-Forwarded-Prefix")), "/"),
+	}
+	for pair := range strings.SplitSeq(first(h.Get("Forwarded")), ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		switch value = strings.Trim(value, `"`); strings.ToLower(name) {
+		case "proto":
+			f.proto = value
+		case "host":
+			f.host = value
+		}
+	}
+	f.proto = strings.ToLower(f.proto)
+	return f
+}
+
+func first(list string) string {
+	value, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(value)
+}

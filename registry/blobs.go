@@ -1,0 +1,105 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Blobs: end-2 GET and HEAD ("Pulling blobs", "Checking if content exists"),
+// end-10 DELETE ("Deleting Blobs").
+//
+//   - GET answers 200, or 206 to a single Range, with Docker-Content-Digest and
+//     Content-Length; 404 BLOB_UNKNOWN if the repository does not have the blob.
+//   - Stricter than most: a blob is not found in a repository that it was not
+//     pushed or mounted into, and a manifest is not found here.
+//   - The digest is the entity tag: If-Match, If-None-Match and If-Range work.
+
+func (c *call) getBlob() error {
+	d := c.info.Digest
+	if !op.ValidDigest(d) {
+		return &Error{Cause: BlobUnknown, Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", d)}
+	}
+	blob, err := c.store.OpenBlob(c.ctx(), c.info.Repo, d)
+	if err != nil {
+		return c.about(err)
+	}
+	defer blob.Close()
+	h := c.header()
+	h.Set("Docker-Content-Digest", string(d))
+	h.Set("Etag", quote(d))
+	if done, err := c.notModified(d); done || err != nil {
+		return err
+	}
+	h.Set("Accept-Ranges", "bytes")
+	part, partial, err := c.requestedRange(d, blob.Size())
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if partial {
+		status = http.StatusPartialContent
+		h.Set("Content-Range", part.contentRange(blob.Size()))
+	}
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(part.length, 10))
+	c.w.WriteHeader(status)
+	if c.info.Op == op.BlobHead || part.length == 0 {
+		return nil
+	}
+	if _, err := blob.WriteRange(c.w, part.start, part.length); err != nil {
+		// The client has left, or must learn that the body is not complete.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func (c *call) deleteBlob() error {
+	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	if err := c.store.DeleteBlob(c.ctx(), c.info.Repo, c.info.Digest); err != nil {
+		return c.about(err)
+	}
+	return c.sendStatus(http.StatusAccepted)
+}
+
+// checkDigest refuses a malformed digest in a request that may answer 400.
+func (c *call) checkDigest() error {
+	if op.ValidDigest(c.info.Digest) {
+		return nil
+	}
+	return &Error{
+		Cause:   DigestInvalid,
+		Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", c.info.Digest),
+		Detail:  map[string]string{"digest": string(c.info.Digest)},
+	}
+}
+
+// about adds what the request was about to a Store's error that does not say.
+func (c *call) about(err error) error {
+	cause := causeOf(err)
+	if cause == internal {
+		return err
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Cause: cause}
+	}
+	if e.Detail != nil {
+		return err
+	}
+	detail := map[string]string{"name": c.info.Repo}
+	switch {
+	case c.info.Session != "":
+		detail["session"] = c.info.Session
+	case c.info.Tag != "":
+		detail["tag"] = c.info.Tag
+	case c.info.Digest != "":
+		detail["digest"] = string(c.info.Digest)
+	}
+	return &Error{Cause: cause, Message: e.Message, Detail: detail}
+}

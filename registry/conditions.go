@@ -1,0 +1,53 @@
+package registry
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Conditional requests (RFC 9110, 13). The entity tag of a blob or manifest is
+// its digest in quotes.
+
+func quote(d digest.Digest) string { return `"` + string(d) + `"` }
+
+// precondition reads If-Match and If-None-Match.
+func (c *call) precondition() Precondition {
+	return Precondition{
+		IfMatch:     entityTags(c.r.Header["If-Match"], false),
+		IfNoneMatch: entityTags(c.r.Header["If-None-Match"], true),
+	}
+}
+
+// entityTags splits lists of entity tags. A weak one never matches where the
+// strong comparison is asked for. Digests have no commas, so a list is split at
+// them. A header without any usable tag matches nothing, rather than everything.
+func entityTags(values []string, weak bool) []string {
+	var tags []string
+	for _, value := range values {
+		for tag := range strings.SplitSeq(value, ",") {
+			tag = strings.TrimSpace(tag)
+			bare, isWeak := strings.CutPrefix(tag, "W/")
+			if isWeak && !weak {
+				tags = append(tags, "")
+				continue
+			}
+			tags = append(tags, strings.Trim(bare, `"`))
+		}
+	}
+	return tags
+}
+
+// notModified judges the condition of a GET or HEAD for content that exists. It
+// has answered with 304 if done is true.
+func (c *call) notModified(d digest.Digest) (done bool, err error) {
+	p := c.precondition()
+	if !(Precondition{IfMatch: p.IfMatch}).Holds(d) {
+		return false, PreconditionFailed
+	}
+	if p.Holds(d) {
+		return false, nil
+	}
+	return true, c.sendStatus(http.StatusNotModified)
+}

@@ -1,0 +1,196 @@
+package registry
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
+)
+
+// Manifests: end-3 GET and HEAD ("Pulling manifests"), end-7 PUT ("Pushing
+// Manifests", "Pushing Manifests with Subject"), end-9 DELETE ("Deleting
+// Manifests", "Deleting tags").
+//
+//   - A PUT is accepted if the media type is known, body and Content-Type agree,
+//     the digest in the URL is the content's, and every reference exists in the
+//     repository; see [ParseManifest]. Many registries check less.
+//   - tag parameters set further tags on a manifest that is put by digest.
+//   - If-Match and If-None-Match of PUT and DELETE are judged in the same step.
+//   - Accept is ignored unless StrictAccept is set; an index is never turned into
+//     one of its children.
+
+func (c *call) getManifest() error {
+	ref := c.reference()
+	if !validReference(ref) {
+		return &Error{Cause: ManifestUnknown, Message: fmt.Sprintf("%q is neither a tag nor a sha256 or sha512 digest", ref)}
+	}
+	m, err := c.store.Manifest(c.ctx(), c.info.Repo, ref)
+	if err != nil {
+		return c.about(err)
+	}
+	if c.options.StrictAccept && !accepts(c.r.Header["Accept"], m.Descriptor.MediaType) {
+		return &Error{Cause: ManifestUnknown, Message: fmt.Sprintf(
+			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
+	}
+	h := c.header()
+	h.Set("Docker-Content-Digest", string(m.Descriptor.Digest))
+	h.Set("Etag", quote(m.Descriptor.Digest))
+	if done, err := c.notModified(m.Descriptor.Digest); done || err != nil {
+		return err
+	}
+	c.send(http.StatusOK, m.Descriptor.MediaType, m.Content)
+	return nil
+}
+
+// reference is the tag or digest in the URL.
+func (c *call) reference() string {
+	if c.info.Digest != "" {
+		return string(c.info.Digest)
+	}
+	return c.info.Tag
+}
+
+func validReference(ref string) bool {
+	return op.ValidTag(ref) || op.ValidDigest(digest.Digest(ref))
+}
+
+// accepts judges Accept (RFC 9110, 12.5.1); a missing one accepts everything.
+func accepts(values []string, want string) bool {
+	if len(values) == 0 {
+		return true
+	}
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			t, parameters, err := mime.ParseMediaType(item)
+			if err != nil || isZero(parameters["q"]) {
+				continue
+			}
+			if t == want || t == "*/*" || t == "application/*" && strings.HasPrefix(want, "application/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isZero(q string) bool {
+	weight, err := strconv.ParseFloat(q, 64)
+	return err == nil && weight == 0
+}
+
+// mediaType is a Content-Type without its parameters.
+func mediaType(contentType string) string {
+	t, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return contentType
+	}
+	return t
+}
+
+func (c *call) putManifest() error {
+	tags, err := c.tagsToSet()
+	if err != nil {
+		return err
+	}
+	content, err := c.readManifest()
+	if err != nil {
+		return err
+	}
+	m, err := ParseManifest(mediaType(c.r.Header.Get("Content-Type")), content)
+	if err != nil {
+		return err
+	}
+	if want := c.info.Digest; want != "" {
+		m.Descriptor.Digest = want.Algorithm().FromBytes(content)
+		if m.Descriptor.Digest != want {
+			return &Error{Cause: DigestInvalid, Message: "the manifest does not have the digest in the URL",
+				Detail: map[string]string{"digest": string(want), "computed": string(m.Descriptor.Digest)}}
+		}
+	}
+	c.info.Verified = m.Descriptor.Digest
+	m.Ref, m.Tags = c.reference(), tags
+	m.Precondition = c.precondition()
+	m.ImmutableTags = c.options.ImmutableTags
+	if c.options.AllowSparse {
+		m.Require = nil
+	}
+	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
+		return c.about(err)
+	}
+	h := c.header()
+	h.Set("Location", c.manifestURL(string(m.Descriptor.Digest)))
+	h.Set("Docker-Content-Digest", string(m.Descriptor.Digest))
+	if m.Subject != "" && !c.options.NoReferrers {
+		h.Set("OCI-Subject", string(m.Subject))
+	}
+	for _, tag := range c.info.Tags {
+		h.Add("OCI-Tag", tag)
+	}
+	return c.sendStatus(http.StatusCreated)
+}
+
+// tagsToSet is the tag in the URL, or the tag parameters of a PUT by digest.
+func (c *call) tagsToSet() ([]string, error) {
+	if len(c.info.Tags) > c.options.maxTags() {
+		return nil, &Error{Cause: TooManyTags, Message: fmt.Sprintf(
+			"%d tag parameters: at most %d in one request", len(c.info.Tags), c.options.maxTags())}
+	}
+	tags := c.info.Tags
+	if c.info.Digest == "" {
+		if len(tags) > 0 {
+			return nil, &Error{Cause: Unsupported, Message: "tag parameters need a manifest that is put by digest"}
+		}
+		tags = []string{c.info.Tag}
+	} else if err := c.checkDigest(); err != nil {
+		return nil, err
+	}
+	for _, tag := range tags {
+		if !op.ValidTag(tag) {
+			return nil, &Error{Cause: ManifestInvalid, Message: fmt.Sprintf("%q is not a tag", tag), Detail: map[string]string{"tag": tag}}
+		}
+	}
+	return tags, nil
+}
+
+// readManifest reads the body up to the size limit.
+func (c *call) readManifest() ([]byte, error) {
+	limit := c.options.maxManifest()
+	tooLarge := &Error{Cause: TooLarge, Message: fmt.Sprintf("a manifest has at most %d bytes", limit)}
+	if c.r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	content, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	if err != nil {
+		return nil, &Error{Cause: ManifestInvalid, Message: "the request body broke off: " + err.Error()}
+	}
+	if int64(len(content)) > limit {
+		return nil, tooLarge
+	}
+	return content, nil
+}
+
+func (c *call) deleteManifest() error {
+	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	return c.deleteReference()
+}
+
+func (c *call) deleteTag() error {
+	if !op.ValidTag(c.info.Tag) {
+		return &Error{Cause: ManifestInvalid, Message: fmt.Sprintf("%q is not a tag", c.info.Tag)}
+	}
+	return c.deleteReference()
+}
+
+func (c *call) deleteReference() error {
+	if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, c.reference(), c.precondition()); err != nil {
+		return c.about(err)
+	}
+	return c.sendStatus(http.StatusAccepted)
+}

@@ -1,0 +1,216 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Media types of Docker's image format, which image-spec does not name, and what
+// those of OCI layers that need not be pushed begin with, which it deprecates.
+const (
+	nonDistributable   = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+	dockerManifest     = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerList         = "application/vnd.docker.distribution.manifest.list.v2+json"
+	dockerForeignLayer = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+)
+
+// form is what a manifest of a media type looks like.
+type form struct {
+	index        bool // has manifests, rather than config and layers
+	docker       bool // names its media type in the body, and has no subject
+	notSupported string
+}
+
+var forms = map[string]form{
+	ocispec.MediaTypeImageManifest: {},
+	ocispec.MediaTypeImageIndex:    {index: true},
+	dockerManifest:                 {docker: true},
+	dockerList:                     {docker: true, index: true},
+
+	"application/json": {notSupported: schema1},
+	"application/vnd.docker.distribution.manifest.v1+json":      {notSupported: schema1},
+	"application/vnd.docker.distribution.manifest.v1+prettyjws": {notSupported: schema1},
+	"application/vnd.oci.artifact.manifest.v1+json": {
+		notSupported: "the artifact manifest was dropped from the image specification: use an image manifest with artifactType"},
+}
+
+const schema1 = "Docker image manifest schema 1 is not supported: push schema 2 or an OCI image manifest"
+
+// document has the fields of every kind of manifest; which of them are there
+// tells whether content is what its media type says.
+type document struct {
+	SchemaVersion int                   `json:"schemaVersion"`
+	MediaType     string                `json:"mediaType"`
+	ArtifactType  string                `json:"artifactType"`
+	Config        *ocispec.Descriptor   `json:"config"`
+	Layers        []ocispec.Descriptor  `json:"layers"`
+	Manifests     *[]ocispec.Descriptor `json:"manifests"`
+	FSLayers      json.RawMessage       `json:"fsLayers"`
+	Subject       *ocispec.Descriptor   `json:"subject"`
+	Annotations   map[string]string     `json:"annotations"`
+}
+
+// ParseManifest checks a manifest of the given media type, without parameters,
+// and tells what a [Store] needs to know of it: the descriptor with the sha256
+// digest, the subject, and the references that must exist. It fails with
+// ManifestInvalid or DigestInvalid.
+//
+// It accepts OCI image manifests and indexes and those of Docker schema 2. The
+// body must be of the form that its media type has, and of no other, must not
+// name another media type, and its descriptors must be valid (image
+// specification, "Image Manifest", "Image Index", "Content Descriptors").
+func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
+	f, known := forms[mediaType]
+	switch {
+	case !known:
+		return PutManifest{}, invalid("Content-Type %q is not the media type of a manifest", mediaType)
+	case f.notSupported != "":
+		return PutManifest{}, invalid("%s", f.notSupported)
+	}
+	var d document
+	if err := json.Unmarshal(content, &d); err != nil {
+		return PutManifest{}, invalid("the manifest is not valid JSON for %s: %v", mediaType, err)
+	}
+	if err := d.check(mediaType, f); err != nil {
+		return PutManifest{}, err
+	}
+	m := PutManifest{
+		Manifest: Manifest{
+			Descriptor: ocispec.Descriptor{
+				MediaType: mediaType,
+				Digest:    digest.FromBytes(content),
+				Size:      int64(len(content)),
+			},
+			Content: content,
+		},
+		Require: d.references(f),
+	}
+	if !f.docker {
+		m.Descriptor.ArtifactType, m.Descriptor.Annotations = d.artifactType(), d.Annotations
+		if d.Subject != nil {
+			m.Subject = d.Subject.Digest
+		}
+	}
+	return m, nil
+}
+
+func invalid(format string, args ...any) error {
+	return &Error{Cause: ManifestInvalid, Message: fmt.Sprintf(format, args...)}
+}
+
+// check judges the form of the document, then its descriptors.
+func (d *document) check(mediaType string, f form) error {
+	switch {
+	case d.SchemaVersion != 2:
+		return invalid("schemaVersion is %d: want 2", d.SchemaVersion)
+	case d.MediaType != mediaType && (d.MediaType != "" || f.docker):
+		return invalid("mediaType is %q, Content-Type says %q", d.MediaType, mediaType)
+	case d.FSLayers != nil:
+		return invalid("a %s has no fsLayers", mediaType)
+	case f.index && (d.Config != nil || d.Layers != nil):
+		return invalid("a %s has no config and no layers", mediaType)
+	case f.index && d.Manifests == nil:
+		return invalid("a %s has manifests", mediaType)
+	case !f.index && d.Manifests != nil:
+		return invalid("a %s has no manifests", mediaType)
+	case !f.index && d.Config == nil:
+		return invalid("a %s has a config", mediaType)
+	case !f.index && !f.docker && d.ArtifactType == "" && d.Config.MediaType == ocispec.MediaTypeEmptyJSON:
+		return invalid("artifactType must be set if the config is empty")
+	}
+	for _, named := range d.descriptors() {
+		if err := checkDescriptor(named.name, named.Descriptor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type namedDescriptor struct {
+	name string
+	ocispec.Descriptor
+}
+
+func (d *document) descriptors() []namedDescriptor {
+	var all []namedDescriptor
+	one := func(name string, descriptor *ocispec.Descriptor) {
+		if descriptor != nil {
+			all = append(all, namedDescriptor{name, *descriptor})
+		}
+	}
+	one("config", d.Config)
+	one("subject", d.Subject)
+	for i := range d.Layers {
+		one(fmt.Sprintf("layers[%d]", i), &d.Layers[i])
+	}
+	if d.Manifests != nil {
+		for i := range *d.Manifests {
+			one(fmt.Sprintf("manifests[%d]", i), &(*d.Manifests)[i])
+		}
+	}
+	return all
+}
+
+func checkDescriptor(name string, d ocispec.Descriptor) error {
+	switch {
+	case !strings.Contains(d.MediaType, "/"):
+		return invalid("%s: mediaType is %q", name, d.MediaType)
+	case d.Size < 0:
+		return invalid("%s: size is %d", name, d.Size)
+	case !op.ValidDigest(d.Digest):
+		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("%s: %q is not a sha256 or sha512 digest", name, d.Digest),
+			Detail: map[string]string{"digest": string(d.Digest)}}
+	case d.Data != nil && (int64(len(d.Data)) != d.Size || d.Digest.Algorithm().FromBytes(d.Data) != d.Digest):
+		return invalid("%s: data does not have the digest and size of its descriptor", name)
+	}
+	return nil
+}
+
+// references are the descriptors that must exist, each once. A child with the
+// media type of a manifest must be one; any other may be a blob, since build
+// caches put layers there.
+func (d *document) references(f form) []Reference {
+	var all []Reference
+	type key struct {
+		digest         digest.Digest
+		blob, manifest bool
+	}
+	seen := make(map[key]bool)
+	add := func(r Reference) {
+		if k := (key{r.Digest, r.Blob, r.Manifest}); !seen[k] && !external(r.Descriptor) {
+			seen[k] = true
+			all = append(all, r)
+		}
+	}
+	if f.index {
+		for _, child := range *d.Manifests {
+			_, isManifest := forms[child.MediaType]
+			add(Reference{Descriptor: child, Blob: !isManifest, Manifest: true})
+		}
+		return all
+	}
+	add(Reference{Descriptor: *d.Config, Blob: true})
+	for _, layer := range d.Layers {
+		add(Reference{Descriptor: layer, Blob: true})
+	}
+	return all
+}
+
+// external tells whether a descriptor's content need not be in the registry
+// (image specification, "Non-Distributable Layers").
+func external(d ocispec.Descriptor) bool {
+	return len(d.URLs) > 0 || d.MediaType == dockerForeignLayer || strings.HasPrefix(d.MediaType, nonDistributable)
+}
+
+// artifactType is what the referrers list shows ("Listing Referrers").
+func (d *document) artifactType() string {
+	if d.ArtifactType == "" && d.Config != nil {
+		return d.Config.MediaType
+	}
+	return d.ArtifactType
+}

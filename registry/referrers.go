@@ -1,0 +1,54 @@
+package registry
+
+import (
+	"encoding/json"
+	"net/url"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// indexFrame is more than an index takes, in bytes, beside its entries.
+const indexFrame = 4 << 10
+
+func (c *call) listReferrers() error {
+	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	p, err := c.page()
+	if err != nil {
+		return err
+	}
+	artifactType := c.r.URL.Query().Get("artifactType")
+	keep := func(d ocispec.Descriptor) bool { return artifactType == "" || d.ArtifactType == artifactType }
+	list := c.store.Referrers(c.ctx(), c.info.Repo, c.info.Digest, digest.Digest(p.last))
+	// The answer is an index, and may be no larger than a manifest: annotations
+	// can be that long by themselves.
+	manifests, more, err := take(p, list, keep, encodedSize, c.options.maxManifest()-indexFrame)
+	if err != nil {
+		return c.about(err)
+	}
+	filter := url.Values{}
+	if artifactType != "" {
+		filter.Set("artifactType", artifactType)
+		c.header().Set("OCI-Filters-Applied", "artifactType")
+	}
+	if more {
+		c.setNext("/v2/"+c.info.Repo+"/referrers/"+string(c.info.Digest), p, string(manifests[len(manifests)-1].Digest), filter)
+	}
+	return c.sendJSON(ocispec.MediaTypeImageIndex, ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: manifests,
+	})
+}
+
+// encodedSize is what a descriptor and a comma add to an index.
+func encodedSize(d ocispec.Descriptor) int64 {
+	encoded, err := json.Marshal(d)
+	if err != nil {
+		return 0 // strings, numbers and maps of strings always encode
+	}
+	return int64(len(encoded)) + 1
+}

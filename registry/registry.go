@@ -1,0 +1,136 @@
+// Package registry serves the OCI distribution API over a [Store].
+//
+// It implements the distribution specification 1.1.1 and what its main branch
+// adds to it (upload cancel, digest-algorithm, tag parameters), and Docker's
+// catalog, for OCI and Docker schema 2 content. It is strict: whatever it
+// tolerates beyond the specification is an option of [Options].
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Registry is the distribution API as an [http.Handler]. It can be mounted in any
+// mux, also under a prefix that [http.StripPrefix] removes. Its methods are safe
+// for concurrent use.
+type Registry struct {
+	store   Store
+	options atomic.Pointer[Options]
+	serial  atomic.Uint64 // of upload locations
+}
+
+// New returns a registry that keeps its content in store.
+func New(store Store, options Options) *Registry {
+	g := &Registry{store: store}
+	g.SetOptions(options)
+	return g
+}
+
+// SetOptions replaces the options, for requests that begin after it.
+func (g *Registry) SetOptions(options Options) { g.options.Store(&options) }
+
+// Options returns the options in force.
+func (g *Registry) Options() Options { return *g.options.Load() }
+
+// Store returns the store that the registry was made with.
+func (g *Registry) Store() Store { return g.store }
+
+// ServeHTTP serves one request of the API. It panics with
+// [http.ErrAbortHandler] if a response that has begun cannot be completed.
+func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r, info := op.Begin(r)
+	c := &call{Registry: g, options: g.options.Load(), info: info, w: w, r: r}
+	c.header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	for _, text := range c.options.Warnings {
+		c.header().Add("Warning", `299 - "`+quotedText.Replace(text)+`"`)
+	}
+	if err := c.serve(); err != nil {
+		c.fail(err)
+	}
+}
+
+var quotedText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// call is one request being served.
+type call struct {
+	*Registry
+	options *Options
+	info    *op.Info
+	w       http.ResponseWriter
+	r       *http.Request
+}
+
+// handlers has a row for every operation of the API. A handler answers the
+// request, or returns an error before it has written anything.
+var handlers = [...]func(*call) error{
+	op.Unknown:        (*call).unknown,
+	op.Ping:           (*call).ping,
+	op.BlobGet:        (*call).getBlob,
+	op.BlobHead:       (*call).getBlob,
+	op.BlobDelete:     (*call).deleteBlob,
+	op.BlobPost:       (*call).postBlob,
+	op.BlobMount:      (*call).mountBlob,
+	op.UploadStart:    (*call).startUpload,
+	op.UploadChunk:    (*call).patchUpload,
+	op.UploadCommit:   (*call).commitUpload,
+	op.UploadStatus:   (*call).uploadStatus,
+	op.UploadCancel:   (*call).cancelUpload,
+	op.ManifestGet:    (*call).getManifest,
+	op.ManifestHead:   (*call).getManifest,
+	op.ManifestPut:    (*call).putManifest,
+	op.ManifestDelete: (*call).deleteManifest,
+	op.TagDelete:      (*call).deleteTag,
+	op.TagList:        (*call).listTags,
+	op.ReferrerList:   (*call).listReferrers,
+	op.RepositoryList: (*call).listRepositories,
+}
+
+func (c *call) serve() error {
+	if err := c.options.refuses(c.info.Op); err != nil {
+		if errors.Is(err, MethodNotAllowed) {
+			left := slices.DeleteFunc(op.Methods(c.r.URL), func(m string) bool { return m == c.info.Method })
+			c.header().Set("Allow", strings.Join(left, ", "))
+		}
+		return err
+	}
+	if c.info.Repo != "" && !op.ValidRepository(c.info.Repo) {
+		cause := nameUnusable
+		if c.info.Op.Write() {
+			cause = NameInvalid
+		}
+		return &Error{Cause: cause, Message: fmt.Sprintf("invalid repository name %q", c.info.Repo)}
+	}
+	return handlers[c.info.Op](c)
+}
+
+// unknown answers what is no operation: 405 with Allow where another method
+// would be one, else a 404 in plain text, since the specification has no code.
+func (c *call) unknown() error {
+	if len(c.info.Allow) > 0 {
+		c.header().Set("Allow", strings.Join(c.info.Allow, ", "))
+		return &Error{
+			Cause:   MethodNotAllowed,
+			Message: fmt.Sprintf("%s is not a method of this endpoint", c.info.Method),
+		}
+	}
+	http.Error(c.w, fmt.Sprintf("404 page not found: %s %s is not part of the distribution API; "+
+		"its paths begin with /v2/ and only /v2/ and /v2/<name>/blobs/uploads/ end with a slash",
+		c.info.Method, c.r.URL.EscapedPath()), http.StatusNotFound)
+	return nil
+}
+
+// ping is end-1, "Determining Support".
+func (c *call) ping() error {
+	return c.sendJSON("application/json", struct{}{})
+}
+
+func (c *call) header() http.Header  { return c.w.Header() }
+func (c *call) ctx() context.Context { return c.r.Context() }

@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// location returns a URL of the API for Location and Link: a path, or absolute
+// if the options say so. path begins with "/v2/".
+func (c *call) location(path string) string {
+	origin, prefix := op.Base(c.r, c.options.TrustForwarded)
+	if c.options.AbsoluteURLs {
+		return origin + prefix + path
+	}
+	return prefix + path
+}
+
+// blobURL and the like are paths of the API below the repository.
+func (c *call) blobURL(digest string) string {
+	return c.location("/v2/" + c.info.Repo + "/blobs/" + digest)
+}
+
+func (c *call) manifestURL(reference string) string {
+	return c.location("/v2/" + c.info.Repo + "/manifests/" + reference)
+}
+
+// sendStatus answers without a body.
+func (c *call) sendStatus(status int) error {
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		c.header().Set("Content-Length", "0")
+	}
+	c.w.WriteHeader(status)
+	return nil
+}
+
+func (c *call) sendJSON(contentType string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	c.send(http.StatusOK, contentType, body)
+	return nil
+}
+
+// send answers with a body, of which HEAD gets the header only.
+func (c *call) send(status int, contentType string, body []byte) {
+	c.header().Set("Content-Type", contentType)
+	c.header().Set("Content-Length", strconv.Itoa(len(body)))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body) // the client has left
+	}
+}
+
+// errorBody is the body of an error response ("Error Codes").
+type errorBody struct {
+	Errors []errorEntry `json:"errors"`
+}
+
+type errorEntry struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Detail  any    `json:"detail,omitempty"`
+}
+
+// fail answers with an error. The first error of a joined one gives the status;
+// all of them stand in the body.
+func (c *call) fail(err error) {
+	// Without this, net/http reads on in the request's body before it sends the
+	// answer. A ResponseWriter that cannot do it is no worse than that.
+	_ = http.NewResponseController(c.w).EnableFullDuplex()
+	var body errorBody
+	status := 0
+	for _, e := range leaves(err) {
+		cause := causeOf(e)
+		if status == 0 {
+			status = cause.status()
+		}
+		body.Errors = append(body.Errors, entry(cause, e))
+	}
+	if status >= http.StatusInternalServerError {
+		c.options.log().ErrorContext(c.ctx(), "request failed", "op", c.info.Op, "repository", c.info.Repo, "error", err)
+		http.Error(c.w, "internal error", status)
+		return
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		c.options.log().ErrorContext(c.ctx(), "error detail cannot be encoded", "op", c.info.Op, "error", err)
+		http.Error(c.w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	c.send(status, "application/json", encoded)
+}
+
+// leaves returns the errors that were joined, in order.
+func leaves(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		if list := joined.Unwrap(); len(list) > 0 {
+			return list
+		}
+	}
+	return []error{err}
+}
+
+func causeOf(err error) Cause {
+	var cause Cause
+	if errors.As(err, &cause) {
+		return cause
+	}
+	return internal
+}
+
+func entry(cause Cause, err error) errorEntry {
+	e := errorEntry{Code: cause.Code(), Message: cause.Error()}
+	var detailed *Error
+	if errors.As(err, &detailed) {
+		e.Message, e.Detail = detailed.Error(), detailed.Detail
+	}
+	return e
+}

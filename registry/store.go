@@ -1,0 +1,216 @@
+package registry
+
+import (
+	"context"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// A Store keeps the content of a registry. The registry parses and checks what
+// clients send; the Store decides: each method is one atomic step, and what it
+// needs to decide comes with the call.
+//
+// All methods are safe for concurrent use, and none waits for another call's
+// body or writer. Names, tags and digests given to a Store are valid by the
+// specification's grammar. Methods fail with a [Cause], or an error that wraps
+// one, where their comment names it; any other error becomes a 500.
+//
+// Content is visible only in the repositories that it was pushed or mounted
+// into. A repository exists from its first completed blob, mount or manifest,
+// and goes on existing when that is deleted.
+//
+// Package storetest checks an implementation.
+type Store interface {
+	// OpenBlob opens a blob. Fails with BlobUnknown.
+	OpenBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error)
+
+	// DeleteBlob deletes a blob from one repository, also if a manifest refers
+	// to it. Blobs that are open stay readable. Fails with BlobUnknown.
+	DeleteBlob(ctx context.Context, repo string, d digest.Digest) error
+
+	// MountBlob makes a blob of the repository from visible in repo. It is no
+	// error if it is visible there already. Fails with BlobUnknown if from does
+	// not have the blob or does not exist.
+	MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error
+
+	// NewUpload opens an upload session. The algorithm is the one the content's
+	// digest is expected in; a commit may still name another.
+	// Fails with TooManyUploads.
+	NewUpload(ctx context.Context, repo string, algorithm digest.Algorithm) (Upload, error)
+
+	// OpenUpload finds an upload session again. Fails with UploadUnknown if it
+	// was committed or cancelled, has expired, or is one of another repository.
+	OpenUpload(ctx context.Context, repo, id string) (Upload, error)
+
+	// Manifest returns a manifest by digest, or by tag: ref is a digest if it has
+	// a colon. Fails with ManifestUnknown.
+	Manifest(ctx context.Context, repo, ref string) (Manifest, error)
+
+	// PutManifest stores a manifest and sets tags on it: all or nothing. If its
+	// digest is stored already, the new media type, artifact type and annotations
+	// replace the old.
+	//
+	// Decided in this order: the precondition (PreconditionFailed), the tags
+	// that may not move (TagImmutable), the references that must exist, each
+	// missing one being an [*Error] with the cause ManifestBlobUnknown, all of
+	// them joined by [errors.Join], and the space (Full).
+	PutManifest(ctx context.Context, repo string, m PutManifest) error
+
+	// DeleteManifest deletes a manifest, with all tags on it and its entry among
+	// the referrers of its subject, if ref is a digest, or else only that tag.
+	// What it referred to, and what refers to it, stay.
+	// Fails with ManifestUnknown and PreconditionFailed.
+	DeleteManifest(ctx context.Context, repo, ref string, p Precondition) error
+
+	// Repositories lists the repositories by name, in bytewise order, after the
+	// given name; an empty one means from the start. This and the other lists
+	// show the content at one moment, and cost no more than what is taken.
+	Repositories(ctx context.Context, after string) iter.Seq2[string, error]
+
+	// Tags lists the tags of a repository in bytewise order, with the digest of
+	// the manifest that each is on. Yields NameUnknown if there is no such
+	// repository.
+	Tags(ctx context.Context, repo, after string) iter.Seq2[Tag, error]
+
+	// Manifests lists the manifests of a repository in bytewise order of their
+	// digests. An unknown repository has none.
+	Manifests(ctx context.Context, repo string, after digest.Digest) iter.Seq2[ocispec.Descriptor, error]
+
+	// Referrers lists the manifests of a repository whose subject has the given
+	// digest, in bytewise order of their own, with their artifact type and
+	// annotations. The subject need not exist, nor the repository.
+	Referrers(ctx context.Context, repo string, subject, after digest.Digest) iter.Seq2[ocispec.Descriptor, error]
+
+	// Blobs lists the blobs of a repository in bytewise order of their digests;
+	// digest and size are set. An unknown repository has none.
+	Blobs(ctx context.Context, repo string, after digest.Digest) iter.Seq2[ocispec.Descriptor, error]
+
+	// BlobRepositories lists the repositories in which a blob is visible.
+	BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[string, error]
+
+	// Uploads lists the identifiers of the upload sessions open in a repository,
+	// in no particular order.
+	Uploads(ctx context.Context, repo string) iter.Seq2[string, error]
+}
+
+// Blob is an open blob. Its methods may be called concurrently, but for Close.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+
+	// Size is the length of the blob in bytes.
+	Size() int64
+
+	// WriteRange writes n bytes from the offset off to w, straight from where
+	// they lie if it can, and returns how many it wrote. The range must lie
+	// within the blob. The bytes given to w.Write must not be changed.
+	WriteRange(w io.Writer, off, n int64) (int64, error)
+}
+
+// Upload is a handle on an upload session. Handles on the same session may be
+// used concurrently; the session takes one Append or Commit at a time.
+type Upload interface {
+	// ID identifies the session in its repository. It is a UUID.
+	ID() string
+
+	// Size is the number of bytes received so far, those of a chunk that is
+	// still arriving included.
+	Size() int64
+
+	// Append adds a chunk. If its body ends with a read error, what arrived
+	// before is kept, and the error returned; after any other failure the
+	// session is as it was before.
+	//
+	// Fails with UploadRange if the chunk does not start where the session ends
+	// or if another call is writing, UploadUnknown if the session is gone or goes
+	// while the chunk arrives, SizeInvalid if the body is not as long as the chunk
+	// says, and Full.
+	Append(ctx context.Context, c Chunk) error
+
+	// Commit adds a last chunk, or none if c is the zero Chunk, and makes the
+	// content a blob of the repository if d is its digest; the session is gone
+	// then. Fails as Append does, and with DigestInvalid; the session is then as it
+	// was before the call.
+	Commit(ctx context.Context, c Chunk, d digest.Digest) error
+
+	// Cancel discards the session. An Append or Commit that is running fails.
+	// Fails with UploadUnknown if the session is gone.
+	Cancel(ctx context.Context) error
+}
+
+// Chunk is a piece of an upload. The zero Chunk is none: with a nil Body, the
+// other fields mean nothing.
+type Chunk struct {
+	Body   io.Reader
+	Offset int64 // where the chunk starts; Unknown: where the session ends
+	Length int64 // bytes in Body; Unknown: until it ends
+}
+
+// Unknown is the Offset or Length of a [Chunk] that does not say.
+const Unknown int64 = -1
+
+// Manifest is a stored manifest. Content must not be changed.
+type Manifest struct {
+	Descriptor ocispec.Descriptor // media type, digest, size, artifact type, annotations
+	Content    []byte
+}
+
+// Tag is a tag and the digest of the manifest that it is on.
+type Tag struct {
+	Name   string
+	Digest digest.Digest
+}
+
+// PutManifest is all that a Store needs to decide on a manifest.
+type PutManifest struct {
+	Manifest
+
+	// Subject is the digest of the manifest that this one refers to, or empty.
+	Subject digest.Digest
+
+	// Require are the references that must exist in the repository.
+	Require []Reference
+
+	// Tags are put on the manifest, in place of where they are.
+	Tags []string
+
+	// ImmutableTags refuses to move a tag that is on another manifest.
+	ImmutableTags bool
+
+	// Precondition is judged on what Ref, the tag or digest that the client
+	// addressed, is on.
+	Precondition Precondition
+	Ref          string
+}
+
+// Reference is a descriptor in a manifest, and as what it must exist. If both
+// are set, either will do.
+type Reference struct {
+	ocispec.Descriptor
+	Blob     bool
+	Manifest bool
+}
+
+// Precondition is what If-Match and If-None-Match of a request ask of the
+// manifest that it addresses (RFC 9110, 13.1). The zero value always holds.
+type Precondition struct {
+	IfMatch     []string // entity tags without quotes, that is digests, or "*"
+	IfNoneMatch []string
+}
+
+// Holds judges the precondition on the digest of the manifest that is there
+// now, empty if there is none.
+func (p Precondition) Holds(current digest.Digest) bool {
+	if len(p.IfMatch) > 0 && !matches(p.IfMatch, current) {
+		return false
+	}
+	return len(p.IfNoneMatch) == 0 || !matches(p.IfNoneMatch, current)
+}
+
+func matches(tags []string, current digest.Digest) bool {
+	return current != "" && (slices.Contains(tags, "*") || slices.Contains(tags, string(current)))
+}

@@ -1,0 +1,323 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
+)
+
+// Uploads: end-4a, 4b, 4c POST, end-5 PATCH, end-6 PUT, end-11 mount, end-13
+// GET, end-14 DELETE ("Pushing blobs", "Mounting a blob from another
+// repository", "Canceling a blob upload").
+//
+//   - The location of a session changes with every answer, in its _state, and
+//     works only as it was handed out: a client that rebuilds it, or that drops
+//     its query when it adds digest, gets 404 BLOB_UPLOAD_UNKNOWN.
+//   - Chunks arrive in order and one at a time; any other gets 416 with Location
+//     and Range. A PATCH without Content-Range appends.
+//   - What arrived before a connection broke is kept, and the status tells it. A
+//     PUT that is refused, for a wrong digest say, changes nothing.
+//   - A body that claims to be other than application/octet-stream is refused,
+//     as is a body that would not be used.
+
+func (c *call) startUpload() error {
+	if a := c.info.Algorithm; a != "" && !op.ValidAlgorithm(a) {
+		return &Error{Cause: Unsupported, Message: fmt.Sprintf("digest algorithm %q is not supported: use sha256 or sha512", a)}
+	}
+	if c.r.ContentLength > 0 && c.info.Op == op.UploadStart {
+		return &Error{Cause: SizeInvalid, Message: "the body of a POST is a blob only with a digest parameter"}
+	}
+	algorithm := c.info.Algorithm
+	if algorithm == "" {
+		algorithm = digest.Canonical
+	}
+	upload, err := c.store.NewUpload(c.ctx(), c.info.Repo, algorithm)
+	if err != nil {
+		return c.about(err)
+	}
+	if least := c.options.ChunkMinLength; least > 0 {
+		c.header().Set("OCI-Chunk-Min-Length", strconv.FormatInt(least, 10))
+	}
+	c.sendProgress(http.StatusAccepted, upload, false)
+	return nil
+}
+
+// postBlob is a whole blob in the POST (end-4b).
+func (c *call) postBlob() error {
+	if c.options.NoSinglePost {
+		return c.startUpload()
+	}
+	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	chunk, body, err := c.chunk()
+	if err != nil {
+		return err
+	}
+	upload, err := c.store.NewUpload(c.ctx(), c.info.Repo, c.info.Digest.Algorithm())
+	if err != nil {
+		return c.about(err)
+	}
+	if err := upload.Commit(c.ctx(), chunk, c.info.Digest); err != nil {
+		cancelled := upload.Cancel(context.WithoutCancel(c.ctx()))
+		return errors.Join(c.uploadError(err, body), unexpected(cancelled))
+	}
+	return c.sendCreatedBlob()
+}
+
+// unexpected drops the error of cancelling a session that is gone.
+func unexpected(err error) error {
+	if errors.Is(err, UploadUnknown) {
+		return nil
+	}
+	return err
+}
+
+// mountBlob is end-11. Whatever hinders a mount, the answer is an upload session.
+func (c *call) mountBlob() error {
+	if !c.options.NoMount && op.ValidDigest(c.info.Digest) {
+		mounted, err := c.mount()
+		if err != nil {
+			return err
+		}
+		if mounted {
+			return c.sendCreatedBlob()
+		}
+	}
+	if op.ValidDigest(c.info.Digest) {
+		c.info.Algorithm = c.info.Digest.Algorithm()
+	}
+	return c.startUpload()
+}
+
+// mount tries the source that the client names, or, for an anonymous mount,
+// every repository that has the blob and that the caller may pull from.
+func (c *call) mount() (bool, error) {
+	if c.info.From != "" {
+		if !op.ValidRepository(c.info.From) {
+			return false, nil
+		}
+		return c.mountFrom(c.info.From)
+	}
+	for repo, err := range c.store.BlobRepositories(c.ctx(), c.info.Digest) {
+		if err != nil {
+			return false, err
+		}
+		if mounted, err := c.mountFrom(repo); mounted || err != nil {
+			return mounted, err
+		}
+	}
+	return false, nil
+}
+
+func (c *call) mountFrom(repo string) (bool, error) {
+	if !c.options.allow(c.ctx(), repo, Pull) {
+		return false, nil
+	}
+	err := c.store.MountBlob(c.ctx(), c.info.Repo, c.info.Digest, repo)
+	if errors.Is(err, BlobUnknown) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (c *call) patchUpload() error {
+	upload, state, err := c.openUpload()
+	if err != nil {
+		return err
+	}
+	chunk, body, err := c.chunk()
+	if err == nil {
+		err = c.checkOrder(state)
+	}
+	before := upload.Size()
+	if err == nil {
+		err = c.uploadError(upload.Append(c.ctx(), chunk), body)
+	}
+	if err != nil {
+		return c.refuseChunk(upload, state, err)
+	}
+	short := state.short
+	if received := upload.Size() - before; received > 0 {
+		short = received < c.options.ChunkMinLength
+	}
+	c.sendProgress(http.StatusAccepted, upload, short)
+	return nil
+}
+
+func (c *call) commitUpload() error {
+	upload, state, err := c.openUpload()
+	if err != nil {
+		return err
+	}
+	if c.info.Digest == "" {
+		return &Error{Cause: DigestInvalid, Message: "the closing PUT of an upload needs a digest parameter"}
+	}
+	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	chunk, body, err := c.chunk()
+	if err == nil && chunk.Body != nil {
+		err = c.checkOrder(state)
+	}
+	if err == nil {
+		err = c.uploadError(upload.Commit(c.ctx(), chunk, c.info.Digest), body)
+	}
+	if err != nil {
+		return c.refuseChunk(upload, state, err)
+	}
+	return c.sendCreatedBlob()
+}
+
+// checkOrder refuses a chunk after one that was too short to be any but the last.
+func (c *call) checkOrder(s uploadState) error {
+	if !s.short || c.options.ChunkMinLength <= 0 {
+		return nil
+	}
+	return &Error{Cause: UploadRange, Message: fmt.Sprintf(
+		"the chunk before this one was shorter than OCI-Chunk-Min-Length, %d bytes: only the last may be", c.options.ChunkMinLength)}
+}
+
+// refuseChunk adds to a 416 where the session stands.
+func (c *call) refuseChunk(upload Upload, state uploadState, err error) error {
+	if errors.Is(err, UploadRange) {
+		c.setProgress(upload, state.short)
+	}
+	return err
+}
+
+func (c *call) uploadStatus() error {
+	upload, state, err := c.openUpload()
+	if err != nil {
+		return err
+	}
+	c.sendProgress(http.StatusNoContent, upload, state.short)
+	return nil
+}
+
+func (c *call) cancelUpload() error {
+	upload, _, err := c.openUpload()
+	if err != nil {
+		return err
+	}
+	if err := upload.Cancel(c.ctx()); err != nil {
+		return c.about(err)
+	}
+	return c.sendStatus(http.StatusNoContent)
+}
+
+// openUpload finds the session that the location names.
+func (c *call) openUpload() (Upload, uploadState, error) {
+	state, ok := parseUploadState(c.info.Repo, c.info.Session, c.r.URL.Query().Get(stateParameter))
+	if !ok {
+		return nil, state, &Error{
+			Cause:   UploadUnknown,
+			Message: "the upload location is not one that was handed out: use Location as it is, and add to its query",
+			Detail:  map[string]string{"name": c.info.Repo, "session": c.info.Session},
+		}
+	}
+	upload, err := c.store.OpenUpload(c.ctx(), c.info.Repo, c.info.Session)
+	if err != nil {
+		return nil, state, c.about(err)
+	}
+	c.info.StaleState = state.size != upload.Size()
+	return upload, state, nil
+}
+
+// chunk reads the header of a request with a piece of a blob. The second result
+// remembers how reading the body ended.
+func (c *call) chunk() (Chunk, *body, error) {
+	r := c.r
+	if r.ContentLength == 0 && r.Header.Get("Content-Range") == "" {
+		return c.emptyChunk()
+	}
+	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" {
+		return Chunk{}, nil, &Error{Cause: UploadInvalid, Message: fmt.Sprintf(
+			"Content-Type %q of an upload: want application/octet-stream", t)}
+	}
+	b := &body{Reader: r.Body}
+	chunk := Chunk{Body: b, Offset: Unknown, Length: r.ContentLength}
+	header := r.Header.Get("Content-Range")
+	if header == "" {
+		return chunk, b, nil
+	}
+	part, ok := parseContentRange(header)
+	if !ok {
+		return Chunk{}, nil, &Error{Cause: UploadRange, Message: fmt.Sprintf("Content-Range %q: want <start>-<end>", header)}
+	}
+	if r.ContentLength >= 0 && r.ContentLength != part.length {
+		return Chunk{}, nil, &Error{Cause: SizeInvalid, Message: fmt.Sprintf(
+			"Content-Range %q is %d bytes long, Content-Length says %d", header, part.length, r.ContentLength)}
+	}
+	chunk.Offset, chunk.Length = part.start, part.length
+	return chunk, b, nil
+}
+
+// emptyChunk is none for a PUT; a PATCH of nothing, and the POST of an empty
+// blob, have an empty body.
+func (c *call) emptyChunk() (Chunk, *body, error) {
+	if c.info.Op == op.UploadCommit {
+		return Chunk{}, nil, nil
+	}
+	return Chunk{Body: http.NoBody, Offset: Unknown}, nil, nil
+}
+
+// body notes the error that reading it ended with.
+type body struct {
+	io.Reader
+	err error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+// uploadError tells a request body that broke off, which is the client's doing,
+// from an error of the Store, and says what the error is about.
+func (c *call) uploadError(err error, b *body) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, DigestInvalid):
+		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("the uploaded content does not have the digest %s", c.info.Digest),
+			Detail: map[string]string{"digest": string(c.info.Digest)}}
+	case causeOf(err) == internal && (b != nil && b.err != nil || c.ctx().Err() != nil):
+		return &Error{Cause: UploadInvalid, Message: "the request body broke off: " + err.Error()}
+	}
+	return c.about(err)
+}
+
+// sendProgress answers with where the session stands and its next location.
+func (c *call) sendProgress(status int, upload Upload, short bool) {
+	c.setProgress(upload, short)
+	_ = c.sendStatus(status)
+}
+
+func (c *call) setProgress(upload Upload, short bool) {
+	size := upload.Size()
+	state := uploadState{size: size, serial: c.serial.Add(1), short: short}
+	h := c.header()
+	h.Set("Location", c.location("/v2/"+c.info.Repo+"/blobs/uploads/"+upload.ID())+
+		"?"+stateParameter+"="+state.text(c.info.Repo, upload.ID()))
+	h.Set("Range", rangeText(0, max(size, 1))) // "0-0" also while nothing has arrived
+	h.Set("Docker-Upload-UUID", upload.ID())
+}
+
+func (c *call) sendCreatedBlob() error {
+	if c.info.Op != op.BlobMount {
+		c.info.Verified = c.info.Digest
+	}
+	c.header().Set("Location", c.blobURL(string(c.info.Digest)))
+	c.header().Set("Docker-Content-Digest", string(c.info.Digest))
+	return c.sendStatus(http.StatusCreated)
+}
