@@ -111,15 +111,15 @@ func (d *document) check(mediaType string, f form) error {
 	case d.MediaType != mediaType && (d.MediaType != "" || f.docker):
 		return invalid("mediaType is %q, Content-Type says %q", d.MediaType, mediaType)
 	case d.FSLayers != nil:
-		return invalid("a %s has no fsLayers", mediaType)
+		return invalid("fsLayers do not belong into %s", mediaType)
 	case f.index && (d.Config != nil || d.Layers != nil):
-		return invalid("a %s has no config and no layers", mediaType)
+		return invalid("config and layers do not belong into %s", mediaType)
 	case f.index && d.Manifests == nil:
-		return invalid("a %s has manifests", mediaType)
+		return invalid("manifests are missing from %s", mediaType)
 	case !f.index && d.Manifests != nil:
-		return invalid("a %s has no manifests", mediaType)
+		return invalid("manifests do not belong into %s", mediaType)
 	case !f.index && d.Config == nil:
-		return invalid("a %s has a config", mediaType)
+		return invalid("a config is missing from %s", mediaType)
 	case !f.index && !f.docker && d.ArtifactType == "" && d.Config.MediaType == ocispec.MediaTypeEmptyJSON:
 		return invalid("artifactType must be set if the config is empty")
 	}

@@ -34,7 +34,7 @@ type Store interface {
 
 	// MountBlob makes a blob of the repository from visible in repo. It is no
 	// error if it is visible there already. Fails with BlobUnknown if from does
-	// not have the blob or does not exist.
+	// not have the blob or does not exist, whatever repo has.
 	MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error
 
 	// NewUpload opens an upload session. The algorithm is the one the content's
@@ -56,8 +56,9 @@ type Store interface {
 	//
 	// Decided in this order: the precondition (PreconditionFailed), the tags
 	// that may not move (TagImmutable), the references that must exist, each
-	// missing one being an [*Error] with the cause ManifestBlobUnknown, all of
-	// them joined by [errors.Join], and the space (Full).
+	// missing one being an [*Error] with the cause ManifestBlobUnknown and its
+	// descriptor as Detail, all of them joined by [errors.Join], and the space
+	// (Full).
 	PutManifest(ctx context.Context, repo string, m PutManifest) error
 
 	// DeleteManifest deletes a manifest, with all tags on it and its entry among
@@ -92,8 +93,8 @@ type Store interface {
 	// BlobRepositories lists the repositories in which a blob is visible.
 	BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[string, error]
 
-	// Uploads lists the identifiers of the upload sessions open in a repository,
-	// in no particular order.
+	// Uploads lists the identifiers of the upload sessions open in a repository, or
+	// in all if repo is empty, in no particular order.
 	Uploads(ctx context.Context, repo string) iter.Seq2[string, error]
 }
 
@@ -133,8 +134,8 @@ type Upload interface {
 
 	// Commit adds a last chunk, or none if c is the zero Chunk, and makes the
 	// content a blob of the repository if d is its digest; the session is gone
-	// then. Fails as Append does, and with DigestInvalid; the session is then as it
-	// was before the call.
+	// then. Fails as Append does, and with DigestInvalid, after which the session
+	// is as it was before the call.
 	Commit(ctx context.Context, c Chunk, d digest.Digest) error
 
 	// Cancel discards the session. An Append or Commit that is running fails.

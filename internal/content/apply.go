@@ -1,0 +1,125 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+)
+
+// putPlaces puts all blobs, then all manifests.
+func putPlaces(ctx context.Context, store registry.Store, src source, places []placed, sparse bool) error {
+	type visible struct {
+		repository string
+		digest     digest.Digest
+	}
+	there := make(map[visible]bool)
+	for _, p := range places {
+		to := Repository{Store: store, Name: p.repository}
+		for _, b := range p.blobs {
+			v := visible{p.repository, b.Digest}
+			if there[v] {
+				continue
+			}
+			there[v] = true
+			if err := to.putFile(ctx, src, b); err != nil {
+				return fmt.Errorf("%s: put it into %s: %w", b.path, p.repository, err)
+			}
+		}
+	}
+	var done undo
+	for _, p := range places {
+		to := Repository{Store: store, Name: p.repository, AllowSparse: sparse}
+		if err := to.putAll(ctx, p, &done); err != nil {
+			return errors.Join(err, done.run(context.WithoutCancel(ctx)))
+		}
+	}
+	return nil
+}
+
+// putAll puts the manifests of an image, with the tags on the last.
+func (to Repository) putAll(ctx context.Context, p placed, done *undo) error {
+	for i, m := range p.manifests {
+		var tags []string
+		if i == len(p.manifests)-1 {
+			tags = p.tags
+		}
+		if err := done.note(ctx, to, m, tags); err != nil {
+			return err
+		}
+		if err := to.putParsed(ctx, m, tags); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putFile stores a blob from its file, or lets the Store read it from there.
+func (to Repository) putFile(ctx context.Context, src source, b located) error {
+	f, err := src.open(b.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var c Content = contextContent{ctx, f}
+	open := src.again(b.path, f)
+	if b.frame != nil {
+		c, open = b.frame(c), nil
+	}
+	body := io.NewSectionReader(c, 0, b.Size)
+	store, ok := to.Store.(adder)
+	if !ok || open == nil {
+		return to.upload(ctx, body, b.Size, func() (digest.Digest, error) { return b.Digest, nil })
+	}
+	d, err := b.Digest.Algorithm().FromReader(body)
+	if err != nil {
+		return err
+	}
+	if d != b.Digest {
+		return fmt.Errorf("its digest is %s, not %s", d, b.Digest)
+	}
+	return store.AddBlob(ctx, to.Name, b.Descriptor, open)
+}
+
+// undo is what takes back manifests and tags that were put.
+type undo []func(context.Context) error
+
+// note keeps what a manifest and its tags are going to replace.
+func (u *undo) note(ctx context.Context, to Repository, m registry.PutManifest, tags []string) error {
+	for _, ref := range append([]string{string(m.Descriptor.Digest)}, tags...) {
+		was, err := to.Store.Manifest(ctx, to.Name, ref)
+		switch {
+		case errors.Is(err, registry.ManifestUnknown):
+			*u = append(*u, func(ctx context.Context) error {
+				err := to.Store.DeleteManifest(ctx, to.Name, ref, registry.Precondition{})
+				if errors.Is(err, registry.ManifestUnknown) {
+					return nil
+				}
+				return err
+			})
+		case err != nil:
+			return err
+		case was.Descriptor.Digest != m.Descriptor.Digest:
+			*u = append(*u, func(ctx context.Context) error {
+				back, err := registry.ParseManifest(was.Descriptor.MediaType, was.Content)
+				if err != nil {
+					return err
+				}
+				back.Descriptor.Digest = was.Descriptor.Digest
+				return Repository{Store: to.Store, Name: to.Name, AllowSparse: true}.putParsed(ctx, back, []string{ref})
+			})
+		}
+	}
+	return nil
+}
+
+func (u undo) run(ctx context.Context) error {
+	var failed []error
+	for i := len(u) - 1; i >= 0; i-- {
+		failed = append(failed, u[i](ctx))
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,273 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// CheckOptions say what [Check] does not object to.
+type CheckOptions struct {
+	AllowSparse  bool // manifests whose references do not exist
+	AllowUploads bool // open upload sessions
+}
+
+// Check tells whether the content of a Store is consistent:
+//
+//   - every blob and manifest has its digest and its size, and is visible where it
+//     is listed;
+//   - every manifest is well-formed, and all that it must refer to exists;
+//   - every tag is on a manifest of its repository;
+//   - the referrers of each manifest are those manifests whose subject it is;
+//   - no upload session is open in a repository that exists.
+//
+// The error joins all violations, each with its repository and digest. All
+// content is read. What changes meanwhile may be reported.
+func Check(ctx context.Context, store registry.Store, o CheckOptions) error {
+	c := &checker{ctx: ctx, store: store, options: o}
+	for repo, err := range store.Repositories(ctx, "") {
+		if err != nil {
+			c.report("list the repositories: %w", err)
+			break
+		}
+		c.checkRepository(repo)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	return errors.Join(c.violations...)
+}
+
+type checker struct {
+	ctx        context.Context
+	store      registry.Store
+	options    CheckOptions
+	violations []error
+}
+
+func (c *checker) report(format string, args ...any) {
+	c.violations = append(c.violations, fmt.Errorf(format, args...))
+}
+
+// contents is what is listed of a repository.
+type contents struct {
+	name      string
+	blobs     map[digest.Digest]bool
+	manifests map[digest.Digest]registry.PutManifest
+}
+
+func (c *checker) checkRepository(repo string) {
+	r := contents{repo, make(map[digest.Digest]bool), make(map[digest.Digest]registry.PutManifest)}
+	for desc, err := range c.store.Blobs(c.ctx, repo, "") {
+		if err != nil {
+			c.report("%s: list the blobs: %w", repo, err)
+			break
+		}
+		r.blobs[desc.Digest] = true
+		if err := c.checkBlob(repo, desc); err != nil {
+			c.report("%s: blob %s: %w", repo, desc.Digest, err)
+		}
+	}
+	for desc, err := range c.store.Manifests(c.ctx, repo, "") {
+		if err != nil {
+			c.report("%s: list the manifests: %w", repo, err)
+			break
+		}
+		m, err := c.checkManifest(repo, desc)
+		if err != nil {
+			c.report("%s: manifest %s: %w", repo, desc.Digest, err)
+		}
+		r.manifests[desc.Digest] = m
+	}
+	c.checkReferences(r)
+	c.checkReferrers(r)
+	c.checkTags(r)
+	c.checkUploads(repo)
+}
+
+func (c *checker) checkBlob(repo string, desc ocispec.Descriptor) error {
+	if err := desc.Digest.Validate(); err != nil {
+		return err
+	}
+	b, err := c.store.OpenBlob(c.ctx, repo, desc.Digest)
+	if err != nil {
+		return err
+	}
+	err = c.checkContent(b, desc)
+	if err = errors.Join(err, b.Close()); err != nil {
+		return err
+	}
+	for name, err := range c.store.BlobRepositories(c.ctx, desc.Digest) {
+		if err != nil {
+			return err
+		}
+		if name == repo {
+			return nil
+		}
+	}
+	return errors.New("not listed as visible in this repository")
+}
+
+func (c *checker) checkContent(b registry.Blob, desc ocispec.Descriptor) error {
+	if b.Size() != desc.Size {
+		return fmt.Errorf("it has %d bytes, listed are %d", b.Size(), desc.Size)
+	}
+	hash := desc.Digest.Algorithm().Digester()
+	n, err := b.WriteRange(contextWriter{c.ctx, hash.Hash()}, 0, b.Size())
+	switch {
+	case err != nil:
+		return err
+	case n != desc.Size:
+		return fmt.Errorf("%d of its %d bytes can be read", n, desc.Size)
+	case hash.Digest() != desc.Digest:
+		return fmt.Errorf("its content has the digest %s", hash.Digest())
+	}
+	return nil
+}
+
+// contextWriter fails when its context ends.
+type contextWriter struct {
+	ctx context.Context
+	io.Writer
+}
+
+func (w contextWriter) Write(p []byte) (int, error) {
+	if err := context.Cause(w.ctx); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
+}
+
+// checkManifest compares a manifest with what is listed of it and with what its
+// content says.
+func (c *checker) checkManifest(repo string, listed ocispec.Descriptor) (registry.PutManifest, error) {
+	if err := listed.Digest.Validate(); err != nil {
+		return registry.PutManifest{}, err
+	}
+	m, err := c.store.Manifest(c.ctx, repo, string(listed.Digest))
+	if err != nil {
+		return registry.PutManifest{}, err
+	}
+	if d := listed.Digest.Algorithm().FromBytes(m.Content); d != listed.Digest {
+		return registry.PutManifest{}, fmt.Errorf("its content has the digest %s", d)
+	}
+	parsed, err := registry.ParseManifest(m.Descriptor.MediaType, m.Content)
+	if err != nil {
+		return registry.PutManifest{}, err
+	}
+	parsed.Descriptor.Digest = listed.Digest
+	if !sameDescriptor(m.Descriptor, parsed.Descriptor) {
+		err = fmt.Errorf("its descriptor is %s, its content gives %s", encode(m.Descriptor), encode(parsed.Descriptor))
+	}
+	if !sameDescriptor(listed, m.Descriptor) {
+		err = errors.Join(err, fmt.Errorf("listed as %s, its descriptor is %s", encode(listed), encode(m.Descriptor)))
+	}
+	return parsed, err
+}
+
+func sameDescriptor(a, b ocispec.Descriptor) bool {
+	if len(a.Annotations) == 0 && len(b.Annotations) == 0 {
+		a.Annotations, b.Annotations = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func (c *checker) checkReferences(r contents) {
+	if c.options.AllowSparse {
+		return
+	}
+	for _, d := range slices.Sorted(maps.Keys(r.manifests)) {
+		for _, ref := range r.manifests[d].Require {
+			_, isManifest := r.manifests[ref.Digest]
+			if !(ref.Manifest && isManifest || ref.Blob && r.blobs[ref.Digest]) {
+				c.report("%s: manifest %s: refers to %s, a %s that does not exist", r.name, d, ref.Digest, ref.MediaType)
+			}
+		}
+	}
+}
+
+// checkReferrers asks for the referrers of whatever has a digest here.
+func (c *checker) checkReferrers(r contents) {
+	expected := make(map[digest.Digest]map[digest.Digest]bool)
+	for d := range r.blobs {
+		expected[d] = nil
+	}
+	for d, m := range r.manifests {
+		if expected[m.Subject] == nil {
+			expected[m.Subject] = make(map[digest.Digest]bool)
+		}
+		expected[m.Subject][d] = true
+		if _, ok := expected[d]; !ok {
+			expected[d] = nil
+		}
+	}
+	delete(expected, "")
+	for _, subject := range slices.Sorted(maps.Keys(expected)) {
+		c.checkReferrersOf(r, subject, expected[subject])
+	}
+}
+
+func (c *checker) checkReferrersOf(r contents, subject digest.Digest, missing map[digest.Digest]bool) {
+	for desc, err := range c.store.Referrers(c.ctx, r.name, subject, "") {
+		if err != nil {
+			c.report("%s: list the referrers of %s: %w", r.name, subject, err)
+			return
+		}
+		m, ok := r.manifests[desc.Digest]
+		if ok && m.Content == nil {
+			continue // reported, its subject is unknown
+		}
+		if !missing[desc.Digest] {
+			c.report("%s: %s is listed as a referrer of %s and is none, or is listed twice", r.name, desc.Digest, subject)
+			continue
+		}
+		delete(missing, desc.Digest)
+		if !sameDescriptor(desc, m.Descriptor) {
+			c.report("%s: referrer %s of %s: listed as %s, it is %s", r.name, desc.Digest, subject, encode(desc), encode(m.Descriptor))
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(missing)) {
+		c.report("%s: %s is not listed as a referrer of its subject %s", r.name, d, subject)
+	}
+}
+
+func (c *checker) checkTags(r contents) {
+	for tag, err := range c.store.Tags(c.ctx, r.name, "") {
+		if err != nil {
+			c.report("%s: list the tags: %w", r.name, err)
+			return
+		}
+		if _, ok := r.manifests[tag.Digest]; !ok {
+			c.report("%s: tag %s is on %s, which is no manifest here", r.name, tag.Name, tag.Digest)
+			continue
+		}
+		m, err := c.store.Manifest(c.ctx, r.name, tag.Name)
+		if err == nil && m.Descriptor.Digest != tag.Digest {
+			err = fmt.Errorf("it gives %s", m.Descriptor.Digest)
+		}
+		if err != nil {
+			c.report("%s: tag %s is listed on %s: %w", r.name, tag.Name, tag.Digest, err)
+		}
+	}
+}
+
+func (c *checker) checkUploads(repo string) {
+	if c.options.AllowUploads {
+		return
+	}
+	for id, err := range c.store.Uploads(c.ctx, repo) {
+		if err != nil {
+			c.report("%s: list the uploads: %w", repo, err)
+			return
+		}
+		c.report("%s: upload %s is open", repo, id)
+	}
+}

@@ -1,0 +1,166 @@
+package content
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// containerdName is the annotation in which containerd and BuildKit write a full
+// name, where the specification's has only the tag.
+const containerdName = "io.containerd.image.name"
+
+// maxDepth is how deep indexes may be nested.
+const maxDepth = 64
+
+// readLayout reads the manifests of an OCI image layout (image specification,
+// "OCI Image Layout Specification").
+func readLayout(src source, sparse bool) ([]*image, error) {
+	if err := checkLayoutVersion(src); err != nil {
+		return nil, err
+	}
+	content, err := readSmall(src, ocispec.ImageIndexFile)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := registry.ParseManifest(ocispec.MediaTypeImageIndex, content); err != nil {
+		return nil, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(content, &index); err != nil {
+		return nil, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
+	}
+	var images []*image
+	byDigest := make(map[digest.Digest]*image)
+	for _, desc := range index.Manifests {
+		img, known := byDigest[desc.Digest]
+		if !known {
+			if img, err = readLayoutImage(src, desc, sparse); err != nil {
+				return nil, err
+			}
+			byDigest[desc.Digest] = img
+			images = append(images, img)
+		}
+		if n := nameOf(desc); n != "" {
+			img.names = append(img.names, n)
+		}
+	}
+	return images, nil
+}
+
+func checkLayoutVersion(src source) error {
+	content, err := readSmall(src, ocispec.ImageLayoutFile)
+	if err != nil {
+		return err
+	}
+	var layout ocispec.ImageLayout
+	if err := json.Unmarshal(content, &layout); err != nil {
+		return fmt.Errorf("%s: %w", ocispec.ImageLayoutFile, err)
+	}
+	if layout.Version != ocispec.ImageLayoutVersion {
+		return fmt.Errorf("%s: imageLayoutVersion is %q: want %q", ocispec.ImageLayoutFile, layout.Version, ocispec.ImageLayoutVersion)
+	}
+	return nil
+}
+
+func nameOf(desc ocispec.Descriptor) string {
+	if n := desc.Annotations[containerdName]; n != "" {
+		return n
+	}
+	return desc.Annotations[ocispec.AnnotationRefName]
+}
+
+func readLayoutImage(src source, desc ocispec.Descriptor, sparse bool) (*image, error) {
+	r := layoutReader{src: src, sparse: sparse, image: &image{}, seen: make(map[key]bool)}
+	root := registry.Reference{Descriptor: desc, Manifest: true}
+	err := r.add(root, ocispec.ImageIndexFile, 0)
+	if err == nil && len(r.image.manifests) == 0 {
+		err = fmt.Errorf("%s: the manifest %s that %s names is missing", blobPath(desc.Digest), desc.Digest, ocispec.ImageIndexFile)
+	}
+	return r.image, err
+}
+
+// layoutReader collects what an image in a layout consists of.
+type layoutReader struct {
+	src    source
+	sparse bool
+	image  *image
+	seen   map[key]bool
+}
+
+type key struct {
+	digest   digest.Digest
+	manifest bool
+}
+
+func blobPath(d digest.Digest) string {
+	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
+}
+
+// add adds what a reference of the manifest from, or of the layout's index, leads
+// to. Anything that need not be a manifest is taken for a blob.
+func (r *layoutReader) add(ref registry.Reference, from string, depth int) error {
+	if !op.ValidDigest(ref.Digest) {
+		return fmt.Errorf("%s: %q is not a sha256 or sha512 digest", from, ref.Digest)
+	}
+	path := blobPath(ref.Digest)
+	f, err := r.src.open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r.sparse {
+			return nil
+		}
+		return fmt.Errorf("%s: missing, and %s refers to it", path, from)
+	}
+	if err != nil {
+		return err
+	}
+	size := f.Size()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if size != ref.Size {
+		return fmt.Errorf("%s: %d bytes, %s says %d", path, size, from, ref.Size)
+	}
+	k := key{ref.Digest, !ref.Blob}
+	if r.seen[k] {
+		return nil
+	}
+	r.seen[k] = true
+	if k.manifest {
+		return r.addManifest(ref.Descriptor, depth)
+	}
+	r.image.blobs = append(r.image.blobs, located{Descriptor: ref.Descriptor, path: path})
+	return nil
+}
+
+func (r *layoutReader) addManifest(desc ocispec.Descriptor, depth int) error {
+	path := blobPath(desc.Digest)
+	if depth > maxDepth {
+		return fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
+	}
+	content, err := readSmall(r.src, path)
+	if err != nil {
+		return err
+	}
+	if d := desc.Digest.Algorithm().FromBytes(content); d != desc.Digest {
+		return fmt.Errorf("%s: its digest is %s", path, d)
+	}
+	m, err := registry.ParseManifest(desc.MediaType, content)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	m.Descriptor.Digest = desc.Digest
+	for _, ref := range m.Require {
+		if err := r.add(ref, path, depth+1); err != nil {
+			return err
+		}
+	}
+	r.image.manifests = append(r.image.manifests, m)
+	return nil
+}

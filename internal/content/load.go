@@ -1,0 +1,195 @@
+package content
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// LoadOptions say where content goes and what is asked of it.
+type LoadOptions struct {
+	// Repository takes all that is loaded; names in the archive give tags only. If
+	// empty, names give the repositories.
+	Repository string
+
+	// AllowSparse accepts manifests and indexes whose references are missing.
+	AllowSparse bool
+
+	// MaxUnpacked is the size in bytes to which an archive or a layer of it is
+	// decompressed at the most. Default 8 GiB.
+	MaxUnpacked int64
+}
+
+const defaultMaxUnpacked = 8 << 30
+
+// Loaded is an image, index or artifact that was loaded.
+type Loaded struct {
+	Repository string
+	Tags       []string
+	Descriptor ocispec.Descriptor
+}
+
+// Load puts what is at path into a Store: an OCI image layout or what docker save
+// writes, as a directory, a tar, or a gzip-compressed tar. Which of them it is, is
+// told by its content.
+//
+// A layout's images get their names from the annotation io.containerd.image.name,
+// or else org.opencontainers.image.ref.name, those of docker save from RepoTags;
+// an archive that is both is read as a layout, with the names of RepoTags where it
+// has them. A name is read so:
+//
+//	v1                            the tag v1 of o.Repository
+//	app:v1                        the tag v1 of app
+//	docker.io/library/app:v1      the tag v1 of library/app: a host is dropped
+//	localhost:5000/team/app       the tag latest of team/app
+//	app@sha256:...                no tag in app
+//	none                          no tag: the image is found by digest
+//
+// All that the images refer to must be there and have its digest and size; a
+// docker-save layer must have the config's diff ID, and becomes a gzip stream if it
+// is none. That is judged before any manifest is put, and a manifest that the Store
+// refuses takes back those that were put before it; blobs may stay.
+//
+// If the Store has AddBlob, as memstore has, the blobs of a directory are not held
+// in memory but read from their files when asked for. From a compressed archive
+// content is loaded by way of a temporary file.
+func Load(ctx context.Context, store registry.Store, path string, o LoadOptions) ([]Loaded, error) {
+	o.MaxUnpacked = cmp.Or(o.MaxUnpacked, defaultMaxUnpacked)
+	src, done, err := openSource(ctx, path, o.MaxUnpacked)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", path, err)
+	}
+	loaded, err := load(ctx, store, src, o)
+	if err = errors.Join(err, done()); err != nil {
+		return nil, fmt.Errorf("load %s: %w", path, err)
+	}
+	return loaded, nil
+}
+
+func load(ctx context.Context, store registry.Store, src source, o LoadOptions) ([]Loaded, error) {
+	images, err := readImages(ctx, src, o)
+	if err != nil {
+		return nil, err
+	}
+	places, err := place(images, o.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if err := putPlaces(ctx, store, src, places, o.AllowSparse); err != nil {
+		return nil, err
+	}
+	loaded := make([]Loaded, len(places))
+	for i, p := range places {
+		loaded[i] = Loaded{Repository: p.repository, Tags: p.tags, Descriptor: p.root().Descriptor}
+	}
+	return loaded, nil
+}
+
+// image is what one name in an archive stands for.
+type image struct {
+	names     []string
+	manifests []registry.PutManifest // what one refers to stands before it; the last is the image itself
+	blobs     []located
+}
+
+// located is a blob and the file that it is in.
+type located struct {
+	ocispec.Descriptor
+	path  string
+	frame func(Content) Content // if set, makes the blob of the file
+}
+
+func (i *image) root() registry.PutManifest { return i.manifests[len(i.manifests)-1] }
+
+func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, error) {
+	layout, err := exists(src, ocispec.ImageLayoutFile)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := exists(src, dockerFile)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case layout:
+		images, err := readLayout(src, o.AllowSparse)
+		if err == nil && docker {
+			err = nameByDocker(src, images)
+		}
+		return images, err
+	case docker:
+		return readDocker(ctx, src, o.MaxUnpacked)
+	}
+	return nil, fmt.Errorf("neither an OCI image layout, since it has no %s, nor of docker save, since it has no %s",
+		ocispec.ImageLayoutFile, dockerFile)
+}
+
+// placed is an image and a repository that it goes to.
+type placed struct {
+	*image
+	repository string
+	tags       []string
+}
+
+// place decides where the images go.
+func place(images []*image, repository string) ([]placed, error) {
+	var places []placed
+	taken := make(map[string]digest.Digest)
+	for _, img := range images {
+		tags, err := img.tags(repository)
+		if err != nil {
+			return nil, err
+		}
+		for _, repo := range slices.Sorted(maps.Keys(tags)) {
+			p := placed{img, repo, slices.Compact(slices.Sorted(slices.Values(tags[repo])))}
+			if err := (Repository{Name: repo}).checkNames(p.tags...); err != nil {
+				return nil, err
+			}
+			for _, tag := range p.tags {
+				d, name := img.root().Descriptor.Digest, repo+":"+tag
+				if other, ok := taken[name]; ok && other != d {
+					return nil, fmt.Errorf("both %s and %s would be %s", other, d, name)
+				}
+				taken[name] = d
+			}
+			places = append(places, p)
+		}
+	}
+	return places, nil
+}
+
+// tags are the repositories that the image goes to and its tags in each.
+func (i *image) tags(repository string) (map[string][]string, error) {
+	if len(i.names) == 0 {
+		if repository == "" {
+			return nil, fmt.Errorf("%s has no name: say which repository it goes to", i.root().Descriptor.Digest)
+		}
+		return map[string][]string{repository: nil}, nil
+	}
+	tags := make(map[string][]string)
+	for _, s := range i.names {
+		n := parseName(s)
+		if d := i.root().Descriptor.Digest; n.digest != "" && n.digest != d {
+			return nil, fmt.Errorf("the name %q is on %s", s, d)
+		}
+		if repository != "" {
+			n.repository = repository
+		}
+		if n.repository == "" {
+			return nil, fmt.Errorf("the name %q has no repository: say which it goes to", s)
+		}
+		list := tags[n.repository]
+		if n.tag != "" || n.digest == "" {
+			list = append(list, n.tag)
+		}
+		tags[n.repository] = list
+	}
+	return tags, nil
+}

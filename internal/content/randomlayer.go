@@ -1,0 +1,115 @@
+package content
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	tarBlock = 512
+	tarEnd   = 2 * tarBlock
+	tarLeast = tarBlock + tarEnd // a tar with one empty file
+
+	// minLayer is the size in bytes of the smallest layer that there is.
+	minLayer = gzipHeader + blockHeader + tarLeast + gzipTrailer
+)
+
+// randomLayer is a layer that is made when it is read: a gzip-compressed tar
+// with one file of random bytes.
+type randomLayer struct {
+	stored
+	mediaType types.MediaType
+	sums      func() layerSums
+}
+
+type layerSums struct {
+	digest, diffID digest.Digest
+	crc            uint32
+}
+
+// newRandomLayer makes a layer of exactly size bytes, or of minLayer if that is
+// more. The digests are computed when they are first asked for.
+func newRandomLayer(seed uint64, size int64, mediaType types.MediaType) *randomLayer {
+	size = max(size, minLayer)
+	body := tarSize(size)
+	l := &randomLayer{mediaType: mediaType}
+	l.stored = stored{
+		header: gzipHead(int(size - storedSize(body))),
+		body:   randomTar(seed, body),
+		crc:    func() uint32 { return l.sums().crc },
+	}
+	l.sums = sync.OnceValue(l.computeSums)
+	return l
+}
+
+// tarSize is the size of the largest tar that fits into a layer.
+func tarSize(layer int64) int64 {
+	n := layer - gzipHeader - gzipTrailer
+	n -= (n + blockHeader + blockBody - 1) / (blockHeader + blockBody) * blockHeader
+	return n / tarBlock * tarBlock
+}
+
+// randomTar is a tar of size bytes, a multiple of 512. The file's name tells the
+// seed, so that layers without content differ too.
+func randomTar(seed uint64, size int64) Content {
+	file := NewRandom(seed, size-tarLeast)
+	var header bytes.Buffer
+	err := tar.NewWriter(&header).WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg,
+		Name:     fmt.Sprintf("random/%016x", seed),
+		Mode:     0o644,
+		Size:     file.Size(),
+		ModTime:  time.Unix(0, 0),
+		Format:   tar.FormatGNU, // one block, whatever the size
+	})
+	if err != nil {
+		panic(err) // not with this header
+	}
+	return concat{bytes.NewReader(header.Bytes()), file, bytes.NewReader(make([]byte, tarEnd))}
+}
+
+func (l *randomLayer) computeSums() layerSums {
+	diffID, whole := digest.SHA256.Digester(), digest.SHA256.Digester()
+	crc, err := l.sum(diffID.Hash(), whole.Hash())
+	if err != nil {
+		panic(err) // what is generated can always be read
+	}
+	return layerSums{digest: whole.Digest(), diffID: diffID.Digest(), crc: crc}
+}
+
+// blob is the layer as content with a known digest.
+func (l *randomLayer) blob() Content { return randomBlob{&l.stored, l} }
+
+type randomBlob struct {
+	*stored
+	layer *randomLayer
+}
+
+func (b randomBlob) Digest() digest.Digest { return b.layer.sums().digest }
+
+// The methods of [v1.Layer].
+
+func (l *randomLayer) Digest() (v1.Hash, error)            { return toHash(l.sums().digest), nil }
+func (l *randomLayer) DiffID() (v1.Hash, error)            { return toHash(l.sums().diffID), nil }
+func (l *randomLayer) Size() (int64, error)                { return l.stored.Size(), nil }
+func (l *randomLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
+
+func (l *randomLayer) Compressed() (io.ReadCloser, error) {
+	return io.NopCloser(io.NewSectionReader(l, 0, l.stored.Size())), nil
+}
+
+func (l *randomLayer) Uncompressed() (io.ReadCloser, error) {
+	return io.NopCloser(io.NewSectionReader(l.body, 0, l.body.Size())), nil
+}
+
+func toHash(d digest.Digest) v1.Hash {
+	return v1.Hash{Algorithm: d.Algorithm().String(), Hex: d.Encoded()}
+}

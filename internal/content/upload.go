@@ -1,0 +1,119 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/stream"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// copied is the size in bytes up to which content is copied into the Store.
+const copied = 64 << 20
+
+const octets = "application/octet-stream"
+
+// adder is a Store that can serve content from where it lies.
+type adder interface {
+	AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error
+}
+
+// digested is content whose digest is known.
+type digested interface{ Digest() digest.Digest }
+
+func (to Repository) putContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
+	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
+	store, ok := to.Store.(adder)
+	if !ok || desc.Size <= copied {
+		hash := digest.SHA256.Digester()
+		body := io.TeeReader(io.NewSectionReader(c, 0, desc.Size), hash.Hash())
+		err := to.upload(ctx, body, desc.Size, func() (digest.Digest, error) {
+			desc.Digest = hash.Digest()
+			if known, ok := c.(digested); ok {
+				desc.Digest = known.Digest()
+			}
+			return desc.Digest, nil
+		})
+		return desc, err
+	}
+	if known, ok := c.(digested); ok {
+		desc.Digest = known.Digest()
+	} else {
+		var err error
+		if desc.Digest, err = digest.SHA256.FromReader(io.NewSectionReader(c, 0, desc.Size)); err != nil {
+			return desc, err
+		}
+	}
+	return desc, store.AddBlob(ctx, to.Name, desc, func() (registry.Blob, error) {
+		return registry.NewBlob(io.NewSectionReader(c, 0, desc.Size), desc.Size), nil
+	})
+}
+
+// putLayer stores a layer, unless it is one that registries do not keep. The
+// digest of a streamed layer is known only when it was read and closed.
+func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
+	mediaType, err := layer.MediaType()
+	if err != nil {
+		return fmt.Errorf("its media type: %w", err)
+	}
+	if !mediaType.IsDistributable() {
+		return nil
+	}
+	if random, ok := layer.(*randomLayer); ok {
+		_, err := to.putContent(ctx, random.blob())
+		return err
+	}
+	size, err := layer.Size()
+	if errors.Is(err, stream.ErrNotComputed) {
+		size, err = registry.Unknown, nil
+	}
+	if err != nil {
+		return fmt.Errorf("its size: %w", err)
+	}
+	body, err := layer.Compressed()
+	if err != nil {
+		return err
+	}
+	closeBody := sync.OnceValue(body.Close)
+	defer closeBody()
+	return to.upload(ctx, body, size, func() (digest.Digest, error) {
+		if err := closeBody(); err != nil {
+			return "", err
+		}
+		h, err := layer.Digest()
+		return fromHash(h), err
+	})
+}
+
+// upload stores what body delivers. It asks for the digest once body was read,
+// and leaves no session behind.
+func (to Repository) upload(ctx context.Context, body io.Reader, size int64, d func() (digest.Digest, error)) error {
+	session, err := to.Store.NewUpload(ctx, to.Name, digest.SHA256)
+	if err != nil {
+		return fmt.Errorf("start an upload: %w", err)
+	}
+	if err := commit(ctx, session, registry.Chunk{Body: body, Length: size}, d); err != nil {
+		return errors.Join(err, session.Cancel(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+func commit(ctx context.Context, session registry.Upload, c registry.Chunk, d func() (digest.Digest, error)) error {
+	if err := session.Append(ctx, c); err != nil {
+		return err
+	}
+	want, err := d()
+	if err != nil {
+		return err
+	}
+	if err := session.Commit(ctx, registry.Chunk{}, want); err != nil {
+		return fmt.Errorf("the blob %s: %w", want, err)
+	}
+	return nil
+}

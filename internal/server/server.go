@@ -1,0 +1,305 @@
+// Package server puts a registry on the network: it owns the listener, the
+// connections, TLS, the protocols, the handlers that a request passes on its
+// way, and the closing of it all.
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/memnet"
+)
+
+const (
+	// headerTimeout bounds a TLS handshake, and the time from the first byte of
+	// a request to the end of its header. Nothing else has a time limit.
+	headerTimeout = 30 * time.Second
+
+	// maxHeader is the size in bytes above which a request's header is refused
+	// with 431.
+	maxHeader = 256 << 10
+)
+
+// Options are how a server is reached. The zero value is HTTP/1.1 in the clear
+// on a free port of the loopback interface.
+type Options struct {
+	// Addr is the TCP address to listen on. Default: a free port of 127.0.0.1,
+	// or of ::1 where there is no IPv4. A server in memory has none.
+	Addr string `json:"addr,omitempty"`
+
+	// TLS serves HTTPS, with certificates of the server's own authority.
+	TLS bool `json:"tls,omitempty"`
+
+	// HTTP2 offers HTTP/2 beside HTTP/1.1 in the TLS handshake; it implies TLS.
+	HTTP2 bool `json:"http2,omitempty"`
+
+	// H2C accepts HTTP/2 with prior knowledge beside HTTP/1.1 in the clear.
+	H2C bool `json:"h2c,omitempty"`
+
+	// Hosts are IP addresses and host names that every certificate is valid for,
+	// beside 127.0.0.1, ::1, localhost, the address that was connected to, and
+	// the name that the client asks for, whatever it is. Not used in memory.
+	Hosts []string `json:"hosts,omitempty"`
+}
+
+// Config is what a server is made of.
+type Config struct {
+	Options
+
+	// Registry answers the requests of the distribution API.
+	Registry http.Handler
+
+	// Log gets one record for each request, at level Debug, and what net/http
+	// and TLS have to say of connections. Default: [slog.Default].
+	Log *slog.Logger
+
+	// Network, if set, is where the server listens instead of a socket. There it
+	// takes both http and https, told apart by the first byte.
+	Network *Network
+
+	// Host is the server's name in the network. Default: every name that no other
+	// server has.
+	Host string
+}
+
+// Server is a registry on the network.
+type Server struct {
+	config    Config
+	log       *slog.Logger
+	listener  net.Listener
+	authority *Authority
+	tlsConfig func() *tls.Config // made for the first connection that needs it
+	handler   http.Handler
+	http      http.Server
+	url       string
+
+	ctx    context.Context // of all requests
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	closing   bool
+	conns     map[*Conn]struct{}
+	accepted  uint64
+	transport *http.Transport
+
+	running sync.WaitGroup // accept loop, connections, handlers
+	closed  chan struct{}  // when Close is done
+	err     error          // of Close
+}
+
+// Start makes a server that listens and serves when it returns. It must be
+// closed.
+func Start(config Config) (*Server, error) {
+	config.TLS = config.TLS || config.HTTP2
+	if config.Network != nil {
+		// One listener takes both schemes there, and one transport reaches both.
+		config.HTTP2 = config.HTTP2 || config.H2C
+	}
+	for _, host := range config.Hosts {
+		if !certifiable(host) {
+			return nil, fmt.Errorf("server: no certificate can be made for %q: want IP addresses and host names", host)
+		}
+	}
+	s := &Server{
+		config: config,
+		log:    cmp.Or(config.Log, slog.Default()),
+		conns:  map[*Conn]struct{}{},
+		closed: make(chan struct{}),
+	}
+	if err := s.listen(); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.tlsConfig = sync.OnceValue(s.newTLSConfig)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.handler = s.chain(config.Registry)
+	s.http = http.Server{
+		Handler:                      s.admit(s.handler),
+		DisableGeneralOptionsHandler: true, // OPTIONS * takes the same way as all others
+		ReadHeaderTimeout:            headerTimeout,
+		MaxHeaderBytes:               maxHeader,
+		ErrorLog:                     log.New(errorLog{s.log}, "", 0),
+		BaseContext:                  func(net.Listener) context.Context { return s.ctx },
+		ConnContext:                  withConn,
+		ConnState:                    s.connState,
+		Protocols:                    s.protocols(),
+	}
+	s.running.Go(s.serve)
+	return s, nil
+}
+
+func (s *Server) listen() (err error) {
+	if s.config.Network != nil {
+		host := cmp.Or(s.config.Host, memnet.Any)
+		s.listener, err = s.config.Network.Listen(host)
+		s.authority = &s.config.Network.authority
+		s.url = s.scheme() + memoryHost(host)
+		return err
+	}
+	if s.config.Addr != "" {
+		s.listener, err = net.Listen("tcp", s.config.Addr)
+	} else if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		s.listener, err = net.Listen("tcp", "[::1]:0")
+	}
+	if err != nil {
+		return err
+	}
+	s.authority = &Authority{hosts: s.config.Hosts}
+	s.url = s.scheme() + reachable(s.listener.Addr())
+	return nil
+}
+
+func (s *Server) scheme() string {
+	if s.config.TLS {
+		return "https://"
+	}
+	return "http://"
+}
+
+// memoryHost is the host to put in URLs of a server in memory.
+func memoryHost(host string) string {
+	if host == memnet.Any {
+		return "registry.test"
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// reachable is the address to put in URLs of a server that listens on addr:
+// loopback if that is every address of the machine.
+func reachable(addr net.Addr) string {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err == nil && at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return addr.String()
+}
+
+// protocols are those that net/http looks for in what connections deliver
+// decrypted. Whether a connection may speak HTTP/2 is judged in [Conn.Read].
+func (s *Server) protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(s.config.HTTP2 || s.config.H2C)
+	return p
+}
+
+func (s *Server) serve() {
+	err := s.http.Serve(&listener{s.listener, s})
+	if s.enter() { // else that is how it ends
+		defer s.running.Done()
+		s.log.Error("no more connections are accepted", "address", s.listener.Addr().String(), "error", err)
+	}
+}
+
+// URL returns the URL under which clients reach the server, without a trailing
+// slash: "http://127.0.0.1:40001", "https://registry.test".
+func (s *Server) URL() string { return s.url }
+
+// Host returns the host of [Server.URL], with its port if it has one.
+func (s *Server) Host() string {
+	_, host, _ := strings.Cut(s.url, "://")
+	return host
+}
+
+// Handler returns what serves the requests, to be mounted elsewhere.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Authority returns what certifies the server.
+func (s *Server) Authority() *Authority { return s.authority }
+
+// Close stops the server: all connections are closed, whatever their state, the
+// contexts of requests cancelled, and their handlers waited for. It may be called several times and concurrently; each call returns when the
+// server is closed. A handler must not call it.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	conns, transport := s.conns, s.transport
+	s.conns = nil
+	s.mu.Unlock()
+	if !first {
+		<-s.closed
+		return s.err
+	}
+	defer close(s.closed)
+	for c := range conns { // first: no client takes what a cancelled handler says for an answer
+		c.sever()
+	}
+	s.cancel()
+	s.err = s.http.Close()
+	if transport != nil {
+		transport.CloseIdleConnections()
+	}
+	s.running.Wait()
+	return s.err
+}
+
+// enter counts something that Close must wait for, unless that has begun.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.running.Add(1)
+	}
+	return !s.closing
+}
+
+// listener turns what it accepts into a [Conn].
+type listener struct {
+	net.Listener
+	server *Server
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.server.adopt(raw)
+}
+
+func (s *Server) adopt(raw net.Conn) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		raw.Close()
+		return nil, net.ErrClosed
+	}
+	s.accepted++
+	c := &Conn{server: s, id: s.accepted, wire: wire{Conn: raw}}
+	s.conns[c] = struct{}{}
+	s.running.Add(1)
+	if tcp, ok := raw.(*net.TCPConn); ok && !s.config.TLS {
+		return &clearTCP{c, tcp}, nil
+	}
+	return c, nil
+}
+
+func (s *Server) forget(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// connState is told by net/http how its connections fare.
+func (s *Server) connState(nc net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateClosed:
+		base(nc).unused()
+		s.running.Done()
+	case http.StateHijacked: // its handler still counts
+		s.running.Done()
+	}
+}

@@ -1,0 +1,164 @@
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// blob is the content of a blob, whatever repositories it is visible in. It
+// never changes, so that it is also the open blob if it is in memory.
+type blob struct {
+	digest  digest.Digest
+	size    int64
+	extents extents
+	open    func() (registry.Blob, error) // if it is not in memory
+}
+
+// held is the number of bytes of memory that the blob stands for.
+func (b *blob) held() int64 {
+	if b.open != nil {
+		return 0
+	}
+	return b.size
+}
+
+func (b *blob) Size() int64 { return b.size }
+
+func (b *blob) Close() error { return nil }
+
+func (b *blob) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("memstore: read blob %s: negative offset %d", b.digest, off)
+	}
+	n := 0
+	for piece := range b.extents.span(off, min(int64(len(p)), b.size-off)) {
+		n += copy(p[n:], piece)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (b *blob) WriteRange(w io.Writer, off, n int64) (int64, error) {
+	if off < 0 || n < 0 || off > b.size || n > b.size-off {
+		return 0, fmt.Errorf("memstore: write blob %s: %d bytes from offset %d are not within its %d", b.digest, n, off, b.size)
+	}
+	var written int64
+	for piece := range b.extents.span(off, n) {
+		k, err := w.Write(piece)
+		written += int64(k)
+		if err != nil {
+			return written, err
+		}
+		if k < len(piece) {
+			return written, io.ErrShortWrite
+		}
+	}
+	return written, nil
+}
+
+// OpenBlob implements [registry.Store]. If the blob was added by
+// [Store.AddBlob], the error may also be that of its open function.
+func (s *Store) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	b, ok := s.index.blobs.get(key{repo, string(d)})
+	s.mu.RUnlock()
+	if !ok {
+		return nil, blobUnknown(repo, d)
+	}
+	if b.open == nil {
+		return b, nil
+	}
+	opened, err := b.open()
+	if err != nil {
+		return nil, fmt.Errorf("memstore: open blob %s of repository %s: %w", d, repo, err)
+	}
+	if size := opened.Size(); size != b.size {
+		err := fmt.Errorf("memstore: open blob %s of repository %s: it has %d bytes and was added with %d", d, repo, size, b.size)
+		return nil, errors.Join(err, opened.Close())
+	}
+	return opened, nil
+}
+
+func blobUnknown(repo string, d digest.Digest) error {
+	return failf(registry.BlobUnknown, "repository %s has no blob %s: push it, or mount it from where it is", repo, d)
+}
+
+// DeleteBlob implements [registry.Store].
+func (s *Store) DeleteBlob(ctx context.Context, repo string, d digest.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.index.blobs.get(key{repo, string(d)})
+	if !ok {
+		return blobUnknown(repo, d)
+	}
+	s.account.release(s.index.deleteBlob(repo, b))
+	return nil
+}
+
+// MountBlob implements [registry.Store].
+func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.index.blobs.get(key{from, string(d)})
+	if !ok {
+		return blobUnknown(from, d)
+	}
+	s.index.addBlob(repo, b)
+	return nil
+}
+
+// AddBlob makes a blob visible in a repository without holding it in memory:
+// open is called each time that it is read, concurrently, and must each time
+// return the content that desc has the digest and the size of. Nothing checks
+// the digest; a wrong size fails the reading. [registry.NewBlob] makes a
+// [registry.Blob] of a file or of anything else that can be read at an offset.
+//
+// A blob with that digest that the store has already is made visible in its
+// place, and open is not called. It does not count against [Options.MaxBytes].
+//
+// AddBlob fails with [registry.NameInvalid] or [registry.DigestInvalid] if the
+// name or the digest is not one by the specification, and with
+// [registry.SizeInvalid] if the size is negative or not that of the blob that
+// the store has already.
+func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case open == nil:
+		return fmt.Errorf("memstore: add blob %s to repository %s: no function to open it", desc.Digest, repo)
+	case !op.ValidRepository(repo):
+		return failf(registry.NameInvalid, "add blob %s: %q is not the name of a repository", desc.Digest, repo)
+	case !op.ValidDigest(desc.Digest):
+		return failf(registry.DigestInvalid, "add blob to repository %s: %q is not a digest", repo, desc.Digest)
+	case desc.Size < 0:
+		return failf(registry.SizeInvalid, "add blob %s to repository %s: negative size %d", desc.Digest, repo, desc.Size)
+	}
+	b := &blob{digest: digest.Digest(strings.Clone(string(desc.Digest))), size: desc.Size, open: open}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if held, ok := s.index.source(b.digest); ok && held.size != b.size {
+		return failf(registry.SizeInvalid, "add blob %s to repository %s: size %d, but the blob has %d bytes", b.digest, repo, b.size, held.size)
+	}
+	s.index.addBlob(repo, b)
+	return nil
+}

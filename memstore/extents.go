@@ -1,0 +1,119 @@
+package memstore
+
+import (
+	"iter"
+	"sort"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+const (
+	maxExtent = 1 << 20
+	minExtent = 4 << 10 // unless the length of the content is known to be less
+)
+
+// extent is a stretch of content in memory. It has at least one byte.
+type extent struct {
+	start int64
+	data  []byte
+}
+
+// extents are content in memory, in order and without gaps.
+type extents []extent
+
+// span returns the n bytes from the offset off, which must be there, piece by
+// piece from where they lie.
+func (x extents) span(off, n int64) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if n <= 0 {
+			return
+		}
+		i := sort.Search(len(x), func(i int) bool { return x[i].start > off }) - 1
+		for ; n > 0; i++ {
+			p := x[i].data[off-x[i].start:]
+			p = p[:min(int64(len(p)), n):len(p)]
+			if !yield(p) {
+				return
+			}
+			off += int64(len(p))
+			n -= int64(len(p))
+		}
+	}
+}
+
+// buffer is content that is arriving. Only its last extent has room.
+type buffer struct {
+	extents extents
+	size    int64
+}
+
+// capacity is the number of bytes that the buffer has taken memory for.
+func (b *buffer) capacity() int64 {
+	if len(b.extents) == 0 {
+		return 0
+	}
+	last := b.extents[len(b.extents)-1]
+	return last.start + int64(cap(last.data))
+}
+
+// room returns the free part of the last extent.
+func (b *buffer) room() []byte {
+	if len(b.extents) == 0 {
+		return nil
+	}
+	last := b.extents[len(b.extents)-1].data
+	return last[len(last):cap(last)]
+}
+
+// filled counts the first n bytes of the room as content.
+func (b *buffer) filled(n int) {
+	last := &b.extents[len(b.extents)-1]
+	last.data = last.data[:len(last.data)+n]
+	b.size += int64(n)
+}
+
+// extend adds an extent of n bytes, of which the first is given.
+func (b *buffer) extend(n int64, first byte) {
+	data := make([]byte, 1, n)
+	data[0] = first
+	b.extents = append(b.extents, extent{b.size, data})
+	b.size++
+}
+
+// wanted is how long the next extent should be if left bytes are announced. A
+// session of many small chunks does not get an extent for each.
+func (b *buffer) wanted(left int64) int64 {
+	switch {
+	case left == registry.Unknown:
+		left = max(b.size, minExtent)
+	case b.size > 0:
+		left = max(left, minExtent)
+	}
+	return min(left, maxExtent)
+}
+
+// truncate forgets what comes after the first size bytes.
+func (b *buffer) truncate(size int64) {
+	n := len(b.extents)
+	for n > 0 && b.extents[n-1].start >= size {
+		n--
+		b.extents[n] = extent{}
+	}
+	b.extents = b.extents[:n]
+	if n > 0 {
+		last := &b.extents[n-1]
+		last.data = last.data[:size-last.start]
+	}
+	b.size = size
+}
+
+// trim gives the room back.
+func (b *buffer) trim() {
+	if len(b.room()) == 0 {
+		return
+	}
+	last := &b.extents[len(b.extents)-1]
+	exact := make([]byte, len(last.data))
+	copy(exact, last.data)
+	last.data = exact
+}

@@ -1,0 +1,160 @@
+package memstore
+
+import (
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// index is what is stored where. Its methods are the atomic steps in which the
+// content changes; the caller holds the lock.
+type index struct {
+	repositories tree[string]    // name
+	blobs        tree[*blob]     // repository, digest
+	sources      tree[*blob]     // digest, repository
+	manifests    tree[*manifest] // repository, digest
+	copies       tree[*manifest] // digest, repository
+	tags         tree[string]    // repository, tag: digest
+	tagged       tree[struct{}]  // repository, digest, tag
+	referrers    tree[*manifest] // repository, digest of the subject, digest
+
+	bytes int64 // of the blobs and manifests that are held, each digest once
+}
+
+func newIndex() index {
+	return index{
+		repositories: newTree[string](),
+		blobs:        newTree[*blob](),
+		sources:      newTree[*blob](),
+		manifests:    newTree[*manifest](),
+		copies:       newTree[*manifest](),
+		tags:         newTree[string](),
+		tagged:       newTree[struct{}](),
+		referrers:    newTree[*manifest](),
+	}
+}
+
+func (x *index) snapshot() index {
+	return index{
+		repositories: x.repositories.snapshot(),
+		blobs:        x.blobs.snapshot(),
+		sources:      x.sources.snapshot(),
+		manifests:    x.manifests.snapshot(),
+		copies:       x.copies.snapshot(),
+		tags:         x.tags.snapshot(),
+		tagged:       x.tagged.snapshot(),
+		referrers:    x.referrers.snapshot(),
+		bytes:        x.bytes,
+	}
+}
+
+// addRepository returns the name as it is stored, so that all keys share it.
+// A name may be part of a whole request that would be kept with it.
+func (x *index) addRepository(name string) string {
+	if stored, ok := x.repositories.get(key{name}); ok {
+		return stored
+	}
+	name = strings.Clone(name)
+	x.repositories.set(key{name}, name)
+	return name
+}
+
+// source returns a blob from whichever repositories it is visible in.
+func (x *index) source(d digest.Digest) (*blob, bool) {
+	return x.sources.first(key{string(d)}, 1)
+}
+
+// addBlob makes a blob visible in a repository, and returns false if an equal
+// one is held already and made visible in its place.
+func (x *index) addBlob(repo string, b *blob) bool {
+	repo = x.addRepository(repo)
+	held, ok := x.source(b.digest)
+	if ok {
+		b = held
+	} else {
+		x.bytes += b.held()
+	}
+	x.blobs.set(key{repo, string(b.digest)}, b)
+	x.sources.set(key{string(b.digest), repo}, b)
+	return !ok
+}
+
+// deleteBlob returns the bytes that are no longer held.
+func (x *index) deleteBlob(repo string, b *blob) int64 {
+	x.blobs.delete(key{repo, string(b.digest)})
+	x.sources.delete(key{string(b.digest), repo})
+	if _, ok := x.source(b.digest); ok {
+		return 0
+	}
+	x.bytes -= b.held()
+	return b.held()
+}
+
+// manifest finds a manifest by tag or digest.
+func (x *index) manifest(repo, ref string) (*manifest, bool) {
+	if !isDigest(ref) {
+		ref, _ = x.tags.get(key{repo, ref})
+	}
+	return x.manifests.get(key{repo, ref})
+}
+
+func isDigest(ref string) bool { return strings.Contains(ref, ":") }
+
+// putManifest stores a manifest in place of one with the same digest.
+func (x *index) putManifest(repo string, m *manifest) {
+	repo = x.addRepository(repo)
+	d := string(m.Descriptor.Digest)
+	if held, ok := x.copies.first(key{d}, 1); ok {
+		m.Content = held.Content
+	} else {
+		x.bytes += m.held()
+	}
+	if old, ok := x.manifests.get(key{repo, d}); ok && old.subject != "" {
+		x.referrers.delete(key{repo, string(old.subject), d})
+	}
+	if m.subject != "" {
+		x.referrers.set(key{repo, string(m.subject), d}, m)
+	}
+	x.manifests.set(key{repo, d}, m)
+	x.copies.set(key{d, repo}, m)
+}
+
+// deleteManifest deletes a manifest with its tags and its entry among the
+// referrers, and returns the bytes that are no longer held.
+func (x *index) deleteManifest(repo string, m *manifest) int64 {
+	d := string(m.Descriptor.Digest)
+	var tags []string
+	for k := range x.tagged.after(key{repo, d}, 2) {
+		tags = append(tags, k[2])
+	}
+	for _, tag := range tags {
+		x.deleteTag(repo, tag, d)
+	}
+	if m.subject != "" {
+		x.referrers.delete(key{repo, string(m.subject), d})
+	}
+	x.manifests.delete(key{repo, d})
+	x.copies.delete(key{d, repo})
+	if _, ok := x.copies.first(key{d}, 1); ok {
+		return 0
+	}
+	x.bytes -= m.held()
+	return m.held()
+}
+
+// setTag puts a tag on a manifest of the repository.
+func (x *index) setTag(repo, tag string, m *manifest) {
+	repo, tag = x.addRepository(repo), strings.Clone(tag)
+	if old, ok := x.tags.get(key{repo, tag}); ok {
+		x.deleteTag(repo, tag, old)
+	}
+	d := string(m.Descriptor.Digest)
+	x.tags.set(key{repo, tag}, d)
+	x.tagged.set(key{repo, d, tag}, struct{}{})
+}
+
+// deleteTag takes a tag off the manifest that it is on.
+func (x *index) deleteTag(repo, tag, d string) {
+	x.tags.delete(key{repo, tag})
+	x.tagged.delete(key{repo, d, tag})
+}

@@ -1,0 +1,146 @@
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// manifest is a manifest in a repository. It never changes once it is stored.
+type manifest struct {
+	registry.Manifest
+	subject digest.Digest
+}
+
+// held is the number of bytes of memory that the manifest stands for.
+func (m *manifest) held() int64 { return int64(len(m.Content)) }
+
+// newManifest copies what the caller may change later.
+func newManifest(p *registry.PutManifest) *manifest {
+	return &manifest{
+		Manifest: registry.Manifest{
+			Descriptor: ocispec.Descriptor{
+				MediaType:    p.Descriptor.MediaType,
+				Digest:       digest.Digest(strings.Clone(string(p.Descriptor.Digest))),
+				Size:         int64(len(p.Content)),
+				ArtifactType: p.Descriptor.ArtifactType,
+				Annotations:  maps.Clone(p.Descriptor.Annotations),
+			},
+			Content: bytes.Clone(p.Content),
+		},
+		subject: p.Subject,
+	}
+}
+
+// Manifest implements [registry.Store].
+func (s *Store) Manifest(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+	if err := ctx.Err(); err != nil {
+		return registry.Manifest{}, err
+	}
+	s.mu.RLock()
+	m, ok := s.index.manifest(repo, ref)
+	s.mu.RUnlock()
+	if !ok {
+		return registry.Manifest{}, manifestUnknown(repo, ref)
+	}
+	return m.Manifest, nil
+}
+
+func manifestUnknown(repo, ref string) error {
+	return failf(registry.ManifestUnknown, "repository %s has no manifest %s: push it first", repo, ref)
+}
+
+// PutManifest implements [registry.Store].
+func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutManifest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m := newManifest(&p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.index.admit(repo, &p); err != nil {
+		return err
+	}
+	if _, held := s.index.copies.first(key{string(m.Descriptor.Digest)}, 1); !held && !s.reserveAll(m.held()) {
+		return s.full("put manifest %s into repository %s", m.Descriptor.Digest, repo)
+	}
+	s.index.putManifest(repo, m)
+	for _, tag := range p.Tags {
+		s.index.setTag(repo, tag, m)
+	}
+	return nil
+}
+
+// admit judges all that may stand against a manifest but the space it needs.
+func (x *index) admit(repo string, p *registry.PutManifest) error {
+	var current digest.Digest
+	if m, ok := x.manifest(repo, p.Ref); ok {
+		current = m.Descriptor.Digest
+	}
+	if !p.Precondition.Holds(current) {
+		return preconditionFailed("put", repo, p.Ref, current)
+	}
+	if p.ImmutableTags {
+		for _, tag := range p.Tags {
+			if on, ok := x.tags.get(key{repo, tag}); ok && on != string(p.Descriptor.Digest) {
+				return failf(registry.TagImmutable, "tag %s of repository %s is on %s and may not be moved: use another tag", tag, repo, on)
+			}
+		}
+	}
+	return x.missing(repo, p.Require)
+}
+
+func preconditionFailed(verb, repo, ref string, current digest.Digest) error {
+	if current == "" {
+		current = "no manifest"
+	}
+	return failf(registry.PreconditionFailed, "%s manifest %s of repository %s: it is on %s now", verb, ref, repo, current)
+}
+
+// missing returns an error for each digest that does not exist as it must.
+func (x *index) missing(repo string, references []registry.Reference) error {
+	var missing []error
+	seen := map[digest.Digest]bool{}
+	for _, r := range references {
+		k := key{repo, string(r.Digest)}
+		if r.Blob && x.blobs.has(k) || r.Manifest && x.manifests.has(k) || seen[r.Digest] {
+			continue
+		}
+		seen[r.Digest] = true
+		missing = append(missing, &registry.Error{
+			Cause:   registry.ManifestBlobUnknown,
+			Message: "repository " + repo + " lacks " + string(r.Digest) + ", which the manifest refers to: push it first",
+			Detail:  r.Descriptor,
+		})
+	}
+	return errors.Join(missing...)
+}
+
+// DeleteManifest implements [registry.Store].
+func (s *Store) DeleteManifest(ctx context.Context, repo, ref string, p registry.Precondition) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.index.manifest(repo, ref)
+	if !ok {
+		return manifestUnknown(repo, ref)
+	}
+	if !p.Holds(m.Descriptor.Digest) {
+		return preconditionFailed("delete", repo, ref, m.Descriptor.Digest)
+	}
+	if !isDigest(ref) {
+		s.index.deleteTag(repo, ref, string(m.Descriptor.Digest))
+		return nil
+	}
+	s.account.release(s.index.deleteManifest(repo, m))
+	return nil
+}

@@ -1,0 +1,123 @@
+// Package memstore keeps the content of a registry in memory. [Store] is a
+// [registry.Store]: it starts empty and in no time, is bounded, and can be
+// copied in no time.
+//
+// Content is addressed by digest. Equal blobs are held once, and counted once,
+// however many repositories they are visible in, and so are the bytes of equal
+// manifests. They are let go when the last repository has deleted them; readers
+// that are open then go on reading.
+//
+// Blobs are received straight into the memory that they stay in, pieces of at
+// most 1 MiB that are neither copied nor joined, and hashed while they arrive.
+// That memory is taken, and counted against [Options.MaxBytes], when bytes for
+// it have come, never because a client announced them. A store that is full
+// answers with [registry.Full].
+//
+// No lock is held while a body is read, a blob is written or a list iterated:
+// a client that stalls delays nobody. A list shows a snapshot, which costs
+// nothing to take, and reads no more of it than its caller does.
+//
+// A call whose context ends while a chunk arrives is treated as if the body had
+// ended with a read error: what arrived is kept.
+//
+// Nothing goes on behind the caller's back. No goroutine outlives the call that
+// started it, there are no timers and no state outside the Store: that sessions
+// have expired is found out when something is asked of the store. So it works in
+// [testing/synctest] bubbles, and need not be closed.
+package memstore
+
+import (
+	"container/list"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Options are the limits of a [Store]. The zero value has the defaults; a
+// negative number stands for no limit.
+type Options struct {
+	// MaxBytes is how many bytes the blobs, the manifests and what has arrived in
+	// upload sessions may have together. What the store needs to find them again,
+	// some hundred bytes each, is not counted. Default 4 GiB.
+	MaxBytes int64 `json:"maxBytes,omitempty"`
+
+	// MaxUploads is how many upload sessions may be open. Default 10000.
+	MaxUploads int `json:"maxUploads,omitempty"`
+
+	// UploadTTL is the time after which an upload session expires, counted from
+	// the last call that addressed it; a chunk that is arriving keeps it alive.
+	// In JSON it is a number of nanoseconds, which is what encoding/json makes of
+	// a Duration. Default 1 hour.
+	UploadTTL time.Duration `json:"uploadTTL,omitempty"`
+}
+
+const (
+	defaultMaxBytes   = 4 << 30
+	defaultMaxUploads = 10_000
+	defaultUploadTTL  = time.Hour
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.MaxUploads == 0 {
+		o.MaxUploads = defaultMaxUploads
+	}
+	if o.UploadTTL == 0 {
+		o.UploadTTL = defaultUploadTTL
+	}
+	return o
+}
+
+// Store is a registry's content in memory. Its methods are safe for concurrent
+// use. What they return, the annotations of descriptors included, is shared and
+// must not be changed; what is given to them may be.
+type Store struct {
+	options Options
+	account account
+
+	mu      sync.RWMutex  // for work on the fields below: never across I/O or a caller's code
+	index   index         // the content
+	uploads tree[*upload] // the open sessions, by repository and identifier
+	touched list.List     // the same, the one that was not addressed for longest in front
+}
+
+var _ registry.Store = (*Store)(nil)
+
+// New returns an empty store.
+func New(options Options) *Store {
+	return newStore(options.withDefaults(), newIndex())
+}
+
+func newStore(options Options, content index) *Store {
+	s := &Store{options: options, index: content, uploads: newTree[*upload]()}
+	s.account.limit = options.MaxBytes
+	s.account.used.Store(content.bytes)
+	return s
+}
+
+// Clone returns a store with the same content and limits, without the upload
+// sessions. Neither sees what changes in the other from then on. It takes the
+// same, very short, time whatever the size of the content: both go on sharing
+// what neither changes. Each counts its own bytes as if it were alone.
+func (s *Store) Clone() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return newStore(s.options, s.index.snapshot())
+}
+
+// Bytes returns how much of [Options.MaxBytes] is used.
+func (s *Store) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire()
+	return s.account.used.Load()
+}
+
+// failf returns an error with a cause and a message for the client.
+func failf(cause registry.Cause, format string, args ...any) error {
+	return &registry.Error{Cause: cause, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,444 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// rounds is how often a race is repeated, and racers how many take part.
+const (
+	rounds = 20
+	racers = 4
+)
+
+func concurrencyChecks() []check {
+	return []check{
+		{"concurrency/nothing waits for a body that is appended", checkStalledAppend},
+		{"concurrency/nothing waits for a body that is committed", checkStalledCommit},
+		{"concurrency/nothing waits for a writer", checkStalledWriter},
+		{"concurrency/a blob that is being read is deleted", checkDeleteWhileReading},
+		{"concurrency/pushes of one blob", checkPushOneBlob},
+		{"concurrency/pushes of many blobs", checkPushManyBlobs},
+		{"concurrency/one blob is deleted once", checkDeleteOnce},
+		{"concurrency/a mount meets a delete", checkMountMeetsDelete},
+		{"concurrency/chunks for one place", checkAppendRace},
+		{"concurrency/chunks for any place", checkAppendAnywhere},
+		{"concurrency/commits of one session", checkCommitRace},
+		{"concurrency/a commit meets a cancel", checkCommitMeetsCancel},
+		{"concurrency/pushes of one tag", checkPushOneTag},
+		{"concurrency/an immutable tag is set once", checkImmutableRace},
+		{"concurrency/a precondition holds once", checkPreconditionRace},
+		{"concurrency/one manifest is deleted once", checkDeleteManifestOnce},
+		{"concurrency/a manifest meets the delete of its blob", checkPutMeetsDeleteBlob},
+		{"concurrency/a manifest meets the delete of its child", checkPutMeetsDeleteManifest},
+		{"concurrency/references exist at one moment", checkReferencesAtOnce},
+		{"concurrency/tags set together are seen together", checkTagsTogether},
+	}
+}
+
+// everything calls each method once, with content that does not meet another's.
+func (t *tester) everything(repo, name string) {
+	d := t.push(repo, name)
+	t.hasBlob(noWaiting, repo, d, name)
+	t.mountBlob(repo+"/mounted", d, repo).succeeds(noWaiting)
+	s := t.newUpload(repo)
+	again, c := t.openUpload(repo, s.ID())
+	c.succeeds(noWaiting)
+	again.append(chunk(name)).succeeds(noWaiting)
+	s.cancel().succeeds(noWaiting)
+	m := referrer(name, subject(), name)
+	m.Require = []registry.Reference{asBlob(d)}
+	t.put(repo, m)
+	t.hasManifest(noWaiting, repo, name, m)
+	t.repositories("", all).succeeds(noWaiting)
+	t.tags(repo, "", all).succeeds(noWaiting)
+	t.manifests(repo, "", all).succeeds(noWaiting)
+	t.referrers(repo, subject(), "", all).succeeds(noWaiting)
+	t.blobs(repo, "", all).succeeds(noWaiting)
+	t.blobRepositories(d, all).succeeds(noWaiting)
+	t.uploads(repo, all).succeeds(noWaiting)
+	t.deleteManifest(repo, name, registry.Precondition{}).succeeds(noWaiting)
+	t.deleteManifest(repo, string(m.Descriptor.Digest), registry.Precondition{}).succeeds(noWaiting)
+	t.deleteBlob(repo, d).succeeds(noWaiting)
+}
+
+// whileStalled calls everything while write is stalled, which then goes on.
+func (t *tester) whileStalled(write func(), s *stalled) {
+	written := t.spawn(write)
+	t.wait(s.stuck)
+	t.spawn(func() { t.everything(app, "same") })()
+	t.spawn(func() { t.everything(lib, "other") })()
+	s.release()
+	written()
+}
+
+func checkStalledAppend(t *tester) {
+	s := t.newUpload(app)
+	body := t.newStalled("hello ", "world")
+	t.whileStalled(func() { s.append(body.chunk()).succeeds(appends) }, body)
+	s.commit(registry.Chunk{}, digest.FromString("hello world")).succeeds(commits)
+	t.hasBlob(appends, app, digest.FromString("hello world"), "hello world")
+}
+
+func checkStalledCommit(t *tester) {
+	s := t.newUpload(app)
+	body := t.newStalled("hello ", "world")
+	d := digest.FromString("hello world")
+	t.whileStalled(func() { s.commit(body.chunk(), d).succeeds(commits) }, body)
+	t.hasBlob(commits, app, d, "hello world")
+}
+
+func checkStalledWriter(t *tester) {
+	content := random(mebibyte + 7)
+	b := t.open(opensBlob, app, t.push(app, content))
+	w := t.newStalled("", "")
+	t.whileStalled(func() { b.writesTo(noWaiting, w, &w.got, content, 0, int64(len(content))) }, w)
+	b.close()
+}
+
+func checkDeleteWhileReading(t *tester) {
+	content := random(2*mebibyte + 7)
+	d := t.push(app, content)
+	b := t.open(opensBlob, app, d)
+	w := t.newStalled("", "")
+	written := t.spawn(func() { b.writesTo(openStaysReadable, w, &w.got, content, 0, int64(len(content))) })
+	t.wait(w.stuck)
+	t.deleteBlob(app, d).succeeds(deletesBlob)
+	t.hasNoBlob(deletesBlob, app, d)
+	t.push(app, random(2*mebibyte + 8)[1:]) // may take the room of what is freed
+	w.release()
+	written()
+	b.close()
+}
+
+func checkPushOneBlob(t *tester) {
+	for i := range rounds {
+		content := fmt.Sprint("round ", i)
+		t.parallel(racers, func(i int) {
+			repo := []string{app, lib}[i%2]
+			t.hasBlob(commits, repo, t.push(repo, content), content)
+		})
+		t.blobRepositories(digest.FromString(content), all).showsInAnyOrder(safe, []string{app, lib})
+	}
+	for _, repo := range []string{app, lib} {
+		t.blobs(repo, "", all).hasLength(safe, rounds)
+	}
+}
+
+func checkPushManyBlobs(t *tester) {
+	large := random(mebibyte + 7)
+	t.parallel(racers, func(i int) {
+		for n := range 4 {
+			content := large[4*i+n:]
+			repo := fmt.Sprintf("%s%d", app, i%2)
+			s := t.newUploadFor(repo, algorithmOf(n))
+			s.append(chunk(content[:700_000])).succeeds(appends)
+			d := algorithmOf(n).FromString(content)
+			s.commit(chunkAt(700_000, content[700_000:]), d).succeeds(commits)
+			t.hasBlob(safe, repo, d, content)
+		}
+	})
+	t.blobs(app+"0", "", all).hasLength(safe, 8)
+	t.repositories("", all).shows(safe, []string{app + "0", app + "1"})
+}
+
+// race runs calls of which it returns how many succeeded; the others must fail
+// with one of the causes.
+func (t *tester) race(p promise, f func(i int) *call, causes ...registry.Cause) []int {
+	var mu sync.Mutex
+	var won []int
+	t.parallel(racers, func(i int) {
+		c := f(i)
+		if c.err != nil {
+			c.fails(p, causes...)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		won = append(won, i)
+	})
+	return won
+}
+
+// raceForOne is a race that exactly one of the calls must win.
+func (t *tester) raceForOne(p promise, f func(i int) *call, causes ...registry.Cause) (winner int) {
+	var last *call
+	var mu sync.Mutex
+	won := t.race(p, func(i int) *call {
+		c := f(i)
+		mu.Lock()
+		defer mu.Unlock()
+		last = c
+		return c
+	}, causes...)
+	if len(won) != 1 {
+		last.violates(p, fmt.Sprintf("%d of %d such calls at once succeeded", len(won), racers), "one")
+		panic(abort{})
+	}
+	return won[0]
+}
+
+// both runs two functions at once. They take turns at being started first.
+func (t *tester) both(round int, f, g func()) {
+	t.parallel(2, func(i int) {
+		if (i+round)%2 == 0 {
+			f()
+		} else {
+			g()
+		}
+	})
+}
+
+func checkDeleteOnce(t *tester) {
+	for i := range rounds {
+		d := t.push(app, fmt.Sprint("round ", i))
+		t.raceForOne(deleteBlobFails, func(int) *call { return t.deleteBlob(app, d) }, registry.BlobUnknown)
+	}
+}
+
+func checkMountMeetsDelete(t *tester) {
+	for i := range rounds {
+		content := fmt.Sprint("round ", i)
+		d := t.push(app, content)
+		var mount *call
+		t.both(i, func() { mount = t.mountBlob(lib, d, app) }, func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
+		if mount.err == nil {
+			t.hasBlob(mountsBlob, lib, d, content)
+		} else {
+			mount.fails(mountFails, registry.BlobUnknown)
+			t.hasNoBlob(mountFails, lib, d)
+		}
+		t.hasNoBlob(deletesBlob, app, d)
+	}
+}
+
+func checkAppendRace(t *tester) {
+	for range rounds {
+		s := t.newUpload(app)
+		s.append(chunk("held ")).succeeds(appends)
+		content := func(i int) string { return fmt.Sprint("by ", i) }
+		winner := t.raceForOne(oneAtATime, func(i int) *call { return s.append(chunkAt(5, content(i))) }, registry.UploadRange)
+		s.unchanged(oneAtATime, "held "+content(winner), " and more")
+	}
+}
+
+func checkAppendAnywhere(t *tester) {
+	for range rounds {
+		s := t.newUpload(app)
+		won := t.race(oneAtATime, func(int) *call { return s.append(chunk("same ")) }, registry.UploadRange)
+		content := ""
+		for range won {
+			content += "same "
+		}
+		s.unchanged(oneAtATime, content, "end")
+	}
+}
+
+func checkCommitRace(t *tester) {
+	for i := range rounds {
+		content := fmt.Sprint("round ", i)
+		s := t.newUpload(app)
+		s.append(chunk(content)).succeeds(appends)
+		d := digest.FromString(content)
+		t.raceForOne(commits, func(int) *call { return s.commit(registry.Chunk{}, d) }, registry.UploadRange, registry.UploadUnknown)
+		t.hasBlob(commits, app, d, content)
+		s.isGone(commits)
+	}
+}
+
+func checkCommitMeetsCancel(t *tester) {
+	for i := range rounds {
+		content := fmt.Sprint("round ", i)
+		s := t.newUpload(app)
+		d := digest.FromString(content)
+		var committed, cancelled *call
+		t.both(i, func() { committed = s.commit(chunk(content), d) }, func() { cancelled = s.cancel() })
+		if committed.err == nil {
+			cancelled.fails(cancelFails, registry.UploadUnknown)
+			t.hasBlob(commits, app, d, content)
+		} else {
+			committed.fails(cancelsRunning, registry.UploadUnknown)
+			cancelled.succeeds(cancels)
+			t.hasNoBlob(cancels, app, d)
+		}
+		s.isGone(cancels)
+	}
+}
+
+// numbered are manifests that race for a tag.
+func numbered(n int, tags ...string) []registry.PutManifest {
+	manifests := make([]registry.PutManifest, n)
+	for i := range manifests {
+		manifests[i] = newManifest(fmt.Sprint("racer ", i), tags...)
+	}
+	return manifests
+}
+
+// checkPushOneTag has as many look at the tag as push it: all see one of the
+// manifests, whole.
+func checkPushOneTag(t *tester) {
+	racing := numbered(racers, "latest")
+	first := newManifest("first", "latest")
+	t.put(app, first)
+	seen := slices.Concat(racing, []registry.PutManifest{first})
+	look := func() {
+		got, c := t.manifest(app, "latest")
+		c.succeeds(setsTags)
+		i := slices.IndexFunc(seen, func(m registry.PutManifest) bool { return m.Descriptor.Digest == got.Descriptor.Digest })
+		if i < 0 || string(got.Content) != string(seen[i].Content) {
+			c.violates(setsTags, fmt.Sprintf("%s: %s", got.Descriptor.Digest, describe(string(got.Content))), "one of the manifests that were put")
+		}
+		t.tags(app, "", all).shows(setsTags, []string{"latest"})
+	}
+	t.parallel(2*racers, func(i int) {
+		for range rounds {
+			if i < racers {
+				t.put(app, racing[i])
+			} else {
+				look()
+			}
+		}
+	})
+	look()
+	t.manifests(app, "", all).hasLength(safe, racers+1)
+}
+
+func checkImmutableRace(t *tester) {
+	for i := range rounds {
+		tag := fmt.Sprint("v", i)
+		racing := numbered(racers, tag)
+		winner := t.raceForOne(immutableTags, func(i int) *call {
+			racing[i].ImmutableTags = true
+			return t.putManifest(app, racing[i])
+		}, registry.TagImmutable)
+		t.hasManifest(immutableTags, app, tag, racing[winner])
+	}
+}
+
+// checkPreconditionRace has clients create a tag unless it is there, and then move
+// it from where they saw it.
+func checkPreconditionRace(t *tester) {
+	for i := range rounds {
+		tag := fmt.Sprint("v", i)
+		asked := registry.Precondition{IfNoneMatch: []string{"*"}}
+		for step := range 2 {
+			racing := make([]registry.PutManifest, racers)
+			winner := t.raceForOne(judgesRef, func(i int) *call {
+				racing[i] = newManifest(fmt.Sprint("step ", step, " racer ", i), tag)
+				racing[i].Ref, racing[i].Precondition = tag, asked
+				return t.putManifest(app, racing[i])
+			}, registry.PreconditionFailed)
+			t.hasManifest(judgesRef, app, tag, racing[winner])
+			asked = registry.Precondition{IfMatch: []string{string(racing[winner].Descriptor.Digest)}}
+		}
+	}
+}
+
+func checkDeleteManifestOnce(t *tester) {
+	for i := range rounds {
+		m := newManifest(fmt.Sprint("round ", i), "v1", "v2")
+		for _, ref := range []string{"v1", string(m.Descriptor.Digest)} {
+			t.put(app, m)
+			t.raceForOne(deleteFails, func(int) *call {
+				return t.deleteManifest(app, ref, registry.Precondition{})
+			}, registry.ManifestUnknown)
+		}
+		t.tags(app, "", all).shows(deletesManifest, nil)
+	}
+}
+
+// putMeets puts a manifest that requires what is deleted meanwhile.
+func (t *tester) putMeets(round int, r registry.Reference, remove func()) {
+	m := newManifest(fmt.Sprint("parent ", round), fmt.Sprint("v", round))
+	m.Require = []registry.Reference{r}
+	var put *call
+	t.both(round, func() { put = t.putManifest(app, m) }, remove)
+	if put.err == nil {
+		t.hasManifest(requires, app, m.Tags[0], m)
+		return
+	}
+	put.fails(requires, registry.ManifestBlobUnknown)
+	t.hasNoManifest(requires, app, m.Tags[0])
+	t.hasNoManifest(requires, app, string(m.Descriptor.Digest))
+}
+
+func checkPutMeetsDeleteBlob(t *tester) {
+	for i := range rounds {
+		d := t.push(app, fmt.Sprint("layer ", i))
+		t.putMeets(i, asBlob(d), func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
+		t.hasNoBlob(deletesBlob, app, d)
+	}
+}
+
+func checkPutMeetsDeleteManifest(t *tester) {
+	for i := range rounds {
+		d := t.put(app, newManifest(fmt.Sprint("child ", i)))
+		t.putMeets(i, asManifest(d), func() {
+			t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
+		})
+		t.hasNoManifest(deletesManifest, app, string(d))
+	}
+}
+
+// checkReferencesAtOnce has a layer and a child take turns, so that they never
+// exist together. A manifest that requires both, first the one that is there and
+// then the one that comes, is never accepted.
+func checkReferencesAtOnce(t *tester) {
+	child := newManifest("child")
+	layer := t.push(app, "layer")
+	m := newManifest("image", "v1")
+	for i := range rounds {
+		m.Require = []registry.Reference{asBlob(layer), asManifest(child.Descriptor.Digest)}
+		replace := func() {
+			t.deleteBlob(app, layer).succeeds(deletesBlob)
+			t.put(app, child)
+		}
+		if i%2 == 1 {
+			slices.Reverse(m.Require)
+			replace = func() {
+				t.deleteManifest(app, string(child.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+				t.push(app, "layer")
+			}
+		}
+		t.both(i/2, func() { t.putManifest(app, m).fails(decides, registry.ManifestBlobUnknown) }, replace)
+		t.hasNoManifest(putsManifest, app, "v1")
+	}
+}
+
+// checkTagsTogether moves three tags at once, and deletes them with the manifest
+// that they are on.
+func checkTagsTogether(t *tester) {
+	racing := numbered(racers, "a", "m", "z")
+	t.put(app, racing[0])
+	t.parallel(2*racers, func(i int) {
+		for n := range rounds {
+			if i >= racers {
+				t.seesTogether(3)
+				continue
+			}
+			d := t.put(app, racing[i])
+			if n%5 == 4 {
+				t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
+			}
+		}
+	})
+}
+
+// seesTogether checks that n tags are on one manifest, or none is there.
+func (t *tester) seesTogether(n int) {
+	l := t.tags(app, "", all)
+	l.succeeds(oneMoment)
+	apart := len(l.entries) != 0 && len(l.entries) != n
+	for _, tag := range l.entries {
+		apart = apart || tag.Digest != l.entries[0].Digest
+	}
+	if apart {
+		l.violates(oneMoment, fmt.Sprintf("%v", l.entries), "all tags on one manifest, as they were set, or none")
+		panic(abort{})
+	}
+}

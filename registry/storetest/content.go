@@ -1,0 +1,251 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// The repositories that checks work in.
+const (
+	app = "storetest/app"
+	lib = "storetest/lib"
+)
+
+const mebibyte = 1 << 20
+
+// random returns n bytes that are the same in every run.
+func random(n int) string {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(b) // never fails
+	return string(b)
+}
+
+// algorithmOf takes turns between the digest algorithms.
+func algorithmOf(i int) digest.Algorithm {
+	return [...]digest.Algorithm{digest.SHA256, digest.SHA512}[i%2]
+}
+
+// differ tells how content differs from what it should be, "" if it does not.
+func differ(got, want string) string {
+	if got == want {
+		return ""
+	}
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	return fmt.Sprintf("%s, which differs at byte %d", describe(got), at)
+}
+
+func describe(content string) string {
+	if len(content) <= 40 {
+		return fmt.Sprintf("%q (%d bytes)", content, len(content))
+	}
+	return fmt.Sprintf("%q... (%d bytes)", content[:20], len(content))
+}
+
+// chunk is a chunk that says neither where it starts nor how long it is.
+func chunk(content string) registry.Chunk {
+	return registry.Chunk{Body: strings.NewReader(content), Offset: registry.Unknown, Length: registry.Unknown}
+}
+
+// chunkAt is a chunk that says both.
+func chunkAt(off int64, content string) registry.Chunk {
+	return registry.Chunk{Body: strings.NewReader(content), Offset: off, Length: int64(len(content))}
+}
+
+func describeChunk(c registry.Chunk) string {
+	number := func(n int64) string {
+		if n == registry.Unknown {
+			return "unknown"
+		}
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s, offset %s, length %s", describeBody(c.Body), number(c.Offset), number(c.Length))
+}
+
+func describeBody(body io.Reader) string {
+	switch b := body.(type) {
+	case nil:
+		return "no body"
+	case *strings.Reader:
+		return fmt.Sprintf("%d bytes", b.Len())
+	case *broken:
+		return fmt.Sprintf("%d bytes and an error", len(b.content))
+	case *stalled:
+		return "a body that stalls"
+	default:
+		return "a body"
+	}
+}
+
+// broken is a body that ends with an error: together with the last bytes, if
+// joined, or else after them.
+type broken struct {
+	content string
+	err     error
+	joined  bool
+}
+
+func (b *broken) Read(p []byte) (int, error) {
+	n := copy(p, b.content)
+	b.content = b.content[n:]
+	if b.content == "" && (n == 0 || b.joined) {
+		return n, b.err
+	}
+	return n, nil
+}
+
+// stalled is a body, or a writer, that gets stuck: it signals stuck once the
+// first part has passed and more is asked for, and goes on when released.
+type stalled struct {
+	over    context.Context
+	stuck   chan struct{} // closed when there
+	release func()        // may be called more than once
+	free    chan struct{}
+	once    sync.Once
+	head    io.Reader
+	tail    io.Reader
+	got     strings.Builder
+}
+
+func (t *tester) newStalled(head, tail string) *stalled {
+	s := &stalled{over: t.over, stuck: make(chan struct{}), free: make(chan struct{})}
+	s.release = sync.OnceFunc(func() { close(s.free) })
+	s.head, s.tail = strings.NewReader(head), strings.NewReader(tail)
+	return s
+}
+
+// stall signals that this point is reached, and waits for the release, or for
+// the check to end.
+func (s *stalled) stall() error {
+	s.once.Do(func() { close(s.stuck) })
+	select {
+	case <-s.free:
+		return nil
+	case <-s.over.Done():
+		return s.over.Err()
+	}
+}
+
+// holds tells whether somebody is stuck.
+func (s *stalled) holds() bool {
+	select {
+	case <-s.free:
+		return false
+	default:
+	}
+	select {
+	case <-s.stuck:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *stalled) Read(p []byte) (int, error) {
+	if n, err := s.head.Read(p); err != io.EOF {
+		return n, err
+	}
+	if err := s.stall(); err != nil {
+		return 0, err
+	}
+	return s.tail.Read(p)
+}
+
+func (s *stalled) Write(p []byte) (int, error) {
+	if err := s.stall(); err != nil {
+		return 0, err
+	}
+	return s.got.Write(p)
+}
+
+// chunk is a chunk with the body s that says neither offset nor length.
+func (s *stalled) chunk() registry.Chunk {
+	return registry.Chunk{Body: s, Offset: registry.Unknown, Length: registry.Unknown}
+}
+
+// newManifest makes an image manifest that is told from others by its name.
+func newManifest(name string, tags ...string) registry.PutManifest {
+	return referrer(name, "", tags...)
+}
+
+// referrer makes an image manifest that has a subject.
+func referrer(name string, subject digest.Digest, tags ...string) registry.PutManifest {
+	manifest := ocispec.Manifest{
+		Versioned:    specs.Versioned{SchemaVersion: 2},
+		MediaType:    ocispec.MediaTypeImageManifest,
+		ArtifactType: "application/vnd.storetest",
+		Config:       ocispec.DescriptorEmptyJSON,
+		Layers:       []ocispec.Descriptor{ocispec.DescriptorEmptyJSON},
+		Annotations:  map[string]string{ocispec.AnnotationTitle: name},
+	}
+	if subject != "" {
+		manifest.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: 2}
+	}
+	content, err := json.Marshal(manifest)
+	if err != nil {
+		panic(err) // a struct of strings can be marshalled
+	}
+	return registry.PutManifest{
+		Manifest: registry.Manifest{
+			Content: content,
+			Descriptor: ocispec.Descriptor{
+				MediaType:    manifest.MediaType,
+				Digest:       digest.FromBytes(content),
+				Size:         int64(len(content)),
+				ArtifactType: manifest.ArtifactType,
+				Annotations:  manifest.Annotations,
+			},
+		},
+		Subject: subject,
+		Tags:    tags,
+	}
+}
+
+// sortedManifests returns n manifests in the bytewise order of their digests,
+// which are of both algorithms.
+func sortedManifests(n int, subject digest.Digest) []registry.PutManifest {
+	manifests := make([]registry.PutManifest, n)
+	for i := range manifests {
+		manifests[i] = referrer(fmt.Sprintf("sorted %d", i), subject)
+		manifests[i].Descriptor.Digest = algorithmOf(i).FromBytes(manifests[i].Content)
+	}
+	slices.SortFunc(manifests, func(a, b registry.PutManifest) int {
+		return strings.Compare(string(a.Descriptor.Digest), string(b.Descriptor.Digest))
+	})
+	return manifests
+}
+
+// inSHA512 names the manifest by a digest of the other algorithm.
+func inSHA512(m registry.PutManifest) registry.PutManifest {
+	m.Descriptor.Digest = digest.SHA512.FromBytes(m.Content)
+	return m
+}
+
+// asBlob and asManifest are references to a digest.
+func asBlob(d digest.Digest) registry.Reference {
+	return registry.Reference{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: d, Size: 1}, Blob: true}
+}
+
+func asManifest(d digest.Digest) registry.Reference {
+	return registry.Reference{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: d, Size: 1}, Manifest: true}
+}
+
+func asEither(d digest.Digest) registry.Reference {
+	r := asBlob(d)
+	r.Manifest = true
+	return r
+}

@@ -1,0 +1,549 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+func manifestChecks() []check {
+	return []check{
+		{"manifests/are found by digest and by tag", checkPutManifest},
+		{"manifests/unknown ones are ManifestUnknown", checkManifestUnknown},
+		{"manifests/are visible only where they were put", checkManifestsIsolated},
+		{"manifests/tags move", checkRetag},
+		{"manifests/immutable tags do not move", checkImmutableTags},
+		{"manifests/putting one again replaces its descriptor", checkPutAgain},
+		{"manifests/preconditions are judged when one is put", checkPutPrecondition},
+		{"manifests/preconditions are judged when one is deleted", checkDeletePrecondition},
+		{"manifests/each missing reference is reported", checkMissingReferences},
+		{"manifests/references exist as blob, manifest or either", checkReferenceKinds},
+		{"manifests/references exist in the same repository", checkReferencesElsewhere},
+		{"manifests/decisions are made in order", checkDecisionOrder},
+		{"manifests/a refused one changes nothing", checkAllOrNothing},
+		{"manifests/deleting a tag leaves all else", checkDeleteTag},
+		{"manifests/deleting a digest takes its tags along", checkDeleteByDigest},
+		{"manifests/deleting a referrer takes its entry along", checkDeleteReferrer},
+		{"manifests/deleting leaves what they refer to and are referred by", checkReferredStays},
+	}
+}
+
+func checkPutManifest(t *tester) {
+	bare := newManifest("bare")
+	bare.Descriptor.ArtifactType, bare.Descriptor.Annotations = "", nil
+	index := newManifest("index", "index")
+	index.Descriptor.MediaType = ocispec.MediaTypeImageIndex
+	for _, m := range []registry.PutManifest{
+		newManifest("no tag"), newManifest("one tag", "v1"), newManifest("many tags", "a", "b", "_C.d-e"),
+		inSHA512(newManifest("sha512", "sha512")), referrer("referrer", subject(), "referrer"), bare, index,
+	} {
+		d := t.put(app, m)
+		t.hasManifest(returnsManifest, app, string(d), m)
+		for _, tag := range m.Tags {
+			t.hasManifest(setsTags, app, tag, m)
+		}
+	}
+	t.hasManifest(setsTags, app, "v1", newManifest("one tag"))
+}
+
+func checkManifestUnknown(t *tester) {
+	unknown := newManifest("never put").Descriptor.Digest
+	for range 2 {
+		for _, ref := range []string{"v2", string(unknown)} {
+			t.hasNoManifest(manifestFails, lib, ref)
+			t.hasNoManifest(manifestFails, app, ref)
+			t.deleteManifest(app, ref, registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
+		}
+		t.put(app, newManifest("image", "v1"))
+	}
+}
+
+func checkManifestsIsolated(t *tester) {
+	inApp, inLib := newManifest("app", "v1", "app"), newManifest("lib", "v1")
+	t.put(app, inApp)
+	t.put(lib, inLib)
+	t.hasManifest(visible, app, "v1", inApp)
+	t.hasManifest(visible, lib, "v1", inLib)
+	t.hasNoManifest(visible, lib, "app")
+	t.hasNoManifest(visible, lib, string(inApp.Descriptor.Digest))
+	t.manifests(lib, "", all).shows(visible, []string{string(inLib.Descriptor.Digest)})
+	t.deleteManifest(lib, string(inApp.Descriptor.Digest), registry.Precondition{}).fails(visible, registry.ManifestUnknown)
+
+	// The same manifest, described otherwise and deleted, is another repository's.
+	other := referrer("app", "", "other")
+	other.Descriptor.MediaType = ocispec.MediaTypeImageIndex
+	other.Descriptor.Annotations = map[string]string{"a": "b"}
+	t.put(lib, other)
+	t.hasManifest(visible, app, "v1", inApp)
+	t.deleteManifest(lib, string(other.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+	t.hasManifest(visible, app, string(inApp.Descriptor.Digest), inApp)
+	t.hasManifest(visible, app, "app", inApp)
+}
+
+func checkRetag(t *tester) {
+	one, two := newManifest("one", "a", "b", "c"), newManifest("two", "b", "d")
+	t.put(app, one)
+	t.put(app, two)
+	digests := map[string]digest.Digest{
+		"a": one.Descriptor.Digest, "b": two.Descriptor.Digest, "c": one.Descriptor.Digest, "d": two.Descriptor.Digest,
+	}
+	t.hasTags(setsTags, app, digests)
+	t.hasManifest(setsTags, app, "b", two)
+	t.hasManifest(setsTags, app, string(one.Descriptor.Digest), one)
+	// Put again without tags, a manifest keeps those that it has.
+	t.put(app, newManifest("one"))
+	t.put(app, newManifest("two", "d"))
+	t.hasTags(setsTags, app, digests)
+	// A tag that has left a manifest is not deleted with it.
+	t.deleteManifest(app, string(one.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": two.Descriptor.Digest, "d": two.Descriptor.Digest})
+}
+
+func checkImmutableTags(t *tester) {
+	immutable := func(name string, tags ...string) registry.PutManifest {
+		m := newManifest(name, tags...)
+		m.ImmutableTags = true
+		return m
+	}
+	one := newManifest("one").Descriptor.Digest
+	t.put(app, immutable("one", "a", "b"))
+	t.putManifest(app, immutable("one", "b", "a", "c")).succeeds(immutableTags)
+	for _, tags := range [][]string{{"a"}, {"new", "a"}, {"b", "new"}} {
+		t.putManifest(app, immutable("two", tags...)).fails(immutableTags, registry.TagImmutable)
+	}
+	t.hasTags(immutableTags, app, map[string]digest.Digest{"a": one, "b": one, "c": one})
+	two := immutable("two", "d")
+	t.putManifest(app, two).succeeds(immutableTags)
+	t.putManifest(app, immutable("three")).succeeds(immutableTags)
+	t.putManifest(app, newManifest("two", "c")).succeeds(setsTags)
+	t.deleteManifest(app, "a", registry.Precondition{}).succeeds(deletesManifest)
+	t.putManifest(app, immutable("two", "a")).succeeds(immutableTags)
+	t.hasTags(immutableTags, app, map[string]digest.Digest{
+		"a": two.Descriptor.Digest, "b": one, "c": two.Descriptor.Digest, "d": two.Descriptor.Digest,
+	})
+}
+
+func checkPutAgain(t *tester) {
+	old := referrer("image", subject(), "v1")
+	d := t.put(app, old)
+	again := referrer("image", subject(), "v2")
+	again.Descriptor.MediaType = ocispec.MediaTypeImageIndex
+	again.Descriptor.ArtifactType = "application/vnd.storetest.other"
+	again.Descriptor.Annotations = map[string]string{"other": "annotation"}
+	bare := referrer("image", subject())
+	bare.Descriptor.ArtifactType, bare.Descriptor.Annotations = "", nil
+	for _, m := range []registry.PutManifest{again, bare, old} {
+		t.put(app, m)
+		for _, ref := range []string{string(d), "v1", "v2"} {
+			t.hasManifest(replacesDescriptor, app, ref, m)
+		}
+		l := t.referrers(app, subject(), "", all)
+		l.hasLength(replacesDescriptor, 1)
+		l.sameDescriptor(replacesDescriptor, l.entries[0], m.Descriptor)
+	}
+}
+
+// preconditions are what may be asked of a manifest, and whether that holds if
+// it is there, and if nothing is.
+func preconditions(current digest.Digest) []precondition {
+	there, other := string(current), string(digest.FromString("another manifest"))
+	return []precondition{
+		{registry.Precondition{}, true, true},
+		{registry.Precondition{IfMatch: []string{there}}, true, false},
+		{registry.Precondition{IfMatch: []string{other, there}}, true, false},
+		{registry.Precondition{IfMatch: []string{other}}, false, false},
+		{registry.Precondition{IfMatch: []string{"*"}}, true, false},
+		{registry.Precondition{IfNoneMatch: []string{"*"}}, false, true},
+		{registry.Precondition{IfNoneMatch: []string{there}}, false, true},
+		{registry.Precondition{IfNoneMatch: []string{other, there}}, false, true},
+		{registry.Precondition{IfNoneMatch: []string{other}}, true, true},
+		{registry.Precondition{IfMatch: []string{there}, IfNoneMatch: []string{other}}, true, false},
+		{registry.Precondition{IfMatch: []string{there}, IfNoneMatch: []string{"*"}}, false, false},
+	}
+}
+
+type precondition struct {
+	registry.Precondition
+	ifThere, ifNot bool
+}
+
+func checkPutPrecondition(t *tester) {
+	there := newManifest("there", "there")
+	for i, p := range preconditions(there.Descriptor.Digest) {
+		repo := fmt.Sprintf("%s%d", app, i)
+		t.put(repo, there)
+		n := 0
+		for _, ref := range []string{"there", string(there.Descriptor.Digest), "new", string(digest.FromString("new"))} {
+			n++
+			m := newManifest(fmt.Sprint("put ", n), fmt.Sprint("put", n)) // not the tag that is judged
+			m.Precondition, m.Ref = p.Precondition, ref
+			if holds := n <= 2 && p.ifThere || n > 2 && p.ifNot; holds {
+				t.putManifest(repo, m).succeeds(judgesRef)
+				t.hasManifest(judgesRef, repo, m.Tags[0], m)
+				continue
+			}
+			t.putManifest(repo, m).fails(judgesRef, registry.PreconditionFailed)
+			t.hasNoManifest(judgesRef, repo, m.Tags[0])
+			t.hasNoManifest(judgesRef, repo, string(m.Descriptor.Digest))
+		}
+		t.hasManifest(judgesRef, repo, "there", there)
+	}
+	m := newManifest("no ref", "v1") // nothing is asked, so nothing is addressed
+	t.putManifest(app, m).succeeds(alwaysHolds)
+}
+
+// checkDeletePrecondition leaves open how a manifest that is not there is refused
+// if the precondition does not hold either.
+func checkDeletePrecondition(t *tester) {
+	there := newManifest("there", "there")
+	d := string(there.Descriptor.Digest)
+	for _, p := range preconditions(there.Descriptor.Digest) {
+		for _, ref := range []string{"there", d} {
+			t.put(app, there)
+			if p.ifThere {
+				t.deleteManifest(app, ref, p.Precondition).succeeds(deleteFails)
+				t.hasNoManifest(deletesManifest, app, ref)
+			} else {
+				t.deleteManifest(app, ref, p.Precondition).fails(deleteFails, registry.PreconditionFailed)
+				t.hasManifest(deleteFails, app, "there", there)
+				t.hasManifest(deleteFails, app, d, there)
+			}
+		}
+		for _, ref := range []string{"new", string(digest.FromString("new"))} {
+			may := []registry.Cause{registry.ManifestUnknown}
+			if !p.ifNot {
+				may = append(may, registry.PreconditionFailed)
+			}
+			t.deleteManifest(app, ref, p.Precondition).fails(deleteFails, may...)
+		}
+	}
+}
+
+// missing returns the details of the errors about missing references in what the
+// call returned.
+func (c *call) missing() []any {
+	var details []any
+	var walk func(error)
+	walk = func(err error) {
+		if e, ok := err.(*registry.Error); ok {
+			if e.Cause == registry.ManifestBlobUnknown {
+				details = append(details, e.Detail)
+			}
+			return
+		}
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, err := range e.Unwrap() {
+				walk(err)
+			}
+		}
+	}
+	walk(c.err)
+	return details
+}
+
+func checkMissingReferences(t *tester) {
+	blob := t.push(app, "there")
+	child := t.put(app, newManifest("there"))
+	missing := func(i int) digest.Digest { return digest.FromString(fmt.Sprint("missing ", i)) }
+	for _, test := range []struct {
+		require []registry.Reference
+		missing int
+	}{
+		{[]registry.Reference{asBlob(blob), asManifest(child)}, 0},
+		{[]registry.Reference{asBlob(missing(1))}, 1},
+		{[]registry.Reference{asBlob(missing(1)), asBlob(blob), asManifest(missing(2)), asManifest(child), asEither(missing(3))}, 3},
+	} {
+		m := newManifest(fmt.Sprint("image with ", test.missing), "v1")
+		m.Require = test.require
+		c := t.putManifest(app, m)
+		if test.missing == 0 {
+			c.succeeds(requires)
+			continue
+		}
+		c.fails(requires, registry.ManifestBlobUnknown)
+		details := c.missing()
+		if n := len(details); n != test.missing {
+			c.violates(decidesInOrder, fmt.Sprintf("%d errors of type *registry.Error in %s", n, describeError(c.err)), fmt.Sprint(test.missing))
+		}
+		for _, detail := range details {
+			if d, ok := detail.(ocispec.Descriptor); !ok || !slices.ContainsFunc(test.require, func(r registry.Reference) bool { return r.Digest == d.Digest }) {
+				c.violates(decidesInOrder, fmt.Sprintf("the Detail %#v", detail), "the descriptor of a missing reference")
+			}
+		}
+		var joined interface{ Unwrap() []error }
+		if !errors.As(c.err, &joined) {
+			c.violates(decidesInOrder, fmt.Sprintf("a %T", c.err), "errors joined by errors.Join")
+		}
+		t.hasNoManifest(requires, app, string(m.Descriptor.Digest))
+	}
+}
+
+func checkReferenceKinds(t *tester) {
+	const asBlobs, asManifests = 1, 2
+	for there := range 4 { // a set of both
+		m := newManifest(fmt.Sprint("child ", there))
+		d := m.Descriptor.Digest
+		if there&asBlobs != 0 {
+			t.push(app, string(m.Content))
+		}
+		if there&asManifests != 0 {
+			t.put(app, m)
+		}
+		for wanted := 1; wanted < 4; wanted++ {
+			parent := newManifest(fmt.Sprint("parent ", there, wanted))
+			r := asBlob(d)
+			r.Blob, r.Manifest = wanted&asBlobs != 0, wanted&asManifests != 0
+			parent.Require = []registry.Reference{r}
+			p := existsAs
+			if r.Blob && r.Manifest {
+				p = eitherWillDo
+			}
+			if c := t.putManifest(app, parent); there&wanted != 0 {
+				c.succeeds(p)
+			} else {
+				c.fails(p, registry.ManifestBlobUnknown)
+			}
+		}
+	}
+}
+
+func checkReferencesElsewhere(t *tester) {
+	blob := t.push(lib, "layer")
+	child := t.put(lib, newManifest("child"))
+	t.push(app, "other layer")
+	m := newManifest("image", "v1")
+	m.Require = []registry.Reference{asBlob(blob), asManifest(child), asEither(blob)}
+	c := t.putManifest(app, m)
+	c.fails(requires, registry.ManifestBlobUnknown)
+	t.hasNoManifest(requires, app, "v1")
+	t.putManifest(lib, m).succeeds(requires)
+	// What was deleted does not exist.
+	t.deleteBlob(lib, blob).succeeds(deletesBlob)
+	t.deleteManifest(lib, string(child), registry.Precondition{}).succeeds(deletesManifest)
+	for _, r := range m.Require {
+		again := newManifest("again")
+		again.Require = []registry.Reference{r}
+		t.putManifest(lib, again).fails(requires, registry.ManifestBlobUnknown)
+	}
+}
+
+// refusals are manifests that a repository refuses if its tag "moved" is on
+// another, with the cause that comes first.
+func refusals() map[registry.Cause]registry.PutManifest {
+	sparse := referrer("refused", subject(), "new", "moved")
+	sparse.Require = []registry.Reference{asBlob(digest.FromString("missing"))}
+	immutable := sparse
+	immutable.ImmutableTags = true
+	failed := immutable
+	failed.Ref, failed.Precondition = "moved", registry.Precondition{IfNoneMatch: []string{"*"}}
+	return map[registry.Cause]registry.PutManifest{
+		registry.ManifestBlobUnknown: sparse,
+		registry.TagImmutable:        immutable,
+		registry.PreconditionFailed:  failed,
+	}
+}
+
+func checkDecisionOrder(t *tester) {
+	t.put(app, newManifest("old", "moved"))
+	for cause, m := range refusals() {
+		t.putManifest(app, m).fails(decidesInOrder, cause)
+	}
+}
+
+func checkAllOrNothing(t *tester) {
+	old := newManifest("old", "moved")
+	t.put(app, old)
+	for cause, m := range refusals() {
+		c := t.putManifest(app, m)
+		if c.err == nil {
+			c.violates(decidesInOrder, "no error", "an error")
+		}
+		t.hasNoManifest(putsManifest, app, string(m.Descriptor.Digest))
+		t.hasNoManifest(putsManifest, app, "new")
+		t.hasTags(putsManifest, app, map[string]digest.Digest{"moved": old.Descriptor.Digest})
+		t.manifests(app, "", all).shows(putsManifest, []string{string(old.Descriptor.Digest)})
+		t.referrers(app, subject(), "", all).shows(putsManifest, nil)
+
+		// Nor is a manifest that is there described otherwise.
+		m.Manifest = old.Manifest
+		m.Descriptor.MediaType = ocispec.MediaTypeImageIndex
+		m.Descriptor.Annotations = map[string]string{"other": "annotation"}
+		m.Tags = []string{"new"}
+		if cause == registry.TagImmutable {
+			continue // as no tag would be moved
+		}
+		if c := t.putManifest(app, m); c.err == nil {
+			c.violates(decidesInOrder, "no error", "an error")
+		}
+		t.hasManifest(putsManifest, app, "moved", old)
+		t.hasNoManifest(putsManifest, app, "new")
+	}
+}
+
+func checkDeleteTag(t *tester) {
+	one, two := referrer("one", subject(), "a", "b"), newManifest("two", "c")
+	d := t.put(app, one)
+	t.put(app, two)
+	t.deleteManifest(app, "a", registry.Precondition{}).succeeds(deletesManifest)
+	t.hasNoManifest(deletesManifest, app, "a")
+	t.deleteManifest(app, "a", registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
+	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": d, "c": two.Descriptor.Digest})
+	t.deleteManifest(app, "b", registry.Precondition{}).succeeds(deletesManifest)
+	t.hasManifest(deletesManifest, app, string(d), one)
+	t.referrers(app, subject(), "", all).shows(deletesManifest, []string{string(d)})
+	t.put(app, newManifest("two", "a"))
+	t.hasManifest(setsTags, app, "a", two)
+}
+
+func checkDeleteByDigest(t *tester) {
+	one, two := newManifest("one", "a", "c"), newManifest("two", "b")
+	d := t.put(app, one)
+	t.put(app, two)
+	t.put(lib, one)
+	t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
+	for _, ref := range []string{string(d), "a", "c"} {
+		t.hasNoManifest(deletesManifest, app, ref)
+		t.deleteManifest(app, ref, registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
+	}
+	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": two.Descriptor.Digest})
+	t.manifests(app, "", all).shows(deletesManifest, []string{string(two.Descriptor.Digest)})
+	t.hasManifest(visible, lib, "a", one)
+	// What is put anew does not get its old tags back.
+	t.put(app, newManifest("one"))
+	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": two.Descriptor.Digest})
+}
+
+func checkDeleteReferrer(t *tester) {
+	one, two := referrer("one", subject(), "a"), referrer("two", subject())
+	t.put(app, one)
+	kept := string(t.put(app, two))
+	t.put(lib, one)
+	d := string(one.Descriptor.Digest)
+	for range 2 {
+		t.deleteManifest(app, d, registry.Precondition{}).succeeds(deletesManifest)
+		t.referrers(app, subject(), "", all).shows(deletesManifest, []string{kept})
+		t.put(app, one)
+		both := slices.Sorted(slices.Values([]string{d, kept}))
+		t.referrers(app, subject(), "", all).shows(hasSubject, both)
+	}
+	t.deleteManifest(app, kept, registry.Precondition{}).succeeds(deletesManifest)
+	t.deleteManifest(app, d, registry.Precondition{}).succeeds(deletesManifest)
+	t.referrers(app, subject(), "", all).shows(deletesManifest, nil)
+	t.referrers(lib, subject(), "", all).shows(deletesManifest, []string{d})
+}
+
+// checkReferredStays deletes an image that has a layer, a referrer and an index.
+func checkReferredStays(t *tester) {
+	layer := t.push(app, "layer")
+	image := newManifest("image", "image")
+	image.Require = []registry.Reference{asBlob(layer)}
+	d := t.put(app, image)
+	signature := referrer("signature", d)
+	signed := []string{string(t.put(app, signature))}
+	index := newManifest("index", "index")
+	index.Require = []registry.Reference{asManifest(d)}
+	t.put(app, index)
+
+	t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
+	t.hasBlob(referredStays, app, layer, "layer")
+	t.hasManifest(referredStays, app, "index", index)
+	t.hasManifest(referredStays, app, signed[0], signature)
+	t.referrers(app, d, "", all).shows(referredStays, signed)
+	t.put(app, image)
+	t.referrers(app, d, "", all).shows(referredStays, signed)
+	t.deleteManifest(app, "index", registry.Precondition{}).succeeds(deletesManifest)
+	t.deleteManifest(app, string(index.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+	t.deleteManifest(app, signed[0], registry.Precondition{}).succeeds(deletesManifest)
+	t.hasManifest(referredStays, app, "image", image)
+}
+
+func (t *tester) manifest(repo, ref string) (m registry.Manifest, c *call) {
+	c = t.call("Manifest", repo, ref, func() (err error) {
+		m, err = t.store.Manifest(t.ctx, repo, ref)
+		return err
+	})
+	return m, c
+}
+
+func (t *tester) putManifest(repo string, m registry.PutManifest) *call {
+	var with strings.Builder
+	fmt.Fprint(&with, m.Descriptor.Digest)
+	if len(m.Tags) > 0 {
+		fmt.Fprintf(&with, ", tags %q", m.Tags)
+	}
+	if len(m.Require) > 0 {
+		fmt.Fprintf(&with, ", %d references required", len(m.Require))
+	}
+	if m.ImmutableTags {
+		with.WriteString(", immutable tags")
+	}
+	if !isZero(m.Precondition) {
+		fmt.Fprintf(&with, ", ref %s %+v", m.Ref, m.Precondition)
+	}
+	return t.call("PutManifest", repo, with.String(), func() error { return t.store.PutManifest(t.ctx, repo, m) })
+}
+
+func (t *tester) deleteManifest(repo, ref string, p registry.Precondition) *call {
+	with := ref
+	if !isZero(p) {
+		with = fmt.Sprintf("%s, %+v", ref, p)
+	}
+	return t.call("DeleteManifest", repo, with, func() error { return t.store.DeleteManifest(t.ctx, repo, ref, p) })
+}
+
+func isZero(p registry.Precondition) bool { return len(p.IfMatch)+len(p.IfNoneMatch) == 0 }
+
+// put stores a manifest that must be accepted, and returns its digest.
+func (t *tester) put(repo string, m registry.PutManifest) digest.Digest {
+	t.putManifest(repo, m).succeeds(putsManifest)
+	return m.Descriptor.Digest
+}
+
+// hasManifest checks that a tag or digest leads to the manifest as it was put.
+func (t *tester) hasManifest(p promise, repo, ref string, want registry.PutManifest) {
+	got, c := t.manifest(repo, ref)
+	c.succeeds(p)
+	if difference := differ(string(got.Content), string(want.Content)); difference != "" {
+		c.violates(p, difference, describe(string(want.Content)))
+		return
+	}
+	c.sameDescriptor(p, got.Descriptor, want.Descriptor)
+}
+
+func (t *tester) hasNoManifest(p promise, repo, ref string) {
+	if _, c := t.manifest(repo, ref); c.err == nil {
+		c.violates(p, "a manifest", "ManifestUnknown")
+	} else {
+		c.fails(manifestFails, registry.ManifestUnknown)
+	}
+}
+
+// sameDescriptor compares what a Store keeps of a descriptor.
+func (c *call) sameDescriptor(p promise, got, want ocispec.Descriptor) {
+	same := got.MediaType == want.MediaType && got.Digest == want.Digest && got.Size == want.Size &&
+		got.ArtifactType == want.ArtifactType && maps.Equal(got.Annotations, want.Annotations)
+	if !same {
+		c.violates(p, fmt.Sprintf("descriptor %+v", got), fmt.Sprintf("%+v", want))
+	}
+}
+
+// hasTags checks all tags of a repository.
+func (t *tester) hasTags(p promise, repo string, want map[string]digest.Digest) {
+	l := t.tags(repo, "", all)
+	l.shows(p, slices.Sorted(maps.Keys(want)))
+	for _, tag := range l.entries {
+		if tag.Digest != want[tag.Name] {
+			l.violates(p, fmt.Sprintf("tag %s on %s", tag.Name, tag.Digest), fmt.Sprintf("on %s", want[tag.Name]))
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package storetest
+
+// promise is a sentence of the documentation of [registry.Store], or of what it
+// is made of, after the name of what it documents.
+type promise string
+
+const (
+	decides promise = "Store: The registry parses and checks what clients send; the Store decides: each method is one atomic step, and what it needs to decide comes with the call."
+	safe    promise = "Store: All methods are safe for concurrent use, and none waits for another call's body or writer."
+	// noWaiting is the same sentence, for its second half.
+	noWaiting         = safe
+	visible   promise = "Store: Content is visible only in the repositories that it was pushed or mounted into."
+	exists    promise = "Store: A repository exists from its first completed blob, mount or manifest, and goes on existing when that is deleted."
+	onlyNamed promise = "Store: Methods fail with a [Cause], or an error that wraps one, where their comment names it; any other error becomes a 500."
+
+	opensBlob          promise = "Store.OpenBlob: OpenBlob opens a blob."
+	openBlobFails      promise = "Store.OpenBlob: Fails with BlobUnknown."
+	deletesBlob        promise = "Store.DeleteBlob: DeleteBlob deletes a blob from one repository, also if a manifest refers to it."
+	openStaysReadable  promise = "Store.DeleteBlob: Blobs that are open stay readable."
+	deleteBlobFails    promise = "Store.DeleteBlob: Fails with BlobUnknown."
+	mountsBlob         promise = "Store.MountBlob: MountBlob makes a blob of the repository from visible in repo."
+	mountsAgain        promise = "Store.MountBlob: It is no error if it is visible there already."
+	mountFails         promise = "Store.MountBlob: Fails with BlobUnknown if from does not have the blob or does not exist, whatever repo has."
+	opensUpload        promise = "Store.NewUpload: NewUpload opens an upload session."
+	anyAlgorithm       promise = "Store.NewUpload: The algorithm is the one the content's digest is expected in; a commit may still name another."
+	findsUpload        promise = "Store.OpenUpload: OpenUpload finds an upload session again."
+	findUploadFails    promise = "Store.OpenUpload: Fails with UploadUnknown if it was committed or cancelled, has expired, or is one of another repository."
+	returnsManifest    promise = "Store.Manifest: Manifest returns a manifest by digest, or by tag: ref is a digest if it has a colon."
+	manifestFails      promise = "Store.Manifest: Fails with ManifestUnknown."
+	putsManifest       promise = "Store.PutManifest: PutManifest stores a manifest and sets tags on it: all or nothing."
+	replacesDescriptor promise = "Store.PutManifest: If its digest is stored already, the new media type, artifact type and annotations replace the old."
+	decidesInOrder     promise = "Store.PutManifest: Decided in this order: the precondition (PreconditionFailed), the tags that may not move (TagImmutable), the references that must exist, each missing one being an [*Error] with the cause ManifestBlobUnknown and its descriptor as Detail, all of them joined by [errors.Join], and the space (Full)."
+	deletesManifest    promise = "Store.DeleteManifest: DeleteManifest deletes a manifest, with all tags on it and its entry among the referrers of its subject, if ref is a digest, or else only that tag."
+	referredStays      promise = "Store.DeleteManifest: What it referred to, and what refers to it, stay."
+	deleteFails        promise = "Store.DeleteManifest: Fails with ManifestUnknown and PreconditionFailed."
+
+	listsRepositories     promise = "Store.Repositories: Repositories lists the repositories by name, in bytewise order, after the given name; an empty one means from the start."
+	oneMoment             promise = "Store.Repositories: This and the other lists show the content at one moment, and cost no more than what is taken."
+	listsTags             promise = "Store.Tags: Tags lists the tags of a repository in bytewise order, with the digest of the manifest that each is on."
+	tagsFail              promise = "Store.Tags: Yields NameUnknown if there is no such repository."
+	listsManifests        promise = "Store.Manifests: Manifests lists the manifests of a repository in bytewise order of their digests."
+	manifestsOfNone       promise = "Store.Manifests: An unknown repository has none."
+	listsReferrers        promise = "Store.Referrers: Referrers lists the manifests of a repository whose subject has the given digest, in bytewise order of their own, with their artifact type and annotations."
+	referrersOfNone       promise = "Store.Referrers: The subject need not exist, nor the repository."
+	listsBlobs            promise = "Store.Blobs: Blobs lists the blobs of a repository in bytewise order of their digests; digest and size are set."
+	blobsOfNone           promise = "Store.Blobs: An unknown repository has none."
+	listsBlobRepositories promise = "Store.BlobRepositories: BlobRepositories lists the repositories in which a blob is visible."
+	listsUploads          promise = "Store.Uploads: Uploads lists the identifiers of the upload sessions open in a repository, or in all if repo is empty, in no particular order."
+
+	readsConcurrently promise = "Blob: Its methods may be called concurrently, but for Close."
+	blobSize          promise = "Blob.Size: Size is the length of the blob in bytes."
+	writesRange       promise = "Blob.WriteRange: WriteRange writes n bytes from the offset off to w, straight from where they lie if it can, and returns how many it wrote."
+	readsAt           promise = "io.ReaderAt: ReadAt reads len(p) bytes into p starting at offset off in the underlying input source."
+	readsShort        promise = "io.ReaderAt: When ReadAt returns n < len(p), it returns a non-nil error explaining why more bytes were not returned."
+
+	oneAtATime     promise = "Upload: Handles on the same session may be used concurrently; the session takes one Append or Commit at a time."
+	identifies     promise = "Upload.ID: ID identifies the session in its repository."
+	isUUID         promise = "Upload.ID: It is a UUID."
+	uploadSize     promise = "Upload.Size: Size is the number of bytes received so far, those of a chunk that is still arriving included."
+	appends        promise = "Upload.Append: Append adds a chunk."
+	keepsWhatCame  promise = "Upload.Append: If its body ends with a read error, what arrived before is kept, and the error returned; after any other failure the session is as it was before."
+	appendFails    promise = "Upload.Append: Fails with UploadRange if the chunk does not start where the session ends or if another call is writing, UploadUnknown if the session is gone or goes while the chunk arrives, SizeInvalid if the body is not as long as the chunk says, and Full."
+	commits        promise = "Upload.Commit: Commit adds a last chunk, or none if c is the zero Chunk, and makes the content a blob of the repository if d is its digest; the session is gone then."
+	commitFails    promise = "Upload.Commit: Fails as Append does, and with DigestInvalid, after which the session is as it was before the call."
+	cancels        promise = "Upload.Cancel: Cancel discards the session."
+	cancelsRunning promise = "Upload.Cancel: An Append or Commit that is running fails."
+	cancelFails    promise = "Upload.Cancel: Fails with UploadUnknown if the session is gone."
+	noChunk        promise = "Chunk: The zero Chunk is none: with a nil Body, the other fields mean nothing."
+	offsetIs       promise = "Chunk.Offset: where the chunk starts; Unknown: where the session ends"
+	lengthIs       promise = "Chunk.Length: bytes in Body; Unknown: until it ends"
+
+	descriptorHas promise = "Manifest.Descriptor: media type, digest, size, artifact type, annotations"
+	tagHas        promise = "Tag: Tag is a tag and the digest of the manifest that it is on."
+	requires      promise = "PutManifest.Require: Require are the references that must exist in the repository."
+	setsTags      promise = "PutManifest.Tags: Tags are put on the manifest, in place of where they are."
+	immutableTags promise = "PutManifest.ImmutableTags: ImmutableTags refuses to move a tag that is on another manifest."
+	judgesRef     promise = "PutManifest.Precondition: Precondition is judged on what Ref, the tag or digest that the client addressed, is on."
+	hasSubject    promise = "PutManifest.Subject: Subject is the digest of the manifest that this one refers to, or empty."
+	existsAs      promise = "Reference: Reference is a descriptor in a manifest, and as what it must exist."
+	eitherWillDo  promise = "Reference: If both are set, either will do."
+	alwaysHolds   promise = "Precondition: The zero value always holds."
+)

@@ -1,0 +1,153 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"testing/synctest"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registry/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newStore() (registry.Store, error) { return NewStore(), nil }
+
+func TestStore(t *testing.T) {
+	for _, check := range storetest.Checks() {
+		t.Run(check.Name, func(t *testing.T) {
+			t.Parallel()
+			assert.NoError(t, check.Run(t.Context(), newStore))
+		})
+	}
+}
+
+func TestNewStoreFails(t *testing.T) {
+	failure := errors.New("no space left")
+	newStore := func() (registry.Store, error) { return nil, failure }
+	require.ErrorIs(t, storetest.TestStore(newStore), failure)
+}
+
+// find returns the check of that name.
+func find(t *testing.T, name string) storetest.Check {
+	t.Helper()
+	for _, check := range storetest.Checks() {
+		if check.Name == name {
+			return check
+		}
+	}
+	require.Fail(t, "no such check", name)
+	return storetest.Check{}
+}
+
+func TestAllViolationsAreJoined(t *testing.T) {
+	newStore := func() (registry.Store, error) {
+		m := newMutant()
+		m.newUpload = func(context.Context, string, digest.Algorithm) (registry.Upload, error) {
+			return nil, registry.TooManyUploads
+		}
+		return m, nil
+	}
+	err := storetest.TestStore(newStore)
+	require.ErrorIs(t, err, registry.TooManyUploads)
+	joined, ok := err.(interface{ Unwrap() []error })
+	require.True(t, ok)
+	assert.Greater(t, len(joined.Unwrap()), 50)
+	assert.Contains(t, err.Error(), "storetest: blobs/deleted ones are gone: ")
+	assert.Contains(t, err.Error(), "storetest: concurrency/one blob is deleted once: ")
+}
+
+func TestViolationWrapsTheError(t *testing.T) {
+	failure := errors.New("no space left")
+	newStore := func() (registry.Store, error) {
+		m := newMutant()
+		m.mountBlob = func(context.Context, string, digest.Digest, string) error { return failure }
+		return m, nil
+	}
+	err := find(t, "blobs/mounted ones are visible in both repositories").Run(t.Context(), newStore)
+	require.ErrorIs(t, err, failure)
+}
+
+func TestPanicIsReported(t *testing.T) {
+	newStore := func() (registry.Store, error) {
+		m := newMutant()
+		m.put = func(context.Context, string, registry.PutManifest) error { panic("index out of range") }
+		m.repositories = func(context.Context, string) iter.Seq2[string, error] { panic("nil map") }
+		return m, nil
+	}
+	for name, want := range map[string]string{
+		"manifests/tags move":                                "PutManifest",
+		"concurrency/pushes of one tag":                      "PutManifest",
+		"lists/Repositories is sorted bytewise":              "Repositories",
+		"lists/Repositories shows one moment while it grows": "Repositories",
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := find(t, name).Run(t.Context(), newStore)
+			require.ErrorContains(t, err, want)
+			require.ErrorContains(t, err, "panic: ")
+			require.ErrorContains(t, err, "storetest_test.go") // where it happened
+		})
+	}
+}
+
+// TestHangingStoreIsReported has a Store that does not even look at its context.
+func TestHangingStoreIsReported(t *testing.T) {
+	for _, name := range []string{"blobs/mounted ones are visible in both repositories", "concurrency/a mount meets a delete"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				end := make(chan struct{})
+				newStore := func() (registry.Store, error) {
+					m := newMutant()
+					m.mountBlob = func(context.Context, string, digest.Digest, string) error { <-end; return nil }
+					return m, nil
+				}
+				err := find(t, name).Run(t.Context(), newStore)
+				close(end)
+				synctest.Wait()
+				require.ErrorContains(t, err, "MountBlob(")
+				require.ErrorContains(t, err, "no return in time")
+				assert.NotContains(t, err.Error(), "DeleteBlob(")
+			})
+		})
+	}
+}
+
+// TestUnreadBodyIsReported has a Store that says that it has appended what it has
+// not read.
+func TestUnreadBodyIsReported(t *testing.T) {
+	newStore := func() (registry.Store, error) {
+		m := newMutant()
+		m.editUpload = func(u *mutantUpload, _ *upload) {
+			u.append = func(context.Context, registry.Chunk) error { return nil }
+		}
+		return m, nil
+	}
+	synctest.Test(t, func(t *testing.T) {
+		err := find(t, "concurrency/nothing waits for a body that is appended").Run(t.Context(), newStore)
+		require.ErrorContains(t, err, "a body that was not read")
+	})
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	failure := errors.New("interrupted")
+	newStore := func() (registry.Store, error) {
+		m := newMutant()
+		m.mountBlob = func(ctx context.Context, _ string, _ digest.Digest, _ string) error {
+			cancel(failure)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return m, nil
+	}
+	err := find(t, "blobs/mounted ones are visible in both repositories").Run(ctx, newStore)
+	require.ErrorIs(t, err, failure)
+	assert.NotContains(t, err.Error(), "got:")
+}

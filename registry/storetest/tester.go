@@ -1,0 +1,309 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// tester runs one check on one Store.
+type tester struct {
+	ctx   context.Context // given to what is called
+	store registry.Store
+	*progress
+}
+
+// progress is what a check found and is about to do.
+type progress struct {
+	check  string
+	over   context.Context // done when the check has ended, or took too long
+	end    context.CancelFunc
+	others sync.WaitGroup // goroutines beside the one that runs the check
+
+	mu      sync.Mutex
+	errs    []error
+	running []*call
+	hanging []*call // those that were reported
+}
+
+// withContext is the same check with another context for what it calls.
+func (t *tester) withContext(ctx context.Context) *tester {
+	return &tester{ctx: ctx, store: t.store, progress: t.progress}
+}
+
+// abort is panicked with to end a check, or a goroutine of it, that cannot go on.
+type abort struct{}
+
+// run runs the check to its end; what it left stalled goes on when the check is over.
+func (t *tester) run(test func(*tester)) {
+	defer t.others.Wait()
+	defer t.end()
+	defer recoverAbort()
+	test(t)
+}
+
+func recoverAbort() {
+	if r := recover(); r != nil && r != (abort{}) {
+		panic(r)
+	}
+}
+
+// spawn runs f in a goroutine. What it returns waits for the end of f, and ends
+// the check if a violation was found.
+func (t *tester) spawn(f func()) (join func()) {
+	done := make(chan struct{})
+	t.others.Go(func() {
+		defer close(done)
+		defer recoverAbort()
+		f()
+	})
+	return func() {
+		t.wait(done)
+		if t.violations() != nil {
+			panic(abort{})
+		}
+	}
+}
+
+// parallel runs f n times, all started together.
+func (t *tester) parallel(n int, f func(i int)) {
+	start := make(chan struct{})
+	joins := make([]func(), n)
+	for i := range n {
+		joins[i] = t.spawn(func() { <-start; f(i) })
+	}
+	close(start)
+	for _, join := range joins {
+		join()
+	}
+}
+
+// wait waits for a channel to be closed, and ends the check if that takes too
+// long.
+func (t *tester) wait(c <-chan struct{}) {
+	select {
+	case <-c:
+	case <-t.over.Done():
+		if t.timeIsUp() {
+			t.reportHanging()
+		}
+		panic(abort{})
+	}
+}
+
+// timeIsUp tells whether the check is over because it took too long.
+func (t *tester) timeIsUp() bool { return errors.Is(t.over.Err(), context.DeadlineExceeded) }
+
+func (t *tester) violations() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.errs...)
+}
+
+// reportHanging reports the calls that have not returned, though nothing that the
+// check does keeps them from it.
+func (t *tester) reportHanging() {
+	t.mu.Lock()
+	hanging := slices.DeleteFunc(slices.Clone(t.running), (*call).isStalled)
+	t.mu.Unlock()
+	for _, c := range hanging {
+		c.hangs()
+	}
+	if t.violations() == nil {
+		c := &call{t: t, method: "check"}
+		c.violates(noWaiting, "a body that was not read, or a blob that was not written", "the check goes on")
+	}
+}
+
+// call is one call of a method, and what came of it.
+type call struct {
+	t      *tester
+	method string
+	repo   string
+	with   string // arguments
+	err    error
+	uses   any // a *stalled, if the call uses one
+}
+
+// call calls a method of the Store, of an Upload or of a Blob.
+func (t *tester) call(method, repo, with string, f func() error) *call {
+	c := &call{t: t, method: method, repo: repo, with: with}
+	c.run(f)
+	return c
+}
+
+// callUsing is call with a body or a writer that may be a *stalled.
+func (t *tester) callUsing(uses any, method, repo, with string, f func() error) *call {
+	c := &call{t: t, method: method, repo: repo, with: with, uses: uses}
+	c.run(f)
+	return c
+}
+
+// run ends the check if the call panics, or returns when the time is up.
+func (c *call) run(f func() error) {
+	c.t.begin(c)
+	defer c.t.finish(c)
+	defer func() {
+		if r := recover(); r != nil {
+			if r != (abort{}) {
+				c.violates(safe, fmt.Sprintf("panic: %v\n%s", r, debug.Stack()), "no panic")
+			}
+			panic(abort{})
+		}
+	}()
+	c.err = f()
+	if c.t.timeIsUp() && !c.isStalled() {
+		c.hangs()
+	}
+	if c.t.over.Err() != nil {
+		panic(abort{})
+	}
+}
+
+func (t *tester) begin(c *call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = append(t.running, c)
+}
+
+func (t *tester) finish(c *call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = slices.DeleteFunc(t.running, func(other *call) bool { return other == c })
+}
+
+// isStalled tells whether the call waits for what the check has not released.
+func (c *call) isStalled() bool {
+	s, ok := c.uses.(*stalled)
+	return ok && s.holds()
+}
+
+// hangs reports a call, once, that did not return in time.
+func (c *call) hangs() {
+	c.t.mu.Lock()
+	known := slices.Contains(c.t.hanging, c)
+	c.t.hanging = append(c.t.hanging, c)
+	c.t.mu.Unlock()
+	if !known {
+		c.violates(noWaiting, "no return in time", "a return")
+	}
+}
+
+// succeeds ends the check if the call failed.
+func (c *call) succeeds(p promise) {
+	if c.err == nil {
+		return
+	}
+	c.violates(p, "error: "+c.err.Error(), "no error")
+	panic(abort{})
+}
+
+// fails checks that the call failed with one of the causes and no other.
+func (c *call) fails(p promise, causes ...registry.Cause) {
+	is := func(cause registry.Cause) bool { return errors.Is(c.err, cause) }
+	if slices.ContainsFunc(causes, is) && !c.hasOther(causes) {
+		return
+	}
+	names := make([]string, len(causes))
+	for i, cause := range causes {
+		names[i] = causeNames[cause]
+	}
+	c.violates(p, describeError(c.err), "an error with errors.Is(err, "+strings.Join(names, " or ")+"), and no other cause")
+}
+
+func (c *call) hasOther(causes []registry.Cause) bool {
+	for cause := range causeNames {
+		if errors.Is(c.err, cause) && !slices.Contains(causes, cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// happened tells whether a call whose context was done succeeded. If it failed,
+// that must not be with a cause, for none applies.
+func (c *call) happened() bool {
+	if c.hasOther(nil) {
+		c.violates(onlyNamed, describeError(c.err), "success, or an error without a Cause: only the context was done")
+	}
+	return c.err == nil
+}
+
+func describeError(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	var names []string
+	for cause, name := range causeNames {
+		if errors.Is(err, cause) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		names = []string{"no Cause"}
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("error: %v (%s)", err, strings.Join(names, ", "))
+}
+
+// violates reports what the call did to break a promise.
+func (c *call) violates(p promise, got, want string) {
+	v := &violation{check: c.t.check, call: c, promise: p, got: got, want: want}
+	c.t.mu.Lock()
+	defer c.t.mu.Unlock()
+	c.t.errs = append(c.t.errs, v)
+}
+
+// violation is one broken promise.
+type violation struct {
+	check     string
+	call      *call
+	promise   promise
+	got, want string
+}
+
+func (v *violation) Error() string {
+	where, sentence, _ := strings.Cut(string(v.promise), ": ")
+	var b strings.Builder
+	fmt.Fprintf(&b, "storetest: %s: %s(%s)", v.check, v.call.method, v.call.with)
+	if v.call.repo != "" {
+		fmt.Fprintf(&b, " in %s", v.call.repo)
+	}
+	fmt.Fprintf(&b, "\n\tgot:  %s\n\twant: %s\n\t%s: %q", v.got, v.want, where, sentence)
+	return longDigest.ReplaceAllString(b.String(), "$1...")
+}
+
+// longDigest is a digest of which the beginning is enough to read.
+var longDigest = regexp.MustCompile(`(sha(?:256|512):[0-9a-f]{12})[0-9a-f]+`)
+
+func (v *violation) Unwrap() error { return v.call.err }
+
+// causeNames are the causes that a Store may fail with.
+var causeNames = map[registry.Cause]string{
+	registry.BlobUnknown:         "BlobUnknown",
+	registry.UploadInvalid:       "UploadInvalid",
+	registry.UploadRange:         "UploadRange",
+	registry.UploadUnknown:       "UploadUnknown",
+	registry.DigestInvalid:       "DigestInvalid",
+	registry.ManifestBlobUnknown: "ManifestBlobUnknown",
+	registry.ManifestInvalid:     "ManifestInvalid",
+	registry.ManifestUnknown:     "ManifestUnknown",
+	registry.NameInvalid:         "NameInvalid",
+	registry.NameUnknown:         "NameUnknown",
+	registry.SizeInvalid:         "SizeInvalid",
+	registry.TooLarge:            "TooLarge",
+	registry.Unauthorized:        "Unauthorized",
+	registry.Denied:              "Denied",
+	registry.Full:                "Full",
+	registry.TagImmutable:        "TagImmutable",
+	registry.PreconditionFailed:  "PreconditionFailed",
+	registry.Unsupported:         "Unsupported",
+	registry.TooManyUploads:      "TooManyUploads",
+}

@@ -1,0 +1,285 @@
+package registrytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Pushed is an image, an index or an artifact that was put into a registry: the
+// descriptor of its manifest and what the manifest refers to.
+type Pushed struct {
+	ocispec.Descriptor
+	Repository string
+	Tags       []string             // that it was put under
+	Config     ocispec.Descriptor   // of an image or artifact
+	Layers     []ocispec.Descriptor // of an image or artifact
+	Manifests  []Pushed             // of an index; a child that is no manifest, or is not there, has only its descriptor
+}
+
+// Content is what a blob is made of: a *[strings.Reader], a *[bytes.Reader], a
+// *[io.SectionReader], or [RandomContent]. It is read by many readers at once.
+type Content interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// RandomContent is pseudo-random content that is the same for the same seed
+// always. It is made when it is read, and so can have any size.
+func RandomContent(seed uint64, size int64) Content { return content.NewRandom(seed, size) }
+
+// KnownDigest is content whose digest need not be computed, as that of 100 GiB
+// would take minutes. For content of more than 64 MiB the digest is taken on
+// trust; with another than the content's, clients find a corrupt blob, and so does
+// [Registry.Check], which reads it all.
+func KnownDigest(c Content, d digest.Digest) Content { return knownDigest{c, d} }
+
+type knownDigest struct {
+	Content
+	digest digest.Digest
+}
+
+func (k knownDigest) Digest() digest.Digest { return k.digest }
+
+// Artifact is content that is no container image: an image manifest with an
+// artifact type, an empty config, and layers of any kind (image specification,
+// "Guidelines for Artifact Usage").
+type Artifact struct {
+	Type        string // required, a media type
+	Annotations map[string]string
+	Layers      []Layer // none: one layer, the empty JSON object
+}
+
+// Layer is a layer of an [Artifact].
+type Layer struct {
+	MediaType   string // "application/octet-stream" if empty
+	Content     Content
+	Annotations map[string]string
+}
+
+// Push puts an image, or an index with all that it refers to, straight into the
+// store: no request is made, and the registry's options do not apply, other than
+// AllowSparse. The image is a [v1.Image] or a [v1.ImageIndex]; layers that are not
+// distributable are left out.
+//
+// The reference is a repository with a tag or a digest or neither, "app:v1",
+// "app@sha256:…" or "app", with or without the registry's host. An image pushed
+// without a tag is found by its digest; one pushed by digest must have it.
+//
+// If that fails, the test fails and ends. Where there is no test, as in TestMain,
+// t may be nil: what would end the test panics. That goes for all methods that put
+// content into the registry.
+func (r *Registry) Push(t testing.TB, ref string, image partial.WithRawManifest) Pushed {
+	t = orPanic(t)
+	t.Helper()
+	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
+		switch image := image.(type) {
+		case v1.ImageIndex:
+			return to.PutIndex(ctx, image, tags...)
+		case v1.Image:
+			return to.PutImage(ctx, image, tags...)
+		}
+		return ocispec.Descriptor{}, fmt.Errorf("a %T is neither a v1.Image nor a v1.ImageIndex", image)
+	})
+}
+
+// PushManifest is [Registry.Push] for a manifest as it stands. What it refers to
+// must be in the repository, unless the registry has AllowSparse.
+func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []byte) Pushed {
+	t = orPanic(t)
+	t.Helper()
+	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
+		return to.PutManifest(ctx, mediaType, manifest, tags...)
+	})
+}
+
+// PushArtifact is [Registry.Push] for an artifact.
+func (r *Registry) PushArtifact(t testing.TB, ref string, artifact Artifact) Pushed {
+	t = orPanic(t)
+	t.Helper()
+	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
+		return putArtifact(ctx, to, artifact, nil, tags)
+	})
+}
+
+// Attach puts an artifact into the registry that refers to a manifest there as
+// its subject, so that it is listed among the manifest's referrers.
+func (r *Registry) Attach(t testing.TB, ref string, artifact Artifact) Pushed {
+	t = orPanic(t)
+	t.Helper()
+	subject := r.parse(ref)
+	return r.push(t, subject.repository, func(ctx context.Context, to content.Repository, _ []string) (ocispec.Descriptor, error) {
+		if subject.manifest() == "" {
+			return ocispec.Descriptor{}, errors.New("attach to what? want a tag or a digest")
+		}
+		m, err := to.Store.Manifest(ctx, to.Name, subject.manifest())
+		if err != nil {
+			return ocispec.Descriptor{}, fmt.Errorf("attach to %s: %w", ref, err)
+		}
+		return putArtifact(ctx, to, artifact, &ocispec.Descriptor{
+			MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}, nil)
+	})
+}
+
+// PushBlob puts a blob into a repository. Content of more than 64 MiB is not
+// copied if the store can do without, as the default one can: it is then read from
+// c whenever a client asks for it.
+func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.Descriptor {
+	t = orPanic(t)
+	t.Helper()
+	desc, err := r.to(strings.TrimPrefix(repository, r.Host()+"/")).PutBlob(context.Background(), c)
+	if err != nil {
+		t.Fatal(fmt.Errorf("registrytest: %w", err))
+	}
+	return desc
+}
+
+func (r *Registry) to(repository string) content.Repository {
+	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse}
+}
+
+// push does what is common to all that puts a manifest.
+func (r *Registry) push(t testing.TB, ref string,
+	put func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error)) Pushed {
+	t.Helper()
+	ctx := context.Background()
+	at := r.parse(ref)
+	to := r.to(at.repository)
+	desc, err := put(ctx, to, at.tags())
+	if err == nil && at.digest != "" && at.digest != desc.Digest {
+		err = fmt.Errorf("what was pushed has the digest %s", desc.Digest)
+	}
+	var pushed Pushed
+	if err == nil {
+		pushed, err = describe(ctx, to, desc)
+	}
+	if err != nil {
+		t.Fatal(fmt.Errorf("registrytest: push %s: %w", ref, err))
+	}
+	pushed.Tags = at.tags()
+	return pushed
+}
+
+func putArtifact(ctx context.Context, to content.Repository, a Artifact, subject *ocispec.Descriptor, tags []string) (ocispec.Descriptor, error) {
+	if a.Type == "" {
+		return ocispec.Descriptor{}, errors.New("the artifact has no Type")
+	}
+	m := ocispec.Manifest{
+		Versioned:    specs.Versioned{SchemaVersion: 2},
+		MediaType:    ocispec.MediaTypeImageManifest,
+		ArtifactType: a.Type,
+		Config:       ocispec.DescriptorEmptyJSON,
+		Subject:      subject,
+		Annotations:  a.Annotations,
+	}
+	if _, err := to.PutBlob(ctx, bytes.NewReader(ocispec.DescriptorEmptyJSON.Data)); err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for i, layer := range a.Layers {
+		if layer.Content == nil {
+			return ocispec.Descriptor{}, fmt.Errorf("layer %d has no Content", i)
+		}
+		desc, err := to.PutBlob(ctx, layer.Content)
+		if err != nil {
+			return ocispec.Descriptor{}, fmt.Errorf("layer %d: %w", i, err)
+		}
+		if layer.MediaType != "" {
+			desc.MediaType = layer.MediaType
+		}
+		desc.Annotations = layer.Annotations
+		m.Layers = append(m.Layers, desc)
+	}
+	if len(m.Layers) == 0 {
+		m.Layers = []ocispec.Descriptor{ocispec.DescriptorEmptyJSON}
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return to.PutManifest(ctx, m.MediaType, raw, tags...)
+}
+
+// describe reads what a manifest in the store refers to.
+func describe(ctx context.Context, to content.Repository, desc ocispec.Descriptor) (Pushed, error) {
+	pushed := Pushed{Descriptor: desc, Repository: to.Name}
+	m, err := to.Store.Manifest(ctx, to.Name, string(desc.Digest))
+	if err != nil {
+		return pushed, err
+	}
+	var document struct {
+		Config    ocispec.Descriptor
+		Layers    []ocispec.Descriptor
+		Manifests []ocispec.Descriptor
+	}
+	if err := json.Unmarshal(m.Content, &document); err != nil {
+		return pushed, err
+	}
+	pushed.Config, pushed.Layers = document.Config, document.Layers
+	for _, child := range document.Manifests {
+		described, err := describe(ctx, to, child)
+		if err != nil && !errors.Is(err, registry.ManifestUnknown) {
+			return pushed, err
+		}
+		pushed.Manifests = append(pushed.Manifests, described)
+	}
+	return pushed, nil
+}
+
+// reference is a repository, and a tag or a digest in it or both.
+type reference struct {
+	repository, tag string
+	digest          digest.Digest
+}
+
+// parse takes a reference apart. Whether the parts are valid is found out when
+// they are used.
+func (r *Registry) parse(ref string) reference {
+	ref = strings.TrimPrefix(ref, r.Host()+"/")
+	rest, d, _ := strings.Cut(ref, "@")
+	repository, tag, _ := strings.Cut(rest, ":")
+	return reference{repository, tag, digest.Digest(d)}
+}
+
+func (r reference) tags() []string {
+	if r.tag == "" {
+		return nil
+	}
+	return []string{r.tag}
+}
+
+// manifest is what the reference calls a manifest, the digest before the tag.
+func (r reference) manifest() string {
+	if r.digest != "" {
+		return string(r.digest)
+	}
+	return r.tag
+}
+
+// orPanic is what stands in for a test where there is none.
+func orPanic(t testing.TB) testing.TB {
+	if t == nil {
+		return noTest{}
+	}
+	return t
+}
+
+type noTest struct{ testing.TB }
+
+func (noTest) Helper()           {}
+func (noTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+func (noTest) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

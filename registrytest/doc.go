@@ -1,0 +1,28 @@
+// Package registrytest runs an OCI registry for a test.
+//
+//	func TestPull(t *testing.T) {
+//		reg := registrytest.New(t)
+//		err := myclient.Pull(t.Context(), reg.Ref("app:v1")) // "127.0.0.1:40001/app:v1"
+//		...
+//	}
+//
+// The registry is the one of package registry: it does what the distribution
+// specification says, and refuses what the specification does not allow. It is
+// on loopback, or with [InMemory] on no network at all, and is gone when the
+// test ends, however busy its connections are. Any number of them may run at the
+// same time.
+//
+// # Clients
+//
+// Any client can use the registry under its [Registry.URL], and those that take
+// an [net/http.Client] or an [net/http.RoundTripper] are best given
+// [Registry.Client] or [Registry.Transport]: these trust the certificates of a
+// registry with [TLS], speak HTTP/2 if the registry does, and are the only way
+// to a registry in memory.
+//
+// # Virtual time
+//
+// A registry in memory works in a bubble of [testing/synctest], if it is
+// started there. Waiting costs no time then. The clock of a bubble starts in
+// the year 2000, and the registry's certificates are valid.
+package registrytest

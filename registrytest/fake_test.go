@@ -1,0 +1,61 @@
+package registrytest_test
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// fakeTest is a test of which the log and the end can be watched.
+type fakeTest struct {
+	testing.TB
+	mu       sync.Mutex
+	logs     []string
+	failures []string
+	cleanups []func()
+	ended    bool
+}
+
+// runTest runs a function as the testing package does.
+func runTest(test func(t testing.TB)) *fakeTest {
+	t := &fakeTest{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		test(t)
+	}()
+	<-done
+	for _, cleanup := range slices.Backward(t.cleanups) {
+		cleanup()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	return t
+}
+
+func (t *fakeTest) Helper()                {}
+func (t *fakeTest) Cleanup(cleanup func()) { t.cleanups = append(t.cleanups, cleanup) }
+
+func (t *fakeTest) Log(args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		t.failures = append(t.failures, "Log after the test has ended")
+	}
+	t.logs = append(t.logs, strings.TrimSuffix(fmt.Sprintln(args...), "\n"))
+}
+
+func (t *fakeTest) Errorf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures = append(t.failures, fmt.Sprintf(format, args...))
+}
+
+func (t *fakeTest) Fatal(args ...any) {
+	t.Errorf("%s", fmt.Sprint(args...))
+	runtime.Goexit()
+}

@@ -1,0 +1,102 @@
+package registrytest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+func writeLayout(dir, ref string) error {
+	path, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		return err
+	}
+	return path.AppendIndex(registrytest.RandomIndex(), layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref}))
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writeLayout(dir, "v1"))
+	archive := filepath.Join(t.TempDir(), "app")
+	require.NoError(t, tarball.WriteToFile(archive, name.MustParseReference("team/app:v2"), registrytest.RandomImage()))
+
+	reg := registrytest.New(t)
+	loaded := reg.Load(t, dir, "team/app")
+	require.Len(t, loaded, 1)
+	assert.Equal(t, []string{"v1"}, loaded[0].Tags)
+	assert.Equal(t, "team/app", loaded[0].Repository)
+	assert.Len(t, loaded[0].Manifests, 2)
+	loaded = reg.Load(t, archive, "")
+	require.Len(t, loaded, 1)
+	assert.Equal(t, []string{"v2"}, loaded[0].Tags)
+	assert.Len(t, loaded[0].Layers, 3)
+	reg.Check(t)
+
+	ref, transport := remoteRef(t, reg, "team/app:v1")
+	index, err := remote.Index(ref, transport)
+	require.NoError(t, err)
+	require.NoError(t, validate.Index(index))
+	ref, transport = remoteRef(t, reg, "team/app:v2")
+	img, err := remote.Image(ref, transport)
+	require.NoError(t, err)
+	require.NoError(t, validate.Image(img))
+}
+
+func TestLoadSparse(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writeLayout(dir, "v1"))
+	children, err := registrytest.RandomIndex().IndexManifest()
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(dir, "blobs", "sha256", children.Manifests[0].Digest.Hex)))
+
+	reg := registrytest.New(t, registrytest.InMemory())
+	failed := runTest(func(t testing.TB) { reg.Load(t, dir, "app") })
+	require.Len(t, failed.failures, 1)
+	assert.Contains(t, failed.failures[0], "registrytest: load "+dir+": blobs/sha256/"+children.Manifests[0].Digest.Hex+": missing")
+	reg.SetOptions(registry.Options{AllowSparse: true})
+	loaded := reg.Load(t, dir, "app")
+	require.Len(t, loaded, 1)
+	require.Len(t, loaded[0].Manifests, 2)
+	assert.Empty(t, loaded[0].Manifests[0].Layers)
+	assert.Len(t, loaded[0].Manifests[1].Layers, 3)
+	reg.Check(t)
+}
+
+func TestLoadFails(t *testing.T) {
+	reg := registrytest.New(t, registrytest.InMemory())
+	path := filepath.Join(t.TempDir(), "none")
+	failed := runTest(func(t testing.TB) { reg.Load(t, path, "") })
+	require.Len(t, failed.failures, 1)
+	assert.Contains(t, failed.failures[0], "registrytest: load "+path+": ")
+	require.Panics(t, func() { reg.Load(nil, path, "") })
+}
+
+func ExampleRegistry_Load() {
+	dir, err := os.MkdirTemp("", "layout-*")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := writeLayout(dir, "v1"); err != nil { // by any tool that writes OCI image layouts
+		panic(err)
+	}
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	for _, loaded := range reg.Load(nil, dir, "app") {
+		fmt.Println(loaded.Repository, loaded.Tags, loaded.MediaType)
+	}
+	// Output: app [v1] application/vnd.oci.image.index.v1+json
+}

@@ -1,0 +1,119 @@
+package registrytest
+
+import (
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Registry is a registry that is running. Its methods are safe for concurrent
+// use.
+type Registry struct {
+	registry *registry.Registry
+	server   *server.Server
+	log      *slog.Logger
+}
+
+// New starts a registry for a test and closes it when the test and its subtests
+// have ended. It fails the test if the registry cannot be started.
+//
+// What the registry logs goes to t.Log, with one line for each request, unless
+// [Logger] says otherwise. In a benchmark the requests are not logged.
+func New(t testing.TB, opts ...Option) *Registry {
+	t.Helper()
+	log := newTestLog(t)
+	r, err := Start(append([]Option{Logger(log.logger())}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		t.Helper()
+		err := r.Close()
+		log.end()
+		if err != nil {
+			t.Errorf("registrytest: close %s: %v", r.URL(), err)
+		}
+	})
+	return r
+}
+
+// Start starts a registry for those who have no test, or more than one: TestMain,
+// an Example, a program. It must be closed. What the registry logs goes to
+// [slog.Default], unless [Logger] says otherwise.
+func Start(opts ...Option) (*Registry, error) {
+	var c config
+	for _, option := range opts {
+		option(&c)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("registrytest: %w", err)
+	}
+	if c.server.Log == nil {
+		c.server.Log = slog.Default()
+	}
+	if c.store == nil {
+		c.store = memstore.New(memstore.Options{})
+	}
+	r := &Registry{registry: registry.New(c.store, registry.Options{}), log: c.server.Log}
+	r.SetOptions(c.registry)
+	c.server.Registry = r.registry
+	var err error
+	if r.server, err = server.Start(c.server); err != nil {
+		return nil, fmt.Errorf("registrytest: %w", err)
+	}
+	return r, nil
+}
+
+// Close stops the registry: its connections are closed, whatever their state,
+// the contexts of its requests cancelled, and their handlers waited for. The
+// content stays in the store. Close may be called more than once.
+func (r *Registry) Close() error { return r.server.Close() }
+
+// URL returns the URL of the registry, "http://127.0.0.1:40001".
+func (r *Registry) URL() string { return r.server.URL() }
+
+// Host returns the registry's host as it stands in references,
+// "127.0.0.1:40001".
+func (r *Registry) Host() string { return r.server.Host() }
+
+// Ref returns the full reference of a repository, or of a tag or a digest in it:
+// "127.0.0.1:40001/app:v1" for "app:v1".
+func (r *Registry) Ref(name string) string { return r.Host() + "/" + name }
+
+// Client returns a new client that uses [Registry.Transport] and has no timeout.
+func (r *Registry) Client() *http.Client { return &http.Client{Transport: r.Transport()} }
+
+// Transport returns the transport that reaches the registry and trusts its
+// certificates. It speaks HTTP/2 if the registry was started with [HTTP2] or
+// [H2C]. Connections to a registry in memory, and to those that share its
+// network, can be made with it alone. It uses no proxy.
+func (r *Registry) Transport() *http.Transport { return r.server.Transport() }
+
+// CertPool returns a new pool with the certificate of the authority that
+// certifies the registry.
+func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertPool() }
+
+// Handler returns what serves the registry's requests, to be mounted in another
+// server. It works on after Close.
+func (r *Registry) Handler() http.Handler { return r.server.Handler() }
+
+// Store returns what keeps the registry's content.
+func (r *Registry) Store() registry.Store { return r.registry.Store() }
+
+// Options returns the options in force.
+func (r *Registry) Options() registry.Options { return r.registry.Options() }
+
+// SetOptions replaces the options, for requests that begin after it. If they
+// have no Log, the registry's is used.
+func (r *Registry) SetOptions(options registry.Options) {
+	if options.Log == nil {
+		options.Log = r.log
+	}
+	r.registry.SetOptions(options)
+}
