@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 	require.Len(t, found, 3)
 	assert.Equal(t, "registrytest: the content is not consistent:", found[0])
 	assert.Contains(t, found[1], "app: manifest "+string(app.Digest)+": refers to "+string(app.Layers[0].Digest))
-	assert.Equal(t, "app: upload "+upload.ID()+" is open", found[2])
+	assert.Equal(t, "upload "+upload.ID()+" is open", found[2])
 
 	require.NoError(t, upload.Cancel(t.Context()))
 	require.Panics(t, func() { reg.Check(nil) })

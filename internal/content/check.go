@@ -27,7 +27,7 @@ type CheckOptions struct {
 //   - every manifest is well-formed, and all that it must refer to exists;
 //   - every tag is on a manifest of its repository;
 //   - the referrers of each manifest are those manifests whose subject it is;
-//   - no upload session is open in a repository that exists.
+//   - no upload session is open.
 //
 // The error joins all violations, each with its repository and digest. All
 // content is read. What changes meanwhile may be reported.
@@ -40,6 +40,7 @@ func Check(ctx context.Context, store registry.Store, o CheckOptions) error {
 		}
 		c.checkRepository(repo)
 	}
+	c.checkUploads()
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
@@ -90,7 +91,6 @@ func (c *checker) checkRepository(repo string) {
 	c.checkReferences(r)
 	c.checkReferrers(r)
 	c.checkTags(r)
-	c.checkUploads(repo)
 }
 
 func (c *checker) checkBlob(repo string, desc ocispec.Descriptor) error {
@@ -259,15 +259,15 @@ func (c *checker) checkTags(r contents) {
 	}
 }
 
-func (c *checker) checkUploads(repo string) {
+func (c *checker) checkUploads() {
 	if c.options.AllowUploads {
 		return
 	}
-	for id, err := range c.store.Uploads(c.ctx, repo) {
+	for id, err := range c.store.Uploads(c.ctx, "") {
 		if err != nil {
-			c.report("%s: list the uploads: %w", repo, err)
+			c.report("list the uploads: %w", err)
 			return
 		}
-		c.report("%s: upload %s is open", repo, id)
+		c.report("upload %s is open", id)
 	}
 }

@@ -211,12 +211,12 @@ func TestCheckFinds(t *testing.T) {
 		"referrer too many": {lying{referrers: always(referrer, subject)}, []string{"app: " + a + " is listed as a referrer of " + a + " and is none, or is listed twice"}},
 		"referrer twice":    {lying{referrers: always(referrer, referrer)}, []string{"app: " + b + " is listed as a referrer of " + a + " and is none, or is listed twice"}},
 		"referrer's type":   {lying{referrers: always(otherType)}, []string{"app: referrer " + b + " of " + a + ": listed as "}},
-		"uploads":           {lying{uploads: only("some-id")}, []string{"app: upload some-id is open"}},
+		"uploads":           {lying{uploads: only("some-id")}, []string{"upload some-id is open"}},
 		"list repositories": {lying{repositories: fails[string]}, []string{"list the repositories: it broke"}},
 		"list blobs":        {lying{blobs: fails[ocispec.Descriptor]}, []string{"app: list the blobs: it broke", "app: manifest ", "app: manifest "}},
 		"list manifests":    {lying{manifests: fails[ocispec.Descriptor]}, []string{"app: list the manifests: it broke", "app: tag v1", "app: tag v2"}},
 		"list tags":         {lying{tags: fails[registry.Tag]}, []string{"app: list the tags: it broke"}},
-		"list uploads":      {lying{uploads: fails[string]}, []string{"app: list the uploads: it broke"}},
+		"list uploads":      {lying{uploads: fails[string]}, []string{"list the uploads: it broke"}},
 		"list referrers": {lying{referrers: func(s digest.Digest, list iter.Seq2[ocispec.Descriptor, error]) iter.Seq2[ocispec.Descriptor, error] {
 			if s == subject.Digest {
 				return fails(list)
