@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+
+	distspec "github.com/opencontainers/distribution-spec/specs-go/v1"
 )
 
 // Lists: end-8 tags ("Listing Tags"), end-12 referrers ("Listing Referrers"),
@@ -69,11 +71,6 @@ func (c *call) setNext(path string, p page, last string, also url.Values) {
 	c.header().Set("Link", "<"+c.location(path)+"?"+query.Encode()+`>; rel="next"`)
 }
 
-type tagList struct {
-	Name string   `json:"name"`
-	Tags []string `json:"tags"`
-}
-
 func (c *call) listTags() error {
 	p, err := c.page()
 	if err != nil {
@@ -83,7 +80,7 @@ func (c *call) listTags() error {
 	if err != nil {
 		return c.about(err)
 	}
-	list := tagList{Name: c.info.Repo, Tags: make([]string, len(tags))}
+	list := distspec.TagList{Name: c.info.Repo, Tags: make([]string, len(tags))}
 	for i, tag := range tags {
 		list.Tags[i] = tag.Name
 	}
@@ -107,5 +104,5 @@ func (c *call) listRepositories() error {
 	if more {
 		c.setNext("/v2/_catalog", p, repositories[len(repositories)-1], nil)
 	}
-	return c.sendJSON("application/json", map[string][]string{"repositories": repositories})
+	return c.sendJSON("application/json", distspec.RepositoryList{Repositories: repositories})
 }

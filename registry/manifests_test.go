@@ -151,10 +151,7 @@ func TestManifestAccepted(t *testing.T) {
 	nested.Manifests = []ocispec.Descriptor{{MediaType: index.MediaType, Digest: digest.FromBytes(indexContent), Size: int64(len(indexContent))}}
 	cache := index
 	cache.Manifests = []ocispec.Descriptor{image.Layers[0]}
-	asDocker := func(mediaType string, v any) string {
-		s := string(encode(t, v))
-		return strings.Replace(strings.Replace(s, ocispec.MediaTypeImageManifest, mediaType, 1), ocispec.MediaTypeImageIndex, mediaType, 1)
-	}
+	retyped := func(v any, from, to string) string { return strings.Replace(string(encode(t, v)), from, to, 1) }
 	foreign := image
 	foreign.Layers = []ocispec.Descriptor{
 		{MediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Digest: missing, Size: 1},
@@ -176,8 +173,8 @@ func TestManifestAccepted(t *testing.T) {
 		{"nested index", ocispec.MediaTypeImageIndex, nested},
 		{"empty index", ocispec.MediaTypeImageIndex, `{"schemaVersion":2,"manifests":[]}`},
 		{"build cache with a layer in its index", ocispec.MediaTypeImageIndex, cache},
-		{"docker manifest", dockerManifest, asDocker(dockerManifest, image)},
-		{"docker list", dockerList, strings.Replace(asDocker(dockerList, index), dockerList, ocispec.MediaTypeImageManifest, 0)},
+		{"docker manifest", dockerManifest, retyped(image, ocispec.MediaTypeImageManifest, dockerManifest)},
+		{"docker list", dockerList, retyped(index, ocispec.MediaTypeImageIndex, dockerList)},
 		{"layers not to be pushed", ocispec.MediaTypeImageManifest, foreign},
 		{"data", ocispec.MediaTypeImageManifest, withData},
 		{"artifact, layers null", ocispec.MediaTypeImageManifest, fmt.Sprintf(artifact, "null")},

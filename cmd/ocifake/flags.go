@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagGroup is a heading in the help and the flags below it.
+type flagGroup struct {
+	title string
+	flags []flagRow
+}
+
+// flagRow is a flag and what it fills: a pointer, whose type decides what the
+// flag accepts and whose value is the default, or a [pflag.Value].
+type flagRow struct {
+	name  string
+	usage string
+	field any
+}
+
+// bind gives cmd the flags of the groups, and a usage text in groups.
+func bind(cmd *cobra.Command, groups []flagGroup) {
+	sets := make([]*pflag.FlagSet, len(groups))
+	for i, g := range groups {
+		sets[i] = pflag.NewFlagSet(g.title, pflag.ContinueOnError)
+		sets[i].SortFlags = false
+		for _, row := range g.flags {
+			bindField(sets[i], row.name, row.usage, row.field)
+		}
+		cmd.Flags().AddFlagSet(sets[i])
+	}
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
+		var text strings.Builder
+		fmt.Fprintf(&text, "Usage:\n  %s\n\nExamples:\n%s\n", cmd.UseLine(), cmd.Example)
+		for i, g := range groups {
+			fmt.Fprintf(&text, "\n%s:\n%s", g.title, sets[i].FlagUsages())
+		}
+		_, err := io.WriteString(cmd.OutOrStderr(), text.String())
+		return err
+	})
+}
+
+func bindField(fs *pflag.FlagSet, name, usage string, field any) {
+	switch p := field.(type) {
+	case *bool:
+		fs.BoolVar(p, name, *p, usage)
+	case *string:
+		fs.StringVar(p, name, *p, usage)
+	case *[]string:
+		fs.StringArrayVar(p, name, *p, usage)
+	case *time.Duration:
+		fs.DurationVar(p, name, *p, usage)
+	case *slog.Level:
+		fs.TextVar(p, name, *p, usage)
+	case *int:
+		fs.Var((*count)(p), name, usage)
+	case *int64:
+		fs.Var((*size)(p), name, usage)
+	case pflag.Value:
+		fs.Var(p, name, usage)
+	default:
+		panic(fmt.Sprintf("--%s: no flag fills a %T", name, field))
+	}
+}
+
+// count is a number of things.
+type count int
+
+func (c *count) Type() string   { return "count" }
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
+
+func (c *count) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return fmt.Errorf("want a number from 0 to %d", math.MaxInt32)
+	}
+	*c = count(n)
+	return nil
+}
+
+// size is a number of bytes: 4194304, 4MiB, 4MB.
+type size int64
+
+func (s *size) Type() string   { return "size" }
+func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
+
+func (s *size) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > math.MaxInt64 {
+		return errors.New("want a size such as 4194304, 4MiB or 4MB")
+	}
+	*s = size(n)
+	return nil
+}

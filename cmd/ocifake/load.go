@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// loads are the values of --load: what to load, and into which repository.
+type loads []load
+
+type load struct{ repository, path string }
+
+func (l *loads) Type() string   { return "[REPO=]PATH" }
+func (l *loads) String() string { return "" }
+
+// Set reads PATH or REPO=PATH. What stands before the first equals sign is part
+// of the path if it is no repository's name: ./a=b.tar.
+func (l *loads) Set(s string) error {
+	repository, path, ok := strings.Cut(s, "=")
+	if !ok || !op.ValidRepository(repository) {
+		repository, path = "", s
+	}
+	if path == "" {
+		return errors.New("want PATH or REPO=PATH")
+	}
+	*l = append(*l, load{repository, path})
+	return nil
+}
+
+// into loads everything into a store, in order, and logs what it was. It
+// returns a reference to the first of it, without the registry's host.
+func (l loads) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (first string, err error) {
+	for _, x := range l {
+		loaded, err := content.Load(ctx, store, x.path, content.LoadOptions{Repository: x.repository, AllowSparse: sparse})
+		if err != nil {
+			return "", fmt.Errorf("--load: %w", err)
+		}
+		for _, c := range loaded {
+			log.Info("loaded", "path", x.path, "repository", c.Repository, "tags", c.Tags,
+				"digest", c.Descriptor.Digest, "mediaType", c.Descriptor.MediaType)
+			first = cmp.Or(first, reference(c))
+		}
+	}
+	return first, nil
+}
+
+func reference(c content.Loaded) string {
+	if len(c.Tags) > 0 {
+		return c.Repository + ":" + c.Tags[0]
+	}
+	return c.Repository + "@" + c.Descriptor.Digest.String()
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// TestMain makes the test binary answer to the names of the commands that the
+// scripts execute.
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"ocifake": main,
+		"fetch":   fetchMain,
+		"linger":  lingerMain,
+	})
+}
+
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// lingerMain is a program that does not end with the first signal: it writes
+// into its first file when it has started and into its second after a signal.
+func lingerMain() {
+	ctx, cancel := untilSignal(syscall.SIGTERM)
+	defer cancel()
+	exitIf(os.WriteFile(os.Args[1], []byte("started\n"), 0))
+	<-ctx.Done()
+	exitIf(os.WriteFile(os.Args[2], []byte("lingers\n"), 0))
+	r, w, err := os.Pipe()
+	exitIf(err)
+	defer w.Close()
+	_, err = r.Read(make([]byte, 1))
+	exitIf(err)
+}
+
+func exitIf(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

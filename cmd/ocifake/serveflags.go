@@ -1,0 +1,64 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// serveConfig is what the flags of serve say.
+type serveConfig struct {
+	server    server.Options
+	registry  registry.Options
+	store     memstore.Options
+	load      loads
+	caFile    string
+	readyFile string
+	logFormat logFormat
+	logLevel  slog.Level
+}
+
+// flags is the table of the flags of serve. Defaults that the zero value of an
+// option stands for are in the usage only.
+func (c *serveConfig) flags() []flagGroup {
+	return []flagGroup{
+		{"Listening", []flagRow{
+			{"addr", "`host:port` to listen on; port 0 is any free one, no host 127.0.0.1, 0.0.0.0 every address", &c.server.Addr},
+			{"tls", "serve HTTPS, with certificates of an authority made for this run", &c.server.TLS},
+			{"http2", "offer HTTP/2 beside HTTP/1.1; implies --tls", &c.server.HTTP2},
+			{"h2c", "accept HTTP/2 with prior knowledge beside HTTP/1.1, in the clear", &c.server.H2C},
+			{"ca-file", "write the authority's certificate into this `file`, in PEM form", &c.caFile},
+			{"ready-file", "write the URL into this `file` once it is served; a named pipe will do", &c.readyFile},
+		}},
+		{"Registry (strict, with every optional feature on, unless told otherwise)", []flagRow{
+			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
+			{"read-only", "refuse whatever changes content: 403 DENIED", &c.registry.ReadOnly},
+			{"no-delete", "refuse to delete blobs, manifests and tags: 405 UNSUPPORTED", &c.registry.NoDelete},
+			{"immutable-tags", "refuse to move a tag to another manifest: 403 DENIED", &c.registry.ImmutableTags},
+			{"no-referrers", "have no referrers API: 404, and no OCI-Subject", &c.registry.NoReferrers},
+			{"no-mount", "answer every mount with an upload session: 202", &c.registry.NoMount},
+			{"no-single-post", "answer a POST of a whole blob with an upload session: 202", &c.registry.NoSinglePost},
+			{"no-catalog", "have no /v2/_catalog: 404", &c.registry.NoCatalog},
+			{"strict-accept", "answer 404 if a manifest's media type is not in Accept", &c.registry.StrictAccept},
+			{"absolute-urls", "put scheme and host into Location and Link", &c.registry.AbsoluteURLs},
+			{"trust-forwarded", "take what URLs begin with from the Forwarded or X-Forwarded-* headers of a proxy", &c.registry.TrustForwarded},
+			{"page-size", "entries in an answer of a list, at most (default 1000)", &c.registry.PageSize},
+			{"chunk-min-length", "refuse chunks below this `size`, other than the last: 416 (default none)", &c.registry.ChunkMinLength},
+			{"max-manifest", "refuse manifests above this `size`: 413 (default 4MiB)", &c.registry.MaxManifest},
+			{"max-tags", "tag parameters of a manifest's PUT, at most: 414 (default 100)", &c.registry.MaxTags},
+			{"warning", "send this `text` as Warning with every answer; repeatable", &c.registry.Warnings},
+		}},
+		{"Content (in memory, gone when ocifake is stopped)", []flagRow{
+			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.load},
+			{"max-bytes", "`size` of all blobs, manifests and open uploads together (default 4GiB)", &c.store.MaxBytes},
+			{"max-uploads", "upload sessions open at a time (default 10000)", &c.store.MaxUploads},
+			{"upload-ttl", "time after which an idle upload session expires; negative: never (default 1h)", &c.store.UploadTTL},
+		}},
+		{"Log", []flagRow{
+			{"log-format", "text or json, to stderr", &c.logFormat},
+			{"log-level", "least `level` to log: debug (a line for each request), info, warn or error", &c.logLevel},
+		}},
+	}
+}

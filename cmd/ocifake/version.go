@@ -1,0 +1,43 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version, the commit and the platform",
+		Example: "  ocifake version",
+		Args:    cobra.NoArgs,
+		RunE: action(func(cmd *cobra.Command) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				info = &debug.BuildInfo{}
+			}
+			return printVersion(cmd.OutOrStdout(), info)
+		}),
+	}
+}
+
+// printVersion prints what the go command recorded of the build: a binary of
+// go install has a version, one built in a checkout a commit.
+func printVersion(w io.Writer, info *debug.BuildInfo) error {
+	vcs := make(map[string]string)
+	for _, s := range info.Settings {
+		vcs[s.Key] = s.Value
+	}
+	commit := cmp.Or(vcs["vcs.revision"], "unknown")
+	if vcs["vcs.modified"] == "true" {
+		commit += " (modified)"
+	}
+	_, err := fmt.Fprintf(w, "ocifake %s\ncommit %s\n%s %s/%s\n",
+		cmp.Or(info.Main.Version, "(devel)"), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
