@@ -1,0 +1,82 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// A comparison measures a subject for as long as more returns true.
+type comparison func(s subject, more func() bool) ([]pair, error)
+
+// pair is what was measured of the base and, right beside it, of the subject:
+// seconds or bytes.
+type pair struct{ base, subject float64 }
+
+// against compares a workload on a subject with the same on another.
+func against(base subject, w workload) comparison {
+	return func(s subject, more func() bool) ([]pair, error) {
+		return interleave(base, w, s, w, more)
+	}
+}
+
+// between compares two workloads on the same subject.
+func between(before, after workload) comparison {
+	return func(s subject, more func() bool) ([]pair, error) {
+		return interleave(s, before, s, after, more)
+	}
+}
+
+// interleave measures a and b in turns, so that what else the machine does
+// befalls both; every second time b goes first.
+func interleave(a subject, onA workload, b subject, onB workload, more func() bool) (pairs []pair, err error) {
+	taskA, err := onA(a)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, taskA.close()) }()
+	taskB, err := onB(b)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, taskB.close()) }()
+	for more() {
+		var p pair
+		first, second := taskA, taskB
+		into, then := &p.base, &p.subject
+		if len(pairs)%2 == 1 {
+			first, second, into, then = second, first, then, into
+		}
+		if *into, err = first.seconds(); err != nil {
+			return nil, err
+		}
+		if *then, err = second.seconds(); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, p)
+	}
+	return pairs, nil
+}
+
+// ratio is a figure that is judged, and how far its middle half spreads.
+type ratio struct{ median, low, high float64 }
+
+// ratioOf returns the quartiles of f over all pairs.
+func ratioOf(pairs []pair, f func(pair) float64) ratio {
+	values := make([]float64, len(pairs))
+	for i, p := range pairs {
+		values[i] = f(p)
+	}
+	slices.SortFunc(values, cmp.Compare[float64])
+	return ratio{quantile(values, 0.5), quantile(values, 0.25), quantile(values, 0.75)}
+}
+
+// quantile interpolates between the sorted values.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}

@@ -1,0 +1,117 @@
+// Command bench compares ocifake with other registries for tests and with the
+// limit, a handler that does only what no registry can avoid, and prints the
+// ratios as a Markdown table. It runs for about three minutes:
+//
+//	go run . [-quick] [-run regexp] [-time duration]
+//
+// All servers run in this process and are reached over loopback by net/http's
+// client. What is compared is measured in turns, base and subject right after
+// each other; a ratio is the median of those of all pairs, followed by the
+// quartiles. "≥" is asked of rates (1.30: in the time that the base takes for
+// 10, it does 13), "≤" and "<" of costs (1.30: it takes 13 where the base takes
+// 10). Base is:
+//
+//   - pull, push, start: the limit. It takes part in the same requests, POST and
+//     PUT for a push. A pushed blob is deleted, and the garbage collected, before
+//     the next. The client checks lengths, not digests.
+//   - allocated, live heap: the bytes of the content. Allocated is all that the
+//     process allocates meanwhile, net/http's client included.
+//   - lists: the same registry with a list of one page. Other registries are
+//     filled through their API, with 2,000 entries, since one takes minutes for
+//     more.
+//   - stalled upload: the same registry without it. "stops": 64 pushes did not
+//     get through in three seconds.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// effort is how much is measured.
+type effort struct {
+	entries  int           // of long lists
+	fewest   int           // pairs of each comparison
+	duration time.Duration // after which there are no more than those
+}
+
+func run(args []string, w io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := flags.String("run", "", "the workloads whose names match this regular `expression`")
+	quick := flags.Bool("quick", false, "measure a few pairs, and short lists: to see that all works")
+	each := flags.Duration("time", 2*time.Second, "time for each comparison")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: workloads are chosen by -run", flags.Arg(0))
+	}
+	matches, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	e := effort{entries: 1_000_000, fewest: 5, duration: *each}
+	if *quick {
+		e = effort{entries: 10_000, fewest: 2, duration: 0}
+	}
+	chosen := slices.DeleteFunc(rows(e.entries), func(r row) bool { return !matches.MatchString(r.name) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("-run: no workload's name matches %q", *only)
+	}
+	return e.print(w, chosen)
+}
+
+// print measures the rows and prints each as soon as it is known.
+func (e effort) print(w io.Writer, chosen []row) error {
+	_, err := fmt.Fprintf(w, "%s, %s/%s, %d CPUs\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if err != nil {
+		return err
+	}
+	t := table{w, registries}
+	if err := t.header(); err != nil {
+		return err
+	}
+	var failed error
+	for _, r := range chosen {
+		results := make([]result, len(r.subjects))
+		for i, s := range r.subjects {
+			results[i] = e.measure(r, s)
+			failed = errors.Join(failed, results[i].failure(r, s))
+		}
+		if err := t.row(r, results); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// measure makes one comparison.
+func (e effort) measure(r row, s subject) result {
+	runtime.GC()
+	var begin time.Time
+	n := 0
+	pairs, err := r.compare(s, func() bool {
+		if n == 0 {
+			begin = time.Now()
+		}
+		n++
+		return n <= e.fewest || time.Since(begin) < e.duration
+	})
+	return result{pairs, err}
+}

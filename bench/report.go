@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// A unit says what the figures of a row are, and prints one.
+type unit func(float64) string
+
+func inSeconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Millisecond:
+		return d.Round(100 * time.Nanosecond).String()
+	case d < time.Second:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+func inBytes(n float64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// target is what is asked of a ratio, and which ratio it is.
+type target struct {
+	sign  string
+	bound float64
+}
+
+// atLeast asks for a rate: how many times as fast as the base.
+func atLeast(bound float64) target { return target{"≥", bound} }
+
+// atMost asks for a cost: how many times as much as the base.
+func atMost(bound float64) target { return target{"≤", bound} }
+
+// below asks for a cost that is less than the bound.
+func below(bound float64) target { return target{"<", bound} }
+
+func (t target) ratio(p pair) float64 {
+	if t.sign == "≥" {
+		return p.base / p.subject
+	}
+	return p.subject / p.base
+}
+
+func (t target) reached(median float64) bool {
+	switch t.sign {
+	case "≥":
+		return median >= t.bound
+	case "≤":
+		return median <= t.bound
+	}
+	return median < t.bound
+}
+
+func (t target) String() string { return fmt.Sprintf("%s %.2f", t.sign, t.bound) }
+
+// table prints results as Markdown, a line as soon as it is known.
+type table struct {
+	w       io.Writer
+	columns []subject
+}
+
+func (t table) header() error {
+	cells := []string{"workload", "base", t.columns[0].name, "target", ""}
+	for _, s := range t.columns[1:] {
+		cells = append(cells, s.name)
+	}
+	rule := "|:--|--:|--:|--:|:--|" + strings.Repeat("--:|", len(t.columns)-1)
+	_, err := fmt.Fprintf(t.w, "%s\n%s\n", line(cells), rule)
+	return err
+}
+
+// row prints what was measured on each of the row's subjects.
+func (t table) row(r row, results []result) error {
+	first := results[0]
+	cells := []string{r.name, first.base(r.unit), first.cell(r.target), r.target.String(), first.verdict(r.target)}
+	for _, other := range results[1:] {
+		cells = append(cells, other.cell(r.target))
+	}
+	for len(cells) < len(t.columns)+4 {
+		cells = append(cells, "")
+	}
+	_, err := fmt.Fprintln(t.w, line(cells))
+	return err
+}
+
+func line(cells []string) string { return "| " + strings.Join(cells, " | ") + " |" }

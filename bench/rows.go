@@ -1,0 +1,35 @@
+package main
+
+import "github.com/dustin/go-humanize"
+
+// A row is one line of the table: a comparison, on which subjects it is made,
+// and what is asked of the first of them.
+type row struct {
+	name     string
+	subjects []subject
+	compare  comparison
+	unit     unit
+	target   target
+}
+
+// rows returns the table's lines. Long lists have this many entries.
+func rows(entries int) []row {
+	out := " of " + humanize.Comma(int64(entries))
+	return []row{
+		{"pull 1 KiB", registries, against(limit, pull(1<<10)), inSeconds, atLeast(0.85)},
+		{"pull 1 MiB", registries, against(limit, pull(1<<20)), inSeconds, atLeast(0.95)},
+		{"pull 64 MiB", registries, against(limit, pull(64<<20)), inSeconds, atLeast(0.95)},
+		{"push 1 MiB", registries, against(limit, push(1<<20)), inSeconds, atLeast(0.95)},
+		{"push 64 MiB", registries, against(limit, push(64<<20)), inSeconds, atLeast(1.3)},
+		{"allocated by a push of 1 MiB", registries, allocated(1 << 20), inBytes, atMost(1.1)},
+		{"allocated by a push of 64 MiB", registries, allocated(64 << 20), inBytes, atMost(1.1)},
+		{"live heap after 64 pushes of 1 MiB", registries, held(1<<20, 64), inBytes, atMost(1.02)},
+		{"live heap after a push of 64 MiB", registries, held(64<<20, 1), inBytes, atMost(1.02)},
+		{"start, ping, close", registries, against(limit, start), inSeconds, atMost(1.3)},
+		{"start, ping, close, in memory", inMemory, against(limit, start), inSeconds, below(1)},
+		{"page of 100 tags" + out, registries, between(page(tags, 100), page(tags, entries)), inSeconds, atMost(1.5)},
+		{"10 referrers among manifests" + out, registries, between(page(referrers, 10), page(referrers, entries)), inSeconds, atMost(1.5)},
+		{"page of 100 repositories" + out, registries, between(page(repositories, 100), page(repositories, entries)), inSeconds, atMost(1.5)},
+		{"16 clients push beside a stalled upload", registries, between(crowd(false), crowd(true)), inSeconds, atLeast(0.9)},
+	}
+}
