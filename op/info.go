@@ -36,6 +36,19 @@ type Info struct {
 
 type contextKey struct{}
 
+// carrier is the context of a request that has begun.
+type carrier struct {
+	context.Context
+	info Info
+}
+
+func (c *carrier) Value(key any) any {
+	if key == (contextKey{}) {
+		return &c.info
+	}
+	return c.Context.Value(key)
+}
+
 // Begin returns the Info of a request, and the request that carries it. The
 // first call parses the request and adds the Info to its context; later ones,
 // in inner handlers, return the same Info.
@@ -46,9 +59,9 @@ func Begin(r *http.Request) (*http.Request, *Info) {
 	if info, ok := r.Context().Value(contextKey{}).(*Info); ok {
 		return r, info
 	}
-	info := Parse(r.Method, r.URL)
-	info.Prefix = prefix(r)
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, &info)), &info
+	c := &carrier{r.Context(), Parse(r.Method, r.URL)}
+	c.info.Prefix = prefix(r)
+	return r.WithContext(c), &c.info
 }
 
 // prefix is what stands in the request target before the path that is served.
