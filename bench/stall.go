@@ -69,7 +69,7 @@ func pushAll(all []*client, blobs []blob) error {
 		})
 	}
 	err := group.Wait()
-	if bounded.Err() != nil {
+	if err != nil && bounded.Err() != nil {
 		return errStops
 	}
 	return err
@@ -124,6 +124,9 @@ func stall(c *client) (release func() error, err error) {
 	case err := <-ended:
 		cancel()
 		return nil, err
+	case <-time.After(10 * patience):
+		cancel()
+		return nil, errors.Join(errors.New("the registry does not read an upload that is to stall"), <-ended)
 	}
 }
 

@@ -81,9 +81,9 @@ func fixture(opts ...registrytest.Option) (*server, *registrytest.Registry, erro
 }
 
 // onLoopback starts handlers the way Go tests do.
-func onLoopback(open func() (handler http.Handler, close func() error)) func() (*server, error) {
+func onLoopback(newHandler func() (handler http.Handler, close func() error)) func() (*server, error) {
 	return func() (*server, error) {
-		handler, closeHandler := open()
+		handler, closeHandler := newHandler()
 		s := httptest.NewServer(handler)
 		return &server{
 			url:     s.URL,

@@ -28,13 +28,10 @@ func (c *call) getBlob() error {
 		return c.about(err)
 	}
 	defer blob.Close()
-	h := c.header()
-	h.Set("Docker-Content-Digest", string(d))
-	h.Set("Etag", quote(d))
+	c.set("Docker-Content-Digest", string(d), "Etag", quote(d), "Accept-Ranges", "bytes")
 	if done, err := c.notModified(d); done || err != nil {
 		return err
 	}
-	h.Set("Accept-Ranges", "bytes")
 	part, partial, err := c.requestedRange(d, blob.Size())
 	if err != nil {
 		return err
@@ -42,10 +39,9 @@ func (c *call) getBlob() error {
 	status := http.StatusOK
 	if partial {
 		status = http.StatusPartialContent
-		h.Set("Content-Range", part.contentRange(blob.Size()))
+		c.set("Content-Range", part.contentRange(blob.Size()))
 	}
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.FormatInt(part.length, 10))
+	c.set("Content-Type", "application/octet-stream", "Content-Length", strconv.FormatInt(part.length, 10))
 	c.w.WriteHeader(status)
 	if c.info.Op == op.BlobHead || part.length == 0 {
 		return nil

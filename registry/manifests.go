@@ -37,9 +37,7 @@ func (c *call) getManifest() error {
 		return &Error{Cause: ManifestUnknown, Message: fmt.Sprintf(
 			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
 	}
-	h := c.header()
-	h.Set("Docker-Content-Digest", string(m.Descriptor.Digest))
-	h.Set("Etag", quote(m.Descriptor.Digest))
+	c.set("Docker-Content-Digest", string(m.Descriptor.Digest), "Etag", quote(m.Descriptor.Digest))
 	if done, err := c.notModified(m.Descriptor.Digest); done || err != nil {
 		return err
 	}
@@ -122,14 +120,12 @@ func (c *call) putManifest() error {
 	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
 		return c.about(err)
 	}
-	h := c.header()
-	h.Set("Location", c.manifestURL(string(m.Descriptor.Digest)))
-	h.Set("Docker-Content-Digest", string(m.Descriptor.Digest))
+	c.set("Location", c.manifestURL(string(m.Descriptor.Digest)), "Docker-Content-Digest", string(m.Descriptor.Digest))
 	if m.Subject != "" && !c.options.NoReferrers {
-		h.Set("OCI-Subject", string(m.Subject))
+		c.header().Set("OCI-Subject", string(m.Subject))
 	}
 	for _, tag := range c.info.Tags {
-		h.Add("OCI-Tag", tag)
+		c.header().Add("OCI-Tag", tag)
 	}
 	return c.sendStatus(http.StatusCreated)
 }

@@ -48,8 +48,7 @@ func (c *call) sendJSON(contentType string, value any) error {
 
 // send answers with a body, of which HEAD gets the header only.
 func (c *call) send(status int, contentType string, body []byte) {
-	c.header().Set("Content-Type", contentType)
-	c.header().Set("Content-Length", strconv.Itoa(len(body)))
+	c.set("Content-Type", contentType, "Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(body) // the client has left
