@@ -1,0 +1,308 @@
+package op
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Request is what is known of a request before it is answered, and what filters
+// look at.
+type Request struct {
+	Info
+	Host   string      // that the client asked for, with its port if it named one
+	Target string      // the request target: path and query as they were sent
+	Proto  string      // "HTTP/1.1", "HTTP/2.0"
+	Secure bool        // the request came over TLS
+	Header http.Header // names in canonical form
+}
+
+// NewRequest returns the facts of a request. The header is shared with r.
+func NewRequest(r *http.Request) Request {
+	_, info := Begin(r)
+	return Request{
+		Info:   *info,
+		Host:   r.Host,
+		Target: r.RequestURI,
+		Proto:  r.Proto,
+		Secure: r.TLS != nil,
+		Header: r.Header,
+	}
+}
+
+// Filter says which requests are meant. The zero value means all. Filters are
+// values, and safe for concurrent use.
+//
+// In text, a filter is "name=value", or "name!=value" for the opposite, as in
+// "op=blob.get,blob.head" and "repo=lib/*":
+//
+//   - Values separated by commas are alternatives. A filter made without any means
+//     no request, unless its function says otherwise.
+//   - A star in a value stands for any characters, slashes included; a backslash
+//     before a star, or a backslash, takes it literally.
+//   - What a request does not have is meant by the empty value only: "repo=*" is
+//     any repository, tag="" is no tag.
+//   - Quotes, as Go writes them, are put around a value that is empty or has a
+//     comma, a quote or a space in it: ua="my client/1, beta",crane/*
+type Filter struct {
+	name    string
+	values  string // in text; empty for a flag
+	not     bool
+	request func(*Request) bool
+	answer  func(any) bool
+}
+
+// String returns the text of the filter, which [ParseFilters] reads. A filter
+// made by [Match] has no such text.
+func (f Filter) String() string {
+	name := f.name
+	if name == "" {
+		name = "all"
+	}
+	switch {
+	case f.values == "" && f.not:
+		return "!" + name
+	case f.values == "":
+		return name
+	case f.not:
+		return name + "!=" + f.values
+	}
+	return name + "=" + f.values
+}
+
+// Match tells whether a request is meant. answer is what the request was answered
+// with, for filters made by [OnAnswer]; others ignore it.
+func (f Filter) Match(r *Request, answer any) bool {
+	switch {
+	case f.answer != nil:
+		return f.answer(answer) != f.not
+	case f.request != nil:
+		return f.request(r) != f.not
+	}
+	return !f.not
+}
+
+// NeedsAnswer tells whether the filter can be judged only once the request has
+// been answered.
+func (f Filter) NeedsAnswer() bool { return f.answer != nil }
+
+// MatchAll tells whether a request is meant by every one of the filters.
+func MatchAll(filters []Filter, r *Request, answer any) bool {
+	return !slices.ContainsFunc(filters, func(f Filter) bool { return !f.Match(r, answer) })
+}
+
+// OnAnswer returns a filter on what a request was answered with, under the name
+// and the value, or the values with commas between them, that it has in text;
+// without a value it is a flag. match gets the answer given to [Filter.Match].
+func OnAnswer(name, value string, match func(answer any) bool) Filter {
+	if value != "" {
+		values, rest, err := cutValues(value)
+		if err != nil || rest != "" {
+			values = []string{value}
+		}
+		value = joinValues(values)
+	}
+	return Filter{name: name, values: value, answer: match}
+}
+
+// OnAnswerText returns a filter on texts of what a request was answered with: one
+// of them must match one of the patterns. texts gets the answer given to
+// [Filter.Match].
+func OnAnswerText(name string, patterns []string, texts func(answer any) []string) Filter {
+	if len(patterns) == 0 {
+		return nothing()
+	}
+	match := matcher(patterns)
+	return OnAnswer(name, joinValues(patterns), func(answer any) bool {
+		return slices.ContainsFunc(texts(answer), match)
+	})
+}
+
+// onRequest returns the filter that match makes of the values.
+func onRequest(name string, values []string, match func(*Request) bool) Filter {
+	if len(values) == 0 {
+		return nothing()
+	}
+	return Filter{name: name, values: joinValues(values), request: match}
+}
+
+func onText(name string, patterns []string, text func(*Request) string) Filter {
+	match := matcher(patterns)
+	return onRequest(name, patterns, func(r *Request) bool { return match(text(r)) })
+}
+
+func flag(name string, match func(*Request) bool) Filter { return Filter{name: name, request: match} }
+
+func nothing() Filter { return Not(Filter{}) }
+
+// Not means the requests that f does not mean.
+func Not(f Filter) Filter {
+	f.not = !f.not
+	return f
+}
+
+// Match means the requests for which a function says so, which may be called
+// concurrently.
+func Match(match func(*Request) bool) Filter { return flag("match", match) }
+
+// Is means requests for one of the operations: "op=blob.get,blob.head".
+func Is(ops ...Op) Filter {
+	ops = slices.DeleteFunc(slices.Clone(ops), func(o Op) bool { return int(o) >= len(table) })
+	names := make([]string, len(ops))
+	for i, o := range ops {
+		names[i] = o.String()
+	}
+	return onRequest("op", names, func(r *Request) bool { return slices.Contains(ops, r.Op) })
+}
+
+// Repo means requests for a repository: "repo=app", "repo=lib/*".
+func Repo(patterns ...string) Filter {
+	return onText("repo", patterns, func(r *Request) string { return r.Repo })
+}
+
+// Tag means requests for a manifest by tag, and those that set tags by parameter:
+// "tag=v1".
+func Tag(patterns ...string) Filter {
+	match := matcher(patterns)
+	return onRequest("tag", patterns, func(r *Request) bool {
+		return slices.ContainsFunc(r.Tags, match) || (r.Info.Tag != "" || len(r.Tags) == 0) && match(r.Info.Tag)
+	})
+}
+
+// Digest means requests for content with a digest, also for uploading or
+// mounting it: "digest=sha256:…".
+func Digest(digests ...digest.Digest) Filter {
+	patterns := make([]string, len(digests))
+	for i, d := range digests {
+		patterns[i] = string(d)
+	}
+	return onText("digest", patterns, func(r *Request) string { return string(r.Info.Digest) })
+}
+
+// Session means requests for an upload session: "session=…".
+func Session(ids ...string) Filter {
+	return onText("session", ids, func(r *Request) string { return r.Info.Session })
+}
+
+// Method means requests with an HTTP method: "method=PUT".
+func Method(methods ...string) Filter {
+	return onText("method", methods, func(r *Request) string { return r.Info.Method })
+}
+
+// Host means requests for a host name, with or without its port, in whatever
+// case: "host=cdn.test", "host=127.0.0.1:5000", "host=::1".
+func Host(patterns ...string) Filter {
+	lower := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		lower[i] = strings.ToLower(pattern)
+	}
+	match := matcher(lower)
+	return onRequest("host", patterns, func(r *Request) bool {
+		host := url.URL{Host: strings.ToLower(r.Host)}
+		return match(host.Host) || match(host.Hostname())
+	})
+}
+
+// Namespace means requests with a value of the ns parameter, by which mirrors
+// are told the upstream host: "ns=docker.io".
+func Namespace(patterns ...string) Filter {
+	return onText("ns", patterns, func(r *Request) string { return r.Info.Namespace })
+}
+
+// Header means requests with a value of a header field: "header.Accept=*json*".
+// Without patterns, any value will do: "header.Range".
+func Header(name string, patterns ...string) Filter {
+	name = http.CanonicalHeaderKey(name)
+	if name == "" {
+		return nothing()
+	}
+	if len(patterns) == 0 {
+		return flag(headerName(name), func(r *Request) bool { return len(r.Header[name]) > 0 })
+	}
+	match := matcher(patterns)
+	return onRequest(headerName(name), patterns, func(r *Request) bool {
+		return slices.ContainsFunc(r.Header[name], match)
+	})
+}
+
+// UserAgent means requests of a client: "ua=crane/*".
+func UserAgent(patterns ...string) Filter {
+	return onText("ua", patterns, func(r *Request) string { return r.Header.Get("User-Agent") })
+}
+
+// Authenticated means requests that came with credentials: "auth".
+func Authenticated() Filter {
+	return flag("auth", func(r *Request) bool { return r.Header.Get("Authorization") != "" })
+}
+
+// Secure means requests that came over TLS: "tls".
+func Secure() Filter { return flag("tls", func(r *Request) bool { return r.Secure }) }
+
+// A Term is a name that a filter may have in text.
+type Term struct {
+	Name string
+	Flag bool // it has no value
+	// Parse makes the filter of its values, which is nil for a flag.
+	Parse func(values []string) (Filter, error)
+}
+
+// terms are those on requests.
+var terms = []Term{
+	{Name: "all", Flag: true, Parse: func([]string) (Filter, error) { return Filter{}, nil }},
+	{Name: "op", Parse: parseOps},
+	{Name: "repo", Parse: fromStrings(Repo)},
+	{Name: "tag", Parse: fromStrings(Tag)},
+	{Name: "digest", Parse: fromStrings(Digest)},
+	{Name: "session", Parse: fromStrings(Session)},
+	{Name: "method", Parse: fromStrings(Method)},
+	{Name: "host", Parse: fromStrings(Host)},
+	{Name: "ns", Parse: fromStrings(Namespace)},
+	{Name: "ua", Parse: fromStrings(UserAgent)},
+	{Name: "auth", Flag: true, Parse: func([]string) (Filter, error) { return Authenticated(), nil }},
+	{Name: "tls", Flag: true, Parse: func([]string) (Filter, error) { return Secure(), nil }},
+}
+
+func fromStrings[T ~string](make func(...T) Filter) func([]string) (Filter, error) {
+	return func(values []string) (Filter, error) {
+		var typed []T
+		for _, value := range values {
+			typed = append(typed, T(value))
+		}
+		return make(typed...), nil
+	}
+}
+
+func parseOps(values []string) (Filter, error) {
+	ops := make([]Op, len(values))
+	for i, value := range values {
+		if err := ops[i].UnmarshalText([]byte(value)); err != nil {
+			return Filter{}, err
+		}
+	}
+	return Is(ops...), nil
+}
+
+// ParseFilters reads filters separated by white space, all of which a request
+// must meet: "op=blob.get repo=app !auth". The further terms are those on answers;
+// a name that neither they nor the filters of this package have is an error that
+// lists all. No text is no filter.
+func ParseFilters(text string, further ...Term) ([]Filter, error) {
+	var filters []Filter
+	all := append(slices.Clone(terms), further...)
+	for rest := trimSpace(text); rest != ""; rest = trimSpace(rest) {
+		word, tail, err := cutWord(rest)
+		if err != nil {
+			return nil, fmt.Errorf("filter %q: %w", text, err)
+		}
+		f, err := word.filter(all)
+		if err != nil {
+			return nil, fmt.Errorf("filter %q: %w", text, err)
+		}
+		filters, rest = append(filters, f), tail
+	}
+	return filters, nil
+}
