@@ -1,20 +1,16 @@
 package server
 
 import (
-	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
-
-	"github.com/ocifake/ocifake/op"
 )
 
 // chain is the way of a request, from the outside in. Whoever sees a request
 // earlier also sees the answer as the client gets it.
 func (s *Server) chain(registry http.Handler) http.Handler {
 	handler := registry
-	handler = logged(s.log, handler)
+	handler = s.config.Recorder.Wrap(handler)
 	return handler
 }
 
@@ -30,35 +26,6 @@ func (s *Server) admit(handler http.Handler) http.Handler {
 		c.requests.Add(1)
 		r.TLS = c.TLS()
 		handler.ServeHTTP(w, r)
-	})
-}
-
-// logged writes one record for each request, at level Debug, when its handler
-// has ended.
-func logged(log *slog.Logger, handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !log.Enabled(r.Context(), slog.LevelDebug) {
-			handler.ServeHTTP(w, r)
-			return
-		}
-		r, info := op.Begin(r)
-		a := &answer{ResponseWriter: w}
-		begin := time.Now()
-		message := "request aborted"
-		defer func() {
-			log.LogAttrs(r.Context(), slog.LevelDebug, message,
-				slog.Any("op", info.Op),
-				slog.String("method", r.Method),
-				slog.String("target", r.RequestURI),
-				slog.String("proto", r.Proto),
-				slog.Int("status", a.code),
-				slog.Int64("bytes", a.bytes),
-				slog.Duration("duration", time.Since(begin)),
-			)
-		}()
-		handler.ServeHTTP(a, r)
-		a.code = cmp.Or(a.code, http.StatusOK)
-		message = "request"
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ocifake/ocifake/record"
 )
 
 // Conn is an accepted connection. What is read from and written to it is the
@@ -21,6 +23,7 @@ type Conn struct {
 	server *Server
 	id     uint64
 	wire   wire
+	record *record.Accepted // nil if nothing is recorded
 
 	requests atomic.Int64
 	ready    sync.Once
@@ -80,6 +83,7 @@ func (c *clearTCP) ReadFrom(r io.Reader) (int64, error) {
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	ctx = record.WithConn(ctx, base(c).record)
 	return context.WithValue(ctx, connKey{}, base(c))
 }
 
@@ -145,6 +149,7 @@ func (c *Conn) handshake() {
 	}
 	c.clear = conn
 	c.secure.Store(&secure{conn, conn.ConnectionState()})
+	c.record.Secured(conn.ConnectionState())
 }
 
 // refuse ends a connection whose handshake failed, with an answer if the client
@@ -152,6 +157,7 @@ func (c *Conn) handshake() {
 func (c *Conn) refuse(err error) {
 	// net/http does not answer after an error of this kind.
 	c.err = &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+	c.record.Failed("TLS handshake: " + err.Error())
 	c.server.log.Debug("TLS handshake failed", "connection", c.id, "remote", c.RemoteAddr().String(), "error", err)
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader[:]) {
@@ -179,6 +185,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.clear.Read(p)
 	if !c.judged {
 		if c.err = c.judge(p[:n]); c.err != nil {
+			c.record.Failed(c.err.Error())
 			return 0, c.err
 		}
 	}
@@ -220,10 +227,22 @@ func (c *Conn) judge(p []byte) error {
 
 // Write implements [net.Conn].
 func (c *Conn) Write(p []byte) (int, error) {
+	if c.requests.Load() == 0 {
+		c.refused(p)
+	}
 	if s := c.secure.Load(); s != nil {
 		return s.conn.Write(p)
 	}
 	return c.wire.Write(p)
+}
+
+// refused is given what is written before there was a request: in HTTP/1.1, what
+// net/http has to say of something that is none.
+func (c *Conn) refused(p []byte) {
+	if answer, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 ")); ok {
+		status, _, _ := bytes.Cut(answer, []byte("\r\n"))
+		c.record.Failed("answered " + string(status))
+	}
 }
 
 // CloseWrite tells the client that nothing more will be written.
@@ -240,6 +259,7 @@ func (c *Conn) CloseWrite() error {
 // Close implements [net.Conn].
 func (c *Conn) Close() error {
 	c.server.forget(c)
+	defer c.record.Closed()
 	if s := c.secure.Load(); s != nil {
 		return s.conn.Close()
 	}
@@ -249,6 +269,7 @@ func (c *Conn) Close() error {
 // Abort closes the connection so that the client's reads and writes fail with
 // "connection reset", and what it has not read yet may be lost.
 func (c *Conn) Abort() error {
+	c.record.Severed()
 	switch raw := c.wire.Conn.(type) {
 	case interface{ Reset() error }:
 		return raw.Reset()
@@ -259,7 +280,11 @@ func (c *Conn) Abort() error {
 }
 
 // sever closes the connection without a word, however busy it is.
-func (c *Conn) sever() { c.wire.Close() }
+func (c *Conn) sever() {
+	c.record.Severed()
+	c.wire.Close()
+	c.record.Closed() // nobody may close it once more
+}
 
 // unused is called at the end of a connection; one that carried something, but
 // no request, is worth a line in the log.

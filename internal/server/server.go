@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/memnet"
+	"github.com/ocifake/ocifake/record"
 )
 
 const (
@@ -59,8 +60,12 @@ type Config struct {
 	// Registry answers the requests of the distribution API.
 	Registry http.Handler
 
-	// Log gets one record for each request, at level Debug, and what net/http
-	// and TLS have to say of connections. Default: [slog.Default].
+	// Recorder keeps what comes and goes. If it is nil, nothing is kept.
+	Recorder *record.Recorder
+
+	// Log gets what net/http and TLS have to say of connections, and, if there is no
+	// Recorder, which has a log of its own, one record for each request, at level
+	// Debug. Default: [slog.Default].
 	Log *slog.Logger
 
 	// Network, if set, is where the server listens instead of a socket. There it
@@ -110,9 +115,13 @@ func Start(config Config) (*Server, error) {
 			return nil, fmt.Errorf("server: no certificate can be made for %q: want IP addresses and host names", host)
 		}
 	}
+	config.Log = cmp.Or(config.Log, slog.Default())
+	if config.Recorder == nil && config.Log.Enabled(context.Background(), slog.LevelDebug) {
+		config.Recorder = record.New(record.Options{MaxBytes: -1, MaxBody: -1, Log: config.Log})
+	}
 	s := &Server{
 		config: config,
-		log:    cmp.Or(config.Log, slog.Default()),
+		log:    config.Log,
 		conns:  map[*Conn]struct{}{},
 		closed: make(chan struct{}),
 	}
@@ -279,6 +288,7 @@ func (s *Server) adopt(raw net.Conn) (net.Conn, error) {
 	}
 	s.accepted++
 	c := &Conn{server: s, id: s.accepted, wire: wire{Conn: raw}}
+	c.record = s.config.Recorder.Accept(raw.RemoteAddr().String(), c.Bytes)
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
 	if tcp, ok := raw.(*net.TCPConn); ok && !s.config.TLS {

@@ -1,0 +1,154 @@
+package record
+
+import (
+	"crypto/tls"
+	"hash/maphash"
+	"strings"
+)
+
+// The segments of an exchange, in order. What often is the same in another
+// exchange is apart from what is not.
+const (
+	connSegment     = iota // see packPeer
+	clientSegment          // see askedHeader, with most of the request's header
+	targetSegment          // see packTarget
+	requestSegment         // the rest of the request's header
+	answerSegment          // most of the answer's header
+	contentSegment         // the rest of the answer's header
+	numbersSegment         // see packNumbers
+	askedSegment           // body of the request
+	answeredSegment        // body of the answer
+	segments
+)
+
+// segment is a part of an entry. If its sum, which is a hash, is not 0, the same
+// segment is looked for in the chunk.
+type segment struct {
+	b   []byte
+	sum uint64
+}
+
+const minRepeated = 8 // bytes from which on a segment is looked for
+
+// sumUp hashes a segment that may be the same in another entry.
+func (s *segment) sumUp(seed maphash.Seed) {
+	if s.sum == 0 && len(s.b) >= minRepeated {
+		s.sum = max(maphash.Bytes(seed, s.b), 1)
+	}
+}
+
+// entry is an exchange being encoded.
+type entry struct {
+	parts [segments]segment
+	b     []byte // room
+}
+
+// pack sets the segments to what is known of a request now. They are valid until
+// the next call. p.mu is held, or p is done.
+func (e *entry) pack(p *pending) {
+	*e = entry{b: e.b[:0]}
+	e.parts[connSegment] = *p.peer
+	if h := p.asked; h != nil {
+		e.parts[clientSegment], e.parts[requestSegment] = h.same, h.varying
+	}
+	if h := p.answered; h != nil {
+		e.parts[answerSegment], e.parts[contentSegment] = h.same, h.varying
+	}
+	b := p.packTarget(e.b)
+	target := len(b)
+	b = p.packNumbers(b)
+	e.parts[targetSegment].b, e.parts[numbersSegment].b, e.b = b[:target], b[target:], b
+	if p.bodies != nil && p.done {
+		e.parts[askedSegment].b, e.parts[answeredSegment].b = p.bodies.asked.b, p.bodies.answered.b
+	}
+}
+
+// packTarget packs what was asked for. Most of what was parsed stands in the target.
+func (p *pending) packTarget(b []byte) []byte {
+	b = packText(b, p.method)
+	b = packText(b, p.target)
+	mask := len(b)
+	b = append(b, 0)
+	i := p.info
+	for bit, s := range [...]string{i.Repo, i.Tag, string(i.Digest), string(i.Algorithm), i.Session, i.From, i.Namespace, i.Prefix} {
+		if s != "" {
+			b[mask] |= 1 << bit
+			b = packPart(b, s, strings.Index(p.target, s))
+		}
+	}
+	b = packTexts(b, i.Tags)
+	return packTexts(b, i.Allow)
+}
+
+// flags are what is either so or not.
+type flags byte
+
+const (
+	flagReused flags = 1 << iota
+	flagStale
+	flagOpen
+	flagLeft
+	flagCut
+	flagAskedCut
+	flagAnsweredCut
+)
+
+func (f *flags) set(bit flags, on bool) {
+	if on {
+		*f |= bit
+	}
+}
+
+// packNumbers packs what is known at the end only.
+func (p *pending) packNumbers(b []byte) []byte {
+	var f flags
+	duration := p.duration
+	if !p.done {
+		duration = p.elapsed()
+	}
+	f.set(flagOpen, !p.done)
+	f.set(flagReused, p.reused)
+	f.set(flagStale, p.stale)
+	f.set(flagLeft, p.left.Load())
+	f.set(flagCut, p.cut)
+	if p.bodies != nil {
+		f.set(flagAskedCut, p.bodies.asked.cut)
+		f.set(flagAnsweredCut, p.bodies.answered.cut)
+	}
+	b = append(b, byte(f), byte(p.op))
+	for _, n := range [...]uint64{
+		p.seq, uint64(p.start), uint64(p.inFlight), uint64(p.status), uint64(p.first), uint64(duration),
+		uint64(p.received.Load()), uint64(p.sent.Load()),
+	} {
+		b = packUint(b, n)
+	}
+	at := -1
+	if p.verified == "" || p.verified == p.info.Digest {
+		at = 0
+	}
+	return packPart(b, p.verified, at)
+}
+
+// packPeer packs who is at the other end of a connection.
+func packPeer(b []byte, id uint64, remote string, t *TLS) []byte {
+	b = packUint(b, id)
+	b = packText(b, remote)
+	if t != nil {
+		b = packText(b, t.Version)
+		b = packText(b, t.ServerName)
+		b = packText(b, t.Client)
+	}
+	return b
+}
+
+// newTLS returns what is on record of the TLS of a connection.
+func newTLS(state *tls.ConnectionState) *TLS {
+	if state == nil {
+		return nil
+	}
+	t := &TLS{Version: tls.VersionName(state.Version), ServerName: state.ServerName}
+	if len(state.PeerCertificates) > 0 {
+		t.Client = state.PeerCertificates[0].Subject.String()
+	}
+	return t
+}

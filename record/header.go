@@ -1,0 +1,215 @@
+package record
+
+import (
+	"math/bits"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// nature is what has to be known of a header field to keep it.
+type nature uint8
+
+const (
+	varies     nature = 1 << iota // often another value in each request
+	secret                        // nothing of the value may be kept
+	credential                    // of the value only the scheme may be kept
+	location                      // the value has a URL, which may have secrets
+)
+
+const maxKnownField = 64 // their set is a number
+
+// knownFields are kept by their number, which is valid as long as the process.
+var knownFields = [...]struct {
+	name   string
+	nature nature
+}{
+	{"", 0}, // spelled out
+	{"Accept", 0}, {"Accept-Encoding", 0}, {"Accept-Ranges", 0}, {"Allow", 0},
+	{"Authorization", credential}, {"Cache-Control", 0}, {"Connection", 0},
+	{"Content-Encoding", 0}, {"Content-Length", varies}, {"Content-Location", varies | location},
+	{"Content-Range", varies}, {"Content-Type", 0}, {"Cookie", secret}, {"Date", varies},
+	{"Docker-Content-Digest", varies}, {"Docker-Distribution-Api-Version", 0},
+	{"Docker-Upload-Uuid", varies}, {"Etag", varies}, {"Expect", 0}, {"If-Match", varies},
+	{"If-Modified-Since", varies}, {"If-None-Match", varies}, {"If-Range", varies},
+	{"Job-Token", secret}, {"Last-Modified", varies}, {"Link", varies | location},
+	{"Location", varies | location}, {"Oci-Chunk-Max-Length", 0}, {"Oci-Chunk-Min-Length", 0},
+	{"Oci-Filters-Applied", 0}, {"Oci-Subject", varies}, {"Oci-Tag", varies}, {"Origin", location},
+	{"Private-Token", secret}, {"Proxy-Authorization", credential}, {"Range", varies},
+	{"Ratelimit-Remaining", varies}, {"Referer", varies | location}, {"Retry-After", varies},
+	{"Set-Cookie", varies | secret}, {"Traceparent", varies}, {"Trailer", 0},
+	{"Transfer-Encoding", 0}, {"User-Agent", 0}, {"Warning", 0}, {"Www-Authenticate", 0},
+	{"X-Amz-Security-Token", secret}, {"X-Api-Key", secret}, {"X-Auth-Token", secret},
+	{"X-Content-Type-Options", 0}, {"X-Forwarded-For", 0}, {"X-Forwarded-Host", 0},
+	{"X-Forwarded-Proto", 0}, {"X-Jfrog-Art-Api", secret}, {"X-Registry-Auth", secret},
+	{"X-Registry-Config", secret}, {"X-Request-Id", varies},
+}
+
+var fieldNumbers = func() map[string]uint8 {
+	numbers := make(map[string]uint8, len(knownFields))
+	for i, f := range knownFields[1:] {
+		numbers[f.name] = uint8(i + 1)
+	}
+	return numbers
+}()
+
+var (
+	varyingFields      = fieldsThat(varies)
+	fieldAuthorization = fieldNumbers["Authorization"]
+	fieldContentLength = fieldNumbers["Content-Length"]
+	fieldExpect        = fieldNumbers["Expect"]
+)
+
+// fieldsThat returns the set of those with a nature.
+func fieldsThat(n nature) (set uint64) {
+	for i, f := range knownFields {
+		if f.nature&n != 0 {
+			set |= 1 << i
+		}
+	}
+	return set
+}
+
+// sentHeader is a header in an order that is always the same.
+type sentHeader struct {
+	known  uint64               // set of the numbers that it has
+	place  [maxKnownField]uint8 // where in values, by number
+	values [24][]string
+	count  int        // of values
+	odd    []oddField // those without a number, or without a place, sorted
+}
+
+type oddField struct {
+	name   string
+	values []string
+}
+
+func (s *sentHeader) read(h http.Header) {
+	for name, values := range h {
+		if len(values) > 0 {
+			s.add(name, values)
+		}
+	}
+	if len(s.odd) > 1 {
+		slices.SortFunc(s.odd, func(a, b oddField) int { return strings.Compare(a.name, b.name) })
+	}
+}
+
+func (s *sentHeader) add(name string, values []string) {
+	number := fieldNumbers[name]
+	if number == 0 || s.count == len(s.values) {
+		s.odd = append(s.odd, oddField{name, values})
+		return
+	}
+	s.known |= 1 << number
+	s.place[number] = uint8(s.count)
+	s.values[s.count] = values
+	s.count++
+}
+
+// natureOf knows names that a handler wrote as it likes, too.
+func natureOf(name string) nature {
+	return knownFields[fieldNumbers[http.CanonicalHeaderKey(name)]].nature
+}
+
+// get returns the first value of a field.
+func (s *sentHeader) get(number uint8) string {
+	if s.known&(1<<number) == 0 {
+		return ""
+	}
+	return s.values[s.place[number]][0]
+}
+
+// packHeader packs the fields that do not vary.
+func (o *Options) packHeader(b []byte, s *sentHeader) []byte {
+	b = o.packKnown(b, s, s.known&^varyingFields)
+	for i := range s.odd {
+		f := &s.odd[i]
+		b = packText(append(b, 0), f.name)
+		b = o.packValues(b, natureOf(f.name), f.values)
+	}
+	return b
+}
+
+// packVarying packs the others.
+func (o *Options) packVarying(b []byte, s *sentHeader) []byte {
+	return o.packKnown(b, s, s.known&varyingFields)
+}
+
+func (o *Options) packKnown(b []byte, s *sentHeader, set uint64) []byte {
+	for ; set != 0; set &= set - 1 {
+		number := bits.TrailingZeros64(set)
+		b = o.packValues(append(b, byte(number)), knownFields[number].nature, s.values[s.place[number]])
+	}
+	return b
+}
+
+func (o *Options) packValues(b []byte, n nature, values []string) []byte {
+	b = packUint(b, uint64(len(values)))
+	for _, value := range values {
+		b = packText(b, o.redactValue(n, value))
+	}
+	return b
+}
+
+// unpackHeader adds what is left to a header, which it makes if it has to.
+func unpackHeader(u *unpacker, h http.Header) http.Header {
+	for len(u.b) > 0 {
+		if h == nil {
+			h = make(http.Header, 8)
+		}
+		number := u.b[0]
+		u.b = u.b[1:]
+		name := knownFields[number].name
+		if number == 0 {
+			name = u.text()
+		}
+		h[name] = u.texts()
+	}
+	return h
+}
+
+// redacted stands in the place of a secret.
+const redacted = "[redacted]"
+
+// redactHeader takes the secrets out of a header.
+func (o *Options) redactHeader(h http.Header) {
+	for name, values := range h {
+		n := natureOf(name)
+		for i, value := range values {
+			values[i] = o.redactValue(n, value)
+		}
+	}
+}
+
+func (o *Options) redactValue(n nature, value string) string {
+	switch {
+	case n <= varies, o.KeepSecrets:
+		return value
+	case n&secret != 0:
+		return redacted
+	case n&credential != 0:
+		if scheme := schemeOf(value); scheme != "" {
+			return scheme + " " + redacted
+		}
+		return redacted
+	case n&location != 0:
+		return redactURL(value)
+	}
+	return value
+}
+
+// schemeOf returns the scheme of credentials, or nothing if they do not seem to
+// have one (RFC 9110, 11.4).
+func schemeOf(credentials string) string {
+	scheme, rest, _ := strings.Cut(credentials, " ")
+	if rest == "" || len(scheme) > len("AWS4-HMAC-SHA256") {
+		return ""
+	}
+	for _, c := range []byte(scheme) {
+		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return ""
+		}
+	}
+	return scheme
+}

@@ -1,0 +1,180 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// MarshalJSON returns the exchange as one JSON object, which is also its form in
+// JSON Lines and in the field "_ocifake" of a HAR entry. The names are those of
+// the fields of Exchange:
+//
+//	seq, conn, reused, remote, start, inFlight, firstNanos, durationNanos
+//	tls: an object of version, serverName, client
+//	op, method, repo, tag, tags, digest, algorithm, session, from, namespace,
+//	allow, prefix, verified, staleState
+//	host, target, proto, secure, header
+//	scheme, subject, scopes, requestBytes, requestBody, requestBodyCut
+//	status, responseHeader, responseBytes, responseBody, responseBodyCut, codes
+//	open, left, cut, faults
+//
+// start is in RFC 3339, in UTC; firstNanos and durationNanos are in nanoseconds;
+// a header is an object of lists. Bodies are strings, and any string that is not
+// valid UTF-8 is the object {"base64": "…"}; only names of header fields are not,
+// since none that can be sent needs it. Fields with their zero value are left
+// out, except seq, start, op, method and status.
+func (x Exchange) MarshalJSON() ([]byte, error) {
+	e := newEncoder()
+	if err := e.exchange(&x); err != nil {
+		return nil, err
+	}
+	return e.Bytes(), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, strictly: a field that is unknown,
+// missing, there twice or of another kind is an error that names it.
+func (x *Exchange) UnmarshalJSON(data []byte) error {
+	*x = Exchange{}
+	return decodeExchange(data, x)
+}
+
+// encoder appends JSON to a buffer, as short as it can be.
+type encoder struct {
+	bytes.Buffer
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	e := &encoder{}
+	e.json = json.NewEncoder(&e.Buffer)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+func (e *encoder) value(v any) error {
+	if err := e.json.Encode(v); err != nil {
+		return err
+	}
+	e.Truncate(e.Len() - len("\n"))
+	return nil
+}
+
+func (e *encoder) exchange(x *Exchange) error {
+	separator := byte('{')
+	for i := range fields {
+		value, zero := fields[i].get(x)
+		if zero && !fields[i].required {
+			continue
+		}
+		e.WriteByte(separator)
+		separator = ','
+		e.WriteByte('"')
+		e.WriteString(fields[i].name)
+		e.WriteString(`":`)
+		if err := e.value(value); err != nil {
+			return fmt.Errorf("exchange %d: field %q: %w", x.Seq, fields[i].name, err)
+		}
+	}
+	e.WriteByte('}')
+	return nil
+}
+
+// decodeExchange sets the fields of x that the object has.
+func decodeExchange(data []byte, x *Exchange) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if err := expect(d, '{'); err != nil {
+		return err
+	}
+	var seen [len(fields)]bool
+	for d.More() {
+		i, raw, err := nextField(d)
+		if err != nil {
+			return err
+		}
+		if seen[i] {
+			return fmt.Errorf("field %q is there twice", fields[i].name)
+		}
+		seen[i] = true
+		if err := fields[i].set(x, raw); err != nil {
+			return fmt.Errorf("field %q: %w", fields[i].name, err)
+		}
+	}
+	if err := expect(d, '}'); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is more after the object")
+	}
+	for i := range fields {
+		if fields[i].required && !seen[i] {
+			return fmt.Errorf("field %q is missing", fields[i].name)
+		}
+	}
+	return nil
+}
+
+func nextField(d *json.Decoder) (index int, raw json.RawMessage, err error) {
+	name, err := d.Token()
+	if err != nil {
+		return 0, nil, readable(err)
+	}
+	index = slices.IndexFunc(fields[:], func(f field) bool { return f.name == name })
+	if index < 0 {
+		return 0, nil, fmt.Errorf("unknown field %q", name)
+	}
+	if err := d.Decode(&raw); err != nil {
+		return 0, nil, fmt.Errorf("field %q: %w", name, readable(err))
+	}
+	return index, raw, nil
+}
+
+// expect reads a delimiter.
+func expect(d *json.Decoder, want json.Delim) error {
+	token, err := d.Token()
+	if err != nil {
+		return readable(err)
+	}
+	if token != want {
+		return fmt.Errorf("there is %v in place of %q", token, want.String())
+	}
+	return nil
+}
+
+// unmarshal is json.Unmarshal with errors that speak of JSON rather than Go.
+func unmarshal(raw json.RawMessage, to any) error {
+	if string(raw) == "null" {
+		return errors.New("is null")
+	}
+	return readable(json.Unmarshal(raw, to))
+}
+
+func readable(err error) error {
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &mismatch) && mismatch.Field != "":
+		return fmt.Errorf("%s: a JSON %s does not fit %s", mismatch.Field, mismatch.Value, mismatch.Type)
+	case errors.As(err, &mismatch):
+		return fmt.Errorf("a JSON %s does not fit %s", mismatch.Value, mismatch.Type)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends too early")
+	}
+	return err
+}
+
+// instant reads a time of which every time zone knows the year.
+func instant(raw json.RawMessage) (time.Time, error) {
+	var t time.Time
+	if err := unmarshal(raw, &t); err != nil {
+		return time.Time{}, err
+	}
+	t = t.UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf("the year %d is out of range", t.Year())
+	}
+	return t, nil
+}

@@ -1,0 +1,117 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestJSONLRoundTrip(t *testing.T) {
+	for seed := range uint64(100) {
+		log := arbitrary(t, seed, 4)
+		var file bytes.Buffer
+		require.NoError(t, log.WriteJSONL(&file))
+		assert.Equal(t, len(log), strings.Count(file.String(), "\n"))
+		back, err := ReadJSONL(&file)
+		require.NoError(t, err)
+		requireSame(t, log, back, "seed %d", seed)
+	}
+}
+
+func TestJSONLWhileRecording(t *testing.T) {
+	var file bytes.Buffer
+	w := NewJSONLWriter(&file)
+	log := pull()
+	var group sync.WaitGroup
+	for _, x := range log {
+		group.Go(func() { assert.NoError(t, w.Write(x)) })
+	}
+	group.Wait()
+	back, err := ReadJSONL(&file)
+	require.NoError(t, err)
+	requireSame(t, log, back)
+}
+
+func TestReadJSONLTolerates(t *testing.T) {
+	var file bytes.Buffer
+	require.NoError(t, pull()[:2].WriteJSONL(&file))
+	lines := strings.SplitAfter(file.String(), "\n")
+	for name, in := range map[string]string{
+		"carriage returns":     strings.ReplaceAll(file.String(), "\n", "\r\n"),
+		"empty lines":          "\n \n" + lines[0] + "\n" + lines[1] + "\n",
+		"no newline at end":    strings.TrimSuffix(file.String(), "\n"),
+		"order in which ended": lines[1] + lines[0],
+	} {
+		t.Run(name, func(t *testing.T) {
+			back, err := ReadJSONL(strings.NewReader(in))
+			require.NoError(t, err)
+			requireSame(t, pull()[:2], back)
+		})
+	}
+	back, err := ReadJSONL(strings.NewReader(""))
+	require.NoError(t, err)
+	assert.Empty(t, back)
+}
+
+// What stands before an error is returned with it.
+func TestReadJSONLErrors(t *testing.T) {
+	var file bytes.Buffer
+	require.NoError(t, pull()[:1].WriteJSONL(&file))
+	line := file.String()
+	small := limits{entry: len(line) + 1, log: defaultLimits.log}
+	for _, c := range []struct {
+		name string
+		in   io.Reader
+		max  limits
+		want string
+	}{
+		{"truncated", strings.NewReader(line + line[:30]), defaultLimits, "line 2: field "},
+		{"no object", strings.NewReader(line + "\nhello\n"), defaultLimits, "line 3: invalid character 'h'"},
+		{"unknown field", strings.NewReader(line + `{"size":1}`), defaultLimits, `line 2: unknown field "size"`},
+		{"two objects", strings.NewReader(line + line[:len(line)-1] + line), defaultLimits, "line 2: there is more after the object"},
+		{"not UTF-8", strings.NewReader(line + "{\"repo\":\"\xff\"}"), defaultLimits, "line 2: is not UTF-8"},
+		{"deep", strings.NewReader(line + `{"tags":` + strings.Repeat("[", 1<<20)), defaultLimits, `line 2: field "tags": `},
+		{"long line", strings.NewReader(line + strings.Repeat("x", len(line)+2)), small, "line 2: is longer than "},
+		{"endless line", io.MultiReader(strings.NewReader(line), endless{}), defaultLimits, "line 2: is longer than 33554432 bytes"},
+		{"too many", strings.NewReader(line + line), limits{entry: 1 << 20, log: 6000}, "line 2: there are too many exchanges"},
+		{"read error", io.MultiReader(strings.NewReader(line), iotest.ErrReader(errors.New("gone"))), defaultLimits, "line 2: gone"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			back, err := readJSONL(c.in, c.max)
+			require.ErrorContains(t, err, "record: read JSON Lines: "+c.want)
+			requireSame(t, pull()[:1], back)
+		})
+	}
+}
+
+func TestWriteJSONLErrors(t *testing.T) {
+	full := errors.New("disk full")
+	require.ErrorIs(t, pull().WriteJSONL(failing{full}), full)
+	broken := pull()
+	broken[1].Op = 200
+	var file bytes.Buffer
+	require.ErrorContains(t, broken.WriteJSONL(&file), `record: write JSON Lines: exchange 2: field "op": `)
+	assert.Equal(t, 1, strings.Count(file.String(), "\n"), "complete lines")
+	assert.True(t, strings.HasSuffix(file.String(), "\n"))
+}
+
+// endless is a hostile file.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }

@@ -1,0 +1,229 @@
+package record
+
+import (
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
+)
+
+// Filter returns the exchanges that all filters mean; the log stays as it is.
+func (l Log) Filter(filters ...op.Filter) Log {
+	var found Log
+	for i := range l {
+		if op.MatchAll(filters, &l[i].Request, &l[i]) {
+			found = append(found, l[i])
+		}
+	}
+	return found
+}
+
+// Count returns how many exchanges all filters mean.
+func (l Log) Count(filters ...op.Filter) int {
+	n := 0
+	for i := range l {
+		if op.MatchAll(filters, &l[i].Request, &l[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// Ops returns the operations in the order of the requests.
+func (l Log) Ops() []op.Op {
+	ops := make([]op.Op, len(l))
+	for i := range l {
+		ops[i] = l[i].Op
+	}
+	return ops
+}
+
+// BytesIn returns how many bytes of request bodies were read.
+func (l Log) BytesIn() int64 {
+	var n int64
+	for i := range l {
+		n += l[i].RequestBytes
+	}
+	return n
+}
+
+// BytesOut returns how many bytes of response bodies were sent.
+func (l Log) BytesOut() int64 {
+	var n int64
+	for i := range l {
+		n += l[i].ResponseBytes
+	}
+	return n
+}
+
+// Connections returns the numbers of the connections that the requests came on, in
+// the order of their first use. Requests without a number are left out.
+func (l Log) Connections() []uint64 {
+	var ids []uint64
+	seen := map[uint64]bool{0: true}
+	for i := range l {
+		if id := l[i].Conn; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Unauthenticated returns the exchanges whose request carried no credentials.
+func (l Log) Unauthenticated() Log { return l.Filter(op.Not(op.Authenticated())) }
+
+// MaxInFlight returns how many of these requests were being answered at the same
+// time, at most. A request that is Open is still being answered.
+//
+// It is exact where the clock tells one moment from the next. Where it does not,
+// as when virtual time stands still, requests of the same moment count as
+// simultaneous if as many were in flight altogether.
+func (l Log) MaxInFlight() int {
+	starts := make([]time.Time, len(l)) // never before that of an earlier request
+	var ends []time.Time
+	var latest time.Time
+	for i := range l {
+		if l[i].Start.After(latest) {
+			latest = l[i].Start
+		}
+		starts[i] = latest
+		switch end := l[i].end(); {
+		case l[i].Open:
+		case end.Before(latest):
+			ends = append(ends, latest)
+		default:
+			ends = append(ends, end)
+		}
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	most, ended := 0, 0
+	for i, start := range starts {
+		for ended < len(ends) && ends[ended].Before(start) {
+			ended++
+		}
+		n := i + 1 - ended
+		if all := l[i].InFlight; all > 0 {
+			n = min(n, all)
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// Gaps returns how long each request but the first began after all those before it
+// in the log had ended: the waiting between the attempts of a client that tries
+// again. It is 0 for a request that did not wait for that.
+func (l Log) Gaps() []time.Duration {
+	if len(l) < 2 {
+		return nil
+	}
+	gaps := make([]time.Duration, len(l)-1)
+	latest, open := l[0].end(), l[0].Open
+	for i := range gaps {
+		x := &l[i+1]
+		if !open {
+			gaps[i] = max(0, x.Start.Sub(latest))
+		}
+		if end := x.end(); end.After(latest) {
+			latest = end
+		}
+		open = open || x.Open
+	}
+	return gaps
+}
+
+// Digests returns the digests of the blobs and manifests that were fetched, at
+// least in part, each once, in the order of the first fetch. A fetch is a GET that
+// was answered to its end with 200 or 206, whatever the repository or the origin.
+func (l Log) Digests() []digest.Digest {
+	return l.fetched(1, func(x *Exchange) bool { return true })
+}
+
+// Repeated returns the digests of the blobs and manifests that were fetched whole
+// more than once, in the order of the first fetch.
+//
+// A whole fetch is a GET that was answered to its end with 200, or with a 206 that
+// has all bytes in it. So neither an answer that was cut, or that the client left,
+// nor the parts by which it is completed, nor a 304 make a repetition; a manifest
+// fetched by tag and then by digest does. Ask a log of one client: [Log.By].
+func (l Log) Repeated() []digest.Digest { return l.fetched(2, (*Exchange).whole) }
+
+// fetched returns the digests with at least so many fetches.
+func (l Log) fetched(least int, counts func(*Exchange) bool) []digest.Digest {
+	var order []digest.Digest
+	times := map[digest.Digest]int{}
+	for i := range l {
+		x := &l[i]
+		d := x.content()
+		if d == "" || !x.fetch() || !counts(x) {
+			continue
+		}
+		if times[d]++; times[d] == 1 {
+			order = append(order, d)
+		}
+	}
+	return slices.DeleteFunc(order, func(d digest.Digest) bool { return times[d] < least })
+}
+
+// content is the digest of what the exchange is about; of a manifest by tag, and
+// of what another origin serves, the answer may tell it.
+func (x *Exchange) content() digest.Digest {
+	if x.Info.Digest != "" {
+		return x.Info.Digest
+	}
+	return digest.Digest(x.ResponseHeader.Get("Docker-Content-Digest"))
+}
+
+func (x *Exchange) fetch() bool {
+	switch x.Op {
+	case op.BlobGet, op.ManifestGet, op.External:
+	default:
+		return false
+	}
+	return x.Method == http.MethodGet && !x.Open && !x.Left && !x.Cut &&
+		(x.Status == http.StatusOK || x.Status == http.StatusPartialContent)
+}
+
+// whole tells whether a fetch brought all bytes.
+func (x *Exchange) whole() bool {
+	if x.Status == http.StatusOK {
+		return true
+	}
+	part, total, ok := strings.Cut(strings.TrimPrefix(x.ResponseHeader.Get("Content-Range"), "bytes "), "/")
+	size, err := strconv.ParseInt(total, 10, 64)
+	return ok && err == nil && part == "0-"+strconv.FormatInt(size-1, 10)
+}
+
+func (x *Exchange) end() time.Time { return x.Start.Add(x.Duration) }
+
+// Groups are logs by what their exchanges have in common.
+type Groups map[string]Log
+
+// By divides the log by a label. Requests that the label says nothing of are under
+// the empty text.
+func (l Log) By(label Label) Groups {
+	groups := Groups{}
+	for i := range l {
+		name := label(&l[i])
+		groups[name] = append(groups[name], l[i])
+	}
+	return groups
+}
+
+// Sorted iterates in the order of the names.
+func (g Groups) Sorted() iter.Seq2[string, Log] {
+	return func(yield func(string, Log) bool) {
+		for _, name := range slices.Sorted(maps.Keys(g)) {
+			if !yield(name, g[name]) {
+				return
+			}
+		}
+	}
+}

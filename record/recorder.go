@@ -1,0 +1,247 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Options are what a recorder keeps. The zero value is right for most tests.
+type Options struct {
+	// MaxBytes bounds the memory that exchanges take which have ended, and
+	// connections which are closed. Beyond it the oldest are dropped, see
+	// [Recorder.Dropped]. An exchange takes some 100 to 300 bytes, and its bodies.
+	// Default: 64 MiB; if negative, none are kept.
+	MaxBytes int64 `json:"maxBytes,omitempty"`
+
+	// MaxBody is how many bytes are kept of the body of a manifest, a list, a token
+	// request, a token or an error. Blobs are never kept. Error codes are read
+	// from what is kept. Default: 64 KiB; if negative, none are kept.
+	MaxBody int `json:"maxBody,omitempty"`
+
+	// KeepSecrets keeps passwords, tokens, cookies and signatures of URLs, which
+	// are replaced by "[redacted]" otherwise.
+	KeepSecrets bool `json:"keepSecrets,omitempty"`
+
+	// Log gets one record for each request that has ended, at level Debug. Default:
+	// none.
+	Log *slog.Logger `json:"-"`
+}
+
+const (
+	defaultMaxBytes = 64 << 20
+	defaultMaxBody  = 64 << 10
+)
+
+// Recorder keeps what it sees of requests and connections. It is safe for
+// concurrent use. It has no goroutine and need not be closed.
+//
+// A nil *Recorder may be given to a server: it records nothing.
+type Recorder struct {
+	options Options
+	epoch   time.Time // that moments are kept relative to
+	seed    maphash.Seed
+	headers headerCache
+
+	waiting atomic.Bool // changed is not nil
+
+	mu       sync.Mutex // never held while anything is sent or received
+	changed  chan struct{}
+	seq      uint64 // of the latest request
+	cleared  uint64 // requests up to this one are forgotten
+	inFlight int
+	live     pending // ring of the requests in flight, in order
+	accepted uint64  // number of the latest connection
+	open     map[*Accepted]struct{}
+	backlog  []*pending // ended
+	entry    entry      // room
+	ended    chunks
+}
+
+// New returns a recorder that has seen nothing.
+func New(options Options) *Recorder {
+	options.MaxBytes = max(cmp.Or(options.MaxBytes, defaultMaxBytes), 0)
+	options.MaxBody = max(cmp.Or(options.MaxBody, defaultMaxBody), 0)
+	r := &Recorder{
+		options: options,
+		epoch:   time.Now(),
+		seed:    maphash.MakeSeed(),
+		open:    map[*Accepted]struct{}{},
+		ended:   chunks{max: options.MaxBytes},
+	}
+	r.live.prev, r.live.next = &r.live, &r.live
+	return r
+}
+
+// Wrap returns a handler that lets next serve the requests and records them. It
+// belongs outermost, but after whatever rewrites the request's URL. Several
+// handlers may be wrapped.
+//
+// The header of an answer is recorded as handlers have set it: what net/http adds
+// to it is not seen, such as Date.
+func (r *Recorder) Wrap(next http.Handler) http.Handler {
+	if r == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		p, request := r.begin(w, request)
+		defer p.end() // also of a panic, which goes on
+		next.ServeHTTP(p.writer(), request)
+		p.returned = true
+	})
+}
+
+// Log returns the exchanges that all filters mean, in the order in which the
+// requests began. Those in flight are among them, marked Open and with what is
+// known until now. The log is a copy: it does not change any more.
+//
+// A client may have got its answer a moment before the exchange is no longer Open.
+func (r *Recorder) Log(filters ...op.Filter) Log {
+	u := newDecoder(r.epoch)
+	var log Log
+	for _, b := range r.all() {
+		eachEntry(b, exchangeEntry, func(parts [][]byte) {
+			log = append(log, u.exchange(parts))
+			if x := &log[len(log)-1]; !op.MatchAll(filters, &x.Request, x) {
+				log = log[:len(log)-1]
+			}
+		})
+	}
+	return log.sorted()
+}
+
+// all returns entries of all exchanges, each once.
+func (r *Recorder) all() [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.encode()
+	var open []byte
+	for p := r.live.next; p != &r.live; p = p.next {
+		if p.seq > r.cleared {
+			open = r.appendOpen(open, p)
+		}
+	}
+	return append(r.ended.bytes(), open)
+}
+
+func (r *Recorder) appendOpen(b []byte, p *pending) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.entry.pack(p)
+	b = append(b, byte(exchangeEntry))
+	for i := range r.entry.parts {
+		b = packSegment(b, r.entry.parts[i].b)
+	}
+	return b
+}
+
+// maxBacklog is how many exchanges are encoded together, which costs each of them
+// less.
+const maxBacklog = 16
+
+// enqueue takes a request that has ended. r.mu is held.
+func (r *Recorder) enqueue(p *pending) {
+	if p.seq <= r.cleared {
+		return
+	}
+	if r.backlog = append(r.backlog, p); len(r.backlog) == maxBacklog {
+		r.encode()
+	}
+}
+
+// encode encodes the requests that have ended. r.mu is held.
+func (r *Recorder) encode() {
+	for _, p := range r.backlog {
+		r.entry.pack(p)
+		for i := range r.entry.parts {
+			if i != numbersSegment {
+				r.entry.parts[i].sumUp(r.seed)
+			}
+		}
+		r.ended.add(exchangeEntry, r.entry.parts[:])
+	}
+	clear(r.backlog)
+	r.backlog = r.backlog[:0]
+}
+
+// Mark returns the present moment: requests that begin later are [Since] it.
+func (r *Recorder) Mark() Mark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Mark(r.seq)
+}
+
+// Clear forgets the requests that have begun, those in flight too, and the
+// connections that are closed. Numbers go on as before.
+func (r *Recorder) Clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cleared = r.seq
+	r.encode()
+	r.ended.clear()
+	r.signal()
+}
+
+// Dropped returns how many exchanges are no longer there, since the last
+// [Recorder.Clear], because there was no room for them.
+func (r *Recorder) Dropped() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.encode()
+	return r.ended.dropped
+}
+
+// Changed returns a channel that is closed at the next change: a request begins,
+// is answered or ends, a connection opens, fails or closes, or the recorder is
+// cleared. Ask for it before you look at the record, lest you miss the change. In a
+// bubble of [testing/synctest] the requests must be served in the same bubble.
+func (r *Recorder) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+		r.waiting.Store(true)
+	}
+	return r.changed
+}
+
+// Wait returns when a function says so of the log, which it is asked now and
+// after each change. The error is the context's, if that ends first.
+func (r *Recorder) Wait(ctx context.Context, done func(Log) bool) error {
+	for {
+		changed := r.Changed()
+		if done(r.Log()) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// signal tells of a change. r.mu is held.
+func (r *Recorder) signal() {
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+		r.waiting.Store(false)
+	}
+}
+
+// notify is signal for those who have changed nothing that r.mu guards.
+func (r *Recorder) notify() {
+	if r.waiting.Load() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.signal()
+	}
+}
