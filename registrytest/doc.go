@@ -20,6 +20,15 @@
 // registry with [TLS], speak HTTP/2 if the registry does, and are the only way
 // to a registry in memory.
 //
+// # Recording
+//
+// Every request is on record: [Registry.Requests] returns those that filters mean,
+// [Registry.Assert] and [Registry.Require] say what must hold of them, and golden
+// transcripts keep a client's ways in a file. A test that fails logs the journal,
+// a line for each request.
+//
+//	reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
+//
 // # Virtual time
 //
 // A registry in memory works in a bubble of [testing/synctest], if it is

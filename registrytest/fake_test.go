@@ -57,5 +57,13 @@ func (t *fakeTest) Errorf(format string, args ...any) {
 
 func (t *fakeTest) Fatal(args ...any) {
 	t.Errorf("%s", fmt.Sprint(args...))
-	runtime.Goexit()
+	t.FailNow()
+}
+
+func (t *fakeTest) FailNow() { runtime.Goexit() }
+
+func (t *fakeTest) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.failures) > 0
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -16,6 +17,8 @@ type config struct {
 	registry registry.Options
 	server   server.Config
 	store    registry.Store
+	record   record.Options
+	quiet    bool
 	networks int // options that choose a network
 }
 
@@ -88,4 +91,17 @@ func OnNetwork(n *Network, host string) Option {
 // Debug, and errors.
 func Logger(log *slog.Logger) Option {
 	return func(c *config) { c.server.Log = log }
+}
+
+// WithRecording sets what is kept of requests and their answers: how much memory
+// they may take, how much of their bodies is kept, and whether credentials are. If
+// the options have no Log, the registry's is used.
+func WithRecording(options record.Options) Option {
+	return func(c *config) { c.record = options }
+}
+
+// QuietJournal leaves it to failed assertions to show the journal: a test that
+// fails for another reason does not log it. See [New].
+func QuietJournal() Option {
+	return func(c *config) { c.quiet = true }
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -17,6 +18,8 @@ import (
 type Registry struct {
 	registry *registry.Registry
 	server   *server.Server
+	recorder *record.Recorder
+	shown    shownJournal
 	log      *slog.Logger
 }
 
@@ -24,7 +27,9 @@ type Registry struct {
 // have ended. It fails the test if the registry cannot be started.
 //
 // What the registry logs goes to t.Log, with one line for each request, unless
-// [Logger] says otherwise. In a benchmark the requests are not logged.
+// [Logger] says otherwise. In a benchmark the requests are not logged. If the test
+// fails, the journal of all requests is logged at its end, unless a failed
+// assertion has shown it or there is [QuietJournal].
 func New(t testing.TB, opts ...Option) *Registry {
 	t.Helper()
 	log := newTestLog(t)
@@ -39,6 +44,7 @@ func New(t testing.TB, opts ...Option) *Registry {
 		if err != nil {
 			t.Errorf("registrytest: close %s: %v", r.URL(), err)
 		}
+		r.logJournal(t)
 	})
 	return r
 }
@@ -62,7 +68,12 @@ func Start(opts ...Option) (*Registry, error) {
 	}
 	r := &Registry{registry: registry.New(c.store, registry.Options{}), log: c.server.Log}
 	r.SetOptions(c.registry)
-	c.server.Registry = r.registry
+	if c.record.Log == nil {
+		c.record.Log = c.server.Log
+	}
+	r.recorder = record.New(c.record)
+	r.shown.quiet = c.quiet
+	c.server.Registry, c.server.Recorder = r.registry, r.recorder
 	var err error
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)

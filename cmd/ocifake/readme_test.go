@@ -23,10 +23,10 @@ const module = "github.com/ocifake/ocifake"
 // readmeImports are what the README's code may use without saying where it is
 // from.
 var readmeImports = []string{
-	"net/http", "net/http/httptest", "testing", "testing/synctest", "time",
+	"net/http", "net/http/httptest", "os", "path/filepath", "testing", "testing/synctest", "time",
 	"github.com/google/go-containerregistry/pkg/crane",
 	"github.com/stretchr/testify/require",
-	module + "/memstore", module + "/registry", module + "/registry/storetest", module + "/registrytest",
+	module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
 }
 
 // TestReadmeCode runs the code of the README: each block is a test file in the
@@ -42,6 +42,7 @@ func TestReadmeCode(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "test", ".")
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "OCIFAKE_UPDATE=1") // there are no golden files yet
 	out, err := cmd.CombinedOutput()
 	assert.NoError(t, err, "%s", out)
 	assert.NotContains(t, string(out), "no tests to run")

@@ -1,0 +1,234 @@
+package registrytest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+// Assertions say what must hold of certain requests: [Registry.Assert] and
+// [Registry.Require] choose them. A method tells whether it holds. If it does not,
+// the test fails with what was wanted, what was found, and the journal: a line for
+// each request on record.
+//
+// Requests that are being answered count, with what is known of them. If requests
+// have been dropped from a full record, every assertion fails: nothing can be said
+// then. See [WithRecording].
+type Assertions struct {
+	t       testing.TB
+	reg     *Registry
+	filters []op.Filter
+	fatal   bool
+}
+
+// Assert chooses the requests that all filters mean, for an assertion that fails
+// the test without ending it:
+//
+//	reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
+//
+// Without filters, all requests are meant. In a registry that several tests share,
+// filters tell the requests of one from the others': [op.Header], [op.UserAgent],
+// [op.Repo], [record.Subject], [record.Since].
+//
+// What is to fail is t, the test or subtest that asserts, also if the registry is
+// that of another. If t is nil, what would fail the test panics.
+func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
+	return &Assertions{t: orPanic(t), reg: r, filters: filters}
+}
+
+// Require is [Registry.Assert] for assertions that end the test when they fail. It
+// belongs into the test's own goroutine.
+func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
+	a := r.Assert(t, filters...)
+	a.fatal = true
+	return a
+}
+
+// Count asserts that there are exactly n of the requests.
+func (a *Assertions) Count(n int) bool {
+	a.t.Helper()
+	return a.check(a.count("exactly "+a.number(n), n, n))
+}
+
+// AtLeast asserts that there are n of the requests, or more.
+func (a *Assertions) AtLeast(n int) bool {
+	a.t.Helper()
+	return a.check(a.count("at least "+a.number(n), n, math.MaxInt))
+}
+
+// AtMost asserts that there are n of the requests, or fewer.
+func (a *Assertions) AtMost(n int) bool {
+	a.t.Helper()
+	return a.check(a.count("at most "+a.number(n), 0, n))
+}
+
+// Between asserts that there are as many of the requests as least and most, or a
+// number between them.
+func (a *Assertions) Between(least, most int) bool {
+	a.t.Helper()
+	return a.check(a.count(fmt.Sprintf("%d to %s", least, a.number(most)), least, most))
+}
+
+// Never asserts that there is none of the requests.
+func (a *Assertions) Never() bool {
+	a.t.Helper()
+	return a.check(a.count("no "+a.requests(), 0, 0))
+}
+
+// count finds too few or too many requests.
+func (a *Assertions) count(want string, least, most int) judge {
+	return func(log record.Log) verdict {
+		v := verdict{want: want}
+		switch n := len(log); {
+		case n < least:
+			v.got = numbers(log)
+			v.near(a.filters, nil)
+		case n > most:
+			v.got = numbers(log)
+			v.markAll(log)
+		}
+		return v
+	}
+}
+
+// Nothing asserts that there is none of the requests, nor any connection that
+// never carried a request, whoever opened it: without filters, that nothing has
+// come to the registry at all.
+func (a *Assertions) Nothing() bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := a.count("no "+a.requests()+", and no connection", 0, 0)(log)
+		var found []string
+		if v.got != "" {
+			found = append(found, v.got)
+		}
+		for _, c := range a.reg.Connections() {
+			if c.Requests == 0 {
+				found = append(found, fmt.Sprintf("connection %d without a request", c.ID))
+			}
+		}
+		v.got = strings.Join(found, "\nand ")
+		return v
+	})
+}
+
+// All asserts that every one of the requests meets these filters too, and that
+// there is one:
+//
+//	reg.Assert(t).All(op.UserAgent("myclient/*"))
+//	reg.Assert(t).All(op.Secure())
+func (a *Assertions) All(filters ...op.Filter) bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: fmt.Sprintf("all %s to have %s", a.requests(), texts(filters))}
+		others := slices.DeleteFunc(slices.Clone(log), func(x record.Exchange) bool {
+			return op.MatchAll(filters, &x.Request, &x)
+		})
+		switch {
+		case len(log) == 0:
+			v.got = "none at all"
+			v.near(a.filters, nil)
+		case len(others) > 0:
+			v.got = fmt.Sprintf("%d of %d without: %s", len(others), len(log), seqs(others))
+			v.markAll(others)
+		}
+		return v
+	})
+}
+
+// MaxInFlight asserts that at most n of the requests were being answered at the
+// same time.
+func (a *Assertions) MaxInFlight(n int) bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: "at most " + a.number(n) + " at the same time"}
+		if most := log.MaxInFlight(); most > n {
+			v.got = fmt.Sprint(most)
+			v.markAll(log)
+		}
+		return v
+	})
+}
+
+// BackoffAtLeast asserts that each of the requests but the first began that long,
+// or longer, after the answers to those before it had ended: that a client did not
+// try again too soon. There must be two or more.
+func (a *Assertions) BackoffAtLeast(pause time.Duration) bool {
+	a.t.Helper()
+	return a.check(a.backoff("at least", pause, func(gap time.Duration) bool { return gap < pause }))
+}
+
+// BackoffAtMost asserts that each of the requests but the first began no later than
+// that after the answers to those before it had ended. There must be two or more.
+func (a *Assertions) BackoffAtMost(pause time.Duration) bool {
+	a.t.Helper()
+	return a.check(a.backoff("at most", pause, func(gap time.Duration) bool { return gap > pause }))
+}
+
+// backoff finds the pauses that are wrong.
+func (a *Assertions) backoff(how string, pause time.Duration, wrong func(time.Duration) bool) judge {
+	return func(log record.Log) verdict {
+		v := verdict{want: fmt.Sprintf("%s %v between two %s", how, pause, a.requests())}
+		if len(log) < 2 {
+			v.got = numbers(log)
+			v.near(a.filters, nil)
+			return v
+		}
+		var found []string
+		var late record.Log
+		for i, gap := range log.Gaps() {
+			if wrong(gap) {
+				late = append(late, log[i+1])
+				found = append(found, fmt.Sprintf("%v before #%d", gap, log[i+1].Seq))
+			}
+		}
+		v.got = strings.Join(found, ", ")
+		v.markAll(late)
+		return v
+	}
+}
+
+// NoDigestTwice asserts that no blob and no manifest was fetched whole more than
+// once by the requests, as [record.Log.Repeated] has it.
+func (a *Assertions) NoDigestTwice() bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: "no digest fetched twice by " + a.requests()}
+		var found []string
+		var fetches record.Log
+		for _, d := range log.Repeated() {
+			of := log.Filter(op.Method("GET"), record.Match(func(x *record.Exchange) bool {
+				return x.Info.Digest == d || x.ResponseHeader.Get("Docker-Content-Digest") == string(d)
+			}))
+			fetches = append(fetches, of...)
+			found = append(found, fmt.Sprintf("%s: %s", d, seqs(of)))
+		}
+		v.got = strings.Join(found, "\nand ")
+		v.markAll(fetches)
+		return v
+	})
+}
+
+// CredentialsOnlyTo asserts that none of the requests carried credentials to a host
+// other than these: "hub.example", or "127.0.0.1:40001" if only that port may get
+// them. Without any, it is the registry's own [Registry.Host].
+func (a *Assertions) CredentialsOnlyTo(hosts ...string) bool {
+	a.t.Helper()
+	if len(hosts) == 0 {
+		hosts = []string{a.reg.Host()}
+	}
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: fmt.Sprintf("no %s with credentials for a host other than %s", a.requests(), strings.Join(hosts, ", "))}
+		if leaks := log.Filter(op.Authenticated(), op.Not(op.Host(hosts...))); len(leaks) > 0 {
+			v.got = numbers(leaks)
+			v.markAll(leaks)
+		}
+		return v
+	})
+}

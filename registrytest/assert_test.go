@@ -1,0 +1,347 @@
+package registrytest_test
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// talk is a client in virtual time, of which assertions are made.
+type talk struct {
+	t     testing.TB
+	reg   *registrytest.Registry
+	app   registrytest.Pushed
+	layer digest.Digest
+}
+
+// ask makes a request, for the registry's host or that of the URL.
+func (c *talk) ask(method, target string, header ...string) {
+	c.t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = c.reg.URL() + target
+	}
+	request, err := http.NewRequestWithContext(c.t.Context(), method, target, nil)
+	require.NoError(c.t, err)
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", "myclient/1.2")
+	}
+	c.do(request)
+}
+
+func (c *talk) do(request *http.Request) {
+	c.t.Helper()
+	response, err := c.reg.Client().Do(request)
+	require.NoError(c.t, err)
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	require.NoError(c.t, err)
+}
+
+// push sends a blob, of which the end comes with the returned function.
+func (c *talk) push(content string) (end func()) {
+	body, writer := io.Pipe()
+	request, err := http.NewRequestWithContext(c.t.Context(), "POST", c.reg.URL()+"/v2/app/blobs/uploads/?digest="+digest.FromString(content).String(), body)
+	require.NoError(c.t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.do(request)
+	}()
+	synctest.Wait() // the registry reads the body
+	return func() {
+		_, err := io.WriteString(writer, content)
+		require.NoError(c.t, err)
+		require.NoError(c.t, writer.Close())
+		<-done
+	}
+}
+
+// pull fetches the image app:v1, and its first layer once more half a second later,
+// with another client.
+func pull(c *talk) {
+	c.ask("HEAD", "/v2/app/manifests/v1")
+	c.ask("GET", "/v2/app/manifests/"+c.app.Digest.String())
+	c.ask("GET", "/v2/app/blobs/"+c.app.Config.Digest.String())
+	for _, layer := range c.app.Layers {
+		c.ask("GET", "/v2/app/blobs/"+layer.Digest.String())
+	}
+	time.Sleep(500 * time.Millisecond)
+	c.ask("GET", "/v2/app/blobs/"+c.layer.String(), "User-Agent", "other/0.1")
+}
+
+// retry asks three times for what is not there, one second and then two apart, and
+// for something else between.
+func retry(c *talk) {
+	c.ask("GET", "/v2/app/manifests/v2")
+	time.Sleep(time.Second)
+	c.ask("GET", "/v2/app/manifests/v2")
+	c.ask("GET", "/v2/app/tags/list")
+	time.Sleep(2 * time.Second)
+	c.ask("GET", "/v2/app/manifests/v2")
+}
+
+// leak sends credentials to two hosts, one of which may have them, over TLS and
+// without.
+func leak(c *talk) {
+	c.ask("GET", "https://hub.example/v2/", "Authorization", "Basic dXNlcjpwYXNz")
+	c.ask("GET", "http://cdn.example:8080/v2/", "Authorization", "Basic dXNlcjpwYXNz")
+	c.ask("GET", "http://cdn.example/v2/")
+}
+
+// twoPushes pushes two blobs at the same time, and then one more.
+func twoPushes(c *talk) {
+	first := c.push("first")
+	second := c.push("second")
+	time.Sleep(time.Second)
+	first()
+	second()
+	time.Sleep(time.Second)
+	c.push("third")()
+}
+
+func silence(*talk) {}
+
+// probe connects and sends nothing.
+func probe(c *talk) {
+	conn, err := c.reg.Transport().DialContext(c.t.Context(), "tcp", "registry.test:80")
+	require.NoError(c.t, err)
+	require.NoError(c.t, conn.Close())
+	synctest.Wait()
+}
+
+// distrust does not take the registry's certificate for a good one.
+func distrust(c *talk) {
+	transport := &http.Transport{DialContext: c.reg.Transport().DialContext, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
+	_, err := (&http.Client{Transport: transport}).Get("https://hub.example/v2/")
+	require.Error(c.t, err)
+	synctest.Wait()
+}
+
+// assertions are what holds and, with a name, what fails with the text in
+// testdata/assert.
+var assertions = []struct {
+	fails   string // empty: it holds
+	client  func(*talk)
+	filters []op.Filter
+	assert  func(*registrytest.Assertions) bool
+}{
+	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(5) }},
+	{"", pull, nil, func(a *registrytest.Assertions) bool { return a.Count(7) }},
+	{"", silence, nil, func(a *registrytest.Assertions) bool { return a.Count(0) }},
+	{"count too few", pull, []op.Filter{op.Is(op.BlobGet), op.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.Count(2) }},
+	{"count too many", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(4) }},
+	{"count of nothing", silence, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(1) }},
+	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(5) && a.AtLeast(4) }},
+	{"at least", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(6) }},
+	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(5) && a.AtMost(6) }},
+	{"at most", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(4) }},
+	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Between(5, 6) && a.Between(4, 5) }},
+	{"between", retry, []op.Filter{op.Is(op.ManifestGet), record.Status("4xx")}, func(a *registrytest.Assertions) bool { return a.Between(4, 5) }},
+	{"", pull, []op.Filter{op.Is(op.ManifestPut)}, func(a *registrytest.Assertions) bool { return a.Never() }},
+	{"never", retry, []op.Filter{op.Not(record.Status("2xx"))}, func(a *registrytest.Assertions) bool { return a.Never() }},
+	{"", silence, nil, func(a *registrytest.Assertions) bool { return a.Nothing() }},
+	{"nothing but a request", func(c *talk) { c.ask("GET", "/v2/") }, nil, func(a *registrytest.Assertions) bool { return a.Nothing() }},
+	{"nothing but a connection", probe, nil, func(a *registrytest.Assertions) bool { return a.Nothing() }},
+	{"nothing but a failed handshake", distrust, nil, func(a *registrytest.Assertions) bool { return a.Nothing() }},
+	{"", pull, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
+		return a.All(op.UserAgent("myclient/*", "other/*"), op.Not(op.Secure()))
+	}},
+	{"all of a user agent", pull, nil, func(a *registrytest.Assertions) bool { return a.All(op.UserAgent("myclient/*")) }},
+	{"all over TLS", leak, nil, func(a *registrytest.Assertions) bool { return a.All(op.Secure()) }},
+	{"all of none", pull, []op.Filter{op.Repo("ap"), op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.All(op.UserAgent("*")) }},
+	{"", retry, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
+		return a.Sequence() && a.Sequence(
+			registrytest.Step{op.Is(op.ManifestGet), record.Status("404")},
+			registrytest.Step{op.Is(op.TagList)},
+			registrytest.Step{op.Is(op.ManifestGet)})
+	}},
+	{"sequence", retry, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
+		return a.Sequence(
+			registrytest.Step{op.Is(op.ManifestGet)},
+			registrytest.Step{op.Is(op.ManifestGet), record.Status("200")},
+			registrytest.Step{op.Is(op.TagList)})
+	}},
+	{"sequence without a beginning", pull, nil, func(a *registrytest.Assertions) bool {
+		return a.Sequence(registrytest.Step{op.Is(op.Ping)}, registrytest.Step{op.Is(op.ManifestHead)})
+	}},
+	{"", retry, nil, func(a *registrytest.Assertions) bool {
+		get := registrytest.Step{op.Is(op.ManifestGet)}
+		return a.StrictSequence(get, get, registrytest.Step{op.Is(op.TagList)}, get)
+	}},
+	{"", silence, nil, func(a *registrytest.Assertions) bool { return a.StrictSequence() }},
+	{"strict sequence with another between", retry, nil, func(a *registrytest.Assertions) bool {
+		get := registrytest.Step{op.Is(op.ManifestGet)}
+		return a.StrictSequence(get, get, get)
+	}},
+	{"strict sequence that is too short", retry, []op.Filter{op.Is(op.ManifestGet)}, func(a *registrytest.Assertions) bool {
+		get := registrytest.Step{op.Tag("v2")}
+		return a.StrictSequence(get, get, get, registrytest.Step{op.Tag("v3")})
+	}},
+	{"strict sequence that is too long", retry, []op.Filter{op.Is(op.ManifestGet)}, func(a *registrytest.Assertions) bool {
+		return a.StrictSequence(registrytest.Step{op.Tag("v2")})
+	}},
+	{"", pull, []op.Filter{op.Is(op.ManifestGet)}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
+	{"eventually", retry, []op.Filter{op.Is(op.ManifestGet), op.Tag("v3")}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
+	{"", twoPushes, nil, func(a *registrytest.Assertions) bool { return a.MaxInFlight(2) && a.MaxInFlight(3) }},
+	{"", pull, nil, func(a *registrytest.Assertions) bool { return a.MaxInFlight(1) }},
+	{"max in flight", twoPushes, []op.Filter{op.Is(op.BlobPost)}, func(a *registrytest.Assertions) bool { return a.MaxInFlight(1) }},
+	{"", retry, []op.Filter{op.Tag("v2")}, func(a *registrytest.Assertions) bool {
+		return a.BackoffAtLeast(time.Second) && a.BackoffAtMost(2*time.Second)
+	}},
+	{"backoff at least", retry, []op.Filter{op.Tag("v2")}, func(a *registrytest.Assertions) bool { return a.BackoffAtLeast(1500 * time.Millisecond) }},
+	{"backoff at most", retry, []op.Filter{op.Tag("v2")}, func(a *registrytest.Assertions) bool { return a.BackoffAtMost(900 * time.Millisecond) }},
+	{"backoff without a second request", pull, []op.Filter{op.Is(op.BlobGet), op.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.BackoffAtMost(time.Second) }},
+	{"", pull, []op.Filter{op.UserAgent("myclient/*")}, func(a *registrytest.Assertions) bool { return a.NoDigestTwice() }},
+	{"digest twice", pull, nil, func(a *registrytest.Assertions) bool { return a.NoDigestTwice() }},
+	{"", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("*.example") }},
+	{"", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("hub.example", "cdn.example:8080") }},
+	{"", pull, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo() }},
+	{"credentials for another host", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("hub.example") }},
+	{"credentials for hosts not the own", leak, []op.Filter{op.Is(op.Ping)}, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo() }},
+	{"", retry, nil, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/retry.golden") }},
+	{"transcript", pull, []op.Filter{op.Not(op.Is(op.BlobGet))}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/otherpull.txt") }},
+	{"transcript without a file", retry, []op.Filter{op.Is(op.TagList)}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/missing.golden") }},
+}
+
+func TestAssertions(t *testing.T) {
+	for _, test := range assertions {
+		t.Run(cmp.Or(test.fails, "holds"), func(t *testing.T) {
+			if test.fails != "" {
+				t.Setenv("OCIFAKE_UPDATE", "") // or a transcript would never be other than its file
+			}
+			synctest.Test(t, func(t *testing.T) {
+				reg := registrytest.New(t, registrytest.InMemory())
+				app := reg.Push(t, "app:v1", registrytest.RandomImage())
+				c := &talk{t, reg, app, app.Layers[0].Digest}
+				test.client(c)
+				text := ""
+				for form, choose := range map[string]func(testing.TB, ...op.Filter) *registrytest.Assertions{
+					"Assert": reg.Assert, "Require": reg.Require,
+				} {
+					text = requireVerdict(t, form, test.fails == "", func(t testing.TB) bool {
+						return test.assert(choose(t, test.filters...))
+					})
+				}
+				if test.fails != "" {
+					requireGolden(t, "assert/"+strings.ReplaceAll(test.fails, " ", "-")+".txt", text)
+				}
+			})
+		})
+	}
+}
+
+// requireVerdict makes an assertion in one of the forms, and returns the text of
+// its failure.
+func requireVerdict(t testing.TB, form string, holds bool, assertion func(testing.TB) bool) string {
+	t.Helper()
+	held, goesOn := false, false
+	failed := runTest(func(t testing.TB) {
+		held = assertion(t)
+		goesOn = true
+	})
+	assert.Equal(t, holds, held)
+	assert.Equal(t, holds || form == "Assert", goesOn)
+	if holds {
+		assert.Empty(t, failed.failures)
+		return ""
+	}
+	require.Len(t, failed.failures, 1)
+	return failed.failures[0] + "\n"
+}
+
+func TestAssertWithoutTest(t *testing.T) {
+	reg := registrytest.New(t, registrytest.InMemory())
+	assert.True(t, reg.Require(nil).Nothing())
+	assert.PanicsWithValue(t, "registrytest: want exactly 1 request\ngot none\njournal:\nno requests", func() { reg.Assert(nil).Count(1) })
+}
+
+// TestAssertDropped wants no assertion to hold on a record that is not complete.
+func TestAssertDropped(t *testing.T) {
+	reg := registrytest.New(t, registrytest.InMemory(), registrytest.WithRecording(record.Options{MaxBytes: -1}))
+	requirePing(t, reg.Client(), reg.URL())
+	requirePing(t, reg.Client(), reg.URL())
+	for _, assertion := range []func(*registrytest.Assertions) bool{
+		func(a *registrytest.Assertions) bool { return a.Count(2) },
+		func(a *registrytest.Assertions) bool { return a.Never() },
+		func(a *registrytest.Assertions) bool { return a.Eventually(0, 0) },
+	} {
+		text := requireVerdict(t, "Assert", false, func(t testing.TB) bool { return assertion(reg.Assert(t)) })
+		assert.Contains(t, text, "\ngot a record that is not complete: 2 dropped; give it more MaxBytes by WithRecording, or Forget earlier\n")
+	}
+	reg.Forget()
+	reg.Assert(t).Never()
+}
+
+// TestAssertShared has subtests that share a registry and know their requests by a
+// header.
+func TestAssertShared(t *testing.T) {
+	reg := registrytest.New(t, registrytest.InMemory())
+	t.Run("group", func(t *testing.T) {
+		for n := 1; n < 8; n++ {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				t.Parallel()
+				mine := op.Header("X-Test", t.Name())
+				c := &talk{t: t, reg: reg}
+				for range n {
+					c.ask("GET", "/v2/", "X-Test", t.Name())
+				}
+				reg.Assert(t, mine).Count(n)
+				reg.Assert(t, mine).All(op.Is(op.Ping), op.UserAgent("myclient/*"))
+				reg.Assert(t, mine).MaxInFlight(1)
+			})
+		}
+	})
+	reg.Assert(t).Count(28)
+	byTest := reg.Requests().By(record.ByHeader("X-Test"))
+	assert.Len(t, byTest, 7)
+	assert.Len(t, byTest[t.Name()+"/group/5"], 5)
+}
+
+// TestEventually wants waiting to take as long as it must.
+func TestEventually(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := registrytest.New(t, registrytest.InMemory())
+		c := &talk{t: t, reg: reg}
+		begin := time.Now()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 3 {
+				time.Sleep(time.Hour)
+				c.ask("GET", "/v2/app/manifests/v1")
+			}
+		}()
+		reg.Require(t, op.Is(op.ManifestGet), record.Status("404")).Eventually(2, 3*time.Hour)
+		assert.Equal(t, 2*time.Hour, time.Since(begin))
+		text := requireVerdict(t, "Assert", false, func(t testing.TB) bool { return reg.Assert(t).Eventually(4, 2*time.Hour) })
+		assert.Equal(t, 4*time.Hour, time.Since(begin))
+		assert.Contains(t, text, "want at least 4 requests within 2h0m0s\ngot 3: #1 #2 #3\n")
+		<-done
+
+		end := c.push("in flight")
+		reg.Require(t, op.Is(op.BlobPost)).Eventually(1, time.Minute)
+		reg.Require(t, op.Is(op.BlobPost), record.Open()).Count(1)
+		reg.Require(t, op.Is(op.BlobPost), record.Status("201")).Never()
+		end()
+		reg.Require(t, op.Is(op.BlobPost), record.Open()).Never()
+		reg.Require(t, op.Is(op.BlobPost), record.Status("201")).Count(1)
+	})
+}

@@ -1,0 +1,379 @@
+package registrytest_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// fetch gets a path of a registry.
+func fetch(reg *registrytest.Registry, path string) int {
+	response, err := reg.Client().Get(reg.URL() + path)
+	if err != nil {
+		panic(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		panic(err)
+	}
+	return response.StatusCode
+}
+
+// verdicts prints how a test of a registry ends; the tests of these examples are in
+// a test file func TestPull(t *testing.T).
+func verdicts(test func(t testing.TB, reg *registrytest.Registry)) {
+	ran := runTest(func(t testing.TB) {
+		test(t, registrytest.New(t, registrytest.InMemory(), registrytest.QuietJournal()))
+	})
+	for _, failure := range ran.failures {
+		wanted, _, _ := strings.Cut(failure, "\njournal")
+		fmt.Println(wanted)
+	}
+	if len(ran.failures) == 0 {
+		fmt.Println("passed")
+	}
+}
+
+// pullImage pulls an image as crane does.
+func pullImage(t testing.TB, reg *registrytest.Registry, ref string) {
+	image, err := crane.Pull(reg.Ref(ref), crane.WithTransport(reg.Transport()), crane.WithJobs(1))
+	require.NoError(t, err)
+	require.NoError(t, crane.Save(image, ref, os.DevNull))
+}
+
+func ExampleRegistry_Requests() {
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	fetch(reg, "/v2/")
+	fetch(reg, "/v2/app/manifests/v1")
+	for _, x := range reg.Requests(op.Repo("app")) {
+		fmt.Println(x.Op, x.Repo, x.Info.Tag, x.Status, x.Codes)
+	}
+	fmt.Println(reg.Requests().Count(record.Status("2xx")), "of", len(reg.Requests()))
+	// Output:
+	// manifest.get app v1 404 [MANIFEST_UNKNOWN]
+	// 1 of 2
+}
+
+// A HAR file is opened by the network panel of a browser.
+func ExampleRegistry_Requests_har() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	fetch(reg, "/v2/app/manifests/v1")
+
+	file, err := os.Create(filepath.Join(dir, "requests.har"))
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	if err := reg.Requests().WriteHAR(file); err != nil {
+		panic(err)
+	}
+
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		panic(err)
+	}
+	log, err := record.ReadHAR(file) // and questions work on the file
+	fmt.Println(log.Ops(), err)
+	// Output: [manifest.get] <nil>
+}
+
+// In a shared registry, each client's requests are told apart.
+func ExampleRegistry_Requests_labels() {
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	fetch(reg, "/v2/team-a/app/tags/list")
+	fetch(reg, "/v2/team-b/app/tags/list")
+	fetch(reg, "/v2/team-b/web/tags/list")
+	for team, log := range reg.Requests().By(record.ByRepoPrefix()).Sorted() {
+		fmt.Println(team, len(log))
+	}
+	// Output:
+	// team-a 1
+	// team-b 2
+}
+
+func ExampleRegistry_Connections() {
+	reg := must(registrytest.Start(registrytest.TLS()))
+	defer reg.Close()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}}
+	_, err := client.Get(reg.URL())
+	fmt.Println(err != nil)
+	fetch(reg, "/v2/")
+	fetch(reg, "/v2/")
+	for _, c := range reg.Connections() {
+		fmt.Println(c.ID, c.Requests)
+	}
+	// Output:
+	// true
+	// 1 0
+	// 2 2
+}
+
+func ExampleRegistry_Mark() {
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	fetch(reg, "/v2/")
+	mark := reg.Mark()
+	fetch(reg, "/v2/_catalog")
+	fmt.Println(reg.Requests(record.Since(mark)).Ops())
+	// Output: [repository.list]
+}
+
+func ExampleRegistry_Forget() {
+	reg := must(registrytest.Start(registrytest.InMemory()))
+	defer reg.Close()
+	fetch(reg, "/v2/")
+	reg.Forget()
+	fetch(reg, "/v2/_catalog")
+	fmt.Println(reg.Requests().Ops())
+	// Output: [repository.list]
+}
+
+func ExampleRegistry_Assert() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		app := reg.Push(t, "app:v1", registrytest.RandomImage())
+		pullImage(t, reg, "app:v1")
+		layer := app.Layers[0].Digest
+		reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
+		reg.Assert(t, op.UserAgent("crane/*")).AtLeast(1)
+	})
+	// Output:
+	// registrytest: want at least 1 request with ua=crane/*
+	// got none
+}
+
+func ExampleRegistry_Require() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/")
+		reg.Require(t).Count(2)
+		fmt.Println("not reached")
+	})
+	// Output:
+	// registrytest: want exactly 2 requests
+	// got 1: #1
+}
+
+func ExampleAssertions_Count() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(3)))
+		pullImage(t, reg, "app:v1")
+		reg.Assert(t, op.Is(op.BlobGet)).Count(4) // three layers and the config
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_AtLeast() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		reg.Assert(t, op.Is(op.ManifestHead)).AtLeast(1)
+	})
+	// Output:
+	// registrytest: want at least 1 request with op=manifest.head
+	// got none
+}
+
+func ExampleAssertions_AtMost() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/app/manifests/v1")
+		reg.Assert(t, record.Code("MANIFEST_UNKNOWN")).AtMost(1)
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_Between() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/")
+		reg.Assert(t, op.Is(op.Ping)).Between(1, 3)
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_Never() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/app/manifests/v1")
+		reg.Assert(t, record.Status("4xx", "5xx")).Never()
+	})
+	// Output:
+	// registrytest: want no requests with status=4xx,5xx
+	// got 1: #1
+}
+
+func ExampleAssertions_Nothing() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		// A client that has all in its cache.
+		reg.Assert(t).Nothing()
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_All() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/")
+		reg.Assert(t).All(op.UserAgent("Go-http-client/*"))
+		reg.Assert(t).All(op.Secure())
+	})
+	// Output:
+	// registrytest: want all requests to have tls
+	// got 1 of 1 without: #1
+}
+
+func ExampleAssertions_Sequence() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		reg.Push(t, "app:v1", registrytest.RandomImage())
+		pullImage(t, reg, "app:v1")
+		reg.Assert(t).Sequence(
+			registrytest.Step{op.Is(op.ManifestGet), op.Tag("v1"), record.Status("200")},
+			registrytest.Step{op.Is(op.BlobGet)},
+		)
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_StrictSequence() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/")
+		fetch(reg, "/v2/app/tags/list")
+		fetch(reg, "/v2/app/tags/list")
+		reg.Assert(t).StrictSequence(
+			registrytest.Step{op.Is(op.Ping)},
+			registrytest.Step{op.Is(op.TagList)},
+		)
+	})
+	// Output:
+	// registrytest: want requests in this order and no others
+	//   1. op=ping
+	//   2. op=tag.list
+	// got 1 more: #3
+}
+
+func ExampleAssertions_Eventually() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		var poller sync.WaitGroup
+		poller.Go(func() { fetch(reg, "/v2/app/tags/list") })
+		reg.Require(t, op.Is(op.TagList)).Eventually(1, time.Minute)
+		poller.Wait()
+	})
+	// Output: passed
+}
+
+// The client in this example fetches no more than two things at a time.
+func ExampleAssertions_MaxInFlight() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		var fetches sync.WaitGroup
+		turns := make(chan struct{}, 2)
+		for range 10 {
+			fetches.Go(func() {
+				turns <- struct{}{}
+				fetch(reg, "/v2/app/tags/list")
+				<-turns
+			})
+		}
+		fetches.Wait()
+		reg.Assert(t, op.Is(op.TagList)).MaxInFlight(2)
+	})
+	// Output: passed
+}
+
+// The client in this example tries again, twice. With a registry in a bubble of
+// testing/synctest the pauses may be as long as they really are.
+func ExampleAssertions_BackoffAtLeast() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		for attempt := range 3 {
+			time.Sleep(time.Duration(attempt) * time.Millisecond)
+			if fetch(reg, "/v2/app/manifests/v1") == http.StatusOK {
+				break
+			}
+		}
+		reg.Assert(t, op.Is(op.ManifestGet), op.Tag("v1")).BackoffAtLeast(time.Millisecond)
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_BackoffAtMost() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		fetch(reg, "/v2/app/manifests/v1")
+		fetch(reg, "/v2/app/manifests/v1")
+		reg.Assert(t, op.Is(op.ManifestGet), op.Tag("v1")).BackoffAtMost(time.Hour)
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_NoDigestTwice() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		reg.Push(t, "app:v1", registrytest.RandomImage())
+		pullImage(t, reg, "app:v1")
+		reg.Assert(t).NoDigestTwice()
+	})
+	// Output: passed
+}
+
+func ExampleAssertions_CredentialsOnlyTo() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		for _, host := range []string{"hub.example", "cdn.example"} {
+			request, err := http.NewRequest("GET", "https://"+host+"/v2/", nil)
+			require.NoError(t, err)
+			request.SetBasicAuth("user", "password")
+			response, err := reg.Client().Do(request)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+		}
+		reg.Assert(t).CredentialsOnlyTo("hub.example")
+	})
+	// Output:
+	// registrytest: want no requests with credentials for a host other than hub.example
+	// got 1: #2
+}
+
+// The file is written by OCIFAKE_UPDATE=1 go test, and committed.
+func ExampleAssertions_Transcript() {
+	verdicts(func(t testing.TB, reg *registrytest.Registry) {
+		reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+		pullImage(t, reg, "app:v1")
+		reg.Assert(t).Transcript("testdata/crane-pull.golden")
+	})
+	// Output: passed
+}
+
+func ExampleWithRecording() {
+	reg := must(registrytest.Start(registrytest.InMemory(), registrytest.WithRecording(record.Options{MaxBody: 12})))
+	defer reg.Close()
+	fetch(reg, "/v2/app/manifests/v1")
+	fmt.Printf("%s\n", reg.Requests()[0].ResponseBody)
+	// Output: {"errors":[{
+}
+
+func ExampleQuietJournal() {
+	test := func(opts ...registrytest.Option) {
+		ran := runTest(func(t testing.TB) {
+			reg := registrytest.New(t, append(opts, registrytest.InMemory())...)
+			fetch(reg, "/v2/")
+			t.Errorf("for some reason")
+		})
+		fmt.Println(len(ran.failures), strings.Contains(strings.Join(ran.logs, "\n"), "journal of"))
+	}
+	test()
+	test(registrytest.QuietJournal())
+	// Output:
+	// 1 true
+	// 1 false
+}

@@ -1,0 +1,84 @@
+package registrytest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+// Step is a request in a sequence: one that all of the filters mean.
+type Step []op.Filter
+
+// Sequence asserts that among the requests there is one for each step, in this
+// order. Others may come before, between and after them.
+//
+//	reg.Assert(t, op.Repo("app")).Sequence(
+//		registrytest.Step{op.Is(op.ManifestHead), record.Status("404")},
+//		registrytest.Step{op.Is(op.UploadStart, op.BlobPost)},
+//		registrytest.Step{op.Is(op.ManifestPut)},
+//	)
+func (a *Assertions) Sequence(steps ...Step) bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: a.order("in this order", steps)}
+		var found record.Log
+		for i := range log {
+			if n := len(found); n < len(steps) && steps[n].means(&log[i]) {
+				found = append(found, log[i])
+			}
+		}
+		if n := len(found); n < len(steps) {
+			v.got = fmt.Sprintf("no step %d%s", n+1, after(found))
+			v.near(slices.Concat(a.filters, steps[n]), found)
+		}
+		return v
+	})
+}
+
+// StrictSequence asserts that the requests are those of the steps, in this order,
+// and no others. What a client asks for in parallel has no order.
+func (a *Assertions) StrictSequence(steps ...Step) bool {
+	a.t.Helper()
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: a.order("in this order and no others", steps)}
+		n := 0
+		for n < len(log) && n < len(steps) && steps[n].means(&log[n]) {
+			n++
+		}
+		switch {
+		case n < len(log) && n < len(steps):
+			v.got = fmt.Sprintf("#%d for step %d%s", log[n].Seq, n+1, after(log[:n]))
+			v.markAll(log[n : n+1])
+		case n < len(steps):
+			v.got = fmt.Sprintf("no step %d%s", n+1, after(log))
+			v.near(slices.Concat(a.filters, steps[n]), log)
+		case n < len(log):
+			v.got = fmt.Sprintf("%d more: %s", len(log)-n, seqs(log[n:]))
+			v.markAll(log[n:])
+		}
+		return v
+	})
+}
+
+func (s Step) means(x *record.Exchange) bool { return op.MatchAll(s, &x.Request, x) }
+
+// order lists the steps.
+func (a *Assertions) order(how string, steps []Step) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s", a.requests(), how)
+	for i, step := range steps {
+		fmt.Fprintf(&text, "\n  %d. %s", i+1, texts(step))
+	}
+	return text.String()
+}
+
+// after says what steps were found.
+func after(found record.Log) string {
+	if len(found) == 0 {
+		return ""
+	}
+	return " after " + seqs(found)
+}
