@@ -105,6 +105,12 @@ func (c *client) get(ctx context.Context, path string) (int, error) {
 	return n, err
 }
 
+// head asks whether there is something under a path.
+func (c *client) head(ctx context.Context, path string) error {
+	_, _, err := c.do(ctx, http.MethodHead, c.base+path, nil, http.StatusOK)
+	return err
+}
+
 // push is a POST for a session, then a PUT with the whole blob.
 func (c *client) push(ctx context.Context, b blob) error {
 	location, err := c.begin(ctx, b)

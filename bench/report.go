@@ -25,6 +25,8 @@ func inSeconds(s float64) string {
 
 func inBytes(n float64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
+func inRequests(n float64) string { return humanize.Comma(int64(n)) }
+
 // target is what is asked of a ratio, and which ratio it is.
 type target struct {
 	sign  string

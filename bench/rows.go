@@ -31,5 +31,10 @@ func rows(entries int) []row {
 		{"10 referrers among manifests" + out, registries, between(page(referrers, 10), page(referrers, entries)), inSeconds, atMost(1.5)},
 		{"page of 100 repositories" + out, registries, between(page(repositories, 100), page(repositories, entries)), inSeconds, atMost(1.5)},
 		{"16 clients push beside a stalled upload", registries, between(crowd(false), crowd(true)), inSeconds, atLeast(0.9)},
+		{"recorded: HEAD of a manifest", recorded, against(unrecorded, head()), inSeconds, atMost(1.05)},
+		{"recorded: HEADs of 16 clients", recorded, against(unrecorded, heads()), inSeconds, atMost(1.05)},
+		{"recorded: pull 64 MiB", recorded, against(unrecorded, pull(64<<20)), inSeconds, atMost(1.02)},
+		{"recorded: push 64 MiB", recorded, against(unrecorded, push(64<<20)), inSeconds, atMost(1.02)},
+		{"recorded: bytes of each" + out + " exchanges", recorded, exchanges(entries), inRequests, atMost(256)},
 	}
 }

@@ -60,7 +60,12 @@ func containerdPush(s *session, c content, ref string) error {
 	return s.containerdPushFrom(store, c.root, ref, nil)
 }
 
+// containerdPushFrom tells the pusher which content the tag is for, as containerd's
+// client does: without that, every manifest would be put under the tag in turn.
 func (s *session) containerdPushFrom(store ctrcontent.Store, root ocispec.Descriptor, ref string, wrap func(images.Handler) images.Handler) error {
+	if !strings.Contains(ref, "@") {
+		ref += "@" + root.Digest.String()
+	}
 	pusher, err := s.containerdResolver().Pusher(s.t.Context(), ref)
 	if err != nil {
 		return err

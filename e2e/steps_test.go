@@ -219,8 +219,8 @@ func listsReferrers(t *testing.T, c client, s *session) {
 		assert.Equal(t, []digest.Digest{d}, got, artifactType)
 	}
 	for _, x := range s.find(op.ReferrerList, repo, http.StatusOK) {
-		if x.header != nil && x.url.Query().Has("artifactType") {
-			assert.Equal(t, "artifactType", x.header.Get("OCI-Filters-Applied"))
+		if x.ResponseHeader != nil && strings.Contains(x.Target, "artifactType=") {
+			assert.Equal(t, "artifactType", x.ResponseHeader.Get("OCI-Filters-Applied"))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/opencontainers/go-digest"
@@ -21,11 +22,12 @@ import (
 
 // target is a running registry as a client reaches it.
 type target struct {
-	base      *url.URL          // scheme and host
-	transport http.RoundTripper // for libraries
-	ca        string            // for commands, if base is https: file with the certificate authority
-	journal   journal
-	direct    *http.Client // for the test itself, not noted
+	base      *url.URL                    // scheme and host
+	transport http.RoundTripper           // for libraries
+	ca        string                      // for commands, if base is https: file with the certificate authority
+	direct    *http.Client                // for the test itself
+	registry  *registrytest.Registry      // nil if it is the binary
+	requests  func(*testing.T) record.Log // that were made
 }
 
 func (r *target) tls() bool { return r.base.Scheme == "https" }
@@ -107,15 +109,15 @@ func inProcess(options ...registrytest.Option) func(*testing.T) *target {
 		t.Cleanup(func() { r.Check(t) })
 		base, err := url.Parse(r.URL())
 		require.NoError(t, err)
-		n := &noted{RoundTripper: r.Transport()}
-		return &target{base: base, transport: n, journal: n, direct: r.Client()}
+		requests := func(*testing.T) record.Log { return r.Requests() }
+		return &target{base: base, transport: r.Transport(), direct: r.Client(), registry: r, requests: requests}
 	}
 }
 
 // served is the binary on loopback, for commands.
 func served(t *testing.T) *target {
 	in := serve(t, "--log-level", "debug", "--log-format", "json", "--page-size", strconv.Itoa(pageSize))
-	return &target{base: in.url, journal: logged(in.log), direct: http.DefaultClient}
+	return &target{base: in.url, requests: logged(in.log), direct: http.DefaultClient}
 }
 
 // servedTLS is the binary on loopback over TLS, for commands.
@@ -128,5 +130,5 @@ func servedTLS(t *testing.T) *target {
 	require.True(t, pool.AppendCertsFromPEM(pem))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &target{base: in.url, ca: ca, journal: logged(in.log), direct: &http.Client{Transport: transport}}
+	return &target{base: in.url, ca: ca, requests: logged(in.log), direct: &http.Client{Transport: transport}}
 }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"golang.org/x/sync/errgroup"
+
+	serving "github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// recorded is ocifake, which records unless told otherwise.
+var recorded = registries[:1]
+
+// unrecorded is ocifake without its recorder.
+var unrecorded = subject{"unrecorded", func() (*server, error) {
+	store := memstore.New(memstore.Options{})
+	s, err := serving.Start(serving.Config{Registry: registry.New(store, registry.Options{})})
+	if err != nil {
+		return nil, err
+	}
+	return &server{url: s.URL(), handler: s.Handler(), store: store, close: s.Close}, nil
+}}
+
+// head asks for a manifest by its tag.
+func head() workload {
+	return onServer(func(s *server, c *client) (*task, error) {
+		do := func() error { return c.head(context.Background(), manifestPath(0)) }
+		return &task{do: do}, put(s, tags.entry(0))
+	})
+}
+
+// headsOfClient is how many requests each of a crowd sends: so many that it does
+// not count that the clients start.
+const headsOfClient = 10
+
+// heads asks for a manifest with all clients at the same time.
+func heads() workload {
+	return onServer(func(s *server, c *client) (*task, error) {
+		all := make([]*client, clients)
+		for i := range all {
+			all[i] = c.another()
+		}
+		return &task{do: func() error { return headAll(all) }}, put(s, tags.entry(0))
+	})
+}
+
+func headAll(all []*client) error {
+	group, ctx := errgroup.WithContext(context.Background())
+	for _, c := range all {
+		group.Go(func() error {
+			for range headsOfClient {
+				if err := c.head(ctx, manifestPath(0)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func manifestPath(i int) string { return "/v2/" + repository + "/manifests/" + name(i) }
+
+// exchanges compares a number of exchanges, each about another manifest, with the
+// bytes that are more on the heap once they have been recorded. There is no
+// network, and one figure: it is the same each time.
+func exchanges(n int) comparison {
+	return func(_ subject, more func() bool) (pairs []pair, err error) {
+		s := &server{store: memstore.New(memstore.Options{})}
+		for i := range n {
+			if err := put(s, entry{repository: repository, tag: name(i), serial: i}); err != nil {
+				return nil, err
+			}
+		}
+		for len(pairs) == 0 && more() {
+			p, err := recordHeads(registry.New(s.store, registry.Options{}), n)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, p)
+		}
+		return pairs, nil
+	}
+}
+
+func recordHeads(handler http.Handler, n int) (pair, error) {
+	before := liveHeap()
+	recorder := record.New(record.Options{MaxBytes: 1 << 40})
+	handler = recorder.Wrap(handler)
+	for i := range n {
+		if err := headWithin(handler, manifestPath(i)); err != nil {
+			return pair{}, err
+		}
+	}
+	after := liveHeap()
+	if dropped := recorder.Dropped(); dropped > 0 {
+		return pair{}, fmt.Errorf("%d of %d exchanges were dropped", dropped, n)
+	}
+	return pair{float64(n), after - before}, nil
+}
+
+// headWithin asks a handler, without a network, what a client would.
+func headWithin(handler http.Handler, path string) error {
+	r := httptest.NewRequest(http.MethodHead, path, nil)
+	r.Header.Set("User-Agent", "Go-http-client/1.1")
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		return fmt.Errorf("%s %s: status %d: %s", r.Method, path, w.Code, w.Body)
+	}
+	return nil
+}
