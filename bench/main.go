@@ -22,8 +22,8 @@
 //   - stalled upload: the same registry without it. "stops": 64 pushes did not
 //     get through in three seconds.
 //   - recorded: the same registry without its recorder; for bytes, the number of
-//     exchanges, of which no two are about the same manifest. Where they are, they
-//     take less.
+//     exchanges, each about another manifest than those shortly before it. About
+//     the same, they take less.
 package main
 
 import (

@@ -17,7 +17,8 @@ import (
 type Options struct {
 	// MaxBytes bounds the memory that exchanges take which have ended, and
 	// connections which are closed. Beyond it the oldest are dropped, see
-	// [Recorder.Dropped]. An exchange takes some 100 to 300 bytes, and its bodies.
+	// [Recorder.Dropped]. An exchange takes less than 400 bytes and its bodies, and
+	// less than 64 bytes if it is like another before it.
 	// Default: 64 MiB; if negative, none are kept.
 	MaxBytes int64 `json:"maxBytes,omitempty"`
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,7 +171,7 @@ func exchangeRaw(t *testing.T, recorder *record.Recorder, steps []string) string
 	c, err := network.DialContext(t.Context(), "tcp", "registry.test:80")
 	require.NoError(t, err)
 	defer c.Close()
-	var got bytes.Buffer
+	var got received
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -189,6 +190,25 @@ func exchangeRaw(t *testing.T, recorder *record.Recorder, steps []string) string
 	<-read
 	require.NoError(t, s.Close())
 	return strings.Join(seen, "\n----\n")
+}
+
+// received is what came until now.
+type received struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (r *received) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text = append(r.text, p...)
+	return len(p), nil
+}
+
+func (r *received) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return string(r.text)
 }
 
 // TestWire: to the byte and to the moment, the client sees the same with and
