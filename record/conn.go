@@ -86,6 +86,8 @@ func (c *Accepted) Closed() {
 		return
 	}
 	r := c.recorder
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, open := r.open[c]; !open {
@@ -129,13 +131,7 @@ func (d *decoder) connection(b []byte) Connection {
 // them, in the order in which they were accepted: those that are open, and those
 // closed since the last [Recorder.Clear] for which there was room.
 func (r *Recorder) Connections() []Connection {
-	r.mu.Lock()
-	closed := r.ended.bytes()
-	var open [][]byte
-	for c := range r.open {
-		open = append(open, c.packAll(-1))
-	}
-	r.mu.Unlock()
+	open, closed := r.allConnections()
 	d := newDecoder(r.epoch)
 	var all []Connection
 	for _, b := range open {
@@ -148,6 +144,17 @@ func (r *Recorder) Connections() []Connection {
 	}
 	slices.SortFunc(all, func(a, b Connection) int { return cmp.Compare(a.ID, b.ID) })
 	return all
+}
+
+func (r *Recorder) allConnections() (open, chunks [][]byte) {
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.open {
+		open = append(open, c.packAll(-1))
+	}
+	return open, r.ended.bytes()
 }
 
 type connKey struct{}

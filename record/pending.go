@@ -186,14 +186,25 @@ func (p *pending) gone() {
 // end records that the handler has returned, or panics.
 func (p *pending) end() {
 	p.finish()
+	if p.leave() >= fullBacklog {
+		p.recorder.encodeSome()
+	}
+	p.log()
+}
+
+// leave takes a request that has ended out of the ring, and returns the length of
+// the backlog.
+func (p *pending) leave() int {
 	r := p.recorder
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	p.prev.next, p.next.prev = p.next, p.prev
 	r.inFlight--
-	r.enqueue(p)
+	if p.seq > r.cleared {
+		r.backlog = append(r.backlog, p)
+	}
 	r.signal()
-	r.mu.Unlock()
-	p.log()
+	return len(r.backlog)
 }
 
 // finish notes what is known at the end.

@@ -53,15 +53,18 @@ type Recorder struct {
 
 	waiting atomic.Bool // changed is not nil
 
-	mu       sync.Mutex // never held while anything is sent or received
+	mu       sync.Mutex // guards what follows; held for moments only
 	changed  chan struct{}
 	seq      uint64 // of the latest request
 	cleared  uint64 // requests up to this one are forgotten
 	inFlight int
-	live     pending // ring of the requests in flight, in order
-	accepted uint64  // number of the latest connection
+	live     pending    // ring of the requests in flight, in order
+	backlog  []*pending // ended and not encoded yet
+	accepted uint64     // number of the latest connection
 	open     map[*Accepted]struct{}
-	backlog  []*pending // ended
+
+	encoding sync.Mutex // guards what follows; taken before mu. Who takes from the backlog holds it
+	batch    []*pending // room
 	entry    entry      // room
 	ended    chunks
 }
@@ -120,46 +123,50 @@ func (r *Recorder) Log(filters ...op.Filter) Log {
 
 // all returns entries of all exchanges, each once.
 func (r *Recorder) all() [][]byte {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.encode()
-	var open []byte
-	for p := r.live.next; p != &r.live; p = p.next {
-		if p.seq > r.cleared {
-			open = r.appendOpen(open, p)
-		}
-	}
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	open := r.encode(r.packLive)
 	return append(r.ended.bytes(), open)
 }
 
-func (r *Recorder) appendOpen(b []byte, p *pending) []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r.entry.pack(p)
-	b = append(b, byte(exchangeEntry))
-	for i := range r.entry.parts {
-		b = packSegment(b, r.entry.parts[i].b)
+// packLive returns entries of the requests in flight. Both mutexes are held.
+func (r *Recorder) packLive() (b []byte) {
+	for p := r.live.next; p != &r.live; p = p.next {
+		if p.seq > r.cleared {
+			p.mu.Lock()
+			r.entry.pack(p)
+			p.mu.Unlock()
+			b = append(b, byte(exchangeEntry))
+			for i := range r.entry.parts {
+				b = packSegment(b, r.entry.parts[i].b)
+			}
+		}
 	}
 	return b
 }
 
-// maxBacklog is how many exchanges are encoded together, which costs each of them
-// less.
-const maxBacklog = 16
+// fullBacklog is how many exchanges are encoded together, which costs each of
+// them less.
+const fullBacklog = 16
 
-// enqueue takes a request that has ended. r.mu is held.
-func (r *Recorder) enqueue(p *pending) {
-	if p.seq <= r.cleared {
-		return
-	}
-	if r.backlog = append(r.backlog, p); len(r.backlog) == maxBacklog {
-		r.encode()
+// encodeSome encodes the requests that have ended, unless somebody else does.
+func (r *Recorder) encodeSome() {
+	if r.encoding.TryLock() {
+		defer r.encoding.Unlock()
+		r.encode(nil)
 	}
 }
 
-// encode encodes the requests that have ended. r.mu is held.
-func (r *Recorder) encode() {
-	for _, p := range r.backlog {
+// encode encodes the requests that have ended, up to a moment of which a function
+// can see more. r.encoding is held.
+func (r *Recorder) encode(then func() []byte) (seen []byte) {
+	r.mu.Lock()
+	r.batch, r.backlog = r.backlog, r.batch[:0]
+	if then != nil {
+		seen = then()
+	}
+	r.mu.Unlock()
+	for _, p := range r.batch {
 		r.entry.pack(p)
 		for i := range r.entry.parts {
 			if i != numbersSegment {
@@ -168,8 +175,8 @@ func (r *Recorder) encode() {
 		}
 		r.ended.add(exchangeEntry, r.entry.parts[:])
 	}
-	clear(r.backlog)
-	r.backlog = r.backlog[:0]
+	clear(r.batch)
+	return seen
 }
 
 // Mark returns the present moment: requests that begin later are [Since] it.
@@ -182,10 +189,13 @@ func (r *Recorder) Mark() Mark {
 // Clear forgets the requests that have begun, those in flight too, and the
 // connections that are closed. Numbers go on as before.
 func (r *Recorder) Clear() {
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cleared = r.seq
-	r.encode()
+	clear(r.backlog)
+	r.backlog = r.backlog[:0]
 	r.ended.clear()
 	r.signal()
 }
@@ -193,9 +203,9 @@ func (r *Recorder) Clear() {
 // Dropped returns how many exchanges are no longer there, since the last
 // [Recorder.Clear], because there was no room for them.
 func (r *Recorder) Dropped() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.encode()
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	r.encode(nil)
 	return r.ended.dropped
 }
 
