@@ -48,9 +48,7 @@ type entry struct {
 func (e *entry) pack(p *pending) {
 	*e = entry{b: e.b[:0]}
 	e.parts[connSegment] = *p.peer
-	if h := p.asked; h != nil {
-		e.parts[clientSegment], e.parts[requestSegment] = h.same, h.varying
-	}
+	e.parts[clientSegment], e.parts[requestSegment] = p.asked.same, p.asked.varying
 	if h := p.answered; h != nil {
 		e.parts[answerSegment], e.parts[contentSegment] = h.same, h.varying
 	}
