@@ -52,6 +52,7 @@ type Filter struct {
 	name    string
 	values  string // in text; empty for a flag
 	not     bool
+	ops     Set // of a filter made by Is
 	request func(*Request) bool
 	answer  func(any) bool
 }
@@ -153,10 +154,37 @@ func Match(match func(*Request) bool) Filter { return flag("match", match) }
 func Is(ops ...Op) Filter {
 	ops = slices.DeleteFunc(slices.Clone(ops), func(o Op) bool { return int(o) >= len(table) })
 	names := make([]string, len(ops))
+	var set Set
 	for i, o := range ops {
 		names[i] = o.String()
+		set |= 1 << o
 	}
-	return onRequest("op", names, func(r *Request) bool { return slices.Contains(ops, r.Op) })
+	f := onRequest("op", names, func(r *Request) bool { return set.Has(r.Op) })
+	f.ops = set
+	return f
+}
+
+// Set is a set of operations.
+type Set uint64
+
+// Has tells whether an operation is in the set.
+func (s Set) Has(o Op) bool { return s&(1<<o) != 0 }
+
+// Split returns the operations that filters on operations allow, and the filters
+// that are left to be asked about a request for one of them.
+func Split(filters []Filter) (allowed Set, rest []Filter) {
+	allowed = 1<<len(table) - 1
+	for _, f := range filters {
+		switch {
+		case f.ops == 0:
+			rest = append(rest, f)
+		case f.not:
+			allowed &^= f.ops
+		default:
+			allowed &= f.ops
+		}
+	}
+	return allowed, rest
 }
 
 // Repo means requests for a repository: "repo=app", "repo=lib/*".

@@ -163,6 +163,10 @@ func (w word) negate(f Filter) Filter {
 	return f
 }
 
+// Matcher returns a function that tells whether a text matches one of the patterns,
+// in which a star stands for any characters; see [Filter].
+func Matcher(patterns []string) func(string) bool { return matcher(patterns) }
+
 // matcher tells whether a text matches one of the patterns.
 func matcher(patterns []string) func(string) bool {
 	all := make([]pattern, len(patterns))

@@ -28,6 +28,15 @@ type Info struct {
 
 	mount bool
 
+	// Written by auth.
+
+	Subject string   // who sends the request, as far as the credentials say so
+	Scopes  []string // what a token that came with the request allows; of Token, what was granted
+
+	// Written by fault injection.
+
+	Faults []string // names of the rules that touched the request, in order
+
 	// Written by the registry.
 
 	Verified   digest.Digest // digest of the request body, once it was computed and found right
@@ -62,6 +71,13 @@ func Begin(r *http.Request) (*http.Request, *Info) {
 	c := &carrier{r.Context(), Parse(r.Method, r.URL)}
 	c.info.Prefix = prefix(r)
 	return r.WithContext(c), &c.info
+}
+
+// InfoOf returns the Info of the request with this context, or nil if it has not
+// begun.
+func InfoOf(ctx context.Context) *Info {
+	info, _ := ctx.Value(contextKey{}).(*Info)
+	return info
 }
 
 // prefix is what stands in the request target before the path that is served.

@@ -41,6 +41,7 @@ const (
 	UploadCancel             // DELETE blobs/uploads/<session> (end-14)
 	RepositoryList           // GET /v2/_catalog (Docker)
 	Token                    // GET, POST of the token endpoint (Docker, OAuth2)
+	TokenKeys                // GET of the keys that sign tokens (RFC 7517)
 	External                 // any request to a second origin
 )
 
@@ -78,19 +79,21 @@ var table = [...]row{
 	{op: UploadStatus, text: "upload.status", resource: session, methods: read},
 	{op: UploadCancel, text: "upload.cancel", resource: session, methods: del, write: true},
 	{op: RepositoryList, text: "repository.list", resource: catalog, methods: read},
-	{op: Token, text: "token"},
+	{op: Token, text: "token", resource: token, methods: getPost},
+	{op: TokenKeys, text: "token.keys", resource: keys, methods: get},
 	{op: External, text: "external"},
 }
 
 // Every resource that answers GET answers HEAD too (RFC 9110, 9.1).
 var (
-	read  = []string{http.MethodGet, http.MethodHead}
-	get   = []string{http.MethodGet}
-	head  = []string{http.MethodHead}
-	post  = []string{http.MethodPost}
-	patch = []string{http.MethodPatch}
-	put   = []string{http.MethodPut}
-	del   = []string{http.MethodDelete}
+	read    = []string{http.MethodGet, http.MethodHead}
+	get     = []string{http.MethodGet}
+	getPost = []string{http.MethodGet, http.MethodPost}
+	head    = []string{http.MethodHead}
+	post    = []string{http.MethodPost}
+	patch   = []string{http.MethodPatch}
+	put     = []string{http.MethodPut}
+	del     = []string{http.MethodDelete}
 )
 
 func isMount(i *Info) bool     { return i.mount }

@@ -40,6 +40,9 @@ func TestParse(t *testing.T) {
 		{get, "/v2/app/tags/list?n=1&last=a", op.Info{Op: op.TagList, Repo: "app"}},
 		{get, "/v2/app/referrers/" + sha + "?artifactType=a/b", op.Info{Op: op.ReferrerList, Repo: "app", Digest: sha}},
 		{get, "/v2/_catalog", op.Info{Op: op.RepositoryList}},
+		{get, "/v2/token?service=a&scope=repository:app:pull", op.Info{Op: op.Token}},
+		{post, "/v2/token", op.Info{Op: op.Token}},
+		{get, "/v2/token/keys", op.Info{Op: op.TokenKeys}},
 		{post, "/v2/app/blobs/uploads/", op.Info{Op: op.UploadStart, Repo: "app"}},
 		{post, "/v2/app/blobs/uploads/?digest-algorithm=sha512", op.Info{Op: op.UploadStart, Repo: "app", Algorithm: "sha512"}},
 		{post, "/v2/app/blobs/uploads/?digest=" + sha, op.Info{Op: op.BlobPost, Repo: "app", Digest: sha}},
@@ -64,6 +67,7 @@ func TestParse(t *testing.T) {
 
 		// Known paths, other methods.
 		{put, "/v2/", op.Info{Allow: []string{get, head}}},
+		{put, "/v2/token", op.Info{Allow: []string{get, post}}},
 		{post, "/v2/app/manifests/v1", op.Info{Repo: "app", Tag: "v1", Allow: []string{del, get, head, put}}},
 		{put, "/v2/app/blobs/" + sha, op.Info{Repo: "app", Digest: sha, Allow: []string{del, get, head}}},
 		{get, "/v2/app/blobs/uploads/", op.Info{Repo: "app", Allow: []string{post}}},
@@ -75,6 +79,9 @@ func TestParse(t *testing.T) {
 		{get, "/v1/_ping", op.Info{}},
 		{get, "/v2/_catalog/", op.Info{}},
 		{get, "/v2/app", op.Info{}},
+		{get, "/v2/token/", op.Info{}},
+		{get, "/v2/token/keys/x", op.Info{}},
+		{get, "/v2/tokens", op.Info{}},
 		{get, "/v2/app/tags/list/", op.Info{}},
 		{get, "/v2/app/tags/", op.Info{}},
 		{get, "/v2/tags/list", op.Info{}},
@@ -133,6 +140,7 @@ func TestEveryOpIsParsed(t *testing.T) {
 		"GET /v2/a/blobs/" + sha, "HEAD /v2/a/blobs/" + sha, "DELETE /v2/a/blobs/" + sha,
 		"GET /v2/a/manifests/t", "HEAD /v2/a/manifests/t", "PUT /v2/a/manifests/t", "DELETE /v2/a/manifests/t", "DELETE /v2/a/manifests/" + sha,
 		"POST /v2/a/blobs/uploads/", "POST /v2/a/blobs/uploads/?digest=x", "POST /v2/a/blobs/uploads/?mount=x",
+		"POST /v2/token", "GET /v2/token/keys",
 		"GET /v2/a/blobs/uploads/s", "PATCH /v2/a/blobs/uploads/s", "PUT /v2/a/blobs/uploads/s", "DELETE /v2/a/blobs/uploads/s",
 	}
 	var reached []op.Op
@@ -142,7 +150,7 @@ func TestEveryOpIsParsed(t *testing.T) {
 		require.NoError(t, err)
 		reached = append(reached, op.Parse(method, u).Op)
 	}
-	want := slices.DeleteFunc(op.All(), func(o op.Op) bool { return o == op.Token || o == op.External })
+	want := slices.DeleteFunc(op.All(), func(o op.Op) bool { return o == op.External })
 	assert.ElementsMatch(t, want, reached)
 }
 

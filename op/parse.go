@@ -22,7 +22,16 @@ const (
 	blob
 	uploads
 	session
+	token
+	keys
 )
+
+// TokenPath is where the token endpoint is, below the prefix of the API; the keys
+// that sign its tokens are at TokenPath + "/keys". It begins as the API does, so
+// that whoever mounts "/v2/" has it.
+const TokenPath = "/v2/token"
+
+const keysSuffix = "/keys"
 
 // suffixes are the ends of the paths below /v2/<name>/, the longest first: a
 // repository may be called "blobs" or "a/tags", never the end of a path.
@@ -106,6 +115,12 @@ func (i *Info) parsePath(u *url.URL) resource {
 	}
 	if path == "_catalog" {
 		return catalog
+	}
+	if end, ok := strings.CutPrefix("/v2/"+path, TokenPath); ok && (end == "" || end == keysSuffix) {
+		if end != "" {
+			return keys
+		}
+		return token
 	}
 	for _, s := range suffixes {
 		repo, last, ok := cutSuffix(path, s.segments)

@@ -108,6 +108,9 @@ func (c *call) serve() error {
 		}
 		return &Error{Cause: cause, Message: fmt.Sprintf("invalid repository name %q", c.info.Repo)}
 	}
+	if int(c.info.Op) >= len(handlers) {
+		return c.unknown() // of others: auth, a second origin
+	}
 	return handlers[c.info.Op](c)
 }
 

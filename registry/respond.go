@@ -66,6 +66,15 @@ type errorEntry struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
+// WriteError answers a request with an error, as a registry does: with the status
+// and the code of the [Cause] that it wraps, and the specification's JSON body.
+// What wraps none is answered with 500. It is for handlers in front of a registry.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	r, info := op.Begin(r)
+	c := &call{options: &Options{}, info: info, w: w, r: r}
+	c.fail(err)
+}
+
 // fail answers with an error. The first error of a joined one gives the status;
 // all of them stand in the body.
 func (c *call) fail(err error) {

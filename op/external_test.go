@@ -1,0 +1,35 @@
+package op_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+func TestExternal(t *testing.T) {
+	const some = digest.Digest("sha256:abc")
+	for path, want := range map[string]struct {
+		repo     string
+		digest   digest.Digest
+		manifest bool
+	}{
+		op.ExternalPath(&op.Info{Op: op.BlobGet, Repo: "app", Digest: some}):                    {repo: "app", digest: some},
+		op.ExternalPath(&op.Info{Op: op.BlobHead, Repo: "a/manifests/blobs", Digest: some}):     {repo: "a/manifests/blobs", digest: some},
+		op.ExternalPath(&op.Info{Op: op.ManifestGet, Repo: "a/blobs/manifests", Digest: some}):  {repo: "a/blobs/manifests", digest: some, manifest: true},
+		op.ExternalPath(&op.Info{Op: op.ManifestHead, Repo: "manifests/blobs/b", Digest: some}): {repo: "manifests/blobs/b", digest: some, manifest: true},
+		"/external/app/blobs/": {}, "/external/blobs/sha256:abc": {}, "/external/": {}, "/": {},
+		"/v2/app/blobs/sha256:abc": {}, "/external/app/blobs/sha256:abc/more": {},
+	} {
+		r, info := op.BeginExternal(httptest.NewRequest("GET", path, nil))
+		assert.Equal(t, op.Info{Op: op.External, Method: "GET", Repo: want.repo, Digest: want.digest}, *info, path)
+		assert.Equal(t, want.manifest, op.IsExternalManifest(r), path)
+		_, again := op.Begin(r)
+		assert.Same(t, info, again)
+		_, again = op.BeginExternal(r)
+		assert.Same(t, info, again)
+	}
+}
