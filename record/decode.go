@@ -114,6 +114,13 @@ func (d *decoder) numbers(x *Exchange, u *unpacker) {
 	x.RequestBytes = int64(u.uint())
 	x.ResponseBytes = int64(u.uint())
 	x.Verified = digest.Digest(u.part(string(x.Info.Digest)))
+	if f&flagNoted == 0 {
+		return
+	}
+	x.Faults = u.texts()
+	if subject, scopes := u.text(), u.texts(); subject != "" || len(scopes) > 0 {
+		x.Subject, x.Scopes = subject, scopes
+	}
 }
 
 // codesIn reads the error codes of a body ("Error Codes"), as far as it goes: it

@@ -89,6 +89,7 @@ const (
 	flagCut
 	flagAskedCut
 	flagAnsweredCut
+	flagNoted
 )
 
 func (f *flags) set(bit flags, on bool) {
@@ -113,6 +114,8 @@ func (p *pending) packNumbers(b []byte) []byte {
 		f.set(flagAskedCut, p.bodies.asked.cut)
 		f.set(flagAnsweredCut, p.bodies.answered.cut)
 	}
+	noted := len(p.faults) > 0 || p.subject != "" || len(p.scopes) > 0
+	f.set(flagNoted, noted)
 	b = append(b, byte(f), byte(p.op))
 	for _, n := range [...]uint64{
 		p.seq, uint64(p.start), uint64(p.inFlight), uint64(p.status), uint64(p.first), uint64(duration),
@@ -124,7 +127,13 @@ func (p *pending) packNumbers(b []byte) []byte {
 	if p.verified == "" || p.verified == p.info.Digest {
 		at = 0
 	}
-	return packPart(b, p.verified, at)
+	b = packPart(b, p.verified, at)
+	if noted {
+		b = packTexts(b, p.faults)
+		b = packText(b, p.subject)
+		b = packTexts(b, p.scopes)
+	}
+	return b
 }
 
 // packPeer packs who is at the other end of a connection.

@@ -24,9 +24,7 @@ type Exchange struct {
 	First    time.Duration // from Start to the header of the answer
 	Duration time.Duration // from Start to the end of the answer
 
-	Scheme  string   // of the credentials: "Basic", "Bearer"; empty if there were none
-	Subject string   // who the client is, as far as the credentials say so
-	Scopes  []string // what a token that came with the request allows
+	Scheme string // of the credentials: "Basic", "Bearer"; empty if there were none
 
 	RequestBytes   int64  // that were read of the body
 	RequestBody    []byte // of manifests and token requests, up to the recorder's limit
@@ -39,10 +37,9 @@ type Exchange struct {
 	ResponseBodyCut bool        // ResponseBody lacks its end
 	Codes           []string    // error codes in the body: "BLOB_UNKNOWN"
 
-	Open   bool     // not yet answered to the end when the log was taken; bodies are not there yet
-	Left   bool     // the client went away before the end
-	Cut    bool     // the answer ended before it was complete
-	Faults []string // names of the fault rules that touched it
+	Open bool // not yet answered to the end when the log was taken; bodies are not there yet
+	Left bool // the client went away before the end
+	Cut  bool // the answer ended before it was complete
 }
 
 // TLS is what is on record of the TLS of a connection.

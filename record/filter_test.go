@@ -152,7 +152,8 @@ func FuzzParseFilters(f *testing.F) {
 
 func TestLabels(t *testing.T) {
 	request := func(repo, agent, test, subject string) *record.Exchange {
-		x := &record.Exchange{Subject: subject}
+		x := &record.Exchange{}
+		x.Subject = subject
 		x.Repo, x.Header = repo, http.Header{"User-Agent": {agent}, "X-Test": {test}}
 		return x
 	}

@@ -19,6 +19,7 @@ type packedHeader struct {
 	same, varying segment
 	length        int64 // Content-Length, or -1
 	expects       bool  // 100 Continue
+	named         bool  // the credentials say who the client is
 }
 
 // headerCache remembers headers that came twice, since those of a client, and
@@ -62,7 +63,7 @@ func (r *Recorder) askedHeader(request *http.Request) *packedHeader {
 	b = packText(b, who.scheme)
 	b = packText(b, who.user)
 	b = packText(b, who.claims)
-	return r.packHeader(sum, b, &header)
+	return r.packHeader(sum, b, &header, who.user != "" || who.claims != "")
 }
 
 // answeredHeader packs the header of an answer.
@@ -73,12 +74,12 @@ func (r *Recorder) answeredHeader(h http.Header) *packedHeader {
 	}
 	var header sentHeader
 	header.read(h)
-	return r.packHeader(sum, nil, &header)
+	return r.packHeader(sum, nil, &header, false)
 }
 
 // packHeader packs a header after what goes before it.
-func (r *Recorder) packHeader(sum uint64, b []byte, header *sentHeader) *packedHeader {
-	h := &packedHeader{sum: sum, expects: header.get(fieldExpect) != ""}
+func (r *Recorder) packHeader(sum uint64, b []byte, header *sentHeader, named bool) *packedHeader {
+	h := &packedHeader{sum: sum, expects: header.get(fieldExpect) != "", named: named}
 	var err error
 	if h.length, err = strconv.ParseInt(header.get(fieldContentLength), 10, 64); err != nil {
 		h.length = -1

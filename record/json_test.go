@@ -248,15 +248,17 @@ func pull() Log {
 		exchange("GET", "/v2/", Exchange{Status: 401, Codes: []string{"UNAUTHORIZED"},
 			ResponseHeader: http.Header{"Content-Type": {"application/json"}, "Www-Authenticate": {"Basic"}},
 			ResponseBytes:  40, ResponseBody: []byte(`{"errors":[{"code":"UNAUTHORIZED"}]}`)}),
-		exchange("GET", "/v2/lib/app/manifests/v1?ns=docker.io&x=%3C", Exchange{Status: 200, Reused: true, Faults: []string{"slow"},
+		exchange("GET", "/v2/lib/app/manifests/v1?ns=docker.io&x=%3C", Exchange{Status: 200, Reused: true,
 			First: 1500 * time.Microsecond, Duration: 2 * time.Millisecond, ResponseBytes: 2, ResponseBody: []byte("{}"),
 			ResponseHeader: http.Header{"Content-Type": {"application/vnd.oci.image.manifest.v1+json"}, "Date": nil}}),
 		exchange("GET", "/v2/lib/app/blobs/sha256:"+strings.Repeat("a", 64), Exchange{Status: 307, Cut: true, ResponseBytes: 1 << 20,
 			ResponseHeader: http.Header{"Location": {"https://cdn.test/x"}}, TLS: &TLS{Version: "TLS 1.3", ServerName: "reg.test"}}),
-		exchange("POST", "/token", Exchange{Scheme: "Basic", Subject: "ann", Scopes: []string{"repository:app:pull"},
+		exchange("POST", "/token", Exchange{Scheme: "Basic",
 			RequestBytes: 18, RequestBody: []byte("grant_type=\xff"), Open: true}),
 		exchange("OPTIONS", "*", Exchange{Status: 404, Left: true}),
 	}
+	log[1].Faults = []string{"slow"}
+	log[3].Subject, log[3].Scopes = "ann", []string{"repository:app:pull"}
 	for i := range log {
 		x := &log[i]
 		x.Seq, x.Conn, x.InFlight = uint64(i+1), 1, 1

@@ -55,6 +55,9 @@ type pending struct {
 	answered *packedHeader // nil until it is sent
 	first    time.Duration
 	bodies   *bodies
+	faults   []string // known then, or when done
+	subject  string   // as auth found, if the credentials do not say it
+	scopes   []string
 
 	// Known when done.
 	duration time.Duration
@@ -163,6 +166,7 @@ func (p *pending) begun(status int) {
 	p.watch()
 	p.status = status
 	p.first = p.elapsed()
+	p.faults = p.info.Faults
 	p.answered = p.recorder.answeredHeader(p.out.Header())
 	p.keepBody = p.method != http.MethodHead && keepsAnswer(p.info.Op, status)
 }
@@ -222,7 +226,10 @@ func (p *pending) finish() {
 		p.watch()
 	}
 	p.duration = p.elapsed()
-	p.op, p.verified, p.stale = p.info.Op, p.info.Verified, p.info.StaleState
+	p.op, p.verified, p.stale, p.faults = p.info.Op, p.info.Verified, p.info.StaleState, p.info.Faults
+	if p.op == op.Token || !p.asked.named {
+		p.subject, p.scopes = p.info.Subject, p.info.Scopes
+	}
 	if p.bodies != nil && p.op == op.Token && !p.recorder.options.KeepSecrets {
 		p.bodies.asked.b, p.bodies.answered.b = redactBody(p.bodies.asked.b), redactBody(p.bodies.answered.b)
 	}
