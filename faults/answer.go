@@ -1,0 +1,241 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"encoding/json"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Answer answers in the registry's place, which does not see the request. The
+// methods return changed copies. Texts may have the placeholders of [SetHeader].
+type Answer struct{ a answer }
+
+type answer struct {
+	Status      int                 `json:"code"`
+	Code        string              `json:"error,omitempty"`
+	Message     string              `json:"message,omitempty"`
+	Detail      any                 `json:"detail,omitempty"`
+	Body        *string             `json:"body,omitempty"`
+	HTML        bool                `json:"html,omitempty"`
+	ContentType string              `json:"type,omitempty"`
+	RetryAfter  *retryAfter         `json:"retryAfter,omitempty"`
+	Header      map[string][]string `json:"header,omitempty"`
+}
+
+// Status answers with a status. Below 500 the body is the specification's, with the
+// error code that goes with the status and the operation; from 500 on it is plain
+// text. HEAD gets no body.
+func Status(code int) Answer { return Answer{answer{Status: code}} }
+
+// Error sets the error code and the message of the specification's body.
+func (a Answer) Error(code, message string) Answer {
+	a.a.Code, a.a.Message = code, message
+	return a
+}
+
+// Detail sets the detail of the specification's body, which must marshal to JSON.
+func (a Answer) Detail(detail any) Answer {
+	a.a.Detail = detail
+	return a
+}
+
+// HTML answers with an error page, as proxies do.
+func (a Answer) HTML() Answer {
+	a.a.HTML = true
+	return a
+}
+
+// Body answers with this body and media type; an empty type sends no
+// Content-Type, and an empty body none.
+func (a Answer) Body(contentType, body string) Answer {
+	a.a.ContentType, a.a.Body = contentType, &body
+	return a
+}
+
+// Type sets the Content-Type, whatever the body is.
+func (a Answer) Type(contentType string) Answer {
+	a.a.ContentType = contentType
+	return a
+}
+
+// RetryAfter tells the client to come again after some time, in whole seconds,
+// rounded up.
+func (a Answer) RetryAfter(d time.Duration) Answer {
+	a.a.RetryAfter = &retryAfter{after: d}
+	return a
+}
+
+// RetryAt is RetryAfter with an HTTP date, that long from now.
+func (a Answer) RetryAt(d time.Duration) Answer {
+	a.a.RetryAfter = &retryAfter{after: d, date: true}
+	return a
+}
+
+// Header adds a field to the answer's header.
+func (a Answer) Header(name string, values ...string) Answer {
+	header := http.Header(a.a.Header).Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	for _, value := range values {
+		header.Add(name, value)
+	}
+	a.a.Header = header
+	return a
+}
+
+func (Answer) kind() string { return "status" }
+
+func (a Answer) check() error {
+	if a.a.Status < 200 || a.a.Status > 599 {
+		return fmt.Errorf("%d is no status to answer with: want 200 to 599", a.a.Status)
+	}
+	if a.a.HTML && a.a.Body != nil {
+		return errors.New("choose html or a body")
+	}
+	if _, err := json.Marshal(a.a.Detail); err != nil {
+		return fmt.Errorf("detail: %w", err)
+	}
+	return nil
+}
+
+func (a Answer) needs() need {
+	texts := []string{a.a.Message}
+	if a.a.Body != nil {
+		texts = append(texts, *a.a.Body)
+	}
+	for _, values := range a.a.Header {
+		texts = append(texts, values...)
+	}
+	return needsOfTexts(texts...)
+}
+
+func (a Answer) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	// Without this, net/http reads on in the request's body before it sends the
+	// answer. A ResponseWriter that cannot do it is no worse than that.
+	_ = http.NewResponseController(w).EnableFullDuplex()
+	contentType, body := a.a.content(x.info, http.StatusText(a.a.Status))
+	header := w.Header()
+	for name, values := range a.a.Header {
+		for _, value := range values {
+			header.Add(name, x.expand(value, r))
+		}
+	}
+	if a.a.RetryAfter != nil {
+		header.Set("Retry-After", a.a.RetryAfter.field())
+	}
+	if contentType == "" {
+		header["Content-Type"] = nil // net/http would find one
+	} else {
+		header.Set("Content-Type", contentType)
+	}
+	body = x.expand(body, r)
+	if a.a.Status != http.StatusNoContent && a.a.Status != http.StatusNotModified {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(a.a.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(body)) // the client has left, or the status has no body
+	}
+}
+
+// content returns the body and its media type.
+func (a *answer) content(info *op.Info, text string) (contentType, body string) {
+	switch {
+	case a.Body != nil:
+		return a.ContentType, *a.Body
+	case a.HTML:
+		contentType = "text/html"
+		body = fmt.Sprintf("<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%[1]d %[2]s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", a.Status, text)
+	case a.Code != "" || a.Status >= 400 && a.Status < 500:
+		contentType, body = "application/json", a.errorBody(info, text)
+	case a.Status >= 500:
+		contentType, body = "text/plain; charset=utf-8", text+"\n"
+	}
+	if a.ContentType != "" {
+		contentType = a.ContentType
+	}
+	return contentType, body
+}
+
+// errorBody is the specification's body ("Error Codes").
+func (a *answer) errorBody(info *op.Info, text string) string {
+	type entry struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Detail  any    `json:"detail,omitempty"`
+	}
+	e := entry{a.Code, a.Message, a.Detail}
+	if e.Code == "" {
+		e.Code = codeFor(a.Status, info.Op)
+	}
+	if e.Message == "" {
+		e.Message = text
+	}
+	body, err := json.Marshal(struct {
+		Errors []entry `json:"errors"`
+	}{[]entry{e}})
+	if err != nil {
+		panic(fmt.Errorf("faults: a detail that was checked: %w", err))
+	}
+	return string(body)
+}
+
+// codes are the specification's error codes for a status, whatever was asked.
+var codes = map[int]string{
+	http.StatusUnauthorized:                 "UNAUTHORIZED",
+	http.StatusForbidden:                    "DENIED",
+	http.StatusMethodNotAllowed:             "UNSUPPORTED",
+	http.StatusRequestEntityTooLarge:        "SIZE_INVALID",
+	http.StatusRequestedRangeNotSatisfiable: "BLOB_UPLOAD_INVALID",
+	http.StatusTooManyRequests:              "TOOMANYREQUESTS",
+}
+
+// unknown are the codes for what is not there.
+var unknown = map[op.Op]string{
+	op.BlobGet: "BLOB_UNKNOWN", op.BlobHead: "BLOB_UNKNOWN", op.BlobDelete: "BLOB_UNKNOWN", op.BlobMount: "BLOB_UNKNOWN",
+	op.ManifestGet: "MANIFEST_UNKNOWN", op.ManifestHead: "MANIFEST_UNKNOWN", op.ManifestPut: "MANIFEST_UNKNOWN",
+	op.ManifestDelete: "MANIFEST_UNKNOWN", op.TagDelete: "MANIFEST_UNKNOWN",
+	op.UploadChunk: "BLOB_UPLOAD_UNKNOWN", op.UploadCommit: "BLOB_UPLOAD_UNKNOWN", op.UploadStatus: "BLOB_UPLOAD_UNKNOWN", op.UploadCancel: "BLOB_UPLOAD_UNKNOWN",
+	op.UploadStart: "NAME_UNKNOWN", op.BlobPost: "NAME_UNKNOWN", op.TagList: "NAME_UNKNOWN", op.ReferrerList: "NAME_UNKNOWN",
+}
+
+// invalid are the codes for what is not as it should be.
+var invalid = map[op.Op]string{
+	op.ManifestPut: "MANIFEST_INVALID", op.UploadStart: "BLOB_UPLOAD_INVALID", op.UploadChunk: "BLOB_UPLOAD_INVALID",
+	op.UploadCommit: "DIGEST_INVALID", op.BlobPost: "DIGEST_INVALID",
+}
+
+func codeFor(status int, o op.Op) string {
+	code := codes[status]
+	switch {
+	case status == http.StatusNotFound:
+		code = unknown[o]
+	case status == http.StatusBadRequest:
+		code = invalid[o]
+	}
+	if code == "" {
+		return "UNSUPPORTED"
+	}
+	return code
+}
+
+// retryAfter is the field of that name (RFC 9110, 10.2.3). In text a date is
+// "date:2s".
+type retryAfter struct {
+	after time.Duration
+	date  bool
+}
+
+func (a *retryAfter) field() string {
+	if a.date {
+		return time.Now().Add(a.after).UTC().Format(http.TimeFormat)
+	}
+	return strconv.FormatInt(int64((a.after+time.Second-1)/time.Second), 10)
+}

@@ -1,0 +1,68 @@
+package faults_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+// challenged answers 401 to requests without credentials.
+func challenged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A client asks without credentials first, and then with them.
+func TestRulesAroundAuth(t *testing.T) {
+	fails := func(o ...op.Op) faults.Rule {
+		return faults.On(o...).Times(1).Do(faults.Status(http.StatusServiceUnavailable))
+	}
+	type answers [3]int // to each of: without credentials, with them, with them
+	for name, test := range map[string]struct {
+		rule    faults.Rule
+		request string
+		want    answers
+	}{
+		"is not spent on a challenge": {fails(op.ManifestGet), getV1, answers{401, 503, 200}},
+		"any operation":               {fails(), getV1, answers{401, 503, 200}},
+		"the second":                  {fails(op.ManifestGet).After(1), getV1, answers{401, 200, 503}},
+		"before auth":                 {fails(op.ManifestGet).BeforeAuth(), getV1, answers{503, 200, 200}},
+		"before auth, the second":     {fails(op.ManifestGet).BeforeAuth().After(1), getV1, answers{401, 503, 200}},
+		"before auth, by header":      {fails().BeforeAuth().Where(op.Authenticated()), getV1, answers{401, 503, 200}},
+		"ping is always before":       {fails(op.Ping), ping, answers{503, 200, 200}},
+		"until the challenge":         {fails().Until(op.Not(op.Authenticated())), getV1, answers{401, 200, 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := engineWith(t, test.rule)
+			handler := e.BeforeAuth(challenged(e.AfterAuth(found)))
+			var got answers
+			for i, header := range [][]string{nil, {"Authorization", "Bearer x"}, {"Authorization", "Bearer x"}} {
+				w, _ := send(handler, test.request, header...)
+				got[i] = w.Code
+			}
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+// A rule of the earlier stage that continues leaves the later ones to the requests
+// that are let in.
+func TestContinueAcrossAuth(t *testing.T) {
+	e := engineWith(t,
+		on("late", op.ManifestGet),
+		on("early", op.ManifestGet).BeforeAuth().Continue())
+	handler := e.BeforeAuth(challenged(e.AfterAuth(found)))
+	_, challenge := send(handler, getV1)
+	_, letIn := send(handler, getV1, "Authorization", "Bearer x")
+	assert.Equal(t, "early", challenge)
+	assert.Equal(t, "early+late", letIn)
+}

@@ -1,0 +1,152 @@
+package faults_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/op"
+)
+
+const negativeCounts = "after, every, times and for must not be negative"
+
+func TestRuleCheck(t *testing.T) {
+	all, do, connect := faults.On(), on(""), faults.OnConnect()
+	answered := op.OnAnswer("status", "404", func(any) bool { return true })
+	doing := func(e ...faults.Effect) faults.Rule { return all.Do(e...) }
+	for name, test := range map[string]struct {
+		rule faults.Rule
+		want string
+	}{
+		"nothing":               {all, "it does nothing: give it effects with Do or Seq"},
+		"no steps":              {all.Seq(), "it does nothing: give it effects with Do or Seq"},
+		"effects and steps":     {do.Seq(faults.Pass()), "it has both effects and steps: choose Do or Seq"},
+		"times of a sequence":   {all.Seq(faults.Pass()).Times(1), "times does not go with a sequence, which is over after its last step"},
+		"after":                 {do.After(-1), negativeCounts},
+		"every":                 {do.Every(-1), negativeCounts},
+		"times":                 {do.Times(-1), negativeCounts},
+		"for":                   {do.For(-1), negativeCounts},
+		"probability too low":   {do.WithProbability(-0.1, 0), "probability -0.1 is not between 0 and 1"},
+		"probability too high":  {do.WithProbability(1.1, 0), "probability 1.1 is not between 0 and 1"},
+		"probability no number": {do.WithProbability(math.NaN(), 0), "probability NaN is not between 0 and 1"},
+		"filter on the answer":  {do.Where(answered), "filter status=404 is on the answer, which is not there yet when a rule is applied"},
+		"until an answer":       {do.Until(answered), "filter status=404 is on the answer, which is not there yet when a rule is applied"},
+		"connection, filters":   {connect.Repo("a").Do(faults.Refuse()), "a rule on connections has no filters: there is no request yet"},
+		"connection, auth":      {connect.BeforeAuth().Do(faults.Refuse()), "a rule on connections is always before auth"},
+		"connection, effect":    {connect.Do(faults.Status(500)), "status acts on requests: use it with On, not OnConnect"},
+		"connection, step":      {connect.Seq(faults.Pass(), faults.Zeros()), "zeros acts on requests: use it with On, not OnConnect"},
+		"connection, in all":    {connect.Do(faults.All(faults.Refuse(), faults.Gzip())), "gzip acts on requests: use it with On, not OnConnect"},
+		"request, effect":       {doing(faults.Refuse()), "refuse acts on connections: use it with OnConnect"},
+		"request, in all":       {doing(faults.All(faults.FailHandshake())), "tls acts on connections: use it with OnConnect"},
+		"nil":                   {doing(nil), "one of its effects is nil"},
+		"nil in all":            {doing(faults.All(faults.Pass(), nil)), "one of its effects is nil"},
+		"all of nothing":        {doing(faults.All()), "all: no effects"},
+
+		"no status":              {doing(faults.Status(199)), "status: 199 is no status to answer with: want 200 to 599"},
+		"too high a status":      {doing(faults.Status(600)), "status: 600 is no status to answer with: want 200 to 599"},
+		"page and body":          {doing(faults.Status(500).HTML().Body("", "")), "status: choose html or a body"},
+		"detail":                 {doing(faults.Status(400).Detail(func() {})), "status: detail: json: unsupported type: func()"},
+		"wrong in all":           {doing(faults.All(faults.Status(0))), "status: 0 is no status to answer with: want 200 to 599"},
+		"wrong step":             {all.Seq(faults.Pass(), faults.Status(0)), "status: 0 is no status to answer with: want 200 to 599"},
+		"redirect with 200":      {doing(faults.Redirect(200, "/")), "redirect: 200 is no redirect: want 301, 302, 303, 307 or 308"},
+		"redirect to nowhere":    {doing(faults.Redirect(307, "")), "redirect: to is missing"},
+		"delay":                  {doing(faults.Delay(-1)), "delay: a duration is negative"},
+		"delay of a reply":       {doing(faults.DelayReply(-1)), "delay-reply: a duration is negative"},
+		"stall after":            {doing(faults.Stall(-1, 0)), "stall: after: want 0 or more bytes"},
+		"stall for":              {doing(faults.Stall(0, -1)), "stall: a duration is negative"},
+		"trickle of nothing":     {doing(faults.Trickle(0, 1)), "trickle: bytes and every must be more than 0"},
+		"trickle without pauses": {doing(faults.Trickle(1, 0)), "trickle: bytes and every must be more than 0"},
+		"no bandwidth":           {doing(faults.Bandwidth(0)), "trickle: bytes and every must be more than 0"},
+		"close":                  {doing(faults.Close(-1)), "close: after -1 bytes: want 0 or more"},
+		"reset":                  {doing(faults.Reset(-1)), "reset: after -1 bytes: want 0 or more"},
+		"goaway":                 {doing(faults.GoAway(0, -1)), "goaway: after -1 bytes: want 0 or more"},
+		"reset of a stream":      {doing(faults.ResetStream(0, -1)), "reset-stream: after -1 bytes: want 0 or more"},
+		"truncate":               {doing(faults.Truncate(-1)), "truncate: after -1 bytes: want 0 or more"},
+		"no digest":              {doing(faults.ContentOf("latest")), `content-of: digest "latest": invalid checksum digest format`},
+		"header without name":    {doing(faults.SetHeader("", "x")), `set-header: "" is no name of a header field`},
+		"header with a space":    {doing(faults.AddHeader("A b", "x")), `add-header: "A b" is no name of a header field`},
+		"header without values":  {doing(faults.SetHeader("A")), "set-header: values are missing"},
+		"location":               {doing(faults.Location{}), "location: nothing is to be changed"},
+		"hide":                   {doing(faults.Hide(0, 0)), "hide: want a number of requests, or a duration, more than 0"},
+		"stale tag":              {doing(faults.StaleTag(-1, time.Second)), "stale-tag: want a number of requests, or a duration, more than 0"},
+		"lagging tags":           {doing(faults.LagTags(1, -1)), "lag-tags: want a number of requests, or a duration, more than 0"},
+		"immutable":              {doing(faults.Immutable(faults.Status(0))), "immutable: 0 is no status to answer with: want 200 to 599"},
+		"tls":                    {connect.Do(faults.TLS{}), "tls: want fail, expired or host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.EqualError(t, test.rule.Check(), test.want)
+			e := faults.New(memstore.New(memstore.Options{}))
+			assert.EqualError(t, e.Add(test.rule.Named("r")), `faults: rule "r": `+test.want)
+			assert.Empty(t, e.Rules())
+		})
+	}
+}
+
+// What a rule needs of the server that it is in.
+func TestAddRefusesWhatCannotAct(t *testing.T) {
+	const (
+		noConn     = " acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
+		noStore    = " acts on content: give the Store to faults.New, and Engine.Store to the registry"
+		noDead     = " needs a host that refuses connections, which this server does not know"
+		noExternal = " needs a second origin, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
+	)
+	store := memstore.New(memstore.Options{})
+	elsewhere := func() (string, error) { return "cdn.test", nil }
+	broken := func() (string, error) { return "", errors.New("no port is free") }
+	for name, test := range map[string]struct {
+		engine *faults.Engine
+		site   faults.Site
+		effect faults.Effect
+		want   string // empty: it can act
+	}{
+		"reset":                       {faults.New(nil), faults.Site{}, faults.Reset(0), "reset" + noConn},
+		"reset in a sequence":         {faults.New(nil), faults.Site{}, faults.All(faults.Pass(), faults.Reset(0)), "all" + noConn},
+		"reset of a stream":           {faults.New(nil), faults.Site{}, faults.ResetStream(2, 0), "reset-stream" + noConn},
+		"goaway":                      {faults.New(nil), faults.Site{}, faults.GoAway(0, 0), "goaway" + noConn},
+		"raw":                         {faults.New(nil), faults.Site{}, faults.Raw("x"), "raw" + noConn},
+		"close of idle connections":   {faults.New(nil), faults.Site{}, faults.CloseIdle(), "close-idle" + noConn},
+		"reset with connections":      {faults.New(nil), faults.Site{Connections: true}, faults.Reset(0), ""},
+		"close":                       {faults.New(nil), faults.Site{}, faults.Close(0), ""},
+		"vanish":                      {faults.New(nil), faults.Site{}, faults.Vanish(), "vanish" + noStore},
+		"hide":                        {faults.New(nil), faults.Site{}, faults.Hide(1, 0), "hide" + noStore},
+		"lost upload":                 {faults.New(nil), faults.Site{}, faults.LoseUpload(), "lose-upload" + noStore},
+		"dropped chunk":               {faults.New(nil), faults.Site{}, faults.DropChunk(), "drop-chunk" + noStore},
+		"refused mount":               {faults.New(nil), faults.Site{}, faults.RefuseMount(), "refuse-mount" + noStore},
+		"immutable":                   {faults.New(nil), faults.Site{}, faults.Immutable(faults.Status(400)), "immutable" + noStore},
+		"other content":               {faults.New(nil), faults.Site{}, faults.ContentOf(layer), "content-of" + noStore},
+		"vanish with a Store":         {faults.New(store), faults.Site{}, faults.Vanish(), ""},
+		"dead host":                   {faults.New(store), faults.Site{}, faults.Redirect(307, "http://{dead}/"), "redirect" + noDead},
+		"dead host in a header":       {faults.New(store), faults.Site{}, faults.AddHeader("Link", "<http://{dead}/>"), "add-header" + noDead},
+		"dead host in a location":     {faults.New(store), faults.Site{}, faults.Location{Host: "{dead}"}, "location" + noDead},
+		"dead host in a body":         {faults.New(store), faults.Site{}, faults.Status(200).Body("", "{dead}"), "status" + noDead},
+		"dead host in a message":      {faults.New(store), faults.Site{}, faults.Status(400).Error("DENIED", "{dead}"), "status" + noDead},
+		"dead host of an answer":      {faults.New(store), faults.Site{}, faults.Status(307).Header("Location", "{dead}"), "status" + noDead},
+		"known dead host":             {faults.New(store), faults.Site{Dead: "127.0.0.1:1"}, faults.Redirect(307, "http://{dead}/"), ""},
+		"second origin, no Store":     {faults.New(nil), faults.Site{External: elsewhere}, faults.Redirect(307, "{cdn}"), "redirect" + noStore},
+		"second origin":               {faults.New(store), faults.Site{}, faults.Redirect(307, "{expired}"), "redirect" + noExternal},
+		"second origin fails":         {faults.New(store), faults.Site{External: broken}, faults.Redirect(307, "{cdn}"), "redirect needs a second origin: no port is free"},
+		"second origin that there is": {faults.New(store), faults.Site{External: elsewhere}, faults.Redirect(307, "{cdn}"), ""},
+		"other braces":                {faults.New(nil), faults.Site{}, faults.Redirect(307, "/{other}"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.engine.Bind(test.site)
+			for _, rule := range []faults.Rule{faults.On().Do(test.effect), faults.On().Seq(faults.Pass(), test.effect)} {
+				assert.NoError(t, rule.Check(), "it may act elsewhere")
+				err := test.engine.Add(rule.Named("r"))
+				if test.want == "" {
+					assert.NoError(t, err)
+				} else {
+					assert.EqualError(t, err, `faults: rule "r": `+test.want)
+				}
+				test.engine.Clear()
+			}
+		})
+	}
+	assert.EqualError(t, faults.New(nil).Add(faults.OnConnect().Named("r").Do(faults.Refuse())),
+		`faults: rule "r": it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve`)
+}

@@ -1,0 +1,84 @@
+package faults
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Conn is the connection on which a request came, as far as faults need it.
+// [Site] says whether there is one. Its methods are safe for concurrent use.
+type Conn interface {
+	// Abort closes the connection so that the client's next read or write fails
+	// with "connection reset", after what was written before has reached it.
+	Abort() error
+
+	// Inject writes bytes between two frames of an HTTP/2 connection, and as they
+	// are to any other.
+	Inject(b []byte) error
+
+	// ResetWith lets the next stream that is reset because its handler panicked
+	// be reset with this error code in place of INTERNAL_ERROR. It waits for the
+	// one before, but not for one that the client has ended meanwhile. Without
+	// HTTP/2 it does nothing.
+	ResetWith(code uint32)
+}
+
+type connKey struct{}
+
+// WithConn returns a context that has the connection, for those of the requests
+// that come on it; see [net/http.Server.ConnContext].
+func WithConn(ctx context.Context, c Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+func connOf(ctx context.Context) Conn {
+	c, _ := ctx.Value(connKey{}).(Conn)
+	return c
+}
+
+// Site is what a server offers to the faults of an engine. The zero Site is a
+// mux of somebody else's: it has no connections of its own.
+type Site struct {
+	// Connections says that requests have a [Conn], and that connections are
+	// opened as [Engine.Open] says.
+	Connections bool
+
+	// External starts serving [Engine.External] on another host name, if that is
+	// not done yet, and returns where: "localhost:40002". It takes http and https.
+	External func() (host string, err error)
+
+	// Dead is a host, with its port, where connections are refused.
+	Dead string
+
+	// Tokens is what gives out tokens, or passwords; nil without auth.
+	Tokens Tokens
+}
+
+// Tokens is what faults need of auth.
+type Tokens interface {
+	RevokeAll()                      // makes all tokens invalid that were given out
+	RealmURL(r *http.Request) string // the token service, as the client of a request reaches it
+	ServiceName() string             // the service of its challenges; empty: there is no token service
+	ScopeFor(info *op.Info) string   // the scope that a request needs; empty: none
+}
+
+// Opening is what is to be done to a connection before its first request. The
+// zero value is nothing. What is set is done in the order of the fields.
+type Opening struct {
+	Rules  []string      // names of the rules that asked for it
+	Delay  time.Duration // before anything else
+	Reset  bool          // reset the connection
+	Silent bool          // read on and never answer, until the client leaves
+	Raw    []byte        // write this, and close
+
+	// For TLS; nothing of it happens to a connection in the clear.
+	Alert   bool   // fail the handshake with an alert
+	Expired bool   // show a certificate that has expired
+	Host    string // show a certificate for this host name alone
+}
+
+// None tells whether the connection is to be served as any other.
+func (o Opening) None() bool { return len(o.Rules) == 0 }

@@ -1,0 +1,265 @@
+package faults
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Cuts end a connection or a stream before its time. They count the bytes of a
+// body: of the answer's, or with [Cut.OfRequest] of the request's.
+//
+// After 0 bytes of the answer is before anything of it: the registry does not see
+// the request. An answer that is not longer than that goes through as it is.
+
+// Cut is an effect that ends an answer. The methods return changed copies.
+type Cut struct {
+	how  cutKind
+	args cutArgs
+}
+
+type cutArgs struct {
+	After   int64  `json:"after,omitempty"`
+	Request bool   `json:"request,omitempty"`
+	Code    uint32 `json:"code,omitempty"`
+}
+
+type cutKind struct {
+	name  string
+	needs need
+	// strike ends it. What follows is a panic with http.ErrAbortHandler.
+	strike func(x *exchange, code uint32)
+}
+
+var (
+	closing  = cutKind{"close", 0, func(*exchange, uint32) {}}
+	reset    = cutKind{"reset", needConn, func(x *exchange, _ uint32) { _ = x.conn.Abort() }} // it may be closed already
+	goAway   = cutKind{"goaway", needConn, sendGoAway}
+	resetOne = cutKind{"reset-stream", needConn, func(x *exchange, code uint32) { x.conn.ResetWith(code) }}
+)
+
+// Close closes the connection in an orderly way after n bytes of the answer's
+// body: before any of it, the client sees EOF in place of an answer, else
+// an unexpected EOF. In HTTP/2 the stream is reset with INTERNAL_ERROR.
+func Close(n int64) Cut { return Cut{closing, cutArgs{After: n}} }
+
+// Reset resets the connection (TCP RST) after n bytes of the answer's body. In
+// HTTP/2 that ends all streams of the connection. In memory the client's next
+// read or write fails with ECONNRESET.
+func Reset(n int64) Cut { return Cut{reset, cutArgs{After: n}} }
+
+// ResetStream resets the stream after n bytes of the answer's body with an
+// error code of HTTP/2 (RFC 9113, 7), such as 2 for INTERNAL_ERROR and 7 for
+// REFUSED_STREAM. In HTTP/1.1 it is [Close].
+func ResetStream(code uint32, n int64) Cut { return Cut{resetOne, cutArgs{After: n, Code: code}} }
+
+// GoAway sends a GOAWAY frame with an error code of HTTP/2 after n bytes of the
+// answer's body, which says that no stream of the connection was processed, as a
+// proxy does that shuts down; 0 is NO_ERROR. In HTTP/1.1 it is [Close].
+func GoAway(code uint32, n int64) Cut { return Cut{goAway, cutArgs{After: n, Code: code}} }
+
+// OfRequest counts the bytes of the request's body. A request with fewer bytes
+// goes through as it is.
+func (c Cut) OfRequest() Cut {
+	c.args.Request = true
+	return c
+}
+
+func (c Cut) kind() string { return c.how.name }
+
+func (c Cut) needs() need { return c.how.needs }
+
+func (c Cut) check() error {
+	if c.args.After < 0 {
+		return fmt.Errorf("after %d bytes: want 0 or more", c.args.After)
+	}
+	if c.args.Code != 0 && c.how.name != goAway.name && c.how.name != resetOne.name {
+		return errors.New("it has no code: use goaway or reset-stream")
+	}
+	return nil
+}
+
+func (c Cut) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	switch {
+	case c.args.After == 0 && (!c.args.Request || r.ContentLength != 0):
+		c.strike(x)
+	case c.args.Request:
+		c.cutRequest(x, w, r, next)
+	default:
+		c.cutAnswer(x, w, r, next)
+	}
+}
+
+func (c Cut) strike(x *exchange) {
+	c.how.strike(x, c.args.Code)
+	panic(http.ErrAbortHandler)
+}
+
+func (c Cut) cutAnswer(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	left := c.args.After
+	out := &rewriter{ResponseWriter: w}
+	out.body = func(p []byte) (int, error) {
+		if int64(len(p)) <= left {
+			n, err := w.Write(p)
+			left -= int64(n)
+			return n, err
+		}
+		if _, err := w.Write(p[:left]); err == nil {
+			out.flush()
+		}
+		c.strike(x)
+		return 0, nil // never
+	}
+	out.serve(r, next)
+}
+
+// cutRequest strikes while the body is read, perhaps in the middle of a change to
+// the Store, which must be left in order: so reading fails, and nothing that is
+// said of it reaches the client.
+func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	body := &cutBody{ReadCloser: r.Body, left: c.args.After, strike: func() { c.how.strike(x, c.args.Code) }}
+	r = withBody(r, body)
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		if body.struck {
+			panic(http.ErrAbortHandler)
+		}
+		return status
+	}
+	out.serve(r, next)
+}
+
+// cutBody is a request's body that ends too early.
+type cutBody struct {
+	io.ReadCloser
+	left   int64
+	struck bool
+	strike func()
+}
+
+func (b *cutBody) Read(p []byte) (int, error) {
+	if b.struck {
+		return 0, io.ErrUnexpectedEOF
+	}
+	if b.left == 0 {
+		// Whether there is more is known when it is there.
+		n, err := b.ReadCloser.Read(p[:min(1, len(p))])
+		if n == 0 {
+			return 0, err
+		}
+		b.struck = true
+		b.strike()
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+func withBody(r *http.Request, body io.ReadCloser) *http.Request {
+	r = r.WithContext(r.Context()) // that of others stays as it is
+	r.Body = body
+	return r
+}
+
+// sendGoAway writes a GOAWAY frame (RFC 9113, 6.8).
+func sendGoAway(x *exchange, code uint32) {
+	const frameGoAway = 7
+	frame := []byte{0, 0, 8, frameGoAway, 0, 0, 0, 0, 0}
+	frame = binary.BigEndian.AppendUint32(frame, 0) // last stream
+	frame = binary.BigEndian.AppendUint32(frame, code)
+	if x.http2 {
+		_ = x.conn.Inject(frame) // the client has left
+	}
+}
+
+// LoseReply lets the registry do all that was asked for, and closes the
+// connection in place of its answer. In HTTP/2 the stream is reset with
+// INTERNAL_ERROR.
+func LoseReply() Effect { return loseReply{} }
+
+type loseReply struct{}
+
+func (loseReply) kind() string { return "lose-reply" }
+
+func (loseReply) serve(_ *exchange, _ http.ResponseWriter, r *http.Request, next http.Handler) {
+	next.ServeHTTP(nowhere{http.Header{}}, r)
+	panic(http.ErrAbortHandler)
+}
+
+// Truncate ends the answer's body after n bytes and says in Content-Length that
+// this is all: a client that trusts it takes the answer for complete.
+func Truncate(n int64) Effect { return truncate{n} }
+
+type truncate struct {
+	After int64 `json:"after"`
+}
+
+func (truncate) kind() string { return "truncate" }
+
+func (t truncate) check() error {
+	if t.After < 0 {
+		return fmt.Errorf("after %d bytes: want 0 or more", t.After)
+	}
+	return nil
+}
+
+func (t truncate) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	left := t.After
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		if length, ok := contentLength(w.Header()); ok && length > t.After {
+			setContentLength(w.Header(), t.After)
+		}
+		return status
+	}
+	out.body = func(p []byte) (int, error) {
+		n := min(int64(len(p)), left)
+		left -= n
+		if n > 0 {
+			if _, err := w.Write(p[:n]); err != nil {
+				return 0, err
+			}
+		}
+		return len(p), nil
+	}
+	out.serve(r, next)
+}
+
+// Raw writes bytes on the connection in place of an answer, as they are, and
+// closes it: what is not HTTP at all. In HTTP/2 they come between two frames.
+func Raw(bytes string) Effect { return raw{bytes} }
+
+type raw struct {
+	Bytes string `json:"bytes"`
+}
+
+func (raw) kind() string { return "raw" }
+
+func (e raw) needs() need { return needConn }
+
+func (e raw) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	_ = x.conn.Inject([]byte(x.expand(e.Bytes, r))) // the client has left
+	panic(http.ErrAbortHandler)
+}
+
+func (e raw) open(o *Opening) { o.Raw = []byte(e.Bytes) }
+
+// CloseIdle answers as usual and closes the connection when the next request
+// arrives on it, before that is answered: what a client sees of a keep-alive
+// connection that timed out just then. In HTTP/2 the stream of that request is
+// reset.
+func CloseIdle() Effect { return closeIdle{} }
+
+type closeIdle struct{}
+
+func (closeIdle) kind() string { return "close-idle" }
+
+func (closeIdle) needs() need { return needConn }
+
+func (closeIdle) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.engine.doomed.add(x.conn, x.rule)
+	next.ServeHTTP(w, r)
+}

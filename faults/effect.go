@@ -1,0 +1,123 @@
+package faults
+
+import (
+	"net/http"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Effect is what a fault does to a request, or to a connection. Effects are
+// values made by the functions of this package; they can be used in any number
+// of rules.
+type Effect interface {
+	// kind is the name of the effect in text.
+	kind() string
+}
+
+// A requestEffect acts on a request. It calls next, or answers in its place.
+type requestEffect interface {
+	Effect
+	serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler)
+}
+
+// A connectEffect acts on a connection before its first request.
+type connectEffect interface {
+	Effect
+	open(*Opening)
+}
+
+// A siteEffect needs something that not every server has.
+type siteEffect interface {
+	Effect
+	needs() need
+}
+
+// A checkedEffect can be made wrongly.
+type checkedEffect interface {
+	Effect
+	check() error
+}
+
+// need is what an effect cannot do without.
+type need uint8
+
+const (
+	needConn     need = 1 << iota // the connection of the request
+	needStore                     // the Store, and that the registry works on [Engine.Store]
+	needExternal                  // a second origin
+	needDead                      // a host that refuses connections
+	needTokens                    // auth
+)
+
+// exchange is a request that rules have chosen.
+type exchange struct {
+	engine *Engine
+	info   *op.Info
+	rule   string // whose effect is acting
+	conn   Conn   // nil in a mux of somebody else's
+	http2  bool
+}
+
+// run serves a request with effects, the first outermost.
+func (x *exchange) run(effects []chosen, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if len(effects) == 0 {
+		next.ServeHTTP(w, r)
+		return
+	}
+	first, rest := effects[0], effects[1:]
+	x.rule = first.rule
+	first.effect.serve(x, w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x.run(rest, w, r, next)
+	}))
+}
+
+// chosen is an effect that is to act on a request, and the rule that says so.
+type chosen struct {
+	rule   string
+	effect requestEffect
+}
+
+// Pass does nothing. In a sequence it lets one time pass; in a rule of its own it
+// keeps later rules from what it matches.
+func Pass() Effect { return pass{} }
+
+type pass struct{}
+
+func (pass) kind() string { return "pass" }
+
+func (pass) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	next.ServeHTTP(w, r)
+}
+
+func (pass) open(*Opening) {}
+
+// All is several effects as one, for a step of a sequence; the first is the
+// outermost.
+func All(effects ...Effect) Effect { return all{effects} }
+
+type all struct{ effects []Effect }
+
+func (all) kind() string { return "all" }
+
+func (a all) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.run(flatten(x.rule, a.effects), w, r, next)
+}
+
+func (a all) open(o *Opening) {
+	for _, e := range a.effects {
+		if c, ok := e.(connectEffect); ok {
+			c.open(o)
+		}
+	}
+}
+
+// flatten returns the effects that act on requests.
+func flatten(rule string, effects []Effect) []chosen {
+	list := make([]chosen, 0, len(effects))
+	for _, e := range effects {
+		if r, ok := e.(requestEffect); ok {
+			list = append(list, chosen{rule, r})
+		}
+	}
+	return list
+}

@@ -1,0 +1,263 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Engine applies rules to the requests that pass its handlers. It is safe for
+// concurrent use; rules may be added and removed while requests run. The handlers
+// of a nil Engine pass on what they get, and it does nothing to connections.
+type Engine struct {
+	store  registry.Store // as it is, without faults
+	site   atomic.Pointer[Site]
+	secret [32]byte // signs URLs of the second origin
+	veil   veil
+	doomed doomed
+
+	mu     sync.Mutex // taken by those who change the plan
+	number int
+	plan   atomic.Pointer[plan] // nil: nothing to do
+}
+
+// plan is what to do with requests. It does not change once it is in use.
+type plan struct {
+	rules      []*active // on requests
+	connect    []*active
+	intercepts []*intercept
+	until      bool // some rule ends at a request
+}
+
+type intercept struct {
+	handle func(http.ResponseWriter, *http.Request, *op.Info) bool
+}
+
+// New returns an engine without rules. The store is the one that the registry is
+// to keep its content in, by way of [Engine.Store]; nil if effects on content are
+// not needed.
+func New(store registry.Store) *Engine {
+	e := &Engine{store: store}
+	e.makeSecret()
+	return e
+}
+
+// Bind tells the engine what the server that it is in can do. Rules that were
+// added before are not checked again.
+func (e *Engine) Bind(site Site) {
+	if e != nil {
+		e.site.Store(&site)
+	}
+}
+
+// boundTo returns what the server can do.
+func (e *Engine) boundTo() Site {
+	if site := e.site.Load(); site != nil {
+		return *site
+	}
+	return Site{}
+}
+
+// Add adds rules after those that are there. Either all are added or, with an
+// error, none: a rule is refused if its name is taken, if it does nothing, if a
+// filter is on the answer, or if one of its effects cannot act here.
+func (e *Engine) Add(rules ...Rule) error {
+	_, err := e.add(rules)
+	return err
+}
+
+// Inject is Add, and returns handles on the rules.
+func (e *Engine) Inject(rules ...Rule) ([]*Injected, error) {
+	added, err := e.add(rules)
+	if err != nil {
+		return nil, err
+	}
+	handles := make([]*Injected, len(added))
+	for i, a := range added {
+		handles[i] = &Injected{e, a}
+	}
+	return handles, nil
+}
+
+func (e *Engine) add(rules []Rule) ([]*active, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.plan.Load().copy()
+	var added []*active
+	var errs []error
+	for _, rule := range rules {
+		if rule.Name == "" {
+			rule.Name = e.newName(p)
+		}
+		if err := e.check(rule, p); err != nil {
+			errs = append(errs, fmt.Errorf("faults: rule %q: %w", rule.Name, err))
+			continue
+		}
+		a := newActive(rule)
+		added = append(added, a)
+		p.add(a)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	e.use(p)
+	return added, nil
+}
+
+// newName returns a name that no rule has. e.mu is held.
+func (e *Engine) newName(p *plan) string {
+	for {
+		e.number++
+		if name := "fault-" + strconv.Itoa(e.number); !p.has(name) {
+			return name
+		}
+	}
+}
+
+func (p *plan) has(name string) bool {
+	return slices.ContainsFunc(p.all(), func(a *active) bool { return a.rule.Name == name })
+}
+
+// use makes a plan the one in force. e.mu is held.
+func (e *Engine) use(p *plan) {
+	if len(p.rules) == 0 && len(p.connect) == 0 && len(p.intercepts) == 0 {
+		p = nil
+	} else {
+		p.sumUp()
+	}
+	e.plan.Store(p)
+}
+
+func (p *plan) copy() *plan {
+	if p == nil {
+		return &plan{}
+	}
+	return &plan{rules: slices.Clone(p.rules), connect: slices.Clone(p.connect), intercepts: slices.Clone(p.intercepts)}
+}
+
+func (p *plan) add(a *active) {
+	if a.rule.Connect {
+		p.connect = append(p.connect, a)
+	} else {
+		p.rules = append(p.rules, a)
+	}
+}
+
+func (p *plan) sumUp() {
+	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })
+}
+
+// all returns the rules in the order in which they were added.
+func (p *plan) all() []*active {
+	if p == nil {
+		return nil
+	}
+	return slices.Concat(p.rules, p.connect)
+}
+
+// remove takes out the rules for which a function says so.
+func (e *Engine) remove(gone func(*active) bool) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.plan.Load().copy()
+	before := len(p.all())
+	p.rules = slices.DeleteFunc(p.rules, gone)
+	p.connect = slices.DeleteFunc(p.connect, gone)
+	e.use(p)
+	return before - len(p.all())
+}
+
+// Remove removes the rule with this name, and tells whether there was one.
+// Requests that it acts on already are not affected.
+func (e *Engine) Remove(name string) bool {
+	return e.remove(func(a *active) bool { return a.rule.Name == name }) > 0
+}
+
+// Clear removes all rules and interceptors, and shows all content that effects
+// such as [Hide] have hidden.
+func (e *Engine) Clear() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.plan.Store(nil)
+	e.veil.clear()
+	e.doomed.clear()
+}
+
+// Enable switches the rule with this name on or off, and tells whether there is
+// one. Its counts go on where they were.
+func (e *Engine) Enable(name string, on bool) bool {
+	for _, a := range e.plan.Load().all() {
+		if a.rule.Name == name {
+			a.enable(on)
+			return true
+		}
+	}
+	return false
+}
+
+// State is a rule in an engine, and what became of it.
+type State struct {
+	Rule Rule
+	Seen int  // requests, or connections, that the filters meant
+	Hits int  // how often it fired
+	Over bool // it will not fire any more
+}
+
+// Rules returns the rules in the order in which they apply, those on connections
+// last.
+func (e *Engine) Rules() []State {
+	var list []State
+	for _, a := range e.plan.Load().all() {
+		list = append(list, a.state())
+	}
+	return list
+}
+
+// Intercept calls a function with every request before the rules apply to it,
+// until the returned function is called. If it says that it has handled the
+// request, that is its answer. It gets what auth has let in, and requests for
+// tokens and for /v2/; it may be called concurrently. The last one is called
+// first.
+func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) (remove func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := &intercept{handle}
+	p := e.plan.Load().copy()
+	p.intercepts = slices.Insert(p.intercepts, 0, i)
+	e.use(p)
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		p := e.plan.Load().copy()
+		p.intercepts = slices.DeleteFunc(p.intercepts, func(other *intercept) bool { return other == i })
+		e.use(p)
+	}
+}
+
+// Injected is a handle on a rule in an engine.
+type Injected struct {
+	engine *Engine
+	active *active
+}
+
+// State tells what became of the rule.
+func (i *Injected) State() State { return i.active.state() }
+
+// Hits returns how often the rule fired.
+func (i *Injected) Hits() int { return i.active.state().Hits }
+
+// Remove removes the rule.
+func (i *Injected) Remove() {
+	i.engine.remove(func(a *active) bool { return a == i.active })
+}
+
+// Unfired says in what the rule did less than it was to, "fired 1 of 3", or is
+// empty if it did all, is optional, or is disabled.
+func (i *Injected) Unfired() string { return i.active.unfired() }

@@ -1,0 +1,162 @@
+package faults
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Redirect answers with a redirect and that Location, which may have the
+// placeholders of [SetHeader]: "{cdn}" is the blob at a second origin, on another
+// host name, "{expired}" the same with a signature that has expired, "{target}" a
+// relative loop, "{origin}{target}" an absolute one, "http://{dead}/" a host that
+// refuses connections, "http://{host}{target}" one from https to http.
+func Redirect(status int, location string) Effect { return redirect{status, location} }
+
+type redirect struct {
+	Status int    `json:"status"`
+	To     string `json:"to"`
+}
+
+func (redirect) kind() string { return "redirect" }
+
+func (e redirect) needs() need { return needsOfTexts(e.To) }
+
+func (e redirect) check() error {
+	switch {
+	case e.Status < 300 || e.Status > 399:
+		return fmt.Errorf("%d is no redirect: want 301, 302, 303, 307 or 308", e.Status)
+	case e.To == "":
+		return errors.New("to is missing")
+	}
+	return nil
+}
+
+func (e redirect) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // see Answer
+	w.Header().Set("Location", x.expand(e.To, r))
+	w.Header().Set("Content-Length", "0")
+	if x.info.Digest != "" {
+		w.Header().Set("Docker-Content-Digest", string(x.info.Digest))
+	}
+	w.WriteHeader(e.Status)
+}
+
+// signedFor is how long a URL of the second origin is valid.
+const signedFor = 20 * time.Minute
+
+const (
+	expiresParameter   = "expires"
+	signatureParameter = "signature"
+)
+
+func (e *Engine) makeSecret() {
+	// It never fails, as documented.
+	_, _ = rand.Read(e.secret[:])
+}
+
+// external returns the URL of what is asked for at the second origin. It is
+// valid for some time from now.
+func (x *exchange) external(r *http.Request, valid time.Duration) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	path := op.ExternalPath(x.info)
+	expires := strconv.FormatInt(time.Now().Add(valid).Unix(), 10)
+	query := url.Values{expiresParameter: {expires}, signatureParameter: {x.engine.sign(path, expires)}}
+	return (&url.URL{Scheme: scheme, Host: x.externalHost(), Path: path, RawQuery: query.Encode()}).String()
+}
+
+// externalHost is that of the second origin, which was started when the rule was
+// added.
+func (x *exchange) externalHost() string {
+	host, err := x.engine.boundTo().External()
+	if err != nil {
+		return "second-origin.invalid" // the server is closing
+	}
+	return host
+}
+
+func (e *Engine) sign(path, expires string) string {
+	h := hmac.New(sha256.New, e.secret[:])
+	io.WriteString(h, path+"\x00"+expires)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// External returns what serves the second origin: blobs under signed URLs, and
+// errors in XML, as object storages have them. As they do, it refuses credentials
+// beside the signature: a client must not send them to another host.
+func (e *Engine) External() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, info := op.Begin(r)
+		query := r.URL.Query()
+		expires := query.Get(expiresParameter)
+		seconds, err := strconv.ParseInt(expires, 10, 64)
+		switch {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			storageError(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+		case info.Repo == "" || info.Digest == "":
+			storageError(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+		case r.Header.Get("Authorization") != "":
+			storageError(w, http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified")
+		case err != nil || !hmac.Equal([]byte(query.Get(signatureParameter)), []byte(e.sign(r.URL.Path, expires))):
+			storageError(w, http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+		case time.Now().Unix() > seconds:
+			storageError(w, http.StatusForbidden, "AccessDenied", "Request has expired")
+		default:
+			e.serveExternal(w, r, info)
+		}
+	})
+}
+
+func storageError(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
+}
+
+func (e *Engine) serveExternal(w http.ResponseWriter, r *http.Request, info *op.Info) {
+	if e.store == nil {
+		storageError(w, http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
+		return
+	}
+	content, size, close, err := e.open(r, info)
+	switch {
+	case errors.Is(err, registry.BlobUnknown), errors.Is(err, registry.ManifestUnknown):
+		storageError(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+		return
+	case err != nil:
+		storageError(w, http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again.")
+		return
+	}
+	defer close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Etag", `"`+string(info.Digest)+`"`)
+	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(content, 0, size))
+}
+
+// open opens the blob or the manifest that a request to the second origin is for.
+func (e *Engine) open(r *http.Request, info *op.Info) (content io.ReaderAt, size int64, close func(), err error) {
+	if op.IsExternalManifest(r) {
+		m, err := e.store.Manifest(r.Context(), info.Repo, string(info.Digest))
+		return bytes.NewReader(m.Content), int64(len(m.Content)), func() {}, err
+	}
+	blob, err := e.store.OpenBlob(r.Context(), info.Repo, info.Digest)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	return blob, blob.Size(), func() { blob.Close() }, nil
+}

@@ -1,0 +1,164 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Header is an effect on the header of the registry's answer.
+type Header struct {
+	how  string
+	args headerArgs
+}
+
+type headerArgs struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values,omitempty"`
+}
+
+const (
+	setting  = "set-header"
+	adding   = "add-header"
+	dropping = "drop-header"
+)
+
+// tokenCharacters are those of names of header fields (RFC 9110, 5.6.2).
+const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// SetHeader sets a field of the answer, in place of what the registry says. In the
+// values, these stand for facts of the request:
+//
+//	{origin} {host} {prefix} {target}     "http://127.0.0.1:40001", "127.0.0.1:40001", "", "/v2/app/tags/list?n=2"
+//	{repo} {tag} {digest} {session}       what it is about, or nothing
+//	{cdn} {expired} {cdnhost}             the signed URL of the blob at the second origin, one that has expired, and that origin's host
+//	{dead}                                a host that refuses connections
+//	{realm} {service} {scope}             of the challenge that the request would get from the registry's auth
+//
+// A Content-Length other than that of the body is sent as it is to HEAD. With a body,
+// a smaller one ends the body there, and a larger one ends in an unexpected EOF.
+func SetHeader(name string, values ...string) Header {
+	return Header{setting, headerArgs{name, values}}
+}
+
+// AddHeader adds a field to those of the answer; see [SetHeader].
+func AddHeader(name string, values ...string) Header {
+	return Header{adding, headerArgs{name, values}}
+}
+
+// DropHeader leaves out a field of the answer. Without Content-Length, the answer
+// is chunked.
+func DropHeader(name string) Header { return Header{dropping, headerArgs{Name: name}} }
+
+func (e Header) kind() string { return e.how }
+
+func (e Header) needs() need { return needsOfTexts(e.args.Values...) }
+
+func (e Header) check() error {
+	switch {
+	case e.args.Name == "" || strings.Trim(e.args.Name, tokenCharacters) != "":
+		return fmt.Errorf("%q is no name of a header field", e.args.Name)
+	case e.how == dropping && len(e.args.Values) > 0:
+		return errors.New("it has no values")
+	case e.how != dropping && len(e.args.Values) == 0:
+		return errors.New("values are missing")
+	}
+	return nil
+}
+
+func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		h := w.Header()
+		if e.how != adding {
+			h.Del(e.args.Name)
+		}
+		for _, value := range e.args.Values {
+			h.Add(e.args.Name, x.expand(value, r))
+		}
+		if e.how == dropping && (e.args.Name == "Content-Type" || e.args.Name == "Date") {
+			h[e.args.Name] = nil // net/http would add one
+		}
+		return status
+	}
+	var left int64 = -1
+	out.body = func(p []byte) (int, error) {
+		if left < 0 {
+			left = 1<<63 - 1
+			if n, ok := contentLength(w.Header()); ok {
+				left = n
+			}
+		}
+		n := min(int64(len(p)), left)
+		left -= n
+		if _, err := w.Write(p[:n]); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	if http.CanonicalHeaderKey(e.args.Name) != "Content-Length" {
+		out.body = nil
+	}
+	out.serve(r, next)
+}
+
+// Location changes parts of the Location that the registry answers with; those
+// that are empty stay. The values may have the placeholders of [SetHeader].
+type Location struct {
+	Scheme    string `json:"scheme,omitempty"`    // makes it absolute
+	Host      string `json:"host,omitempty"`      // makes it absolute
+	Path      string `json:"path,omitempty"`      // replaces the path
+	DropQuery bool   `json:"dropQuery,omitempty"` // leaves out the query, and with it the state of an upload
+	Absolute  bool   `json:"absolute,omitempty"`  // adds scheme and host of the request
+}
+
+func (Location) kind() string { return "location" }
+
+func (e Location) needs() need { return needsOfTexts(e.Scheme, e.Host, e.Path) }
+
+func (e Location) check() error {
+	if e == (Location{}) {
+		return errors.New("nothing is to be changed")
+	}
+	return nil
+}
+
+func (e Location) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		if changed, ok := e.change(x, r, w.Header().Get("Location")); ok {
+			w.Header().Set("Location", changed)
+		}
+		return status
+	}
+	out.serve(r, next)
+}
+
+func (e Location) change(x *exchange, r *http.Request, location string) (string, bool) {
+	u, err := url.Parse(location)
+	if location == "" || err != nil {
+		return "", false
+	}
+	if e.Absolute || e.Scheme != "" || e.Host != "" {
+		base, err := url.Parse(x.expand("{origin}", r))
+		if err != nil {
+			return "", false
+		}
+		u = base.ResolveReference(u)
+	}
+	if e.Scheme != "" {
+		u.Scheme = x.expand(e.Scheme, r)
+	}
+	if e.Host != "" {
+		u.Host = x.expand(e.Host, r)
+	}
+	if e.Path != "" {
+		u.Path = x.expand(e.Path, r)
+	}
+	if e.DropQuery {
+		u.RawQuery = ""
+	}
+	return u.String(), true
+}

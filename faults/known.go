@@ -1,0 +1,116 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Presets are faults that real registries, and what stands before them, have
+// shown to real clients; [Known] lists them.
+//
+// Sizes and counts are for the small images of tests: bodies are cut after 100
+// bytes, and what passes happens once or twice, so that a client that tries again
+// gets through. What a registry cannot do on the wire is not among them: names that
+// do not resolve, and hosts that do not answer to a SYN. Nor is what follows from
+// credentials.
+
+// Preset is a fault that was seen in the wild: what happens, who met it, and what
+// a correct client makes of it.
+type Preset struct {
+	Name      string        `json:"name"`      // by what happens: "reset-mid-blob"
+	What      string        `json:"what"`      // on the wire
+	Citations []string      `json:"citations"` // "owner/repository#number", or URLs
+	Clients   []string      `json:"clients"`   // that met it
+	Correct   string        `json:"correct"`   // what a correct client does
+	Recovers  bool          `json:"recovers"`  // a correct client gets through in the end
+	Rules     func() []Rule `json:"-"`         // named after the preset
+}
+
+// Where returns the preset's rules for those requests only that the filters mean,
+// and optional. Rules on connections stay as they are.
+func (p Preset) Where(filters ...op.Filter) []Rule {
+	rules := p.Rules()
+	for i, rule := range rules {
+		if !rule.Connect {
+			rule = rule.Where(filters...)
+		}
+		rules[i] = rule.Optional()
+	}
+	return rules
+}
+
+// Known returns all presets.
+func Known() []Preset {
+	all := slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownUploads(), knownReads(), knownLies(), knownLists())
+	for i, p := range all {
+		all[i].Rules = func() []Rule { return named(p.Name, p.Rules()) }
+	}
+	return all
+}
+
+// FindKnown returns the preset with this name. Without one, the error lists those
+// whose names are near it, or all.
+func FindKnown(name string) (Preset, error) {
+	all := Known()
+	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	if near := nearNames(all, name); len(near) > 0 {
+		return Preset{}, fmt.Errorf("faults: there is no preset %q: did you mean %s?", name, strings.Join(near, ", "))
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Name
+	}
+	return Preset{}, fmt.Errorf("faults: there is no preset %q: want one of %s", name, strings.Join(names, ", "))
+}
+
+// nearNames returns the presets whose names share the most words with a name, if
+// any does.
+func nearNames(all []Preset, name string) (near []string) {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	best := 1
+	for _, p := range all {
+		shared := 0
+		for word := range strings.SplitSeq(p.Name, "-") {
+			if slices.Contains(words, word) {
+				shared++
+			}
+		}
+		if shared > best {
+			best, near = shared, nil
+		}
+		if shared == best {
+			near = append(near, p.Name)
+		}
+	}
+	return near
+}
+
+// rules are those of a preset.
+func rules(list ...Rule) func() []Rule {
+	return func() []Rule { return slices.Clone(list) }
+}
+
+// named gives the rules of a preset its name, from the second on with a number.
+func named(name string, rules []Rule) []Rule {
+	for i, rule := range rules {
+		rules[i] = rule.Named(name)
+		if i > 0 {
+			rules[i] = rule.Named(fmt.Sprintf("%s-%d", name, i+1))
+		}
+	}
+	return rules
+}
+
+// someBytes is how much of a body gets through: less than the configuration of an
+// image has, so that it does not matter which blob is asked for first.
+const someBytes = 100
+
+// onPull, onManifest and onUpload are rules on what pulling and pushing ask for.
+func onPull() Rule     { return On(op.ManifestGet, op.ManifestHead, op.BlobGet) }
+func onManifest() Rule { return On(op.ManifestGet, op.ManifestHead) }
+func onUpload() Rule   { return On(op.UploadChunk, op.UploadCommit) }

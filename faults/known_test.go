@@ -1,0 +1,298 @@
+package faults_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+// catalogue has the numbers that a preset has in the catalogue of faults.
+var catalogue = map[string][]int{
+	"reset-mid-blob":               {1},
+	"short-body":                   {2},
+	"reset-mid-upload":             {3},
+	"close-without-response":       {4},
+	"goaway-mid-upload":            {5},
+	"reset-stream-mid-blob":        {6},
+	"slow-upload":                  {7},
+	"tls-handshake-timeout":        {8},
+	"black-hole":                   {9},
+	"stalled-body":                 {11},
+	"trickling-body":               {12},
+	"stalled-upload-reply":         {13},
+	"bare-lf-429-hub":              {14},
+	"retry-after-seconds":          {15},
+	"retry-after-date":             {15},
+	"retry-after-zero":             {15},
+	"retry-after-huge":             {15},
+	"retry-after-negative":         {15},
+	"retry-after-duration-text":    {15},
+	"pull-limit-429-hub":           {16},
+	"rate-exceeded-429-ecr":        {16},
+	"data-limit-429-ecr-public":    {16},
+	"rate-limit-429-ghcr":          {16},
+	"abuse-limit-429-hub":          {17},
+	"manifest-put-429":             {18},
+	"bad-gateway-html":             {19},
+	"service-unavailable-html":     {19, 24},
+	"gateway-timeout-html":         {19},
+	"not-found-html":               {19},
+	"push-refused-html":            {19},
+	"not-found-plain-text":         {20},
+	"empty-error-body":             {21},
+	"error-details-hub":            {22},
+	"error-code-number":            {22},
+	"error-code-harbor":            {22},
+	"error-status-artifactory":     {22},
+	"error-bare-object":            {22},
+	"error-list-empty":             {22},
+	"upload-500":                   {23, 45},
+	"blob-500":                     {23},
+	"manifest-put-504-every-other": {24},
+	"mirror-503":                   {25},
+	"mirror-html-200":              {25},
+	"tags-html-200":                {26},
+	"mount-denied-401":             {32},
+	"mount-denied-403":             {32},
+	"mount-dropped":                {32},
+	"mount-ignored":                {32},
+	"cdn-rejects-authorization":    {33},
+	"upload-session-lost":          {35},
+	"commit-reply-lost":            {36},
+	"commit-reply-and-blob-lost":   {36},
+	"upload-not-resumable":         {37},
+	"chunk-416":                    {38},
+	"chunk-too-large-ghcr":         {38},
+	"chunk-dropped":                {40},
+	"upload-range-quay":            {41},
+	"chunk-too-small-500":          {42},
+	"chunk-too-small-400":          {42},
+	"chunks-unsupported":           {43},
+	"location-http":                {44},
+	"location-absolute":            {44},
+	"location-missing":             {44},
+	"blob-unknown-after-push":      {46},
+	"blob-gone-after-push":         {46},
+	"manifest-unknown-after-push":  {47},
+	"stale-tag":                    {47},
+	"corrupt-blob":                 {48},
+	"empty-blob":                   {48},
+	"digest-header-wrong":          {49},
+	"digest-header-wrong-on-head":  {49},
+	"digest-header-missing":        {50},
+	"manifest-type-json":           {51},
+	"manifest-type-plain":          {51},
+	"manifest-type-parameters":     {51},
+	"head-type-missing":            {51},
+	"blob-type-html":               {51},
+	"length-missing":               {52},
+	"head-length-zero":             {53},
+	"content-encoding-gzip":        {54},
+	"content-encoding-x-gzip":      {54},
+	"head-405":                     {55},
+	"head-404":                     {55},
+	"range-ignored":                {56},
+	"redirect-dead-host":           {57},
+	"redirect-expired":             {58},
+	"redirect-loop":                {59},
+	"redirect-to-website":          {60},
+	"pagination-ignored":           {61},
+	"link-self":                    {62},
+	"link-first-page":              {62},
+	"link-wrong-path":              {63},
+	"link-relative":                {63},
+	"link-without-brackets":        {63},
+	"page-size-405-ecr":            {65},
+	"tags-null":                    {66},
+	"tags-with-null":               {66},
+	"tags-with-digest":             {66},
+	"tags-unsorted":                {67},
+	"referrers-404":                {68},
+	"referrers-tag-no-index":       {68},
+	"subject-refused-404-hub":      {69},
+	"subject-refused-405-ecr":      {69},
+	"referrers-without-type":       {70},
+	"immutable-tag-400-ecr":        {71},
+	"immutable-tag-409-quay":       {71},
+	"immutable-tag-412-harbor":     {71},
+	"index-accept-404":             {72},
+}
+
+// leftOut are the faults of the catalogue that no preset shows.
+var leftOut = map[int]string{
+	10: "names are resolved before a registry is asked",
+	27: "is about credentials",
+	28: "is about credentials",
+	29: "is about credentials",
+	30: "is about credentials",
+	31: "is about credentials",
+	34: "is about credentials",
+	39: "no effect changes the status of an answer that the registry gives",
+	64: "no filter sees the query, by which a cursor that was rebuilt is told from one that was followed",
+}
+
+const catalogued = 72
+
+func TestKnownCoversTheCatalogue(t *testing.T) {
+	covered := map[int]bool{}
+	names := map[string]bool{}
+	for _, p := range faults.Known() {
+		names[p.Name] = true
+		require.NotEmpty(t, catalogue[p.Name], "%s is not in the table", p.Name)
+		for _, number := range catalogue[p.Name] {
+			covered[number] = true
+			assert.NotContains(t, leftOut, number, p.Name)
+		}
+	}
+	for name := range catalogue {
+		assert.True(t, names[name], "there is no preset %s", name)
+	}
+	for number := 1; number <= catalogued; number++ {
+		assert.True(t, covered[number] || leftOut[number] != "", "nothing shows F%d", number)
+	}
+}
+
+func TestKnownRows(t *testing.T) {
+	kebab := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	citation := regexp.MustCompile(`^([\w.-]+/[\w.-]+#[1-9]\d*|https://\S+)$`)
+	seen := map[string]bool{}
+	for _, p := range faults.Known() {
+		t.Run(p.Name, func(t *testing.T) {
+			assert.Regexp(t, kebab, p.Name)
+			assert.False(t, seen[p.Name], "there are two")
+			seen[p.Name] = true
+			assert.NotEmpty(t, p.What)
+			assert.NotEmpty(t, p.Correct)
+			assert.NotEmpty(t, p.Clients)
+			assert.NotEmpty(t, p.Citations)
+			for _, c := range p.Citations {
+				assert.Regexp(t, citation, c)
+			}
+			for _, text := range []string{p.What, p.Correct} {
+				assert.False(t, strings.HasSuffix(text, "."), "%q is no sentence", text)
+			}
+		})
+	}
+}
+
+func TestKnownRules(t *testing.T) {
+	for _, p := range faults.Known() {
+		t.Run(p.Name, func(t *testing.T) {
+			rules := p.Rules()
+			require.NotEmpty(t, rules)
+			for i, rule := range rules {
+				require.NoError(t, rule.Check())
+				assert.True(t, strings.HasPrefix(rule.Name, p.Name), "the record must name the preset, not %q", rule.Name)
+				assert.Equal(t, i == 0, rule.Name == p.Name)
+				assert.False(t, rule.Flags.Optional)
+				text, err := json.Marshal(rule)
+				require.NoError(t, err)
+				var read faults.Rule
+				require.NoError(t, json.Unmarshal(text, &read))
+				again, err := json.Marshal(read)
+				require.NoError(t, err)
+				assert.Equal(t, string(text), string(again))
+				assert.Equal(t, fmt.Sprintf("%#v", rule.When), fmt.Sprintf("%#v", read.When))
+				for i, effect := range rule.Effects {
+					// Some effects have functions, which are never equal, others pointers, which print as addresses.
+					assert.True(t, assert.ObjectsAreEqual(effect, read.Effects[i]) || fmt.Sprintf("%#v", effect) == fmt.Sprintf("%#v", read.Effects[i]),
+						"%#v\nwas read as\n%#v", effect, read.Effects[i])
+				}
+				assert.Len(t, read.Effects, len(rule.Effects))
+				assert.Equal(t, rule.String(), read.String())
+			}
+			text, err := json.Marshal(rules)
+			require.NoError(t, err)
+			read, err := faults.ParseRules(text)
+			require.NoError(t, err)
+			assert.Len(t, read, len(rules))
+		})
+	}
+}
+
+func TestKnownRulesAreCopies(t *testing.T) {
+	p, err := faults.FindKnown("reset-mid-blob")
+	require.NoError(t, err)
+	p.Rules()[0].Name = "changed"
+	assert.Equal(t, "reset-mid-blob", p.Rules()[0].Name)
+}
+
+func TestPresetWhere(t *testing.T) {
+	for _, p := range faults.Known() {
+		narrowed := p.Where(op.Repo("app"))
+		for i, rule := range p.Rules() {
+			got := narrowed[i]
+			assert.True(t, got.Flags.Optional, p.Name)
+			require.NoError(t, got.Check(), p.Name)
+			if rule.Connect {
+				assert.Empty(t, got.Filters, p.Name)
+				continue
+			}
+			require.Len(t, got.Filters, len(rule.Filters)+1, p.Name)
+			assert.Equal(t, "repo=app", got.Filters[len(rule.Filters)].String())
+		}
+	}
+}
+
+func TestFindKnown(t *testing.T) {
+	_, err := faults.FindKnown("reset-mid-blobs")
+	assert.EqualError(t, err, `faults: there is no preset "reset-mid-blobs": did you mean reset-mid-blob, reset-mid-upload, reset-stream-mid-blob?`)
+	_, err = faults.FindKnown("429")
+	require.ErrorContains(t, err, "pull-limit-429-hub, ")
+	assert.NotContains(t, err.Error(), "short-body")
+
+	_, err = faults.FindKnown("gremlins")
+	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func ExampleFindKnown() {
+	p, err := faults.FindKnown("commit-reply-lost")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(p.What)
+	fmt.Println("correct:", p.Correct)
+	// registry.Inject(t, p.Rules()...)
+
+	// Output:
+	// a blob is committed and the connection closed instead of an answer; the session is gone when the client tries again
+	// correct: asks with HEAD whether the blob is there before it fails
+}
+
+func ExampleKnown() {
+	for _, p := range faults.Known() {
+		if strings.HasPrefix(p.Name, "immutable-tag-") {
+			fmt.Println(p.Name)
+		}
+	}
+	// Output:
+	// immutable-tag-400-ecr
+	// immutable-tag-409-quay
+	// immutable-tag-412-harbor
+}
+
+func ExamplePreset_Where() {
+	p, err := faults.FindKnown("reset-mid-blob")
+	if err != nil {
+		panic(err)
+	}
+	text, err := json.Marshal(p.Where(op.Repo("app")))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(text))
+	// Output:
+	// [{"name":"reset-mid-blob","where":"op=blob.get repo=app","times":1,"optional":true,"do":[{"reset":{"after":100}}]}]
+}

@@ -1,0 +1,238 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+)
+
+// LoseUpload discards the upload session that is asked for, as a registry does
+// whose replicas do not share them: 404 BLOB_UPLOAD_UNKNOWN.
+func LoseUpload() Effect { return loseUpload{} }
+
+type loseUpload struct{}
+
+func (loseUpload) kind() string { return "lose-upload" }
+
+func (loseUpload) needs() need { return needStore }
+
+func (loseUpload) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if x.info.Session != "" {
+		upload, err := x.engine.store.OpenUpload(r.Context(), x.info.Repo, x.info.Session)
+		if err == nil {
+			err = upload.Cancel(r.Context())
+		}
+		if err != nil && !errors.Is(err, registry.UploadUnknown) {
+			x.fail(w, err)
+			return
+		}
+	}
+	next.ServeHTTP(w, r)
+}
+
+// fail answers with an error of the Store's that no fault asked for.
+func (x *exchange) fail(w http.ResponseWriter, err error) {
+	http.Error(w, fmt.Sprintf("500 fault rule %s: %v", x.rule, err), http.StatusInternalServerError)
+}
+
+// RevokeTokens makes all tokens invalid that were given out until now, before the
+// request is looked at: it, and all that use them, get 401. The rule must apply
+// before auth.
+func RevokeTokens() Effect { return revokeTokens{} }
+
+type revokeTokens struct{}
+
+func (revokeTokens) kind() string { return "revoke-tokens" }
+
+func (revokeTokens) needs() need { return needTokens }
+
+func (revokeTokens) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.engine.boundTo().Tokens.RevokeAll()
+	next.ServeHTTP(w, r)
+}
+
+// DropChunk accepts the bytes of a chunk, or of the last part of an upload, and
+// forgets them. The answer is that of success, with a Range that has not moved on;
+// a commit then fails for its digest, as long as something is missing.
+func DropChunk() Effect { return dropChunk{} }
+
+type dropChunk struct{}
+
+func (dropChunk) kind() string { return "drop-chunk" }
+
+func (dropChunk) needs() need { return needStore }
+
+func (dropChunk) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	next.ServeHTTP(w, withStoreFaults(r, func(f *storeFaults) { f.dropChunk = true }))
+}
+
+// RefuseMount answers a mount as if the source did not have the blob: 202 and an
+// upload session. For other refusals use [Status].
+func RefuseMount() Effect { return refuseMount{} }
+
+type refuseMount struct{}
+
+func (refuseMount) kind() string { return "refuse-mount" }
+
+func (refuseMount) needs() need { return needStore }
+
+func (refuseMount) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	next.ServeHTTP(w, withStoreFaults(r, func(f *storeFaults) { f.refuseMount = true }))
+}
+
+// Vanish lets a push succeed and deletes the blob, manifest or tag before the
+// client has the answer.
+func Vanish() Effect { return vanish{} }
+
+type vanish struct{}
+
+func (vanish) kind() string { return "vanish" }
+
+func (vanish) needs() need { return needStore }
+
+func (vanish) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.afterPush(w, r, next, func(ctx context.Context, pushed pushed) error {
+		if pushed.manifest {
+			return x.engine.store.DeleteManifest(ctx, x.info.Repo, string(pushed.digest), registry.Precondition{})
+		}
+		return x.engine.store.DeleteBlob(ctx, x.info.Repo, pushed.digest)
+	})
+}
+
+// pushed is what a request has put into the Store.
+type pushed struct {
+	manifest bool
+	digest   digest.Digest
+}
+
+// afterPush calls a function when a push has succeeded, before the answer is
+// sent.
+func (x *exchange) afterPush(w http.ResponseWriter, r *http.Request, next http.Handler, then func(context.Context, pushed) error) {
+	var failure error
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		p := pushed{manifest: x.info.Op == op.ManifestPut, digest: x.info.Digest}
+		if x.info.Verified != "" {
+			p.digest = x.info.Verified
+		}
+		if status == http.StatusCreated && p.digest != "" {
+			failure = then(context.WithoutCancel(r.Context()), p)
+		}
+		if failure != nil && !errors.Is(failure, registry.BlobUnknown) && !errors.Is(failure, registry.ManifestUnknown) {
+			w.Header().Set("Warning", fmt.Sprintf("299 - %q", "fault rule "+x.rule+": "+failure.Error()))
+		}
+		return status
+	}
+	out.serve(r, next)
+}
+
+// Lag is an effect on what is pushed: it shows late, as with replicas that lag.
+// What a request finds missing is counted: with n and d, whichever is over first
+// ends it; 0 counts for nothing.
+type Lag struct {
+	how  lagKind
+	args lagArgs
+}
+
+type lagArgs struct {
+	Requests int      `json:"requests,omitempty"`
+	For      duration `json:"for,omitempty"`
+}
+
+type lagKind struct {
+	name string
+	hide func(x *exchange, p pushed, before map[string]*registry.Manifest, l lease)
+}
+
+// Hide shows what is pushed only after n requests for it, or after a duration: a
+// blob or a manifest is unknown until then, to everything that asks for it by
+// digest or tag.
+func Hide(n int, d time.Duration) Lag { return Lag{hiding, lagArgs{n, duration(d)}} }
+
+// StaleTag shows the manifest that the tag was on before, or none if there was
+// none, to the next n requests by tag, or for a duration.
+func StaleTag(n int, d time.Duration) Lag { return Lag{stale, lagArgs{n, duration(d)}} }
+
+// LagTags leaves the tags that are pushed out of the next n lists of tags, or for a
+// duration.
+func LagTags(n int, d time.Duration) Lag { return Lag{lagging, lagArgs{n, duration(d)}} }
+
+var (
+	hiding = lagKind{"hide", func(x *exchange, p pushed, _ map[string]*registry.Manifest, l lease) {
+		kind := hiddenBlob
+		if p.manifest {
+			kind = hiddenManifest
+		}
+		x.engine.veil.add(veiled{kind, x.info.Repo, string(p.digest)}, l)
+	}}
+	stale = lagKind{"stale-tag", func(x *exchange, _ pushed, before map[string]*registry.Manifest, l lease) {
+		x.eachTag(func(tag string) {
+			l.before = before[tag]
+			x.engine.veil.add(veiled{staleTag, x.info.Repo, tag}, l)
+		})
+	}}
+	lagging = lagKind{"lag-tags", func(x *exchange, _ pushed, _ map[string]*registry.Manifest, l lease) {
+		x.eachTag(func(tag string) { x.engine.veil.add(veiled{laggingTag, x.info.Repo, tag}, l) })
+	}}
+)
+
+func (x *exchange) eachTag(do func(tag string)) {
+	if x.info.Tag != "" {
+		do(x.info.Tag)
+	}
+	for _, tag := range x.info.Tags {
+		do(tag)
+	}
+}
+
+func (e Lag) kind() string { return e.how.name }
+
+func (e Lag) needs() need { return needStore }
+
+func (e Lag) check() error {
+	if e.args.Requests < 0 || e.args.For < 0 || e.args == (lagArgs{}) {
+		return errors.New("want a number of requests, or a duration, more than 0")
+	}
+	return nil
+}
+
+func (e Lag) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	before := map[string]*registry.Manifest{}
+	x.eachTag(func(tag string) {
+		if m, err := x.engine.store.Manifest(r.Context(), x.info.Repo, tag); err == nil {
+			before[tag] = &m
+		}
+	})
+	x.afterPush(w, r, next, func(_ context.Context, p pushed) error {
+		e.how.hide(x, p, before, newLease(e.args))
+		return nil
+	})
+}
+
+// Immutable answers in this way to a push to a tag that there is, whatever it is
+// on. Other pushes go through.
+func Immutable(answer Answer) Effect { return immutable{answer} }
+
+type immutable struct{ answer Answer }
+
+func (immutable) kind() string { return "immutable" }
+
+func (immutable) needs() need { return needStore }
+
+func (e immutable) check() error { return e.answer.check() }
+
+func (e immutable) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if x.info.Op == op.ManifestPut && x.info.Tag != "" {
+		if _, err := x.engine.store.Manifest(r.Context(), x.info.Repo, x.info.Tag); err == nil {
+			e.answer.serve(x, w, r, next)
+			return
+		}
+	}
+	next.ServeHTTP(w, r)
+}

@@ -1,0 +1,162 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+)
+
+// Store returns the engine's Store as the registry is to see it: with what the
+// effects on content do to it.
+func (e *Engine) Store() registry.Store { return &faultyStore{e.store, e} }
+
+// faultyStore changes what requests see of a Store. The effects on a request are
+// in its context.
+type faultyStore struct {
+	registry.Store
+	engine *Engine
+}
+
+// storeFaults is what effects ask of the Store for one request.
+type storeFaults struct {
+	contentOf   digest.Digest
+	dropChunk   bool
+	refuseMount bool
+}
+
+type storeKey struct{}
+
+// withStoreFaults returns a request for which effects ask something more of the
+// Store.
+func withStoreFaults(r *http.Request, add func(*storeFaults)) *http.Request {
+	var f storeFaults
+	if old, ok := r.Context().Value(storeKey{}).(*storeFaults); ok {
+		f = *old
+	}
+	add(&f)
+	return r.WithContext(context.WithValue(r.Context(), storeKey{}, &f))
+}
+
+// faultsOf returns what effects ask for; most often nothing.
+func faultsOf(ctx context.Context) storeFaults {
+	if f, ok := ctx.Value(storeKey{}).(*storeFaults); ok {
+		return *f
+	}
+	return storeFaults{}
+}
+
+func (s *faultyStore) hides(kind veilKind, repo, name string) bool {
+	_, covered := s.engine.veil.covers(veiled{kind, repo, name})
+	return covered
+}
+
+// OpenBlob implements [registry.Store].
+func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
+	if s.hides(hiddenBlob, repo, string(d)) {
+		return nil, registry.BlobUnknown
+	}
+	if other := faultsOf(ctx).contentOf; other != "" {
+		if blob, err := s.Store.OpenBlob(ctx, repo, other); err == nil {
+			return blob, nil
+		}
+	}
+	return s.Store.OpenBlob(ctx, repo, d)
+}
+
+// MountBlob implements [registry.Store].
+func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error {
+	if faultsOf(ctx).refuseMount || s.hides(hiddenBlob, from, string(d)) {
+		return registry.BlobUnknown
+	}
+	return s.Store.MountBlob(ctx, repo, d, from)
+}
+
+// OpenUpload implements [registry.Store].
+func (s *faultyStore) OpenUpload(ctx context.Context, repo, id string) (registry.Upload, error) {
+	upload, err := s.Store.OpenUpload(ctx, repo, id)
+	if err == nil && faultsOf(ctx).dropChunk {
+		upload = droppingUpload{upload}
+	}
+	return upload, err
+}
+
+// droppingUpload forgets the bytes that it is given.
+type droppingUpload struct{ registry.Upload }
+
+func (u droppingUpload) Append(ctx context.Context, c registry.Chunk) error {
+	if c.Body != nil {
+		if _, err := io.Copy(io.Discard, c.Body); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (u droppingUpload) Commit(ctx context.Context, c registry.Chunk, d digest.Digest) error {
+	if err := u.Append(ctx, c); err != nil {
+		return err
+	}
+	return u.Upload.Commit(ctx, registry.Chunk{}, d)
+}
+
+// Manifest implements [registry.Store].
+func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+	if before, covered := s.engine.veil.covers(veiled{staleTag, repo, ref}); covered {
+		if before == nil {
+			return registry.Manifest{}, registry.ManifestUnknown
+		}
+		return *before, nil
+	}
+	m, err := s.Store.Manifest(ctx, repo, ref)
+	if err == nil && s.hides(hiddenManifest, repo, string(m.Descriptor.Digest)) {
+		return registry.Manifest{}, registry.ManifestUnknown
+	}
+	if other := faultsOf(ctx).contentOf; other != "" && err == nil {
+		if swapped, err := s.Store.Manifest(ctx, repo, string(other)); err == nil {
+			m.Content = swapped.Content
+		}
+	}
+	return m, err
+}
+
+// PutManifest implements [registry.Store].
+func (s *faultyStore) PutManifest(ctx context.Context, repo string, m registry.PutManifest) error {
+	var missing []error
+	for _, ref := range m.Require {
+		if ref.Blob && s.hides(hiddenBlob, repo, string(ref.Digest)) || ref.Manifest && s.hides(hiddenManifest, repo, string(ref.Digest)) {
+			missing = append(missing, &registry.Error{
+				Cause:   registry.ManifestBlobUnknown,
+				Message: fmt.Sprintf("repository %s does not show %s yet", repo, ref.Digest),
+				Detail:  ref.Descriptor,
+			})
+		}
+	}
+	if len(missing) > 0 {
+		return errors.Join(missing...)
+	}
+	return s.Store.PutManifest(ctx, repo, m)
+}
+
+// Tags implements [registry.Store].
+func (s *faultyStore) Tags(ctx context.Context, repo, after string) iter.Seq2[registry.Tag, error] {
+	tags := s.Store.Tags(ctx, repo, after)
+	if s.engine.veil.count.Load() == 0 {
+		return tags
+	}
+	return func(yield func(registry.Tag, error) bool) {
+		for tag, err := range tags {
+			if err == nil && s.hides(laggingTag, repo, tag.Name) {
+				continue
+			}
+			if !yield(tag, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// placeholders are what texts may have in braces.
+var placeholders = map[string]struct {
+	need  need
+	value func(x *exchange, r *http.Request) string
+}{
+	"origin":  {0, func(_ *exchange, r *http.Request) string { origin, _ := op.Base(r, false); return origin }},
+	"host":    {0, func(_ *exchange, r *http.Request) string { return r.Host }},
+	"target":  {0, func(_ *exchange, r *http.Request) string { return r.RequestURI }},
+	"prefix":  {0, func(x *exchange, _ *http.Request) string { return x.info.Prefix }},
+	"repo":    {0, func(x *exchange, _ *http.Request) string { return x.info.Repo }},
+	"tag":     {0, func(x *exchange, _ *http.Request) string { return x.info.Tag }},
+	"digest":  {0, func(x *exchange, _ *http.Request) string { return string(x.info.Digest) }},
+	"session": {0, func(x *exchange, _ *http.Request) string { return x.info.Session }},
+	"dead":    {needDead, func(x *exchange, _ *http.Request) string { return x.engine.boundTo().Dead }},
+	"realm":   {needTokens, func(x *exchange, r *http.Request) string { return x.engine.boundTo().Tokens.RealmURL(r) }},
+	"service": {needTokens, func(x *exchange, _ *http.Request) string { return x.engine.boundTo().Tokens.ServiceName() }},
+	"scope":   {needTokens, func(x *exchange, _ *http.Request) string { return x.engine.boundTo().Tokens.ScopeFor(x.info) }},
+	"cdn":     {needExternal | needStore, func(x *exchange, r *http.Request) string { return x.external(r, signedFor) }},
+	"expired": {needExternal | needStore, func(x *exchange, r *http.Request) string { return x.external(r, -time.Second) }},
+	"cdnhost": {needExternal | needStore, func(x *exchange, _ *http.Request) string { return x.externalHost() }},
+}
+
+// expand replaces the placeholders in a text; what else is in braces stays.
+func (x *exchange) expand(text string, r *http.Request) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	for name, p := range placeholders {
+		if in := "{" + name + "}"; strings.Contains(text, in) {
+			text = strings.ReplaceAll(text, in, p.value(x, r))
+		}
+	}
+	return text
+}
+
+// needsOfTexts returns what the placeholders in texts need.
+func needsOfTexts(texts ...string) (n need) {
+	for _, text := range texts {
+		for name, p := range placeholders {
+			if strings.Contains(text, "{"+name+"}") {
+				n |= p.need
+			}
+		}
+	}
+	return n
+}
+
+// duration is a [time.Duration] that is "2s" in text.
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration: want a number with a unit, as 500ms, 2s, 1h", text)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+const datePrefix = "date:"
+
+func (a retryAfter) MarshalText() ([]byte, error) {
+	text := a.after.String()
+	if a.date {
+		text = datePrefix + text
+	}
+	return []byte(text), nil
+}
+
+func (a *retryAfter) UnmarshalText(text []byte) error {
+	var d duration
+	rest, date := strings.CutPrefix(string(text), datePrefix)
+	if err := d.UnmarshalText([]byte(rest)); err != nil {
+		return err
+	}
+	*a = retryAfter{time.Duration(d), date}
+	return nil
+}

@@ -1,0 +1,197 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// wait waits for a duration, or without end if it is 0, and tells whether the
+// request is still wanted then: not if the client has left or the server closes.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		<-ctx.Done()
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Delay waits before the request is served. 0 waits until the client leaves.
+func Delay(d time.Duration) Effect { return delay{duration(d)} }
+
+type delay struct {
+	For duration `json:"for,omitempty"`
+}
+
+func (delay) kind() string { return "delay" }
+
+func (e delay) check() error { return notNegative(e.For) }
+
+func (e delay) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if !wait(r.Context(), time.Duration(e.For)) {
+		panic(http.ErrAbortHandler)
+	}
+	next.ServeHTTP(w, r)
+}
+
+func (e delay) open(o *Opening) { o.Delay = time.Duration(e.For) }
+
+func notNegative(d duration) error {
+	if d < 0 {
+		return errors.New("a duration is negative")
+	}
+	return nil
+}
+
+// DelayReply does all that was asked for and waits before the answer's header is
+// sent, longer than a client's timeout perhaps. 0 waits until the client leaves.
+func DelayReply(d time.Duration) Effect { return delayReply{duration(d)} }
+
+type delayReply struct {
+	For duration `json:"for,omitempty"`
+}
+
+func (delayReply) kind() string { return "delay-reply" }
+
+func (e delayReply) check() error { return notNegative(e.For) }
+
+func (e delayReply) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		if !wait(r.Context(), time.Duration(e.For)) {
+			panic(http.ErrAbortHandler)
+		}
+		return status
+	}
+	out.serve(r, next)
+}
+
+// Stall sends the header and n bytes of the answer's body, waits with the
+// connection open, and goes on. 0 waits until the client leaves. After 0 bytes the
+// header has been sent. An answer that is not longer than n goes through as it is.
+func Stall(n int64, d time.Duration) Effect { return stall{After: n, For: duration(d)} }
+
+type stall struct {
+	After int64    `json:"after,omitempty"`
+	For   duration `json:"for,omitempty"`
+}
+
+func (stall) kind() string { return "stall" }
+
+func (e stall) check() error {
+	if e.After < 0 {
+		return errors.New("after: want 0 or more bytes")
+	}
+	return notNegative(e.For)
+}
+
+func (e stall) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	left, stalled := e.After, false
+	out := &rewriter{ResponseWriter: w}
+	out.body = func(p []byte) (int, error) {
+		if stalled || int64(len(p)) <= left && left > 0 {
+			n, err := w.Write(p)
+			left -= int64(n)
+			return n, err
+		}
+		sent, err := w.Write(p[:left])
+		if err != nil {
+			return sent, err
+		}
+		out.flush()
+		stalled = true
+		if !wait(r.Context(), time.Duration(e.For)) {
+			panic(http.ErrAbortHandler)
+		}
+		n, err := w.Write(p[sent:])
+		return sent + n, err
+	}
+	out.serve(r, next)
+}
+
+// Pace is an effect that transfers a body slowly: the answer's, or with
+// [Pace.OfRequest] the request's.
+type Pace struct{ args paceArgs }
+
+type paceArgs struct {
+	Bytes   int64    `json:"bytes"`
+	Every   duration `json:"every"`
+	Request bool     `json:"request,omitempty"`
+}
+
+// Trickle transfers n bytes at a time, with pauses of d between them.
+func Trickle(n int64, d time.Duration) Pace { return Pace{paceArgs{Bytes: n, Every: duration(d)}} }
+
+// Bandwidth transfers so many bytes in a second, in small portions.
+func Bandwidth(bytesPerSecond int64) Pace {
+	const portions = 20
+	n := max(bytesPerSecond/portions, 1)
+	every := time.Duration(0)
+	if bytesPerSecond > 0 {
+		every = time.Duration(n * int64(time.Second) / bytesPerSecond)
+	}
+	return Trickle(n, every)
+}
+
+// OfRequest reads the request's body slowly.
+func (e Pace) OfRequest() Pace {
+	e.args.Request = true
+	return e
+}
+
+func (Pace) kind() string { return "trickle" }
+
+func (e Pace) check() error {
+	if e.args.Bytes <= 0 || e.args.Every <= 0 {
+		return errors.New("bytes and every must be more than 0")
+	}
+	return nil
+}
+
+func (e Pace) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if e.args.Request {
+		next.ServeHTTP(w, withBody(r, &slowBody{ReadCloser: r.Body, ctx: r.Context(), pace: e.args}))
+		return
+	}
+	first := true
+	out := &rewriter{ResponseWriter: w}
+	out.body = func(p []byte) (written int, err error) {
+		for len(p) > written && err == nil {
+			if !first && !wait(r.Context(), time.Duration(e.args.Every)) {
+				panic(http.ErrAbortHandler)
+			}
+			first = false
+			var n int
+			n, err = w.Write(p[written:min(int64(len(p)), int64(written)+e.args.Bytes)])
+			written += n
+			out.flush()
+		}
+		return written, err
+	}
+	out.serve(r, next)
+}
+
+// slowBody is a request's body that is read slowly.
+type slowBody struct {
+	io.ReadCloser
+	ctx   context.Context
+	pace  paceArgs
+	begun bool
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.begun && !wait(b.ctx, time.Duration(b.pace.Every)) {
+		return 0, context.Cause(b.ctx)
+	}
+	b.begun = true
+	return b.ReadCloser.Read(p[:min(int64(len(p)), b.pace.Bytes)])
+}

@@ -1,0 +1,93 @@
+package faults_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+const (
+	layer  = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+	config = "sha256:fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
+)
+
+// Requests, as method and target.
+const (
+	getLayer    = "GET /v2/app/blobs/" + layer
+	getConfig   = "GET /v2/app/blobs/" + config
+	getLibLayer = "GET /v2/lib/go/blobs/" + layer
+	getV1       = "GET /v2/app/manifests/v1"
+	headV1      = "HEAD /v2/app/manifests/v1"
+	putV1       = "PUT /v2/app/manifests/v1"
+	listTags    = "GET /v2/app/tags/list"
+	ping        = "GET /v2/"
+)
+
+// found is a registry of which only the status matters: 200.
+var found = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+
+// send sends a request to a handler, and returns its answer and the names of the
+// rules that touched it, "-" if there are none. Headers are names and values in
+// turn.
+func send(handler http.Handler, request string, header ...string) (w *httptest.ResponseRecorder, touched string) {
+	method, target, _ := strings.Cut(request, " ")
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	r, info := op.Begin(r)
+	w = httptest.NewRecorder()
+	defer func() {
+		touched = strings.Join(info.Faults, "+")
+		if touched == "" {
+			touched = "-"
+		}
+		if p := recover(); p != nil && !errors.Is(p.(error), http.ErrAbortHandler) {
+			panic(p)
+		}
+	}()
+	handler.ServeHTTP(w, r)
+	return w, ""
+}
+
+// touch sends requests, each with no header, and returns what touched them.
+func touch(handler http.Handler, requests ...string) []string {
+	touched := make([]string, len(requests))
+	for i, request := range requests {
+		_, touched[i] = send(handler, request)
+	}
+	return touched
+}
+
+// times repeats a request.
+func times(n int, request string) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = request
+	}
+	return all
+}
+
+// engineWith returns an engine without a Store that has rules.
+func engineWith(t testing.TB, rules ...faults.Rule) *faults.Engine {
+	t.Helper()
+	e := faults.New(nil)
+	require.NoError(t, e.Add(rules...))
+	return e
+}
+
+// names returns the names of an engine's rules.
+func names(e *faults.Engine) []string {
+	var list []string
+	for _, s := range e.Rules() {
+		list = append(list, s.Rule.Name)
+	}
+	return list
+}

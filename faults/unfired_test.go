@@ -1,0 +1,56 @@
+package faults_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+func TestUnfired(t *testing.T) {
+	blobs := on("a", op.BlobGet)
+	steps := faults.On(op.BlobGet).Seq(faults.Pass(), faults.Pass(), faults.Pass())
+	for name, test := range map[string]struct {
+		rule     faults.Rule
+		requests []string
+		want     string
+	}{
+		"fired":                    {blobs, times(1, getLayer), ""},
+		"never":                    {blobs, nil, "never fired: no request was meant"},
+		"others":                   {blobs, times(2, getV1), "never fired: no request was meant"},
+		"let pass":                 {blobs.After(3), times(2, getLayer), "never fired: its filters meant 2 requests, its counts none of them"},
+		"all times":                {blobs.Times(3), times(4, getLayer), ""},
+		"some times":               {blobs.Times(3), times(1, getLayer), "fired 1 of 3 times"},
+		"no time":                  {blobs.Times(3), nil, "never fired: no request was meant"},
+		"all steps":                {steps, times(3, getLayer), ""},
+		"some steps":               {steps, times(2, getLayer), "fired 2 of 3 times"},
+		"ended before its times":   {blobs.Times(3).Until(op.Is(op.Ping)), []string{getLayer, ping}, ""},
+		"ended before it fired":    {blobs.Until(op.Is(op.Ping)), []string{ping, getLayer}, "never fired: no request was meant"},
+		"optional":                 {blobs.Optional(), nil, ""},
+		"optional, some times":     {blobs.Optional().Times(3), times(1, getLayer), ""},
+		"disabled":                 {disabled(blobs), times(1, getLayer), ""},
+		"on connections":           {faults.OnConnect().Do(faults.Refuse()), nil, "never fired: no connection was opened"},
+		"on connections, let pass": {faults.OnConnect().Do(faults.Refuse()).After(1), times(1, ping), "never fired: its counts meant none of 1 connections"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := faults.New(nil)
+			e.Bind(faults.Site{Connections: true})
+			injected, err := e.Inject(test.rule)
+			require.NoError(t, err)
+			handler := e.Wrap(found)
+			for _, request := range test.requests {
+				e.Open()
+				touch(handler, request)
+			}
+			assert.Equal(t, test.want, injected[0].Unfired())
+		})
+	}
+}
+
+func disabled(r faults.Rule) faults.Rule {
+	r.Flags.Disabled = true
+	return r
+}

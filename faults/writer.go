@@ -1,0 +1,62 @@
+package faults
+
+import (
+	"net/http"
+)
+
+// rewriter is a ResponseWriter that can change the answer on its way. Effects
+// never write into what they are given: it may be stored bytes.
+type rewriter struct {
+	http.ResponseWriter
+	header func(status int) int              // may change the header, and returns the status; nil: as it is
+	body   func(p []byte) (n int, err error) // writes to the ResponseWriter; nil: as it is
+	begun  bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *rewriter) WriteHeader(status int) {
+	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.begun {
+		w.begun = true
+		if w.header != nil {
+			status = w.header(status)
+		}
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *rewriter) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.body == nil {
+		return w.ResponseWriter.Write(p)
+	}
+	return w.body(p)
+}
+
+// Unwrap lets [http.ResponseController] reach what is not about the answer.
+func (w *rewriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// finish sends the header of an answer that has no body.
+func (w *rewriter) finish() {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// flush sends what was written until now. What cannot flush has sent it.
+func (w *rewriter) flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// serve lets next answer through the writer.
+func (w *rewriter) serve(r *http.Request, next http.Handler) {
+	next.ServeHTTP(w, r)
+	w.finish()
+}
+
+// nowhere is a ResponseWriter whose answer nobody gets.
+type nowhere struct{ header http.Header }
+
+func (w nowhere) Header() http.Header         { return w.header }
+func (w nowhere) WriteHeader(int)             {}
+func (w nowhere) Write(p []byte) (int, error) { return len(p), nil }
