@@ -1,0 +1,167 @@
+// Package auth decides who may do what in a registry.
+//
+// [Handler] puts an [Auth] in front of a registry. [New] makes the one that most
+// tests need: users with passwords, rules on repositories, and, if wanted, a token
+// service as the Docker token specification describes it, on the registry's own
+// host and port. Anything else implements the interface.
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Auth decides who may do what. Its methods are safe for concurrent use.
+type Auth interface {
+	// Authenticate tells who sends a request. Without credentials that is the zero
+	// Identity, anonymous. Credentials that will not do are an error, answered with
+	// 401 and the challenge.
+	Authenticate(r *http.Request) (Identity, error)
+
+	// Authorize tells whether somebody may do something: nil means yes. An error
+	// that wraps [registry.Unauthorized] is answered with 401 and the challenge; one
+	// that wraps another [registry.Cause] with the status of that; any other with
+	// 403 DENIED.
+	Authorize(ctx context.Context, who Identity, access Access) error
+
+	// Challenge returns the values of WWW-Authenticate for a 401. access is what the
+	// request needs, failure why it is refused.
+	Challenge(r *http.Request, access Access, failure error) []string
+}
+
+// TokenServer is an [Auth] that issues tokens.
+type TokenServer interface {
+	Auth
+
+	// ServeToken answers requests to [op.TokenPath], which need no credentials but
+	// those that it asks for.
+	ServeToken(w http.ResponseWriter, r *http.Request)
+}
+
+// Identity is who sends a request. The zero Identity is anonymous.
+type Identity struct {
+	Subject string  // name of the user; empty: anonymous
+	Scheme  string  // "Basic", "Bearer", "Certificate"; empty: no credentials
+	Granted []Scope // by a token, which allows nothing else; nil without a token
+}
+
+// Access is what is to be allowed: an action in a repository. The zero value is the
+// use of the registry as such: GET /v2/.
+type Access struct {
+	Repo    string
+	Action  registry.Action // empty for the use of the registry
+	Catalog bool            // the list of all repositories; Repo and Action are empty
+
+	// Entry says that a repository is to be shown in that list; Action is Pull. What
+	// a token allows is not asked then, but what its subject may do.
+	Entry bool
+}
+
+// accesses tells which action an operation is. Those that are not there need no
+// more than the use of the registry.
+var accesses = map[op.Op]registry.Action{
+	op.BlobGet:        registry.Pull,
+	op.BlobHead:       registry.Pull,
+	op.ManifestGet:    registry.Pull,
+	op.ManifestHead:   registry.Pull,
+	op.TagList:        registry.Pull,
+	op.ReferrerList:   registry.Pull,
+	op.UploadStart:    registry.Push,
+	op.UploadChunk:    registry.Push,
+	op.UploadCommit:   registry.Push,
+	op.UploadStatus:   registry.Push,
+	op.UploadCancel:   registry.Push,
+	op.BlobPost:       registry.Push,
+	op.BlobMount:      registry.Push, // the source is asked for by way of Allow
+	op.ManifestPut:    registry.Push,
+	op.BlobDelete:     registry.Delete,
+	op.ManifestDelete: registry.Delete,
+	op.TagDelete:      registry.Delete,
+}
+
+// Needed returns what a request needs.
+func Needed(info *op.Info) Access {
+	if info.Op == op.RepositoryList {
+		return Access{Catalog: true}
+	}
+	if action := accesses[info.Op]; action != "" {
+		return Access{Repo: info.Repo, Action: action}
+	}
+	return Access{}
+}
+
+// Handler returns a handler that lets next serve what a allows, and answers
+// everything else. It belongs inside of what records. The registry is to have
+// [Allow] as its option of that name.
+func Handler(a Auth, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, info := op.Begin(r)
+		if info.Op == op.Token || info.Op == op.TokenKeys {
+			if tokens, ok := a.(TokenServer); ok {
+				tokens.ServeToken(w, r)
+				return
+			}
+		}
+		access := Needed(info)
+		who, err := a.Authenticate(r)
+		if err == nil {
+			info.Subject, info.Scopes = who.Subject, texts(who.Granted)
+			err = a.Authorize(r.Context(), who, access)
+		} else if !errors.Is(err, registry.Unauthorized) {
+			err = &registry.Error{Cause: registry.Unauthorized, Message: err.Error()}
+		}
+		if err == nil {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), decisionKey{}, decision{a, who})))
+			return
+		}
+		refuse(a, w, r, access, err)
+	})
+}
+
+func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err error) {
+	var cause registry.Cause
+	switch {
+	case errors.Is(err, registry.Unauthorized):
+		for _, challenge := range a.Challenge(r, access, err) {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+	case !errors.As(err, &cause):
+		err = &registry.Error{Cause: registry.Denied, Message: err.Error()}
+	}
+	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	registry.WriteError(w, r, err)
+}
+
+// decision is what is known of a request that was let in.
+type decision struct {
+	auth Auth
+	who  Identity
+}
+
+type decisionKey struct{}
+
+// Allow decides what only the registry knows to ask, see
+// [registry.Options.Allow]. A request that came through no [Handler] may do
+// everything.
+func Allow(ctx context.Context, repo string, action registry.Action) error {
+	d, ok := ctx.Value(decisionKey{}).(decision)
+	if !ok {
+		return nil
+	}
+	return d.auth.Authorize(ctx, d.who, Access{Repo: repo, Action: action, Entry: listing(ctx)})
+}
+
+func listing(ctx context.Context) bool {
+	info := op.InfoOf(ctx)
+	return info != nil && info.Op == op.RepositoryList
+}
+
+// Who returns who sent the request with this context, as far as a [Handler] knows.
+func Who(ctx context.Context) Identity {
+	d, _ := ctx.Value(decisionKey{}).(decision)
+	return d.who
+}

@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Scope is what a token allows, or is asked to: actions on one thing. Its text is
+// that of the Docker token specification, "repository:app:pull,push".
+type Scope struct {
+	Type    string   `json:"type"` // "repository", or "registry" for the catalog
+	Name    string   `json:"name"`
+	Actions []string `json:"actions"`
+}
+
+const (
+	repositoryType = "repository"
+	registryType   = "registry"
+	catalogName    = "catalog"
+	anyAction      = "*"
+)
+
+const (
+	maxScopes = 100     // in one request for a token
+	maxScope  = 4 << 10 // bytes of one
+)
+
+// String returns the text.
+func (s Scope) String() string {
+	return s.Type + ":" + s.Name + ":" + strings.Join(s.Actions, ",")
+}
+
+func texts(scopes []Scope) []string {
+	var list []string
+	for _, s := range scopes {
+		list = append(list, s.String())
+	}
+	return list
+}
+
+// ParseScope reads a scope. The name of a repository may have colons before the
+// last one, as a host with a port; then it is none of this registry.
+func ParseScope(text string) (Scope, error) {
+	typ, rest, ok := strings.Cut(text, ":")
+	i := strings.LastIndexByte(rest, ':')
+	if !ok || i < 0 || len(text) > maxScope {
+		return Scope{}, fmt.Errorf("scope %.100q: want type:name:actions, as repository:app:pull,push", text)
+	}
+	s := Scope{Type: typ, Name: rest[:i], Actions: strings.Split(rest[i+1:], ",")}
+	if s.Type == "" || s.Name == "" || strings.ContainsAny(text, "\x00 \t\r\n\"\\") || slices.Contains(s.Actions, "") {
+		return Scope{}, fmt.Errorf("scope %.100q: type, name and actions must not be empty, nor have spaces or quotes", text)
+	}
+	slices.Sort(s.Actions)
+	s.Actions = slices.Compact(s.Actions)
+	return s, nil
+}
+
+// parseScopes reads the scope parameters of a request, each of which may have
+// several.
+func parseScopes(values []string) ([]Scope, error) {
+	var scopes []Scope
+	for _, value := range values {
+		for text := range strings.FieldsSeq(value) {
+			if len(scopes) == maxScopes {
+				return nil, fmt.Errorf("more than %d scopes", maxScopes)
+			}
+			s, err := ParseScope(text)
+			if err != nil {
+				return nil, err
+			}
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes, nil
+}
+
+// accesses returns what the actions of a scope are in this registry; those that
+// mean nothing here are left out.
+func (s Scope) accesses() map[string]Access {
+	found := map[string]Access{}
+	for _, action := range s.Actions {
+		switch {
+		case s.Type == registryType && s.Name == catalogName && action == anyAction:
+			found[action] = Access{Catalog: true}
+		case s.Type != repositoryType || !op.ValidRepository(s.Name):
+		case action == anyAction:
+			for _, a := range actions {
+				found[string(a)] = Access{Repo: s.Name, Action: a}
+			}
+		case slices.Contains(actions, registry.Action(action)):
+			found[action] = Access{Repo: s.Name, Action: registry.Action(action)}
+		}
+	}
+	return found
+}
+
+// actions are all there are in a repository.
+var actions = []registry.Action{registry.Pull, registry.Push, registry.Delete}
+
+// covers tells whether scopes allow something.
+func covers(granted []Scope, a Access) bool {
+	if a == (Access{}) {
+		return true
+	}
+	return slices.ContainsFunc(granted, func(s Scope) bool {
+		if a.Catalog {
+			return s.Type == registryType && s.Name == catalogName && slices.Contains(s.Actions, anyAction)
+		}
+		return s.Type == repositoryType && s.Name == a.Repo && slices.Contains(s.Actions, string(a.Action))
+	})
+}
+
+// scopeFor returns the scope that a client is told to ask for. Whoever pushes
+// asks what is there already, too.
+func scopeFor(a Access) string {
+	switch {
+	case a.Catalog:
+		return Scope{registryType, catalogName, []string{anyAction}}.String()
+	case a.Action == "":
+		return ""
+	case a.Action == registry.Push:
+		return Scope{repositoryType, a.Repo, []string{"pull", "push"}}.String()
+	}
+	return Scope{repositoryType, a.Repo, []string{string(a.Action)}}.String()
+}

@@ -1,0 +1,120 @@
+package auth
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// users are those who have passwords.
+type users struct {
+	mu       sync.Mutex
+	plain    map[string][sha256.Size]byte // hashes of passwords
+	bcrypt   map[string][]byte
+	verified map[string][sha256.Size]byte // passwords that bcrypt found right, which takes long
+	issued   map[string][]password        // further passwords, for a time
+}
+
+type password struct {
+	hash    [sha256.Size]byte
+	expires time.Time // zero: never
+}
+
+// maxPassword bounds what is hashed, in bytes; bcrypt takes 72 only.
+const maxPassword = 4 << 10
+
+func newUsers(o *Options) (*users, error) {
+	u := &users{
+		plain:    map[string][sha256.Size]byte{},
+		bcrypt:   map[string][]byte{},
+		verified: map[string][sha256.Size]byte{},
+		issued:   map[string][]password{},
+	}
+	for name, password := range o.Users {
+		u.plain[name] = sha256.Sum256([]byte(password))
+	}
+	return u, u.readHtpasswd(o.Htpasswd)
+}
+
+// readHtpasswd reads lines of "name:hash". Empty ones, and those that begin with
+// #, say nothing.
+func (u *users) readHtpasswd(text string) error {
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, hash, ok := strings.Cut(line, ":")
+		if !ok || !validUser(name) {
+			return fmt.Errorf("htpasswd: line %d: want name:hash", n)
+		}
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+			return fmt.Errorf("htpasswd: line %d: user %s: only bcrypt is taken (htpasswd -B): %w", n, name, err)
+		}
+		u.bcrypt[name] = []byte(hash)
+	}
+	return lines.Err()
+}
+
+func validUser(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r < ' ' || r == 0x7f })
+}
+
+// check tells whether a password is right. How long it takes does not tell how
+// much of it is.
+func (u *users) check(name, given string) bool {
+	if len(given) > maxPassword {
+		return false
+	}
+	hash := sha256.Sum256([]byte(given))
+	u.mu.Lock()
+	want, known := u.plain[name]
+	right := equal(want, hash) && known
+	seen, verified := u.verified[name]
+	right = equal(seen, hash) && verified || right
+	for _, p := range u.issued[name] {
+		right = equal(p.hash, hash) && (p.expires.IsZero() || time.Now().Before(p.expires)) || right
+	}
+	slow := u.bcrypt[name]
+	u.mu.Unlock()
+	if right || slow == nil {
+		return right
+	}
+	if bcrypt.CompareHashAndPassword(slow, []byte(given)) != nil {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.verified[name] = hash
+	return true
+}
+
+func equal(a, b [sha256.Size]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
+
+// issue makes a further password for a user.
+func (u *users) issue(name string, ttl time.Duration) string {
+	secret := rand.Text()
+	p := password{hash: sha256.Sum256([]byte(secret))}
+	if ttl > 0 {
+		p.expires = time.Now().Add(ttl)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.issued[name] = append(u.issued[name], p)
+	return secret
+}
+
+// revoke forgets the passwords that were issued.
+func (u *users) revoke() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	clear(u.issued)
+}
