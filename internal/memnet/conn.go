@@ -11,11 +11,11 @@ import (
 
 // Conn is one end of a connection. Its methods may be called concurrently.
 //
-// As with TCP, a peer that closes is seen after what it wrote has been read:
-// then Read returns [io.EOF]. Writing to a peer that has closed fails with
-// [syscall.EPIPE], and after a reset Read and Write fail with
-// [syscall.ECONNRESET]. Unlike with TCP, nothing that was written before an
-// orderly close is ever lost.
+// As with TCP, what the peer does to the connection is seen after what it wrote
+// has been read: then Read returns [io.EOF] if it closed it, and fails with
+// [syscall.ECONNRESET] if it reset it. Writing fails at once, with [syscall.EPIPE]
+// or [syscall.ECONNRESET]. Unlike with TCP, nothing that was written before is
+// ever lost.
 type Conn struct {
 	in, out       *pipe
 	local, remote addr
@@ -71,8 +71,9 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Reset closes the connection so that the peer's reads and writes fail at once
-// with [syscall.ECONNRESET]; what it has not read yet is lost.
+// Reset closes the connection so that the peer's writes fail with
+// [syscall.ECONNRESET] at once, and its reads when it has read what was written
+// before.
 func (c *Conn) Reset() error {
 	if !c.in.resetByReader() {
 		return c.error("close", net.ErrClosed)

@@ -56,8 +56,11 @@ func TestConn(t *testing.T) {
 		{"unblocks its own calls when closed", closeUnblocks},
 		{"refuses every use after close", afterClose},
 		{"is closed in one direction", halfClose},
-		{"is reset at once", reset},
+		{"is reset after what was written", reset},
 		{"unblocks the peer's calls when reset", resetUnblocks},
+		{"unblocks its own calls when reset", resetUnblocksOwn},
+		{"has ended for who was told so before the reset", resetHalfClosed},
+		{"obeys deadlines after a reset", resetDeadline},
 		{"fails past deadlines even if it could go on", pastDeadline},
 		{"fails when deadlines pass", futureDeadline},
 		{"keeps what was written before a deadline", partialWrite},
@@ -267,13 +270,18 @@ func halfClose(t *testing.T, a, b *memnet.Conn) {
 }
 
 func reset(t *testing.T, a, b *memnet.Conn) {
-	_, err := a.Write([]byte("lost"))
+	_, err := a.Write([]byte("last words"))
+	require.NoError(t, err)
+	_, err = b.Write([]byte("lost"))
 	require.NoError(t, err)
 	require.NoError(t, a.Reset())
-	_, err = b.Read(make([]byte, 1))
-	requireError(t, err, "read", syscall.ECONNRESET)
 	_, err = b.Write(make([]byte, 1))
 	requireError(t, err, "write", syscall.ECONNRESET)
+	got, err := io.ReadAll(b)
+	requireError(t, err, "read", syscall.ECONNRESET)
+	assert.Equal(t, "last words", string(got))
+	_, err = b.Read(make([]byte, 1))
+	requireError(t, err, "read", syscall.ECONNRESET)
 	_, err = a.Read(make([]byte, 1))
 	requireError(t, err, "read", net.ErrClosed)
 	_, err = a.Write(make([]byte, 1))
@@ -286,6 +294,42 @@ func resetUnblocks(t *testing.T, a, b *memnet.Conn) {
 	require.NoError(t, a.Reset())
 	requireError(t, (<-reading).err, "read", syscall.ECONNRESET)
 	requireError(t, (<-writing).err, "write", syscall.ECONNRESET)
+}
+
+func resetUnblocksOwn(t *testing.T, a, b *memnet.Conn) {
+	reading, writing := read(a), write(a)
+	require.NoError(t, a.Reset())
+	requireError(t, (<-reading).err, "read", net.ErrClosed)
+	written := <-writing
+	requireError(t, written.err, "write", net.ErrClosed)
+	got, err := io.ReadAll(b)
+	requireError(t, err, "read", syscall.ECONNRESET)
+	assert.Len(t, got, written.n)
+}
+
+// resetHalfClosed: who has read the end does not hear of the reset.
+func resetHalfClosed(t *testing.T, a, b *memnet.Conn) {
+	_, err := a.Write([]byte("last words"))
+	require.NoError(t, err)
+	require.NoError(t, a.CloseWrite())
+	require.NoError(t, a.Reset())
+	got, err := io.ReadAll(b)
+	require.NoError(t, err)
+	assert.Equal(t, "last words", string(got))
+	_, err = b.Write(make([]byte, 1))
+	requireError(t, err, "write", syscall.ECONNRESET)
+}
+
+func resetDeadline(t *testing.T, a, b *memnet.Conn) {
+	_, err := a.Write([]byte("last words"))
+	require.NoError(t, err)
+	require.NoError(t, a.Reset())
+	require.NoError(t, b.SetReadDeadline(time.Now()))
+	_, err = b.Read(make([]byte, 1))
+	requireError(t, err, "read", os.ErrDeadlineExceeded)
+	require.NoError(t, b.SetReadDeadline(time.Time{}))
+	_, err = io.ReadAll(b)
+	requireError(t, err, "read", syscall.ECONNRESET)
 }
 
 func pastDeadline(t *testing.T, a, b *memnet.Conn) {

@@ -21,6 +21,10 @@ import (
 // listener of the network has.
 const Any = "*"
 
+// Dead is a host on which nobody can listen: connections to it are refused, even
+// where a listener has [Any].
+const Dead = "dead.test"
+
 // backlog is how many connections wait for Accept before another dial blocks.
 const backlog = 128
 
@@ -37,15 +41,17 @@ type Network struct {
 
 // Listen listens on every port of a host name, or for [Any] on every name that
 // is not taken. Names are compared without regard to case and to a final dot.
-// It fails with [syscall.EADDRINUSE] if the name is taken.
+// It fails with [syscall.EADDRINUSE] if the name is taken, and with
+// [syscall.EADDRNOTAVAIL] if it is empty or [Dead].
 func (n *Network) Listen(host string) (net.Listener, error) {
 	host = canonical(host)
 	at := addr(net.JoinHostPort(host, "0"))
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if host == "" || n.listeners[host] != nil {
+	unusable := host == "" || host == Dead
+	if unusable || n.listeners[host] != nil {
 		err := syscall.EADDRINUSE
-		if host == "" {
+		if unusable {
 			err = syscall.EADDRNOTAVAIL
 		}
 		return nil, &net.OpError{Op: "listen", Net: at.Network(), Addr: at, Err: os.NewSyscallError("bind", err)}
@@ -107,7 +113,11 @@ func (n *Network) route(host string) (*listener, int) {
 	defer n.mu.Unlock()
 	port := firstPort + n.dialed%(1<<16-firstPort)
 	n.dialed++
-	if l := n.listeners[canonical(host)]; l != nil {
+	host = canonical(host)
+	if host == Dead {
+		return nil, port
+	}
+	if l := n.listeners[host]; l != nil {
 		return l, port
 	}
 	return n.listeners[Any], port

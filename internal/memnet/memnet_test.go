@@ -32,6 +32,7 @@ func TestRouting(t *testing.T) {
 		{name: "to the default", hosts: []string{memnet.Any}, address: "x.test:80", want: memnet.Any},
 		{name: "to the name before the default", hosts: []string{memnet.Any, "a.test"}, address: "a.test:80", want: "a.test"},
 		{name: "to an unknown host", hosts: []string{"a.test"}, address: "b.test:80", err: syscall.ECONNREFUSED},
+		{name: "to the dead host", hosts: []string{memnet.Any}, address: "Dead.test.:80", err: syscall.ECONNREFUSED},
 		{name: "in an empty network", address: "b.test:80", err: syscall.ECONNREFUSED},
 		{name: "over udp", hosts: []string{"a.test"}, network: "udp", address: "a.test:80", err: net.UnknownNetworkError("udp")},
 	} {
@@ -86,8 +87,10 @@ func TestListen(t *testing.T) {
 	_, err = n.Listen("A.test.")
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
 	require.ErrorContains(t, err, "listen mem a.test:0")
-	_, err = n.Listen("")
-	require.ErrorIs(t, err, syscall.EADDRNOTAVAIL)
+	for _, host := range []string{"", memnet.Dead, "Dead.test."} {
+		_, err = n.Listen(host)
+		require.ErrorIs(t, err, syscall.EADDRNOTAVAIL)
+	}
 
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, l.Close(), net.ErrClosed)

@@ -50,14 +50,14 @@ func (p *pipe) read(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		case len(b) == 0:
 			return 0, nil
-		case p.wasReset:
-			return 0, errReadReset
 		case p.readDeadline.passed:
 			return 0, os.ErrDeadlineExceeded
 		case p.length > 0:
 			n := p.take(b)
 			p.writable.Broadcast()
 			return n, nil
+		case p.wasReset:
+			return 0, errReadReset
 		case p.writeClosed != nil:
 			return 0, io.EOF
 		}
@@ -189,14 +189,15 @@ func (p *pipe) resetByReader() bool {
 	return true
 }
 
-// resetByWriter is the same from the other side.
+// resetByWriter is closeWriter in the eyes of the writer, and a reset in those of
+// the reader, unless it was told before that there is no more to come.
 func (p *pipe) resetByWriter() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.wasReset = p.writeClosed == nil
 	p.writeClosed = net.ErrClosed
-	p.wasReset = true
 	p.writeDeadline.set(p, time.Time{})
-	p.drop()
+	p.wake()
 }
 
 func (p *pipe) drop() {

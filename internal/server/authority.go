@@ -25,6 +25,7 @@ const maxCertificates = 256
 var (
 	notBefore = time.Unix(0, 0).UTC()
 	notAfter  = time.Date(2084, time.January, 1, 0, 0, 0, 0, time.UTC)
+	expired   = notBefore.AddDate(0, 0, 1) // notAfter of those that have expired
 )
 
 // Authority is a certificate authority that certifies whoever asks, for the name
@@ -114,19 +115,13 @@ func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) 
 
 // certificate is the server's answer to a TLS hello.
 func (a *Authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := strings.ToLower(hello.ServerName)
-	if name == "" {
-		name, _, _ = net.SplitHostPort(hello.Conn.LocalAddr().String())
-	}
-	if !certifiable(name) {
-		name = "localhost"
-	}
+	name := nameFor(hello)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if c := a.certificates[name]; c != nil {
 		return c, nil
 	}
-	c := a.certify(name)
+	c := a.certify(a.hostsFor(name), notAfter)
 	if a.certificates == nil || len(a.certificates) == maxCertificates {
 		a.certificates = map[string]*tls.Certificate{}
 	}
@@ -134,14 +129,40 @@ func (a *Authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return c, nil
 }
 
-func (a *Authority) certify(name string) *tls.Certificate {
-	a.makeRoot()
-	template := template("ocifake")
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+// nameFor is the name that a client asks for, or would if it were one that a
+// certificate can carry.
+func nameFor(hello *tls.ClientHelloInfo) string {
+	name := strings.ToLower(hello.ServerName)
+	if name == "" {
+		name, _, _ = net.SplitHostPort(hello.Conn.LocalAddr().String())
+	}
+	if !certifiable(name) {
+		name = "localhost"
+	}
+	return name
+}
+
+// hostsFor returns what is certified when a name is asked for.
+func (a *Authority) hostsFor(name string) []string {
 	hosts := append([]string{name, "127.0.0.1", "::1", "localhost"}, a.hosts...)
 	slices.Sort(hosts)
-	for _, host := range slices.Compact(hosts) {
+	return slices.Compact(hosts)
+}
+
+// issue returns a new certificate, for hosts that are certifiable.
+func (a *Authority) issue(hosts []string, until time.Time) *tls.Certificate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.certify(hosts, until)
+}
+
+func (a *Authority) certify(hosts []string, until time.Time) *tls.Certificate {
+	a.makeRoot()
+	template := template("ocifake")
+	template.NotAfter = until
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else {

@@ -4,19 +4,41 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/op"
 )
 
-// chain is the way of a request, from the outside in. Whoever sees a request
-// earlier also sees the answer as the client gets it.
-func (s *Server) chain(registry http.Handler) http.Handler {
+// chain is the way of a request, from the inside out: whoever comes later here
+// sees the request earlier, and the answer as the client gets it.
+func (s *Server) chain(registry http.Handler, access auth.Auth) http.Handler {
 	handler := registry
+	handler = s.config.Faults.AfterAuth(handler)
+	if access != nil {
+		handler = auth.Handler(access, handler)
+	}
+	handler = s.config.Faults.BeforeAuth(handler)
 	handler = s.config.Recorder.Wrap(handler)
 	return handler
 }
 
+// externalChain is the way of a request to the second origin.
+func (s *Server) externalChain() http.Handler {
+	handler := http.NotFoundHandler() // nobody is sent there
+	if s.config.Faults != nil {
+		handler = s.config.Faults.External()
+	}
+	handler = s.chain(handler, nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, _ = op.BeginExternal(r)
+		handler.ServeHTTP(w, r)
+	})
+}
+
 // admit lets in the requests of the server's own connections while it is not
-// closing, and tells them of the TLS that net/http does not see.
-func (s *Server) admit(handler http.Handler) http.Handler {
+// closing, tells them of the TLS that net/http does not see, and the origins
+// apart.
+func (s *Server) admit(main, external http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.enter() {
 			panic(http.ErrAbortHandler)
@@ -25,7 +47,11 @@ func (s *Server) admit(handler http.Handler) http.Handler {
 		c := ConnOf(r.Context())
 		c.requests.Add(1)
 		r.TLS = c.TLS()
-		handler.ServeHTTP(w, r)
+		if c.from.external {
+			external.ServeHTTP(w, r)
+			return
+		}
+		main.ServeHTTP(w, r)
 	})
 }
 

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -21,13 +21,16 @@ import (
 // connections that do not seem to be TLS, and reads it too early.
 type Conn struct {
 	server *Server
+	from   *listener
 	id     uint64
 	wire   wire
 	record *record.Accepted // nil if nothing is recorded
 
 	requests atomic.Int64
 	ready    sync.Once
-	secure   atomic.Pointer[secure] // nil in the clear, and until the handshake is done
+	secure   atomic.Pointer[secure]      // nil in the clear, and until the handshake is done
+	frames   atomic.Pointer[frameWriter] // nil until it is known that this is HTTP/2
+	aborting atomic.Bool                 // what is written now is lost
 
 	// Used by one reader at a time.
 	clear   io.Reader // decrypted
@@ -79,12 +82,16 @@ func (c *clearTCP) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
+var _ faults.Conn = (*Conn)(nil)
+
 // connKey is the key of the [Conn] in the contexts of its requests.
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	ctx = record.WithConn(ctx, base(c).record)
-	return context.WithValue(ctx, connKey{}, base(c))
+	conn := base(c)
+	ctx = record.WithConn(ctx, conn.record)
+	ctx = faults.WithConn(ctx, conn)
+	return context.WithValue(ctx, connKey{}, conn)
 }
 
 // ConnOf returns the connection on which the request with this context came, or
@@ -116,66 +123,6 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	return nil
 }
 
-// setUp tells TLS from clear text where both may come, and does the handshake.
-func (c *Conn) setUp() {
-	c.clear = &c.wire
-	encrypted := c.server.config.TLS
-	if c.server.config.Network != nil {
-		first := make([]byte, 1)
-		if _, c.err = c.wire.Read(first); c.err != nil {
-			return
-		}
-		c.wire.first = first
-		encrypted = first[0] == recordTypeHandshake
-	}
-	if encrypted {
-		c.handshake()
-	}
-}
-
-// recordTypeHandshake begins every TLS connection (RFC 8446, 5.1).
-const recordTypeHandshake = 0x16
-
-// handshake is bounded in time: by now net/http has set the deadline for
-// reading the first request's header.
-func (c *Conn) handshake() {
-	conn := tls.Server(&c.wire, c.server.tlsConfig())
-	c.wire.SetWriteDeadline(time.Now().Add(headerTimeout))
-	err := conn.Handshake()
-	c.wire.SetWriteDeadline(time.Time{})
-	if err != nil {
-		c.refuse(err)
-		return
-	}
-	c.clear = conn
-	c.secure.Store(&secure{conn, conn.ConnectionState()})
-	c.record.Secured(conn.ConnectionState())
-}
-
-// refuse ends a connection whose handshake failed, with an answer if the client
-// spoke HTTP in the clear.
-func (c *Conn) refuse(err error) {
-	// net/http does not answer after an error of this kind.
-	c.err = &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
-	c.record.Failed("TLS handshake: " + err.Error())
-	c.server.log.Debug("TLS handshake failed", "connection", c.id, "remote", c.RemoteAddr().String(), "error", err)
-	var header tls.RecordHeaderError
-	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader[:]) {
-		io.WriteString(header.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
-	}
-	c.wire.Close()
-}
-
-// looksLikeHTTP judges by the first five bytes that a client sent.
-func looksLikeHTTP(start []byte) bool {
-	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "PATCH", "DELET", "OPTIO"} {
-		if bytes.Equal(start, []byte(method)) {
-			return true
-		}
-	}
-	return false
-}
-
 // Read implements [net.Conn].
 func (c *Conn) Read(p []byte) (int, error) {
 	c.ready.Do(c.setUp)
@@ -192,48 +139,43 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// prefaceLine is the first line of HTTP/2's preface, which no other version's
-// request can begin with (RFC 9113, 3.4).
-const prefaceLine = "PRI * HTTP/2.0"
-
-// judge looks at the first bytes that the client sends: HTTP/2 must have been
-// agreed on in the handshake, and then be spoken, or be allowed in the clear.
-// net/http answers 400 to an error.
-func (c *Conn) judge(p []byte) error {
-	asked, allowed := false, c.server.config.H2C
-	if state := c.TLS(); state != nil {
-		asked = state.NegotiatedProtocol == "h2"
-		allowed = asked
-	}
-	for _, b := range p {
-		if b != prefaceLine[c.preface] {
-			c.judged = true
-			if asked {
-				return errors.New("the client agreed on HTTP/2 and does not speak it")
-			}
-			return nil
-		}
-		c.preface++
-		if c.preface == len(prefaceLine) {
-			c.judged = true
-			if !allowed {
-				return errors.New("the client speaks HTTP/2 without having agreed on it")
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
 // Write implements [net.Conn].
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.requests.Load() == 0 {
 		c.refused(p)
 	}
+	if w := c.frames.Load(); w != nil {
+		return w.Write(p)
+	}
+	return c.send(p)
+}
+
+// send writes to the client, encrypted if need be.
+func (c *Conn) send(p []byte) (int, error) {
+	if c.aborting.Load() {
+		return len(p), nil // an error would have net/http close the connection in an orderly way
+	}
 	if s := c.secure.Load(); s != nil {
 		return s.conn.Write(p)
 	}
 	return c.wire.Write(p)
+}
+
+// Inject implements [faults.Conn]: in HTTP/2 it returns when the bytes are
+// written, behind what handlers have flushed before.
+func (c *Conn) Inject(b []byte) error {
+	if w := c.frames.Load(); w != nil {
+		return w.inject(b)
+	}
+	_, err := c.send(b)
+	return err
+}
+
+// ResetWith implements [faults.Conn].
+func (c *Conn) ResetWith(code uint32) {
+	if w := c.frames.Load(); w != nil {
+		w.resetWith(code)
+	}
 }
 
 // refused is given what is written before there was a request: in HTTP/1.1, what
@@ -260,30 +202,14 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) Close() error {
 	c.server.forget(c)
 	defer c.record.Closed()
+	if c.aborting.Load() {
+		return c.reset()
+	}
+	c.endFrames()
 	if s := c.secure.Load(); s != nil {
 		return s.conn.Close()
 	}
 	return c.wire.Close()
-}
-
-// Abort closes the connection so that the client's reads and writes fail with
-// "connection reset", and what it has not read yet may be lost.
-func (c *Conn) Abort() error {
-	c.record.Severed()
-	switch raw := c.wire.Conn.(type) {
-	case interface{ Reset() error }:
-		return raw.Reset()
-	case interface{ SetLinger(sec int) error }:
-		return errors.Join(raw.SetLinger(0), c.wire.Close())
-	}
-	return c.wire.Close()
-}
-
-// sever closes the connection without a word, however busy it is.
-func (c *Conn) sever() {
-	c.record.Severed()
-	c.wire.Close()
-	c.record.Closed() // nobody may close it once more
 }
 
 // unused is called at the end of a connection; one that carried something, but

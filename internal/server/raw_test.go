@@ -95,6 +95,7 @@ func TestFirstBytes(t *testing.T) {
 		{"no preface where HTTP/2 was agreed on", Options{HTTP2: true}, both, []string{"h2"}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", badRequest},
 		{"a preface where HTTP/2 was agreed on", Options{HTTP2: true}, both, []string{"h2"}, http2Start, http2Settings},
 		{"a preface where h2c is on", Options{H2C: true}, both, nil, http2Start, http2Settings},
+		{"a preface that ends otherwise where HTTP/2 was agreed on", Options{HTTP2: true}, both, []string{"h2"}, "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", badRequest},
 		{"a preface that ends otherwise", Options{H2C: true}, both, nil, "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "HTTP/1."},
 		{"plain HTTP to TLS", Options{TLS: true}, both[:1], nil, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"},
 		{"a plain PATCH to TLS", Options{TLS: true}, both[:1], nil, "PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", "Client sent an HTTP request to an HTTPS server.\n"},

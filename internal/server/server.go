@@ -6,7 +6,7 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log"
 	"log/slog"
@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/record"
 )
@@ -51,6 +53,9 @@ type Options struct {
 	// beside 127.0.0.1, ::1, localhost, the address that was connected to, and
 	// the name that the client asks for, whatever it is. Not used in memory.
 	Hosts []string `json:"hosts,omitempty"`
+
+	// ClientCerts says whether clients show certificates in the TLS handshake.
+	ClientCerts ClientCerts `json:"clientCerts,omitempty"`
 }
 
 // Config is what a server is made of.
@@ -60,8 +65,19 @@ type Config struct {
 	// Registry answers the requests of the distribution API.
 	Registry http.Handler
 
+	// Faults are what goes wrong, with requests and connections. If it is nil,
+	// nothing does. An engine serves one server.
+	Faults *faults.Engine
+
 	// Recorder keeps what comes and goes. If it is nil, nothing is kept.
 	Recorder *record.Recorder
+
+	// Auth, if set, decides who may do what. The registry needs [auth.Allow] for what
+	// only it knows to ask.
+	Auth auth.Auth
+
+	// ClientCAs certify clients. Default: the server's own authority.
+	ClientCAs *x509.CertPool
 
 	// Log gets what net/http and TLS have to say of connections, and, if there is no
 	// Recorder, which has a log of its own, one record for each request, at level
@@ -81,9 +97,8 @@ type Config struct {
 type Server struct {
 	config    Config
 	log       *slog.Logger
-	listener  net.Listener
+	listener  *listener
 	authority *Authority
-	tlsConfig func() *tls.Config // made for the first connection that needs it
 	handler   http.Handler
 	http      http.Server
 	url       string
@@ -96,6 +111,8 @@ type Server struct {
 	conns     map[*Conn]struct{}
 	accepted  uint64
 	transport *http.Transport
+
+	external external
 
 	running sync.WaitGroup // accept loop, connections, handlers
 	closed  chan struct{}  // when Close is done
@@ -128,11 +145,10 @@ func Start(config Config) (*Server, error) {
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.tlsConfig = sync.OnceValue(s.newTLSConfig)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = s.chain(config.Registry)
+	s.handler = s.chain(config.Registry, config.Auth)
 	s.http = http.Server{
-		Handler:                      s.admit(s.handler),
+		Handler:                      s.admit(s.handler, s.externalChain()),
 		DisableGeneralOptionsHandler: true, // OPTIONS * takes the same way as all others
 		ReadHeaderTimeout:            headerTimeout,
 		MaxHeaderBytes:               maxHeader,
@@ -142,29 +158,42 @@ func Start(config Config) (*Server, error) {
 		ConnState:                    s.connState,
 		Protocols:                    s.protocols(),
 	}
-	s.running.Go(s.serve)
+	config.Faults.Bind(s.site())
+	s.running.Go(func() { s.serve(s.listener) })
 	return s, nil
 }
 
-func (s *Server) listen() (err error) {
+func (s *Server) listen() error {
 	if s.config.Network != nil {
 		host := cmp.Or(s.config.Host, memnet.Any)
-		s.listener, err = s.config.Network.Listen(host)
+		l, err := s.config.Network.Listen(host)
+		if err != nil {
+			return err
+		}
 		s.authority = &s.config.Network.authority
 		s.url = s.scheme() + memoryHost(host)
-		return err
+		s.listener = &listener{Listener: l, server: s, both: true, tlsConfig: s.newTLSConfig(s.config.HTTP2)}
+		return nil
 	}
-	if s.config.Addr != "" {
-		s.listener, err = net.Listen("tcp", s.config.Addr)
-	} else if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		s.listener, err = net.Listen("tcp", "[::1]:0")
-	}
+	l, err := s.listenTCP()
 	if err != nil {
 		return err
 	}
 	s.authority = &Authority{hosts: s.config.Hosts}
-	s.url = s.scheme() + reachable(s.listener.Addr())
+	s.url = s.scheme() + reachable(l.Addr())
+	s.listener = &listener{Listener: l, server: s, tlsConfig: s.newTLSConfig(s.config.HTTP2)}
 	return nil
+}
+
+func (s *Server) listenTCP() (net.Listener, error) {
+	if s.config.Addr != "" {
+		return net.Listen("tcp", s.config.Addr)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return net.Listen("tcp", "[::1]:0")
+	}
+	return l, nil
 }
 
 func (s *Server) scheme() string {
@@ -204,11 +233,11 @@ func (s *Server) protocols() *http.Protocols {
 	return p
 }
 
-func (s *Server) serve() {
-	err := s.http.Serve(&listener{s.listener, s})
+func (s *Server) serve(l *listener) {
+	err := s.http.Serve(l)
 	if s.enter() { // else that is how it ends
 		defer s.running.Done()
-		s.log.Error("no more connections are accepted", "address", s.listener.Addr().String(), "error", err)
+		s.log.Error("no more connections are accepted", "address", l.Addr().String(), "error", err)
 	}
 }
 
@@ -222,7 +251,8 @@ func (s *Server) Host() string {
 	return host
 }
 
-// Handler returns what serves the requests, to be mounted elsewhere.
+// Handler returns what serves the requests, to be mounted elsewhere. There it has
+// no connections of its own for faults to act on.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Authority returns what certifies the server.
@@ -263,53 +293,4 @@ func (s *Server) enter() bool {
 		s.running.Add(1)
 	}
 	return !s.closing
-}
-
-// listener turns what it accepts into a [Conn].
-type listener struct {
-	net.Listener
-	server *Server
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.server.adopt(raw)
-}
-
-func (s *Server) adopt(raw net.Conn) (net.Conn, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		raw.Close()
-		return nil, net.ErrClosed
-	}
-	s.accepted++
-	c := &Conn{server: s, id: s.accepted, wire: wire{Conn: raw}}
-	c.record = s.config.Recorder.Accept(raw.RemoteAddr().String(), c.Bytes)
-	s.conns[c] = struct{}{}
-	s.running.Add(1)
-	if tcp, ok := raw.(*net.TCPConn); ok && !s.config.TLS {
-		return &clearTCP{c, tcp}, nil
-	}
-	return c, nil
-}
-
-func (s *Server) forget(c *Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-}
-
-// connState is told by net/http how its connections fare.
-func (s *Server) connState(nc net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateClosed:
-		base(nc).unused()
-		s.running.Done()
-	case http.StateHijacked: // its handler still counts
-		s.running.Done()
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ocifake/ocifake/internal/memnet"
@@ -75,14 +76,18 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 	}
 }
 
-// newTLSConfig is what the server's end of all handshakes goes by.
-func (s *Server) newTLSConfig() *tls.Config {
-	config := &tls.Config{
-		GetCertificate: s.authority.certificate,
-		NextProtos:     []string{"http/1.1"},
-	}
-	if s.config.HTTP2 {
-		config.NextProtos = []string{"h2", "http/1.1"}
-	}
-	return config
+// newTLSConfig returns what makes, once, what the server's end of handshakes goes
+// by.
+func (s *Server) newTLSConfig(http2 bool) func() *tls.Config {
+	return sync.OnceValue(func() *tls.Config {
+		config := &tls.Config{
+			GetCertificate: s.authority.certificate,
+			NextProtos:     []string{"http/1.1"},
+		}
+		if http2 {
+			config.NextProtos = []string{"h2", "http/1.1"}
+		}
+		s.verifyClients(config)
+		return config
+	})
 }

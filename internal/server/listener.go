@@ -1,0 +1,59 @@
+package server
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+)
+
+// listener turns what it accepts into a [Conn].
+type listener struct {
+	net.Listener
+	server    *Server
+	external  bool               // it is the second origin's
+	both      bool               // http and https come, told apart by the first byte
+	tlsConfig func() *tls.Config // made for the first connection that needs it
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.server.adopt(raw, l)
+}
+
+func (s *Server) adopt(raw net.Conn, from *listener) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		raw.Close()
+		return nil, net.ErrClosed
+	}
+	s.accepted++
+	c := &Conn{server: s, from: from, id: s.accepted, wire: wire{Conn: raw}}
+	c.record = s.config.Recorder.Accept(raw.RemoteAddr().String(), c.Bytes)
+	s.conns[c] = struct{}{}
+	s.running.Add(1)
+	if tcp, ok := raw.(*net.TCPConn); ok && !s.config.TLS && !from.both {
+		return &clearTCP{c, tcp}, nil
+	}
+	return c, nil
+}
+
+func (s *Server) forget(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// connState is told by net/http how its connections fare.
+func (s *Server) connState(nc net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateClosed:
+		base(nc).unused()
+		s.running.Done()
+	case http.StateHijacked: // its handler still counts
+		s.running.Done()
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/faults"
+)
+
+var errFault = errors.New("a fault ended the connection")
+
+// endings are what ends a connection at its opening; the first that is asked for
+// does.
+var endings = []struct {
+	asked func(faults.Opening) bool
+	what  string
+	do    func(*Conn, faults.Opening)
+}{
+	{func(o faults.Opening) bool { return o.Reset }, "connection reset", func(c *Conn, _ faults.Opening) { c.Abort() }},
+	{func(o faults.Opening) bool { return o.Silent }, "no answer", (*Conn).stayMute},
+	{func(o faults.Opening) bool { return o.Raw != nil }, "raw bytes", (*Conn).sayRaw},
+}
+
+// open does what rules want done to a connection before anything is read from it,
+// and tells whether it goes on.
+func (c *Conn) open(o faults.Opening) bool {
+	if o.Delay > 0 {
+		c.fault(o, "delay of "+o.Delay.String())
+		if !c.delay(o.Delay) {
+			return false
+		}
+	}
+	for _, ending := range endings {
+		if ending.asked(o) {
+			c.fault(o, ending.what)
+			c.endWith(errFault)
+			ending.do(c, o)
+			return false
+		}
+	}
+	return true
+}
+
+// fault records what rules do to the connection.
+func (c *Conn) fault(o faults.Opening, what string) {
+	c.record.Failed("fault " + strings.Join(o.Rules, ", ") + ": " + what)
+}
+
+// delay waits, and tells whether the server is still there.
+func (c *Conn) delay(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.server.ctx.Done():
+		c.endWith(net.ErrClosed)
+		return false
+	}
+	c.wire.SetReadDeadline(time.Now().Add(headerTimeout)) // net/http's may have passed
+	return true
+}
+
+// stayMute reads on until the client leaves or the server closes.
+func (c *Conn) stayMute(faults.Opening) {
+	c.wire.SetReadDeadline(time.Time{})
+	io.Copy(io.Discard, &c.wire)
+}
+
+// sayRaw writes bytes and ends the connection as it should be: what the client
+// says meanwhile is read, since its system drops what it got from us if that is
+// answered with a reset.
+func (c *Conn) sayRaw(o faults.Opening) {
+	c.wire.SetWriteDeadline(time.Now().Add(headerTimeout))
+	if _, err := c.wire.Write(o.Raw); err != nil {
+		return
+	}
+	c.CloseWrite()
+	io.Copy(io.Discard, &c.wire) // as long as a client may take to send a header
+}
+
+// tlsConfigFor returns what the handshake goes by, with the rules' faults in it.
+func (c *Conn) tlsConfigFor(o faults.Opening) *tls.Config {
+	config := c.from.tlsConfig()
+	if !o.Alert && !o.Expired && o.Host == "" {
+		return config
+	}
+	config = config.Clone()
+	config.SessionTicketsDisabled = true // a session that is resumed has no certificate
+	until, what := notAfter, []string(nil)
+	if o.Expired {
+		until = expired
+		what = append(what, "expired certificate")
+	}
+	if o.Host != "" {
+		what = append(what, "certificate for "+o.Host)
+	}
+	if o.Alert {
+		what = []string{"TLS alert"}
+	}
+	c.fault(o, strings.Join(what, ", "))
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if o.Alert {
+			return nil, errFault
+		}
+		hosts := c.server.authority.hostsFor(nameFor(hello))
+		if o.Host != "" {
+			hosts = []string{o.Host}
+			if !certifiable(o.Host) {
+				return nil, fmt.Errorf("no certificate can be made for %q: want an IP address or a host name", o.Host)
+			}
+		}
+		return c.server.authority.issue(hosts, until), nil
+	}
+	return config
+}
