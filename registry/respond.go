@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -78,9 +79,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 // fail answers with an error. The first error of a joined one gives the status;
 // all of them stand in the body.
 func (c *call) fail(err error) {
-	// Without this, net/http reads on in the request's body before it sends the
-	// answer. A ResponseWriter that cannot do it is no worse than that.
-	_ = http.NewResponseController(c.w).EnableFullDuplex()
+	unread.Answer(c.w, c.r, func() { c.sendError(err) })
+}
+
+func (c *call) sendError(err error) {
 	var body errorBody
 	status := 0
 	for _, e := range leaves(err) {
