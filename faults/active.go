@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,9 +14,10 @@ import (
 
 // active is a rule in an engine, and its counts.
 type active struct {
-	rule    Rule // does not change
-	filters []op.Filter
-	ops     op.Set // that the filters allow
+	repo    string      // the only repository that the filters allow, if that is simple to tell
+	filters []op.Filter // the others
+	ops     op.Set      // that the filters allow
+	rule    Rule        // does not change
 
 	mu       sync.Mutex // guards what follows
 	disabled bool
@@ -28,13 +31,27 @@ type active struct {
 func newActive(rule Rule) *active {
 	a := &active{rule: rule, disabled: rule.Flags.Disabled}
 	a.ops, a.filters = op.Split(rule.Filters)
+	a.filters = slices.DeleteFunc(a.filters, func(f op.Filter) bool {
+		name, ok := onlyRepo(f)
+		if ok && a.repo == "" {
+			a.repo = name
+			return true
+		}
+		return false
+	})
 	return a
 }
 
-// means tells whether the rule's filters mean a request. The request is made
-// when it is needed.
-func (a *active) means(operation op.Op, request func() *op.Request) bool {
-	return a.ops.Has(operation) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
+// onlyRepo returns the repository that a filter means, if it is one by its name.
+func onlyRepo(f op.Filter) (name string, ok bool) {
+	name, ok = strings.CutPrefix(f.String(), "repo=")
+	return name, ok && !strings.ContainsAny(name, `*,"\`)
+}
+
+// means tells whether the rule's filters mean a request for one of its operations.
+// The request is made when it is needed.
+func (a *active) means(info *op.Info, request func() *op.Request) bool {
+	return (a.repo == "" || a.repo == info.Repo) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
 }
 
 // fire counts a request or connection that is meant, and returns what is to

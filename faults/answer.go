@@ -1,14 +1,14 @@
 package faults
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
-	"encoding/json"
-
+	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -93,14 +93,21 @@ func (a Answer) Header(name string, values ...string) Answer {
 func (Answer) kind() string { return "status" }
 
 func (a Answer) check() error {
-	if a.a.Status < 200 || a.a.Status > 599 {
-		return fmt.Errorf("%d is no status to answer with: want 200 to 599", a.a.Status)
+	if err := validStatus(a.a.Status); err != nil {
+		return err
 	}
 	if a.a.HTML && a.a.Body != nil {
 		return errors.New("choose html or a body")
 	}
 	if _, err := json.Marshal(a.a.Detail); err != nil {
 		return fmt.Errorf("detail: %w", err)
+	}
+	return nil
+}
+
+func validStatus(code int) error {
+	if code < 200 || code > 599 {
+		return fmt.Errorf("%d is no status to answer with: want 200 to 599", code)
 	}
 	return nil
 }
@@ -117,9 +124,10 @@ func (a Answer) needs() need {
 }
 
 func (a Answer) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
-	// Without this, net/http reads on in the request's body before it sends the
-	// answer. A ResponseWriter that cannot do it is no worse than that.
-	_ = http.NewResponseController(w).EnableFullDuplex()
+	unread.Answer(w, r, func() { a.send(x, w, r) })
+}
+
+func (a Answer) send(x *exchange, w http.ResponseWriter, r *http.Request) {
 	contentType, body := a.a.content(x.info, http.StatusText(a.a.Status))
 	header := w.Header()
 	for name, values := range a.a.Header {

@@ -67,6 +67,7 @@ func TestRuleCheck(t *testing.T) {
 		"goaway":                 {doing(faults.GoAway(0, -1)), "goaway: after -1 bytes: want 0 or more"},
 		"reset of a stream":      {doing(faults.ResetStream(0, -1)), "reset-stream: after -1 bytes: want 0 or more"},
 		"truncate":               {doing(faults.Truncate(-1)), "truncate: after -1 bytes: want 0 or more"},
+		"no status to set":       {doing(faults.SetStatus(600)), "set-status: 600 is no status to answer with: want 200 to 599"},
 		"no digest":              {doing(faults.ContentOf("latest")), `content-of: digest "latest": invalid checksum digest format`},
 		"header without name":    {doing(faults.SetHeader("", "x")), `set-header: "" is no name of a header field`},
 		"header with a space":    {doing(faults.AddHeader("A b", "x")), `add-header: "A b" is no name of a header field`},
@@ -95,6 +96,7 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 		noDead     = " needs a host that refuses connections, which this server does not know"
 		noExternal = " needs a second origin, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
 	)
+	const noTokens = " is about tokens, and the registry has no auth: give it one, with registrytest.Auth or ocifake serve --token-auth"
 	store := memstore.New(memstore.Options{})
 	elsewhere := func() (string, error) { return "cdn.test", nil }
 	broken := func() (string, error) { return "", errors.New("no port is free") }
@@ -112,6 +114,7 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 		"close of idle connections":   {faults.New(nil), faults.Site{}, faults.CloseIdle(), "close-idle" + noConn},
 		"reset with connections":      {faults.New(nil), faults.Site{Connections: true}, faults.Reset(0), ""},
 		"close":                       {faults.New(nil), faults.Site{}, faults.Close(0), ""},
+		"revoked tokens":              {faults.New(nil), faults.Site{}, faults.RevokeTokens(), "revoke-tokens" + noTokens},
 		"vanish":                      {faults.New(nil), faults.Site{}, faults.Vanish(), "vanish" + noStore},
 		"hide":                        {faults.New(nil), faults.Site{}, faults.Hide(1, 0), "hide" + noStore},
 		"lost upload":                 {faults.New(nil), faults.Site{}, faults.LoseUpload(), "lose-upload" + noStore},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -45,15 +46,16 @@ const (
 
 // ParseRules reads rules from YAML or JSON: a list of them, or a single one.
 //
-//   - name: slow-start
-//     where: op=blob.get repo=lib/*
-//     after: 1
-//     times: 2
-//     do:
-//   - delay: 2s
-//   - status: {code: 503, retryAfter: 1s}
-//   - where: op=upload.chunk
-//     seq: [pass, {reset: {after: 65536, request: true}}, lose-upload]
+//	# rules.yaml
+//	- name: slow-start
+//	  where: op=blob.get repo=lib/*
+//	  after: 1
+//	  times: 2
+//	  do:
+//	    - delay: 2s
+//	    - status: {code: 503, retryAfter: 1s}
+//	- where: op=upload.chunk
+//	  seq: [pass, {reset: {after: 65536, request: true}}, lose-upload]
 //
 // The fields of a rule are name, where and until (filters, see [op.ParseFilters]),
 // connect, after, every, times, for, probability, seed, continue, optional,
@@ -74,6 +76,9 @@ func ParseRules(text []byte) ([]Rule, error) {
 }
 
 func parseRules(text []byte) ([]Rule, error) {
+	if !utf8.Valid(text) {
+		return nil, errors.New("rules are not in UTF-8")
+	}
 	tokens := lexer.Tokenize(string(withoutTabs(text)))
 	if err := checkBounds(tokens); err != nil {
 		return nil, err
@@ -83,7 +88,7 @@ func parseRules(text []byte) ([]Rule, error) {
 		return nil, plain(err)
 	}
 	if len(file.Docs) > 1 {
-		return nil, errors.New("there is more than one document: write all rules as one list")
+		return nil, at(file.Docs[1].Body, errors.New("there is more than one document: write all rules as one list"))
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return nil, nil
@@ -169,7 +174,10 @@ func parseRule(node ast.Node) (Rule, error) {
 		}
 	}
 	if err := rule.Check(); err != nil {
-		return Rule{}, at(node, fmt.Errorf("rule %q: %w", rule.Name, err))
+		if rule.Name != "" {
+			err = fmt.Errorf("rule %q: %w", rule.Name, err)
+		}
+		return Rule{}, at(node, err)
 	}
 	return rule, nil
 }
@@ -288,6 +296,9 @@ func (a arguments) fields(pairs []*ast.MappingValueNode, target any) error {
 
 // decodeField sets the field of a struct that a pair is for.
 func decodeField(pair *ast.MappingValueNode, target any) error {
+	if err := suits(target, keyOf(pair), pair.Value); err != nil {
+		return at(pair.Value, fmt.Errorf("%s: %w", keyOf(pair), err))
+	}
 	one := ast.Mapping(pair.GetToken(), false, ast.MappingValue(pair.Start, pair.Key, alone(pair.Value)))
 	if err := yaml.NodeToValue(one, target, yaml.Strict()); err != nil {
 		return at(pair.Key, fmt.Errorf("%s: %w", keyOf(pair), message(err)))
@@ -314,6 +325,14 @@ func keyOf(pair *ast.MappingValueNode) string {
 
 // at adds where something stands to an error.
 func at(node ast.Node, err error) error {
+	switch m := node.(type) { // whose own token is the first colon
+	case *ast.MappingNode:
+		if len(m.Values) > 0 && !m.IsFlowStyle {
+			node = m.Values[0].Key
+		}
+	case *ast.MappingValueNode:
+		node = m.Key
+	}
 	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
 		return err
 	}
@@ -354,7 +373,7 @@ func (r *Rule) UnmarshalJSON(text []byte) error {
 }
 
 // MarshalJSON implements [json.Marshaler]. It fails if one of the filters has no
-// text, as one made by [op.Match].
+// text, as one made by [op.Match], or if something in it is not UTF-8.
 func (r Rule) MarshalJSON() ([]byte, error) {
 	where, err := filterText(r.Filters)
 	if err != nil {
@@ -365,13 +384,20 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("faults: rule %q: %w", r.Name, err)
 	}
 	w, f := r.When, r.Flags
-	return json.Marshal(ruleText{
+	text, err := json.Marshal(ruleText{
 		Name: r.Name, Where: where, Connect: r.Connect,
 		After: w.After, Every: w.Every, Times: w.Times, For: duration(w.For), Until: until,
 		Probability: w.Probability, Seed: w.Seed,
 		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled,
 		Do: textsOf(r.Effects), Seq: textsOf(r.Steps),
 	})
+	if err != nil {
+		return nil, fmt.Errorf("faults: rule %q: %w", r.Name, err)
+	}
+	if lossy(text) {
+		return nil, fmt.Errorf("faults: rule %q has bytes that are not UTF-8, and so no text", r.Name)
+	}
+	return text, nil
 }
 
 func filterText(filters []op.Filter) (string, error) {

@@ -104,7 +104,7 @@ func (gzipped) kind() string { return "gzip" }
 
 func (gzipped) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	var compressed *gzip.Writer
-	out := &rewriter{ResponseWriter: w}
+	out := &rewriter{ResponseWriter: w, unsized: true}
 	out.header = func(status int) int {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Del("Content-Length")

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -67,6 +68,9 @@ func (c Cut) OfRequest() Cut {
 	return c
 }
 
+// maxTurnedAway is how much is held of a request that is turned away, in bytes.
+const maxTurnedAway = 64 << 20
+
 func (c Cut) kind() string { return c.how.name }
 
 func (c Cut) needs() need { return c.how.needs }
@@ -74,6 +78,9 @@ func (c Cut) needs() need { return c.how.needs }
 func (c Cut) check() error {
 	if c.args.After < 0 {
 		return fmt.Errorf("after %d bytes: want 0 or more", c.args.After)
+	}
+	if c.how.name == goAway.name && c.args.Request && c.args.After > maxTurnedAway {
+		return fmt.Errorf("after %d bytes of the request: want %d at most", c.args.After, maxTurnedAway)
 	}
 	if c.args.Code != 0 && c.how.name != goAway.name && c.how.name != resetOne.name {
 		return errors.New("it has no code: use goaway or reset-stream")
@@ -119,6 +126,10 @@ func (c Cut) cutAnswer(x *exchange, w http.ResponseWriter, r *http.Request, next
 // the Store, which must be left in order: so reading fails, and nothing that is
 // said of it reaches the client.
 func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if c.how.name == goAway.name {
+		next.ServeHTTP(w, c.turnAway(x, r))
+		return
+	}
 	body := &cutBody{ReadCloser: r.Body, left: c.args.After, strike: func() { c.how.strike(x, c.args.Code) }}
 	r = withBody(r, body)
 	out := &rewriter{ResponseWriter: w}
@@ -129,6 +140,23 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 		return status
 	}
 	out.serve(r, next)
+}
+
+// turnAway strikes before the registry has seen anything of the request, as GOAWAY
+// says of it: clients send it again. If the body is not longer than that, it returns
+// the request with what was read of it.
+func (c Cut) turnAway(x *exchange, r *http.Request) *http.Request {
+	var read bytes.Buffer
+	if _, err := io.CopyN(&read, r.Body, c.args.After+1); err == nil {
+		c.strike(x)
+	}
+	// Reading on, the registry meets the end, or the error, once more.
+	return withBody(r, readCloser{io.MultiReader(&read, r.Body), r.Body})
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // cutBody is a request's body that ends too early.

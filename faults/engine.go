@@ -30,7 +30,8 @@ type Engine struct {
 
 // plan is what to do with requests. It does not change once it is in use.
 type plan struct {
-	rules      []*active // on requests
+	rules      []*active             // on requests
+	byOp       [late + 1][][]*active // those that apply at a stage to each operation
 	connect    []*active
 	intercepts []*intercept
 	until      bool // some rule ends at a request
@@ -151,8 +152,21 @@ func (p *plan) add(a *active) {
 }
 
 func (p *plan) sumUp() {
+	for at := range p.byOp {
+		p.byOp[at] = make([][]*active, len(op.All())+1)
+		for _, a := range p.rules {
+			for o := range p.byOp[at] {
+				if a.appliesAt(stage(at), op.Op(o)) {
+					p.byOp[at][o] = append(p.byOp[at][o], a)
+				}
+			}
+		}
+	}
 	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })
 }
+
+// rulesAt returns the rules that apply at a stage to requests for an operation.
+func (p *plan) rulesAt(at stage, o op.Op) []*active { return p.byOp[at][o] }
 
 // all returns the rules in the order in which they were added.
 func (p *plan) all() []*active {

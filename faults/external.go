@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -45,13 +46,14 @@ func (e redirect) check() error {
 }
 
 func (e redirect) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
-	_ = http.NewResponseController(w).EnableFullDuplex() // see Answer
-	w.Header().Set("Location", x.expand(e.To, r))
-	w.Header().Set("Content-Length", "0")
-	if x.info.Digest != "" {
-		w.Header().Set("Docker-Content-Digest", string(x.info.Digest))
-	}
-	w.WriteHeader(e.Status)
+	unread.Answer(w, r, func() {
+		w.Header().Set("Location", x.expand(e.To, r))
+		w.Header().Set("Content-Length", "0")
+		if x.info.Digest != "" {
+			w.Header().Set("Docker-Content-Digest", string(x.info.Digest))
+		}
+		w.WriteHeader(e.Status)
+	})
 }
 
 // signedFor is how long a URL of the second origin is valid.

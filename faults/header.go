@@ -69,7 +69,8 @@ func (e Header) check() error {
 }
 
 func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	out := &rewriter{ResponseWriter: w}
+	name := http.CanonicalHeaderKey(e.args.Name)
+	out := &rewriter{ResponseWriter: w, unsized: e.how == dropping && name == "Content-Length"}
 	out.header = func(status int) int {
 		h := w.Header()
 		if e.how != adding {
@@ -78,8 +79,8 @@ func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next 
 		for _, value := range e.args.Values {
 			h.Add(e.args.Name, x.expand(value, r))
 		}
-		if e.how == dropping && (e.args.Name == "Content-Type" || e.args.Name == "Date") {
-			h[e.args.Name] = nil // net/http would add one
+		if e.how == dropping && (name == "Content-Type" || name == "Date") {
+			h[name] = nil // net/http would add one
 		}
 		return status
 	}
@@ -98,9 +99,27 @@ func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next 
 		}
 		return len(p), nil
 	}
-	if http.CanonicalHeaderKey(e.args.Name) != "Content-Length" {
+	if name != "Content-Length" {
 		out.body = nil
 	}
+	out.serve(r, next)
+}
+
+// SetStatus sends the registry's answer with another status: what succeeds with 201
+// in place of 202, or succeeds and says that it did not.
+func SetStatus(code int) Effect { return setStatus{code} }
+
+type setStatus struct {
+	Status int `json:"code"`
+}
+
+func (setStatus) kind() string { return "set-status" }
+
+func (e setStatus) check() error { return validStatus(e.Status) }
+
+func (e setStatus) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(int) int { return e.Status }
 	out.serve(r, next)
 }
 

@@ -36,6 +36,7 @@ func kinds() []kind {
 		headerRow(setting, "sets a field of the answer's header"),
 		headerRow(adding, "adds a field to the answer's header"),
 		headerRow(dropping, "leaves out a field of the answer's header"),
+		row("set-status", "code", "sends the registry's answer with another status", effect[setStatus], same[setStatus]),
 		row("location", "", "changes the Location of the answer", effect[Location], same[Location]),
 		bare("lose-upload", "discards the upload session", LoseUpload()),
 		bare("revoke-tokens", "makes all tokens invalid that were given out", RevokeTokens()),

@@ -15,7 +15,8 @@ import (
 // bytes, and what passes happens once or twice, so that a client that tries again
 // gets through. What a registry cannot do on the wire is not among them: names that
 // do not resolve, and hosts that do not answer to a SYN. Nor is what follows from
-// credentials.
+// credentials, nor what rules cannot say: another status for what the registry has
+// done (201 to a PATCH), and what is in a query (a cursor that a client has rebuilt).
 
 // Preset is a fault that was seen in the wild: what happens, who met it, and what
 // a correct client makes of it.
@@ -110,7 +111,9 @@ func named(name string, rules []Rule) []Rule {
 // image has, so that it does not matter which blob is asked for first.
 const someBytes = 100
 
-// onPull, onManifest and onUpload are rules on what pulling and pushing ask for.
+// onPull, onManifest, onStart and onUpload are rules on what pulling and pushing ask
+// for.
 func onPull() Rule     { return On(op.ManifestGet, op.ManifestHead, op.BlobGet) }
 func onManifest() Rule { return On(op.ManifestGet, op.ManifestHead) }
+func onStart() Rule    { return On(op.UploadStart, op.BlobMount) }
 func onUpload() Rule   { return On(op.UploadChunk, op.UploadCommit) }

@@ -123,7 +123,7 @@ func knownConnection() []Preset {
 			Correct:   "takes LF for the end of a line (RFC 9112, 2.2), waits as Retry-After says, and tries again",
 			Recovers:  true,
 			Rules: rules(onPull().Times(1).Do(Raw("HTTP/1.1 429 Too Many Requests\nContent-Type: text/plain\nRetry-After: 60\n" +
-				"Content-Length: 29\nConnection: close\n\nToo Many Requests (HAP429).\n\n"))),
+				"Content-Length: 28\nConnection: close\n\nToo Many Requests (HAP429).\n"))),
 		},
 	}
 }

@@ -95,15 +95,23 @@ func knownUploads() []Preset {
 			Rules:     rules(On(op.UploadChunk).Times(1).Do(Status(http.StatusRequestedRangeNotSatisfiable).Header("Location", "{target}").Header("Range", "0-0"))),
 		},
 		{
-			Name: "chunk-too-large-ghcr",
-			What: "416 to every PATCH with a Content-Range, as GHCR has it for more than 4 MiB",
-			Citations: []string{"oras-project/rust-oci-client#35", "ocx-sh/ocx#237",
-				"wasmCloud/wash#268"},
-			Clients:  []string{"rust-oci-client", "ocx", "wash"},
-			Correct:  "uploads in a single PUT, or in smaller chunks",
-			Recovers: true,
+			Name:      "chunk-too-large-ghcr",
+			What:      "416 to every PATCH with a Content-Range, as GHCR has it for more than 4 MiB",
+			Citations: []string{"oras-project/rust-oci-client#35", "ocx-sh/ocx#237", "wasmCloud/wash#268"},
+			Clients:   []string{"rust-oci-client", "ocx", "wash"},
+			Correct:   "uploads in a single PUT, or in smaller chunks",
+			Recovers:  true,
 			Rules: rules(On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusRequestedRangeNotSatisfiable).
 				Error("REQUESTED_RANGE_NOT_SATISFIABLE", "the request body is too large and exceeds the maximum permissible limit of 4.00MiB"))),
+		},
+		{
+			Name:      "chunk-201",
+			What:      "201 in place of 202 to a PATCH, as ECR has it",
+			Citations: []string{"openai/tart#273", "jdx/mise#11376"},
+			Clients:   []string{"tart", "mise", "regclient"},
+			Correct:   "takes any 2xx for success, and looks at Range",
+			Recovers:  true,
+			Rules:     rules(On(op.UploadChunk).Do(SetStatus(http.StatusCreated))),
 		},
 		{
 			Name:      "chunk-dropped",
@@ -121,7 +129,7 @@ func knownUploads() []Preset {
 			Clients:   []string{"docker", "regclient"},
 			Correct:   "does not look at the Range of a session that it has sent nothing to",
 			Recovers:  true,
-			Rules:     rules(On(op.UploadStart).Do(SetHeader("Range", "bytes=0--1"))),
+			Rules:     rules(onStart().Do(SetHeader("Range", "bytes=0--1"))),
 		},
 		{
 			Name:      "chunk-too-small-500",
@@ -140,7 +148,7 @@ func knownUploads() []Preset {
 			Correct:   "uploads in a single PUT, or in chunks as large as announced",
 			Recovers:  true,
 			Rules: rules(
-				On(op.UploadStart).Do(SetHeader("OCI-Chunk-Min-Length", "5242880")),
+				onStart().Do(SetHeader("OCI-Chunk-Min-Length", "5242880")),
 				On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusBadRequest).Error("SIZE_INVALID", "the chunk is too small")),
 			),
 		},
@@ -159,7 +167,7 @@ func knownUploads() []Preset {
 			Citations: []string{"oras-project/oras-go#177"},
 			Clients:   []string{"oras-go"},
 			Correct:   "refuses to go from https to http, at least with credentials",
-			Rules:     rules(On(op.UploadStart, op.UploadChunk).Do(Location{Scheme: "http"})),
+			Rules:     rules(On(op.UploadStart, op.BlobMount, op.UploadChunk).Do(Location{Scheme: "http"})),
 		},
 		{
 			Name:      "location-absolute",
@@ -168,7 +176,7 @@ func knownUploads() []Preset {
 			Clients:   []string{"oras-go"},
 			Correct:   "uses it as it is",
 			Recovers:  true,
-			Rules:     rules(On(op.UploadStart, op.UploadChunk).Do(Location{Absolute: true})),
+			Rules:     rules(On(op.UploadStart, op.BlobMount, op.UploadChunk).Do(Location{Absolute: true})),
 		},
 		{
 			Name:      "location-missing",
@@ -176,7 +184,7 @@ func knownUploads() []Preset {
 			Citations: []string{"oras-project/oras-go#882"},
 			Clients:   []string{"oras-go"},
 			Correct:   "fails and says what is missing",
-			Rules:     rules(On(op.UploadStart).Do(DropHeader("Location"))),
+			Rules:     rules(onStart().Do(DropHeader("Location"))),
 		},
 	}
 }

@@ -97,8 +97,8 @@ func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, info *o
 		}
 	}
 	point := func() string { return Point(info) }
-	for _, a := range p.rules {
-		if !a.appliesAt(at, mine) || !a.means(info.Op, request) {
+	for _, a := range p.rulesAt(at, info.Op) {
+		if !a.means(info, request) {
 			continue
 		}
 		fired, ok := a.fire(point)
@@ -124,13 +124,15 @@ func (last) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), last{}, true)))
 }
 
-// appliesAt tells whether the rule applies at a stage, which is that of all rules
-// that are not marked, or not.
-func (a *active) appliesAt(at stage, mine bool) bool {
+// appliesAt tells whether the rule applies at a stage to requests for an operation.
+func (a *active) appliesAt(at stage, o op.Op) bool {
+	if !a.ops.Has(o) {
+		return false
+	}
 	if a.rule.Flags.BeforeAuth {
 		return at == early
 	}
-	return mine
+	return stageOf(o) == at
 }
 
 // missing says why one of the effects cannot act on this request, which came

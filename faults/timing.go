@@ -186,12 +186,20 @@ type slowBody struct {
 	ctx   context.Context
 	pace  paceArgs
 	begun bool
+	left  int64 // of what may be read without a pause
 }
 
 func (b *slowBody) Read(p []byte) (int, error) {
-	if b.begun && !wait(b.ctx, time.Duration(b.pace.Every)) {
+	room := b.left
+	if room == 0 {
+		room = b.pace.Bytes
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), room)])
+	if n > 0 && b.left == 0 && b.begun && !wait(b.ctx, time.Duration(b.pace.Every)) {
 		return 0, context.Cause(b.ctx)
 	}
-	b.begun = true
-	return b.ReadCloser.Read(p[:min(int64(len(p)), b.pace.Bytes)])
+	if n > 0 {
+		b.begun, b.left = true, room-int64(n)
+	}
+	return n, err
 }

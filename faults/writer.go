@@ -11,17 +11,23 @@ type rewriter struct {
 	header func(status int) int              // may change the header, and returns the status; nil: as it is
 	body   func(p []byte) (n int, err error) // writes to the ResponseWriter; nil: as it is
 	begun  bool
+
+	unsized bool // the header is sent at once, so that net/http cannot count a short body
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *rewriter) WriteHeader(status int) {
-	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.begun {
+	final := status >= 200 || status == http.StatusSwitchingProtocols
+	if final && !w.begun {
 		w.begun = true
 		if w.header != nil {
 			status = w.header(status)
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+	if final && w.unsized {
+		w.flush()
+	}
 }
 
 // Write implements [http.ResponseWriter].

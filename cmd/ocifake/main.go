@@ -73,7 +73,7 @@ Exit status: 0 when the command is done or was stopped by SIGINT or SIGTERM,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newVersion())
+	root.AddCommand(newServe(), newFaults(), newVersion())
 	return root
 }
 

@@ -23,10 +23,10 @@ const module = "github.com/ocifake/ocifake"
 // readmeImports are what the README's code may use without saying where it is
 // from.
 var readmeImports = []string{
-	"net/http", "net/http/httptest", "os", "path/filepath", "testing", "testing/synctest", "time",
-	"github.com/google/go-containerregistry/pkg/crane",
+	"context", "io", "net/http", "net/http/httptest", "os", "path/filepath", "syscall", "testing", "testing/synctest", "time",
+	"github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
 	"github.com/stretchr/testify/require",
-	module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
+	module + "/auth", module + "/faults", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
 }
 
 // TestReadmeCode runs the code of the README: each block is a test file in the

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
@@ -31,6 +32,7 @@ content that cannot be loaded), 2 when the command line is wrong.`,
   ocifake serve --addr 127.0.0.1:0 --ready-file url
   ocifake serve --tls --http2 --ca-file ca.pem
   ocifake serve --load app=./layout --load images.tar --read-only
+  ocifake serve --token-auth users.yaml
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error { return c.complete() },
@@ -55,6 +57,9 @@ func (c *serveConfig) complete() (err error) {
 	if c.caFile != "" && !c.server.TLS {
 		return errors.New("--ca-file needs --tls: there is no authority without it")
 	}
+	if c.auth.clientCA != "" && !c.server.TLS {
+		return errors.New("--client-ca needs --tls: certificates are shown in its handshake")
+	}
 	c.server.Addr, err = listenAddress(c.server.Addr)
 	return err
 }
@@ -72,14 +77,18 @@ func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err e
 	if err != nil {
 		return err
 	}
-	c.registry.Log = log
-	s, err := server.Start(server.Config{Options: c.server, Registry: registry.New(store, c.registry), Log: log})
+	c.registry.Log, c.registry.Allow = log, auth.Allow
+	config := server.Config{Options: c.server, Registry: registry.New(store, c.registry), Log: log}
+	if err := c.auth.into(&config, c.registry.TrustForwarded); err != nil {
+		return err
+	}
+	s, err := server.Start(config)
 	if err != nil {
 		return explainListen(c.server.Addr, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	log.Info("serving", "url", s.URL())
-	if isExposed(c.server.Addr) {
+	if isExposed(c.server.Addr) && !c.auth.asks() {
 		log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
 	}
 	if err := announce(ctx, c, s, reference, stdout); err != nil && !errors.Is(err, context.Canceled) {
@@ -126,8 +135,12 @@ func (c *serveConfig) commands(host, reference string) []string {
 		first = "oras push " + oras + " --artifact-type text/greeting"
 	}
 	repository := reference[:strings.IndexAny(reference, ":@")]
+	first += " " + host + "/" + reference
+	if c.auth.asks() {
+		first, curl = "crane auth login --username NAME --password PASSWORD "+host, curl+" --user NAME:PASSWORD"
+	}
 	return []string{
-		fmt.Sprintf("%s %s/%s", first, host, reference),
+		first,
 		fmt.Sprintf("crane manifest%s %s/%s", crane, host, reference),
 		fmt.Sprintf("curl %s %s://%s/v2/%s/tags/list", curl, scheme, host, repository),
 	}

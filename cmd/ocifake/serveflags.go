@@ -13,6 +13,7 @@ type serveConfig struct {
 	server    server.Options
 	registry  registry.Options
 	store     memstore.Options
+	auth      authFiles
 	load      loads
 	caFile    string
 	readyFile string
@@ -49,6 +50,11 @@ func (c *serveConfig) flags() []flagGroup {
 			{"max-manifest", "refuse manifests above this `size`: 413 (default 4MiB)", &c.registry.MaxManifest},
 			{"max-tags", "tag parameters of a manifest's PUT, at most: 414 (default 100)", &c.registry.MaxTags},
 			{"warning", "send this `text` as Warning with every answer; repeatable", &c.registry.Warnings},
+		}},
+		{"Who may do what (everybody everything, unless told otherwise)", []flagRow{
+			{"htpasswd", "ask for the passwords in this htpasswd `file`, with bcrypt hashes (Basic)", &c.auth.htpasswd},
+			{"token-auth", "ask for tokens that are given to the users in this YAML `file`, by its rules (Bearer)", &c.auth.token},
+			{"client-ca", "ask for client certificates of the authorities in this PEM `file`", &c.auth.clientCA},
 		}},
 		{"Content (in memory, gone when ocifake is stopped)", []flagRow{
 			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.load},

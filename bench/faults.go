@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ocifake/ocifake/faults"
+	serving "github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// faultless is ocifake without a fault engine. It records.
+var faultless = subject{"faultless", func() (*server, error) {
+	store := memstore.New(memstore.Options{})
+	return serveRecorded(store, serving.Config{Registry: registry.New(store, registry.Options{})})
+}}
+
+// withRules are ocifake with a fault engine that has rules, and otherwise as
+// faultless.
+func withRules(rules ...faults.Rule) []subject {
+	return []subject{{"ocifake", func() (*server, error) {
+		store := memstore.New(memstore.Options{})
+		engine := faults.New(store)
+		if err := engine.Add(rules...); err != nil {
+			return nil, err
+		}
+		return serveRecorded(store, serving.Config{
+			Registry: registry.New(engine.Store(), registry.Options{}),
+			Faults:   engine,
+		})
+	}}}
+}
+
+func serveRecorded(store registry.Store, config serving.Config) (*server, error) {
+	config.Recorder = record.New(record.Options{})
+	s, err := serving.Start(config)
+	if err != nil {
+		return nil, err
+	}
+	return &server{url: s.URL(), handler: s.Handler(), store: store, close: s.Close}, nil
+}
+
+// others are rules that do not match HEAD of the manifest: half of them are for
+// other operations, half for the same in other repositories.
+func others(n int) []faults.Rule {
+	var rules []faults.Rule
+	operations := []op.Op{op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestPut, op.UploadChunk}
+	for i := range n / 2 {
+		rules = append(rules,
+			faults.On(operations[i%len(operations)]).Do(faults.Status(500)),
+			faults.On(op.ManifestHead).Repo(fmt.Sprintf("team/other-%d", i)).Do(faults.Status(500)))
+	}
+	return rules
+}

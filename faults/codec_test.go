@@ -1,0 +1,216 @@
+package faults_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+// odd is a text that needs care in JSON and in YAML.
+const odd = "a: \"b\" # 'c'\r\n\t- {d} \\u0041 <&> \u2028 \U0001F600 \x00\x1b\x7f"
+
+// samples are effects of each kind, with all arguments and with as few as can be.
+var samples = map[string][]faults.Effect{
+	"status": {
+		faults.Status(503),
+		faults.Status(429).RetryAfter(1500*time.Millisecond).Header("X-Rate", "1", odd).Header("X-Other", ""),
+		faults.Status(503).RetryAt(2*time.Hour).Error("TOOMANYREQUESTS", odd).Detail(map[string]any{"a": []any{1.5, "x", nil, true}}),
+		faults.Status(500).HTML().Type("text/plain"),
+		faults.Status(200).Body("application/json", odd),
+		faults.Status(200).Body("", ""),
+		faults.Status(400).Detail(odd),
+	},
+	"redirect":      {faults.Redirect(307, "{cdn}"), faults.Redirect(302, odd)},
+	"delay":         {faults.Delay(0), faults.Delay(1500 * time.Millisecond), faults.Delay(math.MaxInt64)},
+	"delay-reply":   {faults.DelayReply(0), faults.DelayReply(time.Nanosecond)},
+	"stall":         {faults.Stall(0, 0), faults.Stall(1<<40, time.Hour)},
+	"trickle":       {faults.Trickle(1, time.Second), faults.Bandwidth(1000).OfRequest()},
+	"close":         {faults.Close(0), faults.Close(100).OfRequest()},
+	"reset":         {faults.Reset(0), faults.Reset(math.MaxInt64).OfRequest()},
+	"reset-stream":  {faults.ResetStream(7, 0), faults.ResetStream(math.MaxUint32, 5).OfRequest()},
+	"goaway":        {faults.GoAway(0, 0), faults.GoAway(11, 5)},
+	"lose-reply":    {faults.LoseReply()},
+	"truncate":      {faults.Truncate(0), faults.Truncate(10)},
+	"raw":           {faults.Raw(""), faults.Raw(odd)},
+	"close-idle":    {faults.CloseIdle()},
+	"corrupt":       {faults.Corrupt(0), faults.Corrupt(-1), faults.Corrupt(math.MinInt64)},
+	"zeros":         {faults.Zeros()},
+	"content-of":    {faults.ContentOf(layer)},
+	"gzip":          {faults.Gzip()},
+	"ignore-range":  {faults.IgnoreRange()},
+	"shift-range":   {faults.ShiftRange(-5, false), faults.ShiftRange(0, true)},
+	"set-status":    {faults.SetStatus(201)},
+	"set-header":    {faults.SetHeader("Content-Length", "0"), faults.SetHeader("X-Odd", odd, "", "true", "1", "~", "2026-01-01")},
+	"add-header":    {faults.AddHeader("Link", `<{target}>; rel="next"`)},
+	"drop-header":   {faults.DropHeader("Docker-Content-Digest")},
+	"location":      {faults.Location{DropQuery: true}, faults.Location{Scheme: "ftp", Host: "a", Path: odd, Absolute: true}},
+	"lose-upload":   {faults.LoseUpload()},
+	"revoke-tokens": {faults.RevokeTokens()},
+	"drop-chunk":    {faults.DropChunk()},
+	"refuse-mount":  {faults.RefuseMount()},
+	"vanish":        {faults.Vanish()},
+	"hide":          {faults.Hide(1, 0), faults.Hide(0, time.Second)},
+	"stale-tag":     {faults.StaleTag(3, time.Minute)},
+	"lag-tags":      {faults.LagTags(0, time.Millisecond)},
+	"immutable":     {faults.Immutable(faults.Status(400).Error("DENIED", odd))},
+	"refuse":        {faults.Refuse()},
+	"silence":       {faults.Silence()},
+	"tls":           {faults.FailHandshake(), faults.ExpiredCertificate(), faults.CertificateFor("other.example")},
+	"pass":          {faults.Pass()},
+	"all":           {faults.All(faults.Pass(), faults.All(faults.Status(500), faults.Zeros()), faults.Close(1))},
+}
+
+// onConnect are the effects that do not act on requests.
+var onConnect = map[string]bool{"refuse": true, "silence": true, "tls": true}
+
+func TestEveryKindHasText(t *testing.T) {
+	kinds := faults.Kinds()
+	require.Len(t, kinds, len(samples))
+	for _, kind := range kinds {
+		t.Run(kind.Name, func(t *testing.T) {
+			assert.NotEmpty(t, kind.Doc)
+			require.NotEmpty(t, samples[kind.Name], "a new kind of effect needs a sample here")
+			rule := faults.On()
+			if onConnect[kind.Name] {
+				rule = faults.OnConnect()
+			}
+			for _, effect := range samples[kind.Name] {
+				sameInText(t, rule.Do(effect))
+				text, err := json.Marshal(rule.Do(effect))
+				require.NoError(t, err)
+				assert.Contains(t, string(text), `"do":[`)
+				assert.Contains(t, string(text), `"`+kind.Name+`"`)
+			}
+			sameInText(t, rule.Seq(samples[kind.Name]...))
+		})
+	}
+}
+
+// sameInText writes a rule as JSON and as YAML, and wants the same rule to be read
+// from both.
+func sameInText(t *testing.T, rule faults.Rule) {
+	t.Helper()
+	written, err := json.Marshal(rule)
+	require.NoError(t, err)
+	indented, err := json.MarshalIndent(rule, "", "\t")
+	require.NoError(t, err)
+	block, err := yaml.JSONToYAML(written)
+	require.NoError(t, err)
+	for form, text := range map[string][]byte{"JSON": written, "indented JSON": indented, "YAML": block} {
+		rules, err := faults.ParseRules(text)
+		require.NoError(t, err, "%s: %s", form, text)
+		require.Len(t, rules, 1)
+		again, err := json.Marshal(rules[0])
+		require.NoError(t, err)
+		require.Equal(t, string(written), string(again), "%s: %s", form, text)
+	}
+}
+
+func TestRuleText(t *testing.T) {
+	base := on("")
+	for name, rule := range map[string]faults.Rule{
+		"bare":        base,
+		"name":        base.Named(odd),
+		"number name": base.Named("123"),
+		"true name":   base.Named("true"),
+		"null name":   base.Named("null"),
+		"counts":      base.After(1).Every(2).Times(3),
+		"high counts": base.After(math.MaxInt64).Every(math.MaxInt64).Times(math.MaxInt64),
+		"for":         base.For(90 * time.Minute),
+		"probability": base.WithProbability(0.1, math.MaxUint64),
+		"seldom":      base.WithProbability(1e-9, 1),
+		"flags":       disabled(base.Optional().BeforeAuth().Continue()),
+		"connection":  faults.OnConnect().Do(faults.Delay(time.Second), faults.Raw("x")),
+		"filters":     faults.On(op.BlobGet, op.BlobHead).Repo("lib/*", "a,b").Where(op.Not(op.Authenticated()), op.Header("User-Agent", odd)).Do(faults.Pass()),
+		"all, none":   base.Where(op.Filter{}, op.Not(op.Filter{})),
+		"until":       base.Until(op.Is(op.ManifestPut), op.Tag("v1"), op.Digest(layer)),
+		"steps":       faults.On().Seq(faults.Pass(), faults.Status(500), faults.All(faults.Zeros())),
+	} {
+		t.Run(name, func(t *testing.T) { sameInText(t, rule) })
+	}
+}
+
+func TestRuleJSON(t *testing.T) {
+	rule := faults.On(op.BlobGet).Repo("lib/*").Named("slow").After(1).Times(2).For(time.Minute).
+		Do(faults.Delay(2*time.Second), faults.Status(503).RetryAt(time.Second), faults.Pass())
+	text, err := json.Marshal(rule)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{
+		"name": "slow", "where": "op=blob.get repo=lib/*", "after": 1, "times": 2, "for": "1m0s",
+		"do": [{"delay": {"for": "2s"}}, {"status": {"code": 503, "retryAfter": "date:1s"}}, "pass"]
+	}`, string(text))
+	var read faults.Rule
+	require.NoError(t, json.Unmarshal(text, &read))
+	assert.Equal(t, rule.String(), read.String())
+	var list []faults.Rule
+	require.NoError(t, json.Unmarshal([]byte(`[{"do":["pass"]},{"seq":["pass"]}]`), &list))
+	assert.Len(t, list, 2)
+	assert.EqualError(t, json.Unmarshal([]byte("[]"), &read), "faults: want one rule, not 0")
+	assert.EqualError(t, read.UnmarshalJSON([]byte("[{do: [pass]}, {do: [pass]}]")), "faults: want one rule, not 2")
+
+	_, err = json.Marshal(on("a").Where(op.Match(func(*op.Request) bool { return true })))
+	assert.ErrorContains(t, err, `faults: rule "a": filter "match": there is nothing called "match" to filter by`)
+	_, err = json.Marshal(on("b").Until(op.Match(func(*op.Request) bool { return true })))
+	assert.ErrorContains(t, err, `faults: rule "b": filter "match"`)
+
+	_, err = json.Marshal(on("binary").Do(faults.Raw("\x15\x03\xff")))
+	assert.ErrorContains(t, err, `faults: rule "binary" has bytes that are not UTF-8, and so no text`)
+	sameInText(t, on("").Do(faults.Raw(`\ufffd \\ufffd "\`), faults.Raw("\ufffd")))
+}
+
+// textOf writes rules as JSON.
+func textOf(t *testing.T, rules []faults.Rule) string {
+	t.Helper()
+	text, err := json.MarshalIndent(rules, "", "  ")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// The ways to write the same.
+func TestParseForms(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want []faults.Rule
+	}{
+		"nothing":      {"", nil},
+		"a comment":    {"# no rules\n", nil},
+		"null":         {"null", nil},
+		"no rules":     {"[]", nil},
+		"a rule":       {"do: [pass]", []faults.Rule{on("")}},
+		"a list":       {"- do: [pass]\n- name: b\n  do: [pass]\n", []faults.Rule{on(""), on("b")}},
+		"marked start": {"---\ndo: [pass]\n", []faults.Rule{on("")}},
+		"end of file":  {"do: [pass]\n...\n", []faults.Rule{on("")}},
+		"CRLF":         {"name: a\r\ndo:\r\n- pass\r\n", []faults.Rule{on("a")}},
+		"comments":     {"# a\n- name: b # c\n  # d\n  do: [pass] # e\n", []faults.Rule{on("b")}},
+		"block text":   {"name: |-\n  a\ndo: [pass]\n", []faults.Rule{on("a")}},
+		"quoted keys":  {`{"do": ["pass"]}`, []faults.Rule{on("")}},
+		"tabs in JSON": {"{\n\t\"name\":\t\"a\\tb\",\n\t\"do\":\t[\n\t\t\"pass\"\n\t]\n}\n", []faults.Rule{on("a\tb")}},
+		"main argument": {
+			"do: [status: 503, delay: 2s, close: 10, redirect: /, stale-tag: 2, set-header: {name: A, values: [b]}]",
+			[]faults.Rule{faults.On().Do(
+				faults.Status(503), faults.Delay(2*time.Second), faults.Close(10), faults.Redirect(307, "/"),
+				faults.StaleTag(2, 0), faults.SetHeader("A", "b"))},
+		},
+		"no arguments": {
+			"do: [close, {close: }, {close: null}, {close: {}}, {zeros: }, {zeros: {}}]",
+			[]faults.Rule{faults.On().Do(
+				faults.Close(0), faults.Close(0), faults.Close(0), faults.Close(0), faults.Zeros(), faults.Zeros())},
+		},
+		"steps": {"seq: [pass, {all: [pass, status: 500]}]", []faults.Rule{
+			faults.On().Seq(faults.Pass(), faults.All(faults.Pass(), faults.Status(500)))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := faults.ParseRules([]byte(test.text))
+			require.NoError(t, err)
+			assert.Equal(t, textOf(t, test.want), textOf(t, got))
+		})
+	}
+}
