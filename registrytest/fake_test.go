@@ -60,6 +60,11 @@ func (t *fakeTest) Fatal(args ...any) {
 	t.FailNow()
 }
 
+func (t *fakeTest) Fatalf(format string, args ...any) {
+	t.Errorf(format, args...)
+	t.FailNow()
+}
+
 func (t *fakeTest) FailNow() { runtime.Goexit() }
 
 func (t *fakeTest) Failed() bool {

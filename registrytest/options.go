@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -20,9 +21,15 @@ type config struct {
 	record   record.Options
 	quiet    bool
 	networks int // options that choose a network
+
+	service   *auth.Service // what Auth has made
+	authError error
 }
 
 func (c *config) check() error {
+	if c.authError != nil {
+		return c.authError
+	}
 	if c.networks > 1 {
 		return errors.New("choose one of InMemory and OnNetwork")
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/record"
@@ -16,7 +18,10 @@ import (
 // Registry is a registry that is running. Its methods are safe for concurrent
 // use.
 type Registry struct {
+	store    registry.Store
 	registry *registry.Registry
+	faults   *faults.Engine
+	service  *auth.Service // nil: nobody is asked, or by something else
 	server   *server.Server
 	recorder *record.Recorder
 	shown    shownJournal
@@ -66,14 +71,15 @@ func Start(opts ...Option) (*Registry, error) {
 	if c.store == nil {
 		c.store = memstore.New(memstore.Options{})
 	}
-	r := &Registry{registry: registry.New(c.store, registry.Options{}), log: c.server.Log}
+	r := &Registry{store: c.store, faults: faults.New(c.store), service: c.service, log: c.server.Log}
+	r.registry = registry.New(r.faults.Store(), registry.Options{})
 	r.SetOptions(c.registry)
 	if c.record.Log == nil {
 		c.record.Log = c.server.Log
 	}
 	r.recorder = record.New(c.record)
 	r.shown.quiet = c.quiet
-	c.server.Registry, c.server.Recorder = r.registry, r.recorder
+	c.server.Registry, c.server.Faults, c.server.Recorder = r.registry, r.faults, r.recorder
 	var err error
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
@@ -114,17 +120,21 @@ func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertP
 // server. It works on after Close.
 func (r *Registry) Handler() http.Handler { return r.server.Handler() }
 
-// Store returns what keeps the registry's content.
-func (r *Registry) Store() registry.Store { return r.registry.Store() }
+// Store returns what keeps the registry's content, as it is: without what faults
+// do to it.
+func (r *Registry) Store() registry.Store { return r.store }
 
 // Options returns the options in force.
 func (r *Registry) Options() registry.Options { return r.registry.Options() }
 
 // SetOptions replaces the options, for requests that begin after it. If they
-// have no Log, the registry's is used.
+// have no Log, the registry's is used, and if they have no Allow, [auth.Allow].
 func (r *Registry) SetOptions(options registry.Options) {
 	if options.Log == nil {
 		options.Log = r.log
+	}
+	if options.Allow == nil {
+		options.Allow = auth.Allow
 	}
 	r.registry.SetOptions(options)
 }

@@ -1,0 +1,99 @@
+package registrytest
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/server"
+)
+
+// Auth asks clients who they are: see [auth.Options]. Starting fails if the options
+// make no sense.
+func Auth(options auth.Options) Option {
+	return func(c *config) {
+		service, err := auth.New(options)
+		c.server.Auth, c.service, c.authError = service, service, err
+	}
+}
+
+// WithAuth is [Auth] with an implementation of one's own, or with a Service that
+// registries share.
+func WithAuth(a auth.Auth) Option {
+	return func(c *config) {
+		service, _ := a.(*auth.Service)
+		c.server.Auth, c.service, c.authError = a, service, nil
+	}
+}
+
+// ClientCerts serves HTTPS and asks clients for certificates, which
+// [Registry.ClientCertificate] makes. With [Auth], the common name of a certificate
+// is the user. If they are required, the TLS handshake fails without one; a
+// registry in memory takes http, too, without a handshake.
+func ClientCerts(required bool) Option {
+	return func(c *config) {
+		c.server.TLS = true
+		c.server.ClientCerts = server.OptionalClientCerts
+		if required {
+			c.server.ClientCerts = server.RequireClientCerts
+		}
+	}
+}
+
+// ClientCertificate returns a certificate by which a client is known under a name,
+// for [tls.Config.Certificates].
+func (r *Registry) ClientCertificate(name string) tls.Certificate {
+	return r.server.Authority().ClientCertificate(name)
+}
+
+// Auth returns what decides who may do what, to revoke tokens and to set how they
+// live; nil without [Auth], and if [WithAuth] was given another implementation.
+func (r *Registry) Auth() *auth.Service { return r.service }
+
+// Credentials are those of a user of a registry.
+type Credentials struct {
+	Host     string // of the registry, as in references
+	Username string
+	Password string
+}
+
+// Login returns credentials for a user of the registry, with a password that was
+// made for it: the one in [auth.Options] works as well. It fails t if the registry
+// was started without [Auth].
+func (r *Registry) Login(t testing.TB, user string) Credentials {
+	t.Helper()
+	if r.service == nil {
+		t.Fatalf("registrytest: login as %s: the registry asks nobody who they are: start it with Auth", user)
+	}
+	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
+}
+
+// DockerConfig writes the credentials into a Docker config.json and returns the
+// directory that it is in. It is removed when the test ends.
+func (c Credentials) DockerConfig(t testing.TB) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	type entry struct {
+		Auth []byte `json:"auth"` // base64 in JSON, as Docker has it
+	}
+	config := map[string]map[string]entry{"auths": {c.Host: {[]byte(c.Username + ":" + c.Password)}}}
+	text, err := json.MarshalIndent(config, "", "\t")
+	if err != nil {
+		t.Fatalf("registrytest: Docker config of %s: %v", c.Username, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o600); err != nil {
+		t.Fatalf("registrytest: Docker config of %s: %v", c.Username, err)
+	}
+	return dir
+}
+
+// SetDockerConfig is DockerConfig, and sets DOCKER_CONFIG to the directory while
+// the test runs: clients that read Docker's configuration then log in. As with
+// [testing.T.Setenv], the test must not be parallel.
+func (c Credentials) SetDockerConfig(t testing.TB) {
+	t.Helper()
+	t.Setenv("DOCKER_CONFIG", c.DockerConfig(t))
+}

@@ -1,0 +1,235 @@
+package registrytest_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// ways are those in which tokens and passwords may be asked for.
+func ways() map[string]auth.Options {
+	users := map[string]string{"alice": "secret"}
+	return map[string]auth.Options{
+		"Basic":  {Users: users},
+		"JWT":    {Users: users, Token: &auth.TokenOptions{}},
+		"opaque": {Users: users, Token: &auth.TokenOptions{Opaque: true}},
+	}
+}
+
+// guarded starts a registry with a token service that knows alice.
+func guarded(t testing.TB, opts ...registrytest.Option) *registrytest.Registry {
+	t.Helper()
+	return registrytest.New(t, append([]registrytest.Option{registrytest.Auth(ways()["JWT"])}, opts...)...)
+}
+
+// as makes ggcr log in.
+func as(c registrytest.Credentials) remote.Option {
+	return remote.WithAuth(&authn.Basic{Username: c.Username, Password: c.Password})
+}
+
+// Every client that can log in can use the registry, wherever it is.
+func TestAuthEverywhere(t *testing.T) {
+	for place, options := range map[string][]registrytest.Option{
+		"TCP":              nil,
+		"TLS":              {registrytest.TLS()},
+		"HTTP/2":           {registrytest.HTTP2()},
+		"in memory":        {registrytest.InMemory()},
+		"TLS in memory":    {registrytest.InMemory(), registrytest.TLS()},
+		"HTTP/2 in memory": {registrytest.InMemory(), registrytest.HTTP2()},
+	} {
+		for way, o := range ways() {
+			t.Run(way+" "+place, func(t *testing.T) {
+				t.Parallel()
+				reg := registrytest.New(t, append(options, registrytest.Auth(o))...)
+				pushed := registrytest.RandomImage()
+				ref, transport := remoteRef(t, reg, "app:v1")
+				require.NoError(t, remote.Write(ref, pushed, transport, as(reg.Login(t, "alice"))))
+				pulled, err := remote.Image(ref, transport, remote.WithAuth(&authn.Basic{Username: "alice", Password: "secret"}))
+				require.NoError(t, err)
+				want, err := pushed.Digest()
+				require.NoError(t, err)
+				got, err := pulled.Digest()
+				require.NoError(t, err)
+				assert.Equal(t, want, got)
+				_, err = remote.Image(ref, transport)
+				assert.ErrorContains(t, err, "UNAUTHORIZED")
+				reg.Assert(t).CredentialsOnlyTo()
+			})
+		}
+	}
+}
+
+// Under a prefix the token service is there, too.
+func TestAuthUnderPrefix(t *testing.T) {
+	reg := guarded(t)
+	reg.Push(t, "app:v1", registrytest.RandomImage())
+	mux := http.NewServeMux()
+	mux.Handle("/some/prefix/", http.StripPrefix("/some/prefix", reg.Handler()))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	c := client{t, server.Client(), server.URL + "/some/prefix", "alice", "secret"}
+	challenge := c.ask("GET", "/v2/app/manifests/v1").Header.Get("WWW-Authenticate")
+	assert.Equal(t, `Bearer realm="`+server.URL+`/some/prefix/v2/token",service="ocifake",scope="repository:app:pull"`, challenge)
+	assert.Equal(t, 200, c.get("/v2/app/manifests/v1").StatusCode)
+}
+
+// TestAuthOnRecord: who asked, how, for what, and what they got.
+func TestAuthOnRecord(t *testing.T) {
+	reg := guarded(t, registrytest.InMemory())
+	reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	pullAs := func(user string) {
+		ref, transport := remoteRef(t, reg, "app:v1")
+		image, err := remote.Image(ref, transport, as(reg.Login(t, user)))
+		require.NoError(t, err)
+		layers, err := image.Layers()
+		require.NoError(t, err)
+		content, err := layers[0].Compressed()
+		require.NoError(t, err)
+		require.NoError(t, content.Close())
+	}
+	pullAs("alice")
+	reg.Assert(t, op.Is(op.Token)).Count(1)
+	reg.Assert(t, op.Is(op.Token)).All(record.Subject("alice"))
+	reg.Assert(t, op.Is(op.ManifestGet, op.BlobGet)).All(record.Subject("alice"), op.Authenticated())
+
+	token := reg.Requests(op.Is(op.Token))[0]
+	assert.Equal(t, "Basic", token.Scheme)
+	assert.Equal(t, []string{"repository:app:pull"}, token.Scopes, "granted")
+	assert.Contains(t, token.Target, "scope=repository%3Aapp%3Apull", "asked")
+	ping := reg.Requests(op.Is(op.Ping))[0]
+	assert.Equal(t, []any{401, "", "", []string(nil)}, []any{ping.Status, ping.Subject, ping.Scheme, ping.Scopes})
+	manifest := reg.Requests(op.Is(op.ManifestGet))[0]
+	assert.Equal(t, []any{200, "alice", "Bearer", []string{"repository:app:pull"}}, []any{manifest.Status, manifest.Subject, manifest.Scheme, manifest.Scopes})
+
+	pullAs("bob")
+	reg.Assert(t, op.Is(op.Token)).Count(2)
+	reg.Assert(t, op.Is(op.Token), record.Subject("bob")).Count(1)
+	assert.Equal(t, []string{"", "alice", "bob"}, slices.Sorted(maps.Keys(reg.Requests().By(record.BySubject()))))
+}
+
+// Tokens that only the registry can read, and certificates, are on record as well.
+func TestOpaqueTokensOnRecord(t *testing.T) {
+	reg := registrytest.New(t, registrytest.Auth(ways()["opaque"]))
+	c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
+	c.get("/v2/app/tags/list")
+	x := reg.Requests(op.Is(op.TagList), op.Authenticated())[0]
+	assert.Equal(t, []any{404, "alice", "Bearer", []string{"repository:app:pull"}}, []any{x.Status, x.Subject, x.Scheme, x.Scopes})
+	narrow := reg.Requests(op.Is(op.Token))[0]
+	assert.Equal(t, []string{"repository:app:pull"}, narrow.Scopes)
+}
+
+func TestLogin(t *testing.T) {
+	reg := guarded(t)
+	alice, again, new := reg.Login(t, "alice"), reg.Login(t, "alice"), reg.Login(t, "new")
+	assert.Equal(t, registrytest.Credentials{Host: reg.Host(), Username: "alice", Password: alice.Password}, alice)
+	assert.NotEqual(t, alice.Password, again.Password)
+	for _, c := range []registrytest.Credentials{alice, again, new, {Username: "alice", Password: "secret"}} {
+		got := client{t, reg.Client(), reg.URL(), c.Username, c.Password}
+		assert.Equal(t, 404, got.get("/v2/app/tags/list").StatusCode)
+	}
+	reg.Auth().RevokeAll()
+	got := client{t, reg.Client(), reg.URL(), alice.Username, alice.Password}
+	assert.Equal(t, 401, got.get("/v2/app/tags/list").StatusCode)
+
+	open := registrytest.New(t)
+	assert.Nil(t, open.Auth())
+	ran := runTest(func(t testing.TB) { open.Login(t, "alice") })
+	assert.Equal(t, []string{"registrytest: login as alice: the registry asks nobody who they are: start it with Auth"}, ran.failures)
+}
+
+// What WithAuth is given is asked; if it is a Service, Login works as well.
+func TestWithAuth(t *testing.T) {
+	service, err := auth.New(ways()["Basic"])
+	require.NoError(t, err)
+	reg := registrytest.New(t, registrytest.WithAuth(service))
+	assert.Same(t, service, reg.Auth())
+	own := registrytest.New(t, registrytest.WithAuth(struct{ auth.Auth }{service}))
+	assert.Nil(t, own.Auth())
+	for _, r := range []*registrytest.Registry{reg, own} {
+		_, _, err := get(t.Context(), r.Client(), r.URL()+"/v2/")
+		require.NoError(t, err)
+		r.Assert(t).All(record.Status("401"))
+	}
+}
+
+func TestBadAuthOptions(t *testing.T) {
+	_, err := registrytest.Start(registrytest.Auth(auth.Options{Hide: 500}))
+	assert.EqualError(t, err, "registrytest: auth: hide with status 500: want 401, 403 or 404")
+}
+
+// crane, and all that read Docker's configuration, find the credentials in it.
+func TestDockerConfig(t *testing.T) {
+	reg := guarded(t)
+	reg.Push(t, "app:v1", registrytest.RandomImage())
+	ref, transport := remoteRef(t, reg, "app:v1")
+	_, err := remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	require.ErrorContains(t, err, "UNAUTHORIZED")
+	login := reg.Login(t, "alice")
+	t.Run("logged in", func(t *testing.T) {
+		login.SetDockerConfig(t)
+		_, err := remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+		require.NoError(t, err)
+		other, err := name.NewRegistry("other.example")
+		require.NoError(t, err)
+		found, err := authn.DefaultKeychain.Resolve(other)
+		require.NoError(t, err)
+		assert.Equal(t, authn.Anonymous, found, "nobody else gets them")
+	})
+	_, err = remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	assert.ErrorContains(t, err, "UNAUTHORIZED", "the end of a test logs out")
+
+	dir := login.DockerConfig(t)
+	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	require.NoError(t, err)
+	var config struct {
+		Auths map[string]struct{ Auth []byte }
+	}
+	require.NoError(t, json.Unmarshal(text, &config))
+	assert.Equal(t, "alice:"+login.Password, string(config.Auths[reg.Host()].Auth))
+	info, err := os.Stat(filepath.Join(dir, "config.json"))
+	require.NoError(t, err)
+	assert.Zero(t, info.Mode().Perm()&0o077, "others cannot read it")
+}
+
+// A password of a cloud registry's is a token for a fixed user.
+func TestCloudLogin(t *testing.T) {
+	reg := registrytest.New(t, registrytest.Auth(auth.Options{}))
+	c := client{t, reg.Client(), reg.URL(), "AWS", reg.Auth().Password("AWS", 12*time.Hour)}
+	assert.Equal(t, 404, c.get("/v2/app/tags/list").StatusCode)
+	c.password = "made up"
+	assert.Equal(t, 401, c.get("/v2/app/tags/list").StatusCode)
+	assert.Equal(t, 1, len(reg.Requests(record.Status("404"))))
+}
+
+// SetOptions does not let everybody into the catalog.
+func TestSetOptionsKeepsAuth(t *testing.T) {
+	reg := registrytest.New(t, registrytest.Auth(auth.Options{Rules: []auth.Rule{{Actions: []registry.Action{auth.Catalog}}, auth.Anonymous("public")}}))
+	reg.Push(t, "public:v1", registrytest.RandomImage())
+	reg.Push(t, "private:v1", registrytest.RandomImage())
+	for range 2 {
+		_, body, err := get(t.Context(), reg.Client(), reg.URL()+"/v2/_catalog")
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"repositories":["public"]}`, body)
+		options := reg.Options()
+		options.Allow, options.PageSize = nil, 10
+		reg.SetOptions(options)
+	}
+}

@@ -1,0 +1,106 @@
+package registrytest
+
+import (
+	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ocifake/ocifake/faults"
+)
+
+// bubble runs the scenario in a bubble. It returns nil if time stands still there: a
+// goroutine that waits for a mutex keeps it from passing, and who holds the mutex
+// waits for time to pass. Such a bubble cannot be ended: it stays as it is.
+func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *trialReport {
+	t.Helper()
+	r, complete := &trialReport{}, false
+	var name atomic.Value
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			// A bubble panics if what is in it should have ended, and has not.
+			problem := recover()
+			complete = complete || problem != nil
+			if problem != nil && len(r.violations) == 0 {
+				r.violate("it leaves goroutines behind", "\n"+fmt.Sprint(problem)+stacksIn(name.Load().(string)))
+			}
+		}()
+		synctest.Test(t, func(t *testing.T) {
+			name.Store(bubblePattern.FindString(stacks(false)))
+			r.runOn(t, s, rule)
+		})
+		complete = true
+	}()
+	before := ""
+	for {
+		select {
+		case <-done:
+			if !complete { // it has failed the test
+				t.FailNow()
+			}
+			return r
+		case <-time.After(frozenAfter):
+		}
+		now, _ := name.Load().(string)
+		now = frozen(now)
+		if now != "" && now == before {
+			return nil
+		}
+		before = now
+	}
+}
+
+// frozenAfter is how long nothing must have moved in a bubble that stands still.
+const frozenAfter = 500 * time.Millisecond
+
+var (
+	bubblePattern = regexp.MustCompile(`synctest bubble \d+\b`)
+	statePattern  = regexp.MustCompile(`\[[^]]*\]:$`)
+)
+
+// frozen returns the stacks of the goroutines in a bubble, if none of them can go on
+// by itself and not all wait for time to pass.
+func frozen(bubble string) string {
+	text, locked := stacksIn(bubble), false
+	for stack := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		heading, _, _ := strings.Cut(stack, "\n")
+		switch state := statePattern.FindString(heading); {
+		case strings.Contains(state, "(durable)"):
+		case strings.HasPrefix(state, "[sync."), strings.HasPrefix(state, "[chan "), strings.HasPrefix(state, "[select"):
+			locked = true
+		default:
+			return ""
+		}
+	}
+	if !locked {
+		return ""
+	}
+	return text
+}
+
+// stacksIn returns the stacks of the goroutines in a bubble.
+func stacksIn(bubble string) string {
+	var text strings.Builder
+	for stack := range strings.SplitSeq(stacks(true), "\n\n") {
+		heading, _, _ := strings.Cut(stack, "\n")
+		if bubblePattern.FindString(heading) == bubble && bubble != "" && !strings.Contains(heading, "synctest.Run") {
+			text.WriteString("\n\n" + stack)
+		}
+	}
+	return text.String()
+}
+
+func stacks(all bool) string {
+	for size := 64 << 10; ; size *= 4 {
+		text := make([]byte, size)
+		if n := runtime.Stack(text, all); n < size {
+			return string(text[:n])
+		}
+	}
+}

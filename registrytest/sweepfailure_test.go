@@ -1,0 +1,155 @@
+package registrytest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// sweepVariable is set in the child processes of TestSweepFailures: it names the
+// sweep that is to fail there.
+const sweepVariable = "OCIFAKE_TEST_SWEEP"
+
+// failingSweeps are run in processes of their own: they fail, or leave goroutines
+// behind.
+var failingSweeps = map[string]struct {
+	scenario registrytest.Scenario
+	pattern  string   // for -run; empty: the whole test
+	want     []string // patterns in the output
+	not      string
+}{
+	"violated": {
+		scenario: puller{credulous: true}.scenario(),
+		want: []string{
+			`--- FAIL: TestSweepFailing/manifest\.get_app:v1/corrupt/once`,
+			`--- PASS: TestSweepFailing/manifest\.get_app:v1/500/forever`,
+			`    Run returned no error, and Check says: sha256:\w+ was not pulled as it is`,
+			`fault: \{"name":"corrupt","where":"op=manifest.get repo=app tag=v1","times":1,"do":\[\{"corrupt":\{"offset":\d+\}\}\]\}`,
+			`journal:\n.*\n.* manifest\.get  app:v1 .*fault corrupt`,
+			`go test -run '\^TestSweepFailing\$/\^manifest\\\.get_app:v1\$/\^corrupt\$/\^once\$'`,
+		},
+	},
+	"one cell": {
+		scenario: puller{credulous: true}.scenario(),
+		pattern:  `^TestSweepFailing$/^manifest\.get_app:v1$/^corrupt$/^once$`,
+		want:     []string{`--- FAIL: TestSweepFailing/manifest\.get_app:v1/corrupt/once`, `to run it again`},
+		not:      "/forever",
+	},
+	"without a fault": {
+		scenario: registrytest.Scenario{
+			Run:   func(context.Context, *registrytest.Trial) error { return errors.New("no such host") },
+			Check: func(context.Context, *registrytest.Trial) error { return nil },
+		},
+		want: []string{`it does not hold without a fault:\n\s+Run returned an error: no such host\n\s+journal:\n\s+no requests`},
+	},
+	"no request": {
+		scenario: registrytest.Scenario{
+			Run:   func(context.Context, *registrytest.Trial) error { return nil },
+			Check: func(context.Context, *registrytest.Trial) error { return nil },
+		},
+		want: []string{`the client made no request`},
+	},
+	"no check": {
+		scenario: registrytest.Scenario{Run: puller{}.run},
+		want:     []string{`the scenario has no Run or no Check`},
+	},
+	"leak": {
+		scenario: puller{failed: func(_ context.Context, _ *registrytest.Trial, err error) error {
+			go forgotten(make(chan int))
+			return err
+		}}.scenario(),
+		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$`,
+		want:    []string{`it leaves goroutines behind:\n\s+deadlock`, `registrytest_test\.forgotten`},
+	},
+	"storm": {
+		scenario: puller{failed: func(_ context.Context, reg *registrytest.Trial, err error) error {
+			for err != nil {
+				_, _, err = puller{}.try(context.Background(), reg, "manifests/v2", "")
+			}
+			return err
+		}}.scenario(),
+		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$/^once$`,
+		want:    []string{`it does not return: not even 10s after its context ended\n\s+it makes a storm of requests: more than 90 without a pause`},
+	},
+}
+
+// TestSweepFrozenBubble runs TestSweepFrozen where the bubble does no harm.
+func TestSweepFrozenBubble(t *testing.T) {
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^TestSweepFrozen$")
+	child.Env = append(os.Environ(), sweepVariable+"=frozen")
+	output, _ := child.CombinedOutput() // goleak finds what the bubble has left
+	assert.Contains(t, string(output), "--- PASS: TestSweepFrozen (")
+}
+
+func forgotten(c chan int) { <-c }
+
+// TestSweepFailing is run in the child processes of TestSweepFailures.
+func TestSweepFailing(t *testing.T) {
+	name := os.Getenv(sweepVariable)
+	if name == "" {
+		t.Skip("TestSweepFailures runs it")
+	}
+	registrytest.Sweep(t, failingSweeps[name].scenario)
+}
+
+func TestSweepFailures(t *testing.T) {
+	for name, test := range failingSweeps {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pattern := test.pattern
+			if pattern == "" {
+				pattern = "^TestSweepFailing$"
+			}
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", pattern)
+			child.Env = append(os.Environ(), sweepVariable+"="+name)
+			output, err := child.CombinedOutput()
+			var failed *exec.ExitError
+			require.ErrorAs(t, err, &failed, "%s", output)
+			for _, want := range test.want {
+				assert.Regexp(t, regexp.MustCompile(want), string(output))
+			}
+			if test.not != "" {
+				assert.NotContains(t, string(output), test.not)
+			}
+		})
+	}
+}
+
+// TestSweepFrozen has a client that waits for the registry with a mutex held that
+// its other goroutine waits for, so that virtual time stands still.
+func TestSweepFrozen(t *testing.T) {
+	if os.Getenv(sweepVariable) != "frozen" {
+		t.Skip("TestSweepFailures runs it: a bubble is left behind")
+	}
+	scenario := puller{}.scenario()
+	scenario.Run = func(ctx context.Context, reg *registrytest.Trial) error {
+		var mu sync.Mutex
+		errs := make(chan error, 2)
+		for range cap(errs) {
+			go func() {
+				mu.Lock()
+				defer mu.Unlock()
+				errs <- puller{}.run(ctx, reg)
+			}()
+		}
+		return errors.Join(<-errs, <-errs)
+	}
+	result := registrytest.Sweep(t, scenario, registrytest.SweepEffects(registrytest.SweepEffect{Name: "stall", At: func(p registrytest.SweepPoint) faults.Effect {
+		if p.Op != op.ManifestGet || p.Occurrence > 1 {
+			return nil
+		}
+		return faults.Delay(0)
+	}}))
+	assert.Equal(t, 2, result.Count(registrytest.TimedOut))
+}

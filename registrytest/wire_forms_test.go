@@ -1,0 +1,292 @@
+package registrytest_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// wireForm is a way to hold a raw conversation with a registry.
+type wireForm struct {
+	name    string
+	http2   bool
+	tls     bool
+	memory  bool // in a bubble, where the clock tells how long something took
+	options []registrytest.Option
+}
+
+var wireForms = []wireForm{
+	{name: "HTTP/1.1"},
+	{name: "HTTP/1.1 over TLS", tls: true, options: []registrytest.Option{registrytest.TLS()}},
+	{name: "HTTP/2", http2: true, tls: true, options: []registrytest.Option{registrytest.HTTP2()}},
+	{name: "h2c", http2: true, options: []registrytest.Option{registrytest.H2C()}},
+	{name: "HTTP/1.1 in memory", memory: true, options: []registrytest.Option{registrytest.InMemory()}},
+	{name: "HTTP/2 in memory", memory: true, http2: true, options: []registrytest.Option{registrytest.InMemory(), registrytest.H2C()}},
+	{name: "HTTP/2 over TLS in memory", memory: true, http2: true, tls: true, options: []registrytest.Option{registrytest.InMemory(), registrytest.HTTP2()}},
+}
+
+// eachWire runs a check in every form that a function wants, or in all, with a
+// registry that has the content of the shelf.
+func eachWire(t *testing.T, wants func(wireForm) bool, check func(t *testing.T, w *wire)) {
+	t.Helper()
+	for _, form := range wireForms {
+		if wants != nil && !wants(form) {
+			continue
+		}
+		t.Run(form.name, func(t *testing.T) {
+			if form.memory {
+				synctest.Test(t, func(t *testing.T) { check(t, form.start(t)) })
+			} else {
+				check(t, form.start(t))
+			}
+		})
+	}
+}
+
+func inMemory(f wireForm) bool { return f.memory }
+func inHTTP1(f wireForm) bool  { return !f.http2 }
+func inHTTP2(f wireForm) bool  { return f.http2 }
+func overTLS(f wireForm) bool  { return f.tls }
+
+// shelf is what the registries of these tests have in the repository app. It is
+// the same each time.
+type shelf struct {
+	small, other, big ocispec.Descriptor // blobs of 1000 and 500 bytes, and of 1 MiB and 4 KiB
+	bytes             map[string][]byte  // of blobs, by digest
+	v1, v2            registrytest.Pushed
+}
+
+const bigSize = 1<<20 + 4096
+
+func newShelf(t testing.TB, reg *registrytest.Registry) shelf {
+	t.Helper()
+	s := shelf{bytes: map[string][]byte{}}
+	for i, blob := range []struct {
+		desc *ocispec.Descriptor
+		size int64
+	}{{&s.small, 1000}, {&s.other, 500}, {&s.big, bigSize}} {
+		content := registrytest.RandomContent(uint64(i), blob.size)
+		*blob.desc = reg.PushBlob(t, "app", content)
+		all, err := io.ReadAll(io.NewSectionReader(content, 0, blob.size))
+		require.NoError(t, err)
+		s.bytes[string(blob.desc.Digest)] = all
+	}
+	s.v1 = reg.PushArtifact(t, "app:v1", registrytest.Artifact{Type: "a/v1"})
+	s.v2 = reg.PushArtifact(t, "app:v2", registrytest.Artifact{Type: "a/version2"})
+	return s
+}
+
+// wire is a registry, and raw conversations with it.
+type wire struct {
+	wireForm
+	shelf
+	reg *registrytest.Registry
+}
+
+func (f wireForm) start(t testing.TB, more ...registrytest.Option) *wire {
+	t.Helper()
+	reg := registrytest.New(t, append(append([]registrytest.Option{registrytest.QuietJournal()}, f.options...), more...)...)
+	return &wire{wireForm: f, shelf: newShelf(t, reg), reg: reg}
+}
+
+// dial opens a connection to a host, the registry's if it is empty, and does no
+// more.
+func (w *wire) dial(t testing.TB, host string) (net.Conn, error) {
+	t.Helper()
+	if host == "" {
+		host = w.reg.Host()
+	}
+	dial := (&net.Dialer{}).DialContext
+	if w.memory {
+		dial = w.reg.Transport().DialContext
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host += ":443"
+		}
+	}
+	c, err := dial(context.Background(), "tcp", host)
+	if err == nil {
+		t.Cleanup(func() { c.Close() })
+	}
+	return c, err
+}
+
+// shake does the client's part of a TLS handshake in the way of the form.
+func (w *wire) shake(c net.Conn) (*tls.Conn, error) {
+	config := &tls.Config{RootCAs: w.reg.CertPool(), ServerName: "localhost"}
+	if w.http2 {
+		config.NextProtos = []string{"h2"}
+	}
+	secure := tls.Client(c, config)
+	return secure, secure.Handshake()
+}
+
+// talk opens a connection to the registry, ready for a first request.
+func (w *wire) talk(t testing.TB) rawTalk {
+	t.Helper()
+	return w.talkTo(t, "", w.tls)
+}
+
+// talkTo opens a connection to a host, in the clear or not.
+func (w *wire) talkTo(t testing.TB, host string, encrypted bool) rawTalk {
+	t.Helper()
+	c, err := w.dial(t, host)
+	require.NoError(t, err)
+	if encrypted {
+		c, err = w.shake(c)
+		require.NoError(t, err)
+	}
+	return w.talkOn(t, c)
+}
+
+func (w *wire) talkOn(t testing.TB, c net.Conn) rawTalk {
+	t.Helper()
+	if w.http2 {
+		return newTalk2(t, c)
+	}
+	return newTalk1(c)
+}
+
+// rawTalk is a conversation on one connection, seen byte by byte or frame by frame.
+type rawTalk interface {
+	say(t testing.TB, q rawAsk)    // sends a request; the server need not read all of it
+	hear(t testing.TB) *rawAnswer  // reads until the answer to the last one ends
+	hearSlowly(int, time.Duration) // read a few bytes at a time from now on, with pauses
+}
+
+func ask(t testing.TB, talk rawTalk, q rawAsk) *rawAnswer {
+	t.Helper()
+	talk.say(t, q)
+	return talk.hear(t)
+}
+
+// rawAsk is a request.
+type rawAsk struct {
+	method string // GET if empty
+	target string
+	header string // lines of "Name: value"
+	body   []byte
+}
+
+// inApp asks for something in the repository app.
+func inApp(target string) rawAsk { return rawAsk{target: "/v2/app/" + target} }
+
+func (w *wire) blob(d ocispec.Descriptor) rawAsk { return inApp("blobs/" + string(d.Digest)) }
+
+func (q rawAsk) with(header string) rawAsk {
+	q.header += header + "\n"
+	return q
+}
+
+func (q rawAsk) by(method string) rawAsk {
+	q.method = method
+	return q
+}
+
+func (q rawAsk) fields() (fields [][2]string) {
+	for line := range strings.Lines(q.header) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		fields = append(fields, [2]string{name, value})
+	}
+	return fields
+}
+
+// rawAnswer is what came of an answer.
+type rawAnswer struct {
+	head   string              // in HTTP/1.1, as it came
+	status int                 // 0: there was none
+	fields map[string][]string // names in canonical form
+	body   []byte              // without the chunks of HTTP/1.1
+	raw    []byte              // what is no answer, and frames of an unknown type
+	end    string
+	pace   []portion // when the body came
+	took   time.Duration
+}
+
+// portion is what came at one moment.
+type portion struct {
+	after time.Duration
+	bytes int
+}
+
+// Ends of answers. Those of HTTP/2 are the frames that came: "RST_STREAM
+// CANCEL", "GOAWAY 0 NO_ERROR, RST_STREAM CANCEL".
+const (
+	whole = "whole"
+	fin   = "FIN"
+	rst   = "RST"
+)
+
+// endOf names the way in which a connection ended.
+func endOf(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return fin
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.Errno(10054)): // that of Windows
+		return rst
+	}
+	return err.Error()
+}
+
+// watched is a connection that notes what comes, and how it ended.
+type watched struct {
+	net.Conn
+	begun time.Time // when the last request was sent
+	got   bytes.Buffer
+	err   error
+	most  int // bytes to read at a time; 0: all that there are
+	pause time.Duration
+}
+
+func (c *watched) Read(p []byte) (int, error) {
+	if c.most > 0 {
+		p = p[:min(len(p), c.most)]
+	}
+	if c.pause > 0 {
+		time.Sleep(c.pause)
+	}
+	n, err := c.Conn.Read(p)
+	c.got.Write(p[:n])
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
+}
+
+func (c *watched) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && endOf(err) == rst && c.err == nil {
+		c.err = err // reading would find the end in order, then
+	}
+	return n, err
+}
+
+func (c *watched) hearSlowly(most int, pause time.Duration) { c.most, c.pause = most, pause }
+
+// arrived notes bytes of a body.
+func (a *rawAnswer) arrived(p []byte, since time.Time) {
+	a.body = append(a.body, p...)
+	after := time.Since(since)
+	if n := len(a.pace); n > 0 && a.pace[n-1].after == after {
+		a.pace[n-1].bytes += len(p)
+	} else if len(p) > 0 {
+		a.pace = append(a.pace, portion{after, len(p)})
+	}
+}
+
+// expand puts the digest of the blob of 1000 bytes into a text.
+func (w *wire) expand(text string) string {
+	return strings.ReplaceAll(text, "{digest}", string(w.small.Digest))
+}
