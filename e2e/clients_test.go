@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -39,7 +40,20 @@ type client struct {
 // session is a client at work on a registry.
 type session struct {
 	*target
-	t *testing.T
+	t   *testing.T
+	ctx context.Context // of the client's requests; nil: that of t
+
+	login *registrytest.Credentials // nil: the registry asks for none; without a user: anonymous
+	home  string                    // directory with what the client knows of logins; empty: it knows of none
+
+	inTurn bool // one request at a time, of clients that wait for others with a mutex held
+}
+
+func (s *session) context() context.Context {
+	if s.ctx != nil {
+		return s.ctx
+	}
+	return s.t.Context()
 }
 
 func (c client) newContent(t *testing.T, tag string) content {

@@ -40,16 +40,31 @@ var containerd = client{
 }
 
 func (s *session) containerdResolver() remotes.Resolver {
+	client := &http.Client{Transport: s.transport}
+	authorizer := s.containerdAuthorizer(client)
 	return docker.NewResolver(docker.ResolverOptions{Hosts: func(host string) ([]docker.RegistryHost, error) {
 		return []docker.RegistryHost{{
-			Client: &http.Client{Transport: s.transport},
-			Host:   host,
-			Scheme: s.base.Scheme,
-			Path:   "/v2",
+			Client:     client,
+			Authorizer: authorizer,
+			Host:       host,
+			Scheme:     s.base.Scheme,
+			Path:       "/v2",
 			Capabilities: docker.HostCapabilityPull | docker.HostCapabilityResolve |
 				docker.HostCapabilityPush | docker.HostCapabilityReferrers,
 		}}, nil
 	}})
+}
+
+func (s *session) containerdAuthorizer(client *http.Client) docker.Authorizer {
+	if s.login == nil {
+		return nil
+	}
+	return docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(func(host string) (string, string, error) {
+		if host != s.base.Host {
+			return "", "", nil
+		}
+		return s.login.Username, s.login.Password, nil
+	}))
 }
 
 func containerdPush(s *session, c content, ref string) error {
@@ -66,11 +81,11 @@ func (s *session) containerdPushFrom(store ctrcontent.Store, root ocispec.Descri
 	if !strings.Contains(ref, "@") {
 		ref += "@" + root.Digest.String()
 	}
-	pusher, err := s.containerdResolver().Pusher(s.t.Context(), ref)
+	pusher, err := s.containerdResolver().Pusher(s.context(), ref)
 	if err != nil {
 		return err
 	}
-	return remotes.PushContent(s.t.Context(), pusher, root, store, nil, platforms.All, wrap)
+	return remotes.PushContent(s.context(), pusher, root, store, nil, platforms.All, wrap)
 }
 
 func containerdPull(s *session, ref, dir string) error {
@@ -82,20 +97,20 @@ func containerdPull(s *session, ref, dir string) error {
 func (s *session) containerdFetchInto(dir, ref string) (ctrcontent.Store, ocispec.Descriptor, error) {
 	store, errStore := local.NewStore(dir)
 	resolver := s.containerdResolver()
-	name, root, errResolve := resolver.Resolve(s.t.Context(), ref)
+	name, root, errResolve := resolver.Resolve(s.context(), ref)
 	if err := errors.Join(errStore, errResolve); err != nil {
 		return nil, root, err
 	}
-	fetcher, err := resolver.Fetcher(s.t.Context(), name)
+	fetcher, err := resolver.Fetcher(s.context(), name)
 	if err != nil {
 		return nil, root, err
 	}
 	handler := images.Handlers(remotes.FetchHandler(store, fetcher), images.ChildrenHandler(store))
-	return store, root, images.Dispatch(s.t.Context(), handler, nil, root)
+	return store, root, images.Dispatch(s.context(), handler, nil, root)
 }
 
 func containerdResolve(s *session, ref string) (digest.Digest, error) {
-	_, desc, err := s.containerdResolver().Resolve(s.t.Context(), ref)
+	_, desc, err := s.containerdResolver().Resolve(s.context(), ref)
 	return desc.Digest, err
 }
 
@@ -119,6 +134,11 @@ func containerdCopy(s *session, from, to string) error {
 	if err != nil {
 		return err
 	}
+	return s.containerdPushMounting(store, root, from, to)
+}
+
+// containerdPushMounting says of all content that it may be mounted.
+func (s *session) containerdPushMounting(store ctrcontent.Store, root ocispec.Descriptor, from, to string) error {
 	spec, err := reference.Parse(from)
 	if err != nil {
 		return err
@@ -135,7 +155,7 @@ func containerdCopy(s *session, from, to string) error {
 
 // containerdAttach pushes an artifact that was made elsewhere.
 func containerdAttach(s *session, subject, artifactType string) error {
-	_, desc, err := s.containerdResolver().Resolve(s.t.Context(), subject)
+	_, desc, err := s.containerdResolver().Resolve(s.context(), subject)
 	if err != nil {
 		return err
 	}
@@ -149,14 +169,14 @@ func containerdAttach(s *session, subject, artifactType string) error {
 
 func containerdReferrers(s *session, subject, artifactType string) ([]digest.Digest, error) {
 	resolver := s.containerdResolver()
-	name, desc, err := resolver.Resolve(s.t.Context(), subject)
+	name, desc, err := resolver.Resolve(s.context(), subject)
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := resolver.Fetcher(s.t.Context(), name)
+	fetcher, err := resolver.Fetcher(s.context(), name)
 	if err != nil {
 		return nil, err
 	}
-	referrers, err := fetcher.(remotes.ReferrersFetcher).FetchReferrers(s.t.Context(), desc.Digest, remotes.WithReferrerArtifactTypes(artifactType))
+	referrers, err := fetcher.(remotes.ReferrersFetcher).FetchReferrers(s.context(), desc.Digest, remotes.WithReferrerArtifactTypes(artifactType))
 	return digests(referrers), err
 }

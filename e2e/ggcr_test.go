@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -31,7 +32,14 @@ var goContainerregistry = client{
 }
 
 func (s *session) ggcrOptions() []remote.Option {
-	return []remote.Option{remote.WithTransport(s.transport), remote.WithContext(s.t.Context())}
+	options := []remote.Option{remote.WithTransport(s.transport), remote.WithContext(s.context())}
+	if s.login != nil && s.login.Username != "" {
+		options = append(options, remote.WithAuth(&authn.Basic{Username: s.login.Username, Password: s.login.Password}))
+	}
+	if s.inTurn {
+		options = append(options, remote.WithJobs(1))
+	}
+	return options
 }
 
 func (s *session) ggcrGet(ref string) (name.Repository, *remote.Descriptor, error) {
@@ -182,5 +190,5 @@ func ggcrCatalog(s *session) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote.Catalog(s.t.Context(), r, s.ggcrOptions()...)
+	return remote.Catalog(s.context(), r, s.ggcrOptions()...)
 }

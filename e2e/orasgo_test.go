@@ -34,7 +34,12 @@ var orasGo = client{
 }
 
 func (s *session) orasClient() *auth.Client {
-	return &auth.Client{Client: &http.Client{Transport: s.transport}}
+	client := &auth.Client{Client: &http.Client{Transport: s.transport}}
+	if s.login != nil {
+		client.Cache = auth.NewCache() // as oras does
+		client.Credential = auth.StaticCredential(s.base.Host, auth.Credential{Username: s.login.Username, Password: s.login.Password})
+	}
+	return client
 }
 
 func (s *session) orasRepository(ref string) (*orasremote.Repository, error) {
@@ -48,7 +53,7 @@ func (s *session) orasRepository(ref string) (*orasremote.Repository, error) {
 }
 
 func orasGoPush(s *session, c content, ref string) error {
-	store, err := oci.NewFromFS(s.t.Context(), os.DirFS(c.dir))
+	store, err := oci.NewFromFS(s.context(), os.DirFS(c.dir))
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func orasGoPush(s *session, c content, ref string) error {
 	if err != nil {
 		return err
 	}
-	_, err = orasgo.Copy(s.t.Context(), store, c.tag, repo, repo.Reference.Reference, orasgo.DefaultCopyOptions)
+	_, err = orasgo.Copy(s.context(), store, c.tag, repo, repo.Reference.Reference, orasgo.DefaultCopyOptions)
 	return err
 }
 
@@ -69,7 +74,7 @@ func orasGoPull(s *session, ref, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = orasgo.Copy(s.t.Context(), repo, repo.Reference.Reference, store, "pulled", orasgo.DefaultCopyOptions)
+	_, err = orasgo.Copy(s.context(), repo, repo.Reference.Reference, store, "pulled", orasgo.DefaultCopyOptions)
 	return err
 }
 
@@ -78,7 +83,7 @@ func orasGoResolve(s *session, ref string) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	desc, err := repo.Resolve(s.t.Context(), repo.Reference.Reference)
+	desc, err := repo.Resolve(s.context(), repo.Reference.Reference)
 	return desc.Digest, err
 }
 
@@ -87,7 +92,7 @@ func orasGoTag(s *session, ref, tag string) error {
 	if err != nil {
 		return err
 	}
-	_, err = orasgo.Tag(s.t.Context(), repo, repo.Reference.Reference, tag)
+	_, err = orasgo.Tag(s.context(), repo, repo.Reference.Reference, tag)
 	return err
 }
 
@@ -96,7 +101,7 @@ func orasGoTags(s *session, repo string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return registry.Tags(s.t.Context(), r)
+	return registry.Tags(s.context(), r)
 }
 
 func orasGoCopy(s *session, from, to string) error {
@@ -109,7 +114,7 @@ func orasGoCopy(s *session, from, to string) error {
 	options.MountFrom = func(context.Context, ocispec.Descriptor) ([]string, error) {
 		return []string{src.Reference.Repository}, nil
 	}
-	_, err := orasgo.Copy(s.t.Context(), src, src.Reference.Reference, dst, dst.Reference.Reference, options)
+	_, err := orasgo.Copy(s.context(), src, src.Reference.Reference, dst, dst.Reference.Reference, options)
 	return err
 }
 
@@ -118,11 +123,11 @@ func orasGoDelete(s *session, ref string) error {
 	if err != nil {
 		return err
 	}
-	desc, err := repo.Resolve(s.t.Context(), repo.Reference.Reference)
+	desc, err := repo.Resolve(s.context(), repo.Reference.Reference)
 	if err != nil {
 		return err
 	}
-	return repo.Delete(s.t.Context(), desc)
+	return repo.Delete(s.context(), desc)
 }
 
 func orasGoAttach(s *session, subject, artifactType string) error {
@@ -130,11 +135,11 @@ func orasGoAttach(s *session, subject, artifactType string) error {
 	if err != nil {
 		return err
 	}
-	desc, err := repo.Resolve(s.t.Context(), repo.Reference.Reference)
+	desc, err := repo.Resolve(s.context(), repo.Reference.Reference)
 	if err != nil {
 		return err
 	}
-	_, err = orasgo.PackManifest(s.t.Context(), repo, orasgo.PackManifestVersion1_1, artifactType, orasgo.PackManifestOptions{Subject: &desc})
+	_, err = orasgo.PackManifest(s.context(), repo, orasgo.PackManifestVersion1_1, artifactType, orasgo.PackManifestOptions{Subject: &desc})
 	return err
 }
 
@@ -143,11 +148,11 @@ func orasGoReferrers(s *session, subject, artifactType string) ([]digest.Digest,
 	if err != nil {
 		return nil, err
 	}
-	desc, err := repo.Resolve(s.t.Context(), repo.Reference.Reference)
+	desc, err := repo.Resolve(s.context(), repo.Reference.Reference)
 	if err != nil {
 		return nil, err
 	}
-	referrers, err := registry.Referrers(s.t.Context(), repo, desc, artifactType)
+	referrers, err := registry.Referrers(s.context(), repo, desc, artifactType)
 	return digests(referrers), err
 }
 
@@ -166,5 +171,5 @@ func orasGoCatalog(s *session) ([]string, error) {
 	}
 	reg.PlainHTTP = !s.tls()
 	reg.Client = s.orasClient()
-	return registry.Repositories(s.t.Context(), reg)
+	return registry.Repositories(s.context(), reg)
 }

@@ -38,6 +38,9 @@ var regclientGo = client{
 
 func (s *session) regclient(host config.Host) *regclient.RegClient {
 	host.Name, host.TLS = s.base.Host, config.TLSDisabled
+	if s.login != nil {
+		host.User, host.Pass = s.login.Username, s.login.Password
+	}
 	if s.tls() {
 		host.TLS = config.TLSEnabled
 	}
@@ -55,8 +58,8 @@ func (s *session) regclientImageCopy(host config.Host, from, to string) error {
 		return err
 	}
 	rc := s.regclient(host)
-	err := rc.ImageCopy(s.t.Context(), src, dst)
-	return errors.Join(err, rc.Close(s.t.Context(), src), rc.Close(s.t.Context(), dst))
+	err := rc.ImageCopy(s.context(), src, dst)
+	return errors.Join(err, rc.Close(s.context(), src), rc.Close(s.context(), dst))
 }
 
 func regclientPush(s *session, c content, ref string) error {
@@ -89,7 +92,7 @@ func (s *session) regclientHead(image string) (ref.Ref, descriptor.Descriptor, e
 	if err != nil {
 		return ref.Ref{}, descriptor.Descriptor{}, err
 	}
-	m, err := s.regclient(config.Host{}).ManifestHead(s.t.Context(), r)
+	m, err := s.regclient(config.Host{}).ManifestHead(s.context(), r)
 	if err != nil {
 		return ref.Ref{}, descriptor.Descriptor{}, err
 	}
@@ -106,7 +109,7 @@ func regclientTags(s *session, repo string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.regclient(config.Host{}).TagList(s.t.Context(), r)
+	list, err := s.regclient(config.Host{}).TagList(s.context(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +121,7 @@ func regclientDelete(s *session, image string) error {
 	if err != nil {
 		return err
 	}
-	return s.regclient(config.Host{}).ManifestDelete(s.t.Context(), r)
+	return s.regclient(config.Host{}).ManifestDelete(s.context(), r)
 }
 
 func regclientAttach(s *session, subject, artifactType string) error {
@@ -139,10 +142,10 @@ func regclientAttach(s *session, subject, artifactType string) error {
 		return err
 	}
 	rc := s.regclient(config.Host{})
-	if _, err := rc.BlobPut(s.t.Context(), r, empty, bytes.NewReader(descriptor.EmptyData)); err != nil {
+	if _, err := rc.BlobPut(s.context(), r, empty, bytes.NewReader(descriptor.EmptyData)); err != nil {
 		return err
 	}
-	return rc.ManifestPut(s.t.Context(), r.SetDigest(m.GetDescriptor().Digest.String()), m)
+	return rc.ManifestPut(s.context(), r.SetDigest(m.GetDescriptor().Digest.String()), m)
 }
 
 func regclientReferrers(s *session, subject, artifactType string) ([]digest.Digest, error) {
@@ -151,7 +154,7 @@ func regclientReferrers(s *session, subject, artifactType string) ([]digest.Dige
 		return nil, err
 	}
 	match := descriptor.MatchOpt{ArtifactType: artifactType}
-	list, err := s.regclient(config.Host{}).ReferrerList(s.t.Context(), r, scheme.WithReferrerMatchOpt(match))
+	list, err := s.regclient(config.Host{}).ReferrerList(s.context(), r, scheme.WithReferrerMatchOpt(match))
 	var all []digest.Digest
 	for _, desc := range list.Descriptors {
 		all = append(all, desc.Digest)
@@ -162,7 +165,7 @@ func regclientReferrers(s *session, subject, artifactType string) ([]digest.Dige
 func regclientCatalog(s *session) ([]string, error) {
 	rc := s.regclient(config.Host{})
 	return pages(func(last string) ([]string, error) {
-		list, err := rc.RepoList(s.t.Context(), s.base.Host, scheme.WithRepoLast(last))
+		list, err := rc.RepoList(s.context(), s.base.Host, scheme.WithRepoLast(last))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,217 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// suffering is a row of the table: a preset, what clients do under it, and how
+// each of them ends.
+//
+//	"recovers"         it got through, with the right content
+//	"fails: text"      its error contains the text
+//	"fooled: reason"   it reports success, and has got it wrong
+//	"hangs"            it waits without end
+//	"loops"            it asks without end
+type suffering struct {
+	preset  string
+	deed    deed
+	options []registrytest.Option // beside InMemory
+	ends    ends
+}
+
+// ends are how clients end, by their names.
+type ends map[string]string
+
+func sufferings() []suffering {
+	return slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownUploads(), knownReads(), knownLies(), knownLists())
+}
+
+func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.TLS()} }
+func overHTTP2() []registrytest.Option { return []registrytest.Option{registrytest.HTTP2()} }
+
+// TestKnown has every preset suffered by clients, each in virtual time.
+func TestKnown(t *testing.T) {
+	for _, row := range sufferings() {
+		p, err := faults.FindKnown(row.preset)
+		require.NoError(t, err)
+		for name, end := range row.ends {
+			t.Run(row.preset+"/"+row.deed.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				c, ok := sufferers()[name]
+				require.True(t, ok, "no client is called %q", name)
+				synctest.Test(t, func(t *testing.T) { c.suffer(t, p, row, end) })
+			})
+		}
+	}
+}
+
+// TestKnownTable checks that the table says of every preset what it must.
+func TestKnownTable(t *testing.T) {
+	rows := sufferings()
+	for _, p := range faults.Known() {
+		ends := map[string][]string{} // by client
+		for _, row := range rows {
+			if row.preset == p.Name {
+				for name, end := range row.ends {
+					ends[name] = append(ends[name], end)
+				}
+			}
+		}
+		library, recovers := false, false
+		for name, all := range ends {
+			library = library || !strings.HasPrefix(name, "careful")
+			recovers = recovers || slices.Contains(all, "recovers")
+			if strings.HasPrefix(name, "careful") {
+				assert.Equal(t, p.Recovers, slices.Contains(all, "recovers"), "%s: %s", p.Name, all)
+			}
+		}
+		assert.True(t, library, "no library meets %s", p.Name)
+		assert.True(t, !p.Recovers || recovers, "nobody recovers from %s", p.Name)
+	}
+}
+
+// suffer has the client do one deed under a preset.
+func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string) {
+	reg := registrytest.New(t, append([]registrytest.Option{registrytest.InMemory(), registrytest.QuietJournal()}, row.options...)...)
+	base, err := url.Parse(reg.URL())
+	require.NoError(t, err)
+	r := &target{base: base, transport: reg.Transport(), registry: reg}
+	s := &session{target: r, t: t}
+	w := &work{session: s, client: c.client, image: newSmallImage(t, "v1")}
+	row.deed.prepare(w)
+	synctest.Wait() // a transport may have dialled more connections than it needed
+	reg.Transport().CloseIdleConnections()
+	synctest.Wait()
+	reg.Forget()
+	injected, err := reg.Faults().Inject(p.Rules()...)
+	require.NoError(t, err)
+	r.transport = &guard{base: reg.Transport()}
+	if c.transport != nil {
+		r.transport = c.transport(r.transport)
+	}
+
+	err = row.deed.do(w)
+	hits := 0
+	for _, i := range injected {
+		hits += i.Hits()
+	}
+	reg.Faults().Clear()
+	require.Positive(t, hits, "the preset did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
+	requireNamed(t, p, injected, reg)
+	got := verdict(err, func() error { return errors.Join(row.deed.check(w), inTheClear(r)) })
+	kind, text, _ := strings.Cut(want, ": ")
+	gotKind, gotText, _ := strings.Cut(got, ": ")
+	if kind != gotKind || !strings.Contains(gotText, text) {
+		t.Errorf("want %q\ngot  %q\njournal:\n%s", want, got, reg.Requests().Journal())
+	}
+}
+
+// requireNamed checks that the record tells which rule touched a request. One that
+// ended a connection at its opening is on the record of that.
+func requireNamed(t *testing.T, p faults.Preset, injected []*faults.Injected, r *registrytest.Registry) {
+	t.Helper()
+	for _, i := range injected {
+		state := i.State()
+		if state.Hits == 0 || state.Rule.Connect {
+			continue
+		}
+		named := func(x record.Exchange) bool { return slices.Contains(x.Faults, state.Rule.Name) }
+		require.True(t, slices.ContainsFunc(r.Requests(), named), "%s fired, and no exchange on the record names %s", p.Name, state.Rule.Name)
+	}
+}
+
+// verdict puts the end of a client into the words of the table.
+func verdict(err error, check func() error) string {
+	switch {
+	case errors.Is(err, errTooOften) || err != nil && strings.Contains(err.Error(), errTooOften.Error()):
+		return "loops"
+	case err != nil && strings.Contains(err.Error(), errTooLong.Error()):
+		return "hangs"
+	case err != nil:
+		return "fails: " + err.Error()
+	}
+	if err := check(); err != nil {
+		return "fooled: " + err.Error()
+	}
+	return "recovers"
+}
+
+// inTheClear tells whether a client that was to speak https has spoken http.
+func inTheClear(r *target) error {
+	for _, x := range r.registry.Requests() {
+		if r.tls() && !x.Secure {
+			return errors.New("went on in the clear")
+		}
+	}
+	return nil
+}
+
+var (
+	errTooOften = errors.New("the client has asked often enough")
+	errTooLong  = errors.New("the client has waited long enough")
+)
+
+const (
+	patience    = 12 * time.Hour // virtual, for one request
+	maxRequests = 300
+)
+
+// guard ends clients that would go on for ever.
+type guard struct {
+	base     http.RoundTripper
+	requests atomic.Int64
+}
+
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if g.requests.Add(1) > maxRequests {
+		return nil, errTooOften
+	}
+	ctx, cancel := context.WithTimeoutCause(req.Context(), patience, errTooLong)
+	res, err := g.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		defer cancel()
+		return nil, because(ctx, err)
+	}
+	res.Body = guardedBody{res.Body, ctx, cancel}
+	return res, nil
+}
+
+// because is an error, or why there was one.
+func because(ctx context.Context, err error) error {
+	if err != nil && err != io.EOF && context.Cause(ctx) == errTooLong {
+		return errTooLong
+	}
+	return err
+}
+
+type guardedBody struct {
+	io.ReadCloser
+	ctx    context.Context
+	cancel func()
+}
+
+func (b guardedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	return n, because(b.ctx, err)
+}
+
+func (b guardedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
