@@ -172,12 +172,20 @@ func (w *frameWriter) resetWith(code uint32) {
 }
 
 // settle returns when net/http has written what handlers have flushed. Any of its
-// writes that ends from now on carries that.
+// writes that ends from now on carries that. A write that has begun may take as
+// long as a slow client needs, but not as one that reads nothing.
 func (w *frameWriter) settle() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before, end := w.writes, time.Now().Add(settleTime)
-	for w.writes == before && w.err == nil && time.Now().Before(end) {
+	before, begun := w.writes, time.Now()
+	for w.writes == before && w.err == nil {
+		end := begun.Add(settleTime)
+		if w.busy {
+			end = begun.Add(drainTime)
+		}
+		if !time.Now().Before(end) {
+			return
+		}
 		w.waitUntil(end)
 	}
 }
