@@ -20,10 +20,11 @@ import (
 )
 
 // Redirect answers with a redirect and that Location, which may have the
-// placeholders of [SetHeader]: "{cdn}" is the blob at a second origin, on another
-// host name, "{expired}" the same with a signature that has expired, "{target}" a
-// relative loop, "{origin}{target}" an absolute one, "http://{dead}/" a host that
-// refuses connections, "http://{host}{target}" one from https to http.
+// placeholders of [SetHeader]: "{cdn}" is the blob, or the manifest, at a second
+// origin, on another host name, "{expired}" the same with a signature that has
+// expired, "{target}" a relative loop, "{origin}{target}" an absolute one,
+// "http://{dead}/" a host that refuses connections, "http://{host}{target}" one from
+// https to http.
 func Redirect(status int, location string) Effect { return redirect{status, location} }
 
 type redirect struct {
@@ -76,7 +77,13 @@ func (x *exchange) external(r *http.Request, valid time.Duration) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	path := op.ExternalPath(x.info)
+	info := *x.info
+	if info.Digest == "" && info.Tag != "" {
+		if m, err := x.engine.store.Manifest(r.Context(), info.Repo, info.Tag); err == nil {
+			info.Digest = m.Descriptor.Digest
+		}
+	}
+	path := op.ExternalPath(&info)
 	expires := strconv.FormatInt(time.Now().Add(valid).Unix(), 10)
 	query := url.Values{expiresParameter: {expires}, signatureParameter: {x.engine.sign(path, expires)}}
 	return (&url.URL{Scheme: scheme, Host: x.externalHost(), Path: path, RawQuery: query.Encode()}).String()

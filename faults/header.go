@@ -106,7 +106,8 @@ func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next 
 }
 
 // SetStatus sends the registry's answer with another status: what succeeds with 201
-// in place of 202, or succeeds and says that it did not.
+// in place of 202, or succeeds and says that it did not. With 204 and 304 there is
+// no body.
 func SetStatus(code int) Effect { return setStatus{code} }
 
 type setStatus struct {
@@ -120,6 +121,13 @@ func (e setStatus) check() error { return validStatus(e.Status) }
 func (e setStatus) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(int) int { return e.Status }
+	if e.Status == http.StatusNoContent || e.Status == http.StatusNotModified {
+		out.header = func(int) int {
+			w.Header().Del("Content-Length")
+			return e.Status
+		}
+		out.body = func(p []byte) (int, error) { return len(p), nil } // these have none
+	}
 	out.serve(r, next)
 }
 

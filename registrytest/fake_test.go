@@ -2,6 +2,7 @@ package registrytest_test
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,6 +40,26 @@ func runTest(test func(t testing.TB)) *fakeTest {
 
 func (t *fakeTest) Helper()                {}
 func (t *fakeTest) Cleanup(cleanup func()) { t.cleanups = append(t.cleanups, cleanup) }
+
+func (t *fakeTest) TempDir() string {
+	dir, err := os.MkdirTemp("", "fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func (t *fakeTest) Setenv(name, value string) {
+	before, set := os.LookupEnv(name)
+	os.Setenv(name, value)
+	t.Cleanup(func() {
+		os.Unsetenv(name)
+		if set {
+			os.Setenv(name, before)
+		}
+	})
+}
 
 func (t *fakeTest) Log(args ...any) {
 	t.mu.Lock()

@@ -10,10 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/registrytest"
@@ -39,21 +37,10 @@ var wireForms = []wireForm{
 }
 
 // eachWire runs a check in every form that a function wants, or in all, with a
-// registry that has the content of the shelf.
+// registry that has the content of a shelf.
 func eachWire(t *testing.T, wants func(wireForm) bool, check func(t *testing.T, w *wire)) {
 	t.Helper()
-	for _, form := range wireForms {
-		if wants != nil && !wants(form) {
-			continue
-		}
-		t.Run(form.name, func(t *testing.T) {
-			if form.memory {
-				synctest.Test(t, func(t *testing.T) { check(t, form.start(t)) })
-			} else {
-				check(t, form.start(t))
-			}
-		})
-	}
+	newShelf(t).each(t, wants, check)
 }
 
 func inMemory(f wireForm) bool { return f.memory }
@@ -61,45 +48,11 @@ func inHTTP1(f wireForm) bool  { return !f.http2 }
 func inHTTP2(f wireForm) bool  { return f.http2 }
 func overTLS(f wireForm) bool  { return f.tls }
 
-// shelf is what the registries of these tests have in the repository app. It is
-// the same each time.
-type shelf struct {
-	small, other, big ocispec.Descriptor // blobs of 1000 and 500 bytes, and of 1 MiB and 4 KiB
-	bytes             map[string][]byte  // of blobs, by digest
-	v1, v2            registrytest.Pushed
-}
-
-const bigSize = 1<<20 + 4096
-
-func newShelf(t testing.TB, reg *registrytest.Registry) shelf {
-	t.Helper()
-	s := shelf{bytes: map[string][]byte{}}
-	for i, blob := range []struct {
-		desc *ocispec.Descriptor
-		size int64
-	}{{&s.small, 1000}, {&s.other, 500}, {&s.big, bigSize}} {
-		content := registrytest.RandomContent(uint64(i), blob.size)
-		*blob.desc = reg.PushBlob(t, "app", content)
-		all, err := io.ReadAll(io.NewSectionReader(content, 0, blob.size))
-		require.NoError(t, err)
-		s.bytes[string(blob.desc.Digest)] = all
-	}
-	s.v1 = reg.PushArtifact(t, "app:v1", registrytest.Artifact{Type: "a/v1"})
-	s.v2 = reg.PushArtifact(t, "app:v2", registrytest.Artifact{Type: "a/version2"})
-	return s
-}
-
 // wire is a registry, and raw conversations with it.
 type wire struct {
 	wireForm
-	shelf
+	*shelf
 	reg *registrytest.Registry
-}
-
-func (f wireForm) start(t testing.TB, more ...registrytest.Option) *wire {
-	t.Helper()
-	reg := registrytest.New(t, append(append([]registrytest.Option{registrytest.QuietJournal()}, f.options...), more...)...)
-	return &wire{wireForm: f, shelf: newShelf(t, reg), reg: reg}
 }
 
 // dial opens a connection to a host, the registry's if it is empty, and does no
@@ -183,8 +136,6 @@ type rawAsk struct {
 // inApp asks for something in the repository app.
 func inApp(target string) rawAsk { return rawAsk{target: "/v2/app/" + target} }
 
-func (w *wire) blob(d ocispec.Descriptor) rawAsk { return inApp("blobs/" + string(d.Digest)) }
-
 func (q rawAsk) with(header string) rawAsk {
 	q.header += header + "\n"
 	return q
@@ -240,11 +191,14 @@ func endOf(err error) string {
 	return err.Error()
 }
 
+// maxGot is how much is kept of what came on a connection, at least.
+const maxGot = 64 << 10
+
 // watched is a connection that notes what comes, and how it ended.
 type watched struct {
 	net.Conn
-	begun time.Time // when the last request was sent
-	got   bytes.Buffer
+	begun time.Time    // when the last request was sent
+	got   bytes.Buffer // what came first
 	err   error
 	most  int // bytes to read at a time; 0: all that there are
 	pause time.Duration
@@ -258,7 +212,9 @@ func (c *watched) Read(p []byte) (int, error) {
 		time.Sleep(c.pause)
 	}
 	n, err := c.Conn.Read(p)
-	c.got.Write(p[:n])
+	if c.got.Len() < maxGot {
+		c.got.Write(p[:n])
+	}
 	if err != nil && c.err == nil {
 		c.err = err
 	}
@@ -284,9 +240,4 @@ func (a *rawAnswer) arrived(p []byte, since time.Time) {
 	} else if len(p) > 0 {
 		a.pace = append(a.pace, portion{after, len(p)})
 	}
-}
-
-// expand puts the digest of the blob of 1000 bytes into a text.
-func (w *wire) expand(text string) string {
-	return strings.ReplaceAll(text, "{digest}", string(w.small.Digest))
 }

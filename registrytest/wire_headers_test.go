@@ -35,6 +35,13 @@ var headerCases = []wireCase{
 			return seen{status: 200, header: "-Content-Length\nTransfer-Encoding: chunked", body: w.bytes[string(w.big.Digest)]}
 		},
 	},
+	another("failure", 500, same),
+	another("success", 201, same),
+	another("of a part", 206, same),
+	another("no content", 204, first(0), "-Content-Length"),
+	in(inHTTP1, another("not modified", 304, first(0), "-Content-Length", "-Content-Type")), // net/http leaves it out
+	in(inHTTP2, another("not modified", 304, first(0), "-Content-Length")),
+	onHead(another("HEAD", 404, same)),
 	location("path", faults.Location{Path: "/elsewhere/{repo}"}, "/elsewhere/app?"),
 	location("absolute", faults.Location{Absolute: true}, "{scheme}://registry.test/v2/app/blobs/uploads/"),
 	location("scheme", faults.Location{Scheme: "gopher"}, "gopher://registry.test/v2/app/blobs/uploads/"),
@@ -55,6 +62,13 @@ var headerCases = []wireCase{
 	},
 }
 
+// another is a case in which only the status changes, and what HTTP has for it.
+func another(name string, status int, change func([]byte) []byte, header ...string) wireCase {
+	return wireCase{name: "another status, " + name, do: []faults.Effect{faults.SetStatus(status)}, want: func(w *wire) seen {
+		return seen{status: status, header: lines(w, header), body: change(w.bytes[string(w.small.Digest)])}
+	}}
+}
+
 // header is a case in which fields of the answer with a blob change, and so many
 // bytes of it are left if it says how many.
 func header(name string, e faults.Effect, want seen, left ...int) wireCase {
@@ -71,6 +85,11 @@ func header(name string, e faults.Effect, want seen, left ...int) wireCase {
 
 func onHead(c wireCase) wireCase {
 	c.ask = func(w *wire) rawAsk { return w.blob(w.small).by(http.MethodHead) }
+	return c
+}
+
+func in(forms func(wireForm) bool, c wireCase) wireCase {
+	c.only = forms
 	return c
 }
 

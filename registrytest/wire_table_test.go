@@ -1,10 +1,12 @@
 package registrytest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +47,7 @@ type seen struct {
 // allCases are those of every table.
 func allCases() []wireCase {
 	return slices.Concat(answerCases, headerCases, contentCases, rangeCases, cutCases(), closeIdleCases, timingCases,
-		uploadCases, cutUploadCases(), pushCases, lagCases, connectCases, combinedCases)
+		uploadCases, cutUploadCases(), pushCases, lagCases, connectCases, combinedCases, redirectCases)
 }
 
 // TestWireKinds: there is a case for every effect that can be written in text.
@@ -76,9 +78,10 @@ func kindOf(t *testing.T, e faults.Effect) string {
 
 func runWire(t *testing.T, cases []wireCase) {
 	t.Helper()
+	shelf := newShelf(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			eachWire(t, c.only, func(t *testing.T, w *wire) {
+			shelf.each(t, c.only, func(t *testing.T, w *wire) {
 				if c.talk != nil {
 					c.talk(t, w)
 				} else {
@@ -109,12 +112,24 @@ func (c wireCase) run(t *testing.T, w *wire) {
 	talk := w.talk(t)
 	got := ask(t, talk, q)
 	want := c.want(w)
+	if want.end == rst && want.status != 0 {
+		skipUnlessDelivered(t, w)
+	}
 	want.check(t, w, got, w.expected(want, clean), q)
 	w.checkRecord(t, got)
 	if got.end == whole || strings.HasPrefix(got.end, "RST_STREAM") {
 		requireSame(t, clean, ask(t, talk, q)) // the connection works on
 	}
 	requireSame(t, clean, ask(t, w.talk(t), q)) // nobody has written into the content
+}
+
+// skipUnlessDelivered is for what holds on Linux and in memory alone: elsewhere, what
+// the network has not taken yet is lost when a connection is reset.
+func skipUnlessDelivered(t *testing.T, w *wire) {
+	t.Helper()
+	if runtime.GOOS != "linux" && !w.memory {
+		t.Skip("what the network has not taken yet is lost")
+	}
 }
 
 // expected are the fields that must come.
@@ -195,6 +210,9 @@ func sameFields(t *testing.T, want, got map[string][]string) {
 func requireBytes(t *testing.T, want, got []byte) {
 	t.Helper()
 	require.Len(t, got, len(want))
+	if bytes.Equal(want, got) {
+		return
+	}
 	for i := range want {
 		if want[i] != got[i] {
 			require.Failf(t, "other bytes", "the first at %d of %d: want %#x, got %#x", i, len(want), want[i], got[i])
