@@ -47,6 +47,16 @@ type Identity struct {
 	Subject string  // name of the user; empty: anonymous
 	Scheme  string  // "Basic", "Bearer", "Certificate"; empty: no credentials
 	Granted []Scope // by a token, which allows nothing else; nil without a token
+
+	texts []string // of Granted, if somebody has made them already
+}
+
+// scopes returns the texts of what a token allows.
+func (i Identity) scopes() []string {
+	if i.texts == nil {
+		return texts(i.Granted)
+	}
+	return i.texts
 }
 
 // Access is what is to be allowed: an action in a repository. The zero value is the
@@ -56,8 +66,15 @@ type Access struct {
 	Action  registry.Action // empty for the use of the registry
 	Catalog bool            // the list of all repositories; Repo and Action are empty
 
-	// Entry says that a repository is to be shown in that list; Action is Pull. What
-	// a token allows is not asked then, but what its subject may do.
+	// Source is the repository that a mount is to pull from, if that is what the
+	// request lacks; it is for the challenge only.
+	Source string
+
+	// Entry says that it is not the client who names the repository, but the registry
+	// who has come upon it: to show it in that list, or to mount a blob from it for
+	// one who did not say from where. Action is Pull. What a token allows is not asked
+	// then, since nobody can ask for a scope before he knows the name, but what its
+	// subject may do.
 	Entry bool
 }
 
@@ -76,7 +93,7 @@ var accesses = map[op.Op]registry.Action{
 	op.UploadStatus:   registry.Push,
 	op.UploadCancel:   registry.Push,
 	op.BlobPost:       registry.Push,
-	op.BlobMount:      registry.Push, // the source is asked for by way of Allow
+	op.BlobMount:      registry.Push, // of the source, see lacking
 	op.ManifestPut:    registry.Push,
 	op.BlobDelete:     registry.Delete,
 	op.ManifestDelete: registry.Delete,
@@ -109,17 +126,37 @@ func Handler(a Auth, next http.Handler) http.Handler {
 		access := Needed(info)
 		who, err := a.Authenticate(r)
 		if err == nil {
-			info.Subject, info.Scopes = who.Subject, texts(who.Granted)
+			info.Subject, info.Scopes = who.Subject, who.scopes()
 			err = a.Authorize(r.Context(), who, access)
+			if err == nil && info.Op == op.BlobMount && info.From != "" {
+				access.Source = info.From
+				err = lacking(r.Context(), a, who, info.From)
+			}
 		} else if !errors.Is(err, registry.Unauthorized) {
 			err = &registry.Error{Cause: registry.Unauthorized, Message: err.Error()}
 		}
 		if err == nil {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), decisionKey{}, decision{a, who})))
+			next.ServeHTTP(w, r.WithContext(&decision{r.Context(), a, who}))
 			return
 		}
 		refuse(a, w, r, access, err)
 	})
+}
+
+// lacking returns the error of somebody who may pull from the source of a mount, but
+// not with the token that he has: with another the mount will succeed. Who may not
+// gets an upload session, from the registry.
+func lacking(ctx context.Context, a Auth, who Identity, source string) error {
+	access := Access{Repo: source, Action: registry.Pull}
+	err := a.Authorize(ctx, who, access)
+	if !errors.Is(err, registry.Unauthorized) || !op.ValidRepository(source) {
+		return nil
+	}
+	access.Entry = true
+	if a.Authorize(ctx, who, access) != nil {
+		return nil
+	}
+	return err
 }
 
 func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err error) {
@@ -136,32 +173,43 @@ func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err e
 	registry.WriteError(w, r, err)
 }
 
-// decision is what is known of a request that was let in.
+// decision is the context of a request that was let in.
 type decision struct {
+	context.Context
 	auth Auth
 	who  Identity
 }
 
 type decisionKey struct{}
 
+func (d *decision) Value(key any) any {
+	if key == (decisionKey{}) {
+		return d
+	}
+	return d.Context.Value(key)
+}
+
 // Allow decides what only the registry knows to ask, see
 // [registry.Options.Allow]. A request that came through no [Handler] may do
 // everything.
 func Allow(ctx context.Context, repo string, action registry.Action) error {
-	d, ok := ctx.Value(decisionKey{}).(decision)
+	d, ok := ctx.Value(decisionKey{}).(*decision)
 	if !ok {
 		return nil
 	}
-	return d.auth.Authorize(ctx, d.who, Access{Repo: repo, Action: action, Entry: listing(ctx)})
+	return d.auth.Authorize(ctx, d.who, Access{Repo: repo, Action: action, Entry: isEntry(ctx)})
 }
 
-func listing(ctx context.Context) bool {
+// isEntry tells whether the registry asks about a repository of its own accord.
+func isEntry(ctx context.Context) bool {
 	info := op.InfoOf(ctx)
-	return info != nil && info.Op == op.RepositoryList
+	return info != nil && (info.Op == op.RepositoryList || info.Op == op.BlobMount && info.From == "")
 }
 
 // Who returns who sent the request with this context, as far as a [Handler] knows.
 func Who(ctx context.Context) Identity {
-	d, _ := ctx.Value(decisionKey{}).(decision)
-	return d.who
+	if d, ok := ctx.Value(decisionKey{}).(*decision); ok {
+		return d.who
+	}
+	return Identity{}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -33,9 +35,13 @@ type Options struct {
 	// Realm is the realm of Basic challenges. Default "ocifake".
 	Realm string `json:"realm,omitempty"`
 
-	// Hide is the status for what somebody may not see who is known: 403 DENIED, 404
-	// NAME_UNKNOWN, or 401 UNAUTHORIZED. Default 403 for users with passwords or
+	// Hide is the status for what somebody may not do who is known: 403 DENIED, 401
+	// UNAUTHORIZED, or 404 NAME_UNKNOWN, as if there were no such repository; if it
+	// may be pulled from, that is 403. Default 403 for users with passwords or
 	// certificates, and 401 with error="insufficient_scope" for tokens.
+	//
+	// Whoever is not known gets 401, and so does a token that lacks what its user may
+	// do. No answer tells whether a repository exists that may not be pulled from.
 	Hide int `json:"hide,omitempty"`
 
 	// TrustForwarded takes the realm's scheme, host and prefix from the Forwarded or
@@ -116,9 +122,15 @@ func (o *Options) check() error {
 	if !slices.Contains([]int{0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, o.Hide) {
 		return fmt.Errorf("hide with status %d: want 401, 403 or 404", o.Hide)
 	}
-	for name := range o.Users {
+	if strings.ContainsFunc(o.Realm, unicode.IsControl) {
+		return fmt.Errorf("realm %q has a control character", o.Realm)
+	}
+	for name, password := range o.Users {
 		if !validUser(name) {
 			return fmt.Errorf("user %q: a name must not be empty, nor have a colon or a control character", name)
+		}
+		if len(password) > maxPassword {
+			return fmt.Errorf("user %q: the password has more than %d bytes", name, maxPassword)
 		}
 	}
 	for i, rule := range o.Rules {
@@ -136,6 +148,8 @@ func (o *Options) check() error {
 
 func (t *TokenOptions) check() error {
 	switch {
+	case strings.ContainsFunc(t.Service+t.Issuer, unicode.IsControl):
+		return fmt.Errorf("token: service %q or issuer %q has a control character", t.Service, t.Issuer)
 	case t.TTL < 0:
 		return errors.New("token: negative TTL")
 	case !slices.Contains([]string{"", tokenField, accessTokenField}, t.Field):

@@ -114,16 +114,25 @@ func covers(granted []Scope, a Access) bool {
 	})
 }
 
-// scopeFor returns the scope that a client is told to ask for. Whoever pushes
-// asks what is there already, too.
-func scopeFor(a Access) string {
+// sourceScope is what a client is told to ask for beside the scope, if it lacks the
+// source of a mount.
+func sourceScope(a Access) string {
+	if a.Source == "" || !op.ValidRepository(a.Source) {
+		return ""
+	}
+	return " " + Scope{repositoryType, a.Source, []string{string(registry.Pull)}}.String()
+}
+
+// scopeFor returns the scope that a client is told to ask for, if there is one.
+// Whoever pushes asks what is there already, too.
+func scopeFor(a Access) (Scope, bool) {
 	switch {
 	case a.Catalog:
-		return Scope{registryType, catalogName, []string{anyAction}}.String()
-	case a.Action == "":
-		return ""
+		return Scope{registryType, catalogName, []string{anyAction}}, true
+	case a.Action == "" || !op.ValidRepository(a.Repo):
+		return Scope{}, false
 	case a.Action == registry.Push:
-		return Scope{repositoryType, a.Repo, []string{"pull", "push"}}.String()
+		return Scope{repositoryType, a.Repo, []string{"pull", "push"}}, true
 	}
-	return Scope{repositoryType, a.Repo, []string{string(a.Action)}}.String()
+	return Scope{repositoryType, a.Repo, []string{string(a.Action)}}, true
 }

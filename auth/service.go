@@ -38,8 +38,18 @@ func New(options Options) (*Service, error) {
 	return s, nil
 }
 
-// errPassword does not say what is wrong with what.
-var errPassword = &registry.Error{Cause: registry.Unauthorized, Message: "the user is unknown, or the password is wrong"}
+// credentialsError says why credentials will not do that are no token.
+type credentialsError string
+
+func (e credentialsError) Error() string { return string(e) }
+func (e credentialsError) Unwrap() error {
+	return &registry.Error{Cause: registry.Unauthorized, Message: string(e)}
+}
+
+const (
+	errPassword credentialsError = "the user is unknown, or the password is wrong" // not which
+	errHeaders  credentialsError = "more than one Authorization header"            // of which others may see another
+)
 
 // Authenticate implements [Auth].
 func (s *Service) Authenticate(r *http.Request) (Identity, error) {
@@ -48,20 +58,20 @@ func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	case len(values) == 0:
 		return certified(r), nil
 	case len(values) > 1:
-		return Identity{}, &registry.Error{Cause: registry.Unauthorized, Message: "more than one Authorization header"}
-	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	switch {
-	case strings.EqualFold(scheme, "Basic") && s.tokens == nil:
-		return s.basic(r)
-	case strings.EqualFold(scheme, "Bearer") && s.tokens != nil:
-		return s.tokens.verify(strings.TrimLeft(rest, " "))
+		return Identity{}, errHeaders
 	}
 	want := "Basic"
 	if s.tokens != nil {
 		want = "Bearer"
 	}
-	return Identity{}, &registry.Error{Cause: registry.Unauthorized, Message: "the registry takes credentials of the scheme " + want}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	switch {
+	case !strings.EqualFold(scheme, want):
+		return Identity{}, credentialsError("the registry takes credentials of the scheme " + want)
+	case s.tokens != nil:
+		return s.tokens.verify(strings.TrimLeft(rest, " "))
+	}
+	return s.basic(r)
 }
 
 func (s *Service) basic(r *http.Request) (Identity, error) {
@@ -94,42 +104,41 @@ func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	return s.refusal(who, a)
 }
 
-// refusal is the error for what somebody may not do.
+// refusal is the error for what somebody may not do. It does not hang on what
+// there is in the registry.
 func (s *Service) refusal(who Identity, a Access) error {
-	cause := registry.Denied
-	if who.Scheme == "Bearer" {
-		cause = registry.Unauthorized
-	}
-	switch s.options.Hide {
-	case http.StatusUnauthorized:
-		cause = registry.Unauthorized
-	case http.StatusForbidden:
-		cause = registry.Denied
-	case http.StatusNotFound:
-		cause = registry.NameUnknown
-	}
-	if who.Scheme == "" {
-		cause = registry.Unauthorized
-	}
-	what := "the registry"
-	switch {
+	cause, what := s.refusalCause(who, a), "the registry"
+	switch { // the first two are what the registry says
+	case cause == registry.NameUnknown:
+		return &registry.Error{Cause: cause, Message: "there is no repository " + a.Repo + ": push to it first", Detail: map[string]string{"name": a.Repo}}
+	case cause == registry.NotEnabled:
+		return &registry.Error{Cause: cause, Message: "the catalog is disabled"}
 	case a.Catalog:
 		what = "the list of repositories"
 	case a.Repo != "":
 		what = fmt.Sprintf("%s in repository %s", a.Action, a.Repo)
 	}
-	if cause == registry.NameUnknown {
-		return &registry.Error{Cause: cause, Message: "there is no repository " + a.Repo}
+	e := &registry.Error{Cause: cause, Message: fmt.Sprintf("%s: access to %s is not allowed", cmp.Or(who.Subject, "anonymous"), what)}
+	if scope, ok := scopeFor(a); ok {
+		e.Detail = []Scope{scope}
 	}
-	return &registry.Error{Cause: cause, Message: fmt.Sprintf("%s: access to %s is not allowed", cmp.Or(who.Subject, "anonymous"), what), Detail: scopeDetail(a)}
+	return e
 }
 
-func scopeDetail(a Access) any {
-	scope, err := ParseScope(scopeFor(a))
-	if err != nil {
-		return nil
+func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
+	switch bearer := who.Scheme == "Bearer"; {
+	case who.Subject == "", bearer && s.policy.allows(who.Subject, a):
+		return registry.Unauthorized // to log in, or to get another token, helps
+	case s.options.Hide == http.StatusUnauthorized, s.options.Hide == 0 && bearer:
+		return registry.Unauthorized
+	case s.options.Hide != http.StatusNotFound:
+		return registry.Denied
+	case a.Catalog:
+		return registry.NotEnabled
+	case s.policy.allows(who.Subject, Access{Repo: a.Repo, Action: registry.Pull}):
+		return registry.Denied // it is seen already
 	}
-	return []Scope{scope}
+	return registry.NameUnknown
 }
 
 // Challenge implements [Auth].
@@ -138,13 +147,17 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
 	}
 	text := fmt.Sprintf(`Bearer realm="%s",service="%s"`, quoted.Replace(s.RealmURL(r)), quoted.Replace(s.tokens.service()))
-	if scope := scopeFor(a); scope != "" && op.ValidRepository(a.Repo) || a.Catalog {
-		text += `,scope="` + scope + `"`
+	if scope, ok := scopeFor(a); ok {
+		text += `,scope="` + scope.String() + sourceScope(a) + `"`
 	}
+	var token tokenError
+	var credentials credentialsError
 	switch {
-	case errors.Is(failure, errToken):
+	case errors.As(failure, &token):
 		text += `,error="invalid_token"`
-	case r.Header.Get("Authorization") != "":
+	case r.Header.Get("Authorization") == "", errors.As(failure, &credentials):
+		// no token, nothing to say of it (RFC 6750, 3.1)
+	default:
 		text += `,error="insufficient_scope"`
 	}
 	return []string{text}
@@ -167,7 +180,12 @@ func (s *Service) ServiceName() string {
 }
 
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or nothing.
-func (s *Service) ScopeFor(info *op.Info) string { return scopeFor(Needed(info)) }
+func (s *Service) ScopeFor(info *op.Info) string {
+	if scope, ok := scopeFor(Needed(info)); ok {
+		return scope.String()
+	}
+	return ""
+}
 
 // Password makes a further password for a user, whom nobody need have named before:
 // what cloud registries give out as a token for a fixed user, such as "AWS". It

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -18,13 +19,6 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Life is how a token lives, other than [TokenOptions] says.
-type Life struct {
-	TTL       time.Duration // 0: as the options say
-	Uses      int           // requests that it is good for; 0: without limit
-	NotBefore time.Duration // so long after it was given out it is not valid yet
-}
-
 // tokens are those that the token service gives out.
 type tokens struct {
 	options TokenOptions
@@ -34,25 +28,23 @@ type tokens struct {
 	serial   uint64 // of the latest token
 	lives    []Life // of the next ones
 	states   map[uint64]*state
-	verified map[string]verified // tokens whose signature was right; of opaque ones, all
-	refresh  map[string]string   // refresh token to user
+	verified map[fingerprint]verified // tokens whose signature was right; of opaque ones, all
+	refresh  map[fingerprint]string   // refresh token to user
+	room     []byte                   // for a token while it is looked up
 }
 
-// state is what is known of a token that may still be valid.
-type state struct {
-	notBefore, expires time.Time
-	uses               int // left; negative: without limit
-}
+// fingerprint is what is kept of a secret. Looking one up compares no byte of the
+// secret itself, so that the time it takes says nothing about it.
+type fingerprint [sha256.Size]byte
+
+func fingerprintOf(secret string) fingerprint { return sha256.Sum256([]byte(secret)) }
 
 type verified struct {
 	serial uint64
 	who    Identity
 }
 
-const (
-	maxStates  = 100_000 // tokens; beyond it, those that have expired are forgotten
-	maxRefresh = 10_000
-)
+const maxRefresh = 10_000
 
 type signer struct {
 	key *ecdsa.PrivateKey
@@ -64,8 +56,8 @@ func newTokens(options TokenOptions) *tokens {
 		options:  options,
 		key:      sync.OnceValue(newSigner),
 		states:   map[uint64]*state{},
-		verified: map[string]verified{},
-		refresh:  map[string]string{},
+		verified: map[fingerprint]verified{},
+		refresh:  map[fingerprint]string{},
 	}
 }
 
@@ -102,7 +94,7 @@ func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 		g.token = rand.Text() + rand.Text()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.verified[g.token] = verified{serial, Identity{user, "Bearer", granted(scopes)}}
+		t.verified[fingerprintOf(g.token)] = verified{serial, bearer(user, scopes)}
 		return g, nil
 	}
 	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
@@ -113,7 +105,7 @@ func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 			ExpiresAt: jwt.NewNumericDate(s.expires.Add(time.Second)), // it has whole seconds; the state is exact
 			NotBefore: jwt.NewNumericDate(s.notBefore),
 			IssuedAt:  jwt.NewNumericDate(g.issued.Add(t.options.Skew)),
-			ID:        strconv.FormatUint(serial, 10) + "." + rand.Text(),
+			ID:        idOf(serial),
 		},
 		Access: granted(scopes),
 	})
@@ -124,53 +116,24 @@ func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 	return g, err
 }
 
+// idOf makes a token's ID of its number, unlike that of another registry's.
+func idOf(serial uint64) string { return strconv.FormatUint(serial, 10) + "." + rand.Text() }
+
+// bearer is who has a token.
+func bearer(user string, scopes []Scope) Identity {
+	return Identity{Subject: user, Scheme: "Bearer", Granted: granted(scopes), texts: texts(scopes)}
+}
+
 // granted is not nil: a token that allows nothing is one.
 func granted(scopes []Scope) []Scope { return append([]Scope{}, scopes...) }
 
-// begin begins the life of a token.
-func (t *tokens) begin() (uint64, Life, *state) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var life Life
-	if len(t.lives) > 0 {
-		life, t.lives = t.lives[0], t.lives[1:]
-	}
-	life.TTL = cmp.Or(life.TTL, t.options.TTL, defaultTTL)
-	from := time.Now().Add(t.options.Skew)
-	s := &state{notBefore: from.Add(life.NotBefore), expires: from.Add(life.NotBefore + life.TTL), uses: cmp.Or(life.Uses, -1)}
-	if len(t.states) >= maxStates {
-		t.forget()
-	}
-	t.serial++
-	t.states[t.serial] = s
-	return t.serial, life, s
-}
-
-// forget forgets the tokens that have expired; if none have, all. t.mu is held.
-func (t *tokens) forget() {
-	before := len(t.states)
-	for serial, s := range t.states {
-		if !time.Now().Before(s.expires) {
-			delete(t.states, serial)
-		}
-	}
-	if len(t.states) == before {
-		clear(t.states)
-	}
-	for token, v := range t.verified {
-		if t.states[v.serial] == nil {
-			delete(t.verified, token)
-		}
-	}
-}
-
-// errToken is wrapped by all that can be wrong with a token itself.
-var errToken = errors.New("invalid token")
-
+// tokenError says what is wrong with a token itself.
 type tokenError struct{ reason string }
 
-func (e tokenError) Error() string   { return "the token " + e.reason + ": get a new one" }
-func (e tokenError) Unwrap() []error { return []error{errToken, registry.Unauthorized} }
+func (e tokenError) Error() string { return "the token " + e.reason + ": get a new one" }
+func (e tokenError) Unwrap() error {
+	return &registry.Error{Cause: registry.Unauthorized, Message: e.Error()}
+}
 
 // maxToken bounds what is parsed, in bytes.
 const maxToken = 64 << 10
@@ -180,29 +143,56 @@ func (t *tokens) verify(token string) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, tokenError{"is too long"}
 	}
-	t.mu.Lock()
-	v, known := t.verified[token]
-	t.mu.Unlock()
-	if !known {
-		if t.options.Opaque {
-			return Identity{}, tokenError{"is not one of this registry, or was revoked"}
-		}
-		var err error
-		if v, err = t.parse(token); err != nil {
-			return Identity{}, err
-		}
+	if who, known, err := t.useKnown(token); known {
+		return who, err
 	}
-	return v.who, t.use(token, v)
+	if t.options.Opaque {
+		return Identity{}, tokenError{"is not one of this registry, or was revoked"}
+	}
+	v, err := t.parse(token)
+	if err != nil {
+		return Identity{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.use(v); err != nil {
+		return Identity{}, err
+	}
+	t.verified[fingerprintOf(token)] = v
+	return v.who, nil
 }
+
+// useKnown counts the use of a token, if its signature need not be verified again.
+func (t *tokens) useKnown(token string) (who Identity, known bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.room = append(t.room[:0], token...)
+	v, known := t.verified[sha256.Sum256(t.room)]
+	if !known {
+		return Identity{}, false, nil
+	}
+	if err := t.use(v); err != nil {
+		return Identity{}, true, err
+	}
+	return v.who, true, nil
+}
+
+// tokenCharacters are those that a token can have (RFC 6750, 2.1). Decoders of
+// base64 skip others.
+const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
 // parse verifies the signature and the claims of a JSON Web Token.
 func (t *tokens) parse(token string) (verified, error) {
+	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
+		return verified{}, tokenError{"is not one of this registry"}
+	}
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return &t.key().key.PublicKey, nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
 		jwt.WithAudience(t.service()),
 		jwt.WithIssuer(t.issuer()),
 		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(), // one token, one text
 		jwt.WithTimeFunc(time.Now),
 	)
 	switch {
@@ -218,39 +208,7 @@ func (t *tokens) parse(token string) (verified, error) {
 	if err != nil {
 		return verified{}, tokenError{"is not one of this registry"}
 	}
-	return verified{serial, Identity{c.Subject, "Bearer", granted(c.Access)}}, nil
-}
-
-// use counts the use of a token whose signature is right.
-func (t *tokens) use(token string, v verified) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s, now := t.states[v.serial], time.Now()
-	switch {
-	case s == nil:
-		return tokenError{"was revoked"}
-	case now.Before(s.notBefore):
-		return tokenError{"is not valid yet"}
-	case !now.Before(s.expires), s.uses == 0:
-		return tokenError{"has expired"}
-	}
-	s.uses = max(s.uses-1, -1)
-	t.verified[token] = v
-	return nil
-}
-
-func (t *tokens) revokeAll() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.states)
-	clear(t.verified)
-	clear(t.refresh)
-}
-
-func (t *tokens) next(lives []Life) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lives = append(t.lives, lives...)
+	return verified{serial, bearer(c.Subject, c.Access)}, nil
 }
 
 // newRefresh gives out a refresh token.
@@ -261,14 +219,14 @@ func (t *tokens) newRefresh(user string) string {
 		clear(t.refresh)
 	}
 	token := rand.Text() + rand.Text()
-	t.refresh[token] = user
+	t.refresh[fingerprintOf(token)] = user
 	return token
 }
 
 func (t *tokens) userOf(refresh string) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	user, ok := t.refresh[refresh]
+	user, ok := t.refresh[fingerprintOf(refresh)]
 	return user, ok
 }
 

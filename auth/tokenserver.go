@@ -84,14 +84,18 @@ func (s *Service) wish(r *http.Request) (wish, error) {
 		return wish{}, invalid(err)
 	}
 	if service := query.Get("service"); service != "" && service != s.tokens.service() {
-		return wish{}, invalid(fmt.Errorf("service %q: this is %q", service, s.tokens.service()))
+		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.tokens.service()))
 	}
 	x := wish{scopes: scopes, offline: query.Get("offline_token") == "true"}
-	if r.Header.Get("Authorization") == "" {
-		x.user = certified(r).Subject
-		return x, nil
+	var who Identity
+	switch len(r.Header["Authorization"]) {
+	case 0:
+		who = certified(r)
+	case 1:
+		who, err = s.basic(r)
+	default:
+		err = errHeaders
 	}
-	who, err := s.basic(r)
 	x.user = who.Subject
 	return x, err
 }
@@ -116,7 +120,7 @@ func (s *Service) posted(r *http.Request) (wish, error) {
 		}
 	}
 	if service := form.Get("service"); service != s.tokens.service() {
-		return wish{}, invalid(fmt.Errorf("service %q: this is %q", service, s.tokens.service()))
+		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.tokens.service()))
 	}
 	scopes, err := parseScopes(form["scope"])
 	if err != nil {
@@ -133,7 +137,7 @@ func (s *Service) posted(r *http.Request) (wish, error) {
 		var ok bool
 		x.refresh = form.Get("refresh_token")
 		if x.user, ok = s.tokens.userOf(x.refresh); !ok {
-			return wish{}, &registry.Error{Cause: registry.Unauthorized, Message: "the refresh token is not known, or was revoked"}
+			return wish{}, credentialsError("the refresh token is not known, or was revoked")
 		}
 	default:
 		return wish{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "want password or refresh_token"}
@@ -214,6 +218,9 @@ func sendJSON(w http.ResponseWriter, status int, value any) {
 func (s *Service) refuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	var oauth *oauthError
 	if errors.As(err, &oauth) {
+		if oauth.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodGet)
+		}
 		sendJSON(w, oauth.status, map[string]string{"error": oauth.code, "error_description": oauth.text})
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type password struct {
 	hash    [sha256.Size]byte
 	expires time.Time // zero: never
 }
+
+func (p password) valid() bool { return p.expires.IsZero() || time.Now().Before(p.expires) }
 
 // maxPassword bounds what is hashed, in bytes; bcrypt takes 72 only.
 const maxPassword = 4 << 10
@@ -57,7 +60,8 @@ func (u *users) readHtpasswd(text string) error {
 			return fmt.Errorf("htpasswd: line %d: want name:hash", n)
 		}
 		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
-			return fmt.Errorf("htpasswd: line %d: user %s: only bcrypt is taken (htpasswd -B): %w", n, name, err)
+			// Neither the hash nor the error, which quotes it.
+			return fmt.Errorf("htpasswd: line %d: user %s: only bcrypt hashes are taken: make them with htpasswd -B", n, name)
 		}
 		u.bcrypt[name] = []byte(hash)
 	}
@@ -81,7 +85,7 @@ func (u *users) check(name, given string) bool {
 	seen, verified := u.verified[name]
 	right = equal(seen, hash) && verified || right
 	for _, p := range u.issued[name] {
-		right = equal(p.hash, hash) && (p.expires.IsZero() || time.Now().Before(p.expires)) || right
+		right = equal(p.hash, hash) && p.valid() || right
 	}
 	slow := u.bcrypt[name]
 	u.mu.Unlock()
@@ -108,7 +112,8 @@ func (u *users) issue(name string, ttl time.Duration) string {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.issued[name] = append(u.issued[name], p)
+	valid := slices.DeleteFunc(u.issued[name], func(p password) bool { return !p.valid() })
+	u.issued[name] = append(valid, p)
 	return secret
 }
 

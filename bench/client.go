@@ -24,13 +24,14 @@ const (
 // top: it looks at the status and counts the bytes. One goroutine at a time may
 // use it.
 type client struct {
-	base string
-	http http.Client
-	buf  []byte // what bodies are read into
+	base  string
+	login string // Authorization; empty: none
+	http  http.Client
+	buf   []byte // what bodies are read into
 }
 
 func newClient(s *server) *client {
-	c := &client{base: s.url, buf: make([]byte, 256<<10)}
+	c := &client{base: s.url, login: s.login, buf: make([]byte, 256<<10)}
 	if c.http.Transport = s.transport; s.transport == nil {
 		c.http.Transport = &http.Transport{
 			DialContext:         dial,
@@ -53,7 +54,7 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 
 // another returns a client that shares the connections, for another goroutine.
 func (c *client) another() *client {
-	return &client{base: c.base, http: c.http, buf: make([]byte, 4<<10)}
+	return &client{base: c.base, login: c.login, http: c.http, buf: make([]byte, 4<<10)}
 }
 
 // do sends a request and reads the answer to its end.
@@ -65,6 +66,9 @@ func (c *client) do(ctx context.Context, method, target string, body []byte, sta
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/octet-stream")
+	}
+	if c.login != "" {
+		r.Header.Set("Authorization", c.login)
 	}
 	res, err := c.http.Do(r)
 	if err != nil {

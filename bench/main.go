@@ -24,6 +24,7 @@
 //   - recorded: the same registry without its recorder; for bytes, the number of
 //     exchanges, each about another manifest than those shortly before it. About
 //     the same, they take less.
+//   - auth: the same registry without it.
 package main
 
 import (

@@ -28,6 +28,7 @@ type server struct {
 	transport http.RoundTripper // that reaches it; nil: any does
 	handler   http.Handler      // the same without a network
 	store     registry.Store    // nil if the subject has another kind
+	login     string            // Authorization of all requests; empty: none
 	close     func() error
 }
 

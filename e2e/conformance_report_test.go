@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ type report struct {
 	counts   map[string]int    // tests by status, and "Total"
 	statuses map[string]string // status of each API and each kind of data
 	problems []string          // tests that did not pass, with their errors
+	skipped  []string          // tests, sorted
 }
 
 // conformanceConfig is the part of the configuration that says what is tested.
@@ -39,7 +41,7 @@ const (
 
 var (
 	dotted = regexp.MustCompile(`^  (.*?)\.*: +(\S+)$`)
-	tested = regexp.MustCompile(`^ *OCI Conformance Test.*: (\w+)$`)
+	tested = regexp.MustCompile(`^ *OCI Conformance Test/?(.*): (\w+)$`)
 )
 
 // parseReport reads the program's standard output.
@@ -95,10 +97,14 @@ func (r *report) readTests(lines []string) {
 	var passed bool
 	for _, line := range lines {
 		if m := tested.FindStringSubmatch(line); m != nil {
-			passed = m[1] == "Pass"
+			passed = m[2] == "Pass"
+			if m[2] == "Skip" {
+				r.skipped = append(r.skipped, m[1])
+			}
 		}
 		if !passed {
 			r.problems = append(r.problems, line)
 		}
 	}
+	slices.Sort(r.skipped)
 }

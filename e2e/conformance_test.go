@@ -15,58 +15,90 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// conformanceCase is a configuration of the registry and of the program.
+type conformanceCase struct {
+	name    string
+	version string
+	strict  bool   // the registry refuses sparse manifests, and they are not tested
+	tls     string // the flag that turns it on
+	auth    string // the flag that has a file with a user
+}
+
+var conformanceCases = []conformanceCase{
+	{name: "1.1", version: "1.1"},
+	{name: "dev", version: "dev"},
+	{name: "1.1 strict", version: "1.1", strict: true},
+	{name: "dev strict", version: "dev", strict: true},
+	{name: "1.1 TLS", version: "1.1", tls: "--tls"},
+	{name: "dev TLS HTTP/2", version: "dev", tls: "--http2"},
+	{name: "1.1 Basic", version: "1.1", auth: htpasswdFlag},
+	{name: "dev Basic", version: "dev", auth: htpasswdFlag},
+	{name: "1.1 Bearer", version: "1.1", auth: tokenAuthFlag},
+	{name: "dev Bearer", version: "dev", auth: tokenAuthFlag},
+}
+
 // TestConformance runs the official conformance program of the distribution
 // specification with all that it can test switched on. Nothing may fail, be
-// skipped, be disabled or stay untested.
+// skipped, be disabled or stay untested, but sparse manifests where they are off.
 func TestConformance(t *testing.T) {
 	settings := everything(t)
-	for _, tt := range []struct {
-		name    string
-		version string
-		strict  bool   // the registry refuses sparse manifests, and they are not tested
-		tls     string // the flag that turns it on
-	}{
-		{name: "1.1", version: "1.1"},
-		{name: "dev", version: "dev"},
-		{name: "1.1 strict", version: "1.1", strict: true},
-		{name: "dev strict", version: "dev", strict: true},
-		{name: "1.1 TLS", version: "1.1", tls: "--tls"},
-		{name: "dev TLS HTTP/2", version: "dev", tls: "--http2"},
-	} {
+	for _, tt := range conformanceCases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			flags := []string{"--allow-sparse"}
-			env := []string{"OCI_CONFIGURATION=" + settings, "OCI_VERSION=" + tt.version, "OCI_TLS=disabled"}
-			var off, disabled []string
-			if tt.strict {
-				flags = nil
-				env = append(env, "OCI_DATA_SPARSE=false")
-				off, disabled = []string{"data.sparse"}, []string{"Sparse Manifests"}
+			flags, env := tt.configuration(t)
+			registry := serve(t, flags...).url
+			if tt.auth != "" {
+				requireChallenge(t, registry, tt.auth)
 			}
-			if tt.tls != "" {
-				ca := filepath.Join(t.TempDir(), "ca.pem")
-				flags = append(flags, tt.tls, "--ca-file", ca)
-				env = append(env, "OCI_TLS=enabled", "SSL_CERT_FILE="+ca)
-			}
-			r, err := conformance(t, append(env, "OCI_REGISTRY="+serve(t, flags...).url.Host)...)
+			r, err := conformance(t, append(env, "OCI_CONFIGURATION="+settings, "OCI_REGISTRY="+registry.Host)...)
 			assert.NoError(t, err)
 
-			checkReport(t, r, off, disabled)
+			var off, unpassed []string
+			if tt.strict {
+				off, unpassed = []string{"data.sparse"}, []string{"Sparse Manifests"}
+			}
+			checkReport(t, r, off, unpassed)
 			assert.Equal(t, tt.version, r.config.Version)
 		})
 	}
 }
 
+// configuration returns the flags of the registry, and the environment of the
+// program.
+func (c conformanceCase) configuration(t *testing.T) (flags, env []string) {
+	t.Helper()
+	env = []string{"OCI_VERSION=" + c.version}
+	if c.strict {
+		env = append(env, "OCI_DATA_SPARSE=false")
+	} else {
+		flags = append(flags, "--allow-sparse")
+	}
+	if c.tls == "" {
+		env = append(env, "OCI_TLS=disabled")
+	} else {
+		ca := filepath.Join(t.TempDir(), "ca.pem")
+		flags = append(flags, c.tls, "--ca-file", ca)
+		env = append(env, "OCI_TLS=enabled", "SSL_CERT_FILE="+ca)
+	}
+	if c.auth != "" {
+		flags = append(flags, c.auth, authFile(t, c.auth))
+		env = append(env, "OCI_USERNAME="+userName, "OCI_PASSWORD="+userPassword)
+	}
+	return flags, env
+}
+
 // checkReport checks that every test passed, of everything but what was switched
-// off: settings that are not true, and what is reported as disabled therefore.
-func checkReport(t *testing.T, r report, off, disabled []string) {
+// off: settings that are not true, and the APIs and kinds of data that are not
+// reported as passed therefore.
+func checkReport(t *testing.T, r report, off, unpassed []string) {
 	t.Helper()
 	t.Logf("%d pass, %d FAIL, %d Error, %d Skip, %d Disabled; of APIs and kinds of data: %v",
 		r.counts["Pass"], r.counts["FAIL"], r.counts["Error"], r.counts["Skip"], r.counts["Disabled"], tally(r.statuses))
 	assert.NotZero(t, r.counts["Pass"])
+	assert.Empty(t, r.skipped)
 	assert.Equal(t, r.counts["Total"], r.counts["Pass"], "tests that did not pass:\n%s", strings.Join(r.problems, "\n"))
 	assert.NotEmpty(t, r.statuses)
-	assert.Equal(t, disabled, without(r.statuses, "Pass"), "APIs and kinds of data that did not pass")
+	assert.Equal(t, unpassed, without(r.statuses, "Pass"), "APIs and kinds of data that did not pass")
 	assert.Equal(t, off, without(flatten(r.config), true), "settings that are off")
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	ctrcontent "github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -59,12 +60,25 @@ func (s *session) containerdAuthorizer(client *http.Client) docker.Authorizer {
 	if s.login == nil {
 		return nil
 	}
-	return docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(func(host string) (string, string, error) {
+	return &orderly{Authorizer: docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(func(host string) (string, string, error) {
 		if host != s.base.Host {
 			return "", "", nil
 		}
 		return s.login.Username, s.login.Password, nil
-	}))
+	}))}
+}
+
+// orderly authorizes one request at a time: the authorizer has a data race on the
+// time at which a token expires.
+type orderly struct {
+	docker.Authorizer
+	mu sync.Mutex
+}
+
+func (o *orderly) Authorize(ctx context.Context, req *http.Request) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Authorizer.Authorize(ctx, req)
 }
 
 func containerdPush(s *session, c content, ref string) error {

@@ -41,10 +41,15 @@ func helmCannot(more map[string]string) map[string]string {
 }
 
 func (s *session) helmClient() (*registry.Client, error) {
+	home := s.home
+	if home == "" {
+		home = s.newHome()
+	}
 	options := []registry.ClientOption{
 		registry.ClientOptHTTPClient(&http.Client{Transport: s.transport}),
 		registry.ClientOptWriter(io.Discard),
-		registry.ClientOptCredentialsFile(filepath.Join(s.t.TempDir(), "config.json")),
+		registry.ClientOptEnableCache(true), // as helm does
+		registry.ClientOptCredentialsFile(filepath.Join(home, dockerConfig)),
 	}
 	if !s.tls() {
 		options = append(options, registry.ClientOptPlainHTTP())

@@ -34,7 +34,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	programs.dir = dir
-	if err := log.SetLevel("error"); err != nil { // of containerd
+	if err := errors.Join(
+		os.Setenv("DOCKER_CONFIG", filepath.Join(dir, "docker")), // not that of whoever runs the tests
+		log.SetLevel("error"), // of containerd
+	); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -3,6 +3,7 @@ package registrytest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -84,14 +85,29 @@ func (c client) pull(ctx context.Context, target string) (*http.Response, error)
 	if answer.StatusCode != http.StatusOK {
 		return answer, nil
 	}
+	token, err := readToken(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	return c.try(ctx, "GET", target, "Authorization", "Bearer "+token)
+}
+
+func readToken(from io.Reader) (string, error) {
 	var body struct{ Token string }
-	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+	if err := json.NewDecoder(from).Decode(&body); err != nil {
+		return "", fmt.Errorf("token: %w", err)
 	}
 	if body.Token == "" {
-		return nil, fmt.Errorf("token: there is none")
+		return "", errors.New("token: there is none")
 	}
-	return c.try(ctx, "GET", target, "Authorization", "Bearer "+body.Token)
+	return body.Token, nil
+}
+
+func tokenIn(t testing.TB, answer *http.Response) string {
+	t.Helper()
+	token, err := readToken(answer.Body)
+	require.NoError(t, err)
+	return token
 }
 
 func basicOf(user, password string) string {

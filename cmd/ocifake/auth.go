@@ -45,8 +45,11 @@ func (f *authFiles) into(c *server.Config, trustForwarded bool) error {
 	}
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
 	service, err := auth.New(options)
-	if err != nil {
-		return err
+	if err != nil { // in the htpasswd text: the rest is checked
+		if f.htpasswd != "" {
+			return fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
+		}
+		return fmt.Errorf("--token-auth %s: %w", f.token, err)
 	}
 	c.Auth = service
 	return nil

@@ -16,7 +16,8 @@ import (
 // fetchMain is what the scripts use for curl: it makes one request and prints
 // protocol and status, the header and the body.
 //
-//	fetch [-X METHOD] [-H 'Name: value'] [-d BODY|@FILE] [--cacert FILE] [--h2c] URL
+//	fetch [-X METHOD] [-H 'Name: value'] [-d BODY|@FILE] [--user NAME:PASSWORD]
+//	    [--cacert FILE] [--cert FILE --key FILE] [--h2c] URL
 func fetchMain() {
 	var (
 		fs     = pflag.NewFlagSet("fetch", pflag.ExitOnError)
@@ -24,6 +25,9 @@ func fetchMain() {
 		header = fs.StringArrayP("header", "H", nil, "")
 		body   = fs.StringP("data", "d", "", "")
 		cacert = fs.String("cacert", "", "")
+		cert   = fs.String("cert", "", "")
+		key    = fs.String("key", "", "")
+		user   = fs.String("user", "", "")
 		h2c    = fs.Bool("h2c", false, "")
 	)
 	exitIf(fs.Parse(os.Args[1:]))
@@ -38,8 +42,16 @@ func fetchMain() {
 		name, value, _ := strings.Cut(line, ": ")
 		request.Header.Add(name, value)
 	}
+	if name, password, ok := strings.Cut(*user, ":"); ok {
+		request.SetBasicAuth(name, password)
+	}
 	transport, err := fetchTransport(*cacert, *h2c)
 	exitIf(err)
+	if *cert != "" {
+		pair, err := tls.LoadX509KeyPair(*cert, *key)
+		exitIf(err)
+		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
 	response, err := transport.RoundTrip(request)
 	exitIf(err)
 	defer response.Body.Close()

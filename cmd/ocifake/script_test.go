@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ocifake/ocifake/internal/server"
 )
 
 // TestScript runs the transcripts. Beside testscript's commands and the
@@ -20,6 +22,8 @@ import (
 //	mkfifo FILE     make a named pipe, to give as --ready-file
 //	ready FILE      read it; sets URL and HOST
 //	signal TERM     send a signal to the programs in the background
+//	certify NAME    write a client certificate of a new authority: client.pem,
+//	                client.key, authority.pem
 func TestScript(t *testing.T) {
 	deadline, ok := t.Deadline()
 	if !ok {
@@ -40,6 +44,9 @@ func TestScript(t *testing.T) {
 			"ready": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(ready(ts, ts.MkAbs(args[0]), deadline))
 			},
+			"certify": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(certify(ts, args[0]))
+			},
 			"signal": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, cmd := range ts.BackgroundCmds() {
 					ts.Check(cmd.Process.Signal(signals[args[0]]))
@@ -50,6 +57,20 @@ func TestScript(t *testing.T) {
 }
 
 var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+
+func certify(ts *testscript.TestScript, name string) error {
+	authority := new(server.Authority)
+	certificate, key, err := server.EncodeCertificate(authority.ClientCertificate(name))
+	if err != nil {
+		return err
+	}
+	for file, content := range map[string][]byte{"client.pem": certificate, "client.key": key, "authority.pem": authority.CertPEM()} {
+		if err := os.WriteFile(ts.MkAbs(file), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // ready waits for a line in a named pipe, which it opens for writing too, so
 // that opening it needs no peer and the deadline holds.

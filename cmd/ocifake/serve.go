@@ -26,6 +26,19 @@ The first line of stdout is its URL; logs go to stderr.
 
 --load takes a PATH, or REPO=PATH to load all of it into one repository.
 
+--token-auth takes who may do what:
+  users: {alice: secret, ci: hunter2}    # further ones with --htpasswd
+  rules:                                 # none: users everything, others nothing
+  - users: [alice]                       # everything, the catalog too
+  - users: [ci]
+    repos: [team/*]                      # * is any characters, slashes too
+    actions: [pull, push]                # also delete, catalog
+  - actions: [pull]                      # everybody, without a password too
+    repos: [public/*]
+  token: {ttl: 5m, opaque: false}        # opaque: no JSON Web Tokens
+  hide: 404                              # for what one may not see, default 401
+Further names are those of auth.Options in Go.
+
 Exit status: 0 when it was stopped, 1 when it failed (a port that is taken,
 content that cannot be loaded), 2 when the command line is wrong.`,
 		Example: `  ocifake serve
@@ -88,7 +101,7 @@ func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	log.Info("serving", "url", s.URL())
-	if isExposed(c.server.Addr) && !c.auth.asks() {
+	if isExposed(c.server.Addr) && !c.auth.asks() && c.auth.clientCA == "" {
 		log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
 	}
 	if err := announce(ctx, c, s, reference, stdout); err != nil && !errors.Is(err, context.Canceled) {

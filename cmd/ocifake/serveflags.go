@@ -54,7 +54,7 @@ func (c *serveConfig) flags() []flagGroup {
 		{"Who may do what (everybody everything, unless told otherwise)", []flagRow{
 			{"htpasswd", "ask for the passwords in this htpasswd `file`, with bcrypt hashes (Basic)", &c.auth.htpasswd},
 			{"token-auth", "ask for tokens that are given to the users in this YAML `file`, by its rules (Bearer)", &c.auth.token},
-			{"client-ca", "ask for client certificates of the authorities in this PEM `file`", &c.auth.clientCA},
+			{"client-ca", "ask for client certificates of the authorities in this PEM `file`; without one of the two above, demand them", &c.auth.clientCA},
 		}},
 		{"Content (in memory, gone when ocifake is stopped)", []flagRow{
 			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.load},

@@ -75,13 +75,12 @@ func EncodeCertificate(c tls.Certificate) (certificate, key []byte, err error) {
 		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-// verifyClients adds what the server's options ask of clients to the settings of
-// handshakes.
-func (s *Server) verifyClients(config *tls.Config) {
-	if s.config.ClientCerts == NoClientCerts {
+// verifyClients adds what is asked of clients to the settings of handshakes.
+func (s *Server) verifyClients(config *tls.Config, certs ClientCerts) {
+	if certs == NoClientCerts {
 		return
 	}
-	config.ClientAuth = tlsAuth[s.config.ClientCerts]
+	config.ClientAuth = tlsAuth[certs]
 	config.ClientCAs = s.config.ClientCAs
 	if config.ClientCAs == nil {
 		config.ClientCAs = s.authority.CertPool()

@@ -54,9 +54,10 @@ func (s *Server) External() (host string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("server: no second origin: %w", err)
 	}
-	// Whatever speaks HTTP/2 to the registry may do so here.
+	// Whatever speaks HTTP/2 to the registry may do so here. Certificates are the
+	// registry's business alone.
 	http2 := s.config.HTTP2 || s.config.H2C
-	from := &listener{Listener: l, server: s, external: true, both: true, tlsConfig: s.newTLSConfig(http2)}
+	from := &listener{Listener: l, server: s, external: true, both: true, tlsConfig: s.newTLSConfig(http2, NoClientCerts)}
 	s.running.Go(func() { s.serve(from) })
 	s.external.host = host
 	return host, nil

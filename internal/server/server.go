@@ -172,7 +172,7 @@ func (s *Server) listen() error {
 		}
 		s.authority = &s.config.Network.authority
 		s.url = s.scheme() + memoryHost(host)
-		s.listener = &listener{Listener: l, server: s, both: true, tlsConfig: s.newTLSConfig(s.config.HTTP2)}
+		s.listener = &listener{Listener: l, server: s, both: true, tlsConfig: s.newTLSConfig(s.config.HTTP2, s.config.ClientCerts)}
 		return nil
 	}
 	l, err := s.listenTCP()
@@ -181,7 +181,7 @@ func (s *Server) listen() error {
 	}
 	s.authority = &Authority{hosts: s.config.Hosts}
 	s.url = s.scheme() + reachable(l.Addr())
-	s.listener = &listener{Listener: l, server: s, tlsConfig: s.newTLSConfig(s.config.HTTP2)}
+	s.listener = &listener{Listener: l, server: s, tlsConfig: s.newTLSConfig(s.config.HTTP2, s.config.ClientCerts)}
 	return nil
 }
 

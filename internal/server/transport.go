@@ -78,7 +78,7 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 
 // newTLSConfig returns what makes, once, what the server's end of handshakes goes
 // by.
-func (s *Server) newTLSConfig(http2 bool) func() *tls.Config {
+func (s *Server) newTLSConfig(http2 bool, certs ClientCerts) func() *tls.Config {
 	return sync.OnceValue(func() *tls.Config {
 		config := &tls.Config{
 			GetCertificate: s.authority.certificate,
@@ -87,7 +87,7 @@ func (s *Server) newTLSConfig(http2 bool) func() *tls.Config {
 		if http2 {
 			config.NextProtos = []string{"h2", "http/1.1"}
 		}
-		s.verifyClients(config)
+		s.verifyClients(config, certs)
 		return config
 	})
 }

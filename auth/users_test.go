@@ -1,0 +1,216 @@
+package auth_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/registry"
+)
+
+func hashed(t testing.TB, password string) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	require.NoError(t, err)
+	return string(hash)
+}
+
+func TestHtpasswd(t *testing.T) {
+	// Apache writes $2y$, which is $2a$ without a bug that Go never had.
+	apache := strings.Replace(hashed(t, "apache"), "$2a$", "$2y$", 1)
+	f := newFixture(t, auth.Options{
+		Users: map[string]string{"code": "in code", "both": "in code"},
+		Htpasswd: "# people\n\n" +
+			"alice:" + hashed(t, "a secret") + "\r\n" +
+			"  \t\n  bob:" + apache + "  \n" +
+			"both:" + hashed(t, "in file") + "\n" +
+			"   # comment:$2y$\n" +
+			"bücher:" + hashed(t, "ü"),
+	})
+	for _, test := range []struct {
+		user, password string
+		status         int
+	}{
+		{"alice", "a secret", 200},
+		{"alice", "a secret", 200}, // known by now
+		{"alice", "a secret ", 401},
+		{"alice", "apache", 401},
+		{"alice", "", 401},
+		{"bob", "apache", 200},
+		{"code", "in code", 200},
+		{"both", "in code", 200},
+		{"both", "in file", 200},
+		{"both", "in code", 200},
+		{"bücher", "ü", 200},
+		{"# comment", "", 401},
+		{"alice", strings.Repeat("x", 100_000), 401},
+		{"", "", 401},
+	} {
+		assert.Equal(t, test.status, f.get(basic(test.user, test.password), "/v2/").Status, "%s with %.20q", test.user, test.password)
+	}
+}
+
+func TestBadHtpasswd(t *testing.T) {
+	good := "alice:" + hashed(t, "a") + "\n"
+	const onlyBcrypt = ": only bcrypt hashes are taken: make them with htpasswd -B"
+	for name, test := range map[string]struct{ text, want string }{
+		"plain text":    {good + "bob:hunter2", "line 2: user bob" + onlyBcrypt},
+		"MD5":           {"bob:$apr1$hunter2$hunter2hunter2hunter20", "line 1: user bob" + onlyBcrypt},
+		"SHA-1":         {"\n#\nbob:{SHA}hunter2hunter2hunter2hunter2=", "line 3: user bob" + onlyBcrypt},
+		"SHA-256":       {good + good + "bob:$5$hunter2$hunter2", "line 3: user bob" + onlyBcrypt},
+		"cut off":       {"bob:$2y$05$hunter2", "line 1: user bob" + onlyBcrypt},
+		"no hash":       {"bob:", "line 1: user bob" + onlyBcrypt},
+		"no colon":      {good + "hunter2", "line 2: want name:hash"},
+		"no name":       {":$2y$05$hunter2", "line 1: want name:hash"},
+		"control":       {"b\x00b:$2y$05$hunter2", "line 1: want name:hash"},
+		"an open quote": {"bob:\"hunter2", "line 1: user bob" + onlyBcrypt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := auth.New(auth.Options{Htpasswd: test.text})
+			require.EqualError(t, err, "auth: htpasswd: "+test.want)
+			assert.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+// Passwords are given out for a time, as by cloud registries.
+func TestPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, auth.Options{})
+		status := func(user, password string) int { return f.get(basic(user, password), "/v2/").Status }
+		first := f.service.Password("AWS", 12*time.Hour)
+		second := f.service.Password("AWS", 24*time.Hour)
+		forever := f.service.Password("AWS", 0)
+		other := f.service.Password("other", 0)
+		assert.NotEqual(t, first, second)
+		assert.Equal(t, []int{200, 200, 200, 200, 401}, []int{
+			status("AWS", first), status("AWS", second), status("AWS", forever), status("other", other), status("other", first)})
+		time.Sleep(12*time.Hour - 1)
+		assert.Equal(t, []int{200, 200}, []int{status("AWS", first), status("AWS", second)})
+		time.Sleep(time.Nanosecond)
+		assert.Equal(t, []int{401, 200}, []int{status("AWS", first), status("AWS", second)})
+		f.service.Password("AWS", time.Minute)
+		time.Sleep(1000 * 24 * time.Hour)
+		assert.Equal(t, []int{401, 200}, []int{status("AWS", second), status("AWS", forever)})
+		f.service.RevokeAll()
+		assert.Equal(t, []int{401, 401}, []int{status("AWS", forever), status("other", other)})
+	})
+}
+
+// RevokeAll leaves those alone that the options name.
+func TestRevokeAllKeepsUsers(t *testing.T) {
+	f := newFixture(t, auth.Options{Users: map[string]string{"code": "a"}, Htpasswd: "file:" + hashed(t, "b")})
+	for range 2 {
+		assert.Equal(t, 200, f.get(basic("code", "a"), "/v2/").Status)
+		assert.Equal(t, 200, f.get(basic("file", "b"), "/v2/").Status)
+		f.service.RevokeAll()
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for want, o := range map[string]auth.Options{
+		`hide with status 200: want 401, 403 or 404`:                                     {Hide: 200},
+		`user "": a name must not be empty, nor have a colon or a control character`:     {Users: map[string]string{"": "hunter2"}},
+		`user "a:b": a name must not be empty, nor have a colon or a control character`:  {Users: map[string]string{"a:b": "hunter2"}},
+		`user "a\nb": a name must not be empty, nor have a colon or a control character`: {Users: map[string]string{"a\nb": "hunter2"}},
+		`rule 2: no action is called "read": want pull, push, delete or catalog`:         {Rules: []auth.Rule{{}, {Actions: []registry.Action{"read"}}}},
+		`user "a": the password has more than 4096 bytes`:                                {Users: map[string]string{"a": strings.Repeat("x", 4097)}},
+		`realm "a\rb" has a control character`:                                           {Realm: "a\rb"},
+		`token: negative TTL`:                                                            {Token: &auth.TokenOptions{TTL: -1}},
+		`token: field "jwt": want token or access_token`:                                 {Token: &auth.TokenOptions{Field: "jwt"}},
+		`token: refuse POST with status 200: want an error`:                              {Token: &auth.TokenOptions{PostStatus: 200}},
+		`token: refuse anonymous requests with status 404: want 401 or 403`:              {Token: &auth.TokenOptions{AnonymousStatus: 404}},
+		`token: service "a\nb" or issuer "" has a control character`:                     {Token: &auth.TokenOptions{Service: "a\nb"}},
+		`token: service "" or issuer "a\x00" has a control character`:                    {Token: &auth.TokenOptions{Issuer: "a\x00"}},
+	} {
+		s, err := auth.New(o)
+		require.EqualError(t, err, "auth: "+want)
+		assert.Nil(t, s)
+	}
+}
+
+func TestParseOptions(t *testing.T) {
+	o, err := auth.ParseOptions([]byte(`
+users: {alice: secret, "bob": "1234"}
+rules:
+- users: [alice]
+- users: [b*]
+  repos: [team/*]
+  actions: [pull, push]
+- actions: [pull]   # everybody
+  repos: [public/*]
+token: {ttl: 90s, opaque: true, skew: -1m, postStatus: 405}
+hide: 404
+`))
+	require.NoError(t, err)
+	assert.Equal(t, auth.Options{
+		Users: map[string]string{"alice": "secret", "bob": "1234"},
+		Rules: []auth.Rule{
+			{Users: []string{"alice"}},
+			{Users: []string{"b*"}, Repos: []string{"team/*"}, Actions: []registry.Action{"pull", "push"}},
+			{Repos: []string{"public/*"}, Actions: []registry.Action{"pull"}},
+		},
+		Token: &auth.TokenOptions{TTL: 90 * time.Second, Opaque: true, Skew: -time.Minute, PostStatus: 405},
+		Hide:  404,
+	}, o)
+
+	o, err = auth.ParseOptions([]byte(`{"users": {"a": "b"}, "token": {"ttl": "1m"}}`))
+	require.NoError(t, err)
+	assert.Equal(t, auth.Options{Users: map[string]string{"a": "b"}, Token: &auth.TokenOptions{TTL: time.Minute}}, o)
+
+	for _, empty := range []string{"", "---\n", "# nothing\n", "{}", "--- {}\n...\n"} {
+		o, err = auth.ParseOptions([]byte(empty))
+		require.NoError(t, err, "%q", empty)
+		assert.Equal(t, auth.Options{}, o)
+	}
+}
+
+func TestParseBadOptions(t *testing.T) {
+	for text, want := range map[string]string{
+		"users: {alice: hunter2}\nruels: []":            `auth: line 2, column 1: unknown field "ruels"`,
+		"rules:\n- user: [a]":                           `auth: line 2, column 3: unknown field "user"`,
+		"users: [hunter2]":                              `auth: line 1, column 8:`,
+		"users: {alice: {hunter2: 1}}":                  `auth: line 1, column 16:`,
+		"users: hunter2":                                `auth: line 1, column 8:`,
+		"users: {a: hunter2, a: hunter2}":               `auth: line 1, column 21:`,
+		"users:\n  a: \"hunter2":                        `auth: line 2, column 6:`,
+		"token: {ttl: hunter2}":                         `auth: line 1, column 14:`,
+		"token: {opaque: true,\n ttl: 5}":               `auth: line 2, column 7:`,
+		"token: {ttl: -1s}":                             `auth: token: negative TTL`,
+		"{}\n---\n":                                     `auth: line 2, column 1: a second document: want one`,
+		"\tusers: hunter2":                              `auth: line 1, column 6:`,
+		"users: {a: hunter2}\n---\nusers: {b: hunter2}": `auth: line 2, column 1: a second document: want one`,
+	} {
+		_, err := auth.ParseOptions([]byte(text))
+		if assert.ErrorContains(t, err, want, "%q", text) {
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.NotContains(t, err.Error(), "\n")
+		}
+	}
+}
+
+func FuzzParseOptions(f *testing.F) {
+	for _, seed := range []string{"", "users: {alice: secret}", "rules: [{repos: [a/*], actions: [pull]}]\ntoken: {ttl: 5m}", "htpasswd: |\n  a:b\n", "&a [*a]", "? - :", "{}\n...\n{}", "a: 1\n---\n---\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		o, err := auth.ParseOptions(text)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "auth: ") {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		if _, err := auth.New(o); err != nil && !strings.HasPrefix(err.Error(), "auth: htpasswd: ") {
+			t.Errorf("%q makes options that are refused: %v", text, err)
+		}
+		_ = fmt.Sprint(o)
+	})
+}
