@@ -73,16 +73,19 @@ func (f *framer) eachFrame(seen func(http2.Frame) bool) error {
 // in a bubble.
 func eachHTTP2(t *testing.T, check func(t *testing.T, w way)) {
 	t.Helper()
-	eachWay(t, func(t *testing.T, w way) {
-		switch {
-		case w.proto != "HTTP/2.0":
-			t.Skip("not HTTP/2")
-		case w.memory:
-			synctest.Test(t, func(t *testing.T) { check(t, w) })
-		default:
-			check(t, w)
+	for _, w := range ways {
+		if w.proto != "HTTP/2.0" {
+			continue
 		}
-	})
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			if w.memory {
+				synctest.Test(t, func(t *testing.T) { check(t, w) })
+			} else {
+				check(t, w)
+			}
+		})
+	}
 }
 
 // unknownFrame is of a type that clients have to ignore (RFC 9113, 5.5).
@@ -221,6 +224,9 @@ func TestResetWithUnused(t *testing.T) {
 		f := w.speakHTTP2(t, s)
 		f.request(t, 1, "HEAD", "/")
 		require.NoError(t, f.eachFrame(func(frame http2.Frame) bool { return frame.Header().StreamID == 1 }))
+		if w.memory {
+			synctest.Wait() // until the first code is set
+		}
 		begin := time.Now()
 		f.request(t, 3, "GET", "/")
 		require.NoError(t, f.eachFrame(func(frame http2.Frame) bool {
