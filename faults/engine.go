@@ -23,6 +23,8 @@ type Engine struct {
 	veil   veil
 	doomed doomed
 
+	storing atomic.Bool // there has been a rule with an effect on content
+
 	mu     sync.Mutex // taken by those who change the plan
 	number int
 	plan   atomic.Pointer[plan] // nil: nothing to do
@@ -102,6 +104,9 @@ func (e *Engine) add(rules []Rule) ([]*active, error) {
 			continue
 		}
 		a := newActive(rule)
+		if slices.ContainsFunc(slices.Concat(rule.Effects, rule.Steps), func(f Effect) bool { return needOf(f)&needStore != 0 }) {
+			e.storing.Store(true)
+		}
 		added = append(added, a)
 		p.add(a)
 	}

@@ -43,8 +43,11 @@ func withStoreFaults(r *http.Request, add func(*storeFaults)) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), storeKey{}, &f))
 }
 
-// faultsOf returns what effects ask for; most often nothing.
-func faultsOf(ctx context.Context) storeFaults {
+// faults returns what effects ask for; most often nothing.
+func (s *faultyStore) faults(ctx context.Context) storeFaults {
+	if !s.engine.storing.Load() {
+		return storeFaults{}
+	}
 	if f, ok := ctx.Value(storeKey{}).(*storeFaults); ok {
 		return *f
 	}
@@ -61,7 +64,7 @@ func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest
 	if s.hides(hiddenBlob, repo, string(d)) {
 		return nil, registry.BlobUnknown
 	}
-	if other := faultsOf(ctx).contentOf; other != "" {
+	if other := s.faults(ctx).contentOf; other != "" {
 		if blob, err := s.Store.OpenBlob(ctx, repo, other); err == nil {
 			return blob, nil
 		}
@@ -71,7 +74,7 @@ func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest
 
 // MountBlob implements [registry.Store].
 func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error {
-	if faultsOf(ctx).refuseMount || s.hides(hiddenBlob, from, string(d)) {
+	if s.faults(ctx).refuseMount || s.hides(hiddenBlob, from, string(d)) {
 		return registry.BlobUnknown
 	}
 	return s.Store.MountBlob(ctx, repo, d, from)
@@ -80,7 +83,7 @@ func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Diges
 // OpenUpload implements [registry.Store].
 func (s *faultyStore) OpenUpload(ctx context.Context, repo, id string) (registry.Upload, error) {
 	upload, err := s.Store.OpenUpload(ctx, repo, id)
-	if err == nil && faultsOf(ctx).dropChunk {
+	if err == nil && s.faults(ctx).dropChunk {
 		upload = droppingUpload{upload}
 	}
 	return upload, err
@@ -117,7 +120,7 @@ func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.
 	if err == nil && s.hides(hiddenManifest, repo, string(m.Descriptor.Digest)) {
 		return registry.Manifest{}, registry.ManifestUnknown
 	}
-	if other := faultsOf(ctx).contentOf; other != "" && err == nil {
+	if other := s.faults(ctx).contentOf; other != "" && err == nil {
 		if swapped, err := s.Store.Manifest(ctx, repo, string(other)); err == nil {
 			m.Content = swapped.Content
 		}
