@@ -25,9 +25,13 @@ const module = "github.com/ocifake/ocifake"
 var readmeImports = []string{
 	"context", "io", "net/http", "net/http/httptest", "os", "path/filepath", "syscall", "testing", "testing/synctest", "time",
 	"github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
-	"github.com/stretchr/testify/require",
+	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
 	module + "/auth", module + "/faults", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
+	module + "/spec",
 }
+
+// version is the end of the paths of modules from version 2 on.
+var version = regexp.MustCompile(`/v\d+$`)
 
 // TestReadmeCode runs the code of the README: each block is a test file in the
 // package of a module that depends on this one.
@@ -86,7 +90,7 @@ func readmeSource(t *testing.T, name, block string) []byte {
 	})
 	var imports strings.Builder
 	for _, path := range readmeImports {
-		if used[path[strings.LastIndexByte(path, '/')+1:]] {
+		if used[filepath.Base(version.ReplaceAllString(path, ""))] {
 			fmt.Fprintf(&imports, "import %q\n", path)
 		}
 	}

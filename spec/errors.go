@@ -1,0 +1,264 @@
+package spec
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Errors and warnings.
+
+var errorStatements = []Statement{
+	{
+		ID: "error-any-format", Text: "A `4XX` response code from the registry MAY return a body in any format.",
+		Section: "Error Codes", Level: May, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(func(*answer, errorBody) {}),
+	}, {
+		ID: "error-json", Text: "If the response body is in JSON format, it MUST have the following format:",
+		Section: "Error Codes", Level: Must, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(hasErrors),
+	}, {
+		ID: "error-code-form", Text: "The `code` field MUST be a unique identifier, containing only uppercase alphabetic characters and underscores.",
+		Section: "Error Codes", Level: Must, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(codesAreUpperCase),
+	}, {
+		ID: "error-code-known", Text: "The `code` field MUST be one of the following:",
+		Section: "Error Codes", Level: Must, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(codesAreKnown),
+	}, {
+		ID: "error-message", Text: "The `message` field is OPTIONAL, and if present, it SHOULD be a human readable string or MAY be empty.",
+		Section: "Error Codes", Level: Should, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(messagesAreStrings),
+	}, {
+		ID: "error-detail", Text: "The `detail` field is OPTIONAL and MAY contain arbitrary JSON data providing information the client can use to resolve the issue.",
+		Section: "Error Codes", Level: May, Area: Pull, Source: Distribution, Versions: since10,
+		check: eachError(func(a *answer, _ errorBody) {
+			if isJSON(a) && !json.Valid(a.body) {
+				a.t.failf("want JSON, got %s", a.body)
+			}
+		}),
+	},
+	code("code-1", "`BLOB_UNKNOWN` | blob unknown to registry", "end-2", Pull, func(t *tester) *answer {
+		r := t.newRepo()
+		r.newBlob(8)
+		return r.get(r.blob(digest.FromString(unique())))
+	}),
+	code("code-3", "`BLOB_UPLOAD_UNKNOWN` | blob upload unknown to registry", "end-13", Push, func(t *tester) *answer {
+		r := t.newRepo()
+		return r.get(r.made())
+	}),
+	code("code-4", "`DIGEST_INVALID` | provided digest did not match uploaded content", "end-6", Push, func(t *tester) *answer {
+		r := t.newRepo()
+		return r.commit(r.start(), r.bytes(8), digest.FromString(unique()))
+	}),
+	code("code-6", "`MANIFEST_INVALID` | manifest invalid", "end-7", Push, func(t *tester) *answer {
+		r := t.newRepo()
+		return r.try(manifest{r.newImage().mediaType, []byte("no manifest")}, "v1")
+	}),
+	code("code-7", "`MANIFEST_UNKNOWN` | manifest unknown…", "end-3", Pull, func(t *tester) *answer {
+		r := t.newRepo()
+		r.pushImage("v1")
+		return r.get(r.manifest("v2"))
+	}),
+	code("code-8", "`NAME_INVALID` | invalid repository name", "end-4a", Push, func(t *tester) *answer {
+		r := repo{t, t.suite.target.Prefix + "/UPPER"}
+		return r.do(http.MethodPost, r.uploads(), nil)
+	}),
+	code("code-9", "`NAME_UNKNOWN` | repository name not known to registry", "end-8a", Discovery, func(t *tester) *answer {
+		r := t.newRepo()
+		return r.get(r.tags())
+	}), {
+		ID: "warning", Text: "Registry implementations MAY include informational warnings in `Warning` headers, as described in RFC 7234.",
+		Section: "Warnings", Level: May, Area: Pull, Source: Distribution, Versions: since11,
+		check: eachWarning(func(*tester, string) {}),
+	}, {
+		ID: "warning-form", Text: "If included, `Warning` headers MUST specify a `warn-code` of `299` and a `warn-agent` of `-`, and MUST NOT specify a `warn-date` value.",
+		Section: "Warnings", Level: Must, Area: Pull, Source: Distribution, Versions: since11,
+		check: eachWarning(warningIsFormed),
+	}, {
+		ID: "warning-length", Text: "A registry MUST NOT send more than 4096 bytes of warning data from all headers combined.",
+		Section: "Warnings", Level: Must, Area: Pull, Source: Distribution, Versions: since11,
+		check: warningsAreShort,
+	},
+}
+
+// code is a row for one error code: if the error is in JSON, it has that code.
+func code(id, text, endpoint string, area Area, provoke func(*tester) *answer) Statement {
+	name, _, _ := strings.Cut(strings.TrimPrefix(text, "`"), "`")
+	return Statement{
+		ID: id, Text: id + " | " + text,
+		Section: "Error Codes", Endpoint: endpoint, Level: Should, Area: area, Source: Distribution, Versions: since10,
+		check: func(t *tester) {
+			a := provoke(t)
+			switch {
+			case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
+				t.notApplicable("the registry's access control answered first")
+			case a.status < 400 || a.status > 499:
+				t.notApplicable("the registry does not refuse it")
+			}
+			a.hasCode(name)
+		},
+	}
+}
+
+type errorBody struct {
+	Errors []map[string]json.RawMessage `json:"errors"`
+}
+
+func (b errorBody) codes() []string {
+	var codes []string
+	for _, e := range b.Errors {
+		var code string
+		_ = json.Unmarshal(e["code"], &code) // what is no string is no code
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+func isJSON(a *answer) bool {
+	t, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	return t == "application/json" || strings.HasSuffix(t, "+json")
+}
+
+// hasCode fails the check if the body is JSON without an error of the code.
+func (a *answer) hasCode(code string) *answer {
+	if !isJSON(a) {
+		return a
+	}
+	var body errorBody
+	a.json(&body)
+	if !slices.Contains(body.codes(), code) {
+		a.t.failf("%s %s: want the error code %s, got %q", a.sent.method, a.sent.url, code, body.codes())
+	}
+	return a
+}
+
+// provoked returns errors of all kinds that a client can provoke.
+func provoked(t *tester) []*answer {
+	r, none := t.newRepo(), t.newRepo()
+	r.pushImage("v1")
+	unknown := digest.FromString(unique())
+	all := []*answer{
+		r.get(r.blob(unknown)),
+		r.get(r.blob("nonsense")),
+		r.get(r.manifest("v2")),
+		r.get(r.manifest(unknown.String())),
+		none.get(none.tags()),
+		none.get(none.manifest("v1")),
+		r.get(r.tags() + "?n=nonsense"),
+		r.get(r.referrers("nonsense")),
+		r.get(r.made()),
+		r.chunk(r.made(), r.bytes(8), 0),
+		r.commit(r.start(), r.bytes(8), unknown),
+		r.commit(r.start(), r.bytes(8), "nonsense"),
+		r.chunk(r.start(), r.bytes(8), 1000),
+		r.try(manifest{"application/vnd.oci.image.manifest.v1+json", []byte("nonsense")}, "v1"),
+		r.try(r.newIndex(nil), unknown.String()),
+		r.delete(r.blob(unknown)),
+		r.delete(r.manifest(unknown.String())),
+		repo{t, "UPPER"}.get(repo{t, "UPPER"}.tags()),
+		t.get("/v2/nonsense"),
+	}
+	return slices.DeleteFunc(all, func(a *answer) bool { return a.status < 400 || a.status > 499 })
+}
+
+func eachError(look func(*answer, errorBody)) func(*tester) {
+	return func(t *tester) {
+		for _, a := range provoked(t) {
+			var body errorBody
+			if isJSON(a) {
+				a.json(&body)
+			}
+			look(a, body)
+		}
+	}
+}
+
+func hasErrors(a *answer, body errorBody) {
+	if !isJSON(a) {
+		return
+	}
+	if len(body.Errors) == 0 || slices.Contains(body.codes(), "") {
+		a.t.failf("%s %s: want errors, each with a code, got %s", a.sent.method, a.sent.url, a.body)
+	}
+}
+
+var upperCase = regexp.MustCompile(`^[A-Z_]+$`)
+
+func codesAreUpperCase(a *answer, body errorBody) {
+	for _, code := range body.codes() {
+		if !upperCase.MatchString(code) {
+			a.t.failf("%s %s: want a code of upper-case letters and underscores, got %q", a.sent.method, a.sent.url, code)
+		}
+	}
+}
+
+var errorCodes = []string{
+	"BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN",
+	"MANIFEST_INVALID", "MANIFEST_UNKNOWN", "NAME_INVALID", "NAME_UNKNOWN", "SIZE_INVALID", "UNAUTHORIZED", "DENIED",
+	"UNSUPPORTED", "TOOMANYREQUESTS",
+}
+
+func codesAreKnown(a *answer, body errorBody) {
+	for _, code := range body.codes() {
+		if !slices.Contains(errorCodes, code) {
+			a.t.failf("%s %s: want one of the specification's codes, got %q", a.sent.method, a.sent.url, code)
+		}
+	}
+}
+
+func messagesAreStrings(a *answer, body errorBody) {
+	for _, e := range body.Errors {
+		var message string
+		if e["message"] != nil && json.Unmarshal(e["message"], &message) != nil {
+			a.t.failf("%s %s: want a message that is a string, got %s", a.sent.method, a.sent.url, e["message"])
+		}
+	}
+}
+
+func warnings(t *tester) [][]string {
+	r := t.newRepo()
+	r.pushImage("v1")
+	return [][]string{
+		t.get("/v2/").header.Values("Warning"),
+		r.get(r.manifest("v1")).header.Values("Warning"),
+		r.get(r.manifest("v2")).header.Values("Warning"),
+		r.get(r.tags()).header.Values("Warning"),
+	}
+}
+
+func eachWarning(look func(*tester, string)) func(*tester) {
+	return func(t *tester) {
+		all := slices.Concat(warnings(t)...)
+		if len(all) == 0 {
+			t.notApplicable("the registry sends no warnings")
+		}
+		for _, warning := range all {
+			look(t, warning)
+		}
+	}
+}
+
+var warningForm = regexp.MustCompile(`^299 - "(?:[^"\\]|\\.)*"$`)
+
+func warningIsFormed(t *tester, warning string) {
+	if !warningForm.MatchString(warning) {
+		t.failf(`want Warning: 299 - "<text>", got %s`, warning)
+	}
+}
+
+func warningsAreShort(t *tester) {
+	for _, values := range warnings(t) {
+		total := 0
+		for _, value := range values {
+			total += len(value)
+		}
+		if total > 4096 {
+			t.failf("want at most 4096 bytes of warnings, got %d", total)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package spec_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// The nodes are registered before the suite runs; the registry may be started later.
+func ExampleRegistry() {
+	var target spec.Target
+	_ = ginkgo.BeforeSuite(func() {
+		target = spec.Target{URL: "http://127.0.0.1:5000"}
+	})
+	spec.Registry(func() spec.Target { return target })
+}
+
+func ExampleStore() {
+	spec.Store(func() (registry.Store, error) { return memstore.New(memstore.Options{}), nil })
+	ginkgo.RunSpecs(&testing.T{}, "Store")
+}
+
+func ExampleReportTable() {
+	spec.Registry(func() spec.Target { return spec.Target{URL: "http://127.0.0.1:5000"} })
+	spec.ReportTable("results.html")
+}
+
+// A report of one's own, in place of [spec.ReportTable].
+func ExampleResults() {
+	ginkgo.ReportAfterSuite("failures", func(r ginkgo.Report) {
+		for _, result := range spec.Results(r) {
+			if result.Outcome == spec.Failed {
+				fmt.Println(result.Statement.ID)
+			}
+		}
+	})
+}
+
+func ExampleStatements() {
+	for _, s := range spec.Statements() {
+		if s.Endpoint == "end-14" && s.Level == spec.Should && s.Checked() {
+			fmt.Println(s)
+		}
+	}
+	// Output: upload-cancel: If successful, the response SHOULD be a `204 No Content` response code. [distribution-spec 1.2-draft, Cancel a blob upload, end-14]
+}
+
+func ExampleLookup() {
+	s, ok := spec.Lookup("blob-delete-unknown")
+	fmt.Println(ok, s.Level, s.Text)
+	fmt.Println(s.Labels())
+	// Output:
+	// true MUST If the blob is not found, a `404 Not Found` code MUST be returned.
+	// [blob-delete-unknown MUST management distribution-spec end-10 v1.0 v1.1 v1.2-draft]
+}
+
+func ExampleFeatures() {
+	fmt.Println(spec.Features()[:3])
+	// Output: [anonymous mount catalog chunked upload]
+}
+
+func ExampleWriteMarkdown() {
+	get, _ := spec.Lookup("blob-get")
+	filter, _ := spec.Lookup("referrers-filter")
+	err := spec.WriteMarkdown(os.Stdout, []spec.Result{
+		{Statement: get, Outcome: spec.Passed},
+		{Statement: filter, Outcome: spec.Unsupported, Detail: string(spec.ReferrersFilter)},
+	})
+	if err != nil {
+		panic(err)
+	}
+	// Output:
+	// MUST: 1 pass; SHOULD: 1 unsupported
+	//
+	// | | Level | Statement | Source |
+	// |---|---|---|---|
+	// | pass | MUST | `blob-get` A GET request to an existing blob URL MUST provide the expected blob, with a response code that MUST be `200 OK`. | distribution-spec 1.0, 1.1, 1.2-draft, Pulling blobs, end-2 |
+	// | unsupported: referrers filter | SHOULD | `referrers-filter` The registry SHOULD support filtering on `artifactType`. | distribution-spec 1.1, 1.2-draft, Listing Referrers, end-12b |
+}
+
+func ExampleWriteHTML() {
+	file, err := os.CreateTemp("", "results-*.html")
+	if err != nil {
+		panic(err)
+	}
+	defer os.Remove(file.Name())
+	get, _ := spec.Lookup("blob-get")
+	fmt.Println(spec.WriteHTML(file, []spec.Result{{Statement: get, Outcome: spec.Passed}}), file.Close())
+	// Output: <nil> <nil>
+}

@@ -1,0 +1,136 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// exchange is a request and its answer, for the report of a failure.
+type exchange struct {
+	method, url string
+	header      http.Header
+	body        content
+	login       bool // the registry is given credentials if it asks for them
+
+	status     int
+	proto      string
+	answer     http.Header
+	answerBody []byte
+	err        error
+}
+
+// shown is the length up to which a body stands in a report, in bytes.
+const shown = 2 << 10
+
+// reported is how many exchanges stand in a report; of more, those in the middle
+// are left out.
+const reported = 40
+
+// explain makes the report of a failure: the sentence, what was expected, and all
+// requests with their answers.
+func (t *tester) explain(s Statement, expected string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n  %s\n  (%s)\n\n%s\n", s.Level, s.ID, s.Text, s.Citation(), expected)
+	for i, x := range t.exchanges {
+		if skip := len(t.exchanges) - reported; skip > 0 && i >= reported/2 && i < reported/2+skip {
+			if i == reported/2 {
+				fmt.Fprintf(&b, "\n… %d more requests …\n", skip)
+			}
+			continue
+		}
+		fmt.Fprintf(&b, "\n%d. ", i+1)
+		x.write(&b)
+	}
+	return b.String()
+}
+
+func (x *exchange) write(b *strings.Builder) {
+	fmt.Fprintln(b, x.curl())
+	fmt.Fprintf(b, "> %s %s\n", x.method, x.url)
+	writeFields(b, "> ", x.header)
+	writeBody(b, "> ", x.body.bytes)
+	if x.status != 0 {
+		fmt.Fprintf(b, "< %s %d %s\n", x.proto, x.status, http.StatusText(x.status))
+		writeFields(b, "< ", x.answer)
+		writeBody(b, "< ", x.answerBody)
+	}
+	if x.err != nil {
+		fmt.Fprintf(b, "! %v\n", x.err)
+	}
+}
+
+func writeFields(b *strings.Builder, mark string, fields http.Header) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		for _, value := range fields[name] {
+			fmt.Fprintf(b, "%s%s: %s\n", mark, name, value)
+		}
+	}
+}
+
+func writeBody(b *strings.Builder, mark string, body []byte) {
+	switch {
+	case len(body) == 0:
+	case len(body) <= shown && utf8.Valid(body):
+		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, strings.ReplaceAll(string(body), "\n", "\n"+mark))
+	default:
+		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, summary(body))
+	}
+}
+
+// curl returns the command that repeats the request. A body that is too long for a
+// command line is read from the standard input.
+func (x *exchange) curl() string {
+	words := []string{"curl", "-si"}
+	if x.method == http.MethodHead {
+		words = append(words, "--head")
+	} else if x.method != http.MethodGet {
+		words = append(words, "-X", x.method)
+	}
+	if x.login {
+		words = append(words, `-u "$USERNAME:$PASSWORD"`)
+	}
+	for _, name := range slices.Sorted(maps.Keys(x.header)) {
+		for _, value := range x.header[name] {
+			words = append(words, "-H", quoted(name+": "+value))
+		}
+	}
+	if x.body.chunked {
+		words = append(words, "-H", "'Transfer-Encoding: chunked'")
+	}
+	switch body := x.body.bytes; {
+	case body == nil:
+	case len(body) <= shown && utf8.Valid(body):
+		words = append(words, "--data-binary", quoted(string(body)))
+	default:
+		words = append(words, "--data-binary", "@-")
+	}
+	line := strings.Join(append(words, quoted(x.url)), " ")
+	if len(x.body.bytes) > shown {
+		line += " # " + summary(x.body.bytes)
+	}
+	return line
+}
+
+// quoted is a word for a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func summary(body []byte) string {
+	return fmt.Sprintf("%d bytes, %s", len(body), digest.FromBytes(body))
+}
+
+func statusText(statuses []int) string {
+	var words []string
+	for _, status := range statuses {
+		words = append(words, strconv.Itoa(status)+" "+http.StatusText(status))
+	}
+	return strings.Join(words, " or ")
+}

@@ -1,0 +1,173 @@
+package spec
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Feature is what a registry may have or not.
+type Feature string
+
+// The features.
+const (
+	DeleteBlob      Feature = "delete blob"
+	DeleteManifest  Feature = "delete manifest"
+	DeleteTag       Feature = "delete tag"
+	Referrers       Feature = "referrers"
+	ReferrersFilter Feature = "referrers filter"
+	Mount           Feature = "mount"
+	AnonymousMount  Feature = "anonymous mount"
+	SinglePost      Feature = "single POST"
+	Chunked         Feature = "chunked upload"
+	UploadCancel    Feature = "upload cancel"
+	Catalog         Feature = "catalog"
+	SHA512          Feature = "sha512"
+	SHA512Manifest  Feature = "sha512 manifests"
+	Ranges          Feature = "ranges"
+	Conditional     Feature = "conditional GET"
+	ConditionalPut  Feature = "conditional PUT"
+	TagParameters   Feature = "tag parameters"
+	ManifestLimit   Feature = "manifest size limit"
+	ReferenceCheck  Feature = "refusal of missing references"
+	AnyDigest       Feature = "unrecognized digest algorithms"
+)
+
+// Features returns all features, sorted.
+func Features() []Feature {
+	var all []Feature
+	for f := range probes {
+		all = append(all, f)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// probes find out whether a registry has a feature. They look for the refusals
+// that the specification allows; whatever else happens counts as having it, and
+// the checks then show what is wrong.
+var probes = map[Feature]func(*tester) bool{
+	DeleteBlob: func(t *tester) bool {
+		r := t.newRepo()
+		_, d := r.newBlob(8)
+		return !disabled(r.delete(r.blob(d)))
+	},
+	DeleteManifest: func(t *tester) bool {
+		r := t.newRepo()
+		m := r.pushImage("v1")
+		return !disabled(r.delete(r.manifest(m.digest().String())))
+	},
+	DeleteTag: func(t *tester) bool {
+		r := t.newRepo()
+		r.pushImage("v1")
+		return !disabled(r.delete(r.manifest("v1")))
+	},
+	Referrers: func(t *tester) bool {
+		r := t.newRepo()
+		return r.get(r.referrers(r.pushImage("v1").digest())).status != http.StatusNotFound
+	},
+	ReferrersFilter: func(t *tester) bool {
+		r := t.newRepo()
+		a := r.get(with(r.referrers(r.pushImage("v1").digest()), "artifactType", "application/x"))
+		return a.header.Get("OCI-Filters-Applied") != ""
+	},
+	Mount: func(t *tester) bool {
+		from, to := t.newRepo(), t.newRepo()
+		_, d := from.newBlob(8)
+		return to.mount(d, from.name).status != http.StatusAccepted
+	},
+	AnonymousMount: func(t *tester) bool {
+		from, to := t.newRepo(), t.newRepo()
+		_, d := from.newBlob(8)
+		return to.mount(d, "").status != http.StatusAccepted
+	},
+	SinglePost: func(t *tester) bool { return t.newRepo().post(t.bytes(8)).status != http.StatusAccepted },
+	Chunked: func(t *tester) bool {
+		r := t.newRepo()
+		a := r.chunk(r.start(), r.bytes(8), 0)
+		return a.status != http.StatusNotFound && a.status != http.StatusMethodNotAllowed
+	},
+	UploadCancel: func(t *tester) bool {
+		a := t.delete(t.newRepo().start())
+		return !disabled(a) && a.status != http.StatusNotFound
+	},
+	Catalog: func(t *tester) bool {
+		t.newRepo().newBlob(8)
+		return t.get("/v2/_catalog").status == http.StatusOK
+	},
+	SHA512: func(t *tester) bool {
+		r := t.newRepo()
+		body := r.bytes(8)
+		d := digest.SHA512.FromBytes(body)
+		r.deleteLater(r.blob(d))
+		return r.commit(r.startFor(digest.SHA512), body, d).status != http.StatusBadRequest
+	},
+	SHA512Manifest: func(t *tester) bool {
+		r := t.newRepo()
+		m := r.newIndex(nil)
+		d := digest.SHA512.FromBytes(m.body)
+		r.deleteLater(r.manifest(d.String()))
+		return r.try(m, d.String()).status != http.StatusBadRequest
+	},
+	Ranges: func(t *tester) bool {
+		r := t.newRepo()
+		_, d := r.newBlob(8)
+		return r.get(r.blob(d), "Range", "bytes=0-3").status != http.StatusOK
+	},
+	Conditional: func(t *tester) bool {
+		r := t.newRepo()
+		_, d := r.newBlob(8)
+		tag := r.get(r.blob(d)).header.Get("Etag")
+		return tag != "" && r.get(r.blob(d), "If-None-Match", tag).status != http.StatusOK
+	},
+	ConditionalPut: func(t *tester) bool {
+		r := t.newRepo()
+		r.pushImage("v1")
+		return r.try(r.newImage(), "v1", "If-None-Match", "*").status != http.StatusCreated
+	},
+	TagParameters: func(t *tester) bool {
+		r := t.newRepo()
+		m := r.newImage()
+		return r.try(m, m.digest().String()+"?tag=v1").header.Get("OCI-Tag") != ""
+	},
+	ManifestLimit: func(t *tester) bool {
+		r := t.newRepo()
+		return r.try(r.newIndexOf(hugeManifest), "v1").status != http.StatusCreated
+	},
+	ReferenceCheck: func(t *tester) bool {
+		return t.newRepo().try(t.newIndex([]ocispec.Descriptor{t.missing()}), "v1").status != http.StatusCreated
+	},
+	AnyDigest: func(t *tester) bool {
+		r := t.newRepo()
+		return r.try(r.newImage(unrecognizedSubject), "v1").status != http.StatusBadRequest
+	},
+}
+
+// disabled tells whether an answer is what a registry says to what it has disabled.
+func disabled(a *answer) bool {
+	return a.status == http.StatusBadRequest || a.status == http.StatusMethodNotAllowed
+}
+
+// has tells whether the registry has a feature. It is asked once.
+func (s *suite) has(ctx context.Context, f Feature) bool {
+	if told, ok := s.target.Features[f]; ok {
+		return told
+	}
+	s.mu.Lock()
+	if s.features[f] == nil {
+		s.features[f] = sync.OnceValue(func() bool {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			found := true
+			newTester(ctx, s).run(func(t *tester) { found = probes[f](t) })
+			return found
+		})
+	}
+	found := s.features[f]
+	s.mu.Unlock()
+	return found()
+}

@@ -1,0 +1,144 @@
+package spec_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// skipped are the outcomes that a fixture may have beside passing: features and
+// statements.
+var (
+	skippedByAll = []string{"unrecognized digest algorithms", "warning", "warning-form"}
+	skipped      = map[string][]string{
+		"basic":  {},
+		"bearer": {"anonymous mount", "code-8"},
+		"least": {
+			"http-401-challenge", "delete blob", "delete manifest", "delete tag", "referrers", "mount", "anonymous mount",
+			"single POST", "catalog", "refusal of missing references",
+		},
+	}
+)
+
+// TestFixtures checks the fixtures other than the one of TestRegistry.
+func TestFixtures(t *testing.T) {
+	if suite, _ := ginkgo.GinkgoConfiguration(); suite.ParallelTotal > 1 {
+		t.Skip("is one process's work")
+	}
+	if testing.Short() {
+		t.Skip("takes several seconds")
+	}
+	for _, name := range fixtureNames() {
+		if name == full {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			results, err := spec.Run(t.Context(), startFixture(t, name))
+			require.NoError(t, err)
+			require.NotEmpty(t, results)
+			may, ok := skipped[name]
+			if !ok {
+				may = []string{"http-401-challenge"}
+			}
+			may = append(skippedByAll, may...)
+			for _, r := range results {
+				skipped := r.Outcome == spec.Unsupported && slices.Contains(may, r.Detail) ||
+					r.Outcome == spec.NotApplicable && slices.Contains(may, r.Statement.ID)
+				if !skipped {
+					assert.Equal(t, spec.Passed, r.Outcome, "%s: %s", r.Statement.ID, r.Detail)
+				}
+			}
+		})
+	}
+}
+
+// TestLeavesNothing checks that a registry has as little content after a run as
+// before it, and takes another run.
+func TestLeavesNothing(t *testing.T) {
+	reg := registrytest.New(t, silent()...)
+	target := spec.Target{URL: reg.URL(), Client: reg.Client()}
+	for range 2 {
+		_, err := spec.Run(t.Context(), target)
+		require.NoError(t, err)
+	}
+	store := reg.Store()
+	for name, err := range store.Repositories(t.Context(), "") {
+		require.NoError(t, err)
+		for blob, err := range store.Blobs(t.Context(), name, "") {
+			require.NoError(t, err)
+			t.Errorf("%s has the blob %s", name, blob.Digest)
+		}
+		for m, err := range store.Manifests(t.Context(), name, "") {
+			require.NoError(t, err)
+			t.Errorf("%s has the manifest %s", name, m.Digest)
+		}
+	}
+	for id, err := range store.Uploads(t.Context(), "") {
+		require.NoError(t, err)
+		t.Errorf("upload %s is open", id)
+	}
+}
+
+// TestFlags runs the test as a command on a registry that is running, twice.
+func TestFlags(t *testing.T) {
+	if suite, _ := ginkgo.GinkgoConfiguration(); suite.ParallelTotal > 1 {
+		t.Skip("is one process's work")
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	reg := registrytest.New(t, silent(registrytest.TLS(),
+		registrytest.Auth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{}}))...)
+	for _, file := range []string{"results.md", "results.html"} {
+		path := filepath.Join(t.TempDir(), file)
+		out, err := exec.CommandContext(t.Context(), program, "-test.run=^TestRegistry$", "-registry="+reg.URL(),
+			"-username="+user, "-password="+secret, "-insecure", "-version=1.1", "-prefix=team/conformance",
+			"-without=mount,catalog", "-with=referrers", "-table="+path, "-ginkgo.label-filter=!ours", "-ginkgo.no-color").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		table, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, part := range []string{"manifest URL MUST provide", "not in version 1.1", "unsupported"} {
+			assert.True(t, strings.Contains(string(table), part), "%s has no %q", file, part)
+		}
+	}
+	reg.Require(t, op.Is(op.ManifestGet)).AtLeast(1)
+	for _, x := range reg.Requests(op.Is(op.ManifestPut)) {
+		assert.True(t, strings.HasPrefix(x.Repo, "team/conformance/"), x.Repo)
+	}
+	reg.Require(t, op.Is(op.RepositoryList)).Count(0)
+}
+
+func ExampleRun() {
+	reg, err := registrytest.Start()
+	if err != nil {
+		panic(err)
+	}
+	defer reg.Close()
+	target := spec.Target{URL: reg.URL(), Features: map[spec.Feature]bool{spec.Mount: false}}
+	get, _ := spec.Lookup("manifest-get")
+	mount, _ := spec.Lookup("mount")
+	results, err := spec.Run(context.Background(), target, get, mount)
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range results {
+		fmt.Println(r.Statement.ID, "-", r.Short())
+	}
+	// Output:
+	// manifest-get - pass
+	// mount - unsupported: mount
+}

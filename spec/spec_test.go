@@ -1,0 +1,50 @@
+package spec_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// ran is set by TestRegistry: ginkgo runs one suite in a process, whatever -count says.
+var ran atomic.Bool
+
+// TestRegistry checks the registry that the flags choose, or a fixture, and the
+// store in memory along with it.
+func TestRegistry(t *testing.T) {
+	if ran.Swap(true) {
+		t.Skip("ginkgo has run in this process")
+	}
+	gomega.RegisterFailHandler(ginkgo.Fail)
+	target := chosen(t)
+	spec.Registry(func() spec.Target { return target })
+	if *table != "" {
+		spec.ReportTable(*table)
+	}
+	if *registryURL == "" && *fixture == full {
+		spec.Store(func() (registry.Store, error) { return memstore.New(memstore.Options{}), nil })
+		ginkgo.ReportAfterSuite("nothing is skipped", skipsNothing)
+	}
+	ginkgo.RunSpecs(t, "Registry")
+}
+
+// lacking is what the fixture may refuse by the specification, and does.
+var lacking = map[string]string{
+	"digest-unrecognized": "it verifies every digest, and knows sha256 and sha512 alone",
+}
+
+// skipsNothing fails if there is a statement that says nothing of the fixture.
+func skipsNothing(r ginkgo.Report) {
+	for _, result := range spec.Results(r) {
+		skipped := result.Outcome == spec.Unsupported || result.Outcome == spec.NotApplicable
+		if id := result.Statement.ID; skipped != (lacking[id] != "") {
+			ginkgo.Fail(id + ": " + result.Short())
+		}
+	}
+}

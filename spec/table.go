@@ -1,0 +1,92 @@
+package spec
+
+import (
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+// WriteMarkdown writes a table of results, and a summary above it, for a README.
+func WriteMarkdown(w io.Writer, results []Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n| | Level | Statement | Source |\n|---|---|---|---|\n", summarize(results))
+	for _, r := range results {
+		outcome := r.Short()
+		if r.Outcome == Failed {
+			outcome = "**" + outcome + "**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | `%s` %s | %s |\n",
+			cell(outcome), r.Statement.Level, r.Statement.ID, cell(r.Statement.Text), cell(r.Statement.Citation()))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// cell keeps text from ending a cell of a Markdown table, or from being markup
+// outside of code.
+func cell(text string) string {
+	parts := strings.Split(strings.NewReplacer("|", `\|`, "\n", " ").Replace(text), "`")
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = strings.NewReplacer("<", "&lt;", "*", `\*`, "_", `\_`).Replace(parts[i])
+	}
+	return strings.Join(parts, "`")
+}
+
+// Short returns the outcome in few words: "fail", "unsupported: mount".
+func (r Result) Short() string {
+	if r.Outcome == Failed || r.Detail == "" {
+		return string(r.Outcome)
+	}
+	return string(r.Outcome) + ": " + r.Detail
+}
+
+// summarize counts results by level and outcome: "MUST: 90 pass, 1 fail".
+func summarize(results []Result) string {
+	var lines []string
+	for _, level := range []Level{Must, Should, May} {
+		var counts []string
+		for _, outcome := range []Outcome{Passed, Failed, Unsupported, NotApplicable} {
+			n := 0
+			for _, r := range results {
+				if r.Statement.Level == level && r.Outcome == outcome {
+					n++
+				}
+			}
+			if n > 0 {
+				counts = append(counts, fmt.Sprintf("%d %s", n, outcome))
+			}
+		}
+		if len(counts) > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s", level, strings.Join(counts, ", ")))
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Conformance</title>
+<style>
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: .3em .6em; border-bottom: 1px solid #8884 }
+.pass td:first-child { color: #1a7f37 } .fail td:first-child { color: #cf222e; font-weight: bold }
+.unsupported td:first-child, .not td:first-child { color: #888 }
+pre { overflow-x: auto; max-height: 40em; background: #8881; padding: .5em }
+</style>
+<h1>Conformance</h1>
+<p>{{.Summary}}</p>
+<table>
+<tr><th>Result<th>Level<th>Statement<th>Source
+{{range .Results}}<tr class="{{.Outcome}}" id="{{.Statement.ID}}"><td>{{.Outcome}}<td>{{.Statement.Level}}<td>{{.Statement.Text}}
+{{- if eq .Outcome "fail"}}<details><summary>report</summary><pre>{{.Detail}}</pre></details>{{else if .Detail}} <em>({{.Detail}})</em>{{end}}<td>{{.Statement.Citation}}
+{{end}}</table>
+`))
+
+// WriteHTML writes a page with a table of results. The reports of failures can be
+// unfolded in it.
+func WriteHTML(w io.Writer, results []Result) error {
+	return page.Execute(w, map[string]any{"Summary": summarize(results), "Results": results})
+}
