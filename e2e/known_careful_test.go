@@ -22,6 +22,10 @@ type carefulClient struct {
 	hosts  []string // that are asked in turn, mirrors first; none: the registry
 	accept string   // of manifests
 	pushed map[digest.Digest]bool
+
+	credentials string // that the registry has asked for, for the Authorization field
+	scopes      []string
+	post        bool // asks for tokens with POST first
 }
 
 const manifestTypes = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " + dockerManifestType
@@ -86,9 +90,9 @@ type reply struct {
 	body   []byte   // what arrived of it
 }
 
-// ask makes one request. The body of the reply is there as far as it came, even
+// send makes one request. The body of the reply is there as far as it came, even
 // with an error.
-func (c *carefulClient) ask(s *session, method, target string, header http.Header, body []byte) (reply, error) {
+func (c *carefulClient) send(s *session, method, target string, header http.Header, body []byte, credentials string) (reply, error) {
 	ctx, cancel := context.WithCancel(s.context())
 	defer cancel()
 	alive := time.AfterFunc(idle, cancel)
@@ -102,7 +106,9 @@ func (c *carefulClient) ask(s *session, method, target string, header http.Heade
 		req.Header = http.Header{}
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("Authorization", password)
+	if credentials != "" {
+		req.Header.Set("Authorization", credentials)
+	}
 	res, err := (&http.Client{Transport: s.transport}).Do(req)
 	if errors.Is(err, errTooOften) {
 		return reply{}, err

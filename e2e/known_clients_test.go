@@ -32,12 +32,14 @@ func sufferers() map[string]sufferer {
 		"oras-go":                {orasGo, retries}, // as its default transport does
 		"oras-go with password":  {client{pull: orasGoPullWithPassword}, retries},
 		"oras-go for Docker":     {client{resolve: orasGoResolveDocker}, retries},
+		"oras-go with POST":      {client{pull: orasGoPullWithPost}, retries},
 		"regclient":              {client: regclientGo},
 		"regclient in chunks":    {client: client{push: regclientPushSmallChunks}},
 		"containerd":             {client: containerd},
 		"containerd with mirror": {client: client{pull: containerdPullMirrored}},
 		"careful":                {client: careful()},
 		"careful with mirror":    {client: client{pull: carefulPullMirrored}},
+		"careful with POST":      {client: client{pull: carefulPullWithPost}},
 		"careful for Docker":     {client: client{resolve: carefulResolveDocker}},
 	}
 }
@@ -62,6 +64,20 @@ func orasGoPullWithPassword(s *session, ref, dir string) error {
 		return err
 	}
 	repo.Client = &auth.Client{Client: &http.Client{Transport: s.transport}, Header: http.Header{"Authorization": {password}}}
+	_, err := orasgo.Copy(s.context(), repo, repo.Reference.Reference, store, "pulled", orasgo.DefaultCopyOptions)
+	return err
+}
+
+// orasGoPullWithPost asks for tokens with POST.
+func orasGoPullWithPost(s *session, ref, dir string) error {
+	store, errStore := oci.New(dir)
+	repo, errRepo := s.orasRepository(ref)
+	if err := errors.Join(errStore, errRepo); err != nil {
+		return err
+	}
+	client := s.orasClient()
+	client.ForceAttemptOAuth2 = true
+	repo.Client = client
 	_, err := orasgo.Copy(s.context(), repo, repo.Reference.Reference, store, "pulled", orasgo.DefaultCopyOptions)
 	return err
 }

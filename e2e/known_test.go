@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,7 @@ import (
 //	"fooled: reason"   it reports success, and has got it wrong
 //	"hangs"            it waits without end
 //	"loops"            it asks without end
+//	"leaks: text"      it has shown credentials to another host, and its error contains the text
 type suffering struct {
 	preset  string
 	deed    deed
@@ -39,7 +41,7 @@ type suffering struct {
 type ends map[string]string
 
 func sufferings() []suffering {
-	return slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownUploads(), knownReads(), knownLies(), knownLists())
+	return slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownCredentials(), knownUploads(), knownReads(), knownLies(), knownLists())
 }
 
 func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.TLS()} }
@@ -93,6 +95,10 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	require.NoError(t, err)
 	r := &target{base: base, transport: reg.Transport(), registry: reg}
 	s := &session{target: r, t: t}
+	if reg.Auth() != nil {
+		base.Host = addressHost
+		s.login = &registrytest.Credentials{Host: base.Host, Username: userName, Password: userPassword}
+	}
 	w := &work{session: s, client: c.client, image: newSmallImage(t, "v1")}
 	row.deed.prepare(w)
 	synctest.Wait() // a transport may have dialled more connections than it needed
@@ -115,6 +121,9 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	require.Positive(t, hits, "the preset did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
 	requireNamed(t, p, injected, reg)
 	got := verdict(err, func() error { return errors.Join(row.deed.check(w), inTheClear(r)) })
+	if leaked(r) {
+		got = "leaks: " + got
+	}
 	kind, text, _ := strings.Cut(want, ": ")
 	gotKind, gotText, _ := strings.Cut(got, ": ")
 	if kind != gotKind || !strings.Contains(gotText, text) {
@@ -160,6 +169,16 @@ func inTheClear(r *target) error {
 		}
 	}
 	return nil
+}
+
+// addressHost is the name under which registries with auth are asked. Clients look
+// other names up in the DNS before they show credentials to a token service, which there
+// is none of in a bubble.
+const addressHost = "192.0.2.1"
+
+// leaked tells whether another host has seen credentials of the user.
+func leaked(r *target) bool {
+	return len(r.registry.Requests(op.Is(op.External), record.Subject(userName))) > 0
 }
 
 var (

@@ -14,9 +14,13 @@ import (
 // Sizes and counts are for the small images of tests: bodies are cut after 100
 // bytes, and what passes happens once or twice, so that a client that tries again
 // gets through. What a registry cannot do on the wire is not among them: names that
-// do not resolve, and hosts that do not answer to a SYN. Nor is what follows from
-// credentials, nor what rules cannot say: another status for what the registry has
-// done (201 to a PATCH), and what is in a query (a cursor that a client has rebuilt).
+// do not resolve, and hosts that do not answer to a SYN. Nor is what rules cannot say:
+// another status for what the registry has done (201 to a PATCH), what is in a query
+// (a cursor that a client has rebuilt), and what is in a token that is given out (see
+// auth.TokenOptions for those from the future, and for fields that are left out).
+//
+// Presets about tokens are for registries that give tokens: others refuse them, or
+// are never asked for one.
 
 // Preset is a fault that was seen in the wild: what happens, who met it, and what
 // a correct client makes of it.
@@ -45,7 +49,7 @@ func (p Preset) Where(filters ...op.Filter) []Rule {
 
 // Known returns all presets.
 func Known() []Preset {
-	all := slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownUploads(), knownReads(), knownLies(), knownLists())
+	all := slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownCredentials(), knownUploads(), knownReads(), knownLies(), knownLists())
 	for i, p := range all {
 		all[i].Rules = func() []Rule { return named(p.Name, p.Rules()) }
 	}
