@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -18,8 +19,9 @@ import (
 // Whether and how a request fails hangs on the seed, on what is asked for, and on
 // how often that was asked for before. So the same seed gives the same faults,
 // whatever the order in which parallel requests arrive. The rules are optional, and
-// named "chaos-…". They need a server of the registry's own, since connections
-// are reset. For a rate of 0 or less there are none.
+// their names have the seed, "chaos-42-read-503", so that the journal of a test that
+// fails tells it. They need a server of the registry's own, since connections are
+// reset. For a rate of 0 or less there are none.
 func Chaos(seed uint64, rate float64) []Rule {
 	if !(rate > 0) {
 		return nil
@@ -31,7 +33,7 @@ func Chaos(seed uint64, rate float64) []Rule {
 			// Of the requests that the rules before have left.
 			probability := share / (1 - float64(k)*share)
 			rules = append(rules, On(class.ops...).
-				Named("chaos-"+class.name+"-"+c.name).
+				Named(fmt.Sprintf("chaos-%d-%s-%s", seed, class.name, c.name)).
 				WithProbability(math.Min(probability, 1), mix(seed+uint64(i*chaosStride+k+1))).
 				Optional().
 				Do(c.effect))
