@@ -105,7 +105,7 @@ func repository(r *http.Request) string {
 	if at < 0 {
 		return ""
 	}
-	return strings.TrimSuffix(path[:at], "/blobs")
+	return path[:at]
 }
 
 // kind is what requests have in common that need the same permission.
