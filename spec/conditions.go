@@ -97,8 +97,7 @@ func notModifiedIsEmpty(t *tester) {
 	r := t.newRepo()
 	for _, c := range existing(r) {
 		tag := r.get(c.target).wants(http.StatusOK).field("Etag")
-		r.get(c.target, "If-None-Match", tag).wants(http.StatusNotModified).is(nil)
-		r.get(c.target).wants(http.StatusOK).is(c.body)
+		r.get(c.target, "If-None-Match", tag).wants(http.StatusNotModified).is(nil).endsWithHeader()
 	}
 }
 

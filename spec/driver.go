@@ -22,7 +22,7 @@ type tester struct {
 	*journal
 	suite   *suite
 	auth    *authorizer     // nil: challenges are not answered
-	context context.Context //nolint:containedctx // lives as long as one check
+	context context.Context // lives as long as one check
 }
 
 // journal is what the goroutines of one check share.
@@ -99,7 +99,6 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 	for i := 0; i < len(fields); i += 2 {
 		x.header.Add(fields[i], fields[i+1])
 	}
-	x.accept()
 	if reads := method == http.MethodGet || method == http.MethodHead; reads && x.header["Accept"] == nil && strings.Contains(target, "/manifests/") {
 		x.header["Accept"] = slices.Clone(manifestTypes)
 	} else if x.header.Get("Accept") == "" {
@@ -121,21 +120,6 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 		return nil, err
 	}
 	return &answer{t, response.Request, response.StatusCode, response.Header, x.answerBody, x}, nil
-}
-
-// accepted are the manifests that all checks but those of Accept accept: there are
-// registries that send none to who does not say so.
-const accepted = ocispec.MediaTypeImageManifest + ", " + ocispec.MediaTypeImageIndex
-
-// accept adds that to requests for manifests. An empty Accept is left out.
-func (x *exchange) accept() {
-	values, told := x.header["Accept"]
-	switch {
-	case told && values[0] == "":
-		x.header.Del("Accept")
-	case !told && (x.method == http.MethodGet || x.method == http.MethodHead) && strings.Contains(x.url, "/manifests/"):
-		x.header.Set("Accept", accepted)
-	}
 }
 
 // exchange sends the request with the credentials that the registry asks for.

@@ -49,7 +49,7 @@ var errorStatements = []Statement{
 	}),
 	code("code-3", "`BLOB_UPLOAD_UNKNOWN` | blob upload unknown to registry", "end-13", Push, func(t *tester) *answer {
 		r := t.newRepo()
-		return r.get(r.made())
+		return r.get(r.ended())
 	}),
 	code("code-4", "`DIGEST_INVALID` | provided digest did not match uploaded content", "end-6", Push, func(t *tester) *answer {
 		r := t.newRepo()

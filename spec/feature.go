@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Feature is what a registry may have or not.
@@ -72,7 +71,9 @@ var probes = map[Feature]func(*tester) bool{
 	},
 	ReferrersFilter: func(t *tester) bool {
 		r := t.newRepo()
-		a := r.get(with(r.referrers(r.pushImage("v1").digest()), "artifactType", "application/x"))
+		subject := r.pushImage("v1").descriptor()
+		r.referring(r.newArtifact("application/vnd.example.x", about(subject)))
+		a := r.get(with(r.referrers(subject.Digest), "artifactType", "application/vnd.example.x"))
 		return a.header.Get("OCI-Filters-Applied") != ""
 	},
 	Mount: func(t *tester) bool {
@@ -139,7 +140,13 @@ var probes = map[Feature]func(*tester) bool{
 		return r.try(r.newIndexOf(hugeManifest), "v1").status != http.StatusCreated
 	},
 	ReferenceCheck: func(t *tester) bool {
-		return t.newRepo().try(t.newIndex([]ocispec.Descriptor{t.missing()}), "v1").status != http.StatusCreated
+		r := t.newRepo()
+		for _, m := range incomplete(r) {
+			if r.try(m, "v1").status == http.StatusCreated {
+				return false
+			}
+		}
+		return true
 	},
 	AnyDigest: func(t *tester) bool {
 		r := t.newRepo()

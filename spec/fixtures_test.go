@@ -29,7 +29,7 @@ var (
 		"bearer": {"anonymous mount", "code-8"},
 		"least": {
 			"http-401-challenge", "delete blob", "delete manifest", "delete tag", "referrers", "mount", "anonymous mount",
-			"single POST", "catalog", "refusal of missing references",
+			"single POST", "catalog", "refusal of missing references", "manifest-missing-references-code",
 		},
 	}
 )

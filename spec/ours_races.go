@@ -3,6 +3,7 @@ package spec
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/onsi/gomega"
 	"github.com/opencontainers/go-digest"
@@ -128,7 +129,7 @@ func mountsWhileDeleting(t *tester) {
 		var mounted *answer
 		t.together(2, func(i int) {
 			if i == 0 {
-				mounted = to.mount(d, from.name).wants(http.StatusCreated, http.StatusAccepted)
+				mounted = to.mount(d, from.name).survives()
 			} else {
 				from.delete(from.blob(d)).wants(http.StatusAccepted)
 			}
@@ -182,7 +183,9 @@ func pullsMovingTag(t *tester) {
 			}
 			a := r.get(r.manifest("v1")).wants(http.StatusOK)
 			m := oneOf(t, all, a.body)
-			a.hasField("Content-Type", m.mediaType).digests(m.body)
+			if got, _, _ := strings.Cut(a.digests(m.body).field("Content-Type"), ";"); got != m.mediaType {
+				t.failf("want Content-Type %s, got %s", m.mediaType, got)
+			}
 		}
 	})
 }

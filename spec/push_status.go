@@ -107,7 +107,7 @@ func (r repo) ended() string {
 	return location
 }
 
-// made returns a location that the registry did not hand out.
+// made returns a location that the registry did not hand out, and may find malformed.
 func (r repo) made() string {
 	r.newBlob(8)
 	return r.uploads() + "00000000-0000-4000-8000-000000000000"
@@ -115,19 +115,19 @@ func (r repo) made() string {
 
 func missesStatus(t *tester) {
 	r := t.newRepo()
-	r.get(r.made()).wants(http.StatusNotFound)
 	r.get(r.ended()).wants(http.StatusNotFound)
+	r.get(r.made()).wants(http.StatusNotFound, http.StatusBadRequest)
 }
 
 func missesSessionOfChunk(t *tester) {
 	r := t.newRepo()
-	r.chunk(r.made(), r.bytes(leastChunk), 0).wants(http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable)
 	r.chunk(r.ended(), r.bytes(leastChunk), 0).wants(http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable)
+	r.chunk(r.made(), r.bytes(leastChunk), 0).wants(http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusBadRequest)
 }
 
 func missesSessionOfPut(t *tester) {
 	r := t.newRepo()
-	for _, location := range []string{r.made(), r.ended()} {
+	for _, location := range []string{r.ended(), r.made()} {
 		body := r.bytes(8)
 		r.commit(location, body, digest.FromBytes(body)).wants(http.StatusNotFound, http.StatusBadRequest)
 		r.get(r.blob(digest.FromBytes(body))).wants(http.StatusNotFound)
@@ -152,7 +152,7 @@ func cancelledIsGone(t *tester) {
 	r := t.newRepo()
 	location := r.start()
 	r.delete(location).wants(http.StatusNoContent, http.StatusAccepted, http.StatusOK)
-	r.get(location).wants(http.StatusNotFound)
+	r.get(location).refuses()
 	body := r.bytes(8)
 	r.commit(location, body, digest.FromBytes(body)).refuses()
 	r.get(r.blob(digest.FromBytes(body))).wants(http.StatusNotFound)

@@ -40,7 +40,7 @@ var rangeStatements = []Statement{
 	}, {
 		ID: "range-unsatisfiable", Text: "If all of the preconditions are true, the server supports the Range header field for the target resource, … and the received … ranges are … not satisfiable, the server SHOULD send a 416 (Range Not Satisfiable) response.",
 		Section: "14.2", Endpoint: "end-2", Level: Should, Area: Pull, Source: RFC9110, Needs: []Feature{Ranges},
-		check: refusesRange("bytes=100-"),
+		check: refusesRanges("bytes=100-", "bytes=5000-"),
 	}, {
 		ID: "range-unsatisfiable-length", Text: "A server generating a 416 (Range Not Satisfiable) response to a byte-range request SHOULD send a Content-Range header field with an unsatisfied-range value",
 		Section: "14.4", Endpoint: "end-2", Level: Should, Area: Pull, Source: RFC9110, Needs: []Feature{Ranges},
@@ -101,12 +101,20 @@ func wholeByLongSuffix(t *tester) {
 func tellsContentRange(t *tester) {
 	r := t.newRepo()
 	_, d := r.newBlob(ranged)
+	parts := 0
 	for header, want := range map[string]string{"bytes=2-5": "2-5", "bytes=60-": "60-99", "bytes=-10": "90-99"} {
-		a := r.get(r.blob(d), "Range", header).wants(http.StatusPartialContent)
+		a := r.get(r.blob(d), "Range", header)
+		if a.status != http.StatusPartialContent {
+			continue
+		}
+		parts++
 		got := a.field("Content-Range")
 		if got != "bytes "+want+"/100" && got != "bytes "+want+"/*" {
 			t.failf("Range %s: want Content-Range: bytes %s/100, got %s", header, want, got)
 		}
+	}
+	if parts == 0 {
+		t.notApplicable("no range was answered with 206")
 	}
 }
 
@@ -119,19 +127,24 @@ func partHasEntityTag(t *tester) {
 	}
 }
 
-func refusesRange(header string) func(*tester) {
+func refusesRanges(headers ...string) func(*tester) {
 	return func(t *tester) {
 		r := t.newRepo()
 		_, d := r.newBlob(ranged)
-		r.get(r.blob(d), "Range", header).wants(http.StatusRequestedRangeNotSatisfiable)
+		for _, header := range headers {
+			r.get(r.blob(d), "Range", header).wants(http.StatusRequestedRangeNotSatisfiable)
+		}
 	}
 }
 
 func tellsLengthTo416(t *tester) {
 	r := t.newRepo()
 	_, d := r.newBlob(ranged)
-	r.get(r.blob(d), "Range", "bytes=5000-").wants(http.StatusRequestedRangeNotSatisfiable).
-		hasField("Content-Range", fmt.Sprintf("bytes */%d", ranged))
+	a := r.get(r.blob(d), "Range", "bytes=5000-")
+	if a.status != http.StatusRequestedRangeNotSatisfiable {
+		t.notApplicable("the range was not answered with 416")
+	}
+	a.hasField("Content-Range", fmt.Sprintf("bytes */%d", ranged))
 }
 
 // invalidRanges have no meaning, so that 206 would be made up.
@@ -159,6 +172,8 @@ func headIgnoresRange(t *tester) {
 	r.head(r.blob(d), "Range", "bytes=2-5").wants(http.StatusOK)
 }
 
+// severalRanges lets the registry serve a part of what was asked for: a single part
+// tells by itself which it is (RFC 9110, 15.3.7).
 func severalRanges(t *tester) {
 	r := t.newRepo()
 	body, d := r.newBlob(ranged)
@@ -172,7 +187,16 @@ func severalRanges(t *tester) {
 			t.failf("want no Content-Range beside multipart/byteranges, got %s", a.header.Get("Content-Range"))
 		}
 	case a.status == http.StatusPartialContent:
-		t.failf("want multipart/byteranges, got %s", a.header.Get("Content-Type"))
+		switch got := a.field("Content-Range"); got {
+		case "bytes 0-1/100", "bytes 0-1/*":
+			a.is(body[:2])
+		case "bytes 10-11/100", "bytes 10-11/*":
+			a.is(body[10:12])
+		case "bytes 0-11/100", "bytes 0-11/*":
+			a.is(body[:12])
+		default:
+			t.failf("want multipart/byteranges, or one of the ranges as Content-Range, got %s", got)
+		}
 	}
 }
 
