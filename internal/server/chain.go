@@ -11,7 +11,7 @@ import (
 
 // chain is the way of a request, from the inside out: whoever comes later here
 // sees the request earlier, and the answer as the client gets it.
-func (s *Server) chain(registry http.Handler, access auth.Auth) http.Handler {
+func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Handler) http.Handler {
 	handler := registry
 	handler = s.config.Faults.AfterAuth(handler)
 	if access != nil {
@@ -19,7 +19,21 @@ func (s *Server) chain(registry http.Handler, access auth.Auth) http.Handler {
 	}
 	handler = s.config.Faults.BeforeAuth(handler)
 	handler = s.config.Recorder.Wrap(handler)
+	if control != nil {
+		handler = besides(control, handler)
+	}
 	return handler
+}
+
+// besides serves what is below ControlPath with control, the rest with handler.
+func besides(control, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); ok && (rest == "" || rest[0] == '/') {
+			control.ServeHTTP(w, r)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // externalChain is the way of a request to the second origin.
@@ -28,7 +42,7 @@ func (s *Server) externalChain() http.Handler {
 	if s.config.Faults != nil {
 		handler = s.config.Faults.External()
 	}
-	handler = s.chain(handler, nil)
+	handler = s.chain(handler, nil, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, _ = op.BeginExternal(r)
 		handler.ServeHTTP(w, r)

@@ -33,6 +33,9 @@ const (
 	maxHeader = 256 << 10
 )
 
+// ControlPath is where the control API is, on the main origin: there, and below.
+const ControlPath = "/_ocifake"
+
 // Options are how a server is reached. The zero value is HTTP/1.1 in the clear
 // on a free port of the loopback interface.
 type Options struct {
@@ -75,6 +78,13 @@ type Config struct {
 	// Auth, if set, decides who may do what. The registry needs [auth.Allow] for what
 	// only it knows to ask.
 	Auth auth.Auth
+
+	// Control, if set, answers the requests of the main origin for [ControlPath] and
+	// what is below. They come before everything else: they are not recorded, no
+	// rule acts on them, and nobody is asked who he is. Their connections cannot be
+	// told from others: those are on record, and rules on connections act on them.
+	// Its handlers must end when the context of their request does.
+	Control http.Handler
 
 	// ClientCAs certify clients. Default: the server's own authority.
 	ClientCAs *x509.CertPool
@@ -146,7 +156,7 @@ func Start(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = s.chain(config.Registry, config.Auth)
+	s.handler = s.chain(config.Registry, config.Auth, config.Control)
 	s.http = http.Server{
 		Handler:                      s.admit(s.handler, s.externalChain()),
 		DisableGeneralOptionsHandler: true, // OPTIONS * takes the same way as all others
