@@ -171,3 +171,17 @@ func (t *tracked) Close() error {
 	defer t.record.Closed()
 	return t.Conn.Close()
 }
+
+func ExampleParseExpectation() {
+	expect, err := record.ParseExpectation("op=blob.get count<=1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(expect.Judge(record.Log{}))
+	fetch := record.Exchange{Request: op.Request{Info: op.Info{Op: op.BlobGet}}}
+	fmt.Println(expect.Judge(record.Log{fetch, fetch}))
+	// Output:
+	// <nil>
+	// want op=blob.get count<=1: count is 2
+}
