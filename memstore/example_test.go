@@ -67,6 +67,30 @@ func ExampleStore_Clone() {
 	// clone: repository app has no manifest v1: push it first
 }
 
+// A long-lived registry goes back to how it started between two tests.
+func ExampleStore_Restore() {
+	ctx := context.Background()
+	store := memstore.New(memstore.Options{})
+	start := store.Clone()
+
+	content := "left behind by a test"
+	upload, err := store.NewUpload(ctx, "app", digest.SHA256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	chunk := registry.Chunk{Body: strings.NewReader(content), Length: int64(len(content))}
+	if err := upload.Commit(ctx, chunk, digest.FromString(content)); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.Bytes())
+
+	store.Restore(start)
+	fmt.Println(store.Bytes())
+	// Output:
+	// 21
+	// 0
+}
+
 // zeros is content that would fill no memory, however long it is.
 type zeros struct{}
 

@@ -111,6 +111,14 @@ func (b *body) send(content string) {
 // end answers the Read that is waiting.
 func (b *body) end(err error) { b.answer <- answer{err: err} }
 
+// answerAll answers the Read that is waiting, and all that follow until asked is
+// closed, with bytes.
+func (b *body) answerAll() {
+	for ok := true; ok; b.waiting, ok = <-b.asked {
+		b.answer <- answer{n: len(b.waiting)}
+	}
+}
+
 // untouched fails the test when it is read.
 type untouched struct{ testing.TB }
 

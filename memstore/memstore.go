@@ -1,6 +1,6 @@
 // Package memstore keeps the content of a registry in memory. [Store] is a
 // [registry.Store]: it starts empty and in no time, is bounded, and can be
-// copied in no time.
+// copied and restored in no time.
 //
 // Content is addressed by digest. Equal blobs are held once, and counted once,
 // however many repositories they are visible in, and so are the bytes of equal
@@ -107,6 +107,35 @@ func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return newStore(s.options, s.index.snapshot())
+}
+
+// Restore gives the store the content of another one, which stays as it is:
+// usually of a [Store.Clone] that was taken earlier. It takes the same, very
+// short, time whatever the size of the content, and who reads sees what was there
+// before or what is there then. The limits stay the store's own; if the content
+// has more bytes than they allow, it is there, and nothing can be added.
+//
+// All upload sessions end, as if they were cancelled: an Append or Commit that is
+// running fails with [registry.UploadUnknown], and what has arrived of it is
+// counted until it has returned. Blobs that are open stay readable.
+//
+// What from has is what it had at one moment of the call.
+func (s *Store) Restore(from *Store) {
+	var content index
+	if from != s {
+		from.mu.Lock()
+		content = from.index.snapshot()
+		from.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for front := s.touched.Front(); front != nil; front = s.touched.Front() {
+		front.Value.(*upload).drop()
+	}
+	if from != s {
+		s.account.release(s.index.bytes - content.bytes)
+		s.index = content
+	}
 }
 
 // Bytes returns how much of [Options.MaxBytes] is used.
