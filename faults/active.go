@@ -75,7 +75,7 @@ func (a *active) fire(point func() string) (effects []Effect, fired bool) {
 	} else {
 		effects = a.rule.Effects
 	}
-	a.over = a.hits == a.limit()
+	a.over = a.hits == a.rule.limit()
 	return effects, true
 }
 
@@ -121,11 +121,11 @@ func mix(z uint64) uint64 {
 }
 
 // limit is how often the rule can fire, 0 if there is no limit.
-func (a *active) limit() int {
-	if len(a.rule.Steps) > 0 {
-		return len(a.rule.Steps)
+func (r Rule) limit() int {
+	if len(r.Steps) > 0 {
+		return len(r.Steps)
 	}
-	return a.rule.When.Times
+	return r.When.Times
 }
 
 // end ends the rule if the request is the one until which it lasts.
@@ -151,29 +151,4 @@ func (a *active) state() State {
 	rule := a.rule
 	rule.Flags.Disabled = a.disabled
 	return State{Rule: rule, Seen: a.seen, Hits: a.hits, Over: a.ended()}
-}
-
-func (a *active) unfired() string {
-	s := a.state()
-	if s.Rule.Flags.Optional || s.Rule.Flags.Disabled {
-		return ""
-	}
-	wanted := max(a.limit(), 1)
-	switch {
-	case s.Hits >= wanted:
-		return ""
-	case s.Hits > 0:
-		if s.Over && len(s.Rule.Steps) == 0 { // For or Until came first
-			return ""
-		}
-		return fmt.Sprintf("fired %d of %d times", s.Hits, wanted)
-	case s.Seen > 0 && s.Rule.Connect:
-		return fmt.Sprintf("never fired: its counts meant none of %d connections", s.Seen)
-	case s.Seen > 0:
-		return fmt.Sprintf("never fired: its filters meant %d requests, its counts none of them", s.Seen)
-	}
-	if s.Rule.Connect {
-		return "never fired: no connection was opened"
-	}
-	return "never fired: no request was meant"
 }

@@ -25,9 +25,10 @@ type Engine struct {
 
 	storing atomic.Bool // there has been a rule with an effect on content
 
-	mu     sync.Mutex // taken by those who change the plan
-	number int
-	plan   atomic.Pointer[plan] // nil: nothing to do
+	mu      sync.Mutex // taken by those who change the plan
+	number  int
+	changed chan struct{}        // closed at the next change, nil if nobody waits for it
+	plan    atomic.Pointer[plan] // nil: nothing to do
 }
 
 // plan is what to do with requests. It does not change once it is in use.
@@ -93,6 +94,16 @@ func (e *Engine) add(rules []Rule) ([]*active, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.plan.Load().copy()
+	added, err := e.addTo(p, rules)
+	if err != nil {
+		return nil, err
+	}
+	e.use(p)
+	return added, nil
+}
+
+// addTo adds rules to a plan that is not in use yet. e.mu is held.
+func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
 	var added []*active
 	var errs []error
 	for _, rule := range rules {
@@ -110,11 +121,7 @@ func (e *Engine) add(rules []Rule) ([]*active, error) {
 		added = append(added, a)
 		p.add(a)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	e.use(p)
-	return added, nil
+	return added, errors.Join(errs...)
 }
 
 // newName returns a name that no rule has. e.mu is held.
@@ -139,6 +146,7 @@ func (e *Engine) use(p *plan) {
 		p.sumUp()
 	}
 	e.plan.Store(p)
+	e.announce()
 }
 
 func (p *plan) copy() *plan {
@@ -204,7 +212,7 @@ func (e *Engine) Remove(name string) bool {
 func (e *Engine) Clear() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.plan.Store(nil)
+	e.use(&plan{})
 	e.veil.clear()
 	e.doomed.clear()
 }
@@ -212,9 +220,12 @@ func (e *Engine) Clear() {
 // Enable switches the rule with this name on or off, and tells whether there is
 // one. Its counts go on where they were.
 func (e *Engine) Enable(name string, on bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, a := range e.plan.Load().all() {
 		if a.rule.Name == name {
 			a.enable(on)
+			e.announce()
 			return true
 		}
 	}
@@ -260,6 +271,32 @@ func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, i
 	}
 }
 
+// Unfired says in what the rule did less than it was to, "fired 1 of 3 times", or
+// is empty if it did all, is optional, or is disabled.
+func (s State) Unfired() string {
+	if s.Rule.Flags.Optional || s.Rule.Flags.Disabled {
+		return ""
+	}
+	wanted := max(s.Rule.limit(), 1)
+	switch {
+	case s.Hits >= wanted:
+		return ""
+	case s.Hits > 0:
+		if s.Over && len(s.Rule.Steps) == 0 { // For or Until came first
+			return ""
+		}
+		return fmt.Sprintf("fired %d of %d times", s.Hits, wanted)
+	case s.Seen > 0 && s.Rule.Connect:
+		return fmt.Sprintf("never fired: its counts meant none of %d connections", s.Seen)
+	case s.Seen > 0:
+		return fmt.Sprintf("never fired: its filters meant %d requests, its counts none of them", s.Seen)
+	}
+	if s.Rule.Connect {
+		return "never fired: no connection was opened"
+	}
+	return "never fired: no request was meant"
+}
+
 // Injected is a handle on a rule in an engine.
 type Injected struct {
 	engine *Engine
@@ -277,6 +314,5 @@ func (i *Injected) Remove() {
 	i.engine.remove(func(a *active) bool { return a == i.active })
 }
 
-// Unfired says in what the rule did less than it was to, "fired 1 of 3", or is
-// empty if it did all, is optional, or is disabled.
-func (i *Injected) Unfired() string { return i.active.unfired() }
+// Unfired says in what the rule did less than it was to; see [State.Unfired].
+func (i *Injected) Unfired() string { return i.State().Unfired() }

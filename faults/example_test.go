@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -189,4 +190,21 @@ func ExampleEngine_Intercept() {
 	// <nil>
 	// 200 OK
 	// 404 Not Found
+}
+
+// What a file says now takes the place of what it said before.
+func ExampleEngine_Replace() {
+	engine := faults.New(nil)
+	err := errors.Join(
+		engine.Add(faults.On(op.BlobGet).Named("file-1").Do(faults.Status(503)), faults.On(op.TagList).Named("mine").Do(faults.Status(500))),
+		engine.Replace([]string{"file-1"}, faults.On(op.BlobGet).Named("file-1").Do(faults.Status(429))),
+	)
+	for _, state := range engine.Rules() {
+		fmt.Println(state.Rule)
+	}
+	fmt.Println(err)
+	// Output:
+	// "file-1" on op=blob.get
+	// "mine" on op=tag.list
+	// <nil>
 }
