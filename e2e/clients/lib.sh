@@ -1,0 +1,213 @@
+# What the scripts of the clients share. Each runs inside "ocifake run":
+#
+#   ocifake run -- bash e2e/clients/docker.sh            all its steps
+#   ocifake run -- bash e2e/clients/docker.sh push pull  these
+#
+# A step is a function named after it. Its result is a line of $OCIFAKE_STEPS
+# (a file; default: stdout): the step, a tab, and "ok", "failed: why" or
+# "none: why". What the client printed goes to stderr if the step fails.
+
+if [[ -z ${OCIFAKE_URL:-} || -z ${OCIFAKE_HOST:-} || -z ${DOCKER_CONFIG:-} ]]; then
+	echo "run this inside ocifake: ocifake run -- bash $0" >&2
+	exit 2
+fi
+
+# steps are all there are, in the order in which they run.
+steps=(build push tag list pull copy delete attach discover sign verify)
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+client=$(basename "$0" .sh)
+work=$(mktemp -d "${TMPDIR:-/tmp}/ocifake-$client.XXXXXX")
+daemons=()
+failed=0
+
+export PATH=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}/bin:$PATH
+export HOME=$work/home # nobody's settings, keys and logins
+mkdir "$HOME"
+if [[ ${OCIFAKE_STEPS:-} ]]; then
+	exec 3>>"$OCIFAKE_STEPS"
+else
+	exec 3>&1
+fi
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+cleanup() {
+	local i
+	for ((i = ${#daemons[@]} - 1; i >= 0; i--)); do
+		kill "${daemons[i]}" 2>/dev/null && wait "${daemons[i]}" 2>/dev/null
+	done
+	chmod -R u+w "$work" && rm -rf "$work"
+}
+
+# die ends the script with a message.
+die() {
+	echo "$client.sh: $*" >&2
+	exit 1
+}
+
+# needs checks that commands are there.
+needs() {
+	local command
+	for command; do
+		command -v "$command" >/dev/null || die "there is no $command: run e2e/clients/install.sh $client"
+	done
+}
+
+# daemon NAME CHECK... -- COMMAND... starts a daemon that ends with the script, and
+# waits until the check succeeds, for 30 seconds at most.
+daemon() {
+	local name=$1 check=() try
+	shift
+	while [[ $1 != -- ]]; do
+		check+=("$1")
+		shift
+	done
+	shift
+	setpriv --pdeathsig TERM -- "$@" >"$work/$name.log" 2>&1 &
+	daemons+=($!)
+	for ((try = 0; try < 300; try++)); do
+		"${check[@]}" >/dev/null 2>&1 && return
+		kill -0 "${daemons[-1]}" 2>/dev/null || break
+		sleep 0.1
+	done
+	cat "$work/$name.log" >&2
+	die "$name does not run"
+}
+
+# plain tells whether the registry is without TLS.
+plain() { [[ $OCIFAKE_URL == http://* ]]; }
+
+# ask is curl, with the registry's authority.
+ask() { curl -sS --max-time 20 ${SSL_CERT_FILE:+--cacert "$SSL_CERT_FILE"} "$@"; }
+
+# user prints name:password of the registry's user, if it has one.
+user() {
+	jq -r --arg host "$OCIFAKE_HOST" '.auths[$host].auth // "" | @base64d' "$DOCKER_CONFIG/config.json"
+}
+
+# registry METHOD REPO PATH [CURL'S ARGUMENTS] asks for /v2/REPO/PATH as the user, and
+# prints the body, or the header of a HEAD. The answer's status is in $work/status.
+registry() {
+	local method=$1 repo=$2 path=$3 login=() challenge
+	shift 3
+	[[ $method == HEAD ]] && set -- --head "$@"
+	challenge=$(ask -o "$work/answer" -D - "$OCIFAKE_URL/v2/")
+	if [[ $challenge =~ Bearer\ realm=\"([^\"]*)\",service=\"([^\"]*)\" ]]; then
+		login=(-H "Authorization: Bearer $(ask -u "$(user)" -G --data-urlencode "service=${BASH_REMATCH[2]}" \
+			--data-urlencode "scope=repository:$repo:pull,push,delete" "${BASH_REMATCH[1]}" | jq -r .token)")
+	elif [[ $challenge == *Basic* ]]; then
+		login=(-u "$(user)")
+	fi
+	ask -X "$method" "${login[@]}" -o "$work/answer" -w '%{http_code}' "$@" "$OCIFAKE_URL/v2/$repo/$path" >"$work/status" || return
+	cat "$work/answer"
+}
+
+# digest REPO REFERENCE prints the digest of a manifest that the registry has.
+digest() {
+	registry HEAD "$1" "manifests/$2" | tr -d '\r' | sed -n 's/^docker-content-digest: //Ip' | grep . ||
+		fail "the registry does not have $1:$2 ($(cat "$work/status"))"
+}
+
+# gone REPO REFERENCE checks that the registry does not have a manifest any more.
+gone() {
+	registry HEAD "$1" "manifests/$2" >/dev/null
+	same "status of the deleted $1:$2" "$(cat "$work/status")" 404
+}
+
+# same WHAT GOT WANTED compares.
+same() {
+	[[ -n $3 && $2 == "$3" ]] || fail "$1 is '$2', not '$3'"
+}
+
+# same_file GOT WANTED compares files.
+same_file() {
+	cmp "$1" "$2" || fail "$1 is not what was pushed"
+}
+
+# has WHAT LINE reads lines, of which one must be LINE.
+has() {
+	grep -xF -- "$2" >/dev/null || fail "$1 has no $2"
+}
+
+# fail ends a step with what is wrong.
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+# refused runs a command that must fail.
+refused() {
+	if "$@"; then
+		fail "this should have failed: $*"
+	fi
+}
+
+# context makes a directory for builds: a Dockerfile, and a file of 64 KiB.
+context() {
+	mkdir -p "$work/context"
+	head -c 65536 /dev/urandom >"$work/context/payload"
+	printf 'FROM scratch\nCOPY payload /payload\nCMD ["/payload"]\n' >"$work/context/Dockerfile"
+}
+
+# layout DIR makes an OCI image layout with one image of one layer, the file of
+# context, named v1.
+layout() {
+	local dir=$1 layer config manifest
+	mkdir -p "$dir/blobs/sha256"
+	tar -C "$work/context" -cf "$work/layer.tar" payload
+	layer=$(gzip -n <"$work/layer.tar" | blob "$dir" application/vnd.oci.image.layer.v1.tar+gzip)
+	config=$(jq -nc --arg diff "sha256:$(sha256sum <"$work/layer.tar" | cut -d' ' -f1)" \
+		'{architecture: "amd64", os: "linux", config: {}, rootfs: {type: "layers", diff_ids: [$diff]}}' |
+		blob "$dir" application/vnd.oci.image.config.v1+json)
+	manifest=$(jq -nc --argjson config "$config" --argjson layer "$layer" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config: $config, layers: [$layer]}' |
+		blob "$dir" application/vnd.oci.image.manifest.v1+json)
+	echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
+	jq -c '{schemaVersion: 2, manifests: [. + {annotations: {"org.opencontainers.image.ref.name": "v1"}}]}' <<<"$manifest" >"$dir/index.json"
+}
+
+# blob DIR MEDIA-TYPE puts what it reads into a layout, and prints its descriptor.
+blob() {
+	local sum
+	cat >"$1/blobs/new"
+	sum=$(sha256sum <"$1/blobs/new" | cut -d' ' -f1)
+	jq -nc --arg type "$2" --arg digest "sha256:$sum" --argjson size "$(stat -c %s "$1/blobs/new")" \
+		'{mediaType: $type, digest: $digest, size: $size}'
+	mv "$1/blobs/new" "$1/blobs/sha256/$sum"
+}
+
+# no STEP WHY says why the client has no such step.
+declare -A reasons=()
+no() { reasons[$1]=$2; }
+
+# run_steps runs the steps of the command line, or all.
+run_steps() {
+	local step
+	(($#)) || set -- "${steps[@]}"
+	for step; do
+		if declare -F "$step" >/dev/null; then
+			run_step "$step"
+		else
+			printf '%s\tnone: %s\n' "$step" "${reasons[$step]:-no such command}" >&3
+		fi
+	done
+	exit "$failed"
+}
+
+# run_step runs one, in a shell of its own that its first failing command ends.
+run_step() {
+	set +e
+	(
+		set -e -o pipefail
+		"$1"
+	) >"$work/log" 2>&1
+	if (($?)); then
+		failed=1
+		echo "== $client $1" >&2
+		cat "$work/log" >&2
+		printf '%s\tfailed: %s\n' "$1" "$(grep . "$work/log" | tail -n 1)" >&3
+	else
+		printf '%s\tok\n' "$1" >&3
+	fi
+}
