@@ -1,0 +1,145 @@
+// The page of ocifake: what a registry was asked, has, and does wrong.
+
+import { change, download, get, takeToken } from './api.js';
+import { askReset, confirm, showKeys } from './dialogs.js';
+import { say } from './dom.js';
+import { Faults } from './faults.js';
+import { Repositories } from './repositories.js';
+import { Requests } from './requests.js';
+import { current, go, toFaults, toRepositories, toRequests } from './route.js';
+import { Stream } from './stream.js';
+import { count, printable } from './text.js';
+
+const site = { host: location.host, startedAt: undefined };
+const byId = id => document.getElementById(id);
+
+const stream = new Stream({
+  event: event => views[view].event(event),
+  state: state => connection(state),
+  refused: error => say(error.message),
+});
+
+const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults() };
+let view;
+
+// show goes where the URL says.
+async function show() {
+  takeToken();
+  const route = current();
+  const next = Object.hasOwn(views, route.view) ? route.view : 'requests';
+  const changed = next !== view;
+  if (changed) {
+    if (view) {
+      views[view].leave();
+    }
+    view = next;
+    for (const name of Object.keys(views)) {
+      views[name].element.hidden = name !== view;
+    }
+    document.title = `${byId(`to-${view}`).textContent} · ocifake`;
+    document.querySelectorAll('.tabs a').forEach(a => a.setAttribute('aria-current', a.id === `to-${view}` ? 'page' : 'false'));
+    if (view !== 'requests') {
+      await followAll().catch(() => {});
+    }
+  }
+  await views[view].enter(route);
+}
+
+// followAll follows the stream from now on; the view of requests does so itself.
+async function followAll() {
+  const { last } = await get('requests', { limit: 1 });
+  stream.follow('', last);
+}
+
+// connection shows the state of the stream. A registry that is another one than
+// before has another record: what is shown begins anew.
+async function connection(state) {
+  const shown = byId('connection');
+  shown.dataset.state = state;
+  shown.textContent = { idle: '', connecting: 'connecting', live: 'live', lost: 'disconnected' }[state];
+  if (state === 'live') {
+    const before = site.startedAt;
+    await look().catch(() => {});
+    if (before && site.startedAt !== before) {
+      location.reload();
+    }
+  }
+}
+
+// look asks what registry this is.
+async function look() {
+  Object.assign(site, await get('info'));
+  byId('host').textContent = printable(site.host);
+}
+
+const files = {
+  har: ['requests.har', 'ocifake.har'],
+  jsonl: ['requests.jsonl', 'ocifake.jsonl'],
+  journal: ['journal.txt', 'ocifake.txt'],
+  snapshot: ['snapshot', 'ocifake.tar'],
+};
+
+const actions = {
+  async save(name) {
+    const [path, file] = files[name];
+    const filter = view === 'requests' && name !== 'snapshot' ? views.requests.filter : '';
+    await download(path, { filter }, file);
+    say(`Saved ${file}`);
+  },
+  async reset() {
+    const what = await askReset();
+    if (what.length > 0) {
+      await change('POST', 'reset', { query: { what: what.join(',') } });
+      say('Reset');
+      await views[view].enter(current());
+    }
+  },
+  async revoke() {
+    if (await confirm('Revoke all tokens?', 'Every token that was given out is refused from now on.', 'Revoke')) {
+      await change('POST', 'tokens/revoke');
+      say('Revoked');
+    }
+  },
+  keys: showKeys,
+};
+
+document.addEventListener('click', event => {
+  const element = event.target.closest('[data-action]');
+  if (element) {
+    byId('menu').open = false;
+    actions[element.dataset.action](element.dataset.name)?.catch(error => say(error.message));
+  } else if (!event.target.closest('#menu')) {
+    byId('menu').open = false;
+  }
+});
+
+document.addEventListener('keydown', event => {
+  if (event.key === 'Escape' && byId('menu').open) {
+    byId('menu').open = false;
+    byId('menu').querySelector('summary').focus();
+    return;
+  }
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest('input, textarea, select, dialog')) {
+    return;
+  }
+  const keys = {
+    '/': () => { const input = views[view].element.querySelector('.filter, .search'); input.focus(); input.select(); },
+    '?': showKeys,
+    1: () => go(toRequests(views.requests.filter)), 2: () => go(toRepositories()), 3: () => go(toFaults()),
+    p: () => view === 'requests' && views.requests.pause(),
+    f: () => view === 'requests' && views.requests.toggleFollow(),
+  };
+  if (Object.hasOwn(keys, event.key)) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+});
+
+document.addEventListener('told', () => {
+  const { rows } = views.requests.journal;
+  byId('shown').textContent = rows.length ? `${count(rows.length)} shown` : '';
+});
+
+addEventListener('hashchange', show);
+look().catch(() => {});
+show();

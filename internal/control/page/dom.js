@@ -1,0 +1,93 @@
+// Building elements. Everything that comes from the registry is text: it is only
+// ever put into text nodes and attributes, never parsed as markup.
+
+import { printable } from './text.js';
+
+// h returns an element. Functions among the properties are listeners, the rest
+// are attributes; false, null and undefined are left out, of children too.
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === 'function') {
+      element.addEventListener(name, value);
+    } else if (present(value)) {
+      element.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  element.append(...children.flat(Infinity).filter(present));
+  return element;
+}
+
+// fill gives an element other children; those that are not there are left out.
+export const fill = (element, ...children) => element.replaceChildren(...children.flat(Infinity).filter(present));
+
+const present = value => value !== false && value !== null && value !== undefined;
+
+// data is text of the registry's or a client's, as it is shown.
+export const data = (value, properties = {}) =>
+  h('bdi', { ...properties, class: `data ${properties.class ?? ''}`.trim() }, printable(value));
+
+// button has a visible name, and a longer one for a tooltip.
+export const button = (name, click, properties = {}) =>
+  h('button', { type: 'button', click, ...properties }, name);
+
+// link goes to another place of the page.
+export const link = (href, ...children) => h('a', { href }, ...children);
+
+// say tells of something that has happened, for eyes and for screen readers.
+export function say(message) {
+  const status = document.getElementById('said');
+  status.textContent = message;
+  status.classList.add('shown');
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => status.classList.remove('shown'), 2500);
+}
+
+// copier is a button that copies what a function returns.
+export function copier(name, text, label = `Copy ${name}`) {
+  return button(name, async () => {
+    await copy(text());
+    say('Copied');
+  }, { class: 'copy', 'aria-label': label, title: label });
+}
+
+// copy has a way for pages that are neither on HTTPS nor on a loopback address,
+// which have no clipboard.
+async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text);
+  }
+  const area = h('textarea', { class: 'unseen', 'aria-hidden': 'true' });
+  area.value = text;
+  (document.querySelector('dialog[open]') ?? document.body).append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+}
+
+// digest is shown short, with a button that copies the whole of it.
+export const copyable = (value, shown, href) =>
+  h('span', { class: 'copyable' },
+    href ? link(href, data(shown, { title: value })) : data(shown, { title: value }),
+    copier('Copy', () => value, `Copy ${value}`));
+
+// facts is a list of names and what is said of them; those without are left out.
+export const facts = (...rows) =>
+  h('dl', { class: 'facts' }, rows.filter(([, value]) => present(value) && value !== '')
+    .map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+
+// notice stands where there is nothing else to show.
+export const notice = (title, ...more) =>
+  h('div', { class: 'notice' }, h('p', { class: 'title' }, title), ...more);
+
+// failure is a notice of an error, with a way on.
+export const failure = (error, retry) =>
+  h('div', { class: 'notice failed', role: 'alert' }, h('p', { class: 'title' }, printable(error.message)),
+    retry && button('Try again', retry));
+
+// table has headings, and rows of cells. Sizes stand at the right.
+export const table = (name, headings, rows) =>
+  h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': name },
+    h('table', {},
+      h('thead', {}, h('tr', {}, headings.map(text => h('th', { scope: 'col', class: text === 'Size' && 'number' }, text)))),
+      h('tbody', {}, rows.map(cells => h('tr', {}, cells.map(cell => h('td', {}, cell)))))));

@@ -1,0 +1,83 @@
+// Faults that real registries have shown to real clients, to be added with one click.
+
+import { change, get } from './api.js';
+import { button, data, failure, h, say } from './dom.js';
+import { count, printable } from './text.js';
+import { yaml } from './yaml.js';
+
+export class Known {
+  constructor(element, added) {
+    Object.assign(this, { element, added });
+    this.list = element.querySelector('ul');
+    this.search = element.querySelector('.search');
+    this.where = element.querySelector('.where');
+    this.wrong = element.querySelector('.wrong');
+    this.search.addEventListener('input', () => this.draw());
+    this.where.addEventListener('input', () => this.refuse(''));
+  }
+
+  async load() {
+    if (this.all) {
+      return;
+    }
+    try {
+      this.all = await get('faults/known');
+      this.draw();
+    } catch (error) {
+      this.list.replaceChildren(failure(error, () => this.load()));
+    }
+  }
+
+  // draw shows those that have all the words.
+  draw() {
+    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = (this.all ?? []).filter(preset => {
+      const text = [preset.name, preset.what, preset.correct, ...preset.clients ?? []].join(' ').toLowerCase();
+      return words.every(word => text.includes(word));
+    });
+    this.element.querySelector('.count').textContent = words.length ? `${count(found.length)} of ${count(this.all.length)}` : count(found.length);
+    this.list.replaceChildren(...found.map(preset => this.item(preset)));
+    if (found.length === 0) {
+      this.list.append(h('li', { class: 'none' }, 'None has these words.'));
+    }
+  }
+
+  item(preset) {
+    return h('li', { class: 'preset' },
+      h('header', {}, h('h4', {}, data(preset.name)),
+        button('Add', event => this.add(preset, event.target), { 'aria-label': `Add ${preset.name}` })),
+      h('p', {}, printable(preset.what)),
+      h('details', {}, h('summary', {}, h('span', { class: 'correct' }, `A correct client ${printable(preset.correct)}`)),
+        preset.clients?.length > 0 && h('p', { class: 'none' }, `Met by ${preset.clients.map(printable).join(', ')}.`),
+        preset.citations?.length > 0 && h('p', { class: 'none' }, preset.citations.flatMap(name => [citation(name), ' '])),
+        preset.rules && h('pre', { class: 'code', tabindex: 0 }, yaml(preset.rules))));
+  }
+
+  async add(preset, clicked) {
+    clicked.disabled = true;
+    try {
+      await change('POST', `faults/known/${encodeURIComponent(preset.name)}`, { query: { where: this.where.value.trim() } });
+      this.refuse('');
+      say(`Added ${preset.name}`);
+      await this.added();
+    } catch (error) {
+      this.refuse(error.message);
+      this.wrong.scrollIntoView({ block: 'nearest' });
+    } finally {
+      clicked.disabled = false;
+    }
+  }
+
+  refuse(message) {
+    this.wrong.textContent = printable(message);
+    this.wrong.hidden = !message;
+    this.where.setAttribute('aria-invalid', Boolean(message));
+  }
+}
+
+// citation links to an issue, "owner/repository#number", or to a page.
+function citation(name) {
+  const [, repo, number] = /^([\w.-]+\/[\w.-]+)#(\d+)$/.exec(name) ?? [];
+  const href = repo ? `https://github.com/${repo}/issues/${number}` : /^https:\/\//.test(name) && name;
+  return href ? h('a', { href, rel: 'noreferrer', target: '_blank' }, printable(name)) : data(name);
+}

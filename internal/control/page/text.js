@@ -1,0 +1,99 @@
+// What values look like.
+
+// text is a string of the API's, which has those that are not UTF-8 in base64.
+export function text(value) {
+  if (value && typeof value === 'object') {
+    return new TextDecoder().decode(bytesOf(value));
+  }
+  return value ?? '';
+}
+
+// bytesOf returns the bytes of a string of the API's.
+export function bytesOf(value) {
+  if (value && typeof value === 'object') {
+    return Uint8Array.from(atob(value.base64), c => c.charCodeAt(0));
+  }
+  return new TextEncoder().encode(value ?? '');
+}
+
+// printable replaces what could not be seen, or would turn the text around it.
+export const printable = value => String(text(value)).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\ufffd');
+
+// printableLines leaves what makes lines.
+export const printableLines = value => text(value).replace(/[^\S\n\t ]|[\p{Cc}\p{Cf}\p{Cs}]/gu, c => '\n\t'.includes(c) ? c : '\ufffd');
+
+// size has three digits at most: "1.5 KiB".
+export function size(n) {
+  if (n < 1024) {
+    return `${n} B`;
+  }
+  let unit = -1;
+  do {
+    n /= 1024;
+    unit++;
+  } while (n >= 999.5 && unit < 4);
+  return `${n < 9.95 ? n.toFixed(1) : Math.round(n)} ${'KMGTP'[unit]}iB`;
+}
+
+// exactSize is a size with the number of bytes behind it.
+export const exactSize = n => n < 1024 ? `${n} bytes` : `${size(n)} (${count(n)} bytes)`;
+
+// count writes 999800 as 999,800.
+export const count = n => n.toLocaleString('en-US');
+
+// span is a time in milliseconds, in two or three digits.
+export function span(ms) {
+  if (ms < 0) {
+    return '-' + span(-ms);
+  }
+  if (ms === 0) {
+    return '0';
+  }
+  if (ms < 1) {
+    return '<1ms';
+  }
+  if (ms < 999.5) {
+    return `${Math.round(ms)}ms`;
+  }
+  if (ms < 59950) {
+    return `${trim(ms / 1000)}s`;
+  }
+  const seconds = Math.round(ms / 1000);
+  return seconds < 3600
+    ? `${Math.floor(seconds / 60)}m${seconds % 60}s`
+    : `${Math.floor(seconds / 3600)}h${Math.floor(seconds % 3600 / 60)}m`;
+}
+
+// exactSpan is a time in nanoseconds, in as many digits as say something.
+export function exactSpan(nanos) {
+  if (nanos < 1e6) {
+    return `${trim(nanos / 1e3)} µs`;
+  }
+  return nanos < 1e9 ? `${Number((nanos / 1e6).toPrecision(4))} ms` : `${Number((nanos / 1e9).toPrecision(4))} s`;
+}
+
+const trim = n => Number(n.toFixed(1));
+
+// shortDigest has the first 12 digits, as image IDs are shown everywhere.
+export function shortDigest(digest) {
+  const [algorithm, encoded] = text(digest).split(':');
+  return encoded ? `${algorithm}:${encoded.slice(0, 12)}` : algorithm;
+}
+
+const kinds = {
+  'application/vnd.oci.image.index.v1+json': 'index',
+  'application/vnd.oci.image.manifest.v1+json': 'image',
+  'application/vnd.docker.distribution.manifest.list.v2+json': 'index (Docker)',
+  'application/vnd.docker.distribution.manifest.v2+json': 'image (Docker)',
+};
+
+// images are artifact types that say no more than that.
+const images = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
+
+// kind is what a descriptor is of: the type of an artifact says more than image.
+export function kind(d) {
+  const type = text(d.artifactType), mediaType = text(d.mediaType);
+  return (images.includes(type) ? '' : type) || (Object.hasOwn(kinds, mediaType) ? kinds[mediaType] : mediaType);
+}
+
+export const isManifest = mediaType => Object.hasOwn(kinds, text(mediaType));
