@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Installs the clients that the scripts beside this one run, those of them that are
+# missing: bash e2e/clients/install.sh [NAME...], default all.
+#
+# Debian's come with apt-get; the rest is built from the Go module proxy into
+# $OCIFAKE_CLIENTS/bin (default ~/.cache/ocifake-clients/bin). With --versions it
+# installs nothing, and prints a line for each client that is there: name, tab, version.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+dir=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}
+
+# clients are the rows of: name, how, and what of it.
+#   apt   Debian's packages, of which the first has the client's name and version
+#   tool  a package that is a tool of the module e2e
+#   go    a module at a version, and its packages; more modules after a plus sign
+clients='
+docker     apt   docker.io
+podman     apt   podman
+buildah    apt   buildah
+skopeo     apt   skopeo
+ctr        apt   containerd
+crane      tool  github.com/google/go-containerregistry/cmd/crane
+oras       tool  oras.land/oras/cmd/oras
+regctl     tool  github.com/regclient/regclient/cmd/regctl
+helm       tool  helm.sh/helm/v3/cmd/helm
+nerdctl    go    github.com/containerd/nerdctl/v2@v2.2.2 ./cmd/nerdctl + github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
+buildctl   go    github.com/moby/buildkit@v0.34.2 ./cmd/buildctl ./cmd/buildkitd
+cosign     go    github.com/sigstore/cosign/v3@v3.1.3 ./cmd/cosign
+notation   go    github.com/notaryproject/notation@v1.3.2 ./cmd/notation
+ko         go    github.com/google/ko@v0.19.1 .
+imgpkg     go    carvel.dev/imgpkg@v0.46.1 ./cmd/imgpkg
+conftest   go    github.com/open-policy-agent/conftest@v0.71.1 .
+'
+
+# tools are Debian's packages that the scripts themselves need.
+tools='curl jq gnupg runc'
+
+die() {
+	echo "install.sh: $*" >&2
+	exit 1
+}
+
+# row NAME prints how and what.
+row() {
+	awk -v name="$1" '$1 == name { $1 = ""; sub(/^ /, ""); print; found = 1 } END { exit !found }' <<<"$clients" ||
+		die "there is no client '$1': $(awk '{ printf "%s ", $1 }' <<<"$clients")"
+}
+
+# apt_version PACKAGE prints upstream's version of an installed package.
+apt_version() {
+	dpkg-query -W -f '${db:Status-Status} ${source:Upstream-Version}\n' "$1" 2>/dev/null | sed -n 's/^installed \([^+~]*\).*/\1/p'
+}
+
+# version NAME HOW WHAT... prints the version of a client that is installed, or nothing.
+version() {
+	local name=$1 how=$2
+	shift 2
+	case $how in
+	apt) apt_version "$1" ;;
+	tool) [[ -x $dir/bin/$name ]] && go version -m "$dir/bin/$name" | awk '$1 == "mod" { sub(/^v/, "", $3); print $3 }' || true ;;
+	go) [[ -f $dir/$name.version ]] && grep -qxF "$*" "$dir/$name.version" && sed 's/^[^@]*@v\([^ ]*\).*/\1/' "$dir/$name.version" || true ;;
+	esac
+}
+
+apt_install() {
+	local package missing=()
+	for package; do
+		[[ $(apt_version "$package") ]] || missing+=("$package")
+	done
+	((${#missing[@]})) || return 0
+	command -v apt-get >/dev/null || die "there is no apt-get: install ${missing[*]} yourself"
+	((EUID == 0)) || die "apt-get needs root: apt-get install ${missing[*]}"
+	echo "apt-get install ${missing[*]}"
+	{
+		[[ $(apt-cache policy "${missing[0]}" 2>/dev/null) == *Candidate:\ [0-9]* ]] || apt-get update -q
+		# policy-rc.d keeps the packages' services from starting.
+		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}"
+	} >"$dir/apt.log" 2>&1 || { tail -n 20 "$dir/apt.log" >&2; die "apt-get failed"; }
+}
+
+# go_install NAME MODULE PACKAGE... [+ MODULE PACKAGE...] builds in the module's own
+# directory, with its go.mod: so its replace and exclude directives hold, and its
+# list of versions, which not every proxy has, is not asked for.
+go_install() {
+	local name=$1 what="${*:2}" module source
+	shift
+	while (($#)); do
+		module=$1
+		shift
+		source=$(cd "$dir" && GOFLAGS=-mod=mod go mod download -json "$module" | sed -n 's/^\t"\(Dir\|Error\)": "\(.*\)",\?$/\1 \2/p')
+		[[ $source == Dir\ * ]] || die "$module cannot be had: $source"
+		while (($#)) && [[ $1 != + ]]; do
+			echo "go build $module $1"
+			CGO_ENABLED=0 nice go build -C "${source#Dir }" -mod=readonly -buildvcs=false -trimpath -p 2 -ldflags=-s -o "$dir/bin/" "$1" 2>"$dir/go.log" ||
+				{ tail -n 20 "$dir/go.log" >&2; die "$module: go build failed"; }
+			shift
+		done
+		(($# == 0)) || shift
+	done
+	echo "$what" >"$dir/$name.version"
+}
+
+# install NAME HOW WHAT... does nothing if the client is there.
+install() {
+	local name=$1 how=$2 path
+	shift 2
+	if [[ $how == tool ]]; then # quick if the build cache has it
+		path=$(go -C "$here/.." tool -n "$name") || die "$1 cannot be built"
+		ln -sf "$path" "$dir/bin/$name"
+	elif [[ ! $(version "$name" "$how" "$@") ]]; then
+		case $how in
+		apt) apt_install "$@" ;;
+		go) go_install "$name" "$@" ;;
+		esac
+	fi
+	echo "$name $(version "$name" "$how" "$@")"
+}
+
+if [[ ${1:-} == --versions ]]; then
+	for name in $(awk '{ print $1 }' <<<"$clients"); do
+		# shellcheck disable=SC2046
+		found=$(version "$name" $(row "$name"))
+		[[ -z $found ]] || printf '%s\t%s\n' "$name" "$found"
+	done
+	exit
+fi
+
+mkdir -p "$dir/bin"
+(($#)) || set -- $(awk '{ print $1 }' <<<"$clients")
+for name; do
+	row "$name" >/dev/null
+done
+apt_install $tools
+for name; do
+	# shellcheck disable=SC2046
+	install "$name" $(row "$name")
+done

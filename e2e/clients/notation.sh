@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# notation, with a test certificate of its own.
+. "$(dirname "$0")/lib.sh"
+needs notation
+context
+layout "$work/layout"
+seed app signed || die "no image in the registry"
+signed=$OCIFAKE_HOST/app@sha256:$(seeded)
+context
+layout "$work/layout"
+seed app unsigned || die "no image in the registry"
+unsigned=$OCIFAKE_HOST/app@sha256:$(seeded)
+flags=()
+plain && flags=(--insecure-registry)
+
+sign() {
+	notation certificate generate-test --default ocifake.example
+	notation sign "${flags[@]}" "$signed"
+	same "the number of referrers" "$(registry GET app "referrers/${signed#*@}" | jq '.manifests | length')" 1
+}
+
+verify() {
+	cat >"$work/trust.json" <<-END
+		{"version": "1.0", "trustPolicies": [{"name": "ocifake", "registryScopes": ["*"], "trustStores": ["ca:ocifake.example"],
+		 "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
+	END
+	notation policy import --force "$work/trust.json"
+	notation verify "${flags[@]}" "$signed"
+	refused notation verify "${flags[@]}" "$unsigned"
+}
+
+discover() {
+	same "the number of signatures" "$(notation inspect --output json "${flags[@]}" "$signed" | jq '.Signatures | length')" 1
+	notation list "${flags[@]}" "$signed" | has "the list of signatures" '└── application/vnd.cncf.notary.signature'
+	notation list "${flags[@]}" "$unsigned" | has "the list of none" "$unsigned has no associated signature"
+}
+
+no attach "sign attaches"
+
+run_steps "$@"
