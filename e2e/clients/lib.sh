@@ -4,8 +4,8 @@
 #   ocifake run -- bash e2e/clients/docker.sh push pull  these
 #
 # A step is a function named after it. Its result is a line of $OCIFAKE_STEPS
-# (a file; default: stdout): the step, a tab, and "ok", "failed: why" or
-# "none: why". What the client printed goes to stderr if the step fails.
+# (a file; default: stdout): the step, a tab, and "ok", "ok: remark", "failed: why"
+# or "none: why". What the client printed goes to stderr if the step fails.
 
 if [[ -z ${OCIFAKE_URL:-} || -z ${OCIFAKE_HOST:-} || -z ${DOCKER_CONFIG:-} ]]; then
 	echo "run this inside ocifake: ocifake run -- bash $0" >&2
@@ -130,6 +130,9 @@ has() {
 	grep -xF -- "$2" >/dev/null || fail "$1 has no $2"
 }
 
+# remark TEXT adds something to the result of a step.
+remark() { echo ": $*" >"$work/remark"; }
+
 # fail ends a step with what is wrong.
 fail() {
 	echo "$*" >&2
@@ -143,11 +146,13 @@ refused() {
 	fi
 }
 
-# context makes a directory for builds: a Dockerfile, and a file of 64 KiB.
+# context [WORD] makes a directory for builds: a Dockerfile, and a file of 64 KiB that
+# is the same everywhere, and another one for each word.
 context() {
 	mkdir -p "$work/context"
-	head -c 65536 /dev/urandom >"$work/context/payload"
+	yes "${1:-payload}" | awk '{ print NR, $0 }' | head -c 65536 >"$work/context/payload"
 	printf 'FROM scratch\nCOPY payload /payload\nCMD ["/payload"]\n' >"$work/context/Dockerfile"
+	touch -d @0 "$work/context/payload"
 }
 
 # layout DIR makes an OCI image layout with one image of one layer, the file of
@@ -155,7 +160,7 @@ context() {
 layout() {
 	local dir=$1 layer config manifest
 	mkdir -p "$dir/blobs/sha256"
-	tar -C "$work/context" -cf "$work/layer.tar" payload
+	tar -C "$work/context" --owner=0 --group=0 --numeric-owner --mode=0644 -cf "$work/layer.tar" payload
 	layer=$(gzip -n <"$work/layer.tar" | blob "$dir" application/vnd.oci.image.layer.v1.tar+gzip)
 	config=$(jq -nc --arg diff "sha256:$(sha256sum <"$work/layer.tar" | cut -d' ' -f1)" \
 		'{architecture: "amd64", os: "linux", config: {}, rootfs: {type: "layers", diff_ids: [$diff]}}' |
@@ -188,6 +193,12 @@ seed() {
 		--data-binary "@$work/layout/blobs/sha256/$(seeded)"
 }
 
+# referrers REPO@DIGEST prints how many referrers the registry lists.
+referrers() { registry GET "$(repo "$1")" "referrers/${1#*@}" | jq '.manifests | length'; }
+
+# repo REFERENCE prints the repository of a reference that begins with the registry.
+repo() { sed 's/@.*//; s/:[^:/]*$//' <<<"${1#"$OCIFAKE_HOST/"}"; }
+
 # seeded prints the hexadecimal digest of that image's manifest.
 seeded() { jq -r '.manifests[0].digest | ltrimstr("sha256:")' "$work/layout/index.json"; }
 
@@ -212,6 +223,7 @@ run_steps() {
 # run_step runs one, in a shell of its own that its first failing command ends.
 run_step() {
 	set +e
+	: >"$work/remark"
 	(
 		set -e -o pipefail
 		"$1"
@@ -222,6 +234,6 @@ run_step() {
 		cat "$work/log" >&2
 		printf '%s\tfailed: %s\n' "$1" "$(grep . "$work/log" | tail -n 1)" >&3
 	else
-		printf '%s\tok\n' "$1" >&3
+		printf '%s\tok%s\n' "$1" "$(cat "$work/remark")" >&3
 	fi
 }

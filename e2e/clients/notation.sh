@@ -2,21 +2,19 @@
 # notation, with a test certificate of its own.
 . "$(dirname "$0")/lib.sh"
 needs notation
-context
-layout "$work/layout"
-seed app signed || die "no image in the registry"
-signed=$OCIFAKE_HOST/app@sha256:$(seeded)
-context
-layout "$work/layout"
-seed app unsigned || die "no image in the registry"
-unsigned=$OCIFAKE_HOST/app@sha256:$(seeded)
+for tag in signed unsigned; do
+	context "$tag"
+	layout "$work/layout"
+	seed app "$tag" || die "no image in the registry"
+	declare "$tag=$OCIFAKE_HOST/app@sha256:$(seeded)"
+done
 flags=()
 plain && flags=(--insecure-registry)
 
 sign() {
 	notation certificate generate-test --default ocifake.example
 	notation sign "${flags[@]}" "$signed"
-	same "the number of referrers" "$(registry GET app "referrers/${signed#*@}" | jq '.manifests | length')" 1
+	same "the number of referrers" "$(referrers "$signed")" 1
 }
 
 verify() {
