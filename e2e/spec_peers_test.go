@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"io"
+	stdlog "log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
+	"github.com/containerd/log"
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory" // the driver "inmemory"
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/olareg/olareg"
+	olaregconfig "github.com/olareg/olareg/config"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// peer is a registry that the specification is held against.
+type peer struct {
+	name  string
+	start func(*testing.T) spec.Target
+}
+
+// The peers hold everything in memory, with all on that they have.
+var peers = []peer{
+	{"ocifake", func(t *testing.T) spec.Target {
+		reg := registrytest.New(t, registrytest.Logger(slog.New(slog.DiscardHandler)), registrytest.QuietJournal())
+		return spec.Target{URL: reg.URL(), Client: reg.Client()}
+	}},
+	{"go-containerregistry", func(t *testing.T) spec.Target {
+		stdlog.SetOutput(io.Discard) // it logs digests that do not match, whatever its logger
+		t.Cleanup(func() { stdlog.SetOutput(os.Stderr) })
+		quiet := ggcr.Logger(stdlog.New(io.Discard, "", 0))
+		return listening(t, ggcr.New(quiet, ggcr.WithReferrersSupport(true)))
+	}},
+	{"ocimem", func(t *testing.T) spec.Target {
+		return listening(t, ociserver.New(ocimem.New(), nil))
+	}},
+	{"olareg", func(t *testing.T) spec.Target {
+		yes := true
+		s := olareg.New(olaregconfig.Config{
+			Storage: olaregconfig.ConfigStorage{StoreType: olaregconfig.StoreMem},
+			API: olaregconfig.ConfigAPI{
+				DeleteEnabled: &yes,
+				Blob:          olaregconfig.ConfigAPIBlob{DeleteEnabled: &yes},
+			},
+			Log: slog.New(slog.DiscardHandler),
+		})
+		t.Cleanup(func() { assert.NoError(t, s.Close()) })
+		return listening(t, s)
+	}},
+	{"distribution", func(t *testing.T) spec.Target {
+		level := log.GetLevel()
+		require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
+		t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
+		config := &configuration.Configuration{Storage: configuration.Storage{
+			"inmemory":    nil,
+			"delete":      configuration.Parameters{"enabled": true},
+			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
+		}}
+		config.Catalog.MaxEntries = 1000
+		config.Validation.Manifests.URLs.Allow = []string{".*"}
+		config.HTTP.Secret = "a secret"
+		config.Log.AccessLog.Disabled = true
+		app := handlers.NewApp(t.Context(), config)
+		t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
+		return listening(t, app)
+	}},
+}
+
+// listening serves a registry until the test ends.
+func listening(t *testing.T, handler http.Handler) spec.Target {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // handlers that panic
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return spec.Target{URL: server.URL, Client: server.Client()}
+}
