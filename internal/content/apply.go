@@ -10,8 +10,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// putPlaces puts all blobs, then all manifests.
-func putPlaces(ctx context.Context, store registry.Store, src source, places []placed, sparse bool) error {
+// putBlobs puts the blobs of all that is placed.
+func putBlobs(ctx context.Context, store registry.Store, src source, places []placed) error {
 	type visible struct {
 		repository string
 		digest     digest.Digest
@@ -30,6 +30,11 @@ func putPlaces(ctx context.Context, store registry.Store, src source, places []p
 			}
 		}
 	}
+	return nil
+}
+
+// putManifests puts the manifests and tags of all that is placed, or none.
+func putManifests(ctx context.Context, store registry.Store, places []placed, sparse bool) error {
 	var done undo
 	for _, p := range places {
 		to := Repository{Store: store, Name: p.repository, AllowSparse: sparse}

@@ -103,3 +103,18 @@ func ExampleRandomIndex() {
 	// linux/amd64
 	// linux/arm64
 }
+
+func ExampleParseGenerate() {
+	ctx := context.Background()
+	store := memstore.New(memstore.Options{})
+	g := must(content.ParseGenerate("app:{v1..v2} layers=2 platforms=linux/amd64,linux/arm64"))
+	for _, made := range must(g.Into(ctx, store)) {
+		fmt.Println(made.Repository, made.Tags, made.Descriptor.MediaType)
+	}
+	_, err := content.ParseGenerate("app:v1 layers=none")
+	fmt.Println(err)
+	// Output:
+	// app [v1] application/vnd.oci.image.index.v1+json
+	// app [v2] application/vnd.oci.image.index.v1+json
+	// "layers=none": want layers= with a number from 1 to 1000
+}

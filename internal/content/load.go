@@ -29,7 +29,7 @@ type LoadOptions struct {
 
 const defaultMaxUnpacked = 8 << 30
 
-// Loaded is an image, index or artifact that was loaded.
+// Loaded is an image, index or artifact that was loaded or generated.
 type Loaded struct {
 	Repository string
 	Tags       []string
@@ -82,14 +82,21 @@ func load(ctx context.Context, store registry.Store, src source, o LoadOptions) 
 	if err != nil {
 		return nil, err
 	}
-	if err := putPlaces(ctx, store, src, places, o.AllowSparse); err != nil {
+	if err := putBlobs(ctx, store, src, places); err != nil {
 		return nil, err
 	}
+	if err := putManifests(ctx, store, places, o.AllowSparse); err != nil {
+		return nil, err
+	}
+	return loadedFrom(places), nil
+}
+
+func loadedFrom(places []placed) []Loaded {
 	loaded := make([]Loaded, len(places))
 	for i, p := range places {
 		loaded[i] = Loaded{Repository: p.repository, Tags: p.tags, Descriptor: p.root().Descriptor}
 	}
-	return loaded, nil
+	return loaded
 }
 
 // image is what one name in an archive stands for.

@@ -16,12 +16,23 @@ import (
 // linux/arm64 if none is named. The image is the one that [RandomImage] makes for
 // the platform, without annotations.
 func RandomIndex(o ImageOptions) (v1.ImageIndex, error) {
+	index, err := newRandomIndex(o)
+	if err != nil {
+		return nil, err
+	}
+	return index, nil
+}
+
+// indexPlatforms are those of an index for which none is named.
+var indexPlatforms = []string{defaultPlatform, "linux/arm64"}
+
+func newRandomIndex(o ImageOptions) (*randomIndex, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	platforms := o.Platforms
 	if len(platforms) == 0 {
-		platforms = []string{defaultPlatform, "linux/arm64"}
+		platforms = indexPlatforms
 	}
 	annotations := o.Annotations
 	o.Annotations = nil

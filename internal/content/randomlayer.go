@@ -3,6 +3,7 @@ package content
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -46,8 +47,22 @@ func newRandomLayer(seed uint64, size int64, mediaType types.MediaType) *randomL
 		body:   randomTar(seed, body),
 		crc:    func() uint32 { return l.sums().crc },
 	}
-	l.sums = sync.OnceValue(l.computeSums)
+	l.sums = sync.OnceValue(func() layerSums {
+		sums, err := l.computeSums(context.Background())
+		if err != nil {
+			panic(err) // what is generated can always be read
+		}
+		return sums
+	})
 	return l
+}
+
+// sumNow computes the digests, unless ctx ends meanwhile. Nobody else may use the
+// layer yet.
+func (l *randomLayer) sumNow(ctx context.Context) error {
+	sums, err := l.computeSums(ctx)
+	l.sums = func() layerSums { return sums }
+	return err
 }
 
 // tarSize is the size of the largest tar that fits into a layer.
@@ -76,13 +91,11 @@ func randomTar(seed uint64, size int64) Content {
 	return concat{bytes.NewReader(header.Bytes()), file, bytes.NewReader(make([]byte, tarEnd))}
 }
 
-func (l *randomLayer) computeSums() layerSums {
+func (l *randomLayer) computeSums(ctx context.Context) (layerSums, error) {
 	diffID, whole := digest.SHA256.Digester(), digest.SHA256.Digester()
-	crc, err := l.sum(diffID.Hash(), whole.Hash())
-	if err != nil {
-		panic(err) // what is generated can always be read
-	}
-	return layerSums{digest: whole.Digest(), diffID: diffID.Digest(), crc: crc}
+	bounded := stored{header: l.header, body: contextContent{ctx, l.body}}
+	crc, err := bounded.sum(diffID.Hash(), whole.Hash())
+	return layerSums{digest: whole.Digest(), diffID: diffID.Digest(), crc: crc}, err
 }
 
 // blob is the layer as content with a known digest.

@@ -28,20 +28,38 @@ type adder interface {
 type digested interface{ Digest() digest.Digest }
 
 func (to Repository) putContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
-	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
-	store, ok := to.Store.(adder)
-	if !ok || desc.Size <= copied {
-		hash := digest.SHA256.Digester()
-		body := io.TeeReader(io.NewSectionReader(c, 0, desc.Size), hash.Hash())
-		err := to.upload(ctx, body, desc.Size, func() (digest.Digest, error) {
-			desc.Digest = hash.Digest()
-			if known, ok := c.(digested); ok {
-				desc.Digest = known.Digest()
-			}
-			return desc.Digest, nil
-		})
-		return desc, err
+	if c.Size() > copied {
+		return to.addContent(ctx, c)
 	}
+	return to.copyContent(ctx, c)
+}
+
+// copyContent uploads content, and computes its digest meanwhile if need be.
+func (to Repository) copyContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
+	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
+	var body io.Reader = io.NewSectionReader(c, 0, desc.Size)
+	var sum func() digest.Digest
+	if known, ok := c.(digested); ok {
+		sum = known.Digest
+	} else {
+		hash := digest.SHA256.Digester()
+		body, sum = io.TeeReader(body, hash.Hash()), hash.Digest
+	}
+	err := to.upload(ctx, body, desc.Size, func() (digest.Digest, error) {
+		desc.Digest = sum()
+		return desc.Digest, nil
+	})
+	return desc, err
+}
+
+// addContent lets the Store read content whenever it is asked for, if the Store
+// can do that.
+func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
+	store, ok := to.Store.(adder)
+	if !ok {
+		return to.copyContent(ctx, c)
+	}
+	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
 	if known, ok := c.(digested); ok {
 		desc.Digest = known.Digest()
 	} else {
