@@ -72,18 +72,19 @@ async function look() {
   byId('host').textContent = printable(site.host);
 }
 
+// files can be downloaded: those of requests have only what the filter means.
 const files = {
-  har: ['requests.har', 'ocifake.har'],
-  jsonl: ['requests.jsonl', 'ocifake.jsonl'],
-  journal: ['journal.txt', 'ocifake.txt'],
-  snapshot: ['snapshot', 'ocifake.tar'],
+  har: { path: 'requests.har', file: 'ocifake.har', filtered: true },
+  jsonl: { path: 'requests.jsonl', file: 'ocifake.jsonl', filtered: true },
+  journal: { path: 'journal.txt', file: 'ocifake.txt', filtered: true },
+  snapshot: { path: 'snapshot', file: 'ocifake.tar' },
+  openapi: { path: 'openapi.json', file: 'ocifake-openapi.json' },
 };
 
 const actions = {
   async save(name) {
-    const [path, file] = files[name];
-    const filter = view === 'requests' && name !== 'snapshot' ? views.requests.filter : '';
-    await download(path, { filter }, file);
+    const { path, file, filtered } = files[name];
+    await download(path, filtered && view === 'requests' ? { filter: views.requests.filter } : {}, file);
     say(`Saved ${file}`);
   },
   async reset() {

@@ -256,6 +256,9 @@ export class Requests {
     if (this.element.hasAttribute('aria-busy')) {
       return [h('p', {}, 'Loading…')];
     }
+    if (!this.following) {
+      return [h('p', { class: 'title' }, 'That is no filter.')];
+    }
     if (this.filter) {
       return [h('p', { class: 'title' }, 'No request matches.'), h('p', {}, 'New ones that do will appear here.')];
     }
