@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	varint "encoding/binary"
+	"iter"
 	"slices"
 )
 
@@ -37,12 +38,15 @@ type chunks struct {
 	list      []chunk
 	places    []uint32 // by hash: where a segment stands in the newest chunk, plus 1
 	dropped   int      // exchanges
+	kept      uint64   // exchanges that were ever kept; clearing counts as one
+	clearedAt uint64   // kept then
 }
 
 // chunk is never changed but by appending within its capacity, so that a copy
 // of it can be read while it grows.
 type chunk struct {
 	b         []byte
+	first     uint64 // how many exchanges were kept before those in it
 	exchanges int
 }
 
@@ -62,6 +66,7 @@ func (s *chunks) add(k kind, parts []segment) {
 	}
 	c := &s.list[len(s.list)-1]
 	c.exchanges += exchanges
+	s.kept += uint64(exchanges)
 	c.b = append(c.b, byte(k))
 	for i := range parts {
 		c.b = s.addSegment(c.b, &parts[i])
@@ -116,7 +121,7 @@ func (s *chunks) makeRoom(need int) bool {
 		s.list = slices.Delete(s.list, 0, 1)
 	}
 	s.size += int64(size)
-	s.list = append(s.list, chunk{b: make([]byte, 0, size)})
+	s.list = append(s.list, chunk{b: make([]byte, 0, size), first: s.kept})
 	places := 32
 	for places*128 < size {
 		places *= 2
@@ -134,8 +139,8 @@ func (s *chunks) nextSize() int {
 	return min(minChunk, largest)
 }
 
-// clear forgets everything.
-func (s *chunks) clear() { *s = chunks{max: s.max} }
+// clear forgets everything, but for the place in the order, of which it takes one.
+func (s *chunks) clear() { *s = chunks{max: s.max, kept: s.kept + 1, clearedAt: s.kept + 1} }
 
 // bytes returns the content of all chunks.
 func (s *chunks) bytes() [][]byte {
@@ -149,16 +154,26 @@ func (s *chunks) bytes() [][]byte {
 // eachEntry calls a function with the segments of each entry of a kind. They
 // are those of the chunk: not to be changed, nor the slice kept.
 func eachEntry(b []byte, k kind, call func(parts [][]byte)) {
-	var room [segments][]byte
-	for at := 0; at < len(b); {
-		this := kind(b[at])
-		parts := room[:segmentsOf(this)]
-		at++
-		for i := range parts {
-			parts[i], at = segmentAt(b, at)
-		}
-		if this == k {
-			call(parts)
+	for _, parts := range entries(b, 0, k) {
+		call(parts)
+	}
+}
+
+// entries iterates over the entries of a kind from an offset on: the offset of what
+// follows, and the segments, for which what [eachEntry] says holds.
+func entries(b []byte, at int, k kind) iter.Seq2[int, [][]byte] {
+	return func(yield func(int, [][]byte) bool) {
+		var room [segments][]byte
+		for at < len(b) {
+			this := kind(b[at])
+			parts := room[:segmentsOf(this)]
+			at++
+			for i := range parts {
+				parts[i], at = segmentAt(b, at)
+			}
+			if this == k && !yield(at, parts) {
+				return
+			}
 		}
 	}
 }

@@ -91,8 +91,9 @@ func TestChunksAreBounded(t *testing.T) {
 			if max >= minChunk && s.dropped > 0 { // at most two chunks are not full
 				assert.Greater(t, int64(len(kept))*80, max*3/4)
 			}
+			at := s.kept + 1
 			s.clear()
-			assert.Equal(t, chunks{max: max}, s)
+			assert.Equal(t, chunks{max: max, kept: at, clearedAt: at}, s)
 		})
 	}
 }

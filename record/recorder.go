@@ -108,41 +108,11 @@ func (r *Recorder) Wrap(next http.Handler) http.Handler {
 //
 // A client may have got its answer a moment before the exchange is no longer Open.
 func (r *Recorder) Log(filters ...op.Filter) Log {
-	u := newDecoder(r.epoch)
 	var log Log
-	for _, b := range r.all() {
-		eachEntry(b, exchangeEntry, func(parts [][]byte) {
-			log = append(log, u.exchange(parts))
-			if x := &log[len(log)-1]; !op.MatchAll(filters, &x.Request, x) {
-				log = log[:len(log)-1]
-			}
-		})
+	for x := range r.Exchanges(0, filters...) {
+		log = append(log, x)
 	}
 	return log.sorted()
-}
-
-// all returns entries of all exchanges, each once.
-func (r *Recorder) all() [][]byte {
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
-	open := r.encode(r.packLive)
-	return append(r.ended.bytes(), open)
-}
-
-// packLive returns entries of the requests in flight. Both mutexes are held.
-func (r *Recorder) packLive() (b []byte) {
-	for p := r.live.next; p != &r.live; p = p.next {
-		if p.seq > r.cleared {
-			p.mu.Lock()
-			r.entry.pack(p)
-			p.mu.Unlock()
-			b = append(b, byte(exchangeEntry))
-			for i := range r.entry.parts {
-				b = packSegment(b, r.entry.parts[i].b)
-			}
-		}
-	}
-	return b
 }
 
 // fullBacklog is how many exchanges are encoded together, which costs each of

@@ -1,0 +1,145 @@
+package record
+
+import (
+	"slices"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Position is a place in the order in which exchanges end, since the recorder was
+// made. [Recorder.Clear] has a place in it, too.
+type Position uint64
+
+// Follower reads what becomes of requests, step by step, each once. It holds up
+// nobody and keeps nothing: what is dropped before it has come to it, it does not
+// see. It is not safe for concurrent use, and need not be closed.
+//
+//	f := r.Follow(0)
+//	for {
+//		changed := r.Changed()
+//		news := f.Next(100)
+//		… // news
+//		if !news.More {
+//			<-changed
+//		}
+//	}
+type Follower struct {
+	recorder *Recorder
+	filters  []op.Filter
+	begun    uint64 // number of the latest request that was looked at in flight
+	position uint64
+	chunk    uint64 // first of the chunk in which the position is
+	at       int    // the position in that chunk; 0: not known
+}
+
+// News is what a [Follower] has found since it looked before.
+type News struct {
+	// Cleared is set if the recorder was cleared after the position: requests up to
+	// this one are no longer on record. Nothing else in the news is about those.
+	Cleared Mark
+
+	// Begun are the requests that have begun since, as far as they are in flight, in
+	// the order in which they began. A request that is among them, which not all
+	// are, is so before it is among Ended.
+	Begun Log
+
+	// Ended are the exchanges that have ended, in the order of their end.
+	Ended Log
+
+	// Position is behind the last exchange of Ended: who follows from there on
+	// misses nothing.
+	Position Position
+
+	// More says that further exchanges have ended already.
+	More bool
+}
+
+// Follow returns a follower of the exchanges that all filters mean, which begins at
+// a position with those that ended after it. It is told of all requests in flight.
+func (r *Recorder) Follow(from Position, filters ...op.Filter) *Follower {
+	return &Follower{recorder: r, filters: slices.Clone(filters), position: uint64(from)}
+}
+
+// Position returns the present place: behind all exchanges that have ended.
+func (r *Recorder) Position() Position {
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	r.encode(nil)
+	return Position(r.ended.kept)
+}
+
+// Next returns what has happened since the last call, of what has ended not more
+// than a number of exchanges, those included that the filters do not mean. It does
+// not wait. What it costs does not hang on how much is on record.
+func (f *Follower) Next(most int) News {
+	var news News
+	r := f.recorder
+	d := newDecoder(r.epoch)
+	open, c, kept := f.look(&news)
+	for _, parts := range entries(open, 0, exchangeEntry) {
+		if x := d.exchange(parts); x.Open { // else it is about to be among Ended
+			f.add(&news.Begun, x)
+		}
+	}
+	news.Begun = news.Begun.sorted()
+	if c.b != nil {
+		f.read(c, d, most, &news)
+	}
+	news.Position = Position(f.position)
+	news.More = f.position < kept
+	return news
+}
+
+// look takes what is new at one moment: requests in flight, the chunk with the
+// next exchange, and how many were kept.
+func (f *Follower) look(news *News) (open []byte, next chunk, kept uint64) {
+	r := f.recorder
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	open = r.encode(func() []byte {
+		if f.position < r.ended.clearedAt {
+			news.Cleared = Mark(r.cleared)
+		}
+		b := r.packLive(max(f.begun, r.cleared))
+		f.begun = r.seq
+		return b
+	})
+	f.position, next = r.ended.from(f.position)
+	return open, next, r.ended.kept
+}
+
+// from returns the chunk with the first exchange at or after a position, and the
+// position of that; without one, the end.
+func (s *chunks) from(position uint64) (uint64, chunk) {
+	i := slices.IndexFunc(s.list, func(c chunk) bool { return c.first+uint64(c.exchanges) > position })
+	if i < 0 {
+		return s.kept, chunk{}
+	}
+	return max(position, s.list[i].first), s.list[i]
+}
+
+// read reads from the position on in the chunk that has it.
+func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
+	skip, at := f.position-c.first, 0
+	if f.at > 0 && f.chunk == c.first {
+		skip, at = 0, f.at
+	}
+	for next, parts := range entries(c.b, at, exchangeEntry) {
+		if skip > 0 {
+			skip--
+			continue
+		}
+		f.add(&news.Ended, d.exchange(parts))
+		f.position++
+		f.chunk, f.at = c.first, next
+		if most--; most <= 0 {
+			return
+		}
+	}
+}
+
+func (f *Follower) add(to *Log, x Exchange) {
+	if op.MatchAll(f.filters, &x.Request, &x) {
+		*to = append(*to, x)
+	}
+}
