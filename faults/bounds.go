@@ -36,7 +36,7 @@ func checkBounds(tokens token.Tokens) error {
 			entries++
 		}
 		if open+entries > maxDepth {
-			return fmt.Errorf("line %d, column %d: more than %d lists and mappings in each other", t.Position.Line, t.Position.Column, maxDepth)
+			return atToken(t, "", fmt.Errorf("more than %d lists and mappings in each other", maxDepth))
 		}
 	}
 	return nil

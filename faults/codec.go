@@ -323,42 +323,6 @@ func keyOf(pair *ast.MappingValueNode) string {
 	return pair.Key.String()
 }
 
-// at adds where something stands to an error.
-func at(node ast.Node, err error) error {
-	switch m := node.(type) { // whose own token is the first colon
-	case *ast.MappingNode:
-		if len(m.Values) > 0 && !m.IsFlowStyle {
-			node = m.Values[0].Key
-		}
-	case *ast.MappingValueNode:
-		node = m.Key
-	}
-	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
-		return err
-	}
-	p := node.GetToken().Position
-	return fmt.Errorf("line %d, column %d: %w", p.Line, p.Column, err)
-}
-
-// plain makes one line of an error of the parser's.
-func plain(err error) error {
-	var detailed yaml.Error
-	if errors.As(err, &detailed) && detailed.GetToken() != nil && detailed.GetToken().Position != nil {
-		p := detailed.GetToken().Position
-		return fmt.Errorf("line %d, column %d: %w", p.Line, p.Column, message(err))
-	}
-	return message(err)
-}
-
-// message leaves out where it is.
-func message(err error) error {
-	var detailed yaml.Error
-	if errors.As(err, &detailed) {
-		return errors.New(detailed.GetMessage())
-	}
-	return err
-}
-
 // UnmarshalJSON implements [json.Unmarshaler]; see [ParseRules].
 func (r *Rule) UnmarshalJSON(text []byte) error {
 	rules, err := ParseRules(text)
