@@ -15,6 +15,7 @@ import (
 // active is a rule in an engine, and its counts.
 type active struct {
 	repo    string      // the only repository that the filters allow, if that is simple to tell
+	alias   string      // likewise, the only alias
 	filters []op.Filter // the others
 	ops     op.Set      // that the filters allow
 	rule    Rule        // does not change
@@ -32,26 +33,26 @@ func newActive(rule Rule) *active {
 	a := &active{rule: rule, disabled: rule.Flags.Disabled}
 	a.ops, a.filters = op.Split(rule.Filters)
 	a.filters = slices.DeleteFunc(a.filters, func(f op.Filter) bool {
-		name, ok := onlyRepo(f)
-		if ok && a.repo == "" {
-			a.repo = name
-			return true
-		}
-		return false
+		return only(f, "repo=", &a.repo) || only(f, "alias=", &a.alias)
 	})
 	return a
 }
 
-// onlyRepo returns the repository that a filter means, if it is one by its name.
-func onlyRepo(f op.Filter) (name string, ok bool) {
-	name, ok = strings.CutPrefix(f.String(), "repo=")
-	return name, ok && !strings.ContainsAny(name, `*,"\`)
+// only notes the name that a filter means, if it is of this kind and means a single
+// one, and none was noted.
+func only(f op.Filter, kind string, at *string) bool {
+	name, ok := strings.CutPrefix(f.String(), kind)
+	if !ok || *at != "" || strings.ContainsAny(name, `*,"\`) {
+		return false
+	}
+	*at = name
+	return true
 }
 
 // means tells whether the rule's filters mean a request for one of its operations.
 // The request is made when it is needed.
 func (a *active) means(info *op.Info, request func() *op.Request) bool {
-	return (a.repo == "" || a.repo == info.Repo) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
+	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
 }
 
 // fire counts a request or connection that is meant, and returns what is to

@@ -37,7 +37,8 @@ type plan struct {
 	byOp       [late + 1][][]*active // those that apply at a stage to each operation
 	connect    []*active
 	intercepts []*intercept
-	until      bool // some rule ends at a request
+	until      bool            // some rule ends at a request
+	magic      map[string]bool // the magic names that there are rules for
 }
 
 type intercept struct {
@@ -173,6 +174,12 @@ func (p *plan) sumUp() {
 					p.byOp[at][o] = append(p.byOp[at][o], a)
 				}
 			}
+		}
+	}
+	p.magic = map[string]bool{}
+	for _, a := range p.rules {
+		if name := a.magicName(); name != "" {
+			p.magic[name] = true
 		}
 	}
 	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })

@@ -63,24 +63,29 @@ func FindKnown(name string) (Preset, error) {
 	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
 		return all[i], nil
 	}
-	if near := nearNames(all, name); len(near) > 0 {
+	names := namesOf(all)
+	if near := nearNames(names, name); len(near) > 0 {
 		return Preset{}, fmt.Errorf("faults: there is no preset %q: did you mean %s?", name, strings.Join(near, ", "))
-	}
-	names := make([]string, len(all))
-	for i, p := range all {
-		names[i] = p.Name
 	}
 	return Preset{}, fmt.Errorf("faults: there is no preset %q: want one of %s", name, strings.Join(names, ", "))
 }
 
-// nearNames returns the presets whose names share the most words with a name, if
+func namesOf(presets []Preset) []string {
+	names := make([]string, len(presets))
+	for i, p := range presets {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// nearNames returns those of the names that share the most words with a name, if
 // any does.
-func nearNames(all []Preset, name string) (near []string) {
+func nearNames(all []string, name string) (near []string) {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
 	best := 1
-	for _, p := range all {
+	for _, other := range all {
 		shared := 0
-		for word := range strings.SplitSeq(p.Name, "-") {
+		for word := range strings.SplitSeq(other, "-") {
 			if slices.Contains(words, word) {
 				shared++
 			}
@@ -89,7 +94,7 @@ func nearNames(all []Preset, name string) (near []string) {
 			best, near = shared, nil
 		}
 		if shared == best {
-			near = append(near, p.Name)
+			near = append(near, other)
 		}
 	}
 	return near

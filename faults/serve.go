@@ -10,7 +10,12 @@ import (
 // BeforeAuth returns a handler that applies the rules to requests for tokens and
 // for /v2/, and those that are marked so to every request. It belongs before what
 // looks at credentials, and inside of what records.
-func (e *Engine) BeforeAuth(next http.Handler) http.Handler { return e.handler(next, early) }
+func (e *Engine) BeforeAuth(next http.Handler) http.Handler {
+	if e == nil {
+		return next
+	}
+	return e.finish(e.handler(next, early))
+}
 
 // AfterAuth returns a handler that applies all other rules. It belongs behind what
 // looks at credentials, in front of the registry.

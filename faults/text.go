@@ -18,7 +18,7 @@ var placeholders = map[string]struct {
 	"host":    {0, func(_ *exchange, r *http.Request) string { return r.Host }},
 	"target":  {0, func(_ *exchange, r *http.Request) string { return r.RequestURI }},
 	"prefix":  {0, func(x *exchange, _ *http.Request) string { return x.info.Prefix }},
-	"repo":    {0, func(x *exchange, _ *http.Request) string { return x.info.Repo }},
+	"repo":    {0, func(x *exchange, _ *http.Request) string { return x.info.Name() }},
 	"tag":     {0, func(x *exchange, _ *http.Request) string { return x.info.Tag }},
 	"digest":  {0, func(x *exchange, _ *http.Request) string { return string(x.info.Digest) }},
 	"session": {0, func(x *exchange, _ *http.Request) string { return x.info.Session }},

@@ -19,7 +19,7 @@ func ExternalPath(info *Info) string {
 	if info.Op == ManifestGet || info.Op == ManifestHead {
 		kind = "/manifests/"
 	}
-	return externalPrefix + info.Repo + kind + string(info.Digest)
+	return externalPrefix + info.Name() + kind + string(info.Digest)
 }
 
 // BeginExternal is what [Begin] is for a request to a second origin: it has Op

@@ -17,10 +17,12 @@ func TestExternal(t *testing.T) {
 		digest   digest.Digest
 		manifest bool
 	}{
-		op.ExternalPath(&op.Info{Op: op.BlobGet, Repo: "app", Digest: some}):                    {repo: "app", digest: some},
-		op.ExternalPath(&op.Info{Op: op.BlobHead, Repo: "a/manifests/blobs", Digest: some}):     {repo: "a/manifests/blobs", digest: some},
-		op.ExternalPath(&op.Info{Op: op.ManifestGet, Repo: "a/blobs/manifests", Digest: some}):  {repo: "a/blobs/manifests", digest: some, manifest: true},
-		op.ExternalPath(&op.Info{Op: op.ManifestHead, Repo: "manifests/blobs/b", Digest: some}): {repo: "manifests/blobs/b", digest: some, manifest: true},
+		op.ExternalPath(&op.Info{Op: op.BlobGet, Repo: "app", Digest: some}):                     {repo: "app", digest: some},
+		op.ExternalPath(&op.Info{Op: op.BlobHead, Repo: "a/manifests/blobs", Digest: some}):      {repo: "a/manifests/blobs", digest: some},
+		op.ExternalPath(&op.Info{Op: op.ManifestGet, Repo: "a/blobs/manifests", Digest: some}):   {repo: "a/blobs/manifests", digest: some, manifest: true},
+		op.ExternalPath(&op.Info{Op: op.ManifestHead, Repo: "manifests/blobs/b", Digest: some}):  {repo: "manifests/blobs/b", digest: some, manifest: true},
+		op.ExternalPath(&op.Info{Op: op.BlobGet, Repo: "app", Alias: "other/app", Digest: some}): {repo: "other/app", digest: some},
+
 		"/external/app/blobs/": {}, "/external/blobs/sha256:abc": {}, "/external/": {}, "/": {},
 		"/v2/app/blobs/sha256:abc": {}, "/external/app/blobs/sha256:abc/more": {},
 	} {

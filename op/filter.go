@@ -192,6 +192,12 @@ func Repo(patterns ...string) Filter {
 	return onText("repo", patterns, func(r *Request) string { return r.Repo })
 }
 
+// Alias means requests for a repository under another name than its own, by that
+// name: "alias=fault/status-503/app".
+func Alias(patterns ...string) Filter {
+	return onText("alias", patterns, func(r *Request) string { return r.Alias })
+}
+
 // Tag means requests for a manifest by tag, and those that set tags by parameter:
 // "tag=v1".
 func Tag(patterns ...string) Filter {
@@ -283,6 +289,7 @@ var terms = []Term{
 	{Name: "all", Flag: true, Parse: func([]string) (Filter, error) { return Filter{}, nil }},
 	{Name: "op", Parse: parseOps},
 	{Name: "repo", Parse: fromStrings(Repo)},
+	{Name: "alias", Parse: fromStrings(Alias)},
 	{Name: "tag", Parse: fromStrings(Tag)},
 	{Name: "digest", Parse: fromStrings(Digest)},
 	{Name: "session", Parse: fromStrings(Session)},

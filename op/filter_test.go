@@ -118,6 +118,27 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// A request under an alias is for the repository, and the alias can be asked for.
+func TestAlias(t *testing.T) {
+	r := request(t, "GET", "/v2/other/app/tags/list")
+	assert.Equal(t, "other/app", r.Name())
+	r.Alias, r.Repo = r.Repo, "app"
+	assert.Equal(t, "other/app", r.Name())
+	assert.True(t, op.Repo("app").Match(&r, nil))
+	assert.False(t, op.Repo("other/app").Match(&r, nil))
+	for text, want := range map[string]bool{
+		"alias=other/app": true, "alias=other/*": true, "alias=*": true, `alias=""`: false, "alias=app": false, "alias!=other/app": false,
+	} {
+		filters, err := op.ParseFilters(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, text, filters[0].String())
+		assert.Equal(t, want, filters[0].Match(&r, nil), text)
+	}
+	assert.Equal(t, "alias=other/app", op.Alias("other/app").String())
+	plain := request(t, "GET", "/v2/app/tags/list")
+	assert.False(t, op.Alias("*").Match(&plain, nil))
+}
+
 // Other ways to write what TestFilters has.
 func TestParseFilters(t *testing.T) {
 	tests := []struct{ text, want string }{
@@ -167,7 +188,7 @@ func TestParseFiltersErrors(t *testing.T) {
 		{"header.=x", `nothing called "header."`},
 		{`header.""=x`, `nothing called "header."`},
 		{`header."X`, "a quote is not closed"},
-		{"repository=app", "want one of all, op, repo, tag,"},
+		{"repository=app", "want one of all, op, repo, alias, tag,"},
 		{"status=5xx", "host, ns, ua, auth, tls, header.<name>"},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -28,6 +29,11 @@ type Info struct {
 
 	mount bool
 
+	// Written by what lets a repository be asked for under another name, with Repo
+	// and From, before anybody else looks at them.
+
+	Alias string // the name that the client wrote, if Repo is another
+
 	// Written by auth.
 
 	Subject string   // who sends the request, as far as the credentials say so
@@ -42,6 +48,10 @@ type Info struct {
 	Verified   digest.Digest // digest of the request body, once it was computed and found right
 	StaleState bool          // the upload location used was not the latest one handed out
 }
+
+// Name returns the name of the repository that the client knows: Alias if there is
+// one, else Repo. It is the one for URLs that are sent to it.
+func (i *Info) Name() string { return cmp.Or(i.Alias, i.Repo) }
 
 type contextKey struct{}
 

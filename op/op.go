@@ -121,6 +121,11 @@ func (o Op) String() string {
 // Write tells whether the operation changes the registry's content.
 func (o Op) Write() bool { return int(o) < len(table) && table[o].write }
 
+// InRepository tells whether requests for the operation name a repository.
+func (o Op) InRepository() bool {
+	return int(o) < len(table) && slices.ContainsFunc(suffixes, func(s suffix) bool { return s.resource == table[o].resource })
+}
+
 // MarshalText implements [encoding.TextMarshaler].
 func (o Op) MarshalText() ([]byte, error) {
 	if int(o) >= len(table) {

@@ -154,6 +154,17 @@ func TestEveryOpIsParsed(t *testing.T) {
 	assert.ElementsMatch(t, want, reached)
 }
 
+// An operation is in a repository if its requests have one.
+func TestInRepository(t *testing.T) {
+	var outside []op.Op
+	for _, o := range append(op.All(), op.Unknown, op.Op(200)) {
+		if !o.InRepository() {
+			outside = append(outside, o)
+		}
+	}
+	assert.Equal(t, []op.Op{op.Ping, op.RepositoryList, op.Token, op.TokenKeys, op.External, op.Unknown, op.Op(200)}, outside)
+}
+
 func TestNames(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	repositories := map[string]bool{

@@ -33,13 +33,15 @@ const TokenPath = "/v2/token"
 
 const keysSuffix = "/keys"
 
-// suffixes are the ends of the paths below /v2/<name>/, the longest first: a
-// repository may be called "blobs" or "a/tags", never the end of a path.
-var suffixes = []struct {
+type suffix struct {
 	segments []string // "" stands for any one segment that is not empty
 	resource resource
 	set      func(*Info, string)
-}{
+}
+
+// suffixes are the ends of the paths below /v2/<name>/, the longest first: a
+// repository may be called "blobs" or "a/tags", never the end of a path.
+var suffixes = []suffix{
 	{[]string{"blobs", "uploads", "/"}, uploads, nil},
 	{[]string{"blobs", "uploads", ""}, session, func(i *Info, s string) { i.Session = s }},
 	{[]string{"blobs", ""}, blob, func(i *Info, s string) { i.Digest = digest.Digest(s) }},

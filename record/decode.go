@@ -121,6 +121,7 @@ func (d *decoder) numbers(x *Exchange, u *unpacker) {
 	if subject, scopes := u.text(), u.texts(); subject != "" || len(scopes) > 0 {
 		x.Subject, x.Scopes = subject, scopes
 	}
+	x.Alias = u.text()
 }
 
 // codesIn reads the error codes of a body ("Error Codes"), as far as it goes: it

@@ -114,7 +114,7 @@ func (p *pending) packNumbers(b []byte) []byte {
 		f.set(flagAskedCut, p.bodies.asked.cut)
 		f.set(flagAnsweredCut, p.bodies.answered.cut)
 	}
-	noted := len(p.faults) > 0 || p.subject != "" || len(p.scopes) > 0
+	noted := len(p.faults) > 0 || p.subject != "" || len(p.scopes) > 0 || p.info.Alias != ""
 	f.set(flagNoted, noted)
 	b = append(b, byte(f), byte(p.op))
 	for _, n := range [...]uint64{
@@ -132,6 +132,7 @@ func (p *pending) packNumbers(b []byte) []byte {
 		b = packTexts(b, p.faults)
 		b = packText(b, p.subject)
 		b = packTexts(b, p.scopes)
+		b = packText(b, p.info.Alias)
 	}
 	return b
 }

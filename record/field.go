@@ -43,6 +43,7 @@ var fields = [...]field{
 	plain("responseBytes", func(x *Exchange) *int64 { return &x.ResponseBytes }),
 
 	text("repo", func(x *Exchange) *string { return &x.Repo }),
+	text("alias", func(x *Exchange) *string { return &x.Alias }),
 	text("tag", func(x *Exchange) *string { return &x.Tag }),
 	texts("tags", func(x *Exchange) *[]string { return &x.Tags }),
 	text("digest", func(x *Exchange) *digest.Digest { return &x.Digest }),

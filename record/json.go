@@ -16,7 +16,7 @@ import (
 //
 //	seq, conn, reused, remote, start, inFlight, firstNanos, durationNanos
 //	tls: an object of version, serverName, client
-//	op, method, repo, tag, tags, digest, algorithm, session, from, namespace,
+//	op, method, repo, alias, tag, tags, digest, algorithm, session, from, namespace,
 //	allow, prefix, verified, staleState
 //	host, target, proto, secure, header
 //	scheme, subject, scopes, requestBytes, requestBody, requestBodyCut

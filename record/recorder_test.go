@@ -125,6 +125,24 @@ func TestInfo(t *testing.T) {
 	}
 }
 
+// TestAlias: a repository that was asked for under another name is on record under
+// both, also while the request is in flight.
+func TestAlias(t *testing.T) {
+	recorder := record.New(record.Options{})
+	var open record.Log
+	inner := recorder.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = recorder.Log() }))
+	r, info := op.Begin(request("GET", "/v2/other/app/tags/list", ""))
+	info.Alias, info.Repo = info.Repo, "app"
+	inner.ServeHTTP(httptest.NewRecorder(), r)
+	for _, log := range []record.Log{open, recorder.Log(), recorder.Log(op.Alias("other/*"))} {
+		require.Len(t, log, 1)
+		x := log[0]
+		assert.Equal(t, []string{"other/app", "app", "/v2/other/app/tags/list"}, []string{x.Alias, x.Repo, x.Target})
+		assert.Empty(t, x.Faults)
+	}
+	assert.Empty(t, recorder.Log(op.Alias("app")))
+}
+
 // TestMounted: the prefix that was removed is known.
 func TestMounted(t *testing.T) {
 	recorder := record.New(record.Options{})

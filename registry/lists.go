@@ -80,12 +80,12 @@ func (c *call) listTags() error {
 	if err != nil {
 		return c.about(err)
 	}
-	list := distspec.TagList{Name: c.info.Repo, Tags: make([]string, len(tags))}
+	list := distspec.TagList{Name: c.info.Name(), Tags: make([]string, len(tags))}
 	for i, tag := range tags {
 		list.Tags[i] = tag.Name
 	}
 	if more {
-		c.setNext("/v2/"+c.info.Repo+"/tags/list", p, tags[len(tags)-1].Name, nil)
+		c.setNext("/v2/"+c.info.Name()+"/tags/list", p, tags[len(tags)-1].Name, nil)
 	}
 	return c.sendJSON("application/json", list)
 }

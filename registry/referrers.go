@@ -35,7 +35,7 @@ func (c *call) listReferrers() error {
 		c.header().Set("OCI-Filters-Applied", "artifactType")
 	}
 	if more {
-		c.setNext("/v2/"+c.info.Repo+"/referrers/"+string(c.info.Digest), p, string(manifests[len(manifests)-1].Digest), filter)
+		c.setNext("/v2/"+c.info.Name()+"/referrers/"+string(c.info.Digest), p, string(manifests[len(manifests)-1].Digest), filter)
 	}
 	return c.sendJSON(ocispec.MediaTypeImageIndex, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},

@@ -22,11 +22,11 @@ func (c *call) location(path string) string {
 
 // blobURL and the like are paths of the API below the repository.
 func (c *call) blobURL(digest string) string {
-	return c.location("/v2/" + c.info.Repo + "/blobs/" + digest)
+	return c.location("/v2/" + c.info.Name() + "/blobs/" + digest)
 }
 
 func (c *call) manifestURL(reference string) string {
-	return c.location("/v2/" + c.info.Repo + "/manifests/" + reference)
+	return c.location("/v2/" + c.info.Name() + "/manifests/" + reference)
 }
 
 // sendStatus answers without a body.

@@ -94,6 +94,13 @@ func OnNetwork(n *Network, host string) Option {
 	}
 }
 
+// Magic lets clients choose faults by the name of the repository, for those that
+// cannot be told otherwise: "fault/status-503/times-2/app" is "app" with two failures.
+// See [faults.Engine.Magic].
+func Magic() Option {
+	return func(c *config) { c.server.Magic = true }
+}
+
 // Logger sets where the registry logs to: one record for each request, at level
 // Debug, and errors.
 func Logger(log *slog.Logger) Option {

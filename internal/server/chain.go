@@ -19,6 +19,9 @@ func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Han
 	}
 	handler = s.config.Faults.BeforeAuth(handler)
 	handler = s.config.Recorder.Wrap(handler)
+	if s.config.Magic {
+		handler = s.config.Faults.Magic(handler)
+	}
 	if control != nil {
 		handler = besides(control, handler)
 	}

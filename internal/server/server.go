@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -56,6 +57,10 @@ type Options struct {
 	// beside 127.0.0.1, ::1, localhost, the address that was connected to, and
 	// the name that the client asks for, whatever it is. Not used in memory.
 	Hosts []string `json:"hosts,omitempty"`
+
+	// Magic lets clients choose faults by names of repositories, see
+	// [faults.Engine.Magic]. It needs Faults.
+	Magic bool `json:"magic,omitempty"`
 
 	// ClientCerts says whether clients show certificates in the TLS handshake.
 	ClientCerts ClientCerts `json:"clientCerts,omitempty"`
@@ -141,6 +146,9 @@ func Start(config Config) (*Server, error) {
 		if !certifiable(host) {
 			return nil, fmt.Errorf("server: no certificate can be made for %q: want IP addresses and host names", host)
 		}
+	}
+	if config.Magic && config.Faults == nil {
+		return nil, errors.New("server: faults by names of repositories need an engine of faults")
 	}
 	config.Log = cmp.Or(config.Log, slog.Default())
 	if config.Recorder == nil && config.Log.Enabled(context.Background(), slog.LevelDebug) {

@@ -1,0 +1,154 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// maxMagic is how many magic names an engine has rules for at a time.
+const maxMagic = 1024
+
+// Magic returns a handler that lets clients choose faults by the name of the
+// repository, for those that cannot be told otherwise: what is asked of
+//
+//	fault/status-503/times-2/lib/app
+//
+// is asked of lib/app, and answered with 503 the first two times. Behind "fault/"
+// stand faults: presets of [Known] by their names, if [Preset.Magic] is nil, and
+// [Words], behind which stands what is said about them. All the rest is the
+// repository. It works for everything that a client does with a repository, and
+// all URLs that it gets stay under the name.
+//
+//	fault/reset-mid-blob/app                          a preset
+//	fault/delay-2s/status-429/retry-after-5/app       two faults, which happen together
+//	fault/reset-1000/of-request/on-upload.chunk/app   what is said about a fault stands behind it
+//
+// Each name has counts of its own, from its first request on: its rules, called
+// "magic:status-503/times-2/lib/app", are added then, and begin anew when they were
+// removed, as by [Engine.Clear]. They act on requests under the name only, by the
+// filter [op.Alias]; what they do to content, and to tokens, everybody sees. Faults
+// that are in what others ask for, and rules that apply before, come first as ever.
+//
+// Names that are wrong are answered with NAME_UNKNOWN, or NAME_INVALID to writes,
+// and why, and names beyond 1024 with 429. Repositories that are really called
+// "fault/…", or whose names begin with a word, cannot be reached by those names.
+//
+// The handler belongs in front of everything else that looks at requests, of what
+// records too: they see a request for the repository. [Engine.BeforeAuth] does what
+// is left to do. The registry must be one that goes by [op.Info], as that of this
+// module.
+func (e *Engine) Magic(next http.Handler) http.Handler {
+	if e == nil {
+		return next
+	}
+	v := newVocabulary()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, info := op.Begin(r)
+		m := magic{vocabulary: v}
+		info.From = v.real(info.From)
+		if isMagic(info.Repo) {
+			repo, err := e.enter(v, info.Repo)
+			if m.refusal = err; err == nil {
+				info.Alias, info.Repo = info.Repo, repo
+			}
+		}
+		if m.refusal != nil || info.Op == op.Token {
+			r = r.WithContext(context.WithValue(r.Context(), magicKey{}, m))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// magic is what there is left to do for a request.
+type magic struct {
+	vocabulary *vocabulary
+	refusal    error // why it is not served
+}
+
+type magicKey struct{}
+
+// enter returns the repository that a magic name is for. If nobody has used the
+// name yet, its rules are added.
+func (e *Engine) enter(v *vocabulary, name string) (repo string, err error) {
+	segments, repo, err := v.split(name)
+	if err != nil || e.plan.Load().hasMagic(name) {
+		return repo, err
+	}
+	rules, err := v.rules(name, segments)
+	if err != nil {
+		return "", err
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.plan.Load()
+	switch {
+	case p.hasMagic(name): // since a moment ago
+		return repo, nil
+	case p != nil && len(p.magic) >= maxMagic:
+		return "", errFull
+	}
+	p = p.copy()
+	if _, err := e.addTo(p, rules); err != nil {
+		return "", err
+	}
+	e.use(p)
+	return repo, nil
+}
+
+var errFull = fmt.Errorf("there are %d names with faults already: remove rules, or reset the registry", maxMagic)
+
+// hasMagic tells whether there are rules for a magic name.
+func (p *plan) hasMagic(name string) bool { return p != nil && p.magic[name] }
+
+// magicName is the magic name that the rule was added for, or is empty.
+func (a *active) magicName() string {
+	if strings.HasPrefix(a.rule.Name, magicRule) {
+		return a.alias
+	}
+	return ""
+}
+
+// real is the repository that a name is for.
+func (v *vocabulary) real(name string) string {
+	if !isMagic(name) {
+		return name
+	}
+	if _, repo, err := v.split(name); err == nil {
+		return repo
+	}
+	return name
+}
+
+// finish does what is left to do for requests that came through [Engine.Magic].
+func (e *Engine) finish(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m, ok := r.Context().Value(magicKey{}).(magic)
+		switch {
+		case !ok:
+			next.ServeHTTP(w, r)
+		case m.refusal != nil:
+			e.refuse(w, r, m.refusal)
+		default:
+			next.ServeHTTP(w, m.vocabulary.withRealScopes(r))
+		}
+	})
+}
+
+// refuse answers a request under a magic name that is not one.
+func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	_, info := op.Begin(r)
+	status, code := http.StatusNotFound, "NAME_UNKNOWN"
+	switch {
+	case err == errFull:
+		status, code = http.StatusTooManyRequests, "TOOMANYREQUESTS"
+	case info.Op.Write():
+		status, code = http.StatusBadRequest, "NAME_INVALID"
+	}
+	text := fmt.Sprintf("repository %s: %v; ocifake faults known lists the faults", info.Repo, err)
+	Status(status).Error(code, text).serve(&exchange{engine: e, info: info}, w, r, nil)
+}

@@ -1,0 +1,279 @@
+package faults_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/op"
+)
+
+// magical returns an engine in which everything can act, and a registry of which
+// only the status matters, with faults chosen by name.
+func magical(t testing.TB) (*faults.Engine, http.Handler) {
+	t.Helper()
+	e := faults.New(memstore.New(memstore.Options{}))
+	e.Bind(faults.Site{
+		Connections: true,
+		Dead:        "dead.test",
+		External:    func() (string, error) { return "cdn.test", nil },
+	})
+	return e, e.Magic(e.Wrap(found))
+}
+
+// refusal is the message of an error of the specification's.
+func refusal(t testing.TB, w *httptest.ResponseRecorder) (code, message string) {
+	t.Helper()
+	var body struct {
+		Errors []struct{ Code, Message string }
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body), w.Body.String())
+	require.Len(t, body.Errors, 1)
+	return body.Errors[0].Code, body.Errors[0].Message
+}
+
+// Each name makes rules, which can be written as any others.
+func TestMagicRules(t *testing.T) {
+	for name, want := range map[string]string{
+		"fault/status-503/app": `[{"name":"magic:status-503/app","where":"alias=fault/status-503/app","continue":true,"optional":true,"do":[{"status":{"code":503}}]}]`,
+		"fault/status-503/times-2/lib/app": `[{"name":"magic:status-503/times-2/lib/app","where":"alias=fault/status-503/times-2/lib/app","times":2,` +
+			`"continue":true,"optional":true,"do":[{"status":{"code":503}}]}]`,
+		"fault/delay-1m30s/after-1/every-3/for-1h/app": `[{"name":"magic:delay-1m30s/after-1/every-3/for-1h/app","where":"alias=fault/delay-1m30s/after-1/every-3/for-1h/app",` +
+			`"after":1,"every":3,"for":"1h0m0s","continue":true,"optional":true,"do":[{"delay":{"for":"1m30s"}}]}]`,
+		"fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app": `[{"name":"magic:status-429/retry-after-2/on-blob.get/on-manifest.put/app",` +
+			`"where":"op=blob.get,manifest.put alias=fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app","continue":true,"optional":true,"do":[{"status":{"code":429,"retryAfter":"2s"}}]}]`,
+		"fault/reset-0/of-request/app": `[{"name":"magic:reset-0/of-request/app","where":"op=blob.post,upload.chunk,upload.commit alias=fault/reset-0/of-request/app",` +
+			`"continue":true,"optional":true,"do":[{"reset":{"request":true}}]}]`,
+		"fault/drop-header-etag/app": `[{"name":"magic:drop-header-etag/app","where":"alias=fault/drop-header-etag/app","continue":true,"optional":true,"do":[{"drop-header":{"name":"etag"}}]}]`,
+		"fault/head-405/app":         `[{"name":"magic:head-405/app","where":"op=manifest.head alias=fault/head-405/app","continue":true,"optional":true,"do":[{"status":{"code":405}}]}]`,
+		"fault/forbidden-for-absent/app": `[{"name":"magic:forbidden-for-absent/app","where":"op=manifest.get,manifest.head alias=fault/forbidden-for-absent/app",` +
+			`"until":"op=manifest.put alias=fault/forbidden-for-absent/app","continue":true,"optional":true,"do":[{"status":{"code":403,"error":"UNAUTHORIZED",` +
+			`"message":"The client does not have permission for manifest: {tag}{digest}","detail":{"manifest":"{tag}{digest}"}}}]}]`,
+		"fault/range-ignored/status-502/html/times-1/app": `[` +
+			`{"name":"magic:range-ignored/status-502/html/times-1/app","where":"op=blob.get !header.Range alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"close":{"after":100}}]},` +
+			`{"name":"magic:range-ignored/status-502/html/times-1/app#2","where":"op=blob.get header.Range alias=fault/range-ignored/status-502/html/times-1/app","continue":true,"optional":true,"do":["ignore-range"]},` +
+			`{"name":"magic:range-ignored/status-502/html/times-1/app#3","where":"alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"status":{"code":502,"html":true}}]}]`,
+	} {
+		e, handler := magical(t)
+		send(handler, "GET /v2/"+name+"/referrers/"+layer)
+		var rules []faults.Rule
+		for _, s := range e.Rules() {
+			rules = append(rules, s.Rule)
+		}
+		got, err := json.Marshal(rules)
+		require.NoError(t, err)
+		assert.JSONEq(t, want, string(got), name)
+		again, err := faults.ParseRules(got)
+		require.NoError(t, err)
+		assert.Len(t, again, len(rules))
+	}
+}
+
+// What is no name of faults says why, in the way that goes with the operation.
+func TestMagicRefusals(t *testing.T) {
+	for name, want := range map[string]string{
+		"fault/app":                                   `there is no fault "app": want one as status-503 or reset-mid-blob`,
+		"fault/statu-503/app":                         `there is no fault "statu-503": did you mean status-CODE?`,
+		"fault/xyz-503/app":                           `there is no fault "xyz-503": want one as status-503 or reset-mid-blob`,
+		"fault/reset-blob/app":                        `there is no fault "reset-blob": did you mean reset-mid-blob, reset-stream-mid-blob?`,
+		"fault/status/app":                            `there is no fault "status": did you mean error-status-artifactory, status-CODE, set-status-CODE?`,
+		"fault/status-503":                            `the name of a repository is missing: want it last, as in fault/status-503/app`,
+		"fault/status-503/zeros":                      `the name of a repository is missing`,
+		"fault/status-0503/app":                       `status-0503: want status-CODE, a status of HTTP`,
+		"fault/status-5000000000000000/app":           `want status-CODE, a status of HTTP`,
+		"fault/status-99/app":                         `status: 99 is no status to answer with`,
+		"fault/status-503/times-0/app":                `times-0: want times-N, a whole number from 1 on`,
+		"fault/status-503/on-blob.gte/app":            `on-blob.gte: want on-OPERATION, as blob.get, manifest.put`,
+		"fault/status-503/on-token.keys/app":          `on-token.keys: want on-OPERATION, as blob.get, manifest.put`,
+		"fault/delay-2/app":                           `delay-2: want delay-TIME, as 500ms, 2s, 1h`,
+		"fault/delay-0s/app":                          `delay-0s: want delay-TIME`,
+		"fault/times-2/app":                           `times-2: want it behind a fault as status-503`,
+		"fault/reset-mid-blob/times-2/app":            `times-2: want it behind a fault as status-503, of which it says when or how; presets have counts of their own`,
+		"fault/delay-2s/retry-after-2/app":            `retry-after-2: delay is no status: want it behind one, as in status-503`,
+		"fault/delay-2s/html/app":                     `html: delay is no status`,
+		"fault/zeros/of-request/app":                  `of-request: zeros does not count bytes that a client may send`,
+		"fault/status-429/retry-after-9999999999/app": `retry-after-9999999999: want fewer seconds than 9999999999`,
+		"fault/black-hole/app":                        `black-hole acts on connections, in which there is no name of a repository`,
+		"fault/token-endpoint-500/app":                `token-endpoint-500 acts on requests for tokens, or for /v2/`,
+		"fault/redirect-to-website/app":               `redirect-to-website acts on requests in which there is no name of a repository`,
+		"fault/token-expires-mid-push/app":            `revoke-tokens is about tokens, and the registry has no auth`,
+		"fault/" + strings.Repeat("gzip/", 9) + "app": `9 faults in one name: want 8 at most`,
+	} {
+		e, handler := magical(t)
+		for request, status := range map[string]int{"GET": 404, "HEAD": 404, "PUT": 400, "DELETE": 400, "POST": 404} {
+			w, touched := send(handler, request+" /v2/"+name+"/manifests/v1")
+			assert.Equal(t, status, w.Code, "%s %s", request, name)
+			assert.Equal(t, "-", touched)
+			if request == "HEAD" {
+				assert.Empty(t, w.Body.String())
+				continue
+			}
+			code, message := refusal(t, w)
+			assert.Equal(t, map[int]string{404: "NAME_UNKNOWN", 400: "NAME_INVALID"}[status], code)
+			assert.Contains(t, message, want)
+			assert.True(t, strings.HasPrefix(message, "repository "+name+": "), message)
+			assert.Contains(t, message, "ocifake faults known")
+		}
+		assert.Empty(t, e.Rules(), name)
+	}
+}
+
+// What is not under "fault/", or no name at all, is none of its business.
+func TestMagicLeavesTheRest(t *testing.T) {
+	e, handler := magical(t)
+	for _, name := range []string{"fault", "faults/status-503/app", "app/fault/status-503", "fault/Status-503/app", "fault/status-503/APP", "fault//app", "fault/" + strings.Repeat("gzip/", 60) + "app"} {
+		w, touched := send(handler, "GET /v2/"+name+"/manifests/v1")
+		assert.Equal(t, []any{http.StatusOK, "-"}, []any{w.Code, touched}, name)
+	}
+	assert.Empty(t, e.Rules())
+}
+
+// A segment that begins as a word does, and is none, begins the repository.
+func TestMagicRepository(t *testing.T) {
+	for name, want := range map[string]string{
+		"fault/zeros/app":               "app",
+		"fault/zeros/lib/app":           "lib/app",
+		"fault/zeros/on-call/app":       "on-call/app",
+		"fault/zeros/close-friends":     "close-friends",
+		"fault/zeros/after-effects/x":   "after-effects/x",
+		"fault/zeros/fault/zeros/app":   "fault/zeros/app", // which is not looked at again
+		"fault/status-503/app/zeros":    "app/zeros",
+		"fault/status-503/stale-tag":    "", // a preset
+		"fault/stale-tag/stale-tag-1/a": "a",
+	} {
+		var got op.Info
+		e := faults.New(memstore.New(memstore.Options{}))
+		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *op.InfoOf(r.Context()) })
+		w, _ := send(e.Magic(e.BeforeAuth(inner)), "GET /v2/"+name+"/tags/list")
+		if want == "" {
+			assert.Equal(t, http.StatusNotFound, w.Code, name)
+			continue
+		}
+		assert.Equal(t, [3]string{want, name, name}, [3]string{got.Repo, got.Alias, got.Name()})
+		w, _ = send(e.Magic(e.BeforeAuth(inner)), "POST /v2/app/blobs/uploads/?mount="+layer+"&from="+name)
+		require.Equal(t, http.StatusOK, w.Code)
+		assert.Equal(t, [3]string{"app", "", want}, [3]string{got.Repo, got.Alias, got.From})
+	}
+}
+
+// Each name counts for itself, and other requests for the repository are let be.
+func TestMagicCounts(t *testing.T) {
+	e, handler := magical(t)
+	const twice, once = "GET /v2/fault/status-503/times-2/app/manifests/v1", "GET /v2/fault/status-503/times-1/app/manifests/v1"
+	statuses := func(requests ...string) (got []int) {
+		for _, request := range requests {
+			w, _ := send(handler, request)
+			got = append(got, w.Code)
+		}
+		return got
+	}
+	assert.Equal(t, []int{503, 200, 503, 503, 200, 200, 200, 200}, statuses(twice, getV1, once, twice, once, twice, getV1, ping))
+	assert.Equal(t, []string{"magic:status-503/times-2/app", "magic:status-503/times-1/app"}, names(e))
+	for i, want := range []faults.State{{Seen: 2, Hits: 2, Over: true}, {Seen: 1, Hits: 1, Over: true}} {
+		got := e.Rules()[i]
+		assert.Equal(t, want, faults.State{Seen: got.Seen, Hits: got.Hits, Over: got.Over})
+	}
+	assert.True(t, e.Remove("magic:status-503/times-1/app"))
+	assert.Equal(t, []int{503, 200, 200}, statuses(once, once, twice), "one that was removed begins anew")
+	e.Clear()
+	assert.Equal(t, []int{503, 503, 200, 503, 200}, statuses(twice, twice, twice, once, once))
+}
+
+// All faults of a name that are due happen together, the first outermost.
+func TestMagicTogether(t *testing.T) {
+	_, handler := magical(t)
+	const request = "GET /v2/fault/drop-header-date/status-503/times-1/status-429/after-1/times-2/app/manifests/v1"
+	const name = "magic:drop-header-date/status-503/times-1/status-429/after-1/times-2/app"
+	var got []string
+	for range 4 {
+		w, touched := send(handler, request)
+		got = append(got, fmt.Sprint(w.Code, " ", strings.ReplaceAll(touched, name, "")))
+	}
+	assert.Equal(t, []string{"503 +#2", "429 +#3", "429 +#3", "200 "}, got)
+}
+
+// Many first requests under a name make its rules once.
+func TestMagicAtOnce(t *testing.T) {
+	e, handler := magical(t)
+	var requests sync.WaitGroup
+	for range 20 {
+		requests.Go(func() {
+			for i := range 20 {
+				send(handler, fmt.Sprintf("GET /v2/fault/status-503/times-3/app%d/manifests/v1", i))
+			}
+		})
+	}
+	requests.Wait()
+	require.Len(t, e.Rules(), 20)
+	for _, s := range e.Rules() {
+		assert.Equal(t, 3, s.Hits, s.Rule.Name)
+	}
+}
+
+// Clients cannot make the engine grow without end.
+func TestMagicIsBounded(t *testing.T) {
+	const most = 1024
+	e, handler := magical(t)
+	request := func(i int) string { return fmt.Sprintf("GET /v2/fault/status-503/app%d/manifests/v1", i) }
+	for i := range most {
+		w, _ := send(handler, request(i))
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	}
+	w, touched := send(handler, request(most))
+	require.Equal(t, http.StatusTooManyRequests, w.Code)
+	code, message := refusal(t, w)
+	assert.Equal(t, "TOOMANYREQUESTS", code)
+	assert.Contains(t, message, "there are 1024 names with faults already: remove rules, or reset the registry")
+	assert.Equal(t, "-", touched)
+	assert.Len(t, e.Rules(), most)
+	w, _ = send(handler, request(0))
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "those that are there go on")
+	require.True(t, e.Remove("magic:status-503/app7"))
+	w, _ = send(handler, request(most))
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "there is room again")
+}
+
+// FuzzMagic: whatever the name is, it is answered, or its rules are such as could be
+// written by hand.
+func FuzzMagic(f *testing.F) {
+	for _, name := range []string{"status-503/app", "delay-1h/times-2/on-blob.get/a", "reset-mid-blob/gzip/a/b", "times-2/a", "trickle-0/a", "drop-header-null/a", "redirect-307/a", "corrupt-999999999999999/a"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if name = "fault/" + name; !op.ValidRepository(name) {
+			t.Skip("no name of a repository")
+		}
+		e := faults.New(memstore.New(memstore.Options{}))
+		e.Bind(faults.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
+		var repo string
+		handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.InfoOf(r.Context()).Repo })))
+		r := httptest.NewRequest(http.MethodGet, "/v2/x/tags/list", nil)
+		r.URL.Path = "/v2/" + name + "/tags/list"
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			require.Equal(t, http.StatusNotFound, w.Code)
+			code, _ := refusal(t, w)
+			require.Equal(t, "NAME_UNKNOWN", code)
+			require.Empty(t, e.Rules())
+			return
+		}
+		require.True(t, strings.HasSuffix(name, "/"+repo), "%s in %s", repo, name)
+		require.NotEmpty(t, e.Rules())
+		for _, s := range e.Rules() {
+			text, err := json.Marshal(s.Rule)
+			require.NoError(t, err)
+			_, err = faults.ParseRules(text)
+			require.NoError(t, err)
+		}
+	})
+}

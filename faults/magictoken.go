@@ -1,0 +1,58 @@
+package faults
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	scopeField = "scope"
+	maxForm    = 64 << 10 // bytes of a request for a token
+)
+
+// withRealScopes returns a request for a token with the repositories in its scopes
+// in place of their magic names: clients make scopes of the names that they know.
+func (v *vocabulary) withRealScopes(r *http.Request) *http.Request {
+	if query := r.URL.Query(); v.putReal(query[scopeField]) {
+		u := *r.URL
+		u.RawQuery = query.Encode()
+		r = r.WithContext(r.Context()) // that of others stays as it is
+		r.URL = &u
+	}
+	if r.Method != http.MethodPost || r.Body == nil {
+		return r
+	}
+	begin, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if form, malformed := url.ParseQuery(string(begin)); err == nil && malformed == nil && len(begin) <= maxForm && v.putReal(form[scopeField]) {
+		begin = []byte(form.Encode())
+		r = r.WithContext(r.Context())
+		r.ContentLength = int64(len(begin))
+	}
+	return withBody(r, struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(begin), r.Body), r.Body})
+}
+
+// putReal changes scopes, and tells whether one of them had a magic name in it. There
+// may be several in a text, with spaces between them.
+func (v *vocabulary) putReal(texts []string) (changed bool) {
+	for i, text := range texts {
+		scopes := strings.Split(text, " ")
+		for k, scope := range scopes {
+			kind, rest, _ := strings.Cut(scope, ":")
+			end := strings.LastIndexByte(rest, ':')
+			if end < 0 {
+				continue
+			}
+			if name := v.real(rest[:end]); name != rest[:end] {
+				scopes[k], changed = kind+":"+name+rest[end:], true
+			}
+		}
+		texts[i] = strings.Join(scopes, " ")
+	}
+	return changed
+}

@@ -1,0 +1,132 @@
+package faults_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+// wordless are the effects that no word stands for.
+var wordless = map[string]string{
+	"raw":           "it takes text",
+	"content-of":    "it takes a digest",
+	"set-header":    "it takes text",
+	"add-header":    "it takes text",
+	"location":      "it takes text",
+	"revoke-tokens": "it acts on everybody's tokens",
+	"refuse":        "it acts on connections",
+	"silence":       "it acts on connections",
+	"tls":           "it acts on connections",
+	"pass":          "it does nothing",
+	"all":           "faults in a name happen together anyway",
+}
+
+// values are those that words are tried with.
+var values = map[string]string{"CODE": "404", "BYTES": "100", "SECONDS": "5", "N": "1", "TIME": "1ms", "OPERATION": "tag.list", "NAME": "etag"}
+
+// TestMagicWords has every word in a name, and every effect in a word, or a reason.
+func TestMagicWords(t *testing.T) {
+	kinds := map[string]bool{}
+	for _, k := range faults.Kinds() {
+		kinds[k.Name] = true
+		assert.NotEqual(t, wordless[k.Name] == "", !isWord(k.Name), k.Name)
+	}
+	for _, w := range faults.Words() {
+		name, value, _ := cutForm(w.Form)
+		assert.NotEmpty(t, w.Doc, w.Form)
+		assert.Equal(t, w.Fault, kinds[name], "%s: effects are called the same everywhere", w.Form)
+		segment := name
+		if value != "" {
+			require.Contains(t, values, value)
+			segment += "-" + values[value]
+		}
+		if name == "redirect" {
+			segment = "redirect-302"
+		}
+		if !w.Fault {
+			continue
+		}
+		t.Run(segment, func(t *testing.T) {
+			e, handler := magical(t)
+			full := "fault/" + segment + "/app"
+			w1, _ := send(handler, "GET /v2/"+full+"/blobs/uploads/x")
+			require.NotEqual(t, http.StatusBadRequest, w1.Code)
+			rules := e.Rules()
+			require.Len(t, rules, 1, w1.Body.String())
+			want := "alias=" + full
+			if len(w.On) > 0 {
+				want = op.Is(w.On...).String() + " " + want
+			}
+			assert.True(t, strings.HasSuffix(rules[0].Rule.String(), " on "+want), rules[0].Rule.String())
+		})
+	}
+}
+
+// TestMagicModifiers has every word that says something about a fault behind one.
+func TestMagicModifiers(t *testing.T) {
+	for _, w := range faults.Words() {
+		if w.Fault {
+			continue
+		}
+		name, value, _ := cutForm(w.Form)
+		if value != "" {
+			name += "-" + values[value]
+		}
+		before := "status-503/"
+		if w.Form == "of-request" {
+			before = "reset-100/"
+		}
+		for prefix, count := range map[string]int{before: 1, "": 0, "head-405/": 0} {
+			e, handler := magical(t)
+			answer, _ := send(handler, "GET /v2/fault/"+prefix+name+"/app/tags/list")
+			assert.Len(t, e.Rules(), count, "%s%s: %s", prefix, name, answer.Body.String())
+		}
+	}
+}
+
+func cutForm(form string) (name, value string, ok bool) {
+	if i := strings.LastIndexByte(form, '-'); i >= 0 && form[i+1:] == strings.ToUpper(form[i+1:]) {
+		return form[:i], form[i+1:], true
+	}
+	return form, "", false
+}
+
+func isWord(name string) bool {
+	for _, w := range faults.Words() {
+		if own, _, _ := cutForm(w.Form); own == name {
+			return true
+		}
+	}
+	return false
+}
+
+// No preset is a word, too.
+func TestMagicIsUnambiguous(t *testing.T) {
+	for _, p := range faults.Known() {
+		e, handler := magical(t)
+		send(handler, "GET /v2/fault/"+p.Name+"/app/tags/list")
+		if len(e.Rules()) > 0 && p.Magic() == nil {
+			assert.Len(t, e.Rules(), len(p.Rules()), p.Name)
+			for i, s := range e.Rules() {
+				want, err := json.Marshal(faults.On().Do(p.Rules()[i].Effects...))
+				require.NoError(t, err)
+				got, err := json.Marshal(faults.On().Do(s.Rule.Effects...))
+				require.NoError(t, err)
+				assert.Equal(t, string(want), string(got))
+			}
+		}
+		for _, w := range faults.Words() {
+			name, value, _ := cutForm(w.Form)
+			rest, is := strings.CutPrefix(p.Name, name+"-")
+			assert.False(t, value == "" && p.Name == w.Form, "%s is a preset and a word", p.Name)
+			assert.False(t, value != "" && is && rest != "" && rest[0] >= '0' && rest[0] <= '9', "%s is a preset and %s", p.Name, w.Form)
+		}
+	}
+}
