@@ -118,3 +118,22 @@ func ExampleParseGenerate() {
 	// app [v2] application/vnd.oci.image.index.v1+json
 	// "layers=none": want layers= with a number from 1 to 1000
 }
+
+func ExampleSnapshot() {
+	ctx := context.Background()
+	store := memstore.New(memstore.Options{})
+	app := content.Repository{Store: store, Name: "app"}
+	must(app.PutImage(ctx, must(content.RandomImage(content.ImageOptions{Layers: 1})), "v1"))
+
+	f := must(os.CreateTemp("", "snapshot-*.tar"))
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := content.Snapshot(ctx, store.Clone(), f); err != nil {
+		panic(err)
+	}
+	restored := memstore.New(memstore.Options{})
+	for _, loaded := range must(content.Load(ctx, restored, f.Name(), content.LoadOptions{})) {
+		fmt.Println(loaded.Repository, loaded.Tags)
+	}
+	// Output: app [v1]
+}

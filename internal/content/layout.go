@@ -37,14 +37,15 @@ func readLayout(src source, sparse bool) ([]*image, error) {
 		return nil, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
 	}
 	var images []*image
-	byDigest := make(map[digest.Digest]*image)
+	roots := make(map[key]*image)
 	for _, desc := range index.Manifests {
-		img, known := byDigest[desc.Digest]
+		root := registry.Reference{Descriptor: desc, Blob: desc.MediaType == octets, Manifest: desc.MediaType != octets}
+		img, known := roots[referenceKey(root)]
 		if !known {
-			if img, err = readLayoutImage(src, desc, sparse); err != nil {
+			if img, err = readLayoutImage(src, root, sparse); err != nil {
 				return nil, err
 			}
-			byDigest[desc.Digest] = img
+			roots[referenceKey(root)] = img
 			images = append(images, img)
 		}
 		if n := nameOf(desc); n != "" {
@@ -76,12 +77,11 @@ func nameOf(desc ocispec.Descriptor) string {
 	return desc.Annotations[ocispec.AnnotationRefName]
 }
 
-func readLayoutImage(src source, desc ocispec.Descriptor, sparse bool) (*image, error) {
+func readLayoutImage(src source, root registry.Reference, sparse bool) (*image, error) {
 	r := layoutReader{src: src, sparse: sparse, image: &image{}, seen: make(map[key]bool)}
-	root := registry.Reference{Descriptor: desc, Manifest: true}
 	err := r.add(root, ocispec.ImageIndexFile, 0)
-	if err == nil && len(r.image.manifests) == 0 {
-		err = fmt.Errorf("%s: the manifest %s that %s names is missing", blobPath(desc.Digest), desc.Digest, ocispec.ImageIndexFile)
+	if err == nil && !r.seen[referenceKey(root)] {
+		err = fmt.Errorf("%s: missing, and %s names it", blobPath(root.Digest), ocispec.ImageIndexFile)
 	}
 	return r.image, err
 }
@@ -94,17 +94,22 @@ type layoutReader struct {
 	seen   map[key]bool
 }
 
+// key is content and what it is taken for.
 type key struct {
 	digest   digest.Digest
 	manifest bool
 }
+
+// referenceKey is what a reference leads to. Anything that need not be a manifest
+// is taken for a blob.
+func referenceKey(ref registry.Reference) key { return key{ref.Digest, !ref.Blob} }
 
 func blobPath(d digest.Digest) string {
 	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
 // add adds what a reference of the manifest from, or of the layout's index, leads
-// to. Anything that need not be a manifest is taken for a blob.
+// to.
 func (r *layoutReader) add(ref registry.Reference, from string, depth int) error {
 	if !op.ValidDigest(ref.Digest) {
 		return fmt.Errorf("%s: %q is not a sha256 or sha512 digest", from, ref.Digest)
@@ -127,7 +132,7 @@ func (r *layoutReader) add(ref registry.Reference, from string, depth int) error
 	if size != ref.Size {
 		return fmt.Errorf("%s: %d bytes, %s says %d", path, size, from, ref.Size)
 	}
-	k := key{ref.Digest, !ref.Blob}
+	k := referenceKey(ref)
 	if r.seen[k] {
 		return nil
 	}

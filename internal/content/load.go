@@ -52,6 +52,9 @@ type Loaded struct {
 //	app@sha256:...                no tag in app
 //	none                          no tag: the image is found by digest
 //
+// What a layout lists with the media type application/octet-stream is a blob that
+// belongs to no image; it is put, and not among what is returned.
+//
 // All that the images refer to must be there and have its digest and size; a
 // docker-save layer must have the config's diff ID, and becomes a gzip stream if it
 // is none. That is judged before any manifest is put, and a manifest that the Store
@@ -92,14 +95,17 @@ func load(ctx context.Context, store registry.Store, src source, o LoadOptions) 
 }
 
 func loadedFrom(places []placed) []Loaded {
-	loaded := make([]Loaded, len(places))
-	for i, p := range places {
-		loaded[i] = Loaded{Repository: p.repository, Tags: p.tags, Descriptor: p.root().Descriptor}
+	loaded := make([]Loaded, 0, len(places))
+	for _, p := range places {
+		if !p.isBlob() {
+			loaded = append(loaded, Loaded{Repository: p.repository, Tags: p.tags, Descriptor: p.root()})
+		}
 	}
 	return loaded
 }
 
-// image is what one name in an archive stands for.
+// image is what one name in an archive stands for: an image, an index, an artifact,
+// or a blob that belongs to none.
 type image struct {
 	names     []string
 	manifests []registry.PutManifest // what one refers to stands before it; the last is the image itself
@@ -113,7 +119,16 @@ type located struct {
 	frame func(Content) Content // if set, makes the blob of the file
 }
 
-func (i *image) root() registry.PutManifest { return i.manifests[len(i.manifests)-1] }
+// isBlob tells whether it is no image but a blob on its own.
+func (i *image) isBlob() bool { return len(i.manifests) == 0 }
+
+// root is what the name is on.
+func (i *image) root() ocispec.Descriptor {
+	if i.isBlob() {
+		return i.blobs[0].Descriptor
+	}
+	return i.manifests[len(i.manifests)-1].Descriptor
+}
 
 func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, error) {
 	layout, err := exists(src, ocispec.ImageLayoutFile)
@@ -159,8 +174,11 @@ func place(images []*image, repository string) ([]placed, error) {
 			if err := (Repository{Name: repo}).checkNames(p.tags...); err != nil {
 				return nil, err
 			}
+			if img.isBlob() && len(p.tags) > 0 {
+				return nil, fmt.Errorf("%s cannot have the tag %s in %s: it is a blob, not a manifest", img.root().Digest, p.tags[0], repo)
+			}
 			for _, tag := range p.tags {
-				d, name := img.root().Descriptor.Digest, repo+":"+tag
+				d, name := img.root().Digest, repo+":"+tag
 				if other, ok := taken[name]; ok && other != d {
 					return nil, fmt.Errorf("both %s and %s would be %s", other, d, name)
 				}
@@ -176,14 +194,14 @@ func place(images []*image, repository string) ([]placed, error) {
 func (i *image) tags(repository string) (map[string][]string, error) {
 	if len(i.names) == 0 {
 		if repository == "" {
-			return nil, fmt.Errorf("%s has no name: say which repository it goes to", i.root().Descriptor.Digest)
+			return nil, fmt.Errorf("%s has no name: say which repository it goes to", i.root().Digest)
 		}
 		return map[string][]string{repository: nil}, nil
 	}
 	tags := make(map[string][]string)
 	for _, s := range i.names {
 		n := parseName(s)
-		if d := i.root().Descriptor.Digest; n.digest != "" && n.digest != d {
+		if d := i.root().Digest; n.digest != "" && n.digest != d {
 			return nil, fmt.Errorf("the name %q is on %s", s, d)
 		}
 		if repository != "" {

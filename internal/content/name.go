@@ -33,3 +33,12 @@ func parseName(s string) imageName {
 func isHost(s string) bool {
 	return s == "localhost" || strings.ContainsAny(s, ".:") && !strings.HasPrefix(s, ".")
 }
+
+// localName is a repository as parseName reads it: the first word of some would be
+// taken for a host.
+func localName(repository string) string {
+	if host, _, ok := strings.Cut(repository, "/"); ok && isHost(host) {
+		return "localhost/" + repository
+	}
+	return repository
+}

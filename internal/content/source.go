@@ -126,7 +126,7 @@ func readSmall(src source, name string) ([]byte, error) {
 }
 
 // maxDocument is the size in bytes of manifests, configs and indexes, at most.
-const maxDocument = 4 << 20
+const maxDocument = 64 << 20
 
 func exists(src source, name string) (bool, error) {
 	f, err := src.open(name)
