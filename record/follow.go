@@ -43,11 +43,12 @@ type News struct {
 	// are, is so before it is among Ended.
 	Begun Log
 
-	// Ended are the exchanges that have ended, in the order of their end.
+	// Ended are the exchanges that have ended, in the order of their end, and At the
+	// places behind each: who follows from there on misses nothing that comes after.
 	Ended Log
+	At    []Position
 
-	// Position is behind the last exchange of Ended: who follows from there on
-	// misses nothing.
+	// Position is behind all that was looked at.
 	Position Position
 
 	// More says that further exchanges have ended already.
@@ -129,8 +130,10 @@ func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
 			skip--
 			continue
 		}
-		f.add(&news.Ended, d.exchange(parts))
 		f.position++
+		if f.add(&news.Ended, d.exchange(parts)) {
+			news.At = append(news.At, Position(f.position))
+		}
 		f.chunk, f.at = c.first, next
 		if most--; most <= 0 {
 			return
@@ -138,8 +141,11 @@ func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
 	}
 }
 
-func (f *Follower) add(to *Log, x Exchange) {
-	if op.MatchAll(f.filters, &x.Request, &x) {
-		*to = append(*to, x)
+// add adds an exchange that the filters mean, and tells whether they do.
+func (f *Follower) add(to *Log, x Exchange) bool {
+	if !op.MatchAll(f.filters, &x.Request, &x) {
+		return false
 	}
+	*to = append(*to, x)
+	return true
 }

@@ -107,7 +107,10 @@ func TestFollower(t *testing.T) {
 		assert.Equal(t, "|d|4", news(f.Next(1)))
 		assert.Equal(t, "||4", news(f.Next(1)))
 		assert.Equal(t, "|b|3|more", news(tags.Next(3)), "what the filters do not mean counts too")
-		assert.Equal(t, "|d|4", news(tags.Next(3)))
+		last := tags.Next(3)
+		assert.Equal(t, "|d|4", news(last))
+		assert.Equal(t, []record.Position{4}, last.At)
+		assert.Equal(t, []record.Position{1, 2, 4}, g.Follow(0, op.Repo("b", "c", "d")).Next(9).At)
 		assert.Equal(t, record.Position(4), g.Position())
 		for from, want := range []string{"|b c a d|4", "|c a d|4", "|a d|4", "|d|4", "||4", "||4"} {
 			assert.Equal(t, want, news(g.Follow(record.Position(from)).Next(9)), "from %d", from)

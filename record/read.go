@@ -70,3 +70,11 @@ func (r *Recorder) packLive(after uint64) (b []byte) {
 	}
 	return b
 }
+
+// Counts returns how many requests have begun, and how many connections were
+// accepted, since the recorder was made.
+func (r *Recorder) Counts() (requests, connections uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seq, r.accepted
+}

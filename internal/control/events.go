@@ -1,0 +1,178 @@
+package control
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+const (
+	eventType = "text/event-stream"
+	eventsDoc = "Events: request, once for each that has ended, in the order in which they ended, with that place as id and the exchange as data; " +
+		"open, for most that have begun, before their request, with the exchange as data; " +
+		"cleared, when requests up to the number in data, {\"last\":SEQ}, were forgotten; faults, when rules have changed. " +
+		"Nothing is kept for a client that does not read: what is dropped from the record before it has come to it, it does not get."
+
+	keepAlive = 15 * time.Second // between two signs of life
+	hungUp    = time.Minute      // a client takes nothing for so long
+	atOnce    = 64               // exchanges that are decoded together
+	maxRoom   = 1 << 20          // bytes that a stream keeps to write into
+)
+
+// events sends what happens until the client leaves. It follows the record at the
+// client's pace: there is no queue.
+func (a *API) events(w http.ResponseWriter, r *request) error {
+	after, err := startOf(r)
+	if err != nil {
+		return err
+	}
+	s := &stream{api: a, w: w, flush: http.NewResponseController(w)}
+	w.Header().Set("Content-Type", eventType)
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	defer func() { _ = s.flush.SetWriteDeadline(time.Time{}) }() // the connection may be used again
+	s.begin(after, value[[]op.Filter](r, "filter"))
+	if err := s.follow(r); err != nil {
+		a.config.Log.Debug("a stream of events has ended", "remote", r.RemoteAddr, "error", err)
+	}
+	return nil
+}
+
+// startOf is the place behind which a client wants events.
+func startOf(r *request) (uint64, error) {
+	text := r.Header.Get("Last-Event-ID")
+	if text == "" {
+		return value[uint64](r, "after"), nil
+	}
+	id, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, wrong("Last-Event-ID", "%q is no id of an event", text)
+	}
+	return id, nil
+}
+
+// stream is one of events.
+type stream struct {
+	api      *API
+	follower *record.Follower
+	w        io.Writer
+	flush    *http.ResponseController
+	room     bytes.Buffer
+}
+
+// begin begins behind a place, at the start if it is of an earlier process: then
+// what the client knows is no longer so.
+func (s *stream) begin(after uint64, filters []op.Filter) {
+	origin := s.api.origin
+	from := after - origin
+	if after < origin || after > s.api.position() {
+		from = 0
+		if after != 0 {
+			s.add("cleared", 0, []byte(`{"last":0}`))
+		}
+	}
+	s.follower = s.api.config.Recorder.Follow(record.Position(from), filters...)
+}
+
+// follow sends events until the client leaves, or the API is closed.
+func (s *stream) follow(r *request) error {
+	beat := time.NewTicker(keepAlive)
+	defer beat.Stop()
+	rules, closed := s.api.config.Faults.Changed(), false
+	s.room.WriteString(": events\n\n") // the client sees that it is connected
+	for {
+		changed := s.api.config.Recorder.Changed()
+		news := s.follower.Next(atOnce)
+		if err := s.tell(&news); err != nil {
+			return err
+		}
+		if news.More {
+			if err := r.Context().Err(); err != nil {
+				return err
+			}
+			continue
+		}
+		if closed {
+			return errors.New("closed")
+		}
+		select {
+		case <-changed:
+		case <-rules:
+			rules = s.api.config.Faults.Changed()
+			s.add("faults", 0, []byte("{}"))
+		case <-beat.C:
+			s.room.WriteString(": alive\n\n")
+		case <-s.api.closed:
+			closed = true // what has ended until now is sent
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+	}
+}
+
+// tell sends news, and what else there is to say.
+func (s *stream) tell(news *record.News) error {
+	if news.Cleared > 0 {
+		s.add("cleared", 0, fmt.Appendf(nil, `{"last":%d}`, news.Cleared))
+	}
+	for _, x := range news.Begun {
+		if err := s.exchange("open", 0, x); err != nil {
+			return err
+		}
+	}
+	for i, x := range news.Ended {
+		if err := s.exchange("request", s.api.origin+uint64(news.At[i]), x); err != nil {
+			return err
+		}
+	}
+	return s.send()
+}
+
+func (s *stream) exchange(event string, id uint64, x record.Exchange) error {
+	data, err := x.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	s.add(event, id, data)
+	return nil
+}
+
+// add adds an event to what is sent next; data is one line.
+func (s *stream) add(event string, id uint64, data []byte) {
+	fmt.Fprintf(&s.room, "event: %s\n", event)
+	if id > 0 {
+		fmt.Fprintf(&s.room, "id: %d\n", id)
+	}
+	fmt.Fprintf(&s.room, "data: %s\n\n", data)
+}
+
+// send sends what was added, to a client that takes it.
+func (s *stream) send() error {
+	if s.room.Len() == 0 {
+		return nil
+	}
+	if err := s.flush.SetWriteDeadline(time.Now().Add(hungUp)); err != nil {
+		return err
+	}
+	defer s.empty()
+	if _, err := s.w.Write(s.room.Bytes()); err != nil {
+		return err
+	}
+	return s.flush.Flush()
+}
+
+// empty makes room, and does not keep much.
+func (s *stream) empty() {
+	if s.room.Reset(); s.room.Cap() > maxRoom {
+		s.room = bytes.Buffer{}
+	}
+}

@@ -1,0 +1,118 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ocifake/ocifake/record"
+)
+
+const (
+	maxExpectations = 1000
+	maxTimeout      = time.Hour
+)
+
+type judgement struct {
+	OK      bool      `json:"ok"`
+	Results []verdict `json:"results"`
+	Journal string    `json:"journal,omitempty"` // if not all is as it should be
+}
+
+type verdict struct {
+	Expect  string `json:"expect"`
+	OK      bool   `json:"ok"`
+	Message string `json:"message,omitempty"`
+}
+
+func (a *API) judge(w http.ResponseWriter, r *request) error {
+	var texts []string
+	var timeoutText string
+	there, err := readObject(r, map[string]any{"expect": &texts, "timeout": &timeoutText})
+	if err != nil {
+		return err
+	}
+	var timeout time.Duration
+	if there["timeout"] {
+		if timeout, err = time.ParseDuration(timeoutText); err != nil || timeout < 0 || timeout > maxTimeout {
+			return wrong("timeout", "%q is no time from 0s to %v", timeoutText, maxTimeout)
+		}
+	}
+	if len(texts) == 0 || len(texts) > maxExpectations {
+		return wrong("expect", "want a list of 1 to %d expectations", maxExpectations)
+	}
+	all := make([]record.Expectation, len(texts))
+	for i, text := range texts {
+		if all[i], err = record.ParseExpectation(text); err != nil {
+			return wrong(fmt.Sprintf("expect[%d]", i), "%v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	j, err := a.await(ctx, all)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, j)
+	return nil
+}
+
+// await judges until all is as it should be, or time is up. It spends at most half
+// of its time on that: all that is on record is looked at.
+func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, error) {
+	for {
+		changed, began := a.config.Recorder.Changed(), time.Now()
+		if j := judgeLog(a.config.Recorder.Log(), all); j.OK {
+			return j, nil
+		}
+		rest := time.NewTimer(time.Since(began))
+		goOn := wait(a, ctx, rest.C) && wait(a, ctx, changed)
+		rest.Stop()
+		if goOn {
+			continue
+		}
+		if ctx.Err() == context.Canceled { // the client has left
+			return judgement{}, ctx.Err()
+		}
+		return a.last(all), nil
+	}
+}
+
+// wait returns when something has happened, or with false if nobody waits for it any
+// more.
+func wait[T any](a *API, ctx context.Context, happened <-chan T) bool {
+	select {
+	case <-happened:
+		return true
+	case <-ctx.Done():
+	case <-a.closed:
+	}
+	return false
+}
+
+// last is the judgement when time is up, with the journal for the first that does
+// not hold.
+func (a *API) last(all []record.Expectation) judgement {
+	log := a.config.Recorder.Log()
+	j := judgeLog(log, all)
+	for i, v := range j.Results {
+		if !v.OK {
+			j.Journal = all[i].Journal(log)
+			break
+		}
+	}
+	return j
+}
+
+func judgeLog(log record.Log, all []record.Expectation) judgement {
+	j := judgement{OK: true, Results: make([]verdict, len(all))}
+	for i, e := range all {
+		j.Results[i] = verdict{Expect: e.String(), OK: true}
+		if err := e.Judge(log); err != nil {
+			j.OK = false
+			j.Results[i] = verdict{Expect: e.String(), Message: err.Error()}
+		}
+	}
+	return j
+}

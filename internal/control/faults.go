@@ -1,0 +1,247 @@
+package control
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+)
+
+// ruleTypes are the media types of rules. What they are written in is told by the
+// text: YAML has JSON in it.
+var ruleTypes = []string{jsonType, "application/yaml"}
+
+func faultRoutes() []route {
+	name := []param{nameParam}
+	taken := answer{http.StatusConflict, "there is a rule with this name already", jsonType, "Error"}
+	return []route{
+		{method: http.MethodGet, path: "faults", summary: "The rules, in the order in which they apply, and what became of them",
+			answers: []answer{ok("Faults", "the rules")}, handle: (*API).listFaults},
+		{method: http.MethodPost, path: "faults", summary: "Adds rules, all or none",
+			body:    &body{ruleTypes, "Rules", "one rule, or a list of them, as a file of rules has them"},
+			answers: []answer{created("Faults", "the rules that were added"), taken, tooMuch}, handle: (*API).addFaults},
+		{method: http.MethodDelete, path: "faults", summary: "Removes all rules, and shows what they have hidden",
+			answers: []answer{done}, handle: (*API).clearFaults},
+		{method: http.MethodGet, path: "faults/{name}", summary: "One rule", params: name,
+			answers: []answer{ok("Fault", "the rule"), missing}, handle: (*API).oneFault},
+		{method: http.MethodPut, path: "faults/{name}", summary: "Puts a rule in the place of the one with this name, if there is one", params: name,
+			body:    &body{ruleTypes, "Rule", "one rule; its name is this one, or left out"},
+			answers: []answer{ok("Fault", "the rule, which was there"), created("Fault", "the rule, which is new"), tooMuch}, handle: (*API).putFault},
+		{method: http.MethodPatch, path: "faults/{name}", summary: "Switches a rule on or off; its counts stay", params: name,
+			body:    &body{[]string{jsonType}, "Switch", "on or off"},
+			answers: []answer{ok("Fault", "the rule"), missing, tooMuch}, handle: (*API).switchFault},
+		{method: http.MethodDelete, path: "faults/{name}", summary: "Removes a rule", params: name,
+			answers: []answer{done, missing}, handle: (*API).removeFault},
+		{method: http.MethodGet, path: "faults/known", summary: "Faults that real registries have shown",
+			answers: []answer{ok("KnownFaults", "the faults")}, handle: (*API).listKnown},
+		{method: http.MethodGet, path: "faults/known/{name}", summary: "One of them", params: name,
+			answers: []answer{ok("KnownFault", "the fault"), missing}, handle: (*API).oneKnown},
+		{method: http.MethodPost, path: "faults/known/{name}", summary: "Adds its rules",
+			params: []param{nameParam, {name: "where", kind: requestFilters,
+				doc: "Filters on the requests that they are for: op=blob.get repo=app. Default: all that the fault is about."}},
+			answers: []answer{created("Faults", "the rules that were added"), missing, taken}, handle: (*API).addKnown},
+	}
+}
+
+// fault is a rule, and what became of it.
+type fault struct {
+	Name    string      `json:"name"`
+	Rule    faults.Rule `json:"rule"`
+	Enabled bool        `json:"enabled"`
+	Seen    int         `json:"seen"`
+	Hits    int         `json:"hits"`
+	Done    bool        `json:"done"`
+	Unfired string      `json:"unfired"`
+}
+
+func newFault(s faults.State) fault {
+	return fault{s.Rule.Name, s.Rule, !s.Rule.Flags.Disabled, s.Seen, s.Hits, s.Over, s.Unfired()}
+}
+
+func replyFaults(w http.ResponseWriter, status int, states []faults.State) {
+	list := make([]fault, len(states))
+	for i, s := range states {
+		list[i] = newFault(s)
+	}
+	reply(w, status, map[string][]fault{"faults": list})
+}
+
+func (a *API) listFaults(w http.ResponseWriter, _ *request) error {
+	replyFaults(w, http.StatusOK, a.config.Faults.Rules())
+	return nil
+}
+
+func (a *API) addFaults(w http.ResponseWriter, r *request) error {
+	rules, err := readRules(r)
+	if err != nil {
+		return err
+	}
+	return a.inject(w, rules)
+}
+
+func (a *API) inject(w http.ResponseWriter, rules []faults.Rule) error {
+	added, err := a.config.Faults.Inject(rules...)
+	if err != nil {
+		return a.refused(err, rules)
+	}
+	states := make([]faults.State, len(added))
+	for i, injected := range added {
+		states[i] = injected.State()
+	}
+	replyFaults(w, http.StatusCreated, states)
+	return nil
+}
+
+// refused says why rules are not added.
+func (a *API) refused(err error, rules []faults.Rule) *failure {
+	f := failf(http.StatusBadRequest, "%v", err)
+	for _, rule := range rules {
+		if _, ok := a.state(rule.Name); ok {
+			f.Status, f.Field = http.StatusConflict, "name"
+		}
+	}
+	return f
+}
+
+// readRules reads the body as rules, of which there must be some.
+func readRules(r *request) ([]faults.Rule, error) {
+	text, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := faults.ParseRules(text)
+	if err != nil {
+		f := failf(http.StatusBadRequest, "%v", err)
+		var at *faults.TextError
+		if errors.As(err, &at) {
+			f.Field, f.Line, f.Column = at.Field, at.Line, at.Column
+		}
+		return nil, f
+	}
+	if len(rules) == 0 {
+		return nil, wrong("body", "there is no rule in it")
+	}
+	return rules, nil
+}
+
+func (a *API) clearFaults(w http.ResponseWriter, _ *request) error {
+	a.config.Faults.Clear()
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// state finds a rule by its name.
+func (a *API) state(name string) (faults.State, bool) {
+	all := a.config.Faults.Rules()
+	i := slices.IndexFunc(all, func(s faults.State) bool { return s.Rule.Name == name })
+	if i < 0 {
+		return faults.State{}, false
+	}
+	return all[i], true
+}
+
+// replyFault sends the state of a rule, if it is there.
+func (a *API) replyFault(w http.ResponseWriter, status int, name string) error {
+	state, ok := a.state(name)
+	if !ok {
+		return noRule(name)
+	}
+	reply(w, status, newFault(state))
+	return nil
+}
+
+func noRule(name string) *failure { return notFound("there is no rule %q", name) }
+
+func (a *API) oneFault(w http.ResponseWriter, r *request) error {
+	return a.replyFault(w, http.StatusOK, value[string](r, "name"))
+}
+
+func (a *API) putFault(w http.ResponseWriter, r *request) error {
+	name := value[string](r, "name")
+	rules, err := readRules(r)
+	switch {
+	case err != nil:
+		return err
+	case len(rules) != 1:
+		return wrong("body", "want one rule, not %d", len(rules))
+	case rules[0].Name != "" && rules[0].Name != name:
+		return wrong("name", "it is %q in the body, and %q in the path", rules[0].Name, name)
+	}
+	_, there := a.state(name)
+	if err := a.config.Faults.Replace([]string{name}, rules[0].Named(name)); err != nil {
+		return failf(http.StatusBadRequest, "%v", err)
+	}
+	status := http.StatusCreated
+	if there {
+		status = http.StatusOK
+	}
+	return a.replyFault(w, status, name)
+}
+
+func (a *API) switchFault(w http.ResponseWriter, r *request) error {
+	name := value[string](r, "name")
+	var enabled bool
+	there, err := readObject(r, map[string]any{"enabled": &enabled})
+	if err != nil {
+		return err
+	}
+	if !there["enabled"] {
+		return wrong("enabled", "it is missing: want true or false")
+	}
+	if !a.config.Faults.Enable(name, enabled) {
+		return noRule(name)
+	}
+	return a.replyFault(w, http.StatusOK, name)
+}
+
+func (a *API) removeFault(w http.ResponseWriter, r *request) error {
+	name := value[string](r, "name")
+	if !a.config.Faults.Remove(name) {
+		return noRule(name)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// known is a preset, with its rules.
+type known struct {
+	faults.Preset
+	Rules []faults.Rule `json:"rules"`
+}
+
+func (a *API) listKnown(w http.ResponseWriter, _ *request) error {
+	var all []known
+	for _, p := range faults.Known() {
+		all = append(all, known{p, p.Rules()})
+	}
+	reply(w, http.StatusOK, all)
+	return nil
+}
+
+func findKnown(r *request) (faults.Preset, error) {
+	p, err := faults.FindKnown(value[string](r, "name"))
+	if err != nil {
+		return p, notFound("%s", strings.TrimPrefix(err.Error(), "faults: "))
+	}
+	return p, nil
+}
+
+func (a *API) oneKnown(w http.ResponseWriter, r *request) error {
+	p, err := findKnown(r)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, known{p, p.Rules()})
+	return nil
+}
+
+func (a *API) addKnown(w http.ResponseWriter, r *request) error {
+	p, err := findKnown(r)
+	if err != nil {
+		return err
+	}
+	return a.inject(w, p.Where(value[[]op.Filter](r, "where")...))
+}

@@ -1,0 +1,171 @@
+package control_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// fixture is a registry on the network with a control API.
+type fixture struct {
+	*server.Server
+	api      *control.API
+	store    *memstore.Store
+	recorder *record.Recorder
+	faults   *faults.Engine
+}
+
+type setup struct {
+	server  server.Options
+	network *server.Network
+	record  record.Options
+	store   memstore.Options
+	auth    *auth.Options
+	token   string
+	hosts   []string
+	maxLoad int64
+	closed  bool // not opened
+}
+
+func start(t testing.TB, o setup) *fixture {
+	t.Helper()
+	f := &fixture{store: memstore.New(o.store), recorder: record.New(o.record)}
+	f.faults = faults.New(f.store)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	config := server.Config{
+		Options: o.server, Network: o.network, Recorder: f.recorder, Faults: f.faults, Log: log,
+		Registry: registry.New(f.faults.Store(), registry.Options{Log: log, Allow: auth.Allow}),
+	}
+	var access *auth.Service
+	if o.auth != nil {
+		var err error
+		access, err = auth.New(*o.auth)
+		require.NoError(t, err)
+		config.Auth = access
+	}
+	f.api = control.New(control.Config{
+		Store: f.store, Recorder: f.recorder, Faults: f.faults, Auth: access, Version: "v1.2.3",
+		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
+	})
+	config.Control = f.api
+	s, err := server.Start(config)
+	require.NoError(t, err)
+	f.Server = s
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	if !o.closed {
+		f.api.Open(s.URL())
+	}
+	return f
+}
+
+// push puts a small random image into the store, and returns its digest.
+func (f *fixture) push(t testing.TB, text string) []content.Loaded {
+	t.Helper()
+	g, err := content.ParseGenerate(text)
+	require.NoError(t, err)
+	loaded, err := g.Into(t.Context(), f.store)
+	require.NoError(t, err)
+	return loaded
+}
+
+// answer is a response whose body was read.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// ask sends a request to the server; edits change it before.
+func (f *fixture) ask(t testing.TB, method, target, body string, edits ...func(*http.Request)) answer {
+	t.Helper()
+	a, err := f.try(t.Context(), method, target, strings.NewReader(body), edits...)
+	require.NoError(t, err)
+	return a
+}
+
+func (f *fixture) try(ctx context.Context, method, target string, body io.Reader, edits ...func(*http.Request)) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, f.URL()+target, body)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, edit := range edits {
+		edit(r)
+	}
+	response, err := f.Transport().RoundTrip(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return answer{response, string(text)}, err
+}
+
+// v1 asks the API, and wants a status.
+func (f *fixture) v1(t testing.TB, status int, method, target, body string, edits ...func(*http.Request)) answer {
+	t.Helper()
+	a := f.ask(t, method, "/_ocifake/v1/"+target, body, edits...)
+	require.Equal(t, status, a.StatusCode, "%s %s: %s", method, target, a.body)
+	return a
+}
+
+// get asks the API for JSON.
+func get[T any](t testing.TB, f *fixture, target string) (v T) {
+	t.Helper()
+	return decode[T](t, f.v1(t, http.StatusOK, "GET", target, "").body)
+}
+
+// decode reads JSON strictly.
+func decode[T any](t testing.TB, text string) (v T) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.DisallowUnknownFields()
+	require.NoError(t, d.Decode(&v), text)
+	return v
+}
+
+// refusal is an answer that says what is wrong.
+type refusal struct {
+	Error struct {
+		Message, Field string
+		Line, Column   int
+	}
+}
+
+// header sets a field of a request.
+func header(name string, values ...string) func(*http.Request) {
+	return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
+}
+
+func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
+
+// list is what the API says of requests.
+type list struct {
+	Requests record.Log
+	Dropped  int
+	Last     uint64
+}
+
+// pull asks the registry for something that is not there.
+func (f *fixture) pull(t testing.TB, repos ...string) {
+	t.Helper()
+	for _, repo := range repos {
+		f.ask(t, "GET", "/v2/"+cmp.Or(repo, "app")+"/tags/list", "")
+	}
+}

@@ -1,0 +1,120 @@
+package control
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// components are the schemas of what is sent, by name.
+//
+//go:embed schemas.json
+var components []byte
+
+// document sends the OpenAPI document that derives from the routes.
+func (a *API) document(w http.ResponseWriter, _ *request) error {
+	reply(w, http.StatusOK, newDocument(a.config.Version))
+	return nil
+}
+
+type object = map[string]any
+
+func newDocument(version string) object {
+	paths := map[string]object{}
+	for _, row := range routes() {
+		path := prefix + row.path
+		if paths[path] == nil {
+			paths[path] = object{}
+		}
+		paths[path][strings.ToLower(row.method)] = row.document()
+	}
+	return object{
+		"openapi": "3.1.1",
+		"info": object{
+			"title": "ocifake control API", "version": version,
+			"description": "What an ocifake registry was asked, what goes wrong in it, and what is in it, seen and changed. " +
+				"With a token it is for whoever shows it, and without one for clients on the same machine only.",
+		},
+		"paths": paths,
+		"components": object{
+			"schemas":         json.RawMessage(components),
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
+		},
+		"security": []object{{"token": []string{}}, {}}, // either, as the registry was started
+	}
+}
+
+func (row *route) document() object {
+	responses := object{}
+	for status, doc := range row.failures() {
+		responses[strconv.Itoa(status)] = object{"description": doc, "content": mediaOf("Error", jsonType)}
+	}
+	for _, a := range row.answers {
+		response := object{"description": a.doc}
+		if a.mediaType != "" {
+			response["content"] = mediaOf(a.schema, a.mediaType)
+		}
+		responses[strconv.Itoa(a.status)] = response
+	}
+	operation := object{"operationId": row.id(), "summary": row.summary, "responses": responses}
+	if row.open {
+		operation["security"] = []object{}
+	}
+	var params []object
+	for _, p := range row.params {
+		params = append(params, p.document())
+	}
+	if params != nil {
+		operation["parameters"] = params
+	}
+	if row.body != nil {
+		operation["requestBody"] = object{"required": true, "description": row.body.doc, "content": mediaOf(row.body.schema, row.body.mediaTypes...)}
+	}
+	return operation
+}
+
+// failures are the answers that routes have in common.
+func (row *route) failures() map[int]string {
+	all := map[int]string{http.StatusBadRequest: "the request is not as it must be"}
+	if !row.open {
+		maps.Copy(all, map[int]string{
+			http.StatusUnauthorized: "the token is missing, or another one",
+			http.StatusForbidden:    "the client, or the page that it acts for, may not use the API",
+		})
+	}
+	return all
+}
+
+// id is a name for the operation: "getFaultsKnownName".
+func (row *route) id() string {
+	id := strings.ToLower(row.method)
+	for word := range strings.FieldsFuncSeq(row.path, func(r rune) bool { return strings.ContainsRune("/{}.", r) }) {
+		id += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return id
+}
+
+// mediaOf describes a body; without a schema it may be anything.
+func mediaOf(schema string, mediaTypes ...string) object {
+	described := object{}
+	if schema != "" {
+		described["schema"] = object{"$ref": fmt.Sprintf("#/components/schemas/%s", schema)}
+	}
+	all := object{}
+	for _, mediaType := range mediaTypes {
+		all[mediaType] = described
+	}
+	return all
+}
+
+func (p *param) document() object {
+	in := "query"
+	if p.inPath {
+		in = "path"
+	}
+	return object{"name": p.name, "in": in, "required": p.required || p.inPath, "description": p.doc, "schema": p.kind.schema}
+}

@@ -1,0 +1,68 @@
+package control
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// policy lets the page use what comes with it, and nobody put it in a frame.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+
+// mediaTypes are those of the files. That of a machine's tables may be another.
+var mediaTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// newPage returns a handler of the files of the page.
+func newPage() http.Handler {
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		panic(fmt.Errorf("control: the page is not embedded: %w", err))
+	}
+	server := http.FileServerFS(files)
+	return http.StripPrefix(root, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Path
+		if name == "/" {
+			name = "/index.html"
+		}
+		if mediaType := mediaTypes[path.Ext(name)]; mediaType != "" {
+			w.Header().Set("Content-Type", mediaType)
+		}
+		server.ServeHTTP(w, r)
+	}))
+}
+
+// servePage serves what is not the API. Its name is not inside without the slash
+// at its end.
+func (a *API) servePage(w http.ResponseWriter, r *http.Request, inside bool) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cache-Control", "no-cache")
+	if f := a.guard.see(r); f != nil {
+		fail(w, r, f)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		fail(w, r, failf(http.StatusMethodNotAllowed, "the page can only be read: the API is below %s", prefix))
+		return
+	}
+	if !inside {
+		header.Set("Location", root[1:]+"/") // relative, whatever the path was before
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	}
+	a.page.ServeHTTP(w, r)
+}

@@ -1,0 +1,181 @@
+package control
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// route is a row of the table from which derives what is served, what is refused,
+// and the OpenAPI document.
+type route struct {
+	method  string
+	path    string // below the prefix: "faults/{name}"
+	summary string
+	params  []param
+	body    *body // nil: there is none
+	answers []answer
+	open    bool // to everybody
+	handle  func(*API, http.ResponseWriter, *request) error
+}
+
+// answer is one that a route gives when all is well, or that is its own. Others are
+// those of every route: 400, 401, 403, 405.
+type answer struct {
+	status    int
+	doc       string
+	mediaType string
+	schema    string // name of the component; empty: not described further
+}
+
+// body is what a request must carry.
+type body struct {
+	mediaTypes []string
+	schema     string
+	doc        string
+}
+
+// request is one whose parameters are as they must be.
+type request struct {
+	*http.Request
+	values map[string]any
+}
+
+// value returns a parameter, or the zero value if it was not given and has no
+// default.
+func value[T any](r *request, name string) T {
+	v, _ := r.values[name].(T)
+	return v
+}
+
+// newMux returns the handler of all routes.
+func (a *API) newMux() http.Handler {
+	mux := http.NewServeMux()
+	byPath := map[string][]route{}
+	for _, row := range routes() {
+		byPath[row.path] = append(byPath[row.path], row)
+	}
+	for below, rows := range byPath {
+		mux.Handle(prefix+below, a.serve(rows))
+	}
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := a.guard.use(r)
+		if f == nil {
+			f = notFound("the control API has nothing at %s: see %sopenapi.json", r.URL.Path, prefix)
+		}
+		a.fail(w, r, f)
+	})
+	mux.Handle("/", nothing)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped { // else the mux would redirect
+			nothing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// serve serves the routes of a path.
+func (a *API) serve(rows []route) http.HandlerFunc {
+	allow := allowed(rows)
+	return func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		i := slices.IndexFunc(rows, func(row route) bool { return row.method == method })
+		if i < 0 || !rows[i].open {
+			if f := a.guard.use(r); f != nil {
+				a.fail(w, r, f)
+				return
+			}
+		}
+		if i < 0 {
+			w.Header().Set("Allow", allow)
+			a.fail(w, r, failf(http.StatusMethodNotAllowed, "%s %s: want one of %s", r.Method, r.URL.Path, allow))
+			return
+		}
+		a.do(w, r, &rows[i])
+	}
+}
+
+// allowed is the value of Allow for the routes of a path.
+func allowed(rows []route) string {
+	var methods []string
+	for _, row := range rows {
+		methods = append(methods, row.method)
+		if row.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
+}
+
+func (a *API) do(w http.ResponseWriter, r *http.Request, row *route) {
+	values, err := row.read(r)
+	if err == nil {
+		err = row.handle(a, w, &request{r, values})
+	}
+	if err != nil {
+		a.fail(w, r, a.asFailure(r, err))
+	}
+}
+
+// fail is [fail], with what goes with some of the failures.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, f *failure) {
+	if f.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="ocifake control API"`)
+	}
+	fail(w, r, f)
+}
+
+// read reads the parameters of a request, each of which must be one of the route's
+// and there once.
+func (row *route) read(r *http.Request) (map[string]any, error) {
+	if row.body == nil && r.ContentLength != 0 {
+		return nil, wrong("body", "%s %s takes none", r.Method, r.URL.Path)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, wrong("query", "%v", err)
+	}
+	for name, values := range query {
+		known := slices.ContainsFunc(row.params, func(p param) bool { return p.name == name && !p.inPath })
+		switch {
+		case !known:
+			return nil, wrong(name, "there is no such parameter: want %s", row.queryNames())
+		case len(values) > 1:
+			return nil, wrong(name, "it is there %d times", len(values))
+		}
+	}
+	read := map[string]any{}
+	for _, p := range row.params {
+		text, given := query.Get(p.name), query.Has(p.name)
+		if p.inPath {
+			text, given = r.PathValue(p.name), true
+		}
+		switch v, err := p.value(text, given); {
+		case err != nil:
+			return nil, wrong(p.name, "%v", err)
+		case v != nil:
+			read[p.name] = v
+		}
+	}
+	return read, nil
+}
+
+func (row *route) queryNames() string {
+	var names []string
+	for _, p := range row.params {
+		if !p.inPath {
+			names = append(names, p.name)
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return "one of " + strings.Join(names, ", ")
+}
