@@ -1,7 +1,8 @@
 // Package content puts content into a [registry.Store] without a client, and
 // judges what is in one: images and artifacts given as go-containerregistry
 // values, OCI image layouts, docker-save archives, deterministic random images
-// of any size, and a check of the whole.
+// of any size, under many names if asked for, a check of the whole, and a snapshot
+// of it.
 package content
 
 import (
