@@ -52,14 +52,14 @@ pull() {
 	same_file "$work/pulled/payload" "$work/context/payload"
 }
 
-# copy is the cache, that goes to the registry and comes from there.
 copy() {
+	remark "the cache goes to the registry and comes from there"
 	make "$work/context" "type=image,name=$OCIFAKE_HOST/copy:v1,push=true" \
 		--export-cache "type=registry,ref=$OCIFAKE_HOST/cache:v1,mode=max"
 	digest cache v1
 	buildctl prune --all
 	make "$work/context" "type=image,name=$OCIFAKE_HOST/copy:v2,push=true" --import-cache "type=registry,ref=$OCIFAKE_HOST/cache:v1" 2>&1 |
-		tee /dev/stderr | grep -q CACHED || fail "the cache was not used"
+		tee -a /dev/stderr | grep CACHED || fail "the cache was not used"
 	same "the digest of v2" "$(digest copy v2)" "$(digest copy v1)"
 }
 

@@ -15,6 +15,9 @@ start_containerd() {
 		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt"]
 		[grpc]
 		address = "$CONTAINERD_ADDRESS"
+		[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+		platform = "linux/amd64"
+		snapshotter = "native"
 	END
 	daemon containerd ctr version -- containerd --config "$work/containerd.toml" --log-level error
 }

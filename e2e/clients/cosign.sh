@@ -35,7 +35,7 @@ attach() {
 }
 
 discover() {
-	same "the number of artifacts in the tree" "$(cosign tree "$signed" | tee /dev/stderr | grep -c 'via OCI referrer')" "$(referrers "$signed")"
+	same "the number of artifacts in the tree" "$(cosign tree "$signed" | tee -a /dev/stderr | grep -c 'via OCI referrer')" "$(referrers "$signed")"
 }
 
 # push is of a file, as an artifact.
@@ -48,7 +48,7 @@ copy() {
 	cosign copy "$signed" "$OCIFAKE_HOST/copy:v1"
 	same "the digest of the copy" "$(digest copy v1)" "${signed#*@}"
 	cosign save --dir saved "$signed"
-	refused cosign load --dir saved "$OCIFAKE_HOST/loaded:v1" 2>&1 | tee /dev/stderr | grep -q MANIFEST_BLOB_UNKNOWN
+	refused cosign load --dir saved "$OCIFAKE_HOST/loaded:v1" 2>&1 | tee -a /dev/stderr | grep MANIFEST_BLOB_UNKNOWN
 	digest loaded "${signed#*@}"
 	remark "cosign copy leaves referrers behind, and cosign load pushes them before their blobs, which is refused"
 }

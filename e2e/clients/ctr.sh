@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# ctr, with Debian's containerd.
+# ctr, with a containerd of its own: Debian's, or as ctr2 the newest.
 . "$(dirname "$0")/containerd.sh"
-PATH=/usr/bin:$PATH
+[[ $client == ctr2 ]] || PATH=/usr/bin:$PATH
 start_containerd
 context
 layout "$work/layout"
 app=$OCIFAKE_HOST/app
 flags=(--user "$(user)" --hosts-dir "$work/hosts")
-wanted=$(jq -r '.manifests[0].digest' "$work/layout/index.json")
+wanted=sha256:$(seeded)
 
 # has_digest REFERENCE checks the digest under which containerd has an image.
 has_digest() { ctr images ls "name==$1" | awk 'NR == 2 { print $3 }' | has "containerd's image $1" "$wanted"; }

@@ -23,7 +23,7 @@ tag() {
 }
 
 pull() {
-	docker rmi -f "$(docker images -q "$app:v1")"
+	docker images -q "$app:v1" | sort -u | xargs -r docker rmi -f
 	docker pull "$app:v1"
 	same "the digest that docker has" "$(docker inspect -f '{{index .RepoDigests 0}}' "$app:v1")" "$app@$(digest app v1)"
 	docker create --name pulled "$app:v1"

@@ -23,8 +23,8 @@ pull() {
 	same "the chart's version" "$(helm show chart "${flags[@]}" --version 1.0.0 "$charts/app" | sed -n 's/^version: //p')" 1.0.0
 }
 
-# list lets helm find the newest version of a range, for which it lists the tags.
 list() {
+	remark "pull lists the tags to find the newest version of a range"
 	helm package --version 1.1.0 -d "$work" "$work/app"
 	helm push "${flags[@]}" "$work/app-1.1.0.tgz" "$charts"
 	mkdir -p "$work/listed"

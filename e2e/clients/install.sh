@@ -13,18 +13,21 @@ dir=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}
 # clients are the rows of: name, how, and what of it.
 #   apt   Debian's packages, of which the first has the client's name and version
 #   tool  a package that is a tool of the module e2e
-#   go    a module at a version, and its packages; more modules after a plus sign
+#   go    a module at a version, and its packages; more modules after a plus sign.
+#         A tilde is before a file that is left out, a helper of the module's tests
+#         in whose own folder there is another module, which no proxy has
 clients='
 docker     apt   docker.io
 podman     apt   podman
 buildah    apt   buildah
 skopeo     apt   skopeo
 ctr        apt   containerd
+ctr2       go    github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
 crane      tool  github.com/google/go-containerregistry/cmd/crane
 oras       tool  oras.land/oras/cmd/oras
 regctl     tool  github.com/regclient/regclient/cmd/regctl
 helm       tool  helm.sh/helm/v3/cmd/helm
-nerdctl    go    github.com/containerd/nerdctl/v2@v2.2.2 ./cmd/nerdctl + github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
+nerdctl    go    github.com/containerd/nerdctl/v2@v2.2.2 ~cmd/nerdctl/helpers/testing_linux.go ./cmd/nerdctl + github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
 buildctl   go    github.com/moby/buildkit@v0.34.2 ./cmd/buildctl ./cmd/buildkitd
 cosign     go    github.com/sigstore/cosign/v3@v3.1.3 ./cmd/cosign
 notation   go    github.com/notaryproject/notation@v1.3.2 ./cmd/notation
@@ -34,7 +37,7 @@ conftest   go    github.com/open-policy-agent/conftest@v0.71.1 .
 '
 
 # tools are Debian's packages that the scripts themselves need.
-tools='curl jq gnupg runc'
+tools='curl jq openssl gnupg runc'
 
 die() {
 	echo "install.sh: $*" >&2
@@ -83,22 +86,45 @@ apt_install() {
 # directory, with its go.mod: so its replace and exclude directives hold, and its
 # list of versions, which not every proxy has, is not asked for.
 go_install() {
-	local name=$1 what="${*:2}" module source
+	local name=$1 what="${*:2}" next module source
 	shift
-	while (($#)); do
-		module=$1
-		shift
-		source=$(cd "$dir" && GOFLAGS=-mod=mod go mod download -json "$module" | sed -n 's/^\t"\(Dir\|Error\)": "\(.*\)",\?$/\1 \2/p')
-		[[ $source == Dir\ * ]] || die "$module cannot be had: $source"
-		while (($#)) && [[ $1 != + ]]; do
-			echo "go build $module $1"
-			CGO_ENABLED=0 nice go build -C "${source#Dir }" -mod=readonly -buildvcs=false -trimpath -p 2 -ldflags=-s -o "$dir/bin/" "$1" 2>"$dir/go.log" ||
+	for next; do
+		case $next in
+		*@*)
+			module=$next
+			source=$(module_source "$module")
+			;;
+		~*) source=$(without "$source" "${next#\~}") ;;
+		+) ;;
+		*)
+			echo "go build $module $next"
+			CGO_ENABLED=0 nice go build -C "$source" -mod=readonly -buildvcs=false -trimpath -p 2 -ldflags=-s -o "$dir/bin/" "$next" 2>"$dir/go.log" ||
 				{ tail -n 20 "$dir/go.log" >&2; die "$module: go build failed"; }
-			shift
-		done
-		(($# == 0)) || shift
+			;;
+		esac
 	done
 	echo "$what" >"$dir/$name.version"
+}
+
+# module_source MODULE@VERSION downloads a module, and prints its directory.
+module_source() {
+	local answer
+	answer=$(cd "$dir" && GOFLAGS=-mod=mod go mod download -json "$1") || true
+	jq -er '.Dir // empty' <<<"$answer" || die "$1 cannot be had: $(jq -r .Error <<<"$answer")"
+}
+
+# without DIRECTORY FILE copies a module without a file, and without the requirement
+# of modules in folders of its own. It prints the copy's directory.
+without() {
+	local copy=$dir/source required
+	rm -rf "$copy"
+	cp -r "$1" "$copy"
+	chmod -R u+w "$copy"
+	rm "$copy/$2"
+	for required in $(go -C "$copy" mod edit -json | jq -r '.Replace[]? | select(.New.Path | startswith("./")) | .Old | "\(.Path)@\(.Version // "")"'); do
+		go -C "$copy" mod edit -droprequire "${required%@*}" -dropreplace "${required%@}"
+	done
+	echo "$copy"
 }
 
 # install NAME HOW WHAT... does nothing if the client is there.

@@ -36,8 +36,8 @@ tag() {
 	same "the digest of v2" "$(digest app v2)" "$(digest app v1)"
 }
 
-# attach is what push did besides: a list of materials, under a tag.
 attach() {
+	remark "push attaches an SBOM, under a tag"
 	registry GET app "manifests/$(digest app v1 | tr : -).sbom" | jq -e '.layers[0].mediaType == "text/spdx+json"'
 }
 

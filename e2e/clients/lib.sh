@@ -46,12 +46,21 @@ die() {
 	exit 1
 }
 
-# needs checks that commands are there.
+# needs checks that commands are there, and bounds each call of them.
 needs() {
 	local command
 	for command; do
 		command -v "$command" >/dev/null || die "there is no $command: run e2e/clients/install.sh $client"
+		eval "$command() { bounded $command \"\$@\"; }"
 	done
+}
+
+# bounded runs a command for $OCIFAKE_SECONDS (default 60) at most.
+bounded() {
+	local status=0
+	timeout -k 5 "${OCIFAKE_SECONDS:-60}" "$@" || status=$?
+	((status != 124 && status != 137)) || echo "$1 was stopped after ${OCIFAKE_SECONDS:-60} seconds" >&2
+	return "$status"
 }
 
 # daemon NAME CHECK... -- COMMAND... starts a daemon that ends with the script, and
@@ -146,11 +155,11 @@ refused() {
 	fi
 }
 
-# context [WORD] makes a directory for builds: a Dockerfile, and a file of 64 KiB that
-# is the same everywhere, and another one for each word.
+# context [WORD] makes a directory for builds: a Dockerfile, and a file of 1 MiB that
+# cannot be compressed, is the same everywhere, and another one for each word.
 context() {
 	mkdir -p "$work/context"
-	yes "${1:-payload}" | awk '{ print NR, $0 }' | head -c 65536 >"$work/context/payload"
+	openssl enc -aes-128-ctr -nosalt -pbkdf2 -pass "pass:${1:-payload}" </dev/zero 2>/dev/null | head -c 1048576 >"$work/context/payload"
 	printf 'FROM scratch\nCOPY payload /payload\nCMD ["/payload"]\n' >"$work/context/Dockerfile"
 	touch -d @0 "$work/context/payload"
 }
@@ -163,7 +172,7 @@ layout() {
 	tar -C "$work/context" --owner=0 --group=0 --numeric-owner --mode=0644 -cf "$work/layer.tar" payload
 	layer=$(gzip -n <"$work/layer.tar" | blob "$dir" application/vnd.oci.image.layer.v1.tar+gzip)
 	config=$(jq -nc --arg diff "sha256:$(sha256sum <"$work/layer.tar" | cut -d' ' -f1)" \
-		'{architecture: "amd64", os: "linux", config: {}, rootfs: {type: "layers", diff_ids: [$diff]}}' |
+		'{architecture: "amd64", os: "linux", config: {Cmd: ["/payload"]}, rootfs: {type: "layers", diff_ids: [$diff]}}' |
 		blob "$dir" application/vnd.oci.image.config.v1+json)
 	manifest=$(jq -nc --argjson config "$config" --argjson layer "$layer" \
 		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config: $config, layers: [$layer]}' |
@@ -182,8 +191,10 @@ blob() {
 	mv "$1/blobs/new" "$1/blobs/sha256/$sum"
 }
 
-# seed REPO TAG puts the image of a layout into the registry, without a client.
+# seed [REPO TAG] puts the image of a layout into the registry, without a client.
 seed() {
+	(($#)) || set -- app v1
+	[[ -d $work/layout ]] || layout "$work/layout"
 	local blob
 	for blob in $(jq -r '.config.digest, .layers[].digest' "$work/layout/blobs/sha256/$(seeded)"); do
 		registry POST "$1" "blobs/uploads/?digest=$blob" -f -H 'Content-Type: application/octet-stream' \
@@ -223,11 +234,11 @@ run_steps() {
 # run_step runs one, in a shell of its own that its first failing command ends.
 run_step() {
 	set +e
-	: >"$work/remark"
+	: >"$work/remark" >"$work/log"
 	(
 		set -e -o pipefail
 		"$1"
-	) >"$work/log" 2>&1
+	) >>"$work/log" 2>&1
 	if (($?)); then
 		failed=1
 		echo "== $client $1" >&2

@@ -20,7 +20,7 @@ tag() {
 list() { podman search --list-tags "$app" | awk '{ print $2 }' | has "the list of tags" v2; }
 
 pull() {
-	podman rmi -f "$(podman images -q "$app:v1")"
+	podman images -q "$app:v1" | sort -u | xargs -r podman rmi -f
 	podman pull "$app:v1"
 	same "the digest that podman has" "$(podman inspect -f '{{index .RepoDigests 0}}' "$app:v1")" "$app@$(digest app v1)"
 	same_file "$(podman image mount "$app:v1")/payload" "$work/context/payload"
