@@ -29,24 +29,25 @@ import (
 type peer struct {
 	name  string
 	start func(*testing.T) spec.Target
+	raced string // the data race of its own that the race detector finds
 }
 
 // The peers hold everything in memory, with all on that they have.
 var peers = []peer{
-	{"ocifake", func(t *testing.T) spec.Target {
+	{name: "ocifake", start: func(t *testing.T) spec.Target {
 		reg := registrytest.New(t, registrytest.Logger(slog.New(slog.DiscardHandler)), registrytest.QuietJournal())
 		return spec.Target{URL: reg.URL(), Client: reg.Client()}
 	}},
-	{"go-containerregistry", func(t *testing.T) spec.Target {
+	{name: "go-containerregistry", start: func(t *testing.T) spec.Target {
 		stdlog.SetOutput(io.Discard) // it logs digests that do not match, whatever its logger
 		t.Cleanup(func() { stdlog.SetOutput(os.Stderr) })
 		quiet := ggcr.Logger(stdlog.New(io.Discard, "", 0))
 		return listening(t, ggcr.New(quiet, ggcr.WithReferrersSupport(true)))
 	}},
-	{"ocimem", func(t *testing.T) spec.Target {
+	{name: "ocimem", raced: "the offset of a session is set without its lock", start: func(t *testing.T) spec.Target {
 		return listening(t, ociserver.New(ocimem.New(), nil))
 	}},
-	{"olareg", func(t *testing.T) spec.Target {
+	{name: "olareg", start: func(t *testing.T) spec.Target {
 		yes := true
 		s := olareg.New(olaregconfig.Config{
 			Storage: olaregconfig.ConfigStorage{StoreType: olaregconfig.StoreMem},
@@ -59,7 +60,7 @@ var peers = []peer{
 		t.Cleanup(func() { assert.NoError(t, s.Close()) })
 		return listening(t, s)
 	}},
-	{"distribution", func(t *testing.T) spec.Target {
+	{name: "distribution", start: func(t *testing.T) spec.Target {
 		level := log.GetLevel()
 		require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
 		t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,9 @@ func TestSpecPeers(t *testing.T) {
 	outcomes := map[string]map[string]spec.Outcome{} // by peer and statement
 	for _, p := range peers {
 		t.Run(p.name, func(t *testing.T) {
+			if raceDetector && p.raced != "" {
+				t.Skip(p.raced)
+			}
 			results, err := spec.Run(t.Context(), p.start(t))
 			require.NoError(t, err)
 			judged.check(t, p.name, results)
@@ -32,11 +36,14 @@ func TestSpecPeers(t *testing.T) {
 		})
 	}
 	if len(outcomes) < len(peers) {
-		return // not all were asked for
+		return // not all were asked
 	}
 	summary := summarizePeers(outcomes)
 	t.Log("passed / failed / unsupported\n" + summary)
 	requireSweep(t, filepath.Join("testdata", "spec", "peers.md"), "passed / failed / unsupported\n\n"+summary+"\n"+comparePeers(outcomes))
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, strings.ReplaceAll(string(readme), "\r\n", "\n"), summary, "README.md has another table")
 }
 
 // kinds are the rows of the summary. What goes beyond the specification is no
