@@ -15,6 +15,35 @@ import (
 	"github.com/ocifake/ocifake/internal/unread"
 )
 
+// watching is what a middleware does that looks at bodies: Close does not get through.
+func watching(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = io.NopCloser(io.TeeReader(r.Body, io.Discard))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// TestAnswerBehindMiddleware sends bodies that nobody reads, and that Answer cannot
+// close.
+func TestAnswerBehindMiddleware(t *testing.T) {
+	var complaints bytes.Buffer
+	server := httptest.NewUnstartedServer(watching(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		unread.Answer(w, r, func() { w.WriteHeader(http.StatusNotFound) })
+	})))
+	server.Config.ErrorLog = log.New(&complaints, "", 0)
+	server.Start()
+	for _, size := range []int{1, 5000, 300 << 10, 2 << 20} {
+		for range 30 {
+			response, err := server.Client().Post(server.URL, "text/plain", bytes.NewReader(make([]byte, size)))
+			require.NoError(t, err, "%d bytes", size)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusNotFound, response.StatusCode)
+		}
+	}
+	server.Close()
+	assert.Empty(t, complaints.String())
+}
+
 // TestAnswer sends bodies that nobody reads; net/http's log must stay empty, and a
 // connection is used again as long as little was left of a body.
 func TestAnswer(t *testing.T) {
