@@ -74,7 +74,11 @@ var errorStatements = []Statement{
 	}), {
 		ID: "warning", Text: "Registry implementations MAY include informational warnings in `Warning` headers, as described in RFC 7234.",
 		Section: "Warnings", Level: May, Area: Pull, Source: Distribution, Versions: since11,
-		check: eachWarning(func(*tester, string) {}),
+		check: eachWarning(func(t *tester, warning string) {
+			if !warningValue.MatchString(warning) {
+				t.failf(`want Warning: <code> <agent> "<text>", perhaps with a date, got %s`, warning)
+			}
+		}),
 	}, {
 		ID: "warning-form", Text: "If included, `Warning` headers MUST specify a `warn-code` of `299` and a `warn-agent` of `-`, and MUST NOT specify a `warn-date` value.",
 		Section: "Warnings", Level: Must, Area: Pull, Source: Distribution, Versions: since11,
@@ -242,6 +246,9 @@ func eachWarning(look func(*tester, string)) func(*tester) {
 		}
 	}
 }
+
+// warningValue is the grammar of RFC 7234, 5.5.
+var warningValue = regexp.MustCompile(`^[0-9]{3} \S+ "(?:[^"\\]|\\.)*"(?: "[^"]+")?$`)
 
 var warningForm = regexp.MustCompile(`^299 - "(?:[^"\\]|\\.)*"$`)
 

@@ -3,6 +3,8 @@ package spec
 import (
 	"net/http"
 	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // General: end-1, what a registry must have, and HTTP as such.
@@ -82,6 +84,8 @@ func supportsManagement(t *tester) {
 func pullsBlobFirst(t *tester) {
 	r := t.newRepo()
 	body, d := r.newBlob(64)
+	layer := descriptor(ocispec.MediaTypeImageLayer, body)
+	r.push(r.newImage(func(m *ocispec.Manifest) { m.Layers = []ocispec.Descriptor{layer} }), "v1")
 	r.get(r.blob(d)).wants(http.StatusOK).is(body)
 }
 
