@@ -123,6 +123,14 @@ func sourceScope(a Access) string {
 	return " " + Scope{repositoryType, a.Source, []string{string(registry.Pull)}}.String()
 }
 
+// known is access under the name of the repository that the client knows.
+func known(info *op.Info, a Access) Access {
+	if info != nil && a.Repo == info.Repo {
+		a.Repo = info.Name()
+	}
+	return a
+}
+
 // scopeFor returns the scope that a client is told to ask for, if there is one.
 // Whoever pushes asks what is there already, too.
 func scopeFor(a Access) (Scope, bool) {

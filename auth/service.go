@@ -147,7 +147,7 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
 	}
 	text := fmt.Sprintf(`Bearer realm="%s",service="%s"`, quoted.Replace(s.RealmURL(r)), quoted.Replace(s.tokens.service()))
-	if scope, ok := scopeFor(a); ok {
+	if scope, ok := scopeFor(known(op.InfoOf(r.Context()), a)); ok {
 		text += `,scope="` + scope.String() + sourceScope(a) + `"`
 	}
 	var token tokenError
@@ -181,7 +181,7 @@ func (s *Service) ServiceName() string {
 
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or nothing.
 func (s *Service) ScopeFor(info *op.Info) string {
-	if scope, ok := scopeFor(Needed(info)); ok {
+	if scope, ok := scopeFor(known(info, Needed(info))); ok {
 		return scope.String()
 	}
 	return ""

@@ -20,6 +20,7 @@ type work struct {
 	*session
 	client client
 	image  content
+	under  string          // what the client writes before the names of repositories
 	dir    string          // that it has pulled into
 	digest digest.Digest   // that it has resolved
 	tags   []string        // that it has listed
@@ -41,7 +42,7 @@ const (
 	otherRepo = "known/other"
 )
 
-func (w *work) v1() string { return w.ref(knownRepo, "v1") }
+func (w *work) v1() string { return w.ref(w.under+knownRepo, "v1") }
 
 var (
 	pulling = deed{"pull", there, func(w *work) error {
@@ -65,14 +66,14 @@ var (
 		if err := pushOther(w); err != nil {
 			return err
 		}
-		w.digest, err = w.client.resolve(w.session, w.ref(knownRepo, w.image.root.Digest.String()))
+		w.digest, err = w.client.resolve(w.session, w.ref(w.under+knownRepo, w.image.root.Digest.String()))
 		return err
 	}, resolved}
 	copying = deed{"copy", there, func(w *work) error {
-		return w.client.copy(w.session, w.v1(), w.ref(otherRepo, "v1"))
+		return w.client.copy(w.session, w.v1(), w.ref(w.under+otherRepo, "v1"))
 	}, func(w *work) error { return w.stored(otherRepo, w.image) }}
 	listing = deed{"tags", threeTags, func(w *work) (err error) {
-		w.tags, err = w.client.tags(w.session, knownRepo)
+		w.tags, err = w.client.tags(w.session, w.under+knownRepo)
 		return err
 	}, func(w *work) error { return w.listed("v1", "v2", "v3") }}
 	listingNone = deed{"no tags", there, listing.do, func(w *work) error { return w.listed() }}
@@ -135,7 +136,7 @@ func (w *work) put(tag string) {
 func push(w *work) error { return w.client.push(w.session, w.image, w.v1()) }
 
 func listReferrers(w *work) (err error) {
-	w.found, err = w.client.referrers(w.session, w.ref(knownRepo, w.image.root.Digest.String()), sbomType)
+	w.found, err = w.client.referrers(w.session, w.ref(w.under+knownRepo, w.image.root.Digest.String()), sbomType)
 	return err
 }
 

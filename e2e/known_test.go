@@ -57,7 +57,7 @@ func TestKnown(t *testing.T) {
 				t.Parallel()
 				c, ok := sufferers()[name]
 				require.True(t, ok, "no client is called %q", name)
-				synctest.Test(t, func(t *testing.T) { c.suffer(t, p, row, end) })
+				synctest.Test(t, func(t *testing.T) { c.suffer(t, p, row, end, injected) })
 			})
 		}
 	}
@@ -88,8 +88,17 @@ func TestKnownTable(t *testing.T) {
 	}
 }
 
+// choice is how a preset is chosen. It returns what the client writes before the
+// names of repositories.
+type choice func(t *testing.T, p faults.Preset, r *registrytest.Registry) (under string)
+
+func injected(t *testing.T, p faults.Preset, r *registrytest.Registry) string {
+	require.NoError(t, r.Faults().Add(p.Rules()...))
+	return ""
+}
+
 // suffer has the client do one deed under a preset.
-func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string) {
+func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string, choose choice) {
 	reg := registrytest.New(t, append([]registrytest.Option{registrytest.InMemory(), registrytest.QuietJournal()}, row.options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
@@ -105,26 +114,25 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	reg.Transport().CloseIdleConnections()
 	synctest.Wait()
 	reg.Forget()
-	injected, err := reg.Faults().Inject(p.Rules()...)
-	require.NoError(t, err)
+	w.under = choose(t, p, reg)
 	r.transport = &guard{base: reg.Transport()}
 	if c.transport != nil {
 		r.transport = c.transport(r.transport)
 	}
 
 	err = row.deed.do(w)
-	hits := 0
-	for _, i := range injected {
-		hits += i.Hits()
+	hits, rules := 0, reg.Faults().Rules()
+	for _, state := range rules {
+		hits += state.Hits
 	}
 	reg.Faults().Clear()
 	require.Positive(t, hits, "the preset did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
-	requireNamed(t, p, injected, reg)
+	requireNamed(t, p, rules, reg)
 	got := verdict(err, func() error { return errors.Join(row.deed.check(w), inTheClear(r)) })
 	if leaked(r) {
 		got = "leaks: " + got
 	}
-	kind, text, _ := strings.Cut(want, ": ")
+	kind, text, _ := strings.Cut(strings.ReplaceAll(want, knownRepo, w.under+knownRepo), ": ")
 	gotKind, gotText, _ := strings.Cut(got, ": ")
 	if kind != gotKind || !strings.Contains(gotText, text) {
 		t.Errorf("want %q\ngot  %q\njournal:\n%s", want, got, reg.Requests().Journal())
@@ -133,10 +141,9 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 
 // requireNamed checks that the record tells which rule touched a request. One that
 // ended a connection at its opening is on the record of that.
-func requireNamed(t *testing.T, p faults.Preset, injected []*faults.Injected, r *registrytest.Registry) {
+func requireNamed(t *testing.T, p faults.Preset, rules []faults.State, r *registrytest.Registry) {
 	t.Helper()
-	for _, i := range injected {
-		state := i.State()
+	for _, state := range rules {
 		if state.Hits == 0 || state.Rule.Connect {
 			continue
 		}

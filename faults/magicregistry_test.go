@@ -300,3 +300,13 @@ func TestMagicRefusalsAreOnRecord(t *testing.T) {
 	x := reg.Requests()[0]
 	assert.Equal(t, []any{http.StatusNotFound, []string{"NAME_UNKNOWN"}, "fault/x/app", ""}, []any{x.Status, x.Codes, x.Repo, x.Alias})
 }
+
+// TestMagicChallenge: a client is told to ask for the name that it knows.
+func TestMagicChallenge(t *testing.T) {
+	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Magic(), registrytest.Auth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
+	for _, name := range []string{"app", magicName, "fault/token-rejected-fresh/app"} {
+		response, _ := ask(t, reg.Client(), "GET", reg.URL()+"/v2/"+name+"/manifests/v1", "")
+		assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
+		assert.Contains(t, response.Header.Get("WWW-Authenticate"), `scope="repository:`+name+`:pull"`)
+	}
+}

@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// byName chooses a preset by its name in the reference.
+func byName(_ *testing.T, p faults.Preset, _ *registrytest.Registry) string {
+	return "fault/" + p.Name + "/"
+}
+
+// TestMagic has every preset that can be chosen by its name suffered so by the
+// clients of TestKnown: they end in the same way.
+func TestMagic(t *testing.T) {
+	for _, row := range sufferings() {
+		p, err := faults.FindKnown(row.preset)
+		require.NoError(t, err)
+		if p.Magic() != nil {
+			continue
+		}
+		row.options = append(slices.Clone(row.options), registrytest.Magic())
+		for name, end := range row.ends {
+			t.Run(row.preset+"/"+row.deed.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { sufferers()[name].suffer(t, p, row, end, byName) })
+			})
+		}
+	}
+}
+
+// TestMagicAuth has clients push and pull under magic names where they are asked who
+// they are. Each suffers once, and gets through when it is run again.
+func TestMagicAuth(t *testing.T) {
+	for _, g := range guests {
+		for _, scheme := range g.schemes {
+			t.Run(g.name+"/"+scheme.name, func(t *testing.T) {
+				t.Parallel()
+				r := guarded(t, registrytest.Auth(scheme.options()), append(slices.Clone(g.place), registrytest.Magic())...)
+				t.Run("push", func(t *testing.T) {
+					const under = "fault/status-403/on-manifest.put/times-1/"
+					c, s := g.newContent(t, authTag), g.asUser(t, r)
+					require.Error(t, g.push(s, c, s.ref(under+ownRepo, authTag)))
+					requireHit(t, r, under+ownRepo, op.ManifestPut)
+					require.NoError(t, g.push(s, c, s.ref(under+ownRepo, authTag)))
+					s.holds(t, ownRepo, authTag, c)
+				})
+				t.Run("pull", func(t *testing.T) {
+					const under = "fault/status-403/on-blob.get/times-1/"
+					c, s := g.stocked(t, r, ownRepo), g.asUser(t, r)
+					require.Error(t, g.pull(s, s.ref(under+ownRepo, authTag), t.TempDir()))
+					requireHit(t, r, under+ownRepo, op.BlobGet)
+					s.pulls(t, g.client, s.ref(under+ownRepo, authTag), c)
+				})
+				t.Run("pull of a secret", func(t *testing.T) {
+					const under = "fault/delay-1ms/"
+					g.stocked(t, r, secretRepo)
+					s := g.asUser(t, r)
+					require.Error(t, g.pull(s, s.ref(under+secretRepo, authTag), t.TempDir()))
+					assert.Empty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("2xx")), "a magic name is no way around")
+					assert.NotEmpty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("4xx")))
+				})
+				for _, x := range r.registry.Requests(op.Is(op.Token)) {
+					assert.NotContains(t, strings.Join(x.Scopes, " "), "fault/", "tokens are for the repositories")
+				}
+			})
+		}
+	}
+}
+
+// requireHit checks that a request under a magic name suffered, once, and that it
+// is on record as one for the repository.
+func requireHit(t *testing.T, r *target, name string, o op.Op) {
+	t.Helper()
+	log := r.registry.Requests(op.Alias(name), record.Faulted())
+	require.Len(t, log, 1)
+	assert.Equal(t, o, log[0].Op)
+	assert.Equal(t, ownRepo, log[0].Repo)
+	assert.Equal(t, []string{"magic:" + strings.TrimPrefix(name, "fault/")}, log[0].Faults)
+}
