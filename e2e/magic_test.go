@@ -6,9 +6,11 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,27 @@ func requireHit(t *testing.T, r *target, name string, o op.Op) {
 	assert.Equal(t, o, log[0].Op)
 	assert.Equal(t, ownRepo, log[0].Repo)
 	assert.Equal(t, []string{"magic:" + strings.TrimPrefix(name, "fault/")}, log[0].Faults)
+}
+
+// TestMagicConformance runs the official conformance program under two magic names,
+// whose faults only take time: there, too, a registry is one.
+func TestMagicConformance(t *testing.T) {
+	const under, repo1, repo2 = "fault/delay-1ns/", "conformance/repo1", "conformance/repo2"
+	settings := everything(t)
+	for _, scheme := range []authScheme{basicAuth, bearerAuth} {
+		t.Run(scheme.name, func(t *testing.T) {
+			t.Parallel()
+			options := scheme.options()
+			options.Rules = append(options.Rules, auth.Rule{Users: []string{userName}, Repos: []string{repo1, repo2}})
+			reg := registrytest.New(t, registrytest.Magic(), registrytest.Auth(options), registrytest.WithOptions(registry.Options{AllowSparse: true}))
+			r, err := conformance(t, "OCI_CONFIGURATION="+settings, "OCI_VERSION=dev", "OCI_TLS=disabled", "OCI_REGISTRY="+reg.Host(),
+				"OCI_REPO1="+under+repo1, "OCI_REPO2="+under+repo2, "OCI_USERNAME="+userName, "OCI_PASSWORD="+userPassword)
+			assert.NoError(t, err)
+			checkReport(t, r, nil, nil)
+			for _, repo := range []string{repo1, repo2} {
+				assert.NotEmpty(t, reg.Requests(op.Repo(repo), op.Alias(under+repo), record.Faulted()))
+			}
+			assert.Empty(t, reg.Requests(op.Repo("fault/*")))
+		})
+	}
 }
