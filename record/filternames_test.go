@@ -1,0 +1,35 @@
+package record_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/record"
+)
+
+// Each is the beginning of a filter: the name is known, whatever the value is.
+func TestFilterNames(t *testing.T) {
+	names := record.FilterNames()
+	assert.Contains(t, names, "op=")
+	assert.Contains(t, names, "auth")
+	assert.Contains(t, names, "status=")
+	assert.Contains(t, names, "faulted")
+	assert.Contains(t, names, "header.")
+	for _, name := range names {
+		switch {
+		case name == "header.":
+			name += "X-Test=a"
+		case strings.HasSuffix(name, "="):
+			name += `"?"`
+		}
+		if _, err := record.ParseFilters(name); err != nil {
+			assert.NotContains(t, err.Error(), "nothing called")
+			assert.NotContains(t, err.Error(), "value is missing")
+		}
+	}
+	_, err := record.ParseFilters("nothing=1")
+	require.ErrorContains(t, err, "nothing called")
+}
