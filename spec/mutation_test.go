@@ -1,0 +1,133 @@
+package spec_test
+
+import (
+	"flag"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/spec"
+)
+
+// mutation breaks one thing in a registry that does all others right.
+type mutation struct {
+	name   string
+	mutate func(*mutant)
+
+	// fails are the statements that find it. All others must not. Those that only
+	// some orders of requests break are in may.
+	fails []string
+	may   []string
+
+	// broad is a mutation of what nearly every statement needs, so that others may
+	// fail too.
+	broad bool
+}
+
+func mutations() []mutation {
+	return slices.Concat(
+		generalMutations, manifestMutations, blobMutations, headMutations, rangeMutations, conditionMutations,
+		uploadMutations, chunkMutations, statusMutations, mountMutations,
+		pushManifestMutations, manifestContentMutations, tagParameterMutations,
+		tagMutations, linkMutations, referrerMutations, deleteMutations, errorMutations(),
+		isolationMutations, hostileMutations, limitMutations, streamMutations, raceMutations, raceManifestMutations,
+	)
+}
+
+// heavy are statements that take as long as all others together. They are checked
+// where they must fail.
+var heavy = []string{
+	"manifest-limit", "manifest-limit-status", "manifest-4-megabytes", "referrers-link", "referrers-link-next", "upload-large",
+}
+
+// sample is of how many statements one is checked with a mutation that it must not
+// fail with, another one with each mutation.
+const sample = 10
+
+var thorough = flag.Bool("thorough", false, "check all statements with every mutation, rather than a sample; leave out the largest")
+
+// TestMutations runs in bubbles, where a mutation can have other requests go first,
+// and patience takes no time.
+func TestMutations(t *testing.T) {
+	if suite, _ := ginkgo.GinkgoConfiguration(); suite.ParallelTotal > 1 {
+		t.Skip("is one process's work")
+	}
+	for i, mutation := range mutations() {
+		t.Run(mutation.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				mutation.check(t, func(j int) bool { return *thorough || (i+j)%sample == 0 })
+			})
+		})
+	}
+}
+
+// othersFirst returns when all other goroutines have gone on as far as they can.
+func othersFirst() { time.Sleep(time.Nanosecond) }
+
+// check checks the statements that must fail, and of the others those at the
+// positions that are chosen.
+func (m mutation) check(t *testing.T, chosen func(position int) bool) {
+	target := startMutant(t, m.mutate)
+	results, err := spec.Run(t.Context(), target, m.statements(t, chosen)...)
+	require.NoError(t, err)
+	var missed, more []string
+	for _, r := range results {
+		id, fails := r.Statement.ID, r.Outcome == spec.Failed
+		expected := slices.Contains(m.fails, id)
+		switch {
+		case expected && !fails:
+			missed = append(missed, id)
+			t.Logf("%s: %s %s", id, r.Outcome, r.Detail)
+		case fails && !expected && !m.broad && !slices.Contains(m.may, id):
+			more = append(more, id)
+			t.Log(r.Detail)
+		}
+	}
+	assert.Empty(t, missed, "statements that must fail, and do not")
+	assert.Empty(t, more, "statements that fail, and must not")
+}
+
+func (m mutation) statements(t *testing.T, chosen func(position int) bool) []spec.Statement {
+	for _, id := range slices.Concat(m.fails, m.may) {
+		_, ok := spec.Lookup(id)
+		require.True(t, ok, "there is no statement %s", id)
+	}
+	var statements []spec.Statement
+	for j, s := range spec.Statements() {
+		if slices.Contains(m.fails, s.ID) || chosen(j) && !slices.Contains(heavy, s.ID) {
+			statements = append(statements, s)
+		}
+	}
+	return statements
+}
+
+// TestMutantIsGood checks that the mutants' mechanism itself breaks nothing.
+func TestMutantIsGood(t *testing.T) {
+	m := mutation{name: "nothing", mutate: func(m *mutant) { m.answers(func(*reply) {}) }}
+	m.check(t, func(int) bool { return true })
+}
+
+// TestTeeth checks that there is a mutation for each statement.
+func TestTeeth(t *testing.T) {
+	bitten := map[string]bool{}
+	names := map[string]bool{}
+	for _, m := range mutations() {
+		assert.False(t, names[m.name], "%s is there twice", m.name)
+		assert.NotEmpty(t, m.fails, m.name)
+		names[m.name] = true
+		for _, id := range m.fails {
+			bitten[id] = true
+		}
+	}
+	for _, s := range spec.Statements() {
+		if s.Checked() {
+			assert.True(t, bitten[s.ID], "no mutation breaks %s %s", s.Level, s.ID)
+		}
+	}
+}
