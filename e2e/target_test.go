@@ -132,11 +132,17 @@ func served(t *testing.T) *target {
 func servedTLS(t *testing.T) *target {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	in := serve(t, "--log-level", "debug", "--log-format", "json", "--http2", "--ca-file", ca)
+	return &target{base: in.url, ca: ca, requests: logged(in.log), direct: trusting(t, ca)}
+}
+
+// trusting returns a client that trusts the authority in a file.
+func trusting(t *testing.T, ca string) *http.Client {
+	t.Helper()
 	pem, err := os.ReadFile(ca)
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM(pem))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &target{base: in.url, ca: ca, requests: logged(in.log), direct: &http.Client{Transport: transport}}
+	return &http.Client{Transport: transport}
 }
