@@ -39,40 +39,57 @@ func readObject(r *request, fields map[string]any) (map[string]bool, error) {
 }
 
 func parseObject(text []byte, fields map[string]any) (map[string]bool, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, syntax(text, d, err, "want a JSON object")
+	p := &objectParser{text, json.NewDecoder(bytes.NewReader(text)), fields, map[string]bool{}}
+	if t, err := p.Token(); err != nil || t != json.Delim('{') {
+		return nil, p.syntax(0, err, "want a JSON object")
 	}
-	there := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, syntax(text, d, err, "")
-		}
-		name := t.(string) // or else Token would have failed
-		into, known := fields[name]
-		switch {
-		case !known:
-			return nil, place(text, d, wrong(name, "there is no such field: want %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")))
-		case there[name]:
-			return nil, place(text, d, wrong(name, "it is there twice"))
-		}
-		there[name] = true
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return nil, syntax(text, d, err, "")
-		}
-		if err := decodeStrictly(raw, into); err != nil {
-			return nil, place(text, d, wrong(name, "%v", err))
+	for p.More() {
+		if err := p.field(); err != nil {
+			return nil, err
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, syntax(text, d, err, "")
+	at := p.next()
+	if _, err := p.Token(); err != nil {
+		return nil, p.syntax(at, err, "")
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, syntax(text, d, nil, "there is more after the JSON object")
+	at = p.next()
+	if _, err := p.Token(); !errors.Is(err, io.EOF) {
+		return nil, p.syntax(at, nil, "there is more after the JSON object")
 	}
-	return there, nil
+	return p.there, nil
+}
+
+type objectParser struct {
+	text []byte
+	*json.Decoder
+	fields map[string]any
+	there  map[string]bool
+}
+
+func (p *objectParser) field() error {
+	at := p.next()
+	t, err := p.Token()
+	if err != nil {
+		return p.syntax(at, err, "")
+	}
+	name := t.(string) // else Token would have failed
+	into, known := p.fields[name]
+	switch {
+	case !known:
+		return p.place(at, wrong(name, "there is no such field: want %s", strings.Join(slices.Sorted(maps.Keys(p.fields)), ", ")))
+	case p.there[name]:
+		return p.place(at, wrong(name, "it is there twice"))
+	}
+	p.there[name] = true
+	at = p.next()
+	var raw json.RawMessage
+	if err := p.Decode(&raw); err != nil {
+		return p.syntax(at, err, "")
+	}
+	if err := decodeStrictly(raw, into); err != nil {
+		return p.place(at, wrong(name, "%v", err))
+	}
+	return nil
 }
 
 func decodeStrictly(raw json.RawMessage, into any) error {
@@ -87,22 +104,28 @@ func decodeStrictly(raw json.RawMessage, into any) error {
 	return err
 }
 
+// next is where what comes next begins.
+func (p *objectParser) next() int {
+	at := int(p.InputOffset())
+	return len(p.text) - len(bytes.TrimLeft(p.text[at:], " \t\r\n,:"))
+}
+
 // syntax is about a body that is no JSON, or none of the kind that is wanted.
-func syntax(text []byte, d *json.Decoder, err error, message string) *failure {
+func (p *objectParser) syntax(at int, err error, message string) *failure {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		message = "the JSON ends too early"
+		at, message = len(p.text), "the JSON ends too early"
 	default:
 		message = err.Error()
 	}
-	return place(text, d, failf(http.StatusBadRequest, "%s", message))
+	return p.place(at, failf(http.StatusBadRequest, "%s", message))
 }
 
-// place adds where the decoder stands.
-func place(text []byte, d *json.Decoder, f *failure) *failure {
-	before := text[:min(int(d.InputOffset()), len(text))]
+// place adds where it is.
+func (p *objectParser) place(at int, f *failure) *failure {
+	before := p.text[:at]
 	f.Line = 1 + bytes.Count(before, []byte("\n"))
-	f.Column = 1 + len(before) - (bytes.LastIndexByte(before, '\n') + 1)
+	f.Column = len(before) - bytes.LastIndexByte(before, '\n')
 	return f
 }

@@ -74,6 +74,7 @@ type stream struct {
 func (s *stream) begin(after uint64, filters []op.Filter) {
 	origin := s.api.origin
 	from := after - origin
+	s.room.WriteString(": events\n\n") // the client sees that it is connected
 	if after < origin || after > s.api.position() {
 		from = 0
 		if after != 0 {
@@ -88,7 +89,6 @@ func (s *stream) follow(r *request) error {
 	beat := time.NewTicker(keepAlive)
 	defer beat.Stop()
 	rules, closed := s.api.config.Faults.Changed(), false
-	s.room.WriteString(": events\n\n") // the client sees that it is connected
 	for {
 		changed := s.api.config.Recorder.Changed()
 		news := s.follower.Next(atOnce)
