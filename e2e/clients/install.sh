@@ -11,11 +11,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}
 
 # clients are the rows of: name, how, and what of it.
-#   apt   Debian's packages, of which the first has the client's name and version
+#   apt   Debian's packages, of which the first has the client's version
 #   tool  a package that is a tool of the module e2e
-#   go    a module at a version, and its packages; more modules after a plus sign.
-#         A tilde is before a file that is left out, a helper of the module's tests
-#         in whose own folder there is another module, which no proxy has
+#   go    a module at a version, its packages, and more of both; "deb:" is before
+#         a package of Debian's that they need, and a tilde before a file that is
+#         left out: it imports a module in a folder of its own, which no proxy has
 clients='
 docker     apt   docker.io
 podman     apt   podman
@@ -27,8 +27,8 @@ crane      tool  github.com/google/go-containerregistry/cmd/crane
 oras       tool  oras.land/oras/cmd/oras
 regctl     tool  github.com/regclient/regclient/cmd/regctl
 helm       tool  helm.sh/helm/v3/cmd/helm
-nerdctl    go    github.com/containerd/nerdctl/v2@v2.2.2 ~cmd/nerdctl/helpers/testing_linux.go ./cmd/nerdctl + github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
-buildctl   go    github.com/moby/buildkit@v0.34.2 ./cmd/buildctl ./cmd/buildkitd
+nerdctl    go    github.com/containerd/nerdctl/v2@v2.2.2 ~cmd/nerdctl/helpers/testing_linux.go ./cmd/nerdctl github.com/containerd/containerd/v2@v2.4.2 ./cmd/containerd ./cmd/ctr
+buildctl   go    github.com/moby/buildkit@v0.34.2 ./cmd/buildctl ./cmd/buildkitd deb:runc
 cosign     go    github.com/sigstore/cosign/v3@v3.1.3 ./cmd/cosign
 notation   go    github.com/notaryproject/notation@v1.3.2 ./cmd/notation
 ko         go    github.com/google/ko@v0.19.1 .
@@ -36,8 +36,15 @@ imgpkg     go    carvel.dev/imgpkg@v0.46.1 ./cmd/imgpkg
 conftest   go    github.com/open-policy-agent/conftest@v0.71.1 .
 '
 
-# tools are Debian's packages that the scripts themselves need.
-tools='curl jq openssl gnupg runc'
+# tools are the commands that the scripts themselves need, and Debian's packages
+# of them.
+tools='
+curl curl
+jq jq
+openssl openssl
+gpg gnupg
+setpriv util-linux
+'
 
 die() {
 	echo "install.sh: $*" >&2
@@ -82,7 +89,7 @@ apt_install() {
 	} >"$dir/apt.log" 2>&1 || { tail -n 20 "$dir/apt.log" >&2; die "apt-get failed"; }
 }
 
-# go_install NAME MODULE PACKAGE... [+ MODULE PACKAGE...] builds in the module's own
+# go_install NAME MODULE PACKAGE... builds in the module's own
 # directory, with its go.mod: so its replace and exclude directives hold, and its
 # list of versions, which not every proxy has, is not asked for.
 go_install() {
@@ -95,7 +102,7 @@ go_install() {
 			source=$(module_source "$module")
 			;;
 		~*) source=$(without "$source" "${next#\~}") ;;
-		+) ;;
+		deb:*) apt_install "${next#deb:}" ;;
 		*)
 			echo "go build $module $next"
 			CGO_ENABLED=0 nice go build -C "$source" -mod=readonly -buildvcs=false -trimpath -p 2 -ldflags=-s -o "$dir/bin/" "$next" 2>"$dir/go.log" ||
@@ -157,7 +164,9 @@ mkdir -p "$dir/bin"
 for name; do
 	row "$name" >/dev/null
 done
-apt_install $tools
+while read -r command package; do
+	[[ -z $command ]] || command -v "$command" >/dev/null || apt_install "$package"
+done <<<"$tools"
 for name; do
 	# shellcheck disable=SC2046
 	install "$name" $(row "$name")

@@ -243,7 +243,7 @@ run_step() {
 		failed=1
 		echo "== $client $1" >&2
 		cat "$work/log" >&2
-		printf '%s\tfailed: %s\n' "$1" "$(grep . "$work/log" | tail -n 1)" >&3
+		printf '%s\tfailed: %s\n' "$1" "$(grep -m 1 '^panic: ' "$work/log" || grep . "$work/log" | tail -n 1)" >&3
 	else
 		printf '%s\tok%s\n' "$1" "$(cat "$work/remark")" >&3
 	fi

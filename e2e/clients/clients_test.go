@@ -1,0 +1,98 @@
+// Package clients runs the command-line clients of the field against the binary, as
+// scripts do, and writes down in docs/clients.md what they can do with it.
+//
+// A script for each client has its steps, and install.sh installs the client. What
+// is not installed is skipped, and its row stays as it is; crane, oras, regctl and
+// helm are tools of the module e2e and always there.
+//
+//	go test ./clients                          what is there
+//	OCIFAKE_E2E_INSTALL=1 go test ./clients    all, installed first
+//	OCIFAKE_UPDATE=1 go test ./clients         writes the document
+package clients
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// clients are all that there are scripts for, in the order of the document.
+var clients = []string{
+	"docker", "podman", "buildah", "skopeo", "ctr", "ctr2", "nerdctl", "buildctl",
+	"crane", "oras", "regctl", "helm", "cosign", "notation", "ko", "imgpkg", "conftest",
+}
+
+// debians are those whose version is Debian's choice; that of others is ours.
+var debians = []string{"docker", "podman", "buildah", "skopeo", "ctr"}
+
+// steps are those of lib.sh, in its order.
+var steps = []string{"build", "push", "tag", "list", "pull", "attach", "sign", "verify", "discover", "copy", "delete"}
+
+// variants are the registries that clients meet. The first is what the steps in the
+// document are of, and the others must be no different.
+var variants = []struct {
+	name  string
+	flags []string
+}{
+	{"plain", nil},
+	{"Basic", []string{"--user", "ci:hunter2"}},
+	{"Bearer", []string{"--user", "ci:hunter2", "--bearer"}},
+	{"TLS", []string{"--tls"}},
+}
+
+// exempt are variants of a registry that a client cannot use, and why.
+var exempt = map[string]string{
+	"conftest/TLS": "it speaks plain HTTP to a loopback address",
+}
+
+const (
+	ok   = "ok"
+	none = "none" // and why, after a colon
+)
+
+func TestClients(t *testing.T) {
+	document, versions := readDocument(t), installed(t)
+	for _, name := range clients {
+		t.Run(name, func(t *testing.T) {
+			row := row{Version: requireVersion(t, versions, name), Variants: map[string]string{}}
+			for _, v := range variants {
+				if why := exempt[name+"/"+v.name]; why != "" {
+					row.Variants[v.name] = none + ": " + why
+					continue
+				}
+				t.Run(v.name, func(t *testing.T) {
+					results, _ := runScript(t, name, v.flags)
+					requireNoFailures(t, results)
+					if row.Steps == nil {
+						row.Steps = results
+					}
+					assert.Equal(t, row.Steps, results, "it can do something else here")
+					row.Variants[v.name] = ok
+				})
+			}
+			document.Clients.judge(t, name, row)
+		})
+	}
+	document.write(t)
+}
+
+// requireVersion skips a test of a client that is not there.
+func requireVersion(t *testing.T, versions map[string]string, name string) string {
+	t.Helper()
+	if versions[name] == "" {
+		t.Skipf("there is no %s: bash e2e/clients/install.sh %s, or OCIFAKE_E2E_INSTALL=1 go test", name, name)
+	}
+	return versions[name]
+}
+
+func requireNoFailures(t *testing.T, results map[string]string) {
+	t.Helper()
+	require.NotEmpty(t, results)
+	for _, step := range steps {
+		result := results[step]
+		kind, _, _ := strings.Cut(result, ":")
+		assert.Contains(t, []string{ok, none}, kind, "%s: %s", step, result)
+	}
+}

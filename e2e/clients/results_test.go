@@ -1,0 +1,219 @@
+package clients
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// document is what docs/clients.md says, kept in a file of its own: so a test of one
+// client leaves the others as they are.
+type document struct {
+	Clients table[row]      `json:"clients"`
+	Faults  table[suffered] `json:"faults"`
+}
+
+// table has what was measured of each client.
+type table[R measured] map[string]R
+
+// measured is something that was measured of a version of a client.
+type measured interface{ version() string }
+
+// row is what a client can do.
+type row struct {
+	Version  string            `json:"version"`
+	Steps    map[string]string `json:"steps"`
+	Variants map[string]string `json:"variants"`
+}
+
+// suffered is what a client does when something fails.
+type suffered struct {
+	Version string          `json:"version"`
+	Faults  map[string]fate `json:"faults"`
+}
+
+type fate struct {
+	Did     string `json:"did"`
+	Answers string `json:"answers"` // to the requests for what the fault hit
+}
+
+func (r row) version() string      { return r.Version }
+func (s suffered) version() string { return s.Version }
+
+const (
+	resultsFile  = "testdata/results.json"
+	documentFile = "../../docs/clients.md"
+)
+
+// updating tells whether files are to be written rather than compared.
+func updating() bool { return os.Getenv("OCIFAKE_UPDATE") == "1" }
+
+func readDocument(t *testing.T) *document {
+	t.Helper()
+	d := &document{Clients: table[row]{}, Faults: table[suffered]{}}
+	text, err := os.ReadFile(resultsFile)
+	if os.IsNotExist(err) && updating() {
+		return d
+	}
+	require.NoError(t, err)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(d))
+	return d
+}
+
+// judge compares what was measured with what the document says. Another version of
+// the client may do something else, if it is Debian's to choose.
+func (m table[R]) judge(t *testing.T, client string, got R) {
+	t.Helper()
+	if updating() {
+		if !t.Failed() {
+			m[client] = got
+		}
+		return
+	}
+	want, known := m[client]
+	require.True(t, known, "docs/clients.md has nothing of %s: OCIFAKE_UPDATE=1 go test ./clients", client)
+	if got.version() != want.version() && slices.Contains(debians, client) {
+		t.Logf("docs/clients.md is of version %s of %s; this is %s: %+v", want.version(), client, got.version(), got)
+		return
+	}
+	assert.Equal(t, want, got, "docs/clients.md says something else: OCIFAKE_UPDATE=1 go test ./clients")
+}
+
+func (d *document) write(t *testing.T) {
+	t.Helper()
+	if !updating() {
+		return
+	}
+	text, err := json.MarshalIndent(d, "", "\t")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(resultsFile, append(text, '\n'), 0o644))
+	require.NoError(t, os.WriteFile(documentFile, []byte(d.markdown()), 0o644))
+}
+
+func TestDocument(t *testing.T) {
+	d := readDocument(t)
+	text, err := os.ReadFile(documentFile)
+	require.NoError(t, err)
+	require.Equal(t, d.markdown(), string(text), "OCIFAKE_UPDATE=1 go test ./clients")
+	for _, name := range clients {
+		assert.Contains(t, d.Clients, name)
+	}
+	for _, s := range suffering {
+		assert.Contains(t, d.Faults, s.client)
+	}
+}
+
+const (
+	intro = `# Clients
+
+What the command-line clients of the field do with the ocifake binary. Tests of ` + "`e2e/clients`" + ` run a script for each of them inside
+` + "`ocifake run`" + `, compare digests and content after each step, and generate this file. crane, oras, regctl and helm always run, the others
+where they are installed:
+
+` + "```sh" + `
+bash e2e/clients/install.sh docker podman                  # with apt-get, or built from the Go module proxy
+(cd e2e && go test ./clients)                              # all that are there
+ocifake run --tls -- bash e2e/clients/docker.sh push pull  # steps of one
+` + "```" + `
+
+## Steps
+
+– means that the client has no command for it. ctr is Debian's, with its containerd, and ctr2 the newest.
+
+`
+	variantsIntro = `
+## Basic, Bearer, TLS
+
+All steps again, with a registry that asks for passwords, one that asks for tokens, and one that speaks TLS, whose authority the client
+knows from SSL_CERT_FILE alone.
+
+`
+	faultsIntro = `
+## Faults
+
+What clients do when something fails, with the rules in ` + "`e2e/clients/faults`" + `. The answers are those to the requests for what was hit first:
+the blob, the upload.
+
+`
+)
+
+func (d *document) markdown() string {
+	var b strings.Builder
+	b.WriteString(intro)
+	var notes footnotes
+	writeRow(&b, append([]string{"client", "version"}, steps...)...)
+	writeRow(&b, append([]string{":--", ":--"}, strings.Fields(strings.Repeat(":-: ", len(steps)))...)...)
+	for _, name := range clients {
+		cells := []string{name, d.Clients[name].Version}
+		for _, step := range steps {
+			cells = append(cells, notes.cell(d.Clients[name].Steps[step]))
+		}
+		writeRow(&b, cells...)
+	}
+	notes.write(&b)
+
+	b.WriteString(variantsIntro)
+	writeRow(&b, "client", "Basic", "Bearer", "TLS")
+	writeRow(&b, ":--", ":-:", ":-:", ":-:")
+	for _, name := range clients {
+		of := d.Clients[name].Variants
+		writeRow(&b, name, notes.cell(of["Basic"]), notes.cell(of["Bearer"]), notes.cell(of["TLS"]))
+	}
+	notes.write(&b)
+
+	b.WriteString(faultsIntro)
+	writeRow(&b, "fault", "client", "what it does", "answers")
+	writeRow(&b, ":--", ":--", ":--", ":--")
+	for _, s := range scenarios {
+		for i, of := range suffering {
+			fault := s.what
+			if i > 0 {
+				fault = ""
+			}
+			was := d.Faults[of.client]
+			writeRow(&b, fault, of.client+" "+was.Version, was.Faults[s.name].Did, was.Faults[s.name].Answers)
+		}
+	}
+	return b.String()
+}
+
+func writeRow(b *strings.Builder, cells ...string) {
+	fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+}
+
+// footnotes are what is to be said of the cells of a table.
+type footnotes struct {
+	next  int
+	texts []string
+}
+
+// cell shows a result, with the number of a footnote if there is more to say.
+func (f *footnotes) cell(result string) string {
+	kind, text, _ := strings.Cut(result, ": ")
+	if kind == none {
+		kind = "–"
+	}
+	if text == "" || text == "no such command" {
+		return kind
+	}
+	f.next++
+	f.texts = append(f.texts, fmt.Sprintf("%d. %s", f.next, text))
+	return fmt.Sprintf("%s <sup>%d</sup>", kind, f.next)
+}
+
+// write writes those of the table that has just ended.
+func (f *footnotes) write(b *strings.Builder) {
+	if len(f.texts) > 0 {
+		fmt.Fprintf(b, "\n%s\n", strings.Join(f.texts, "\n"))
+	}
+	f.texts = nil
+}
