@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// listenAddress completes an address that has no host: it is one of loopback,
-// so that nobody serves a network by accident.
-func listenAddress(addr string) (string, error) {
+// listenAddress completes the address of a flag that has no host: it is one of
+// loopback, so that nobody serves a network by accident.
+func listenAddress(flag, addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", fmt.Errorf("--addr %q: want HOST:PORT, or :PORT for 127.0.0.1", addr)
+		return "", fmt.Errorf("%s %q: want HOST:PORT, or :PORT for 127.0.0.1", flag, addr)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("--addr %q: want a port from 0, any free one, to 65535", addr)
+		return "", fmt.Errorf("%s %q: want a port from 0, any free one, to 65535", flag, addr)
 	}
 	if host == "" {
 		host = "127.0.0.1"
@@ -33,17 +33,18 @@ func isExposed(addr string) bool {
 	return host != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
-// explainListen says what to do about an address that cannot be listened on.
-func explainListen(addr string, err error) error {
+// explainListen says what to do about an address of a flag that cannot be listened
+// on.
+func explainListen(flag, addr string, err error) error {
 	_, port, _ := net.SplitHostPort(addr)
 	switch {
 	case isTaken(err) && port == "5000":
 		return fmt.Errorf("%w: port 5000 is taken (on macOS by AirPlay Receiver): "+
-			"choose another with --addr, or any free one with --addr 127.0.0.1:0", err)
+			"choose another with %s, or any free one with %[2]s 127.0.0.1:0", err, flag)
 	case isTaken(err):
-		return fmt.Errorf("%w: choose another port with --addr, or any free one with --addr 127.0.0.1:0", err)
+		return fmt.Errorf("%w: choose another port with %s, or any free one with %[2]s 127.0.0.1:0", err, flag)
 	}
-	return fmt.Errorf("%w: choose where to listen with --addr", err)
+	return fmt.Errorf("%w: choose where to listen with %s", err, flag)
 }
 
 func isTaken(err error) bool {

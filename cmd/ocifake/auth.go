@@ -4,32 +4,55 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/server"
 )
 
-// authFiles are the files that say who may do what.
-type authFiles struct {
+// access is what says who may do what: users, and files.
+type access struct {
+	users    []string // NAME:PASSWORD
+	bearer   bool
 	htpasswd string
 	token    string
 	clientCA string
+
+	login credentials // of the first user; without a password if only its hash is known
+}
+
+type credentials struct{ user, password string }
+
+// check tells what is wrong with the flags.
+func (f *access) check() error {
+	for _, user := range f.users {
+		if name, password, ok := strings.Cut(user, ":"); !ok || name == "" || password == "" {
+			return fmt.Errorf("--user %q: want NAME:PASSWORD", name)
+		}
+	}
+	if f.bearer && len(f.users) == 0 && f.htpasswd == "" && f.token == "" {
+		return errors.New("--bearer needs users: give it --user, --htpasswd or --token-auth")
+	}
+	return nil
 }
 
 // asks tells whether clients must say who they are.
-func (f *authFiles) asks() bool { return f.htpasswd != "" || f.token != "" }
+func (f *access) asks() bool { return len(f.users) > 0 || f.htpasswd != "" || f.token != "" }
 
-// into reads the files, and sets what the server needs to know of them.
-func (f *authFiles) into(c *server.Config, trustForwarded bool) error {
+// into reads the files, sets what the server needs to know of them, and returns who
+// decides, nil if nobody is asked.
+func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, error) {
 	if f.clientCA != "" {
 		text, err := os.ReadFile(f.clientCA)
 		if err != nil {
-			return fmt.Errorf("--client-ca: %w", err)
+			return nil, fmt.Errorf("--client-ca: %w", err)
 		}
 		c.ClientCAs = x509.NewCertPool()
 		if !c.ClientCAs.AppendCertsFromPEM(text) {
-			return fmt.Errorf("--client-ca: %s has no certificate in PEM form", f.clientCA)
+			return nil, fmt.Errorf("--client-ca: %s has no certificate in PEM form", f.clientCA)
 		}
 		c.ClientCerts = server.RequireClientCerts
 		if f.asks() {
@@ -37,25 +60,25 @@ func (f *authFiles) into(c *server.Config, trustForwarded bool) error {
 		}
 	}
 	if !f.asks() {
-		return nil
+		return nil, nil
 	}
 	options, err := f.options()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
 	service, err := auth.New(options)
 	if err != nil { // in the htpasswd text: the rest is checked
 		if f.htpasswd != "" {
-			return fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
+			return nil, fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
 		}
-		return fmt.Errorf("--token-auth %s: %w", f.token, err)
+		return nil, fmt.Errorf("--token-auth %s: %w", f.token, err)
 	}
 	c.Auth = service
-	return nil
+	return service, nil
 }
 
-func (f *authFiles) options() (options auth.Options, err error) {
+func (f *access) options() (options auth.Options, err error) {
 	if f.token != "" {
 		text, err := os.ReadFile(f.token)
 		if err != nil {
@@ -78,5 +101,35 @@ func (f *authFiles) options() (options auth.Options, err error) {
 		}
 		options.Htpasswd = string(text)
 	}
-	return options, nil
+	return options, f.addUsers(&options)
+}
+
+// addUsers adds the users of the command line, and finds one to log in with: the
+// first of these, or else the first by name, or of the htpasswd file.
+func (f *access) addUsers(options *auth.Options) error {
+	if f.bearer && options.Token == nil {
+		options.Token = new(auth.TokenOptions)
+	}
+	for i, user := range f.users {
+		name, password, _ := strings.Cut(user, ":")
+		if _, ok := options.Users[name]; ok {
+			return fmt.Errorf("--user: there is a user %q already", name)
+		}
+		if options.Users == nil {
+			options.Users = map[string]string{}
+		}
+		options.Users[name] = password
+		if i == 0 {
+			f.login = credentials{name, password}
+		}
+	}
+	switch {
+	case len(f.users) > 0:
+	case len(options.Users) > 0:
+		name := slices.Min(slices.Collect(maps.Keys(options.Users)))
+		f.login = credentials{name, options.Users[name]}
+	default:
+		f.login.user, _, _ = strings.Cut(options.Htpasswd, ":")
+	}
+	return nil
 }

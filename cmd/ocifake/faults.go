@@ -1,96 +1,175 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"os"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
 )
 
 func newFaults() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "faults",
-		Short: "Show the ways in which a registry can fail",
+		Short: "Make a running ocifake fail, and show the ways in which a registry can",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newFaultsKnown())
+	cmd.AddCommand(newFaultsAdd(), newFaultsList(), newFaultsRemove(), newFaultsClear(),
+		newFaultsEnable(true), newFaultsEnable(false), newFaultsKnown())
 	return cmd
 }
 
-func newFaultsKnown() *cobra.Command {
-	var asJSON bool
+const exitHelp = `
+
+Exit status: 0 when it is done, 1 when it failed, 2 when the command line is wrong,
+3 when there is no ocifake.`
+
+func newFaultsAdd() *cobra.Command {
+	var r remote
+	var where string
 	cmd := &cobra.Command{
-		Use:   "known [NAME]",
-		Short: "List faults that real registries have shown, or show one",
-		Long: `List faults that real registries have shown to real clients: their names, and
-what happens on the wire. With a name, show everything about that one; what is
-printed is a file of rules, in YAML.`,
-		Example: `  ocifake faults known
-  ocifake faults known reset-mid-blob > rules.yaml
-  ocifake faults known --json`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return action(func(cmd *cobra.Command) error { return listKnown(cmd.OutOrStdout(), asJSON) })(cmd, args)
-			}
-			preset, err := faults.FindKnown(args[0])
-			if err != nil {
+		Use:   "add [flags] FILE|-|known:NAME",
+		Short: "Add fault rules to a running ocifake",
+		Long: `Add fault rules to a running ocifake, after those that are there: the rules of a file
+in YAML or JSON, "-" for stdin, or a known fault by its name, for all requests or
+those that --where means. Either all rules are added, or none. The names of the rules
+are printed, one in each line.
+
+Rules on connections (connect: true) act on those of this command too, unless the
+ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
+		Example: `  ocifake faults add rules.yaml
+  ocifake faults add known:reset-mid-blob --where 'repo=app'
+  echo '{where: op=blob.get, times: 2, do: [{status: {code: 503}}]}' | ocifake faults add -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
 				return err
 			}
-			return action(func(cmd *cobra.Command) error { return showKnown(cmd.OutOrStdout(), preset, asJSON) })(cmd, args)
+			if where != "" && !strings.HasPrefix(args[0], knownPrefix) {
+				return errors.New("--where is for known:NAME: rules of a file have a where of their own")
+			}
+			if _, err := op.ParseFilters(where); err != nil {
+				return fmt.Errorf("--where: %w", err)
+			}
+			return nil
 		},
+		ValidArgsFunction: completeKnownOrFile,
+		RunE: r.action(func(cmd *cobra.Command, c *client, args []string) error {
+			added, err := c.addFaults(cmd.Context(), args[0], where, cmd.InOrStdin())
+			for _, rule := range added {
+				fmt.Fprintln(cmd.OutOrStdout(), rule.Name)
+			}
+			return err
+		}),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the rules")
+	bind(cmd, []flagGroup{{"Which requests", []flagRow{
+		{"where", "fail the requests only that these `filters` mean", &where},
+	}}, r.flags()})
+	completeFlag(cmd, "where", completeFilters)
 	return cmd
 }
 
-// knownFault is a preset in JSON.
-type knownFault struct {
-	faults.Preset
-	Rules []faults.Rule `json:"rules"`
-}
+const knownPrefix = "known:"
 
-func listKnown(w io.Writer, asJSON bool) error {
-	if asJSON {
-		var all []knownFault
-		for _, p := range faults.Known() {
-			all = append(all, knownFault{p, p.Rules()})
+// addFaults adds the rules of a file, or a known fault.
+func (c *client) addFaults(ctx context.Context, from, where string, stdin io.Reader) ([]faultState, error) {
+	path, query := "faults", url.Values{}
+	var rules *body
+	if name, ok := strings.CutPrefix(from, knownPrefix); ok {
+		path = "faults/known/" + url.PathEscape(name)
+		if where != "" {
+			query.Set("where", where)
 		}
-		return printJSON(w, all)
+	} else {
+		text, err := readInput(from, stdin)
+		if err != nil {
+			return nil, err
+		}
+		rules = &body{bytes.NewReader(text), "application/yaml", int64(len(text))}
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range faults.Known() {
-		fmt.Fprintf(table, "%s\t%s\n", p.Name, p.What)
+	answer, err := c.send(ctx, http.MethodPost, path, query, rules)
+	if err != nil {
+		return nil, err
 	}
-	return table.Flush()
+	var added faultStates
+	return added.Faults, decode(answer, &added)
 }
 
-func showKnown(w io.Writer, p faults.Preset, asJSON bool) error {
-	if asJSON {
-		return printJSON(w, knownFault{p, p.Rules()})
+// readInput reads a file, or stdin, which is "-".
+func readInput(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(stdin)
 	}
-	text, err := json.Marshal(p.Rules())
-	if err != nil {
-		return err
+	return os.ReadFile(name)
+}
+
+func newFaultsRemove() *cobra.Command {
+	return newFaultsChange(http.MethodDelete, nil, cobra.Command{
+		Use:   "rm [flags] NAME...",
+		Short: "Remove fault rules from a running ocifake",
+		Long: `Remove fault rules from a running ocifake. Requests that they act on already are not
+affected.` + exitHelp,
+		Example: `  ocifake faults rm slow-start flaky-cdn`,
+	})
+}
+
+func newFaultsEnable(on bool) *cobra.Command {
+	cmd := cobra.Command{
+		Use:     "enable [flags] NAME...",
+		Short:   "Switch fault rules on again that are disabled",
+		Long:    "Switch fault rules of a running ocifake on again. Their counts go on where they were." + exitHelp,
+		Example: "  ocifake faults enable slow-start",
 	}
-	rules, err := yaml.JSONToYAML(text)
-	if err != nil {
-		return err
+	if !on {
+		cmd = cobra.Command{
+			Use:     "disable [flags] NAME...",
+			Short:   "Switch fault rules off, for the time being",
+			Long:    "Switch fault rules of a running ocifake off: they neither count nor fire." + exitHelp,
+			Example: "  ocifake faults disable slow-start",
+		}
 	}
-	end := "It does not get through."
-	if p.Recovers {
-		end = "It gets through in the end."
+	return newFaultsChange(http.MethodPatch, map[string]bool{"enabled": on}, cmd)
+}
+
+// newFaultsChange completes a command that changes rules by name.
+func newFaultsChange(method string, change any, cmd cobra.Command) *cobra.Command {
+	var r remote
+	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.ValidArgsFunction = r.completeRules
+	cmd.RunE = r.action(func(cmd *cobra.Command, c *client, names []string) error {
+		var errs []error
+		for _, name := range names {
+			errs = append(errs, c.call(cmd.Context(), method, "faults/"+url.PathEscape(name), nil, change, nil))
+		}
+		return errors.Join(errs...)
+	})
+	bind(&cmd, []flagGroup{r.flags()})
+	return &cmd
+}
+
+func newFaultsClear() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:     "clear [flags]",
+		Short:   "Remove all fault rules from a running ocifake",
+		Long:    `Remove all fault rules from a running ocifake; "ocifake reset faults" sets them back to those that it was started with.` + exitHelp,
+		Example: "  ocifake faults clear",
+		Args:    cobra.NoArgs,
+		RunE: r.action(func(cmd *cobra.Command, c *client, _ []string) error {
+			return c.call(cmd.Context(), http.MethodDelete, "faults", nil, nil, nil)
+		}),
 	}
-	_, err = fmt.Fprintf(w, "# %s: %s.\n#\n# A correct client %s. %s\n#\n# Met by %s:\n#   %s\n%s",
-		p.Name, p.What, p.Correct, end, strings.Join(p.Clients, ", "), strings.Join(p.Citations, "\n#   "), rules)
-	return err
+	bind(cmd, []flagGroup{r.flags()})
+	return cmd
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // written to as it is; a named pipe waits for its reader until ctx ends.
 func writeFile(ctx context.Context, name string, data []byte) error {
 	if !isSpecial(name) {
-		return replaceFile(name, data)
+		return replaceFile(name, func(w io.Writer) error { _, err := w.Write(data); return err })
 	}
 	written := make(chan error, 1)
 	go func() { written <- os.WriteFile(name, data, 0) }()
@@ -26,7 +27,8 @@ func writeFile(ctx context.Context, name string, data []byte) error {
 	}
 }
 
-func replaceFile(name string, data []byte) (err error) {
+// replaceFile writes a regular file by a function, in one step.
+func replaceFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return fmt.Errorf("create a file to rename to %s: %w", name, err)
@@ -36,8 +38,7 @@ func replaceFile(name string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err = errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), name)

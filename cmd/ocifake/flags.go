@@ -39,6 +39,9 @@ func bind(cmd *cobra.Command, groups []flagGroup) {
 			bindField(sets[i], row.name, row.usage, row.field)
 		}
 		cmd.Flags().AddFlagSet(sets[i])
+		for _, row := range g.flags {
+			completeField(cmd, sets[i].Lookup(row.name), row.field)
+		}
 	}
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		var text strings.Builder
@@ -71,6 +74,22 @@ func bindField(fs *pflag.FlagSet, name, usage string, field any) {
 		fs.Var(p, name, usage)
 	default:
 		panic(fmt.Sprintf("--%s: no flag fills a %T", name, field))
+	}
+}
+
+// completeField completes the values of a flag that takes files, or one of few words.
+func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
+	takes, _ := pflag.UnquoteUsage(f)
+	_, loads := field.(*loads)
+	switch field.(type) {
+	case *logFormat:
+		completeFlag(cmd, f.Name, cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	case *slog.Level:
+		completeFlag(cmd, f.Name, cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	default:
+		if takes == "file" || loads {
+			completeFlag(cmd, f.Name, completeFiles)
+		}
 	}
 }
 

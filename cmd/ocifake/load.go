@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,45 @@ import (
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
+
+// contents are what the registry begins with.
+type contents struct {
+	load     loads
+	generate generates
+}
+
+// into puts everything into a store, and returns a reference to the first of it,
+// without the registry's host.
+func (c *contents) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (first string, err error) {
+	all, err := c.load.into(ctx, store, sparse, log)
+	if err != nil {
+		return "", err
+	}
+	for _, g := range c.generate {
+		made, err := g.Into(ctx, store)
+		if err != nil {
+			return "", fmt.Errorf("--generate: %w", err)
+		}
+		log.Info("generated", "content", len(made))
+		all = append(all, made...)
+	}
+	if len(all) > 0 {
+		first = reference(all[0])
+	}
+	return first, nil
+}
+
+// generates are the values of --generate.
+type generates []content.Generate
+
+func (g *generates) Type() string   { return "REF [options]" }
+func (g *generates) String() string { return "" }
+
+func (g *generates) Set(s string) error {
+	made, err := content.ParseGenerate(s)
+	*g = append(*g, made)
+	return err
+}
 
 // loads are the values of --load: what to load, and into which repository.
 type loads []load
@@ -35,21 +73,20 @@ func (l *loads) Set(s string) error {
 	return nil
 }
 
-// into loads everything into a store, in order, and logs what it was. It
-// returns a reference to the first of it, without the registry's host.
-func (l loads) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (first string, err error) {
+// into loads everything into a store, in order, and logs what it was.
+func (l loads) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (all []content.Loaded, err error) {
 	for _, x := range l {
 		loaded, err := content.Load(ctx, store, x.path, content.LoadOptions{Repository: x.repository, AllowSparse: sparse})
 		if err != nil {
-			return "", fmt.Errorf("--load: %w", err)
+			return nil, fmt.Errorf("--load: %w", err)
 		}
+		all = append(all, loaded...)
 		for _, c := range loaded {
 			log.Info("loaded", "path", x.path, "repository", c.Repository, "tags", c.Tags,
 				"digest", c.Descriptor.Digest, "mediaType", c.Descriptor.MediaType)
-			first = cmp.Or(first, reference(c))
 		}
 	}
-	return first, nil
+	return all, nil
 }
 
 func reference(c content.Loaded) string {

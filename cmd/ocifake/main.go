@@ -1,8 +1,9 @@
 // Command ocifake serves an OCI registry for tests, strict to the specification
 // and kept in memory, to clients in any language.
 //
-// Exit status: 0 when the command is done or was stopped by SIGINT or SIGTERM,
-// 1 when it failed, 2 when the command line is wrong.
+// Exit status: 0 when the command is done, or a server was stopped by SIGINT or
+// SIGTERM, 1 when it failed or an assertion does not hold, 2 when the command line is
+// wrong, 3 when there is no ocifake to talk to.
 package main
 
 import (
@@ -50,9 +51,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	var e *exit
+	if errors.As(err, &e) && e.error == nil {
+		return e.status
+	}
 	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
 	var f *failure
-	if errors.As(err, &f) {
+	switch {
+	case e != nil:
+		return e.status
+	case errors.As(err, &f):
 		return 1
 	}
 	fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
@@ -64,23 +72,46 @@ func newRoot() *cobra.Command {
 		Use:   "ocifake",
 		Short: "An OCI registry for tests",
 		Long: `ocifake is an OCI registry for tests: strict to the specification, in memory,
-gone when it is stopped.
+gone when it is stopped. It can be filled, made to fail, and asked what it was asked.
 
-Exit status: 0 when the command is done or was stopped by SIGINT or SIGTERM,
-1 when it failed, 2 when the command line is wrong.`,
+Exit status: 0 when the command is done, or a server was stopped by SIGINT or SIGTERM;
+1 when it failed, or an assertion does not hold; 2 when the command line is wrong; 3
+when there is no ocifake to talk to. That of "ocifake run" is that of its command.`,
 		Example: `  ocifake serve
-  ocifake serve --addr 127.0.0.1:0 --ready-file ready.url`,
+  ocifake run --expect 'op=blob.get count<=3' -- ./pull.sh
+  ocifake faults add known:reset-mid-blob
+  ocifake assert 'op=blob.get status=200 count==2'`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServe(), newFaults(), newVersion())
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Talk to an ocifake that is running:"})
+	addTo(root, "serving", newServe(), newRun())
+	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
+	root.AddCommand(newVersion())
 	return root
+}
+
+// addTo adds commands to a group.
+func addTo(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.GroupID = group
+		root.AddCommand(cmd)
+	}
 }
 
 // failure is an error of a command that ran, as against one of its command line.
 type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
+
+// exit is the exit status of a command that was run, and what there is to say of it.
+type exit struct {
+	status int
+	error
+}
+
+func (e *exit) Unwrap() error { return e.error }
 
 // action makes an error of f a failure.
 func action(f func(*cobra.Command) error) func(*cobra.Command, []string) error {

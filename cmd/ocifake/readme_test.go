@@ -109,20 +109,30 @@ func formatted(t *testing.T, block string) string {
 
 // TestReadmeCommands parses the command lines that the README shows.
 func TestReadmeCommands(t *testing.T) {
-	serve := regexp.MustCompile(`(?m)^(?:go run \./cmd/)?ocifake serve(.*)$`)
+	blocks := readmeBlocks(t, "sh")
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("ocifake.yaml", []byte("page-size: 5\n"), 0o600))
+	command := regexp.MustCompile(`(?m)^(?:go run \./cmd/)?ocifake (.*)$`)
 	var found int
-	for _, block := range readmeBlocks(t, "sh") {
-		for _, line := range serve.FindAllStringSubmatch(block, -1) {
-			args, _, _ := strings.Cut(line[1], " #")
-			args, _, _ = strings.Cut(args, " &")
+	for _, block := range blocks {
+		for _, line := range command.FindAllStringSubmatch(block, -1) {
 			found++
-			cmd := newServe()
-			if assert.NoError(t, cmd.ParseFlags(strings.Fields(args)), line[0]) {
+			cmd, args, err := newRoot().Find(shellWords(t, strings.TrimSuffix(line[1], " &")))
+			require.NoError(t, err, line[0])
+			if assert.NoError(t, cmd.ParseFlags(args), line[0]) && cmd.PreRunE != nil {
 				assert.NoError(t, cmd.PreRunE(cmd, nil), line[0])
 			}
 		}
 	}
 	assert.NotZero(t, found)
+}
+
+// shellWords are the words that a shell makes of a line.
+func shellWords(t *testing.T, line string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+line).Output()
+	require.NoError(t, err, line)
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 }
 
 // TestReadmeOptions wants a row for every option of the registry that has a

@@ -29,6 +29,7 @@ func TestExitStatus(t *testing.T) {
 		{"version", []string{"version"}, 0},
 		{"stopped", []string{"serve", "--addr", ":0"}, 0},
 		{"stopped while loading", []string{"serve", "--addr", ":0", "--load", tar}, 0},
+		{"stopped before the command is run", []string{"run", "--", "true"}, 1},
 		{"not loaded", []string{"serve", "--load", "nowhere"}, 1},
 		{"unknown command", []string{"srve"}, 2},
 		{"unknown flag", []string{"serve", "--adr", ":0"}, 2},
@@ -61,25 +62,25 @@ func TestListenAddress(t *testing.T) {
 		{"192.0.2.1:5000", "192.0.2.1:5000", true},
 		{"example.test:5000", "example.test:5000", true},
 	} {
-		got, err := listenAddress(test.addr)
+		got, err := listenAddress("--addr", test.addr)
 		require.NoError(t, err, test.addr)
 		assert.Equal(t, test.want, got)
 		assert.Equal(t, test.exposed, isExposed(got), got)
 	}
 	for _, addr := range []string{"", "5000", "localhost", "::1:5000", ":http", ":65536", ":-1", "localhost:"} {
-		_, err := listenAddress(addr)
+		_, err := listenAddress("--addr", addr)
 		assert.ErrorContains(t, err, "--addr", addr)
 	}
 }
 
 func TestExplainListen(t *testing.T) {
 	taken := os.NewSyscallError("bind", syscall.EADDRINUSE)
-	err := explainListen("127.0.0.1:5000", taken)
+	err := explainListen("--addr", "127.0.0.1:5000", taken)
 	assert.ErrorIs(t, err, taken)
 	assert.ErrorContains(t, err, "AirPlay")
 	assert.ErrorContains(t, err, "--addr 127.0.0.1:0")
-	assert.NotContains(t, explainListen("127.0.0.1:5001", taken).Error(), "AirPlay")
-	assert.ErrorContains(t, explainListen("127.0.0.1:80", errors.New("permission denied")), "--addr")
+	assert.NotContains(t, explainListen("--addr", "127.0.0.1:5001", taken).Error(), "AirPlay")
+	assert.ErrorContains(t, explainListen("--addr", "127.0.0.1:80", errors.New("permission denied")), "--addr")
 }
 
 func TestPrintVersion(t *testing.T) {

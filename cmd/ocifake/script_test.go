@@ -4,8 +4,13 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +26,11 @@ import (
 //
 //	mkfifo FILE     make a named pipe, to give as --ready-file
 //	ready FILE      read it; sets URL and HOST
-//	signal TERM     send a signal to the programs in the background
+//	signal TERM     send a signal to the programs in the background; with a second
+//	                argument, to those with it in their command line
+//	lines FILE RE   read a named pipe until a line matches, and print what was read;
+//	                it stays open
+//	rules TEXT      wait until the fault rules of the ocifake at URL have a text
 //	certify NAME    write a client certificate of a new authority: client.pem,
 //	                client.key, authority.pem
 func TestScript(t *testing.T) {
@@ -35,6 +44,7 @@ func TestScript(t *testing.T) {
 		Deadline:            deadline,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // a program with the race detector would take a second to exit
+			env.Values[pipes{}] = map[string]*bufio.Reader{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -49,8 +59,16 @@ func TestScript(t *testing.T) {
 			},
 			"signal": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, cmd := range ts.BackgroundCmds() {
-					ts.Check(cmd.Process.Signal(signals[args[0]]))
+					if len(args) < 2 || strings.Contains(cmd.String(), args[1]) {
+						ts.Check(cmd.Process.Signal(signals[args[0]]))
+					}
 				}
+			},
+			"lines": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(lines(ts, ts.MkAbs(args[0]), args[1], deadline))
+			},
+			"rules": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(awaitRules(ts.Getenv("URL"), args[0], deadline))
 			},
 		},
 	})
@@ -75,14 +93,11 @@ func certify(ts *testscript.TestScript, name string) error {
 // ready waits for a line in a named pipe, which it opens for writing too, so
 // that opening it needs no peer and the deadline holds.
 func ready(ts *testscript.TestScript, name string, deadline time.Time) error {
-	f, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	f, err := openPipe(name, deadline)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := f.SetReadDeadline(deadline); err != nil {
-		return err
-	}
 	line, err := bufio.NewReader(f).ReadString('\n')
 	if err != nil {
 		return err
@@ -94,4 +109,73 @@ func ready(ts *testscript.TestScript, name string, deadline time.Time) error {
 	ts.Setenv("URL", u.String())
 	ts.Setenv("HOST", u.Host)
 	return nil
+}
+
+func openPipe(name string, deadline time.Time) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.SetReadDeadline(deadline)
+}
+
+// pipes is the key of the named pipes that a script reads, by name.
+type pipes struct{}
+
+// lines reads a named pipe until a line matches.
+func lines(ts *testscript.TestScript, name, pattern string, deadline time.Time) error {
+	wanted, err := regexp.Compile(pattern)
+	if err != nil {
+		return err
+	}
+	open := ts.Value(pipes{}).(map[string]*bufio.Reader)
+	if open[name] == nil {
+		f, err := openPipe(name, deadline)
+		if err != nil {
+			return err
+		}
+		ts.Defer(func() { f.Close() })
+		open[name] = bufio.NewReader(f)
+	}
+	for {
+		line, err := open[name].ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("no line matches %q: %w", pattern, err)
+		}
+		fmt.Fprint(ts.Stdout(), line)
+		if wanted.MatchString(strings.TrimSuffix(line, "\n")) {
+			return nil
+		}
+	}
+}
+
+// awaitRules waits until the rules of an ocifake have a text. It looks whenever they
+// have changed.
+func awaitRules(url, text string, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	c, err := (&remote{url: url}).client()
+	if err != nil {
+		return err
+	}
+	defer c.http.CloseIdleConnections()
+	events, err := c.send(ctx, http.MethodGet, "events", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	for r := bufio.NewReader(events); ; {
+		var list faultStates
+		if err := c.call(ctx, http.MethodGet, "faults", nil, nil, &list); err != nil {
+			return err
+		}
+		if all, err := json.Marshal(list); err != nil || strings.Contains(string(all), text) {
+			return err
+		}
+		for line := ""; line != "event: faults\n"; {
+			if line, err = r.ReadString('\n'); err != nil {
+				return fmt.Errorf("the rules do not have %q: %w", text, err)
+			}
+		}
+	}
 }

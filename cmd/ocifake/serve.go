@@ -8,11 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/registry"
+	"github.com/spf13/pflag"
 )
 
 func newServe() *cobra.Command {
@@ -25,6 +21,12 @@ func newServe() *cobra.Command {
 The first line of stdout is its URL; logs go to stderr.
 
 --load takes a PATH, or REPO=PATH to load all of it into one repository.
+--generate takes a reference, in which {v1..v9} and {a,b} stand for several, and
+layers=N, size=SIZE, platforms=OS/ARCH,..., seed=N, docker, annotation.KEY=VALUE.
+--faults takes rules, which "ocifake faults known NAME" prints examples of:
+  - where: op=blob.get repo=lib/*
+    times: 2
+    do: [{status: {code: 503, retryAfter: 1s}}]
 
 --token-auth takes who may do what:
   users: {alice: secret, ci: hunter2}    # further ones with --htpasswd
@@ -45,10 +47,12 @@ content that cannot be loaded), 2 when the command line is wrong.`,
   ocifake serve --addr 127.0.0.1:0 --ready-file url
   ocifake serve --tls --http2 --ca-file ca.pem
   ocifake serve --load app=./layout --load images.tar --read-only
+  ocifake serve --generate 'app:{v1..v9} layers=3 size=1MiB platforms=linux/amd64,linux/arm64'
+  ocifake serve --faults rules.yaml --har requests.har
   ocifake serve --token-auth users.yaml
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error { return c.complete() },
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Flags()) },
 		RunE: action(func(cmd *cobra.Command) error {
 			err := serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -61,66 +65,65 @@ content that cannot be loaded), 2 when the command line is wrong.`,
 	return cmd
 }
 
-// complete checks what no single flag can check, and fills in what follows.
-func (c *serveConfig) complete() (err error) {
+// complete reads the configuration file, checks what no single flag can check, and
+// fills in what follows.
+func (c *serveConfig) complete(flags *pflag.FlagSet) (err error) {
+	if c.config != "" {
+		if err := readConfig(c.config, flags); err != nil {
+			return err
+		}
+	}
 	c.server.TLS = c.server.TLS || c.server.HTTP2
-	if c.server.H2C && c.server.TLS {
-		return errors.New("--h2c is HTTP/2 in the clear: want either it, or --tls and --http2")
+	for _, wrong := range []struct {
+		is  bool
+		say string
+	}{
+		{c.server.H2C && c.server.TLS, "--h2c is HTTP/2 in the clear: want either it, or --tls and --http2"},
+		{c.caFile != "" && !c.server.TLS, "--ca-file needs --tls: there is no authority without it"},
+		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls: certificates are shown in its handshake"},
+		{c.control.none && c.control.addr+c.control.token != "", "--no-control: there is nothing for --control-addr and --control-token then"},
+	} {
+		if wrong.is {
+			return errors.New(wrong.say)
+		}
 	}
-	if c.caFile != "" && !c.server.TLS {
-		return errors.New("--ca-file needs --tls: there is no authority without it")
+	if err := errors.Join(c.auth.check(), c.output.check()); err != nil {
+		return err
 	}
-	if c.auth.clientCA != "" && !c.server.TLS {
-		return errors.New("--client-ca needs --tls: certificates are shown in its handshake")
+	if c.control.addr != "" {
+		if c.control.addr, err = listenAddress("--control-addr", c.control.addr); err != nil {
+			return err
+		}
 	}
-	c.server.Addr, err = listenAddress(c.server.Addr)
+	c.server.Addr, err = listenAddress("--addr", c.server.Addr)
 	return err
 }
 
 // serve serves a registry until ctx ends.
 func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err error) {
-	log := newLog(stderr, c.logFormat, c.logLevel)
-	for _, name := range []string{c.caFile, c.readyFile} {
-		if err := removeStale(name); err != nil {
-			return err
-		}
-	}
-	store := memstore.New(c.store)
-	reference, err := c.load.into(ctx, store, c.registry.AllowSparse, log)
+	f, err := c.start(ctx, stderr)
 	if err != nil {
 		return err
 	}
-	c.registry.Log, c.registry.Allow = log, auth.Allow
-	config := server.Config{Options: c.server, Registry: registry.New(store, c.registry), Log: log}
-	if err := c.auth.into(&config, c.registry.TrustForwarded); err != nil {
-		return err
-	}
-	s, err := server.Start(config)
-	if err != nil {
-		return explainListen(c.server.Addr, err)
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	log.Info("serving", "url", s.URL())
-	if isExposed(c.server.Addr) && !c.auth.asks() && c.auth.clientCA == "" {
-		log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
-	}
-	if err := announce(ctx, c, s, reference, stdout); err != nil && !errors.Is(err, context.Canceled) {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.announce(ctx, stdout); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	<-ctx.Done()
-	log.Info("stopping; signal again to kill")
+	f.log.Info("stopping; signal again to kill")
 	return nil
 }
 
-// announce tells the world that s accepts connections. The ready file comes
-// last: whoever has read it finds the rest.
-func announce(ctx context.Context, c *serveConfig, s *server.Server, reference string, stdout io.Writer) error {
+// announce tells the world that the registry accepts connections. The ready file
+// comes last: whoever has read it finds the rest.
+func (f *fixture) announce(ctx context.Context, stdout io.Writer) error {
+	c, s := f.config, f.server
 	if c.caFile != "" {
 		if err := writeFile(ctx, c.caFile, s.Authority().CertPEM()); err != nil {
 			return fmt.Errorf("--ca-file: %w", err)
 		}
 	}
-	commands := strings.Join(c.commands(s.Host(), reference), "\n  ")
+	commands := strings.Join(c.commands(s.Host(), f.reference), "\n  ")
 	if _, err := fmt.Fprintf(stdout, "%s\n\nTry:\n  %s\n", s.URL(), commands); err != nil {
 		return err
 	}

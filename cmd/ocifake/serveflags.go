@@ -5,6 +5,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -13,8 +14,13 @@ type serveConfig struct {
 	server    server.Options
 	registry  registry.Options
 	store     memstore.Options
-	auth      authFiles
-	load      loads
+	record    record.Options
+	auth      access
+	content   contents
+	faults    []string // files of rules
+	control   controls
+	output    outputs
+	config    string // file
 	caFile    string
 	readyFile string
 	logFormat logFormat
@@ -52,18 +58,38 @@ func (c *serveConfig) flags() []flagGroup {
 			{"warning", "send this `text` as Warning with every answer; repeatable", &c.registry.Warnings},
 		}},
 		{"Who may do what (everybody everything, unless told otherwise)", []flagRow{
+			{"user", "`NAME:PASSWORD` of a user to ask for, who may do everything; repeatable (Basic)", &c.auth.users},
+			{"bearer", "give users tokens for their password, rather than ask for it each time (Bearer)", &c.auth.bearer},
 			{"htpasswd", "ask for the passwords in this htpasswd `file`, with bcrypt hashes (Basic)", &c.auth.htpasswd},
 			{"token-auth", "ask for tokens that are given to the users in this YAML `file`, by its rules (Bearer)", &c.auth.token},
 			{"client-ca", "ask for client certificates of the authorities in this PEM `file`; without one of the two above, demand them", &c.auth.clientCA},
 		}},
 		{"Content (in memory, gone when ocifake is stopped)", []flagRow{
-			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.load},
+			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.content.load},
+			{"generate", "make images: references, with braces, and what they are like, as in 'app:{v1..v9} layers=3 size=1MiB'; repeatable", &c.content.generate},
 			{"max-bytes", "`size` of all blobs, manifests and open uploads together (default 4GiB)", &c.store.MaxBytes},
 			{"max-uploads", "upload sessions open at a time (default 10000)", &c.store.MaxUploads},
 			{"upload-ttl", "time after which an idle upload session expires; negative: never (default 1h)", &c.store.UploadTTL},
 		}},
-		{"Log", []flagRow{
+		{"Faults (none, unless told otherwise)", []flagRow{
+			{"faults", "fail by the rules in this YAML `file`, read again whenever it changes; repeatable", &c.faults},
+			{"magic", "take faults by name in references: HOST/fault/status-503/times-2/app:v1", &c.server.Magic},
+		}},
+		{"What is left when it ends", []flagRow{
+			{"requests", "write each request when it has ended into this `file`, as JSON Lines", &c.output.requests},
+			{"har", "write all requests into this `file`, as an HTTP Archive", &c.output.har},
+			{"transcript", "write what was said into this `file`, as text that is the same each time", &c.output.transcript},
+			{"snapshot", "write all content into this `file`, as a tar of an OCI image layout", &c.output.snapshot},
+			{"max-record", "`size` of the requests that are remembered; the oldest are forgotten (default 64MiB)", &c.record.MaxBytes},
+		}},
+		{"Control API and page, at /_ocifake/ (for this machine only, unless told otherwise)", []flagRow{
+			{"control-addr", "`host:port` to serve it on, rather than that of the registry", &c.control.addr},
+			{"control-token", "`token` to ask for; with it, other machines may come too", &c.control.token},
+			{"no-control", "have none", &c.control.none},
+		}},
+		{"This command", []flagRow{
 			{"log-format", "text or json, to stderr", &c.logFormat},
+			{"config", "read flags from this YAML `file`, as in 'page-size: 5'; those given here win", &c.config},
 			{"log-level", "least `level` to log: debug (a line for each request), info, warn or error", &c.logLevel},
 		}},
 	}

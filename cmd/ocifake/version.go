@@ -17,14 +17,20 @@ func newVersion() *cobra.Command {
 		Example: "  ocifake version",
 		Args:    cobra.NoArgs,
 		RunE: action(func(cmd *cobra.Command) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = &debug.BuildInfo{}
-			}
-			return printVersion(cmd.OutOrStdout(), info)
+			return printVersion(cmd.OutOrStdout(), buildInfo())
 		}),
 	}
 }
+
+// buildInfo is what the go command recorded of the build.
+func buildInfo() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
+}
+
+func versionOf(info *debug.BuildInfo) string { return cmp.Or(info.Main.Version, "(devel)") }
 
 // printVersion prints what the go command recorded of the build: a binary of
 // go install has a version, one built in a checkout a commit.
@@ -38,6 +44,6 @@ func printVersion(w io.Writer, info *debug.BuildInfo) error {
 		commit += " (modified)"
 	}
 	_, err := fmt.Fprintf(w, "ocifake %s\ncommit %s\n%s %s/%s\n",
-		cmp.Or(info.Main.Version, "(devel)"), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		versionOf(info), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

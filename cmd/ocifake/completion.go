@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+// completion says how a word may go on that begins so.
+type completion = func(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective)
+
+// completeFlag completes the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, f completion) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// completeFiles leaves the word to the shell, which knows files.
+var completeFiles = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+
+// completeFilters completes the last word of filters: their names, and the names of
+// operations.
+func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	before := begin[:strings.LastIndexByte(begin, ' ')+1]
+	word := begin[len(before):]
+	if equals := strings.LastIndexAny(word, "=,") + 1; equals > 0 {
+		if name := strings.TrimLeft(word, "!"); !strings.HasPrefix(name, "op=") && !strings.HasPrefix(name, "op!=") {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		before += word[:equals]
+		return startingWith(begin, before, opNames()), cobra.ShellCompDirectiveNoFileComp
+	}
+	if strings.HasPrefix(word, "!") {
+		before += "!"
+	}
+	return startingWith(begin, before, record.FilterNames()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+func opNames() []string {
+	var names []string
+	for _, o := range op.All() {
+		names = append(names, o.String())
+	}
+	return names
+}
+
+// startingWith returns those that may stand where begin is, each behind a text.
+func startingWith(begin, before string, names []string) []cobra.Completion {
+	var found []cobra.Completion
+	for _, name := range names {
+		if strings.HasPrefix(before+name, begin) {
+			found = append(found, before+name)
+		}
+	}
+	return found
+}
+
+// completeKnown completes the names of known faults.
+func completeKnown(_ *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return knownFrom(begin, ""), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeKnownOrFile completes known:NAME, and leaves files to the shell.
+func completeKnownOrFile(_ *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch {
+	case len(args) > 0:
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	case strings.HasPrefix(begin, knownPrefix):
+		return knownFrom(begin, knownPrefix), cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+func knownFrom(begin, before string) []cobra.Completion {
+	var found []cobra.Completion
+	for _, p := range faults.Known() {
+		if name := before + p.Name; strings.HasPrefix(name, begin) {
+			found = append(found, cobra.CompletionWithDesc(name, p.What))
+		}
+	}
+	return found
+}
+
+const completionPatience = time.Second
+
+// completeRules completes the names of the rules of the ocifake, if there is one.
+func (r *remote) completeRules(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	c, err := r.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.http.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	var list faultStates
+	if err := c.call(ctx, http.MethodGet, "faults", nil, nil, &list); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, f := range list.Faults {
+		if !slices.Contains(args, f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	return startingWith(begin, "", names), cobra.ShellCompDirectiveNoFileComp
+}

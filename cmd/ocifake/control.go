@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/control"
+)
+
+// controls say where the control API is, and for whom.
+type controls struct {
+	addr  string // its own; empty for that of the registry
+	token string
+	none  bool
+
+	url string // at its own address
+}
+
+// api makes the API, nil if there is to be none.
+func (c *controls) api(f *fixture) *control.API {
+	if c.none {
+		return nil
+	}
+	return control.New(control.Config{
+		Store: f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
+		AllowSparse: f.config.registry.AllowSparse, Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
+	})
+}
+
+// openControl serves the control API at its own address, if it has one, and lets it
+// in.
+func (f *fixture) openControl() error {
+	if f.control == nil {
+		return nil
+	}
+	c := &f.config.control
+	f.control.Open(f.server.URL())
+	f.closers = append(f.closers, func() error { f.control.Close(); return nil })
+	if c.addr == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return explainListen("--control-addr", c.addr, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &http.Server{
+		Handler: f.control, ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:    slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	f.closers = append(f.closers, func() error {
+		cancel()
+		err := s.Close()
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, end)
+		}
+		return err
+	})
+	c.url = "http://" + listener.Addr().String()
+	f.log.Info("serving the control API", "url", c.url+"/_ocifake/")
+	return nil
+}

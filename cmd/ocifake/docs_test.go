@@ -1,0 +1,165 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const docs = "../../docs"
+
+// execute runs a program in a folder, with further variables, and returns what it
+// printed.
+func execute(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = time.Second // a registry in the background has its output
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %v\n%s", name, args, out)
+	return string(out)
+}
+
+// examples is a copy of the examples of the documentation.
+func examples(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(docs, "examples"))))
+	return dir
+}
+
+// parsed reads a YAML file.
+func parsed[T any](t *testing.T, path string) (value T) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &value), path)
+	return value
+}
+
+type step struct {
+	ID, Name, Uses, If, Run string
+	Env                     map[string]string
+}
+
+func TestExampleOfGitHub(t *testing.T) {
+	dir := examples(t)
+	workflow := parsed[struct {
+		Jobs map[string]struct{ Steps []step }
+	}](t, filepath.Join(dir, "github.yml"))
+	for _, s := range workflow.Jobs["test"].Steps {
+		if s.Run != "" {
+			execute(t, dir, nil, "bash", "-euo", "pipefail", "-c", s.Run)
+		}
+	}
+	assert.FileExists(t, filepath.Join(dir, "junit.xml"))
+	assert.FileExists(t, filepath.Join(dir, "requests.har"))
+}
+
+func TestExampleOfGitLab(t *testing.T) {
+	dir := examples(t)
+	pipeline := parsed[map[string]struct{ Script []string }](t, filepath.Join(dir, "gitlab-ci.yml"))
+	for _, line := range pipeline["test"].Script {
+		execute(t, dir, nil, "sh", "-ec", line)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "junit.xml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `tests="2" failures="0"`)
+}
+
+func TestExampleOfMake(t *testing.T) {
+	execute(t, examples(t), nil, "make", "OCIFAKE=ocifake")
+}
+
+func TestExampleOfPytest(t *testing.T) {
+	if err := exec.CommandContext(t.Context(), "python3", "-m", "pytest", "--version").Run(); err != nil {
+		t.Skip("there is no pytest: apt-get install python3-pytest")
+	}
+	out := execute(t, filepath.Join(examples(t), "pytest"), nil, "python3", "-m", "pytest", "-q")
+	assert.Contains(t, out, "2 passed")
+}
+
+// TestAction runs the steps of the action as GitHub does, and one that follows.
+func TestAction(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	action := parsed[struct{ Runs struct{ Steps []step } }](t, filepath.Join(root, "action.yml"))
+	dir := t.TempDir()
+	env := []string{
+		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, "SERVE=--generate 'app:{v1,v2}'",
+		"GITHUB_ENV=" + filepath.Join(dir, "env"), "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_PATH=" + filepath.Join(dir, "path"),
+	}
+	for _, s := range action.Runs.Steps {
+		execute(t, dir, env, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", s.Run)
+	}
+	lines := func(name string) []string {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		return strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+	pid, err := strconv.Atoi(lines("ocifake/pid")[0])
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, syscall.Kill(pid, syscall.SIGTERM)) })
+	assert.Regexp(t, `^url=http://127\.0\.0\.1:\d+$`, lines("output")[0])
+	assert.Regexp(t, `^host=127\.0\.0\.1:\d+$`, lines("output")[1])
+	path := "PATH=" + lines("path")[0] + string(filepath.ListSeparator) + os.Getenv("PATH")
+	out := execute(t, dir, append(lines("env"), path), "sh", "-ec", `curl -fsS "$OCIFAKE_URL/v2/app/tags/list"`)
+	assert.Contains(t, out, `"tags":["v1","v2"]`)
+}
+
+// TestDocumentationHasTheExamples wants what the documentation shows to be in the
+// files that are run here.
+func TestDocumentationHasTheExamples(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(docs, "ci.md"))
+	require.NoError(t, err)
+	for _, name := range []string{"github.yml", "gitlab-ci.yml", "Makefile"} {
+		example, err := os.ReadFile(filepath.Join(docs, "examples", name))
+		require.NoError(t, err)
+		shown := strings.TrimPrefix(string(example), "on: push\n")
+		assert.Contains(t, string(text), "\n"+shown+"```\n", name)
+	}
+}
+
+// TestKubernetesExample wants the arguments of the Pod to be a command line.
+func TestKubernetesExample(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(docs, "examples", "kubernetes.yaml"))
+	require.NoError(t, err)
+	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
+	var args []string
+	for {
+		var object struct {
+			Spec struct{ Containers []struct{ Args []string } }
+		}
+		if decoder.Decode(&object) != nil {
+			break
+		}
+		for _, c := range object.Spec.Containers {
+			args = append(args, c.Args...)
+		}
+	}
+	require.NotEmpty(t, args)
+	require.Equal(t, "serve", args[0])
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "$(USER)", "ci:secret")
+	}
+	c := &serveConfig{logFormat: "text"}
+	cmd := new(cobra.Command)
+	bind(cmd, c.flags())
+	require.NoError(t, cmd.ParseFlags(args[1:]))
+	assert.NoError(t, c.complete(cmd.Flags()))
+	assert.Equal(t, []string{"ci:secret"}, c.auth.users)
+	assert.NotEmpty(t, c.control.token)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// fixture is the registry that a command line asks for, on the network, with all
+// that goes with it.
+type fixture struct {
+	config    *serveConfig
+	log       *slog.Logger
+	store     *memstore.Store
+	faults    *faults.Engine
+	recorder  *record.Recorder
+	auth      *auth.Service // nil: nobody is asked
+	control   *control.API  // nil: there is none
+	server    *server.Server
+	reference string // an image that was loaded, if one was
+
+	closers []func() error // in the order in which they were made
+}
+
+// start puts up the registry. What it began when it fails is closed again.
+func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, err error) {
+	f := &fixture{config: c, log: newLog(stderr, c.logFormat, c.logLevel)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	for _, name := range append(c.output.files(), c.caFile, c.readyFile) {
+		if err := removeStale(name); err != nil {
+			return nil, err
+		}
+	}
+	f.store = memstore.New(c.store)
+	if f.reference, err = c.content.into(ctx, f.store, c.registry.AllowSparse, f.log); err != nil {
+		return nil, err
+	}
+	f.faults = faults.New(f.store)
+	c.record.Log = f.log
+	f.recorder = record.New(c.record)
+	steps := []func() error{f.stream, f.serve, f.watch, f.openControl}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// serve puts the registry on the network.
+func (f *fixture) serve() (err error) {
+	c := f.config
+	c.registry.Log, c.registry.Allow = f.log, auth.Allow
+	config := server.Config{
+		Options: c.server, Registry: registry.New(f.faults.Store(), c.registry),
+		Faults: f.faults, Recorder: f.recorder, Log: f.log,
+	}
+	if f.auth, err = c.auth.into(&config, c.registry.TrustForwarded); err != nil {
+		return err
+	}
+	f.control = c.control.api(f)
+	if f.control != nil && c.control.addr == "" {
+		config.Control = f.control
+	}
+	if f.server, err = server.Start(config); err != nil {
+		return explainListen("--addr", c.server.Addr, err)
+	}
+	f.closers = append(f.closers, f.server.Close)
+	f.log.Info("serving", "url", f.server.URL())
+	if isExposed(c.server.Addr) && f.auth == nil && c.auth.clientCA == "" {
+		f.log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
+	}
+	return nil
+}
+
+// Close ends the registry and writes what is to be left of it, whatever fails.
+func (f *fixture) Close() error {
+	var errs []error
+	for len(f.closers) > 0 {
+		last := len(f.closers) - 1
+		errs = append(errs, f.closers[last]())
+		f.closers = f.closers[:last]
+	}
+	if f.server != nil {
+		errs = append(errs, f.config.output.write(f))
+	}
+	return errors.Join(errs...)
+}
+
+// controlURL is where commands find the control API; empty if there is none.
+func (f *fixture) controlURL() string {
+	switch {
+	case f.control == nil:
+		return ""
+	case f.config.control.url != "":
+		return f.config.control.url
+	}
+	return f.server.URL()
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+// gate is a writer that lets a write begin when it is opened, and says when one
+// wants to.
+type gate struct {
+	bytes.Buffer
+	wants, open chan struct{}
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.wants <- struct{}{}
+	<-g.open
+	return g.Buffer.Write(p)
+}
+
+func ask(handler http.Handler, n int) {
+	for i := range n {
+		r, _ := http.NewRequest(http.MethodGet, "/v2/app/manifests/v"+strconv.Itoa(i), nil)
+		handler.ServeHTTP(discard{http.Header{}}, r)
+	}
+}
+
+// discard takes an answer.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
+
+func TestFollowWritesWhatHasEnded(t *testing.T) {
+	recorder := record.New(record.Options{})
+	handler := recorder.Wrap(http.NotFoundHandler())
+	ask(handler, 3)
+	w := &gate{wants: make(chan struct{}), open: make(chan struct{})}
+	ended, written := make(chan struct{}), make(chan error, 1)
+	go func() { written <- follow(recorder, w, ended) }()
+	<-w.wants
+	ask(handler, 2500) // while it writes
+	close(ended)
+	close(w.open)
+	go func() {
+		for range w.wants { // further writes
+		}
+	}()
+	require.NoError(t, <-written)
+	close(w.wants)
+	log, err := record.ReadJSONL(&w.Buffer)
+	require.NoError(t, err)
+	assert.Len(t, log, 2503)
+	assert.Equal(t, 2503, log.Count(op.Is(op.ManifestGet)))
+}
+
+func TestFollowSaysWhatIsMissing(t *testing.T) {
+	recorder := record.New(record.Options{MaxBytes: 64 << 10})
+	handler := recorder.Wrap(http.NotFoundHandler())
+	ask(handler, 20000)
+	require.NotZero(t, recorder.Dropped())
+	ended := make(chan struct{})
+	close(ended)
+	err := follow(recorder, io.Discard, ended)
+	assert.ErrorContains(t, err, strconv.Itoa(recorder.Dropped())+" requests are not in the file")
+
+	recorder.Clear()
+	ask(handler, 3)
+	var text bytes.Buffer
+	require.NoError(t, follow(recorder, &text, ended), "what was forgotten on request is not missing")
+	assert.Equal(t, 3, strings.Count(text.String(), "\n"))
+}
+
+func TestFollowPassesOnErrors(t *testing.T) {
+	recorder := record.New(record.Options{})
+	ask(recorder.Wrap(http.NotFoundHandler()), 3)
+	full, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
+	require.NoError(t, err)
+	defer full.Close()
+	assert.Error(t, follow(recorder, full, nil))
+}
+
+// The files are there after the end, with what was asked until then.
+func TestOutputs(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	c := outputs{har: file("r.har"), requests: file("r.jsonl"), transcript: file("t.txt"), snapshot: file("s.tar")}
+	for _, name := range c.files() {
+		require.NoError(t, os.WriteFile(name, []byte("of an earlier run"), 0o600))
+	}
+	f, _ := startFixture(t, "--generate", "app:v1", "--har", c.har, "--requests", c.requests, "--transcript", c.transcript, "--snapshot", c.snapshot)
+	answer, err := http.Get(f.server.URL() + "/v2/app/manifests/v1")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.NoError(t, f.Close())
+
+	for name, read := range map[string]func(io.Reader) (record.Log, error){c.har: record.ReadHAR, c.requests: record.ReadJSONL} {
+		r, err := os.Open(name)
+		require.NoError(t, err)
+		log, err := read(r)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		require.Len(t, log, 1, name)
+		assert.Equal(t, http.StatusOK, log[0].Status)
+	}
+	text, err := os.ReadFile(c.transcript)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "/v2/app/manifests/v1")
+
+	again, _ := startFixture(t, "--load", c.snapshot)
+	answer, err = http.Get(again.server.URL() + "/v2/app/manifests/v1")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+}
+
+func TestOutputsNeedTheirFolders(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	c := outputs{har: filepath.Join(dir, "missing", "r.har"), requests: filepath.Join(dir, "file", "r.jsonl"), snapshot: filepath.Join(dir, "s.tar")}
+	err := c.check()
+	assert.ErrorContains(t, err, "r.har: ")
+	assert.ErrorContains(t, err, "r.jsonl: ")
+	assert.NotContains(t, err.Error(), "s.tar")
+}

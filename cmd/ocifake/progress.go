@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/term"
+)
+
+// showProgress returns a writer that counts what is written to it, and says on a
+// terminal how much that is, in one line, from the first second on. Call stop to
+// take the line away.
+func showProgress(terminal io.Writer, what string, expect int64) (sent io.Writer, stop func()) {
+	f, ok := terminal.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return io.Discard, func() {}
+	}
+	return progressOn(f, what, expect)
+}
+
+func progressOn(w io.Writer, what string, expect int64) (sent io.Writer, stop func()) {
+	p := new(progress)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticks := time.NewTicker(time.Second)
+		defer ticks.Stop()
+		shown := false
+		for {
+			select {
+			case <-ticks.C:
+				shown = true
+				fmt.Fprintf(w, "\r%s: %s\x1b[K", what, p.text(expect))
+			case <-over:
+				if shown {
+					fmt.Fprint(w, "\r\x1b[K")
+				}
+				return
+			}
+		}
+	}()
+	return p, func() { close(over); <-ended }
+}
+
+// progress counts the bytes written to it.
+type progress struct{ atomic.Int64 }
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.Add(int64(len(b)))
+	return len(b), nil
+}
+
+func (p *progress) text(expect int64) string {
+	n := p.Load()
+	text := humanize.IBytes(uint64(n))
+	if expect > 0 {
+		text += fmt.Sprintf(" of %s, %d%%", humanize.IBytes(uint64(expect)), min(100, n*100/expect))
+	}
+	return text
+}

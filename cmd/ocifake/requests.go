@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/record"
+)
+
+func newRequests() *cobra.Command {
+	var r remote
+	var c requestsConfig
+	cmd := &cobra.Command{
+		Use:   "requests [flags] [FILTER...]",
+		Short: "Show what a running ocifake was asked, and what it answered",
+		Long: `Show the requests that a running ocifake has on record: all, or those that all
+filters mean. Filters are words such as
+
+  op=blob.get  repo=team/*  tag=v1  digest=sha256:…  status=5xx  code=*_UNKNOWN
+  fault=NAME  faulted  subject=ci  ua=containerd  since=12  open  cut  left
+
+with ! before one, or before its =, for the opposite, and commas for "or". One with
+spaces in it has quotes of its own: 'fault="at first"'.
+
+With --follow, requests are shown as they end, after those that are there, until
+SIGINT or SIGTERM, or until the ocifake ends. A connection that breaks off is made
+again.` + exitHelp,
+		Example: `  ocifake requests
+  ocifake requests op=blob.get status=5xx
+  ocifake requests --follow repo=app '!faulted'
+  ocifake requests --json | jq -r 'select(.status >= 400) | .target'
+  ocifake requests --har requests.har`,
+		Args:              filterArgs,
+		ValidArgsFunction: completeFilters,
+		PreRunE:           func(_ *cobra.Command, args []string) error { return c.check(args) },
+		RunE: r.action(func(cmd *cobra.Command, client *client, args []string) error {
+			return c.run(cmd.Context(), client, strings.Join(args, " "), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		}),
+	}
+	bind(cmd, []flagGroup{{"Output (a table, unless told otherwise)", []flagRow{
+		{"json", "print JSON Lines", &c.json},
+		{"follow", "go on with each request that ends", &c.follow},
+		{"har", "write an HTTP Archive into this `file`, - for stdout", &c.har},
+		{"clear", "forget all requests then", &c.clear},
+	}}, r.flags()})
+	return cmd
+}
+
+// filterArgs wants arguments that are filters.
+func filterArgs(_ *cobra.Command, args []string) error {
+	_, err := record.ParseFilters(strings.Join(args, " "))
+	return err
+}
+
+type requestsConfig struct {
+	json, follow, clear bool
+	har                 string // file
+}
+
+func (c *requestsConfig) check(filters []string) error {
+	switch {
+	case c.har != "" && (c.json || c.follow):
+		return errors.New("--har is a form of its own: want it without --json and --follow")
+	case c.clear && c.follow:
+		return errors.New("--follow does not come to an end: want it without --clear")
+	case c.clear && len(filters) > 0:
+		return errors.New("--clear forgets all requests, not those that filters mean: want it without filters")
+	}
+	return nil
+}
+
+func (c *requestsConfig) run(ctx context.Context, api *client, filter string, out, stderr io.Writer) error {
+	query := url.Values{}
+	if filter != "" {
+		query.Set("filter", filter)
+	}
+	if err := c.show(ctx, api, query, out); err != nil || c.follow {
+		return err
+	}
+	dropped, err := api.dropped(ctx)
+	if err != nil {
+		return err
+	}
+	if dropped > 0 {
+		fmt.Fprintf(stderr, "The oldest %d requests are missing, for which there was no room: see --max-record of ocifake serve.\n", dropped)
+	}
+	if !c.clear {
+		return nil
+	}
+	return api.call(ctx, http.MethodDelete, "requests", nil, nil, nil)
+}
+
+func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values, out io.Writer) error {
+	switch {
+	case c.follow && c.json:
+		lines := record.NewJSONLWriter(out)
+		return api.follow(ctx, query, lines.Write)
+	case c.follow:
+		lines := record.NewJournalWriter(out)
+		return api.follow(ctx, query, lines.Write)
+	case c.har != "":
+		return api.download(ctx, c.har, out, "requests.har", query)
+	case c.json:
+		return api.copy(ctx, out, "requests.jsonl", query)
+	}
+	return api.copy(ctx, out, "journal.txt", query)
+}
+
+// dropped returns how many requests are not on record any more, for want of room.
+func (c *client) dropped(ctx context.Context) (int, error) {
+	var list struct{ Dropped int }
+	err := c.call(ctx, http.MethodGet, "requests", url.Values{"limit": {"1"}}, nil, &list)
+	return list.Dropped, err
+}
+
+// download writes the answer to a request into a file, or to out if that is "-".
+func (c *client) download(ctx context.Context, name string, out io.Writer, path string, query url.Values) error {
+	if name == "-" {
+		return c.copy(ctx, out, path, query)
+	}
+	err := writeFileBy(ctx, name, func(w io.Writer) error { return c.copy(ctx, w, path, query) })
+	var status *exit
+	if err != nil && !errors.As(err, &status) {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return err
+}

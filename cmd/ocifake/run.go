@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func newRun() *cobra.Command {
+	c := &runConfig{serveConfig: serveConfig{logFormat: "text"}}
+	c.server.Addr = "127.0.0.1:0"
+	c.logLevel = slog.LevelWarn
+	cmd := &cobra.Command{
+		Use:   "run [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Run a command with a registry, and judge what it asked of it",
+		Long: `Start a registry on a free port, run a command with it, and judge what the command
+asked of it. The command finds in its environment:
+
+  OCIFAKE_URL          http://127.0.0.1:40001
+  OCIFAKE_HOST         127.0.0.1:40001, for references
+  OCIFAKE_CONTROL_URL  where "ocifake requests" and others find the registry;
+                       with --control-token OCIFAKE_CONTROL_TOKEN, too
+  DOCKER_CONFIG        a folder whose config.json has the credentials of the first
+                       user whose password is known, if there are users
+  SSL_CERT_FILE        the system's certificates and that of the registry, with --tls
+
+Signals are passed on to the command, and its exit status is that of run. After a
+command that succeeds, expectations are judged: --expect takes one, or a file with
+one in each line (# begins a comment). An expectation is filters, and behind them
+measures, count>=1 if there are none:
+
+  op=blob.get repo=app count<=3
+  op=manifest.put status=2xx count==1
+  op=blob.get inflight<=4 repeated==0
+  status=5xx count==0
+
+Exit status: that of the command, 128 and the number of the signal that ended it, 1
+if an expectation does not hold, 2 when the command line is wrong, 126 and 127 when
+the command cannot be run or is not found.`,
+		Example: `  ocifake run -- sh -c 'crane copy "$IMAGE" "$OCIFAKE_HOST/app:v1"'
+  ocifake run --faults rules.yaml --expect 'op=blob.get status=503 count==2' -- ./pull.sh
+  ocifake run --tls --user ci:secret --har requests.har --junit junit.xml -- make test`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		PreRunE:           func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Flags()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.run(cmd.Context(), args, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		},
+	}
+	bind(cmd, c.flags())
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+// runConfig is what the flags of run say.
+type runConfig struct {
+	serveConfig
+	expect expectations
+	junit  string // file
+}
+
+// flags are those of serve, and what is judged.
+func (c *runConfig) flags() []flagGroup {
+	return append([]flagGroup{{"Judgement", []flagRow{
+		{"expect", "what must hold of the requests in the end, or a `file` of such lines; repeatable", &c.expect},
+		{"junit", "write the judgement into this `file`, as JUnit XML", &c.junit},
+	}}}, c.serveConfig.flags()...)
+}
+
+// streams are those that the command gets.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run runs a command with a registry.
+func (c *runConfig) run(ctx context.Context, args []string, std streams) (err error) {
+	if err := removeStale(c.junit); err != nil {
+		return &failure{err}
+	}
+	f, err := c.start(ctx, std.err)
+	if err != nil {
+		return &failure{err}
+	}
+	env, remove, err := f.environment()
+	if err != nil {
+		return &failure{errors.Join(err, f.Close())}
+	}
+	ended := runCommand(ctx, args, env, std)
+	closed := errors.Join(f.Close(), remove())
+	verdicts := c.expect.judge(f.recorder)
+	err = errors.Join(closed, c.writeJUnit(args, ended, verdicts))
+	if ended.status != 0 {
+		return &exit{ended.status, errors.Join(ended.err, err)}
+	}
+	if err = errors.Join(err, report(verdicts, f.recorder)); err != nil {
+		return &failure{err}
+	}
+	return nil
+}
+
+// ended is how a command ended.
+type ended struct {
+	status int
+	err    error // why it could not be run, or the signal that ended it
+}
+
+// runCommand runs a command to its end and passes on signals that come meanwhile. One
+// that came before has ended ctx.
+func runCommand(ctx context.Context, args, env []string, std streams) ended {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, passedOn...)
+	defer signal.Stop(signals)
+	if ctx.Err() != nil {
+		return ended{1, errors.New("stopped before the command was run")}
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = env
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
+	if err := cmd.Start(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+			return ended{127, err}
+		}
+		return ended{126, err}
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			if !fromTerminal(s) {
+				_ = cmd.Process.Signal(s) // it may have ended just now
+			}
+		case err := <-done:
+			return endOf(cmd.ProcessState, err)
+		}
+	}
+}
+
+// fromTerminal tells whether a signal has come from the keyboard, so that the
+// command has it already.
+func fromTerminal(s os.Signal) bool {
+	return (s == os.Interrupt || s == syscall.SIGQUIT) && term.IsTerminal(int(os.Stdin.Fd()))
+}
+
+func endOf(state *os.ProcessState, err error) ended {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return ended{128 + int(status.Signal()), err}
+	}
+	if status := state.ExitCode(); status != 0 || err == nil {
+		return ended{status, nil}
+	}
+	return ended{1, err} // what it wrote could not be passed on
+}
