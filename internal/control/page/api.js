@@ -38,7 +38,7 @@ export async function request(method, path, { query, body, type, headers, signal
     const token = sessionStorage.getItem(tokenKey);
     const response = await ask(`v1/${path}${search(query)}`, {
       method, body, signal, cache: 'no-store', redirect: 'error',
-      headers: { ...headers, ...(type && { 'Content-Type': type }), ...(token && { Authorization: `Bearer ${token}` }) },
+      headers: { ...headers, ...(type && { 'Content-Type': type }), ...(token && { Authorization: `Bearer ${bytes(token)}` }) },
     });
     if (response.ok) {
       return response;
@@ -49,6 +49,9 @@ export async function request(method, path, { query, body, type, headers, signal
     await newToken(token);
   }
 }
+
+// bytes is a text for a header field, which fetch takes byte by byte.
+const bytes = text => String.fromCharCode(...new TextEncoder().encode(text));
 
 let asking; // one question is enough, however many requests wait for its answer
 

@@ -61,7 +61,8 @@ async function connection(state) {
     const before = site.startedAt;
     await look().catch(() => {});
     if (before && site.startedAt !== before) {
-      location.reload();
+      views[view].leave();
+      await views[view].enter(current());
     }
   }
 }
@@ -139,6 +140,18 @@ document.addEventListener('keydown', event => {
 document.addEventListener('told', () => {
   const { rows } = views.requests.journal;
   byId('shown').textContent = rows.length ? `${count(rows.length)} shown` : '';
+});
+
+const unseen = 30_000; // milliseconds after which a tab that nobody looks at is no longer live
+
+let away;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(away);
+  if (document.hidden) {
+    away = setTimeout(() => stream.suspend(), unseen);
+  } else {
+    stream.resume();
+  }
 });
 
 addEventListener('hashchange', show);

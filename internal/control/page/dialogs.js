@@ -8,7 +8,15 @@ const byId = id => document.getElementById(id);
 function ask(dialog) {
   dialog.returnValue = '';
   dialog.showModal();
-  return new Promise(done => dialog.addEventListener('close', () => done(dialog.returnValue), { once: true }));
+  return new Promise(done => {
+    const closed = () => {
+      if (!dialog.open) { // else it is about the question before
+        dialog.removeEventListener('close', closed);
+        done(dialog.returnValue);
+      }
+    };
+    dialog.addEventListener('close', closed);
+  });
 }
 
 // confirm tells whether somebody wants what cannot be undone.
@@ -30,9 +38,10 @@ export async function askToken(wrong) {
 
 export const showKeys = () => ask(byId('keys'));
 
-// choose returns what was checked in the dialog of resetting, or nothing.
+// askReset returns what is to be reset; that may be nothing.
 export async function askReset() {
   const dialog = byId('reset');
+  dialog.querySelector('form').reset();
   if (await ask(dialog) !== 'yes') {
     return [];
   }

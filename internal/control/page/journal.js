@@ -2,12 +2,11 @@
 // fluid however many there are: what comes in is drawn once a frame, and only so
 // many of the newest are there at all.
 
-import { about, notes, statusClass, statusText } from './exchange.js';
-import { h } from './dom.js';
-import { printable, size, span, text } from './text.js';
+import { Row } from './row.js';
 
 const kept = 1000; // rows while the tail is followed
 const most = 2000; // rows while somebody looks at older ones
+const atOnce = 250; // rows that are drawn in a frame
 
 export class Journal {
   // The functions are told that a row is to be opened, and that something else than
@@ -33,7 +32,7 @@ export class Journal {
     const active = this.active?.seq;
     this.clear();
     exchanges.forEach(x => this.queue.set(x.seq, x));
-    this.draw();
+    this.draw(exchanges.length);
     this.activate(this.find(active));
     this.toTail();
   }
@@ -46,9 +45,14 @@ export class Journal {
     }
     this.queue.set(x.seq, x);
     if (this.queue.size > 2 * kept) { // nothing is drawn while the tab is not seen
-      this.queue = new Map([...this.queue].sort(([a], [b]) => a - b).slice(-kept));
+      this.queue = new Map(this.waiting().slice(-kept).map(x => [x.seq, x]));
     }
-    this.frame ??= requestAnimationFrame(() => { this.draw(); });
+    this.frame ??= requestAnimationFrame(() => this.draw());
+  }
+
+  // waiting returns those that are not drawn yet, in order.
+  waiting() {
+    return [...this.queue.values()].sort((a, b) => a.seq - b.seq);
   }
 
   // hold only counts a request, once it has ended.
@@ -69,16 +73,27 @@ export class Journal {
     }
   }
 
-  draw() {
+  // forget drops all requests up to a number.
+  forget(last) {
+    this.queue.forEach((_, seq) => seq <= last && this.queue.delete(seq));
+    const after = this.rows.findIndex(row => row.seq > last);
+    this.remove(0, after < 0 ? this.rows.length : after);
+    this.held = 0;
+  }
+
+  // inFlight returns the numbers of the rows that have no end yet.
+  inFlight() {
+    return this.rows.filter(row => row.open).map(row => row.seq);
+  }
+
+  // draw draws the first of those that wait, and the others with the next frame.
+  draw(n = atOnce) {
     cancelAnimationFrame(this.frame);
     this.frame = undefined;
-    let batch = [...this.queue.values()].sort((a, b) => a.seq - b.seq);
-    this.queue.clear();
-    if (this.following) {
-      batch = batch.slice(-kept);
-    }
+    const waiting = this.waiting().slice(this.following ? -kept : 0);
+    this.queue = new Map(waiting.slice(n).map(x => [x.seq, x]));
     const tail = document.createDocumentFragment();
-    for (const x of batch) {
+    for (const x of waiting.slice(0, n)) {
       this.place(x, tail);
     }
     this.element.append(tail);
@@ -86,8 +101,9 @@ export class Journal {
       this.remove(0, this.rows.length - kept);
       this.trimmed = true;
     }
-    if (this.following) {
-      this.toTail();
+    this.toTail();
+    if (this.queue.size > 0) {
+      this.frame = requestAnimationFrame(() => this.draw());
     }
     this.changed();
   }
@@ -98,7 +114,7 @@ export class Journal {
     const index = this.indexOf(x.seq);
     const there = this.rows[index];
     if (there?.seq === x.seq) {
-      return fill(there, x, this.start);
+      return there.fill(x, this.start);
     }
     if (index === this.rows.length && !this.following && this.rows.length >= most) {
       return this.hold(x);
@@ -106,8 +122,8 @@ export class Journal {
     if (index === 0 && this.following && this.rows.length >= kept) {
       return; // older than what there is room for
     }
-    const row = { seq: x.seq, element: h('div', { role: 'row', class: 'row', tabindex: -1, 'data-seq': x.seq }) };
-    fill(row, x, this.start);
+    const row = new Row(x.seq);
+    row.fill(x, this.start);
     if (there) {
       there.element.before(row.element);
     } else {
@@ -232,32 +248,12 @@ export class Journal {
   // have gone up from it.
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (this.following && scrollTop < this.tail - 8) {
+    const atTail = scrollHeight - scrollTop - clientHeight < 8;
+    if (this.following && !atTail && scrollTop < this.tail - 8) {
       this.follow(false);
-    } else if (!this.following && !this.held && scrollTop > this.tail && scrollHeight - scrollTop - clientHeight < 2) {
+    } else if (!this.following && !this.held && atTail && scrollTop > this.tail) {
       this.follow(true);
     }
     this.tail = scrollTop;
   }
-}
-
-// fill says in a row what is known of an exchange.
-function fill(row, x, start) {
-  const cell = (name, shown, properties = {}) =>
-    h('span', { role: 'gridcell', ...properties, class: `c-${name} ${properties.class ?? ''}`.trim() }, shown);
-  const faults = (x.faults ?? []).map(name => h('span', { class: 'chip fault' }, `fault ${printable(name)}`));
-  const said = notes(x).join(', ');
-  row.element.classList.toggle('open', Boolean(x.open));
-  row.element.replaceChildren(
-    cell('seq', x.seq),
-    cell('at', span(Date.parse(x.start) - start), { title: x.start }),
-    cell('op', x.op, { title: `${text(x.method)} ${printable(x.target)}` }),
-    cell('what', h('bdi', {}, about(x)), { title: printable(x.target) }),
-    cell('status', statusText(x), { class: statusClass(x) }),
-    cell('in', x.requestBytes ? size(x.requestBytes) : '', { title: x.requestBytes }),
-    cell('out', x.responseBytes ? size(x.responseBytes) : '', { title: x.responseBytes }),
-    cell('time', x.open ? '…' : span((x.durationNanos ?? 0) / 1e6)),
-    cell('conn', x.conn ?? ''),
-    cell('notes', [x.open && h('span', { class: 'chip' }, 'in flight'), ...faults, said && h('bdi', {}, said)].filter(Boolean)
-      .flatMap(part => [part, ' ']), { title: said }));
 }

@@ -30,8 +30,11 @@ export class Known {
 
   // draw shows those that have all the words.
   draw() {
+    if (!this.all) {
+      return;
+    }
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = (this.all ?? []).filter(preset => {
+    const found = this.all.filter(preset => {
       const text = [preset.name, preset.what, preset.correct, ...preset.clients ?? []].join(' ').toLowerCase();
       return words.every(word => text.includes(word));
     });

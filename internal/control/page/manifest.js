@@ -25,7 +25,7 @@ export function drawManifest({ descriptor, tags, manifest, config, referrers }, 
     layers(manifest),
     related(referrers, repo),
     annotations('Labels', config?.config?.Labels),
-    part('Manifest', source(JSON.stringify(manifest))),
+    part('Manifest', manifest === undefined ? h('p', { class: 'none' }, 'It is no JSON.') : source(JSON.stringify(manifest))),
     config && part('Config', source(JSON.stringify(config))),
   ].filter(Boolean);
 }

@@ -24,7 +24,7 @@ export class Repositories {
   async enter({ rest }) {
     this.at = contentOf(rest);
     this.element.classList.toggle('deep', Boolean(this.at.repo));
-    await Promise.all([this.loadNames(), this.load()]);
+    await this.reload();
   }
 
   leave() { this.turn = null; }
@@ -41,9 +41,10 @@ export class Repositories {
     }
   }
 
-  reload() {
+  async reload() {
     if (!this.element.hidden) {
-      return Promise.all([this.loadNames(), this.load()]);
+      const names = this.loadNames();
+      await (this.at.repo ? Promise.all([names, this.load()]) : names.then(() => this.load()));
     }
   }
 

@@ -71,6 +71,7 @@ export class RequestPane {
 
   draw(x, rules) {
     this.isOpen = Boolean(x.open);
+    const focused = this.element.contains(document.activeElement);
     const scrolled = this.element.dataset.seq === String(x.seq) ? this.element.scrollTop : 0;
     this.element.dataset.seq = x.seq;
     const title = h('h2', { tabindex: -1 }, h('span', { class: 'number' }, `#${x.seq}`), ' ', x.op);
@@ -86,6 +87,9 @@ export class RequestPane {
       section('Request', fields(x.header), body(x.requestBody, x.requestBytes, x.requestBodyCut)),
       section('Response', fields(x.responseHeader), x.open ? h('p', { class: 'none' }, 'Not yet answered to the end.') : body(x.responseBody, x.responseBytes, x.responseBodyCut)));
     this.element.scrollTop = scrolled;
+    if (focused) {
+      title.focus({ preventScroll: true });
+    }
   }
 
   said(x) {

@@ -2,8 +2,11 @@
 
 import { change, get } from './api.js';
 import { confirm } from './dialogs.js';
-import { h, say } from './dom.js';
+import { say } from './dom.js';
+import { Unsettled } from './inflight.js';
 import { Journal } from './journal.js';
+import { key } from './keys.js';
+import { nothing } from './nothing.js';
 import { RequestPane } from './request.js';
 import { go, replace, toRequests } from './route.js';
 import { count, printable } from './text.js';
@@ -21,6 +24,7 @@ export class Requests {
     });
     this.journal = new Journal(part('rows'), part('scroller'), { open: seq => this.open(seq), changed: () => this.told() });
     this.pane = new RequestPane(part('pane'), { close: () => this.close(), step: by => this.step(by) });
+    this.unsettled = new Unsettled(this);
     this.listen(part);
   }
 
@@ -36,7 +40,7 @@ export class Requests {
     this.newerButton.addEventListener('click', () => this.latestRows());
     this.olderButton.addEventListener('click', () => this.older());
     part('clear').addEventListener('click', () => this.clearRecord());
-    this.element.addEventListener('keydown', event => this.key(event));
+    document.addEventListener('keydown', event => this.element.hidden || key(event, this));
   }
 
   // enter shows what the URL says.
@@ -45,6 +49,9 @@ export class Requests {
     if (filter !== this.filter || !this.following) {
       this.input.value = filter;
       await this.load(filter);
+    } else if (this.loading !== undefined && this.loading !== filter) {
+      this.turn = null; // somebody has gone back before it came
+      this.input.value = filter;
     }
     const seq = Number(rest);
     this.element.classList.toggle('split', seq > 0);
@@ -66,14 +73,15 @@ export class Requests {
   // filter that is wrong is said to be, and the list stays as it was.
   async load(filter) {
     const turn = this.turn = Symbol('the latest call');
+    this.loading = filter;
     this.element.setAttribute('aria-busy', 'true');
     try {
-      const { requests, dropped, last } = await get('requests', { filter, tail: page });
+      const [{ requests, last }, start] = await Promise.all([get('requests', { filter, tail: page }), this.begin()]);
       if (turn !== this.turn) {
         return false;
       }
-      await this.since();
-      Object.assign(this, { filter, dropped, following: true, all: requests.length < page, failed: null });
+      this.journal.start = start;
+      Object.assign(this, { filter, following: true, all: requests.length < page, failed: null });
       this.journal.held = 0;
       this.journal.show(requests);
       this.refuse('');
@@ -85,7 +93,10 @@ export class Requests {
       }
       return false;
     } finally {
-      this.element.removeAttribute('aria-busy');
+      if (turn === this.turn || this.turn === null) {
+        this.loading = undefined;
+        this.element.removeAttribute('aria-busy');
+      }
       this.told();
     }
   }
@@ -103,10 +114,10 @@ export class Requests {
     setTimeout(() => { if (this.failed === error) { this.load(filter); } }, 2000);
   }
 
-  // since sets the moment that the column "at" counts from: the first request of all.
-  async since() {
+  // begin is the moment that the column "at" counts from: that of the first request.
+  async begin() {
     const { requests } = await get('requests', { limit: 1 });
-    this.journal.start = requests.length ? Date.parse(requests[0].start) : null;
+    return requests.length ? Date.parse(requests[0].start) : null;
   }
 
   refuse(message) {
@@ -146,19 +157,28 @@ export class Requests {
         return;
       }
       case 'cleared':
-        this.cleared();
+        this.cleared(JSON.parse(data).last);
     }
   }
 
-  async cleared() {
+  // cleared forgets the requests up to a number; 0 is all, those of another registry.
+  cleared(last) {
     this.journal.start = null;
-    this.journal.clear();
-    Object.assign(this, { dropped: 0, all: true });
+    this.journal.forget(last || Infinity);
+    this.all = true;
     this.told();
   }
 
   open(seq) {
     go(toRequests(this.filter, seq));
+  }
+
+  // openActive opens the row that has the focus, which goes on to what is opened.
+  openActive() {
+    if (this.journal.active) {
+      this.pane.focusNext = true;
+      this.open(this.journal.active.seq);
+    }
   }
 
   close() {
@@ -232,6 +252,7 @@ export class Requests {
   }
 
   tell() {
+    this.unsettled.settle();
     const { rows, following, paused, held } = this.journal;
     this.pauseButton.setAttribute('aria-pressed', paused);
     this.pauseButton.textContent = paused ? 'Resume' : 'Pause';
@@ -244,69 +265,7 @@ export class Requests {
     this.element.dispatchEvent(new CustomEvent('told', { bubbles: true }));
     this.note.hidden = rows.length > 0;
     if (rows.length === 0) {
-      this.note.replaceChildren(...this.nothing());
-    }
-  }
-
-  // nothing says why there are no rows.
-  nothing() {
-    if (this.failed) {
-      return [h('p', { class: 'title' }, printable(this.failed.message)), h('p', {}, 'Trying again.')];
-    }
-    if (this.element.hasAttribute('aria-busy')) {
-      return [h('p', {}, 'Loading…')];
-    }
-    if (!this.following) {
-      return [h('p', { class: 'title' }, 'That is no filter.')];
-    }
-    if (this.filter) {
-      return [h('p', { class: 'title' }, 'No request matches.'), h('p', {}, 'New ones that do will appear here.')];
-    }
-    return [h('p', { class: 'title' }, 'No requests yet.'), h('p', {}, 'Point a client here and they appear as they come:'),
-      h('pre', { class: 'code' }, `crane catalog ${printable(this.site.host)}\ndocker pull ${printable(this.site.host)}/app:v1`)];
-  }
-
-  // key is the keyboard in the journal and in the pane.
-  key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) {
-      return;
-    }
-    if (event.key === 'Escape') {
-      return this.escape(event);
-    }
-    if (event.target.matches('input, textarea, select, pre, .scroll')) {
-      return;
-    }
-    const keys = {
-      j: () => this.step(1), k: () => this.step(-1), ArrowDown: () => this.step(1), ArrowUp: () => this.step(-1),
-      PageDown: () => this.step(20), PageUp: () => this.step(-20),
-      Home: () => this.step(-Infinity), g: () => this.step(-Infinity),
-      End: () => { this.latestRows(); this.step(Infinity); }, G: () => { this.latestRows(); this.step(Infinity); },
-      Enter: () => this.enterRow(),
-    };
-    const inRows = event.target.closest('.rows');
-    if (keys[event.key] && (inRows || (/^[jkgG]$/.test(event.key)))) {
-      event.preventDefault();
-      keys[event.key]();
-    }
-  }
-
-  async enterRow() {
-    const { active } = this.journal;
-    if (active) {
-      this.pane.focusNext = true;
-      this.open(active.seq);
-    }
-  }
-
-  escape(event) {
-    if (event.target === this.input && this.input.value) {
-      this.input.value = '';
-      this.try();
-    } else if (event.target === this.input) {
-      this.journal.active?.element.focus();
-    } else if (this.pane.seq) {
-      this.close();
+      this.note.replaceChildren(...nothing(this));
     }
   }
 }

@@ -5,6 +5,7 @@ import { request } from './api.js';
 
 const quiet = 40_000; // the API is never silent for so long, in milliseconds
 const longest = 5_000; // between two attempts
+const busy = 10; // milliseconds of events, after which the page may be drawn
 
 // Stream follows one source of events at a time, and comes back where it was when
 // the connection is lost.
@@ -18,13 +19,28 @@ export class Stream {
   // follow begins anew, behind the request with the number after.
   follow(filter, after) {
     this.stop();
-    this.controller = new AbortController();
-    this.run(filter, String(after), this.controller.signal);
+    Object.assign(this, { filter, after: String(after), last: String(after) });
+    this.resume();
   }
 
   stop() {
     this.controller?.abort();
+    this.controller = this.filter = undefined;
     this.state('idle');
+  }
+
+  // suspend lets the connection go for a while: a browser has only few to one host,
+  // which all its tabs share.
+  suspend() {
+    this.controller?.abort();
+    this.controller = undefined;
+  }
+
+  resume() {
+    if (!this.controller && this.filter !== undefined) {
+      this.controller = new AbortController();
+      this.run(this.controller.signal);
+    }
   }
 
   // take keeps what goes wrong with one event from ending the stream.
@@ -36,19 +52,23 @@ export class Stream {
     }
   }
 
-  async run(filter, after, signal) {
-    let last = after, pause = 250;
+  async run(signal) {
+    let pause = 250;
     this.state('connecting');
     while (!signal.aborted) {
       const watch = new Watch(signal);
       try {
         const response = await request('GET', 'events', {
-          query: { filter, after }, headers: last === after ? {} : { 'Last-Event-ID': last }, signal: watch.signal,
+          query: { filter: this.filter, after: this.after }, headers: this.last === this.after ? {} : { 'Last-Event-ID': this.last },
+          signal: watch.signal,
         });
         this.state('live');
         pause = 250;
         for await (const event of events(response.body, watch)) {
-          last = event.id || last;
+          if (signal.aborted) {
+            return;
+          }
+          this.last = event.id || this.last;
           this.take(event);
         }
       } catch (error) {
@@ -92,11 +112,15 @@ const sleep = (ms, signal) => new Promise(done => {
   signal.addEventListener('abort', () => { clearTimeout(timer); done(); }, { once: true });
 });
 
+// breath lets the browser do other things, with which what has already come would
+// not wait.
+const breath = () => document.hidden ? undefined : new Promise(done => setTimeout(done));
+
 // events reads server-sent events as the HTML standard has them (9.2.6), with the
 // line ends that the API sends.
 async function* events(body, watch) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '', event = { type: 'message', data: '' };
+  let rest = '', event = { type: 'message', data: '' }, begun = performance.now();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) {
@@ -109,9 +133,13 @@ async function* events(body, watch) {
       if (line === '') {
         yield event;
         event = { type: 'message', data: '' };
+        if (performance.now() - begun > busy) {
+          await breath();
+          begun = performance.now();
+        }
         continue;
       }
-      const [, name, content] = /^([^:]*):? ?(.*)$/.exec(line);
+      const [, name, content] = /^([^:]*):? ?(.*)$/s.exec(line);
       if (name === 'event') {
         event.type = content;
       } else if (name === 'id') {

@@ -1,0 +1,35 @@
+// Requests in flight that a filter means: when they have ended it may not mean them
+// any more, and then the stream does not tell.
+
+import { get } from './api.js';
+
+const pause = 1000; // milliseconds between two questions
+
+export class Unsettled {
+  constructor(requests) {
+    this.requests = requests;
+  }
+
+  // settle asks about those that there are, until there are none.
+  settle() {
+    if (!this.timer && this.requests.filter && this.requests.journal.inFlight().length > 0) {
+      this.timer = setTimeout(() => {
+        this.timer = undefined;
+        this.ask().catch(() => {}).finally(() => this.settle()); // without an answer, asked again
+      }, pause);
+    }
+  }
+
+  async ask() {
+    const { filter, turn, journal } = this.requests;
+    const seqs = journal.inFlight();
+    if (seqs.length === 0) {
+      return;
+    }
+    const { requests } = await get('requests', { filter, after: seqs[0] - 1, before: seqs.at(-1) + 1, limit: 10_000 });
+    if (turn === this.requests.turn) {
+      const meant = new Map(requests.map(x => [x.seq, x]));
+      seqs.forEach(seq => meant.has(seq) ? journal.put(meant.get(seq)) : journal.drop(seq));
+    }
+  }
+}
