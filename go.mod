@@ -1,6 +1,6 @@
 module github.com/ocifake/ocifake
 
-go 1.26.0
+go 1.25.0
 
 require (
 	github.com/opencontainers/distribution-spec/specs-go v0.0.0-20260831232431-97274622c111
@@ -11,12 +11,12 @@ require (
 
 require (
 	github.com/Masterminds/semver/v3 v3.4.0 // indirect
-	github.com/fsnotify/fsnotify v1.10.1 // indirect
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-task/slim-sprig/v3 v3.0.0 // indirect
 	github.com/google/pprof v0.0.0-20260402051712-545e8a4df936 // indirect
 	golang.org/x/mod v0.39.0 // indirect
-	golang.org/x/term v0.47.0 // indirect
+	golang.org/x/term v0.45.0
 )
 
 require (
@@ -48,6 +48,6 @@ require (
 	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.49.0
+	golang.org/x/sys v0.47.0
 	golang.org/x/tools v0.49.0 // indirect
 )
