@@ -35,6 +35,7 @@ ko         go    github.com/google/ko@v0.19.1 .
 imgpkg     go    carvel.dev/imgpkg@v0.46.1 ./cmd/imgpkg
 conftest   go    github.com/open-policy-agent/conftest@v0.71.1 .
 '
+mapfile -t names < <(awk 'NF { print $1 }' <<<"$clients")
 
 # tools are the commands that the scripts themselves need, and Debian's packages
 # of them.
@@ -54,7 +55,7 @@ die() {
 # row NAME prints how and what.
 row() {
 	awk -v name="$1" '$1 == name { $1 = ""; sub(/^ /, ""); print; found = 1 } END { exit !found }' <<<"$clients" ||
-		die "there is no client '$1': $(awk '{ printf "%s ", $1 }' <<<"$clients")"
+		die "there is no client '$1', only ${names[*]}"
 }
 
 # apt_version PACKAGE prints upstream's version of an installed package.
@@ -68,8 +69,8 @@ version() {
 	shift 2
 	case $how in
 	apt) apt_version "$1" ;;
-	tool) [[ -x $dir/bin/$name ]] && go version -m "$dir/bin/$name" | awk '$1 == "mod" { sub(/^v/, "", $3); print $3 }' || true ;;
-	go) [[ -f $dir/$name.version ]] && grep -qxF "$*" "$dir/$name.version" && sed 's/^[^@]*@v\([^ ]*\).*/\1/' "$dir/$name.version" || true ;;
+	tool) [[ ! -x $dir/bin/$name ]] || go version -m "$dir/bin/$name" | awk '$1 == "mod" { sub(/^v/, "", $3); print $3 }' ;;
+	go) grep -sxF "$*" "$dir/$name.version" | sed 's/^[^@]*@v\([^ ]*\).*/\1/' || true ;; # of another row: not there
 	esac
 }
 
@@ -151,7 +152,7 @@ install() {
 }
 
 if [[ ${1:-} == --versions ]]; then
-	for name in $(awk '{ print $1 }' <<<"$clients"); do
+	for name in "${names[@]}"; do
 		# shellcheck disable=SC2046
 		found=$(version "$name" $(row "$name"))
 		[[ -z $found ]] || printf '%s\t%s\n' "$name" "$found"
@@ -160,7 +161,7 @@ if [[ ${1:-} == --versions ]]; then
 fi
 
 mkdir -p "$dir/bin"
-(($#)) || set -- $(awk '{ print $1 }' <<<"$clients")
+(($#)) || set -- "${names[@]}"
 for name; do
 	row "$name" >/dev/null
 done

@@ -15,7 +15,6 @@ fi
 # steps are all there are, in the order in which they run.
 steps=(build push tag list pull attach sign verify discover copy delete)
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 client=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/ocifake-$client.XXXXXX")
 daemons=()
@@ -233,13 +232,16 @@ run_steps() {
 
 # run_step runs one, in a shell of its own that its first failing command ends.
 run_step() {
-	set +e
-	: >"$work/remark" >"$work/log"
+	local status
+	: >"$work/remark"
+	: >"$work/log"
+	set +e # a shell that is tested does not end at its first failing command
 	(
 		set -e -o pipefail
 		"$1"
 	) >>"$work/log" 2>&1
-	if (($?)); then
+	status=$?
+	if ((status)); then
 		failed=1
 		echo "== $client $1" >&2
 		cat "$work/log" >&2

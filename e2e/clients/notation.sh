@@ -6,7 +6,7 @@ for tag in signed unsigned; do
 	context "$tag"
 	layout "$work/layout"
 	seed app "$tag" || die "no image in the registry"
-	declare "$tag=$OCIFAKE_HOST/app@sha256:$(seeded)"
+	printf -v "$tag" %s "$OCIFAKE_HOST/app@sha256:$(seeded)"
 done
 flags=()
 plain && flags=(--insecure-registry)
