@@ -139,6 +139,18 @@ func (f fixture) referrers(target string) (pages [][]ocispec.Descriptor) {
 	return pages
 }
 
+// TestReferrersOfUnknownAlgorithm has a subject whose digest the registry does not
+// compute.
+func TestReferrersOfUnknownAlgorithm(t *testing.T) {
+	f := newFixture(t, registry.Options{})
+	const subject = "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8"
+	d := f.referrer(subject, "test/sbom", nil)
+	got := f.referrers("/v2/app/referrers/" + subject)[0]
+	require.Len(t, got, 1)
+	assert.Equal(t, d, got[0].Digest)
+	f.status(f.get("/v2/app/manifests/"+subject), http.StatusNotFound, "MANIFEST_UNKNOWN")
+}
+
 func TestReferrers(t *testing.T) {
 	f := newFixture(t, registry.Options{})
 	subject := f.pushImage("app", "v1", "layer").Digest
@@ -174,6 +186,7 @@ func TestReferrers(t *testing.T) {
 	assert.Empty(t, f.referrers(list + "?artifactType=none")[0])
 
 	f.status(f.get("/v2/app/referrers/v1"), http.StatusBadRequest, "DIGEST_INVALID")
+	f.status(f.get("/v2/app/referrers/sha256:bad"), http.StatusBadRequest, "DIGEST_INVALID")
 	assert.Empty(t, f.referrers("/v2/none/referrers/" + string(subject))[0])
 
 	// Deleting the subject keeps them; deleting one removes it.

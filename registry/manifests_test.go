@@ -118,6 +118,14 @@ func TestManifestRefused(t *testing.T) {
 		{"data of another blob", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Config.Data = []byte("[]") }), 400, []string{"MANIFEST_INVALID"}},
 		{"malformed digest", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Layers[0].Digest = "sha256:bad" }), 400, []string{"DIGEST_INVALID"}},
 		{"malformed subject", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Subject = &ocispec.Descriptor{MediaType: "a/b", Digest: "x"} }), 400, []string{"DIGEST_INVALID"}},
+		{"malformed digest of an unknown algorithm", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Layers[0].Digest = "md5:" }), 400, []string{"DIGEST_INVALID"}},
+		{"layer of an unknown algorithm", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Layers[0].Digest = "md5:x" }), 400, []string{"MANIFEST_BLOB_UNKNOWN"}},
+		{"data of an unknown algorithm", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) {
+			m.Layers[0].Digest, m.Layers[0].Size, m.Layers[0].Data = "md5:x", 1, []byte("x")
+		}), 400, []string{"MANIFEST_BLOB_UNKNOWN"}},
+		{"data of another size, and of an unknown algorithm", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) {
+			m.Layers[0].Digest, m.Layers[0].Size, m.Layers[0].Data = "md5:x", 2, []byte("x")
+		}), 400, []string{"MANIFEST_INVALID"}},
 		{"too large", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Annotations = map[string]string{"a": strings.Repeat("a", 4096)} }), 413, []string{"SIZE_INVALID"}},
 		{"missing config", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Config.Digest = unknown.Digest }), 400, []string{"MANIFEST_BLOB_UNKNOWN"}},
 		{"missing layers", ocispec.MediaTypeImageManifest, with(func(m *ocispec.Manifest) { m.Layers = append(m.Layers, unknown, second, unknown) }), 400,

@@ -162,13 +162,20 @@ func checkDescriptor(name string, d ocispec.Descriptor) error {
 		return invalid("%s: mediaType is %q", name, d.MediaType)
 	case d.Size < 0:
 		return invalid("%s: size is %d", name, d.Size)
-	case !op.ValidDigest(d.Digest):
-		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("%s: %q is not a sha256 or sha512 digest", name, d.Digest),
+	case !refersTo(d.Digest):
+		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("%s: %q is not a digest", name, d.Digest),
 			Detail: map[string]string{"digest": string(d.Digest)}}
-	case d.Data != nil && (int64(len(d.Data)) != d.Size || d.Digest.Algorithm().FromBytes(d.Data) != d.Digest):
+	case d.Data != nil && (int64(len(d.Data)) != d.Size || op.ValidDigest(d.Digest) && d.Digest.Algorithm().FromBytes(d.Data) != d.Digest):
 		return invalid("%s: data does not have the digest and size of its descriptor", name)
 	}
 	return nil
+}
+
+// refersTo tells whether a digest may refer to content, in the registry or not. Of an
+// algorithm that the registry does not compute it must be well-formed (image
+// specification, "Digests").
+func refersTo(d digest.Digest) bool {
+	return op.ValidDigest(d) || digest.DigestRegexpAnchored.MatchString(string(d)) && !op.ValidAlgorithm(d.Algorithm())
 }
 
 // references are the descriptors that must exist, each once. A child with the

@@ -13,8 +13,8 @@ import (
 const indexFrame = 4 << 10
 
 func (c *call) listReferrers() error {
-	if err := c.checkDigest(); err != nil {
-		return err
+	if !refersTo(c.info.Digest) {
+		return c.checkDigest()
 	}
 	p, err := c.page()
 	if err != nil {
