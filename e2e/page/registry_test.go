@@ -1,0 +1,125 @@
+package page
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/stretchr/testify/require"
+)
+
+// served is a registry with its page.
+type served struct {
+	url, host string
+	store     *memstore.Store
+	faults    *faults.Engine
+	recorder  *record.Recorder
+	api       *control.API
+	close     func()
+}
+
+// serve starts a registry; address is that of one before it, or empty. With a token
+// only those who have it may see the page.
+func serve(t *testing.T, address, token string) *served {
+	t.Helper()
+	r := &served{store: memstore.New(memstore.Options{}), recorder: record.New(record.Options{})}
+	r.faults = faults.New(r.store)
+	log := slog.New(slog.DiscardHandler)
+	r.api = control.New(control.Config{
+		Store: r.store, Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
+	})
+	s, err := server.Start(server.Config{
+		Options:  server.Options{Addr: address},
+		Registry: registry.New(r.faults.Store(), registry.Options{Log: log}),
+		Faults:   r.faults, Recorder: r.recorder, Control: r.api, Log: log,
+	})
+	require.NoError(t, err)
+	r.api.Open(s.URL())
+	r.url, r.host = s.URL(), s.Host()
+	closed := false
+	r.close = func() {
+		if !closed {
+			closed = true
+			r.api.Close()
+			require.NoError(t, s.Close())
+		}
+	}
+	t.Cleanup(r.close)
+	return r
+}
+
+// page is the URL of a place of the page: "#/faults".
+func (r *served) page(place string) string { return r.url + "/_ocifake/" + place }
+
+// ref is a reference to what is, or will be, in the registry.
+func (r *served) ref(t *testing.T, ref string) name.Reference {
+	t.Helper()
+	parsed, err := name.ParseReference(r.host + "/" + ref)
+	require.NoError(t, err)
+	return parsed
+}
+
+func (r *served) push(t *testing.T, ref string, image v1.Image) {
+	t.Helper()
+	require.NoError(t, remote.Write(r.ref(t, ref), image))
+}
+
+// pull fetches an image with all its layers, as a client without any patience.
+func (r *served) pull(t *testing.T, ref string) error {
+	t.Helper()
+	image, err := remote.Image(r.ref(t, ref), remote.WithRetryStatusCodes(), remote.WithJobs(1))
+	if err != nil {
+		return err
+	}
+	layers, err := image.Layers()
+	require.NoError(t, err)
+	for _, layer := range layers {
+		body, err := layer.Compressed()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, body)
+		body.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send makes one request, and returns its status; fields are "Name: value".
+func (r *served) send(t *testing.T, method, path, body string, fields ...string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, r.url+path, strings.NewReader(body))
+	require.NoError(t, err)
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		request.Header.Add(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	require.NoError(t, err)
+	return response.StatusCode
+}
+
+// inject adds rules, as they are written in files.
+func (r *served) inject(t *testing.T, text string) {
+	t.Helper()
+	rules, err := faults.ParseRules([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, r.faults.Add(rules...))
+}

@@ -1,0 +1,114 @@
+package page
+
+import (
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// One request shows all that is on record of it, the fault included.
+func TestRequest(t *testing.T) {
+	r := serve(t, "", "")
+	r.push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	r.inject(t, "{name: flaky, where: 'op=blob.get', times: 1, do: [{status: {code: 503, retryAfter: 1s}}]}")
+	require.Error(t, r.pull(t, "app:v1"))
+	p := open(t, r.page("#/requests?filter=fault%3Dflaky"))
+	p.wait(rows + " === 1")
+	assert.Contains(t, p.text(".rows .chip.fault"), "fault flaky")
+	x := r.recorder.Log(record.Faulted())[0]
+	p.click(".rows .row")
+	p.waitText(".pane h2", "blob.get")
+	for _, want := range []string{
+		"GET " + x.Target, "503", "fault flaky", "times: 1", "- status: {code: 503, retryAfter: 1s}",
+		x.Remote, x.Host, "HTTP/1.1", "TLS\nnone", "credentials\nnone", "used before",
+		"User-Agent", x.Header.Get("User-Agent"), "Retry-After", "header after", "end after",
+	} {
+		assert.Contains(t, strings.ReplaceAll(p.text(".pane"), "\u00a0", " "), want)
+	}
+	p.click(".pane .fired a")
+	p.wait(`document.activeElement.matches("#faults .rule") && document.activeElement.innerText.includes("flaky")`)
+}
+
+// A body that is kept is shown, JSON in many lines or as it was sent.
+func TestRequestBody(t *testing.T) {
+	r := serve(t, "", "")
+	r.push(t, "app:v1", registrytest.RandomImage())
+	seq := r.recorder.Log(op.Is(op.ManifestPut))[0].Seq
+	p := open(t, r.page("#/requests?filter=op%3Dmanifest.put"))
+	p.click(row(int(seq)))
+	p.waitText(".pane .source", "\n  \"schemaVersion\": 2,\n")
+	p.click(".pane .source .tools button")
+	p.waitText(".pane .source", string(r.recorder.Log(op.Is(op.ManifestPut))[0].RequestBody))
+	p.goTo(r.page("#/requests?filter=op%3Dupload.chunk"))
+	p.waitText(".rows", "upload.chunk")
+	p.click(".rows .row")
+	p.waitText(".pane", "not kept: bodies of blobs are not.")
+}
+
+// The command that is copied makes the same request once more, for a shell that
+// takes it as it stands.
+func TestRequestAsCurl(t *testing.T) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Skip("curl is not installed: apt-get install -y curl")
+	}
+	t.Logf("with %s", curl)
+	r := serve(t, "", "")
+	r.push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	manifest := r.recorder.Log(op.Is(op.ManifestPut))[0].RequestBody
+	const mediaType = "Content-Type: application/vnd.oci.image.manifest.v1+json"
+	for _, c := range []struct {
+		name string
+		send func(t *testing.T)
+	}{
+		{"get", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/app/manifests/v1", "", "Accept: a/b, c/d") }},
+		{"head", func(t *testing.T) { r.send(t, http.MethodHead, "/v2/app/manifests/v1", "") }},
+		{"put", func(t *testing.T) {
+			require.Equal(t, http.StatusCreated, r.send(t, http.MethodPut, "/v2/app/manifests/v2", string(manifest), mediaType))
+		}},
+		{"put of no text", func(t *testing.T) {
+			r.send(t, http.MethodPut, "/v2/app/manifests/v3", "\x00\xff'\x1b[2J", mediaType)
+		}},
+		{"post without a body", func(t *testing.T) {
+			require.Equal(t, http.StatusAccepted, r.send(t, http.MethodPost, "/v2/app/blobs/uploads/", ""))
+		}},
+		{"delete", func(t *testing.T) { r.send(t, http.MethodDelete, "/v2/app/manifests/none", "") }},
+		{"quotes and dollars", func(t *testing.T) {
+			r.send(t, http.MethodGet, "/v2/app/tags/list?n=1&last=$(id)`id`'%22[a-c]{d,e}", "", `User-Agent: it's "me" $HOME \ `+"`id`; @x")
+		}},
+		{"bytes in a field", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/", "", "X-Odd: \xff'\xe9", "X-Empty: ") }},
+		{"dots", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/a/../b/%2e/manifests/v1", "") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.recorder.Clear()
+			c.send(t)
+			p := open(t, r.page("#/requests"))
+			p.click(".rows .row")
+			p.waitText(".pane .copy", "Copy as curl")
+			p.click(".pane .bar .copy")
+			p.waitText("#said", "Copied")
+			command := p.clipboard()
+			t.Log(command)
+			out, err := exec.CommandContext(t.Context(), "sh", "-c", command+" --silent --show-error").CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			log := r.recorder.Log()
+			require.Len(t, log, 2)
+			assert.Equal(t, essence(log[0]), essence(log[1]))
+		})
+	}
+}
+
+// essence is what a request has in common with the one that it repeats.
+func essence(x record.Exchange) map[string]any {
+	x.Header.Del("Accept-Encoding") // Go's, on curl it would only change the output
+	return map[string]any{
+		"method": x.Method, "target": x.Target, "host": x.Host, "header": x.Header, "body": string(x.RequestBody), "status": x.Status,
+	}
+}
