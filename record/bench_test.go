@@ -121,3 +121,47 @@ func TestMemory(t *testing.T) {
 		runtime.KeepAlive(recorder)
 	}
 }
+
+// BenchmarkMany is reading from a record of 100,000 requests.
+func BenchmarkMany(b *testing.B) {
+	const n = 100_000
+	recorder := record.New(record.Options{})
+	handler := recorder.Wrap(http.HandlerFunc(headHandler))
+	ask := func() { handler.ServeHTTP(nowhere{http.Header{}}, headRequest("/v2/library/app/manifests/v1")) }
+	for range n {
+		ask()
+	}
+	for _, test := range []struct {
+		name string
+		read func() int
+	}{
+		{"log", func() int { return len(recorder.Log()) }},
+		{"newest", func() int {
+			read := 0
+			for range recorder.Exchanges(recorder.Mark() - 1000) {
+				read++
+			}
+			return read
+		}},
+		{"one", func() int {
+			_, ok := recorder.Exchange(n / 2)
+			require.True(b, ok)
+			return 1
+		}},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NotZero(b, test.read())
+			}
+		})
+	}
+	b.Run("follow", func(b *testing.B) {
+		b.ReportAllocs()
+		f := recorder.Follow(recorder.Position())
+		for b.Loop() {
+			ask()
+			require.Len(b, f.Next(64).Ended, 1)
+		}
+	})
+}

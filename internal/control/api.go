@@ -99,6 +99,14 @@ func (a *API) Open(url string) {
 	a.open.Store(o)
 }
 
+// SetRules sets the rules that a reset goes back to: those of a file that has
+// changed, say. It does nothing before [API.Open].
+func (a *API) SetRules(rules []faults.Rule) {
+	if o := a.open.Load(); o != nil {
+		a.open.Store(&opened{url: o.url, store: o.store, rules: rules})
+	}
+}
+
 // Close ends the streams of events, and whoever else waits for something to happen.
 // It does not wait for them.
 func (a *API) Close() { a.closing.Do(func() { close(a.closed) }) }

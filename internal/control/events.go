@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,11 @@ const (
 		"cleared, when requests up to the number in data, {\"last\":SEQ}, were forgotten; faults, when rules have changed. " +
 		"Nothing is kept for a client that does not read: what is dropped from the record before it has come to it, it does not get."
 
-	keepAlive = 15 * time.Second // between two signs of life
-	hungUp    = time.Minute      // a client takes nothing for so long
-	atOnce    = 64               // exchanges that are decoded together
-	maxRoom   = 1 << 20          // bytes that a stream keeps to write into
+	pace      = 20 * time.Millisecond // between two looks, while much happens
+	keepAlive = 15 * time.Second      // between two signs of life
+	hungUp    = time.Minute           // a client takes nothing for so long
+	atOnce    = 64                    // exchanges that are decoded together
+	maxRoom   = 1 << 20               // bytes that a stream keeps to write into
 )
 
 // events sends what happens until the client leaves. It follows the record at the
@@ -67,6 +69,7 @@ type stream struct {
 	w        io.Writer
 	flush    *http.ResponseController
 	room     bytes.Buffer
+	sent     time.Time // the latest
 }
 
 // begin begins behind a place, at the start if it is of an earlier process: then
@@ -106,6 +109,7 @@ func (s *stream) follow(r *request) error {
 		}
 		select {
 		case <-changed:
+			s.rest(r.Context())
 		case <-rules:
 			rules = s.api.config.Faults.Changed()
 			s.add("faults", 0, []byte("{}"))
@@ -116,6 +120,16 @@ func (s *stream) follow(r *request) error {
 		case <-r.Context().Done():
 			return r.Context().Err()
 		}
+	}
+}
+
+// rest lets more happen, if something was sent just now: it is cheaper to tell
+// together.
+func (s *stream) rest(ctx context.Context) {
+	if d := pace - time.Since(s.sent); d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		wait(ctx, s.api, t.C)
 	}
 }
 
@@ -167,7 +181,9 @@ func (s *stream) send() error {
 	if _, err := s.w.Write(s.room.Bytes()); err != nil {
 		return err
 	}
-	return s.flush.Flush()
+	err := s.flush.Flush()
+	s.sent = time.Now()
+	return err
 }
 
 // empty makes room, and does not keep much.

@@ -1,17 +1,22 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
 const (
 	maxExpectations = 1000
 	maxTimeout      = time.Hour
+	maxJournal      = 1000 // requests
 )
 
 type judgement struct {
@@ -63,11 +68,12 @@ func (a *API) judge(w http.ResponseWriter, r *request) error {
 func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, error) {
 	for {
 		changed, began := a.config.Recorder.Changed(), time.Now()
-		if j := judgeLog(a.config.Recorder.Log(), all); j.OK {
+		j := a.judgeNow(all)
+		if j.OK {
 			return j, nil
 		}
 		rest := time.NewTimer(time.Since(began))
-		goOn := wait(a, ctx, rest.C) && wait(a, ctx, changed)
+		goOn := wait(ctx, a, rest.C) && wait(ctx, a, changed)
 		rest.Stop()
 		if goOn {
 			continue
@@ -75,13 +81,15 @@ func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, e
 		if ctx.Err() == context.Canceled { // the client has left
 			return judgement{}, ctx.Err()
 		}
-		return a.last(all), nil
+		j = a.judgeNow(all) // something may have happened while it was not looked at
+		a.addJournal(&j, all)
+		return j, nil
 	}
 }
 
 // wait returns when something has happened, or with false if nobody waits for it any
 // more.
-func wait[T any](a *API, ctx context.Context, happened <-chan T) bool {
+func wait[T any](ctx context.Context, a *API, happened <-chan T) bool {
 	select {
 	case <-happened:
 		return true
@@ -91,21 +99,13 @@ func wait[T any](a *API, ctx context.Context, happened <-chan T) bool {
 	return false
 }
 
-// last is the judgement when time is up, with the journal for the first that does
-// not hold.
-func (a *API) last(all []record.Expectation) judgement {
-	log := a.config.Recorder.Log()
-	j := judgeLog(log, all)
-	for i, v := range j.Results {
-		if !v.OK {
-			j.Journal = all[i].Journal(log)
-			break
-		}
-	}
-	return j
-}
-
-func judgeLog(log record.Log, all []record.Expectation) judgement {
+// judgeNow holds those requests only that some expectation is about.
+func (a *API) judgeNow(all []record.Expectation) judgement {
+	meant := record.Match(func(x *record.Exchange) bool {
+		return slices.ContainsFunc(all, func(e record.Expectation) bool { return op.MatchAll(e.Filters, &x.Request, x) })
+	})
+	log := record.Log(slices.Collect(a.config.Recorder.Exchanges(0, meant)))
+	slices.SortFunc(log, func(a, b record.Exchange) int { return cmp.Compare(a.Seq, b.Seq) })
 	j := judgement{OK: true, Results: make([]verdict, len(all))}
 	for i, e := range all {
 		j.Results[i] = verdict{Expect: e.String(), OK: true}
@@ -115,4 +115,13 @@ func judgeLog(log record.Log, all []record.Expectation) judgement {
 		}
 	}
 	return j
+}
+
+// addJournal adds the journal for the first that does not hold.
+func (a *API) addJournal(j *judgement, all []record.Expectation) {
+	i := slices.IndexFunc(j.Results, func(v verdict) bool { return !v.OK })
+	if i >= 0 {
+		s := selection{recorder: a.config.Recorder, before: math.MaxUint64}
+		j.Journal = all[i].Journal(s.newest(maxJournal))
+	}
 }

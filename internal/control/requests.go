@@ -45,9 +45,9 @@ func requestRoutes() []route {
 }
 
 type requests struct {
-	Requests []record.Exchange `json:"requests"`
-	Dropped  int               `json:"dropped"`
-	Last     uint64            `json:"last"`
+	Requests record.Log `json:"requests"`
+	Dropped  int        `json:"dropped"`
+	Last     uint64     `json:"last"`
 }
 
 func (a *API) listRequests(w http.ResponseWriter, r *request) error {
@@ -81,7 +81,7 @@ type selection struct {
 
 // newest returns the newest of the selection, in order. It looks at new requests
 // first, and at all only if too few of those are meant.
-func (s *selection) newest(most int) []record.Exchange {
+func (s *selection) newest(most int) record.Log {
 	top := min(s.before-1, uint64(s.recorder.Mark()))
 	for window := uint64(2 * most); ; window *= 8 {
 		w := *s
@@ -94,12 +94,12 @@ func (s *selection) newest(most int) []record.Exchange {
 	}
 }
 
-func (s *selection) oldest(most int) []record.Exchange { return s.pick(most, 1) }
+func (s *selection) oldest(most int) record.Log { return s.pick(most, 1) }
 
 // pick returns the first of the selection, or, in the other direction, the last. It
 // never holds more than twice as many.
-func (s *selection) pick(most, direction int) []record.Exchange {
-	found := []record.Exchange{}
+func (s *selection) pick(most, direction int) record.Log {
+	found := record.Log{}
 	trim := func() {
 		slices.SortFunc(found, func(a, b record.Exchange) int { return direction * cmp.Compare(a.Seq, b.Seq) })
 		found = found[:min(most, len(found))]
