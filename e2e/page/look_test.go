@@ -89,7 +89,7 @@ const faint = `(() => {
 		}
 		return [255, 255, 255];
 	};
-	return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility({ opacityProperty: true }) && !e.closest("#said, .off")
+	return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility({ opacityProperty: true }) && !e.closest("#said")
 		&& [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).flatMap(e => {
 		const a = light(numbers(getComputedStyle(e).color)), b = light(ground(e));
 		const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);

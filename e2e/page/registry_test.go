@@ -23,6 +23,7 @@ import (
 // served is a registry with its page.
 type served struct {
 	url, host string
+	client    *http.Client
 	store     *memstore.Store
 	faults    *faults.Engine
 	recorder  *record.Recorder
@@ -34,6 +35,11 @@ type served struct {
 // only those who have it may see the page.
 func serve(t *testing.T, address, token string) *served {
 	t.Helper()
+	return serveWith(t, server.Options{Addr: address}, token)
+}
+
+func serveWith(t *testing.T, options server.Options, token string) *served {
+	t.Helper()
 	r := &served{store: memstore.New(memstore.Options{}), recorder: record.New(record.Options{})}
 	r.faults = faults.New(r.store)
 	log := slog.New(slog.DiscardHandler)
@@ -41,13 +47,13 @@ func serve(t *testing.T, address, token string) *served {
 		Store: r.store, Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
 	})
 	s, err := server.Start(server.Config{
-		Options:  server.Options{Addr: address},
+		Options:  options,
 		Registry: registry.New(r.faults.Store(), registry.Options{Log: log}),
 		Faults:   r.faults, Recorder: r.recorder, Control: r.api, Log: log,
 	})
 	require.NoError(t, err)
 	r.api.Open(s.URL())
-	r.url, r.host = s.URL(), s.Host()
+	r.url, r.host, r.client = s.URL(), s.Host(), &http.Client{Transport: s.Transport()}
 	closed := false
 	r.close = func() {
 		if !closed {
@@ -108,7 +114,7 @@ func (r *served) send(t *testing.T, method, path, body string, fields ...string)
 		name, value, _ := strings.Cut(field, ": ")
 		request.Header.Add(name, value)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := r.client.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -103,6 +104,23 @@ func TestRequestAsCurl(t *testing.T) {
 			assert.Equal(t, essence(log[0]), essence(log[1]))
 		})
 	}
+}
+
+// Over TLS and HTTP/2 it is the same, and the request tells of it.
+func TestRequestOverTLS(t *testing.T) {
+	r := serveWith(t, server.Options{HTTP2: true}, "")
+	r.send(t, http.MethodGet, "/v2/app/manifests/v1", "")
+	p := open(t, r.page("#/requests/1"))
+	p.waitText(".pane h2", "manifest.get")
+	assert.Contains(t, p.text(".pane"), "TLS\nTLS 1.3")
+	assert.Contains(t, p.text(".pane"), "protocol\nHTTP/2.0")
+	p.waitText("#connection", "live")
+	p.click(".pane .bar .copy")
+	p.waitText("#said", "Copied")
+	assert.Contains(t, p.clipboard(), "--insecure")
+	assert.Contains(t, p.clipboard(), " https://"+r.host+"/v2/app/manifests/v1")
+	r.send(t, http.MethodGet, "/v2/", "")
+	p.wait(rows + " === 2")
 }
 
 // essence is what a request has in common with the one that it repeats.

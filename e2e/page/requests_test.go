@@ -31,6 +31,8 @@ func TestJournalLive(t *testing.T) {
 	p.wait(fmt.Sprintf("%s === %d", rows, len(log)))
 	for i := range log {
 		p.waitRow(int(log[i].Seq), log[i].Op.String())
+		what := eval[string](p, fmt.Sprintf("document.querySelector('%s .c-what').textContent", row(int(log[i].Seq))))
+		assert.Contains(t, log[i:i+1].Journal(), what, "as in the journal")
 	}
 	last := log[len(log)-1]
 	assert.Equal(t, "manifest.put", last.Op.String())

@@ -15,10 +15,9 @@ export class Editor {
     this.area.value = value;
     this.numbers = h('ol', { class: 'numbers', 'aria-hidden': 'true' });
     this.error = h('p', { class: 'wrong', role: 'alert', hidden: true });
-    this.saveButton = button('Save', () => this.submit(), { class: 'primary', title: 'Ctrl+Enter' });
     this.element = h('form', { class: 'editor', submit: event => { event.preventDefault(); this.submit(); } },
       h('div', { class: 'lines' }, this.numbers, this.area), this.error,
-      h('div', { class: 'tools' }, this.saveButton, button('Cancel', () => this.cancel()),
+      h('div', { class: 'tools' }, button('Save', () => this.submit(), { class: 'primary', title: 'Ctrl+Enter' }), button('Cancel', () => this.cancel()),
         h('span', { class: 'none' }, 'YAML or JSON')));
     this.draw();
   }
@@ -50,21 +49,25 @@ export class Editor {
   }
 
   async submit() {
-    this.saveButton.disabled = true;
+    if (this.saving) {
+      return;
+    }
+    this.saving = true;
     try {
       await this.save(this.area.value);
     } catch (error) {
       this.refuse(error);
     } finally {
-      this.saveButton.disabled = false;
+      this.saving = false;
     }
   }
 
   // refuse says what is wrong, and puts the cursor there.
   refuse({ message, line, column, field }) {
     this.draw(line);
+    const said = line ? message.replace(/^(?:faults: )?line \d+, column \d+: /, '') : message;
     const where = [line && `Line ${line}${column ? `, column ${column}` : ''}`, field].filter(Boolean).join(', ');
-    this.error.replaceChildren(...where ? [h('b', {}, printable(where)), ' '] : [], printable(message));
+    this.error.replaceChildren(...where ? [h('b', {}, printable(where)), ' '] : [], printable(said));
     this.error.hidden = false;
     this.area.setAttribute('aria-invalid', 'true');
     this.area.focus();

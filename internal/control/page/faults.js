@@ -24,7 +24,8 @@ export class Faults {
     this.count = this.element.querySelector('.count');
     this.clearButton = this.element.querySelector('.clear-faults');
     this.clearButton.addEventListener('click', () => this.clear());
-    this.element.querySelector('.add').addEventListener('click', () => this.add());
+    this.addButton = this.element.querySelector('.add');
+    this.addButton.addEventListener('click', () => this.add());
     this.element.querySelector('.jump').addEventListener('click', () => this.known.search.focus());
     this.known = new Known(this.element.querySelector('.known'), () => this.load());
     this.cards = new Map();
@@ -56,9 +57,12 @@ export class Faults {
     if (this.element.hidden) {
       return;
     }
+    const turn = this.turn = Symbol('the latest call');
     try {
       const { faults } = await get('faults');
-      this.draw(faults);
+      if (turn === this.turn) {
+        this.draw(faults);
+      }
     } catch (error) {
       this.rules.replaceChildren(failure(error, () => this.load()));
       this.cards.clear();
@@ -70,8 +74,12 @@ export class Faults {
     const names = new Set(states.map(state => state.name));
     for (const [name, card] of this.cards) {
       if (!names.has(name)) {
+        const focused = card.element.contains(document.activeElement);
         card.element.remove();
         this.cards.delete(name);
+        if (focused) {
+          this.addButton.focus();
+        }
       }
     }
     if (!this.cards.size) {
@@ -98,7 +106,7 @@ export class Faults {
   add() {
     const done = () => {
       this.adding.replaceChildren();
-      this.element.querySelector('.add').focus();
+      this.addButton.focus();
     };
     const editor = new Editor('New rules', example, {
       cancel: done,

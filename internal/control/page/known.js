@@ -48,7 +48,7 @@ export class Known {
   item(preset) {
     return h('li', { class: 'preset' },
       h('header', {}, h('h4', {}, data(preset.name)),
-        button('Add', event => this.add(preset, event.target), { 'aria-label': `Add ${preset.name}` })),
+        button('Add', () => this.add(preset), { 'aria-label': `Add ${preset.name}` })),
       h('p', {}, printable(preset.what)),
       h('details', {}, h('summary', {}, h('span', { class: 'correct' }, `A correct client ${printable(preset.correct)}`)),
         preset.clients?.length > 0 && h('p', { class: 'none' }, `Met by ${preset.clients.map(printable).join(', ')}.`),
@@ -56,8 +56,11 @@ export class Known {
         preset.rules && h('pre', { class: 'code', tabindex: 0 }, yaml(preset.rules))));
   }
 
-  async add(preset, clicked) {
-    clicked.disabled = true;
+  async add(preset) {
+    if (this.adding) {
+      return;
+    }
+    this.adding = true;
     try {
       await change('POST', `faults/known/${encodeURIComponent(preset.name)}`, { query: { where: this.where.value.trim() } });
       this.refuse('');
@@ -67,7 +70,7 @@ export class Known {
       this.refuse(error.message);
       this.wrong.scrollIntoView({ block: 'nearest' });
     } finally {
-      clicked.disabled = false;
+      this.adding = false;
     }
   }
 

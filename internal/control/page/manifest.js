@@ -14,7 +14,7 @@ export function drawManifest({ descriptor, tags, manifest, config, referrers }, 
     facts(
       ['digest', copyable(descriptor.digest, descriptor.digest)],
       ['media type', data(descriptor.mediaType)],
-      ['artifact type', descriptor.artifactType && data(descriptor.artifactType)],
+      ['artifact type', manifest?.artifactType && data(manifest.artifactType)],
       ['size', exactSize(descriptor.size)],
       ['content', total(manifest)],
       ['tags', tags?.length > 0 && h('span', {}, tags.flatMap(tag => [link(toContent(repo, text(tag)), data(tag)), ' ']))],

@@ -101,6 +101,7 @@ export class RequestPane {
     const here = h('span', {}, about(x));
     return facts(
       ['what', x.repo ? link(toContent(text(x.repo), text(x.digest) || text(x.tag)), here) : here],
+      ['alias', x.alias && data(x.alias)],
       ['digest', x.digest && copyable(text(x.digest), shortDigest(x.digest))],
       ['verified', x.verified && copyable(text(x.verified), shortDigest(x.verified))],
       ['upload', x.session && data(x.session)],

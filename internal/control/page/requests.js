@@ -223,7 +223,10 @@ export class Requests {
 
   async older() {
     const first = this.journal.rows[0]?.seq ?? 0;
-    this.olderButton.disabled = true;
+    if (this.goingBack) {
+      return;
+    }
+    this.goingBack = true;
     try {
       const { requests } = await get('requests', { filter: this.filter, before: first, tail: page });
       this.all = requests.length < page;
@@ -232,7 +235,7 @@ export class Requests {
     } catch (error) {
       say(error.message);
     } finally {
-      this.olderButton.disabled = false;
+      this.goingBack = false;
       this.told();
     }
   }
