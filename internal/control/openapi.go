@@ -36,10 +36,12 @@ func newDocument(version string) object {
 		"openapi": "3.1.1",
 		"info": object{
 			"title": "ocifake control API", "version": version,
+			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 			"description": "What an ocifake registry was asked, what goes wrong in it, and what is in it, seen and changed. " +
 				"With a token it is for whoever shows it, and without one for clients on the same machine only.",
 		},
-		"paths": paths,
+		"servers": []object{{"url": "/"}},
+		"paths":   paths,
 		"components": object{
 			"schemas":         json.RawMessage(components),
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -100,11 +101,6 @@ type step struct {
 	status    int
 }
 
-func (f *fixture) auth(t testing.TB) func(*http.Request) {
-	t.Helper()
-	return header("Authorization", "Bearer secret")
-}
-
 // run is one of everything. What changes much comes last.
 func run(tarball string) []step {
 	return []step{
@@ -192,6 +188,35 @@ func startForRun(t testing.TB) *fixture {
 	f.ask(t, "GET", "/v2/\xff/tags/list?\xfe", "", header("User-Agent", "\xff"), header("Authorization", "Bearer x"))
 	f.ask(t, "POST", "/v2/app/blobs/uploads/", "")
 	return f
+}
+
+// TestDocumentConforms to OpenAPI 3.1, and its schemas to JSON Schema.
+func TestDocumentConforms(t *testing.T) {
+	d := readDocument(t, start(t, setup{}))
+	c := jsonschema.NewCompiler()
+	file, err := os.Open("testdata/openapi-3.1/schema.json")
+	require.NoError(t, err)
+	defer file.Close()
+	v, err := jsonschema.UnmarshalJSON(file)
+	require.NoError(t, err)
+	require.NoError(t, c.AddResource("openapi-3.1.json", v))
+	schema, err := c.Compile("openapi-3.1.json")
+	require.NoError(t, err)
+	assert.NoError(t, schema.Validate(d.all))
+	components := d.all.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any)
+	assert.NotEmpty(t, components)
+	for name := range components {
+		d.schema(t, "#/components/schemas/"+name)
+	}
+	ids := map[string]bool{}
+	for path, methods := range d.Paths {
+		for _, o := range methods {
+			assert.False(t, ids[o.OperationID], "%s: %s is there twice", path, o.OperationID)
+			ids[o.OperationID] = true
+		}
+	}
+	delete(d.all.(map[string]any), "info")
+	assert.ErrorContains(t, schema.Validate(d.all), "info", "the schema refuses what is none")
 }
 
 // TestDocument runs all operations, and holds what comes against the document.
