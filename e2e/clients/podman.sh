@@ -9,6 +9,10 @@ build() { podman build --isolation chroot -t "$app:v1" "$work/context"; }
 push() {
 	podman push --digestfile "$work/digest" "$app:v1"
 	same "the digest that podman prints" "$(cat "$work/digest")" "$(digest app v1)"
+	podman manifest create both
+	podman manifest add both "docker://$app:v1"
+	podman manifest push both "docker://$app:index"
+	same "the manifest in the index" "$(registry GET app manifests/index | jq -r '.manifests[0].digest')" "$(digest app v1)"
 }
 
 tag() {
@@ -32,5 +36,8 @@ copy() {
 	podman push "$OCIFAKE_HOST/copy:v1"
 	same "the digest of the copy" "$(digest copy v1)" "$(digest app v1)"
 }
+
+no sign "Debian's build is without sigstore, and GPG's signatures are kept elsewhere"
+no verify "Debian's build is without sigstore, and GPG's signatures are kept elsewhere"
 
 run_steps "$@"

@@ -133,8 +133,8 @@ ocifake run --tls -- bash e2e/clients/docker.sh push pull  # steps of one
 	variantsIntro = `
 ## Basic, Bearer, TLS
 
-All steps again, with a registry that asks for passwords, one that asks for tokens, and one that speaks TLS, whose authority the client
-knows from SSL_CERT_FILE alone.
+All steps again, with a registry that asks for passwords, one that asks for tokens, and one that speaks TLS, whose authority clients
+know from SSL_CERT_FILE alone.
 
 `
 	faultsIntro = `
@@ -192,8 +192,8 @@ func writeRow(b *strings.Builder, cells ...string) {
 
 // footnotes are what is to be said of the cells of a table.
 type footnotes struct {
-	next  int
-	texts []string
+	written int
+	texts   []string // of the table that is being written
 }
 
 // cell shows a result, with the number of a footnote if there is more to say.
@@ -205,15 +205,22 @@ func (f *footnotes) cell(result string) string {
 	if text == "" || text == "no such command" {
 		return kind
 	}
-	f.next++
-	f.texts = append(f.texts, fmt.Sprintf("%d. %s", f.next, text))
-	return fmt.Sprintf("%s <sup>%d</sup>", kind, f.next)
+	at := slices.Index(f.texts, text)
+	if at < 0 {
+		at = len(f.texts)
+		f.texts = append(f.texts, text)
+	}
+	return fmt.Sprintf("%s <sup>%d</sup>", kind, f.written+at+1)
 }
 
 // write writes those of the table that has just ended.
 func (f *footnotes) write(b *strings.Builder) {
 	if len(f.texts) > 0 {
-		fmt.Fprintf(b, "\n%s\n", strings.Join(f.texts, "\n"))
+		b.WriteString("\n")
+	}
+	for _, text := range f.texts {
+		f.written++
+		fmt.Fprintf(b, "%d. %s\n", f.written, text)
 	}
 	f.texts = nil
 }

@@ -44,4 +44,7 @@ delete() {
 
 no build "it moves images, and makes none"
 
+no sign "Debian's build is without sigstore, and GPG's signatures are kept elsewhere"
+no verify "Debian's build is without sigstore, and GPG's signatures are kept elsewhere"
+
 run_steps "$@"
