@@ -55,6 +55,8 @@ type guest struct {
 	signIn func(s *session) error
 	late   bool // signIn does not ask the registry whether the password is right
 
+	parallel bool // it uploads blobs at the same time, even if they should go in turn
+
 	// pushMounting pushes content, and says that a repository has it; nil: it mounts
 	// only what it could read itself.
 	pushMounting func(s *session, c content, from, to string) error
@@ -104,7 +106,7 @@ var guests = []guest{
 	},
 	{
 		client: crane, place: onLoopback, schemes: []authScheme{basicAuth, bearerAuth, opaqueAuth},
-		signIn: craneSignIn, late: true,
+		signIn: craneSignIn, late: true, parallel: true,
 		tokens: costs{push: exactly(1), pull: exactly(1), copy: exactly(3), anonymous: exactly(1)},
 	},
 	{
