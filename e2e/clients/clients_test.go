@@ -77,7 +77,9 @@ func TestClients(t *testing.T) {
 					row.Variants[v.name] = strings.TrimSuffix(ok+": "+remarks[name+"/"+v.name], ": ")
 				})
 			}
-			document.Clients.judge(t, name, row)
+			if len(row.Variants) == len(variants) { // -run may choose
+				document.Clients.judge(t, name, row)
+			}
 		})
 	}
 	document.write(t)
