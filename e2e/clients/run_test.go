@@ -93,8 +93,8 @@ func run(m *testing.M) int {
 }
 
 // runScript runs steps of a client, default all, with a registry of their own, and
-// returns the result of each, and what was said. Its error is that of the script,
-// which fails if a step does.
+// returns the result of each, and what was said. The script may fail only if a step
+// does.
 func runScript(t *testing.T, client string, flags []string, steps ...string) (results map[string]string, log string) {
 	t.Helper()
 	ocifake, err := binary()
