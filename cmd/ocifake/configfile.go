@@ -79,7 +79,7 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, field *ast.MappingValu
 // isRepeatable tells whether a flag may be given several times.
 func isRepeatable(value pflag.Value) bool {
 	switch value.(type) {
-	case pflag.SliceValue, *loads, *generates, *expectations:
+	case *texts, *loads, *generates, *expectations:
 		return true
 	}
 	return false

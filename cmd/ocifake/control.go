@@ -27,7 +27,8 @@ func (c *controls) api(f *fixture) *control.API {
 	}
 	return control.New(control.Config{
 		Store: f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
-		AllowSparse: f.config.registry.AllowSparse, Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
+		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, Magic: f.config.server.Magic,
+		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
 	})
 }
 
@@ -37,12 +38,18 @@ func (f *fixture) openControl() error {
 	if f.control == nil {
 		return nil
 	}
-	c := &f.config.control
+	if f.config.control.addr != "" {
+		if err := f.listenForControl(); err != nil {
+			return err
+		}
+	}
 	f.control.Open(f.server.URL())
 	f.closers = append(f.closers, func() error { f.control.Close(); return nil })
-	if c.addr == "" {
-		return nil
-	}
+	return nil
+}
+
+func (f *fixture) listenForControl() error {
+	c := &f.config.control
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return explainListen("--control-addr", c.addr, err)

@@ -28,7 +28,9 @@ func (f *fixture) environment() (env []string, remove func() error, err error) {
 	err = f.writeDockerConfig(filepath.Join(dir, "config.json"))
 	if f.config.server.TLS {
 		bundle := filepath.Join(dir, "ca-bundle.pem")
-		vars = append(vars, [2]string{"SSL_CERT_FILE", bundle})
+		for _, name := range bundleVariables {
+			vars = append(vars, [2]string{name, bundle})
+		}
 		err = errors.Join(err, writeBundle(bundle, f.server.Authority().CertPEM()))
 	}
 	if err != nil {
@@ -65,6 +67,10 @@ func (f *fixture) writeDockerConfig(name string) error {
 	}
 	return os.WriteFile(name, text, 0o600)
 }
+
+// bundleVariables tell programs which certificates to trust: OpenSSL and Go, curl,
+// Python's requests, and Node.js.
+var bundleVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
 
 // systemBundles are where systems have the certificates that they trust.
 var systemBundles = []string{

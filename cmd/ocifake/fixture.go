@@ -26,6 +26,7 @@ type fixture struct {
 	auth      *auth.Service // nil: nobody is asked
 	control   *control.API  // nil: there is none
 	server    *server.Server
+	rules     ruleFiles
 	reference string // an image that was loaded, if one was
 
 	closers []func() error // in the order in which they were made
@@ -44,6 +45,9 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 			return nil, err
 		}
 	}
+	if f.rules, err = readRules(c.faults); err != nil {
+		return nil, err
+	}
 	f.store = memstore.New(c.store)
 	if f.reference, err = c.content.into(ctx, f.store, c.registry.AllowSparse, f.log); err != nil {
 		return nil, err
@@ -56,6 +60,10 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 		if err := step(); err != nil {
 			return nil, err
 		}
+	}
+	f.log.Info("serving", "url", f.server.URL())
+	if isExposed(c.server.Addr) && f.auth == nil && c.auth.clientCA == "" {
+		f.log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
 	}
 	return f, nil
 }
@@ -79,10 +87,6 @@ func (f *fixture) serve() (err error) {
 		return explainListen("--addr", c.server.Addr, err)
 	}
 	f.closers = append(f.closers, f.server.Close)
-	f.log.Info("serving", "url", f.server.URL())
-	if isExposed(c.server.Addr) && f.auth == nil && c.auth.clientCA == "" {
-		f.log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
-	}
 	return nil
 }
 

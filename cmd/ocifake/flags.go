@@ -31,27 +31,32 @@ type flagRow struct {
 
 // bind gives cmd the flags of the groups, and a usage text in groups.
 func bind(cmd *cobra.Command, groups []flagGroup) {
-	sets := make([]*pflag.FlagSet, len(groups))
-	for i, g := range groups {
-		sets[i] = pflag.NewFlagSet(g.title, pflag.ContinueOnError)
-		sets[i].SortFlags = false
+	flags := cmd.Flags()
+	for _, g := range groups {
 		for _, row := range g.flags {
-			bindField(sets[i], row.name, row.usage, row.field)
-		}
-		cmd.Flags().AddFlagSet(sets[i])
-		for _, row := range g.flags {
-			completeField(cmd, sets[i].Lookup(row.name), row.field)
+			bindField(flags, row.name, row.usage, row.field)
+			completeField(cmd, flags.Lookup(row.name), row.field)
 		}
 	}
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		var text strings.Builder
 		fmt.Fprintf(&text, "Usage:\n  %s\n\nExamples:\n%s\n", cmd.UseLine(), cmd.Example)
-		for i, g := range groups {
-			fmt.Fprintf(&text, "\n%s:\n%s", g.title, sets[i].FlagUsages())
+		for _, g := range groups {
+			fmt.Fprintf(&text, "\n%s:\n%s", g.title, g.usages(flags))
 		}
 		_, err := io.WriteString(cmd.OutOrStderr(), text.String())
 		return err
 	})
+}
+
+// usages returns what the help says of the flags, in the order of the group.
+func (g flagGroup) usages(all *pflag.FlagSet) string {
+	own := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
+	own.SortFlags = false
+	for _, row := range g.flags {
+		own.AddFlag(all.Lookup(row.name))
+	}
+	return own.FlagUsages()
 }
 
 func bindField(fs *pflag.FlagSet, name, usage string, field any) {
@@ -61,7 +66,7 @@ func bindField(fs *pflag.FlagSet, name, usage string, field any) {
 	case *string:
 		fs.StringVar(p, name, *p, usage)
 	case *[]string:
-		fs.StringArrayVar(p, name, *p, usage)
+		fs.Var((*texts)(p), name, usage)
 	case *time.Duration:
 		fs.DurationVar(p, name, *p, usage)
 	case *slog.Level:
@@ -91,6 +96,17 @@ func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
 			completeFlag(cmd, f.Name, completeFiles)
 		}
 	}
+}
+
+// texts are those of a flag that is given several times.
+type texts []string
+
+func (t *texts) Type() string   { return "text" }
+func (t *texts) String() string { return strings.Join(*t, ",") }
+
+func (t *texts) Set(s string) error {
+	*t = append(*t, s)
+	return nil
 }
 
 // count is a number of things.

@@ -18,11 +18,6 @@ func newFaultsKnown() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "known [NAME]",
 		Short: "List faults that real registries have shown, or show one",
-		Long: `List faults that real registries have shown to real clients: their names, and
-what happens on the wire. With a name, show everything about that one; what is
-printed is a file of rules, in YAML.
-
-` + magicHelp(),
 		Example: `  ocifake faults known
   ocifake faults known reset-mid-blob > rules.yaml
   ocifake faults known --json`,
@@ -39,6 +34,15 @@ printed is a file of rules, in YAML.
 			return action(func(cmd *cobra.Command) error { return showKnown(cmd.OutOrStdout(), preset, asJSON) })(cmd, args)
 		},
 	}
+	help := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.Long = `List faults that real registries have shown to real clients: their names, and
+what happens on the wire. With a name, show everything about that one; what is
+printed is a file of rules, in YAML.
+
+` + magicHelp() // made when it is wanted: every start would pay for it
+		help(cmd, args)
+	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the rules")
 	return cmd
 }

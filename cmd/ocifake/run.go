@@ -30,7 +30,8 @@ asked of it. The command finds in its environment:
                        with --control-token OCIFAKE_CONTROL_TOKEN, too
   DOCKER_CONFIG        a folder whose config.json has the credentials of the first
                        user whose password is known, if there are users
-  SSL_CERT_FILE        the system's certificates and that of the registry, with --tls
+  SSL_CERT_FILE        the system's certificates and that of the registry, with --tls;
+                       also as CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS
 
 Signals are passed on to the command, and its exit status is that of run. After a
 command that succeeds, expectations are judged: --expect takes one, or a file with

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
 )
 
 // logLines are the lines of a log as they are written.
@@ -89,4 +93,42 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 		log.next(t, "two.yaml")
 	}
 	assert.Equal(t, []string{`"one.yaml#1" on op=manifest.get`}, rulesOf(f))
+}
+
+// A reset goes back to what the files say now, not to what they said at the start.
+func TestResetGoesBackToTheFiles(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "rules.yaml")
+	require.NoError(t, os.WriteFile(name, []byte("{where: op=blob.get, do: [{status: 503}]}"), 0o600))
+	f, log := startFixture(t, "--faults", name)
+	reset := func() {
+		answer, err := http.Post(f.server.URL()+"/_ocifake/v1/reset?what=faults", "", nil)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusNoContent, answer.StatusCode)
+	}
+	require.NoError(t, f.faults.Add(faults.On(op.Ping).Named("mine").Do(faults.Status(500))))
+	reset()
+	assert.Equal(t, []string{`"rules.yaml#1" on op=blob.get`}, rulesOf(f))
+	require.NoError(t, os.WriteFile(name, []byte("{where: op=tag.list, do: [{status: 503}]}"), 0o600))
+	log.next(t, "level=INFO msg=\"fault rules\"")
+	reset()
+	assert.Equal(t, []string{`"rules.yaml#1" on op=tag.list`}, rulesOf(f))
+}
+
+// Kubernetes puts another folder behind a link, and the file is a link into that.
+func TestRuleFilesBehindLinks(t *testing.T) {
+	dir := t.TempDir()
+	for folder, text := range map[string]string{"one": "{where: op=blob.get, do: [pass]}", "two": "{where: op=tag.list, do: [pass]}"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, folder, "rules.yaml"), []byte(text), 0o600))
+	}
+	name := filepath.Join(dir, "rules.yaml")
+	require.NoError(t, os.Symlink("one", filepath.Join(dir, "data")))
+	require.NoError(t, os.Symlink("data/rules.yaml", name))
+	f, log := startFixture(t, "--faults", name)
+	assert.Equal(t, []string{`"rules.yaml#1" on op=blob.get`}, rulesOf(f))
+	require.NoError(t, os.Symlink("two", filepath.Join(dir, "new")))
+	require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "data")))
+	log.next(t, "level=INFO msg=\"fault rules\"")
+	assert.Equal(t, []string{`"rules.yaml#1" on op=tag.list`}, rulesOf(f))
 }
