@@ -56,8 +56,8 @@ type API struct {
 	config  Config
 	guard   guard
 	started time.Time
-	origin  uint64 // added to positions, so that those of another API are not taken for its own
-	routes  http.Handler
+	origin  uint64              // added to positions, so that those of another API are not taken for its own
+	routes  func() http.Handler // made for the first request
 	page    http.Handler
 	open    atomic.Pointer[opened]
 
@@ -85,7 +85,7 @@ func New(config Config) *API {
 		closed:  make(chan struct{}),
 	}
 	a.guard = newGuard(config.Token, config.Hosts, a.host)
-	a.routes = a.newMux()
+	a.routes = sync.OnceValue(a.newMux)
 	return a
 }
 
@@ -134,7 +134,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case inside && (below == "v1" || strings.HasPrefix(below, "v1/")):
 		w.Header().Set("Cache-Control", "no-store")
-		a.routes.ServeHTTP(w, r)
+		a.routes().ServeHTTP(w, r)
 	case inside || r.URL.Path == root:
 		a.servePage(w, r, inside)
 	default:
