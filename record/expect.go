@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +67,7 @@ var comparisons = map[string][]int{
 }
 
 // lastBound is a bound at the end of a text.
-var lastBound = regexp.MustCompile(`(?:^|\s)(` + measureNames() + `)(==|!=|<=|>=|<|>)(\d+)$`)
+var lastBound = lazily(`(?:^|\s)(` + measureNames() + `)(==|!=|<=|>=|<|>)(\d+)$`)
 
 func measureNames() string {
 	var names []string
@@ -81,7 +80,7 @@ func measureNames() string {
 // ParseExpectation reads an expectation.
 func ParseExpectation(text string) (e Expectation, err error) {
 	rest := strings.TrimSpace(text)
-	for m := lastBound.FindStringSubmatch(rest); m != nil; m = lastBound.FindStringSubmatch(rest) {
+	for m := lastBound().FindStringSubmatch(rest); m != nil; m = lastBound().FindStringSubmatch(rest) {
 		want, err := strconv.ParseInt(m[3], 10, 64)
 		if err != nil {
 			return e, fmt.Errorf("%s%s%s: the number is too large", m[1], m[2], m[3])

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // names replaces what differs from one recording to the next.
@@ -33,19 +34,27 @@ func (n *names) name(kind, value string) string {
 	return n.given[key]
 }
 
+const digestPattern = `(sha256|sha512)(:|%3[aA]|-)([0-9a-f]{64,128})`
+
+// What no program pays for that writes no transcript.
 var (
-	digestText = regexp.MustCompile(`(sha256|sha512)(:|%3[aA]|-)([0-9a-f]{64,128})`)
+	digestText = lazily(digestPattern)
 
 	// unstable is what may have to be replaced; see the groups below.
-	unstable = regexp.MustCompile(digestText.String() +
+	unstable = lazily(digestPattern +
 		`|(/blobs/uploads/)([^/?#"<>\s]+)` +
 		`|(https?://)([^/?#"<>,;\s]+)` +
 		`|([?&])([^=&#"<>\s]+)=([^&#"<>\s]*)` +
 		`|((?:\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(?::|%3[aA])[0-9]{1,5})`)
 
-	loopback = regexp.MustCompile(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
-	kindText = regexp.MustCompile(`\A[a-z][a-z0-9-]*\z`)
+	loopback = lazily(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
+	kindText = lazily(`\A[a-z][a-z0-9-]*\z`)
 )
+
+// lazily compiles an expression when it is first used.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // stableParameters are those of the specification and of token services, but for
 // _state. Their values are the client's.
@@ -58,7 +67,7 @@ var stableParameters = []string{
 func (n *names) replace(text string) string {
 	var stable strings.Builder
 	end := 0
-	for _, at := range unstable.FindAllStringSubmatchIndex(text, -1) {
+	for _, at := range unstable().FindAllStringSubmatchIndex(text, -1) {
 		stable.WriteString(text[end:at[0]])
 		stable.WriteString(n.replaceMatch(text[at[0]:at[1]], func(group int) string {
 			if at[2*group] < 0 {
@@ -89,7 +98,7 @@ func (n *names) replaceMatch(match string, group func(int) string) string {
 	}
 	host := strings.ToLower(match)
 	host = strings.ReplaceAll(host, "%3a", ":")
-	if n.hosts[host] || loopback.MatchString(host) {
+	if n.hosts[host] || loopback().MatchString(host) {
 		return n.name("host", host)
 	}
 	return match
@@ -103,7 +112,7 @@ func (n *names) parameter(name, value string) string {
 		return ""
 	}
 	kind := strings.Trim(strings.ToLower(name), "_")
-	if kind = strings.ReplaceAll(kind, "_", "-"); !kindText.MatchString(kind) {
+	if kind = strings.ReplaceAll(kind, "_", "-"); !kindText().MatchString(kind) {
 		kind = "value"
 	}
 	if bare, err := url.QueryUnescape(value); err == nil {

@@ -106,7 +106,7 @@ func (o *ordering) placeAll(l Log) {
 	var tagged []string
 	for i := range l {
 		x := &l[i]
-		if content := o.contents[x]; digestText.MatchString(content) {
+		if content := o.contents[x]; digestText().MatchString(content) {
 			all[content] = true
 		}
 		manifest, listed := x.listing()
@@ -153,7 +153,7 @@ func (x *Exchange) listing() (manifest string, listed []string) {
 		return "", nil
 	}
 	manifest = string(cmp.Or(x.Verified, x.content()))
-	for _, d := range digestText.FindAll(body, -1) {
+	for _, d := range digestText().FindAll(body, -1) {
 		listed = append(listed, string(d))
 	}
 	return manifest, listed
