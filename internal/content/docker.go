@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
@@ -22,16 +21,24 @@ import (
 // dockerFile lists the images of an archive that docker save writes.
 const dockerFile = "manifest.json"
 
-func readDockerFile(src source) (tarball.Manifest, error) {
+// dockerImage is one of them, with the names of files. go-containerregistry's tarball
+// has this type too, and more to initialize at each start than it is worth.
+type dockerImage struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+func readDockerFile(src source) ([]dockerImage, error) {
 	content, err := readSmall(src, dockerFile)
 	if err != nil {
 		return nil, err
 	}
-	var m tarball.Manifest
-	if err := json.Unmarshal(content, &m); err != nil {
+	var images []dockerImage
+	if err := json.Unmarshal(content, &images); err != nil {
 		return nil, fmt.Errorf("%s: %w", dockerFile, err)
 	}
-	return m, nil
+	return images, nil
 }
 
 // nameByDocker gives images of a layout the names that docker save was called
@@ -87,7 +94,7 @@ type dockerReader struct {
 	image    *image
 }
 
-func (r *dockerReader) read(entry tarball.Descriptor) error {
+func (r *dockerReader) read(entry dockerImage) error {
 	config, err := readSmall(r.src, path.Clean(entry.Config))
 	if err != nil {
 		return err
