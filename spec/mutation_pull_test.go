@@ -71,7 +71,7 @@ var everyManifest = []string{
 	"manifest-put-reference", "manifest-put-bytes", "manifest-put-content-type-parameters", "manifest-put-no-blobs", "manifest-put-again",
 	"manifest-refused-leaves-tag", "tag-parameters", "tag-parameters-ten", "tag-parameters-atomic", "subject-missing", "image-artifact-type-unknown",
 	"image-config-type-unknown", "image-layer-type-unknown", "image-media-type-absent", "image-artifact", "index-empty", "index-manifests",
-	"index-of-indexes", "index-media-type-unknown", "descriptor-fields", "descriptor-data", "manifest-delete-gone", "tag-delete-keeps",
+	"index-of-indexes", "index-media-type-unknown", "descriptor-fields", "descriptor-data", "digest-unrecognized", "manifest-delete-gone", "tag-delete-keeps",
 	"manifest-delete-again", "error-any-format", "error-json", "error-code-form", "error-code-known", "error-message", "error-detail", "code-7",
 	"isolation-nested", "isolation-delete", "api-words-as-names", "limit-layers", "race-tag-push", "race-tag-pull",
 }
