@@ -55,6 +55,7 @@ func start(t *testing.T) context.Context {
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	shared.cancel = func() {
+		chromedp.Cancel(ctx) // waits for the browser's end
 		closeBrowser()
 		end()
 		os.RemoveAll(profile)
@@ -167,12 +168,19 @@ func eval[T any](p *tab, expression string) T {
 // wait returns once a condition holds, which it looks at with every frame.
 func (p *tab) wait(condition string) {
 	p.t.Helper()
+	awaited[bool](p, "Boolean("+condition+")")
+}
+
+// awaited returns the value of an expression once that is true, or like it.
+func awaited[T any](p *tab, expression string) T {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(
-		`new Promise(done => { const look = () => { let ok = false; try { ok = (%s) } catch {} ok ? done(true) : requestAnimationFrame(look) }; look() })`,
-		condition), chromedp.EvalAwaitPromise))
-	require.NoError(p.t, err, "wait for %s", condition)
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(
+		`new Promise(done => { const look = () => { let v = false; try { v = (%s) } catch {} v ? done(v) : requestAnimationFrame(look) }; look() })`,
+		expression), chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err, "wait for %s", expression)
+	return value
 }
 
 // text is what an element shows.
@@ -197,14 +205,11 @@ func (p *tab) waitRow(seq int, text string) {
 // click clicks with the mouse on an element, once it is there and nothing covers it.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	const find = `(() => {
+	at := awaited[[]float64](p, fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q), r = (e.scrollIntoView({ block: "nearest" }), e.getBoundingClientRect());
 		const x = r.left + r.width / 2, y = r.top + r.height / 2, top = document.elementFromPoint(x, y);
 		return r.width > 0 && (e.contains(top) || e.labels?.[0]?.contains(top)) && [x, y];
-	})()`
-	p.wait(fmt.Sprintf(find, selector))
-	at := eval[[]float64](p, fmt.Sprintf(find, selector))
-	require.Len(p.t, at, 2, "%s has moved away", selector)
+	})()`, selector))
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 

@@ -36,6 +36,19 @@ func TestFaultsSwitch(t *testing.T) {
 	p.waitText("#faults .rules", "from-elsewhere")
 }
 
+// What has changed while the page was cut off is shown once it is back.
+func TestFaultsReconnect(t *testing.T) {
+	r := serve(t, "", "")
+	line := newLine(t, r.host)
+	p := open(t, "http://"+line.host+"/_ocifake/#/faults")
+	p.waitText("#connection", "live")
+	line.cut()
+	p.waitText("#connection", "disconnected")
+	r.inject(t, "{name: meanwhile, where: 'op=ping', do: [{status: 500}]}")
+	line.mend()
+	p.waitText("#faults .rules", "meanwhile")
+}
+
 func TestFaultsEdit(t *testing.T) {
 	r := serve(t, "", "")
 	p := open(t, r.page("#/faults"))

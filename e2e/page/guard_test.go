@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -24,7 +25,7 @@ func TestToken(t *testing.T) {
 	p.waitText("#connection", "live")
 	r.send(t, http.MethodGet, "/v2/", "")
 	p.wait(rows + " === 2")
-	eval[any](p, "location.reload()")
+	p.do(chromedp.Reload())
 	p.wait(rows + " === 2")
 	assert.False(t, eval[bool](p, `document.querySelector("#token").open`), "it is asked for once")
 }

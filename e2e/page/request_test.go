@@ -22,7 +22,7 @@ func TestRequest(t *testing.T) {
 	require.Error(t, r.pull(t, "app:v1"))
 	p := open(t, r.page("#/requests?filter=fault%3Dflaky"))
 	p.wait(rows + " === 1")
-	assert.Contains(t, p.text(".rows .chip.fault"), "fault flaky")
+	p.waitText(".rows .chip.fault", "fault flaky")
 	x := r.recorder.Log(record.Faulted())[0]
 	p.click(".rows .row")
 	p.waitText(".pane h2", "blob.get")

@@ -67,7 +67,7 @@ func TestJournalInFlight(t *testing.T) {
 	<-done
 	p.waitRow(1, "418")
 	p.waitText(".pane .bar", "418")
-	assert.NotContains(t, p.text(row(1)), "in flight")
+	assert.NotContains(t, eval[string](p, "document.querySelector('"+row(1)+"').textContent"), "in flight")
 	assert.Equal(t, 1, eval[int](p, rows))
 }
 
@@ -104,7 +104,7 @@ func TestJournalFilter(t *testing.T) {
 
 	p.write(".filter", "op=manifest.get status=404")
 	p.wait(rows + " === 1")
-	assert.Contains(t, p.text(".rows"), "MANIFEST_UNKNOWN")
+	p.waitText(".rows", "MANIFEST_UNKNOWN")
 	p.wait(`location.hash === "#/requests?filter=op%3Dmanifest.get+status%3D404"`)
 
 	r.send(t, http.MethodGet, "/v2/app/manifests/other", "")
@@ -141,6 +141,7 @@ func TestJournalPlaces(t *testing.T) {
 	p.click("#to-repositories")
 	p.wait(`!document.querySelector("#repositories").hidden && document.querySelector("#requests").hidden`)
 	eval[any](p, "history.back()")
+	p.wait(`!document.querySelector("#requests").hidden`)
 	p.waitText(".pane h2", "#2 manifest.get")
 	p.wait(rows + " === 1")
 	p.click(".pane .close")
@@ -180,7 +181,7 @@ func TestJournalPauseAndClear(t *testing.T) {
 	assert.Empty(t, r.recorder.Log())
 	r.send(t, http.MethodGet, "/v2/", "")
 	p.wait(rows + " === 1")
-	assert.Contains(t, p.text(row(6)), "ping")
+	p.waitRow(6, "ping")
 }
 
 // However many requests there are, the page has only so many rows, and its frames
@@ -263,5 +264,5 @@ func TestJournalReconnects(t *testing.T) {
 	r.send(t, http.MethodGet, "/v2/", "")
 	line.mend()
 	p.wait(rows + " === 1")
-	assert.Contains(t, p.text(row(5)), "ping")
+	p.waitRow(5, "ping")
 }

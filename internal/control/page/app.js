@@ -39,7 +39,7 @@ async function show() {
     document.title = `${byId(`to-${view}`).textContent} · ocifake`;
     document.querySelectorAll('.tabs a').forEach(a => a.setAttribute('aria-current', a.id === `to-${view}` ? 'page' : 'false'));
     if (view !== 'requests') {
-      await followAll().catch(() => {});
+      followAll().catch(error => say(error.message));
     }
   }
   await views[view].enter(route);
@@ -47,12 +47,17 @@ async function show() {
 
 // followAll follows the stream from now on; the view of requests does so itself.
 async function followAll() {
+  stream.stop();
+  const there = view;
   const { last } = await get('requests', { limit: 1 });
-  stream.follow('', last);
+  if (view === there) {
+    stream.follow('', last);
+  }
 }
 
 // connection shows the state of the stream. A registry that is another one than
-// before has another record: what is shown begins anew.
+// before has another record: what is shown begins anew. Otherwise it may have changed
+// while nobody followed.
 async function connection(state) {
   const shown = byId('connection');
   shown.dataset.state = state;
@@ -63,6 +68,8 @@ async function connection(state) {
     if (before && site.startedAt !== before) {
       views[view].leave();
       await views[view].enter(current());
+    } else {
+      await views[view].refresh();
     }
   }
 }

@@ -43,6 +43,8 @@ export class Faults {
 
   leave() {}
 
+  refresh() { return this.load(); }
+
   // event looks again when rules have changed, and, now and then, when requests have
   // been counted.
   event({ type }) {

@@ -17,14 +17,14 @@ export class Repositories {
     this.main = this.element.querySelector('.main');
     this.search = this.element.querySelector('.search');
     this.search.addEventListener('input', () => this.drawNames());
-    this.element.querySelector('.refresh').addEventListener('click', () => this.reload());
+    this.element.querySelector('.refresh').addEventListener('click', () => this.refresh());
     this.list.addEventListener('keydown', event => this.key(event));
   }
 
   async enter({ rest }) {
     this.at = contentOf(rest);
     this.element.classList.toggle('deep', Boolean(this.at.repo));
-    await this.reload();
+    await this.refresh();
   }
 
   leave() { this.turn = null; }
@@ -37,11 +37,11 @@ export class Repositories {
     const { op, status } = JSON.parse(text);
     if (/^(manifest\.(put|delete)|tag\.delete|blob\.(delete|mount|post)|upload\.commit)$/.test(op) && status >= 200 && status < 300) {
       clearTimeout(this.soon);
-      this.soon = setTimeout(() => this.reload(), 400);
+      this.soon = setTimeout(() => this.refresh(), 400);
     }
   }
 
-  async reload() {
+  async refresh() {
     if (!this.element.hidden) {
       const names = this.loadNames();
       await (this.at.repo ? Promise.all([names, this.load()]) : names.then(() => this.load()));

@@ -45,6 +45,7 @@ export class Requests {
 
   // enter shows what the URL says.
   async enter({ rest, query }) {
+    const visit = this.visit = Symbol('the latest call');
     const filter = query.filter ?? '';
     if (filter !== this.filter || !this.following) {
       this.input.value = filter;
@@ -52,6 +53,9 @@ export class Requests {
     } else if (this.loading !== undefined && this.loading !== filter) {
       this.turn = null; // somebody has gone back before it came
       this.input.value = filter;
+    }
+    if (visit !== this.visit) {
+      return;
     }
     const seq = Number(rest);
     this.element.classList.toggle('split', seq > 0);
@@ -68,6 +72,9 @@ export class Requests {
   leave() {
     this.following = false;
   }
+
+  // refresh has nothing to do: the stream tells of all requests.
+  refresh() {}
 
   // load shows the newest requests that a filter means, and follows from there. A
   // filter that is wrong is said to be, and the list stays as it was.
