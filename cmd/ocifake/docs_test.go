@@ -85,10 +85,10 @@ func TestExampleOfMake(t *testing.T) {
 }
 
 func TestExampleOfPytest(t *testing.T) {
-	if err := exec.CommandContext(t.Context(), "python3", "-m", "pytest", "--version").Run(); err != nil {
+	if _, err := exec.LookPath("pytest"); err != nil {
 		t.Skip("there is no pytest: apt-get install python3-pytest")
 	}
-	out := execute(t, filepath.Join(examples(t), "pytest"), nil, "python3", "-m", "pytest", "-q")
+	out := execute(t, filepath.Join(examples(t), "pytest"), nil, "pytest", "-q")
 	assert.Contains(t, out, "2 passed")
 }
 
