@@ -109,11 +109,12 @@ var raceMutations = []mutation{
 	}, {
 		name: "a blob that is mounted while it is deleted is not there", mutate: atOnce(func(_ *http.Request, info *op.Info) string { return string(info.Digest) }, func(m *mutant, _ int) handler {
 			return func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
+				if info.Op == op.BlobDelete {
+					othersFirst() // the source has the blob, or the mount does not succeed
+				}
 				next.ServeHTTP(w, r)
 				if info.Op == op.BlobMount {
 					_ = m.Store.DeleteBlob(r.Context(), info.Repo, info.Digest)
-				} else {
-					othersFirst()
 				}
 			}
 		}, op.BlobMount, op.BlobDelete),
