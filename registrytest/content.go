@@ -149,7 +149,17 @@ func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.
 }
 
 func (r *Registry) to(repository string) content.Repository {
-	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse}
+	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse, Children: children}
+}
+
+// children are those of any index, layers and what is made of streams too.
+func children(index v1.ImageIndex) ([]content.Describable, error) {
+	manifests, err := partial.Manifests(index)
+	all := make([]content.Describable, len(manifests))
+	for i, child := range manifests {
+		all[i] = child
+	}
+	return all, err
 }
 
 // push does what is common to all that puts a manifest.

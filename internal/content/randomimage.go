@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -137,6 +138,11 @@ func describe(mediaType types.MediaType, content []byte) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: string(mediaType), Digest: digest.FromBytes(content), Size: int64(len(content))}
 }
 
+func hashOf(content []byte) (v1.Hash, error) {
+	h, _, err := v1.SHA256(bytes.NewReader(content))
+	return h, err
+}
+
 // encode is for values of image-spec's types, which always have a JSON form.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
@@ -150,12 +156,16 @@ func encode(v any) []byte {
 
 func (i *randomImage) MediaType() (types.MediaType, error) { return i.types.manifest, nil }
 func (i *randomImage) RawManifest() ([]byte, error)        { return i.manifest(), nil }
-func (i *randomImage) Manifest() (*v1.Manifest, error)     { return partial.Manifest(i) }
-func (i *randomImage) Digest() (v1.Hash, error)            { return partial.Digest(i) }
-func (i *randomImage) Size() (int64, error)                { return partial.Size(i) }
-func (i *randomImage) RawConfigFile() ([]byte, error)      { return i.config(), nil }
-func (i *randomImage) ConfigFile() (*v1.ConfigFile, error) { return partial.ConfigFile(i) }
-func (i *randomImage) ConfigName() (v1.Hash, error)        { return partial.ConfigName(i) }
+func (i *randomImage) Manifest() (*v1.Manifest, error) {
+	return v1.ParseManifest(bytes.NewReader(i.manifest()))
+}
+func (i *randomImage) Digest() (v1.Hash, error)       { return hashOf(i.manifest()) }
+func (i *randomImage) Size() (int64, error)           { return int64(len(i.manifest())), nil }
+func (i *randomImage) RawConfigFile() ([]byte, error) { return i.config(), nil }
+func (i *randomImage) ConfigFile() (*v1.ConfigFile, error) {
+	return v1.ParseConfigFile(bytes.NewReader(i.config()))
+}
+func (i *randomImage) ConfigName() (v1.Hash, error) { return hashOf(i.config()) }
 
 func (i *randomImage) Layers() ([]v1.Layer, error) {
 	layers := make([]v1.Layer, len(i.layers))
@@ -166,8 +176,8 @@ func (i *randomImage) Layers() ([]v1.Layer, error) {
 }
 
 func (i *randomImage) LayerByDigest(h v1.Hash) (v1.Layer, error) {
-	if name, err := i.ConfigName(); err != nil || name == h {
-		return partial.ConfigLayer(i)
+	if name, err := i.ConfigName(); err == nil && name == h {
+		return static.NewLayer(i.config(), i.types.config), nil
 	}
 	return i.layerBy(h, (*randomLayer).Digest)
 }

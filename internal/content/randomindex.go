@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -73,8 +72,8 @@ func (x *randomIndex) encode(annotations map[string]string) []byte {
 
 func (x *randomIndex) MediaType() (types.MediaType, error) { return x.mediaType, nil }
 func (x *randomIndex) RawManifest() ([]byte, error)        { return x.manifest(), nil }
-func (x *randomIndex) Digest() (v1.Hash, error)            { return partial.Digest(x) }
-func (x *randomIndex) Size() (int64, error)                { return partial.Size(x) }
+func (x *randomIndex) Digest() (v1.Hash, error)            { return hashOf(x.manifest()) }
+func (x *randomIndex) Size() (int64, error)                { return int64(len(x.manifest())), nil }
 
 func (x *randomIndex) IndexManifest() (*v1.IndexManifest, error) {
 	return v1.ParseIndexManifest(bytes.NewReader(x.manifest()))

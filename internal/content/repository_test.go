@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
@@ -134,7 +135,17 @@ func TestPutIndex(t *testing.T) {
 		mutate.IndexAddendum{Add: static.NewLayer([]byte("a cache"), "application/x-cache")},
 	)
 	store := memstore.New(memstore.Options{})
-	desc, err := newApp(store).PutIndex(t.Context(), index, "v1")
+	to := newApp(store)
+	_, err = to.PutIndex(t.Context(), index, "v1")
+	require.ErrorContains(t, err, "lacks "+digest.FromString("a cache").String(), "a layer is given by whoever knows how")
+	to.Children = func(index v1.ImageIndex) (all []Describable, err error) {
+		children, err := partial.Manifests(index)
+		for _, child := range children {
+			all = append(all, child)
+		}
+		return all, err
+	}
+	desc, err := to.PutIndex(t.Context(), index, "v1")
 	require.NoError(t, err)
 	assert.Equal(t, ocispec.MediaTypeImageIndex, desc.MediaType)
 	requireConsistent(t, store)
