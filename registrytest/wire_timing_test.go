@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -68,6 +69,7 @@ func doneBeforeReply(t *testing.T, w *wire) {
 	talk := w.talk(t)
 	talk.say(t, inApp("manifests/v1").by(http.MethodDelete))
 	w.reg.Require(t, op.Is(op.TagDelete)).Eventually(1, time.Minute)
+	synctest.Wait() // until nothing but the answer is left of it
 	assert.Equal(t, 404, ask(t, w.talk(t), inApp("manifests/v1")).status)
 	got := talk.hear(t)
 	assert.Equal(t, 202, got.status)
