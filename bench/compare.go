@@ -28,7 +28,7 @@ func between(before, after workload) comparison {
 }
 
 // interleave measures a and b in turns, so that what else the machine does
-// befalls both; every second time b goes first.
+// befalls both.
 func interleave(a subject, onA workload, b subject, onB workload, more func() bool) (pairs []pair, err error) {
 	taskA, err := onA(a)
 	if err != nil {
@@ -40,17 +40,22 @@ func interleave(a subject, onA workload, b subject, onB workload, more func() bo
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, taskB.close()) }()
+	return inTurns(taskA.seconds, taskB.seconds, more)
+}
+
+// inTurns takes figures of a and b, every second time that of b first.
+func inTurns(a, b func() (float64, error), more func() bool) (pairs []pair, err error) {
 	for more() {
 		var p pair
-		first, second := taskA, taskB
+		first, second := a, b
 		into, then := &p.base, &p.subject
 		if len(pairs)%2 == 1 {
 			first, second, into, then = second, first, then, into
 		}
-		if *into, err = first.seconds(); err != nil {
+		if *into, err = first(); err != nil {
 			return nil, err
 		}
-		if *then, err = second.seconds(); err != nil {
+		if *then, err = second(); err != nil {
 			return nil, err
 		}
 		pairs = append(pairs, p)

@@ -1,15 +1,16 @@
 // Command bench compares ocifake with other registries for tests and with the
 // limit, a handler that does only what no registry can avoid, and prints the
-// ratios as a Markdown table. It runs for about three minutes:
+// ratios as Markdown tables. It runs for about four minutes, longer if the programs of
+// "startup" have never been built here:
 //
 //	go run . [-quick] [-run regexp] [-time duration]
 //
-// All servers run in this process and are reached over loopback by net/http's
-// client. What is compared is measured in turns, base and subject right after
-// each other; a ratio is the median of those of all pairs, followed by the
-// quartiles. "≥" is asked of rates (1.30: in the time that the base takes for
-// 10, it does 13), "≤" and "<" of costs (1.30: it takes 13 where the base takes
-// 10). Base is:
+// All servers but those of "startup" run in this process; they are reached over
+// loopback by net/http's client. What is compared is measured in turns, base and
+// subject right after each other; a ratio is the median of those of all pairs,
+// followed by the quartiles. "≥" is asked of rates (1.30: in the time that the base
+// takes for 10, it does 13), "≤" and "<" of costs (1.30: it takes 13 where the base
+// takes 10); "least": less than all others. Base is:
 //
 //   - pull, push, start: the limit. It takes part in the same requests, POST and
 //     PUT for a push. A pushed blob is deleted, and the garbage collected, before
@@ -25,6 +26,10 @@
 //     exchanges, each about another manifest than those shortly before it. About
 //     the same, they take less.
 //   - auth: the same registry without it.
+//   - startup: a program of net/http alone that answers 200 to everything. Ready is
+//     who answers a ping with 200; CPU time is that of the process by then. All are
+//     built alike: without cgo, with -trimpath -ldflags "-s -w", others from the Go
+//     module proxy.
 package main
 
 import (
@@ -74,25 +79,44 @@ func run(args []string, w io.Writer) error {
 	if *quick {
 		e = effort{entries: 10_000, fewest: 3, duration: 100 * time.Millisecond}
 	}
-	chosen := slices.DeleteFunc(rows(e.entries), func(r row) bool { return !matches.MatchString(r.name) })
+	dir, err := os.MkdirTemp("", "ocifake-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var chosen []section
+	for _, s := range []section{{registries, rows(e.entries)}, startup(release(dir))} {
+		s.rows = slices.DeleteFunc(s.rows, func(r row) bool { return !matches.MatchString(r.name) })
+		if len(s.rows) > 0 {
+			chosen = append(chosen, s)
+		}
+	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("-run: no workload's name matches %q", *only)
 	}
 	return e.print(w, chosen)
 }
 
-// print measures the rows and prints each as soon as it is known.
-func (e effort) print(w io.Writer, chosen []row) error {
-	_, err := fmt.Fprintf(w, "%s, %s/%s, %d CPUs\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	if err != nil {
+// print measures what was chosen.
+func (e effort) print(w io.Writer, chosen []section) error {
+	_, err := fmt.Fprintf(w, "%s, %s/%s, %d CPUs\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	for _, s := range chosen {
+		err = errors.Join(err, e.printSection(w, s))
+	}
+	return err
+}
+
+// printSection measures the rows and prints each as soon as it is known.
+func (e effort) printSection(w io.Writer, s section) error {
+	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	t := table{w, registries}
+	t := table{w, s.columns}
 	if err := t.header(); err != nil {
 		return err
 	}
 	var failed error
-	for _, r := range chosen {
+	for _, r := range s.rows {
 		results := make([]result, len(r.subjects))
 		for i, s := range r.subjects {
 			results[i] = e.measure(r, s)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ func atMost(bound float64) target { return target{"≤", bound} }
 // below asks for a cost that is less than the bound.
 func below(bound float64) target { return target{"<", bound} }
 
+// least asks for a cost that is less than that of all others.
+func least() target { return target{sign: "least"} }
+
 func (t target) ratio(p pair) float64 {
 	if t.sign == "≥" {
 		return p.base / p.subject
@@ -49,17 +53,25 @@ func (t target) ratio(p pair) float64 {
 	return p.subject / p.base
 }
 
-func (t target) reached(median float64) bool {
+// reached tells whether a ratio is what is asked for, given those of the others.
+func (t target) reached(median float64, others ...float64) bool {
 	switch t.sign {
 	case "≥":
 		return median >= t.bound
 	case "≤":
 		return median <= t.bound
+	case "least":
+		return !slices.ContainsFunc(others, func(other float64) bool { return other <= median })
 	}
 	return median < t.bound
 }
 
-func (t target) String() string { return fmt.Sprintf("%s %.2f", t.sign, t.bound) }
+func (t target) String() string {
+	if t.bound == 0 {
+		return t.sign
+	}
+	return fmt.Sprintf("%s %.2f", t.sign, t.bound)
+}
 
 // table prints results as Markdown, a line as soon as it is known.
 type table struct {
@@ -80,7 +92,7 @@ func (t table) header() error {
 // row prints what was measured on each of the row's subjects.
 func (t table) row(r row, results []result) error {
 	first := results[0]
-	cells := []string{r.name, first.base(r.unit), first.cell(r.target), r.target.String(), first.verdict(r.target)}
+	cells := []string{r.name, first.base(r.unit), first.cell(r.target), r.target.String(), verdict(results, r.target)}
 	for _, other := range results[1:] {
 		cells = append(cells, other.cell(r.target))
 	}

@@ -48,6 +48,20 @@ func TestReached(t *testing.T) {
 			assert.Equal(t, test.want, test.target.reached(test.median))
 		})
 	}
+	assert.True(t, least().reached(2, 2.1, 3))
+	assert.False(t, least().reached(2, 3, 2))
+	assert.Equal(t, "least", least().String())
+}
+
+func TestVerdict(t *testing.T) {
+	one, two := result{pairs: []pair{{1, 1}}}, result{pairs: []pair{{1, 2}}}
+	none := result{err: errNotTold}
+	assert.Equal(t, "PASS", verdict([]result{one, two}, least()))
+	assert.Equal(t, "MISS", verdict([]result{two, one}, least()))
+	assert.Equal(t, "PASS", verdict([]result{one, none}, least()), "it is no better")
+	assert.Equal(t, "MISS", verdict([]result{none, two}, least()))
+	assert.Equal(t, "PASS", verdict([]result{one, two}, atMost(1)), "others do not count")
+	assert.Equal(t, "–", none.cell(least()))
 }
 
 func TestFailureIsWhatTheTableCannotSay(t *testing.T) {
@@ -56,6 +70,7 @@ func TestFailureIsWhatTheTableCannotSay(t *testing.T) {
 	assert.NoError(t, result{}.failure(r, s))
 	assert.NoError(t, result{err: errStops}.failure(r, s))
 	assert.NoError(t, result{err: errNoSuchAPI}.failure(r, s))
+	assert.NoError(t, result{err: errNotTold}.failure(r, s))
 	assert.ErrorIs(t, result{err: broken}.failure(r, s), broken)
 	assert.EqualError(t, result{err: broken}.failure(r, s), "push of a: broken")
 }

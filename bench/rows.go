@@ -12,6 +12,23 @@ type row struct {
 	target   target
 }
 
+// section is a table: the subjects that have a column each, and the lines.
+type section struct {
+	columns []subject
+	rows    []row
+}
+
+// startup returns the lines on programs, which are built when they are first started.
+func startup(b builder) section {
+	base, all := b.subject(bare), b.subjects(programs)
+	return section{all, []row{
+		{"startup: time until ready", all, launched(base, func(l *launch) float64 { return l.ready }), inSeconds, least()},
+		{"startup: CPU time until ready", all, launched(base, func(l *launch) float64 { return l.cpu }), inSeconds, least()},
+		{"startup: resident memory then", all, launched(base, func(l *launch) float64 { return l.resident }), inBytes, atMost(2.3)},
+		{"startup: size of the program", all, launched(base, func(l *launch) float64 { return l.size }), inBytes, atMost(2.3)},
+	}}
+}
+
 // rows returns the table's lines. Long lists have this many entries.
 func rows(entries int) []row {
 	out := " of " + humanize.Comma(int64(entries))

@@ -29,6 +29,7 @@ type server struct {
 	handler   http.Handler      // the same without a network
 	store     registry.Store    // nil if the subject has another kind
 	login     string            // Authorization of all requests; empty: none
+	launch    *launch           // of a program
 	close     func() error
 }
 
