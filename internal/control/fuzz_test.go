@@ -90,7 +90,7 @@ func FuzzTarget(f *testing.F) {
 // FuzzGuard: who is let in without a token says a host that is its own, and no other
 // origin.
 func FuzzGuard(f *testing.F) {
-	for _, host := range []string{"localhost", "127.0.0.1:5000", "[::1]", "evil.example", "localhost.evil.example:80", "", "a:b:c", "[", "registry.test"} {
+	for _, host := range []string{"localhost", "127.0.0.1:5000", "[::1]", "evil.example", "localhost.evil.example:80", "", "a:b:c", "[", "::", "registry.test"} {
 		f.Add(host, "", "", "127.0.0.1:1")
 		f.Add(host, "http://"+host, "same-origin", "[::1]:1")
 		f.Add(host, "http://evil.example", "cross-site", "192.0.2.1:1")

@@ -3,7 +3,6 @@ package control
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -101,11 +100,7 @@ func (g *guard) knows(host string) bool {
 
 // hostname is the name in a host that may have a port, for comparison.
 func hostname(host string) string {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	}
-	return strings.ToLower(strings.TrimSuffix(name, "."))
+	return strings.ToLower(strings.TrimSuffix((&url.URL{Host: host}).Hostname(), "."))
 }
 
 // foreign tells whether a browser sends a request on behalf of another origin,

@@ -49,6 +49,7 @@ func TestHost(t *testing.T) {
 		{"test", false},
 		{"ocifake.test.", true},
 		{"x.ocifake.test", false},
+		{"::", false}, // an address stands in brackets
 	} {
 		for _, target := range []string{probe, "/_ocifake/", "/_ocifake/v1/", "/_ocifake/v1/nothing"} {
 			a := f.ask(t, "GET", target, "", host(test.host))
