@@ -170,6 +170,10 @@ var raceManifestMutations = []mutation{
 		fails: []string{"race-tag-push"}, may: []string{"race-tag-pull", "if-none-match-race"},
 	}, {
 		name: "a manifest is not read as one with its type", mutate: func(m *mutant) {
+			m.handle(func(w http.ResponseWriter, r *http.Request, _ *op.Info, next http.Handler) {
+				next.ServeHTTP(w, r)
+				othersFirst() // not all is pushed before the first read
+			}, op.ManifestPut)
 			m.get = func(ctx context.Context, repo, ref string) (registry.Manifest, error) {
 				got, err := m.Store.Manifest(ctx, repo, ref)
 				if strings.Contains(ref, ":") || err != nil {
