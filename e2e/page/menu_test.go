@@ -12,6 +12,8 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/stretchr/testify/assert"
@@ -123,4 +125,30 @@ func TestReset(t *testing.T) {
 	p.click("#reset [value=yes]")
 	p.wait(rows + " === 0")
 	assert.Equal(t, http.StatusNotFound, r.send(t, http.MethodGet, "/v2/app/manifests/v1", ""))
+}
+
+// A token that was good is none any more once all are revoked.
+func TestRevoke(t *testing.T) {
+	access, err := auth.New(auth.Options{Users: map[string]string{"ann": "secret"}, Token: &auth.TokenOptions{}})
+	require.NoError(t, err)
+	r := serveWith(t, server.Options{}, "", access)
+	token := r.token(t, "ann", "secret")
+	ping := func() int { return r.send(t, http.MethodGet, "/v2/", "", "Authorization: Bearer "+token) }
+	require.Equal(t, http.StatusOK, ping())
+
+	p := open(t, r.page(""))
+	revoke := func() {
+		p.click("#menu summary")
+		p.click("#menu [data-action=revoke]")
+		p.waitText("#confirm", "Revoke all tokens?")
+	}
+	revoke()
+	p.keys(escape)
+	p.wait(`!document.querySelector("#confirm").open`)
+	assert.Equal(t, http.StatusOK, ping())
+
+	revoke()
+	p.click("#confirm-yes")
+	p.waitText("#said", "Revoked")
+	assert.Equal(t, http.StatusUnauthorized, ping())
 }

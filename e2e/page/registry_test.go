@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/server"
@@ -35,22 +37,27 @@ type served struct {
 // only those who have it may see the page.
 func serve(t *testing.T, address, token string) *served {
 	t.Helper()
-	return serveWith(t, server.Options{Addr: address}, token)
+	return serveWith(t, server.Options{Addr: address}, token, nil)
 }
 
-func serveWith(t *testing.T, options server.Options, token string) *served {
+// serveWith starts a registry that lets in whom access does, or everybody.
+func serveWith(t *testing.T, options server.Options, token string, access *auth.Service) *served {
 	t.Helper()
 	r := &served{store: memstore.New(memstore.Options{}), recorder: record.New(record.Options{})}
 	r.faults = faults.New(r.store)
 	log := slog.New(slog.DiscardHandler)
 	r.api = control.New(control.Config{
-		Store: r.store, Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
+		Store: r.store, Recorder: r.recorder, Faults: r.faults, Auth: access, Token: token, Version: "test", Log: log,
 	})
-	s, err := server.Start(server.Config{
+	config := server.Config{
 		Options:  options,
-		Registry: registry.New(r.faults.Store(), registry.Options{Log: log}),
+		Registry: registry.New(r.faults.Store(), registry.Options{Log: log, Allow: auth.Allow}),
 		Faults:   r.faults, Recorder: r.recorder, Control: r.api, Log: log,
-	})
+	}
+	if access != nil {
+		config.Auth = access
+	}
+	s, err := server.Start(config)
 	require.NoError(t, err)
 	r.api.Open(s.URL())
 	r.url, r.host, r.client = s.URL(), s.Host(), &http.Client{Transport: s.Transport()}
@@ -128,4 +135,19 @@ func (r *served) inject(t *testing.T, text string) {
 	rules, err := faults.ParseRules([]byte(text))
 	require.NoError(t, err)
 	require.NoError(t, r.faults.Add(rules...))
+}
+
+// token gets a token of the registry for a user.
+func (r *served) token(t *testing.T, user, password string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/v2/token", nil)
+	require.NoError(t, err)
+	request.SetBasicAuth(user, password)
+	response, err := r.client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	var answer struct{ Token string }
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+	return answer.Token
 }

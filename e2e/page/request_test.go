@@ -85,6 +85,7 @@ func TestRequestAsCurl(t *testing.T) {
 			r.send(t, http.MethodGet, "/v2/app/tags/list?n=1&last=$(id)`id`'%22[a-c]{d,e}", "", `User-Agent: it's "me" $HOME \ `+"`id`; @x")
 		}},
 		{"bytes in a field", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/", "", "X-Odd: \xff'\xe9", "X-Empty: ") }},
+		{"a name that a shell would run", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/", "", "X-`id`-$HOME'!: \xff") }},
 		{"dots", func(t *testing.T) { r.send(t, http.MethodGet, "/v2/a/../b/%2e/manifests/v1", "") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestRequestAsCurl(t *testing.T) {
 
 // Over TLS and HTTP/2 it is the same, and the request tells of it.
 func TestRequestOverTLS(t *testing.T) {
-	r := serveWith(t, server.Options{HTTP2: true}, "")
+	r := serveWith(t, server.Options{HTTP2: true}, "", nil)
 	r.send(t, http.MethodGet, "/v2/app/manifests/v1", "")
 	p := open(t, r.page("#/requests/1"))
 	p.waitText(".pane h2", "manifest.get")

@@ -85,6 +85,7 @@ func TestUntrustedFaults(t *testing.T) {
 	r := serve(t, "", "")
 	r.inject(t, "{name: "+quoted(markup)+", where: 'op=ping', do: [{status: {code: 503, message: "+quoted(markup)+"}}]}")
 	r.send(t, http.MethodGet, "/v2/", "")
+	r.send(t, http.MethodGet, "/v2/app/tags/list", "")
 	p := open(t, r.page("#/faults"))
 	p.waitText("#faults .rule h3", markup)
 	p.harmless()
@@ -95,6 +96,10 @@ func TestUntrustedFaults(t *testing.T) {
 	p.wait(`document.activeElement.matches("#faults .rule")`)
 	p.click("#faults .switch")
 	p.wait(`document.querySelector("#faults .switch").getAttribute("aria-checked") === "false"`)
+	p.harmless()
+	p.click("#faults .rule header a")
+	p.wait(rows + " === 1")
+	p.waitText(".rows .chip.fault", markup)
 	p.harmless()
 }
 

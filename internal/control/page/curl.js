@@ -66,7 +66,7 @@ function field(name, value, x) {
   if (plain(value)) {
     return ['--header', quote(`${name}: ${value}`)];
   }
-  return ['--header', `"${name}: $(printf %s ${base64(value)} | base64 -d)"`];
+  return ['--header', `${quote(`${name}: `)}"$(printf %s ${base64(value)} | base64 -d)"`];
 }
 
 function body(x) {

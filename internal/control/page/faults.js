@@ -5,7 +5,7 @@ import { confirm } from './dialogs.js';
 import { button, data, failure, fill, h, link, notice, say } from './dom.js';
 import { Editor } from './editor.js';
 import { Known } from './known.js';
-import { toRequests } from './route.js';
+import { quoted, toRequests } from './route.js';
 import { count, printable } from './text.js';
 import { yaml } from './yaml.js';
 
@@ -140,7 +140,7 @@ class Card {
     this.body = h('div', {});
     this.element = h('article', { class: 'card rule', tabindex: -1, 'aria-label': printable(name) },
       h('header', {}, this.toggle, h('h3', {}, data(name)), h('span', { class: 'tools' },
-        link(toRequests(`fault=${name}`), 'requests'), button('Edit', () => this.edit(), { 'aria-label': `Edit ${printable(name)}` }),
+        link(toRequests(`fault=${quoted(name)}`), 'requests'), button('Edit', () => this.edit(), { 'aria-label': `Edit ${printable(name)}` }),
         button('Remove', () => this.remove(), { 'aria-label': `Remove ${printable(name)}` }))),
       this.state, this.body);
   }

@@ -169,7 +169,7 @@ export class Repositories {
   }
 }
 
-const part = (title, n, ...parts) => h('section', { class: 'part' }, h('h3', {}, title, ' ', h('span', { class: 'count' }, count(n))), ...parts);
+const part = (title, n, ...parts) => h('section', { class: 'part' }, h('h3', {}, title, ' ', h('span', { class: 'count' }, count(n), n >= bound && ' or more')), ...parts);
 
 const bound = 5000; // entries of a list, beyond which nobody reads
 

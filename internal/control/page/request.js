@@ -5,7 +5,7 @@ import { body } from './body.js';
 import { button, copier, copyable, data, facts, failure, fill, h, link } from './dom.js';
 import { about, notes, statusClass, statusText } from './exchange.js';
 import { curl, lacksBody } from './curl.js';
-import { toContent, toFaults, toRequests } from './route.js';
+import { quoted, toContent, toFaults, toRequests } from './route.js';
 import { exactSize, exactSpan, printable, shortDigest, text } from './text.js';
 import { yaml } from './yaml.js';
 
@@ -142,12 +142,6 @@ function credentials(x) {
     return 'none';
   }
   return h('span', {}, data(x.scheme ?? ''), x.subject && [' ', data(x.subject, { class: 'subject' })]);
-}
-
-// quoted is a value as filters have it.
-function quoted(value) {
-  const plain = value.replace(/[\\*]/g, '\\$&');
-  return /[\s,"]/.test(plain) ? JSON.stringify(plain) : plain;
 }
 
 // fired shows the rule that touched the request.

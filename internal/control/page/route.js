@@ -24,6 +24,12 @@ export const toRequests = (filter, seq) => place(seq ? `requests/${seq}` : 'requ
 export const toRepositories = () => place('repositories');
 export const toFaults = rule => place('faults', { rule });
 
+// quoted is a value as filters have it.
+export function quoted(value) {
+  const plain = value.replace(/[\\*]/g, '\\$&');
+  return /[\s,"]/.test(plain) ? JSON.stringify(plain) : plain;
+}
+
 // toContent is the place of a repository, or of what a tag or digest in it means.
 export function toContent(repo, ref) {
   const path = repo.split('/').map(encodeURIComponent).join('/');

@@ -76,7 +76,7 @@ const trim = n => Number(n.toFixed(1));
 
 // shortDigest has the first 12 digits, as image IDs are shown everywhere.
 export function shortDigest(digest) {
-  const [algorithm, encoded] = text(digest).split(':');
+  const [algorithm, encoded] = String(text(digest)).split(':');
   return encoded ? `${algorithm}:${encoded.slice(0, 12)}` : algorithm;
 }
 
