@@ -57,6 +57,39 @@ func ExampleRecorder_Log() {
 	// 3 /v2/app/tags/list
 }
 
+func ExampleRecorder_Follow() {
+	recorder, handler := recordedRegistry(record.Options{})
+	manifests := recorder.Follow(0, op.Is(op.ManifestGet))
+	get(handler, "/v2/app/manifests/v1")
+	get(handler, "/v2/app/tags/list")
+	fmt.Println(manifests.Next(100).Ended.Ops())
+	get(handler, "/v2/app/manifests/v2")
+	for _, x := range manifests.Next(100).Ended {
+		fmt.Println(x.Target)
+	}
+	// Output:
+	// [manifest.get]
+	// /v2/app/manifests/v2
+}
+
+// Who writes a log file wants what is cleared, too.
+func ExampleFollower_Keep() {
+	recorder, handler := recordedRegistry(record.Options{})
+	follower := recorder.Follow(0)
+	defer follower.Keep()()
+	get(handler, "/v2/app/tags/list")
+	recorder.Clear()
+	get(handler, "/v2/")
+	for more := true; more; {
+		news := follower.Next(100)
+		fmt.Println(news.Ended.Ops())
+		more = news.More
+	}
+	// Output:
+	// [tag.list]
+	// [ping]
+}
+
 func ExampleRecorder_Mark() {
 	recorder, handler := recordedRegistry(record.Options{})
 	get(handler, "/v2/")

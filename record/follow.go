@@ -12,7 +12,8 @@ type Position uint64
 
 // Follower reads what becomes of requests, step by step, each once. It holds up
 // nobody and keeps nothing: what is dropped before it has come to it, it does not
-// see. It is not safe for concurrent use, and need not be closed.
+// see, unless [Follower.Keep] is called. It is not safe for concurrent use, and need
+// not be closed.
 //
 //	f := r.Follow(0)
 //	for {
@@ -26,6 +27,7 @@ type Position uint64
 type Follower struct {
 	recorder *Recorder
 	filters  []op.Filter
+	past     []past // what was cleared, if it is kept; guarded by the recorder's encoding
 	begun    uint64 // number of the latest request that was looked at in flight
 	position uint64
 	chunk    uint64 // first of the chunk in which the position is
@@ -47,6 +49,10 @@ type News struct {
 	// places behind each: who follows from there on misses nothing that comes after.
 	Ended Log
 	At    []Position
+
+	// Missed is how many exchanges had ended behind the position before, and were
+	// dropped because there was no room for them.
+	Missed int
 
 	// Position is behind all that was looked at.
 	Position Position
@@ -98,15 +104,63 @@ func (f *Follower) look(news *News) (open []byte, next chunk, kept uint64) {
 	r.encoding.Lock()
 	defer r.encoding.Unlock()
 	open = r.encode(func() []byte {
-		if f.position < r.ended.clearedAt {
-			news.Cleared = Mark(r.cleared)
-		}
 		b := r.packLive(max(f.begun, r.cleared))
 		f.begun = r.seq
 		return b
 	})
-	f.position, next = r.ended.from(f.position)
-	return open, next, r.ended.kept
+	return open, f.next(news), r.ended.kept
+}
+
+// next goes to the next exchange, past what was cleared, and returns the chunk that
+// has it. recorder.encoding is held.
+func (f *Follower) next(news *News) chunk {
+	r := f.recorder
+	for ; len(f.past) > 0; f.past = f.past[1:] {
+		p := &f.past[0]
+		if c := f.seek(&p.ended, news); c.b != nil {
+			return c
+		}
+		news.Cleared = p.cleared
+		f.position = p.ended.kept + 1
+	}
+	if f.position < r.ended.clearedAt {
+		news.Cleared = Mark(r.cleared)
+		f.position = r.ended.clearedAt
+	}
+	return f.seek(&r.ended, news)
+}
+
+// seek goes to the first exchange from the position on that is there, or to the end.
+func (f *Follower) seek(s *chunks, news *News) chunk {
+	position, c := s.from(f.position)
+	if position > f.position {
+		news.Missed += int(position - f.position)
+	}
+	f.position = position
+	return c
+}
+
+// past is what had ended before the recorder was cleared.
+type past struct {
+	ended   chunks
+	cleared Mark
+}
+
+// Keep has the recorder keep for the follower what [Recorder.Clear] forgets, until
+// it has come to that, or stop is called: it is told of every exchange that ends, but
+// for those that are in flight while the recorder is cleared. The memory for it is
+// not bounded by [Options.MaxBytes].
+func (f *Follower) Keep() (stop func()) {
+	r := f.recorder
+	r.encoding.Lock()
+	defer r.encoding.Unlock()
+	r.keepers = append(r.keepers, f)
+	return func() {
+		r.encoding.Lock()
+		defer r.encoding.Unlock()
+		r.keepers = slices.DeleteFunc(r.keepers, func(g *Follower) bool { return g == f })
+		f.past = nil
+	}
 }
 
 // from returns the chunk with the first exchange at or after a position, and the

@@ -132,12 +132,13 @@ func TestFollowerClear(t *testing.T) {
 		g.Clear()
 		g.do("f")
 		g.begin("g")
-		assert.Equal(t, "cleared 5|g|f|4", news(f.Next(9)), "d was never read")
+		assert.Equal(t, "cleared 5|g|f|5", news(f.Next(9)), "d was never read")
 		for _, repo := range []string{"a", "e", "g"} {
 			g.end(repo)
 		}
-		assert.Equal(t, "|g|5", news(f.Next(9)))
-		for from, want := range []string{"cleared 5||f g|5", "cleared 5||f g|5", "cleared 5||f g|5", "|f g|5", "|g|5"} {
+		assert.Equal(t, "|g|6", news(f.Next(9)))
+		cleared := "cleared 5||f g|6"
+		for from, want := range []string{cleared, cleared, cleared, cleared, "|f g|6", "|g|6"} {
 			assert.Equal(t, want, news(g.Follow(record.Position(from)).Next(9)), "who comes back from %d", from)
 		}
 		f = g.Follow(g.Position())
@@ -147,6 +148,70 @@ func TestFollowerClear(t *testing.T) {
 		assert.Equal(t, fmt.Sprintf("||%d", at), news(g.Follow(at).Next(9)), "who was told of it is told once")
 		g.running.Wait()
 	})
+}
+
+// TestFollowerKeep: who keeps is told of all that had ended, and of each Clear where it
+// was.
+func TestFollowerKeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGated(record.Options{})
+		f := g.Follow(0, op.Repo("a", "b", "d", "e"))
+		stop := f.Keep()
+		g.do("a")
+		assert.Equal(t, "|a|1", news(f.Next(9)))
+		g.do("b", "c", "d")
+		g.begin("e")
+		g.Clear()
+		g.Clear()
+		g.end("e")
+		g.do("a")
+		g.Clear()
+		g.do("b")
+		assert.Equal(t, "b", repos(g.Log()))
+		assert.Equal(t, "|b|2|more", news(f.Next(1)))
+		assert.Equal(t, "|d|4|more", news(f.Next(9)))
+		assert.Equal(t, "cleared 5||a|7|more", news(f.Next(9)), "e was in flight")
+		last := f.Next(9)
+		assert.Equal(t, "cleared 6||b|9", news(last))
+		assert.Zero(t, last.Missed)
+		g.do("d")
+		g.Clear()
+		stop()
+		g.do("e")
+		assert.Equal(t, "cleared 8||e|12", news(f.Next(9)), "nothing is kept any more")
+		g.running.Wait()
+	})
+}
+
+// TestFollowerMissed counts what was dropped, before a Clear too if that is kept.
+func TestFollowerMissed(t *testing.T) {
+	g := newGated(record.Options{MaxBytes: 16 << 10})
+	f, keeps := g.Follow(0), g.Follow(0)
+	defer keeps.Keep()()
+	do := func() (dropped int) {
+		for i := range 2000 {
+			g.do(fmt.Sprint("r", i))
+		}
+		return g.Dropped()
+	}
+	first := do()
+	require.NotZero(t, first)
+	g.Clear()
+	second := do()
+	read := func(f *record.Follower) (read, missed int) {
+		for {
+			news := f.Next(100)
+			read += len(news.Ended)
+			missed += news.Missed
+			if !news.More {
+				return read, missed
+			}
+		}
+	}
+	n, missed := read(f)
+	assert.Equal(t, []int{2000 - second, second}, []int{n, missed}, "what was cleared is not missed")
+	n, missed = read(keeps)
+	assert.Equal(t, []int{4000 - first - second, first + second}, []int{n, missed})
 }
 
 // TestFollowerDropped goes on with what is there.

@@ -67,6 +67,7 @@ type Recorder struct {
 	batch    []*pending // room
 	entry    entry      // room
 	ended    chunks
+	keepers  []*Follower // of what is cleared
 }
 
 // New returns a recorder that has seen nothing.
@@ -157,16 +158,21 @@ func (r *Recorder) Mark() Mark {
 }
 
 // Clear forgets the requests that have begun, those in flight too, and the
-// connections that are closed. Numbers go on as before.
+// connections that are closed. Numbers go on as before. Who follows and keeps is told of
+// those that have ended: see [Follower.Keep].
 func (r *Recorder) Clear() {
 	r.encoding.Lock()
 	defer r.encoding.Unlock()
+	r.encode(func() []byte {
+		r.cleared = r.seq
+		return nil
+	})
+	for _, f := range r.keepers {
+		f.past = append(f.past, past{chunks{list: r.ended.list, kept: r.ended.kept}, Mark(r.cleared)})
+	}
+	r.ended.clear()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cleared = r.seq
-	clear(r.backlog)
-	r.backlog = r.backlog[:0]
-	r.ended.clear()
 	r.signal()
 }
 

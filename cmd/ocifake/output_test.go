@@ -84,6 +84,31 @@ func TestFollowSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, 3, strings.Count(text.String(), "\n"))
 }
 
+// What ends while the file is written is in it, even if the record is cleared before
+// it was read.
+func TestFollowWritesWhatIsCleared(t *testing.T) {
+	recorder := record.New(record.Options{})
+	handler := recorder.Wrap(http.NotFoundHandler())
+	ask(handler, 3)
+	w := &gate{wants: make(chan struct{}), open: make(chan struct{})}
+	ended, written := make(chan struct{}), make(chan error, 1)
+	go func() { written <- follow(recorder, w, ended) }()
+	<-w.wants
+	for range 3 { // while it writes
+		ask(handler, 1500)
+		recorder.Clear()
+	}
+	close(ended)
+	close(w.open)
+	go func() {
+		for range w.wants { // further writes
+		}
+	}()
+	require.NoError(t, <-written)
+	close(w.wants)
+	assert.Equal(t, 4503, strings.Count(w.String(), "\n"))
+}
+
 func TestFollowPassesOnErrors(t *testing.T) {
 	recorder := record.New(record.Options{})
 	ask(recorder.Wrap(http.NotFoundHandler()), 3)
