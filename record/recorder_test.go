@@ -230,6 +230,26 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// leaving is a client that is gone as soon as it has the header.
+type leaving struct{ *httptest.ResponseRecorder }
+
+func (l leaving) FlushError() error {
+	l.Flush()
+	return io.ErrClosedPipe
+}
+
+func TestFlushToWhoLeaves(t *testing.T) {
+	recorder := record.New(record.Options{})
+	handler := recorder.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		assert.ErrorIs(t, http.NewResponseController(w).Flush(), io.ErrClosedPipe)
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	handler.ServeHTTP(leaving{httptest.NewRecorder()}, request("GET", "/", ""))
+	x := recorder.Log()[0]
+	assert.Equal(t, http.StatusOK, x.Status)
+	assert.True(t, x.Left)
+}
+
 // TestPanics that are not meant to abort go through as well.
 func TestPanics(t *testing.T) {
 	recorder := record.New(record.Options{})

@@ -115,7 +115,7 @@ func (w flushing) Flush() { _ = w.FlushError() } // as does net/http
 // FlushError is what [http.ResponseController] calls.
 func (w flushing) FlushError() error {
 	err := http.NewResponseController(w.out).Flush()
-	if err == nil && w.status == 0 {
+	if w.status == 0 && (err == nil || isLoss(err)) { // a client may have it, and leave at once
 		w.answer(http.StatusOK)
 	}
 	w.count(0, err)
