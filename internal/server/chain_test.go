@@ -141,14 +141,15 @@ func TestRecordedAnswer(t *testing.T) {
 	content := random(1 << 20)
 	require.NoError(t, os.WriteFile(name, content, 0o600))
 	eachWay(t, func(t *testing.T, w way) {
-		flushed := make(chan struct{})
+		flushed, read := make(chan struct{}), make(chan struct{})
 		s, url := w.start(t, func(w http.ResponseWriter, r *http.Request) {
 			assert.Contains(t, fmt.Sprintf("%T", w), "record.")
 			if r.URL.Path == "/flush" {
 				io.WriteString(w, "first")
 				w.(http.Flusher).Flush()
 				assert.NoError(t, http.NewResponseController(w).Flush())
-				<-flushed
+				close(flushed)
+				<-read
 				return
 			}
 			f, err := os.Open(name)
@@ -171,7 +172,8 @@ func TestRecordedAnswer(t *testing.T) {
 		defer response.Body.Close()
 		_, err = io.ReadFull(response.Body, make([]byte, 5))
 		require.NoError(t, err, "the first bytes come before the handler ends")
-		close(flushed)
+		close(read)
+		<-flushed // to leave before is an error of the second
 	})
 }
 
