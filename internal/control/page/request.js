@@ -18,6 +18,7 @@ export class RequestPane {
   hide() {
     this.seq = 0;
     this.element.hidden = true;
+    this.drawn = undefined;
     this.element.replaceChildren();
   }
 
@@ -37,6 +38,7 @@ export class RequestPane {
       }
     } catch (error) {
       if (this.seq === seq) {
+        this.drawn = undefined;
         fill(this.element, this.bar(h('h2', { tabindex: -1 }, `#${seq}`)),
           failure(error.status === 404 ? { message: `Request ${seq} is not on record, or not any more.` } : error,
             error.status !== 404 && (() => this.show(seq))));
@@ -69,7 +71,13 @@ export class RequestPane {
         button('✕', () => this.does.close(), { 'aria-label': 'Close', title: 'Close (Esc)', class: 'close' })));
   }
 
+  // draw leaves what is there if nothing is new: somebody may be about to click on it.
   draw(x, rules) {
+    const drawn = JSON.stringify([x, rules]);
+    if (drawn === this.drawn) {
+      return;
+    }
+    this.drawn = drawn;
     this.isOpen = Boolean(x.open);
     const focused = this.element.contains(document.activeElement);
     const scrolled = this.element.dataset.seq === String(x.seq) ? this.element.scrollTop : 0;
