@@ -66,6 +66,25 @@ func TestRepositories(t *testing.T) {
 	p.wait(`document.querySelectorAll("#repositories .main details tbody tr").length === 4`)
 }
 
+// What is pushed meanwhile is shown, and nothing else changes.
+func TestRepositoryChanges(t *testing.T) {
+	r := serve(t, "", "")
+	r.push(t, "lib/app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	p := open(t, r.page("#/repositories/lib/app"))
+	p.waitText("#connection", "live")
+	p.click("#repositories .main details summary")
+	const blobs = `document.querySelectorAll("#repositories .main details[open] tbody tr").length`
+	p.wait(blobs + " === 2")
+	const link, heading = `document.querySelector("#repositories .names a")`, `document.querySelector("#repositories .main h2")`
+	eval[any](p, link+".here = "+heading+".here = true")
+	r.push(t, "lib/app:v2", registrytest.RandomImage(registrytest.Layers(1), registrytest.Seed(2)))
+	r.push(t, "zoo:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	p.waitText("#repositories .names", "zoo")
+	p.waitText("#repositories .main", "v2")
+	p.wait(blobs + " === 4")
+	assert.True(t, eval[bool](p, link+".here && "+heading+".here"), "a click does not miss what is still there")
+}
+
 // From a manifest to those that refer to it, and back to their subject.
 func TestReferrers(t *testing.T) {
 	r := serve(t, "", "")

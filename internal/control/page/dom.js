@@ -21,6 +21,23 @@ export function h(tag, properties = {}, ...children) {
 // fill gives an element other children; those that are not there are left out.
 export const fill = (element, ...children) => element.replaceChildren(...children.flat(Infinity).filter(present));
 
+// renew does what fill does with elements, but leaves alone what is the same, which
+// somebody may be about to click on, and open what is.
+export function renew(element, ...children) {
+  const next = children.flat(Infinity).filter(present), there = [...element.children];
+  for (const [i, child] of next.entries()) {
+    if (!there[i]) {
+      element.append(child);
+    } else if (!there[i].isEqualNode(child)) {
+      there[i].replaceWith(child);
+      if (there[i].open) {
+        child.open = true;
+      }
+    }
+  }
+  there.slice(next.length).forEach(child => child.remove());
+}
+
 const present = value => value !== false && value !== null && value !== undefined;
 
 // data is text of the registry's or a client's, as it is shown.

@@ -1,7 +1,7 @@
 // The view of content: repositories, what is in one, and one manifest.
 
 import { get } from './api.js';
-import { button, copyable, data, failure, h, link, notice, table } from './dom.js';
+import { copyable, data, failure, fill, h, link, notice, renew, table } from './dom.js';
 import { drawManifest } from './manifest.js';
 import { contentOf, toContent, toRepositories, toRequests } from './route.js';
 import { count, kind, printable, shortDigest, size, text } from './text.js';
@@ -61,14 +61,10 @@ export class Repositories {
     const wanted = this.search.value.trim().toLowerCase();
     const found = (this.all ?? []).filter(name => name.includes(wanted));
     const focused = this.names.contains(document.activeElement) && document.activeElement.getAttribute('href');
-    this.names.replaceChildren(...found.slice(0, 1000).map(name => h('li', {},
-      h('a', { href: toContent(name), 'aria-current': name === this.at?.repo && 'page', class: 'data' }, printable(name)))));
-    if (found.length === 0) {
-      this.names.append(h('li', { class: 'none' }, this.all?.length ? 'None is called that.' : 'No repositories.'));
-    }
-    if (found.length > 1000) {
-      this.names.append(h('li', { class: 'none' }, `${count(found.length - 1000)} more: search for them`));
-    }
+    renew(this.names, found.slice(0, 1000).map(name => h('li', {},
+      h('a', { href: toContent(name), 'aria-current': name === this.at?.repo && 'page', class: 'data' }, printable(name)))),
+      found.length === 0 && h('li', { class: 'none' }, this.all?.length ? 'None is called that.' : 'No repositories.'),
+      found.length > 1000 && h('li', { class: 'none' }, `${count(found.length - 1000)} more: search for them`));
     if (focused) {
       this.names.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     }
@@ -90,9 +86,10 @@ export class Repositories {
     try {
       const parts = await this.parts(repo, ref);
       if (turn === this.turn) {
-        const scrolled = this.shown === location.hash ? this.main.scrollTop : 0;
+        const same = this.shown === location.hash;
+        const scrolled = same ? this.main.scrollTop : 0;
         this.shown = location.hash;
-        this.main.replaceChildren(...parts);
+        (same ? renew : fill)(this.main, parts);
         this.main.scrollTop = scrolled;
       }
     } catch (error) {
