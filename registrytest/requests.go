@@ -15,8 +15,9 @@ import (
 // was no request.
 //
 // Requests that are being answered are among them, marked Open. If a client may
-// have got the whole of its answer already, Requests waits for the registry to know
-// that: one second at most, which it takes only if an answer is stuck half way.
+// have got the whole of its answer already, or has left, Requests waits for the
+// registry to know that: one second at most, which it takes only if an answer is stuck
+// half way.
 //
 // Whatever came through the registry's listener or its [Registry.Handler] is on
 // record, until [Registry.Forget], or until the record is full: see
@@ -29,14 +30,15 @@ func (r *Registry) Requests(filters ...op.Filter) record.Log {
 const settleTime = time.Second
 
 // settled returns all that is on record. A client has the last byte of an answer
-// before the registry knows that it was sent; of requests that the filters mean,
+// before the registry knows that it was sent, and the registry has still to give up
+// an answer whose client has left; of requests that the filters mean,
 // the log is that of a moment after.
 func (r *Registry) settled(filters []op.Filter) record.Log {
 	log := r.recorder.Log()
 	filters = slices.DeleteFunc(slices.Clone(filters), op.Filter.NeedsAnswer) // which may change
 	ending := map[uint64]bool{}
 	for i := range log {
-		if x := &log[i]; mayBeSent(x) && op.MatchAll(filters, &x.Request, nil) {
+		if x := &log[i]; isEnding(x) && op.MatchAll(filters, &x.Request, nil) {
 			ending[log[i].Seq] = true
 		}
 	}
@@ -48,16 +50,17 @@ func (r *Registry) settled(filters []op.Filter) record.Log {
 	// An error is that of the context, and as good as any end.
 	_ = r.recorder.Wait(ctx, func(now record.Log) bool {
 		log = now
-		return !slices.ContainsFunc(now, func(x record.Exchange) bool { return ending[x.Seq] && mayBeSent(&x) })
+		return !slices.ContainsFunc(now, func(x record.Exchange) bool { return ending[x.Seq] && isEnding(&x) })
 	})
 	return log
 }
 
-// mayBeSent tells whether all of an answer that has not ended may have reached the
-// client: its length is in the header, which has been sent. Without a length it
-// ends with something that is sent later.
-func mayBeSent(x *record.Exchange) bool {
-	return x.Open && !x.Left && x.Method != http.MethodHead && x.ResponseHeader.Get("Content-Length") != ""
+// isEnding tells whether nobody waits for more of an answer that has not ended: the
+// client has left, or all of it may have reached the client, as its length is in the
+// header, which has been sent. Without a length it ends with something that is sent
+// later.
+func isEnding(x *record.Exchange) bool {
+	return x.Open && (x.Left || x.Method != http.MethodHead && x.ResponseHeader.Get("Content-Length") != "")
 }
 
 // Connections returns the connections that clients opened, also those that never

@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,11 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -87,6 +91,40 @@ func TestRequestsStalled(t *testing.T) {
 		assert.Equal(t, app.Layers[0].Size, n)
 		reg.Assert(t, record.Open()).Never()
 		reg.Assert(t, record.Left()).Never()
+	})
+}
+
+// slow is a store that takes its time to let a blob go.
+type slow struct{ registry.Store }
+
+type slowBlob struct{ registry.Blob }
+
+func (s slow) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
+	b, err := s.Store.OpenBlob(ctx, repo, d)
+	if err != nil {
+		return nil, err
+	}
+	return slowBlob{b}, nil
+}
+
+func (b slowBlob) Close() error {
+	time.Sleep(time.Second / 2)
+	return b.Blob.Close()
+}
+
+// TestRequestsLeft wants the end of an answer whose client has left.
+func TestRequestsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := registrytest.New(t, registrytest.InMemory(), registrytest.WithStore(slow{memstore.New(memstore.Options{})}))
+		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(32<<20)))
+		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + app.Layers[0].Digest.String())
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		synctest.Wait()
+		log := reg.Requests()
+		require.Len(t, log, 1)
+		assert.True(t, log[0].Left)
+		assert.False(t, log[0].Open)
 	})
 }
 
