@@ -44,15 +44,17 @@ func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-func TestFollowWritesWhatHasEnded(t *testing.T) {
-	recorder := record.New(record.Options{})
+// followWhile returns what is written of three requests, and of what happens while
+// those are written.
+func followWhile(t *testing.T, recorder *record.Recorder, happens func(handler http.Handler)) *bytes.Buffer {
+	t.Helper()
 	handler := recorder.Wrap(http.NotFoundHandler())
 	ask(handler, 3)
 	w := &gate{wants: make(chan struct{}), open: make(chan struct{})}
 	ended, written := make(chan struct{}), make(chan error, 1)
 	go func() { written <- follow(recorder, w, ended) }()
 	<-w.wants
-	ask(handler, 2500) // while it writes
+	happens(handler)
 	close(ended)
 	close(w.open)
 	go func() {
@@ -61,10 +63,26 @@ func TestFollowWritesWhatHasEnded(t *testing.T) {
 	}()
 	require.NoError(t, <-written)
 	close(w.wants)
-	log, err := record.ReadJSONL(&w.Buffer)
+	return &w.Buffer
+}
+
+func TestFollowWritesWhatHasEnded(t *testing.T) {
+	log, err := record.ReadJSONL(followWhile(t, record.New(record.Options{}), func(handler http.Handler) { ask(handler, 2500) }))
 	require.NoError(t, err)
 	assert.Len(t, log, 2503)
 	assert.Equal(t, 2503, log.Count(op.Is(op.ManifestGet)))
+}
+
+// What has ended is in the file even if the record is cleared before it was read.
+func TestFollowWritesWhatIsCleared(t *testing.T) {
+	recorder := record.New(record.Options{})
+	text := followWhile(t, recorder, func(handler http.Handler) {
+		for range 3 {
+			ask(handler, 1500)
+			recorder.Clear()
+		}
+	})
+	assert.Equal(t, 4503, strings.Count(text.String(), "\n"))
 }
 
 func TestFollowSaysWhatIsMissing(t *testing.T) {
@@ -82,31 +100,6 @@ func TestFollowSaysWhatIsMissing(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, follow(recorder, &text, ended), "what was forgotten on request is not missing")
 	assert.Equal(t, 3, strings.Count(text.String(), "\n"))
-}
-
-// What ends while the file is written is in it, even if the record is cleared before
-// it was read.
-func TestFollowWritesWhatIsCleared(t *testing.T) {
-	recorder := record.New(record.Options{})
-	handler := recorder.Wrap(http.NotFoundHandler())
-	ask(handler, 3)
-	w := &gate{wants: make(chan struct{}), open: make(chan struct{})}
-	ended, written := make(chan struct{}), make(chan error, 1)
-	go func() { written <- follow(recorder, w, ended) }()
-	<-w.wants
-	for range 3 { // while it writes
-		ask(handler, 1500)
-		recorder.Clear()
-	}
-	close(ended)
-	close(w.open)
-	go func() {
-		for range w.wants { // further writes
-		}
-	}()
-	require.NoError(t, <-written)
-	close(w.wants)
-	assert.Equal(t, 4503, strings.Count(w.String(), "\n"))
 }
 
 func TestFollowPassesOnErrors(t *testing.T) {
