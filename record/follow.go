@@ -115,7 +115,7 @@ func (f *Follower) look(news *News) (open []byte, next chunk, kept uint64) {
 // has it. recorder.encoding is held.
 func (f *Follower) next(news *News) chunk {
 	r := f.recorder
-	for ; len(f.past) > 0; f.past = f.past[1:] {
+	for ; len(f.past) > 0; f.past = slices.Delete(f.past, 0, 1) {
 		p := &f.past[0]
 		if c := f.seek(&p.ended, news); c.b != nil {
 			return c
