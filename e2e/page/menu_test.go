@@ -20,6 +20,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// menu opens the menu and clicks on an entry.
+func (p *tab) menu(entry string) {
+	p.t.Helper()
+	p.click("#menu summary")
+	p.click("#menu " + entry)
+}
+
 // download clicks on an entry of the menu, and returns the file that comes of it.
 func (p *tab) download(name string) *os.File {
 	p.t.Helper()
@@ -28,8 +35,7 @@ func (p *tab) download(name string) *os.File {
 		Behavior: browser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: p.session(), DownloadPath: p.downloads, EventsEnabled: &events})
 	require.NoError(p.t, err)
 	progress := chromedp.BrowserEvents(p.ctx, browser.DownloadProgress)
-	p.click("#menu summary")
-	p.click(`#menu [data-name="` + name + `"]`)
+	p.menu("[data-name=" + name + "]")
 	for e, err := range progress {
 		require.NoError(p.t, err)
 		require.NotEqual(p.t, browser.DownloadProgressStateCanceled, e.State)
@@ -100,8 +106,7 @@ func TestReset(t *testing.T) {
 	p := open(t, r.page(""))
 	p.wait(rows + " > 1")
 	reset := func() {
-		p.click("#menu summary")
-		p.click("#menu [data-action=reset]")
+		p.menu("[data-action=reset]")
 		p.waitText("#reset", "Reset the registry?")
 	}
 	reset()
@@ -138,8 +143,7 @@ func TestRevoke(t *testing.T) {
 
 	p := open(t, r.page(""))
 	revoke := func() {
-		p.click("#menu summary")
-		p.click("#menu [data-action=revoke]")
+		p.menu("[data-action=revoke]")
 		p.waitText("#confirm", "Revoke all tokens?")
 	}
 	revoke()
