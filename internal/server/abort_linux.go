@@ -2,9 +2,11 @@ package server
 
 import (
 	"syscall"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 )
+
+// siocoutq is SIOCOUTQ (linux/sockios.h), which is another name of TIOCOUTQ.
+const siocoutq = syscall.TIOCOUTQ
 
 // onItsWay returns how many bytes the other side has not acknowledged.
 func onItsWay(c syscall.Conn) (n int) {
@@ -12,9 +14,13 @@ func onItsWay(c syscall.Conn) (n int) {
 	if err != nil {
 		return 0
 	}
-	closed := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	if closed != nil || err != nil {
+	var count int32
+	var errno syscall.Errno
+	closed := raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, siocoutq, uintptr(unsafe.Pointer(&count)))
+	})
+	if closed != nil || errno != 0 {
 		return 0
 	}
-	return n
+	return int(count)
 }
