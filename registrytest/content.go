@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -83,7 +82,7 @@ type Layer struct {
 // If that fails, the test fails and ends. Where there is no test, as in TestMain,
 // t may be nil: what would end the test panics. That goes for all methods that put
 // content into the registry.
-func (r *Registry) Push(t testing.TB, ref string, image partial.WithRawManifest) Pushed {
+func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest() ([]byte, error) }) Pushed {
 	t = orPanic(t)
 	t.Helper()
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
@@ -149,17 +148,7 @@ func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.
 }
 
 func (r *Registry) to(repository string) content.Repository {
-	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse, Children: children}
-}
-
-// children are those of any index, layers and what is made of streams too.
-func children(index v1.ImageIndex) ([]content.Describable, error) {
-	manifests, err := partial.Manifests(index)
-	all := make([]content.Describable, len(manifests))
-	for i, child := range manifests {
-		all[i] = child
-	}
-	return all, err
+	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse}
 }
 
 // push does what is common to all that puts a manifest.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -28,12 +29,6 @@ type Repository struct {
 
 	// AllowSparse accepts manifests and indexes whose references do not exist.
 	AllowSparse bool
-
-	// Children returns what an index refers to, as far as the index can give it.
-	// Default: images and indexes. It is there for go-containerregistry's
-	// partial.Manifests, which knows more: that brings decompressors, whose
-	// initialization is a tenth of the time in which ocifake starts.
-	Children func(v1.ImageIndex) ([]Describable, error)
 }
 
 // Describable is an image, an index or a layer.
@@ -109,35 +104,71 @@ func (to Repository) PutIndex(ctx context.Context, index v1.ImageIndex, tags ...
 	return to.putRaw(ctx, index, tags)
 }
 
+// children returns what an index refers to, as far as the index can give it.
 func (to Repository) children(index v1.ImageIndex) ([]Describable, error) {
-	if to.Children != nil {
-		children, err := to.Children(index)
-		if err == nil || !to.AllowSparse {
-			return children, err
-		}
+	children, ok, err := manifestsOf(index)
+	if ok && (err == nil || !to.AllowSparse) {
+		return children, err
 	}
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
-	var children []Describable
+	children = nil
 	for _, desc := range m.Manifests {
-		var child Describable
+		child, err := childOf(index, desc)
 		switch {
-		case desc.MediaType.IsImage():
-			child, err = index.Image(desc.Digest)
-		case desc.MediaType.IsIndex():
-			child, err = index.ImageIndex(desc.Digest)
-		default:
-			continue
-		}
-		if err == nil {
+		case err == nil && child != nil:
 			children = append(children, child)
-		} else if !to.AllowSparse {
+		case err != nil && !to.AllowSparse:
 			return nil, err
 		}
 	}
 	return children, nil
+}
+
+// childOf returns the image, index or layer that an index has for a descriptor, or
+// nil if the index has no method for its media type.
+func childOf(index v1.ImageIndex, desc v1.Descriptor) (Describable, error) {
+	switch {
+	case desc.MediaType.IsImage():
+		return index.Image(desc.Digest)
+	case desc.MediaType.IsIndex():
+		return index.ImageIndex(desc.Digest)
+	}
+	if index, ok := index.(interface {
+		Layer(v1.Hash) (v1.Layer, error)
+	}); ok {
+		return index.Layer(desc.Digest)
+	}
+	return nil, nil
+}
+
+// manifestsOf calls the method Manifests() ([]partial.Describable, error) that
+// indexes of go-containerregistry's package mutate have. Only that method returns
+// images whose layers are streams, which have no digest yet. Reflection finds it
+// because the package partial, which declares the type, links decompressors that
+// take a tenth of the time in which ocifake starts.
+func manifestsOf(index v1.ImageIndex) (children []Describable, ok bool, err error) {
+	method := reflect.ValueOf(index).MethodByName("Manifests")
+	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 2 {
+		return nil, false, nil
+	}
+	out := method.Call(nil)
+	if out[0].Kind() != reflect.Slice {
+		return nil, false, nil
+	}
+	if err, failed := out[1].Interface().(error); failed {
+		return nil, true, err
+	}
+	for i := range out[0].Len() {
+		child, ok := out[0].Index(i).Interface().(Describable)
+		if !ok {
+			return nil, false, nil
+		}
+		children = append(children, child)
+	}
+	return children, true, nil
 }
 
 func (to Repository) putChild(ctx context.Context, child Describable) error {
