@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -131,9 +130,9 @@ func (s *size) Type() string   { return "size" }
 func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
 
 func (s *size) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 {
-		return errors.New("want a size such as 4194304, 4MiB or 4MB")
+	n, err := bytesize.Parse(text)
+	if err != nil {
+		return err
 	}
 	*s = size(n)
 	return nil

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/ocifake/ocifake/internal/bytesize"
 	"golang.org/x/term"
 )
 
@@ -56,9 +56,9 @@ func (p *progress) Write(b []byte) (int, error) {
 
 func (p *progress) text(expect int64) string {
 	n := p.Load()
-	text := humanize.IBytes(uint64(n))
+	text := bytesize.Format(n)
 	if expect > 0 {
-		text += fmt.Sprintf(" of %s, %d%%", humanize.IBytes(uint64(expect)), min(100, n*100/expect))
+		text += fmt.Sprintf(" of %s, %d%%", bytesize.Format(expect), min(100, n*100/expect))
 	}
 	return text
 }

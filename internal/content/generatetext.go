@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
 // What a text may ask for, at most.
@@ -91,9 +91,9 @@ var generateOptions = []generateOption{
 		return cmp.Or(err, within(n, maxLayers))
 	}},
 	{"size", "a size such as 4096, 1MiB or 1MB, up to 1TiB", func(g *Generate, value string) error {
-		n, err := humanize.ParseBytes(value)
-		g.options.LayerSize = int64(min(n, maxAllBytes))
-		return cmp.Or(err, within(n, maxAllBytes))
+		n, err := bytesize.Parse(value)
+		g.options.LayerSize = min(n, maxAllBytes)
+		return cmp.Or(err, within(uint64(n), maxAllBytes))
 	}},
 	{"platforms", fmt.Sprintf("up to %d different os/architecture or os/architecture/variant, with commas between them", maxPlatforms), setPlatforms},
 	{"seed", "a number from 0 to 18446744073709551615", func(g *Generate, value string) (err error) {
@@ -231,7 +231,7 @@ func (g Generate) checkAmount() error {
 	case g.layers() > maxAllLayers:
 		return fmt.Errorf("%d references, %d images of %d layers for each: want %d layers at most", len(g.references), len(g.platforms()), g.options.Layers, maxAllLayers)
 	case g.size() > maxAllBytes:
-		return fmt.Errorf("%d layers of %s: want %s at most", g.layers(), humanize.IBytes(uint64(g.options.LayerSize)), humanize.IBytes(maxAllBytes))
+		return fmt.Errorf("%d layers of %s: want %s at most", g.layers(), bytesize.Format(g.options.LayerSize), bytesize.Format(maxAllBytes))
 	}
 	return nil
 }
