@@ -10,6 +10,7 @@ import (
 const (
 	maxExtent = 1 << 20
 	minExtent = 4 << 10 // unless the length of the content is known to be less
+	growth    = 3       // the next extent is so many times as long as the content before it
 )
 
 // extent is a stretch of content in memory. It has at least one byte.
@@ -80,16 +81,19 @@ func (b *buffer) extend(n int64, first byte) {
 	b.size++
 }
 
-// wanted is how long the next extent should be if left bytes are announced. A
-// session of many small chunks does not get an extent for each.
+// wanted returns the length of the next extent if left bytes are announced. It is
+// at most growth times what has arrived, so that a client cannot make the store take
+// memory by an announcement. A session of many small chunks does not get an extent
+// for each.
 func (b *buffer) wanted(left int64) int64 {
-	switch {
-	case left == registry.Unknown:
-		left = max(b.size, minExtent)
-	case b.size > 0:
+	n := min(max(growth*b.size, minExtent), maxExtent)
+	if left == registry.Unknown {
+		return n
+	}
+	if b.size > 0 {
 		left = max(left, minExtent)
 	}
-	return min(left, maxExtent)
+	return min(n, left)
 }
 
 // truncate forgets what comes after the first size bytes.

@@ -94,6 +94,37 @@ func TestStalledUploadMemory(t *testing.T) {
 	}
 }
 
+// Memory is taken for what has come, not for what was announced: the room for more is
+// at most three times what the session has, or one small extent.
+func TestAnnouncedMemory(t *testing.T) {
+	const sessions, announced = 64, 1 << 20
+	for _, sent := range []int{1, 5 << 10, 100 << 10} {
+		t.Run(fmt.Sprint(sent), func(t *testing.T) {
+			s := memstore.New(memstore.Options{})
+			reading, hang := make(chan struct{}), make(chan struct{})
+			done := make(chan error)
+			before := memory()
+			for range sessions {
+				u := newUpload(t, s, digest.SHA256)
+				go func() {
+					body := io.MultiReader(bytes.NewReader(make([]byte, sent)), hanging{reading, hang})
+					done <- u.Append(t.Context(), registry.Chunk{Body: body, Length: announced})
+				}()
+			}
+			for range sessions {
+				<-reading
+			}
+			room := sessions * max(4*sent, 4<<10)
+			assert.LessOrEqual(t, s.Bytes(), int64(room))
+			assert.Less(t, memory().HeapAlloc-before.HeapAlloc, uint64(room+sessions*4<<10))
+			close(hang)
+			for range sessions {
+				assert.ErrorIs(t, <-done, io.ErrUnexpectedEOF)
+			}
+		})
+	}
+}
+
 type hanging struct{ reading, hang chan struct{} }
 
 func (h hanging) Read([]byte) (int, error) {

@@ -10,8 +10,9 @@
 // Blobs are received straight into the memory that they stay in, pieces of at
 // most 1 MiB that are neither copied nor joined, and hashed while they arrive.
 // That memory is taken, and counted against [Options.MaxBytes], when bytes for
-// it have come, never because a client announced them. A store that is full
-// answers with [registry.Full].
+// it have come, never because a client announced them: a session holds at most four
+// times what it has received, or 4 KiB. A store that is full answers with
+// [registry.Full].
 //
 // No lock is held while a body is read, a blob is written or a list iterated:
 // a client that stalls delays nobody. A list shows a snapshot, which costs
