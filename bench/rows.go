@@ -29,6 +29,16 @@ func startup(b builder) section {
 	}}
 }
 
+// libraries have a test of one line each in ./weight; the first is judged.
+var libraries = []subject{{name: "ocifake"}, {name: "ocimem"}}
+
+// weight returns the line on what it costs to compile a test.
+func weight(c *compiler) section {
+	return section{libraries, []row{
+		{"compile a test of one line", libraries, c.compiled(subject{name: "ggcr"}), inSeconds, atMost(8)},
+	}}
+}
+
 // rows returns the table's lines. Long lists have this many entries.
 func rows(entries int) []row {
 	out := " of " + humanize.Comma(int64(entries))

@@ -1,0 +1,9 @@
+package ocifake
+
+import (
+	"testing"
+
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+func TestOne(t *testing.T) { registrytest.New(t) }
