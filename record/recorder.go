@@ -2,7 +2,6 @@ package record
 
 import (
 	"cmp"
-	"context"
 	"hash/maphash"
 	"log/slog"
 	"net/http"
@@ -197,22 +196,6 @@ func (r *Recorder) Changed() <-chan struct{} {
 		r.waiting.Store(true)
 	}
 	return r.changed
-}
-
-// Wait returns when a function says so of the log, which it is asked now and
-// after each change. The error is the context's, if that ends first.
-func (r *Recorder) Wait(ctx context.Context, done func(Log) bool) error {
-	for {
-		changed := r.Changed()
-		if done(r.Log()) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // signal tells of a change. r.mu is held.

@@ -2,6 +2,7 @@ package registrytest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -23,42 +24,42 @@ import (
 // record, until [Registry.Forget], or until the record is full: see
 // [WithRecording].
 func (r *Registry) Requests(filters ...op.Filter) record.Log {
-	return r.settled(filters).Filter(filters...)
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	var log record.Log
+	var ending map[uint64]bool // as they were at first
+	// The error is that of the context. It needs no handling: log is the latest then.
+	_ = r.recorder.Wait(ctx, func(now record.Log) bool {
+		log = now
+		still := endingIn(now)
+		if ending == nil {
+			ending = still
+		}
+		maps.DeleteFunc(ending, func(seq uint64, _ bool) bool { return !still[seq] })
+		return len(ending) == 0
+	}, slices.DeleteFunc(slices.Clone(filters), op.Filter.NeedsAnswer)...) // what these say may change
+	return log.Filter(filters...)
 }
 
-// settleTime bounds the waiting for answers that may have been sent to the end.
+// settleTime bounds the waiting for answers that may have been sent to the end. A
+// client has the last byte of an answer before the registry knows that it was sent,
+// and the registry has still to give up an answer whose client has left.
 const settleTime = time.Second
 
-// settled returns all that is on record. A client has the last byte of an answer
-// before the registry knows that it was sent, and the registry has still to give up
-// an answer whose client has left; of requests that the filters mean,
-// the log is that of a moment after.
-func (r *Registry) settled(filters []op.Filter) record.Log {
-	log := r.recorder.Log()
-	filters = slices.DeleteFunc(slices.Clone(filters), op.Filter.NeedsAnswer) // which may change
+// endingIn returns the numbers of the requests in a log whose answers are ending.
+func endingIn(log record.Log) map[uint64]bool {
 	ending := map[uint64]bool{}
 	for i := range log {
-		if x := &log[i]; isEnding(x) && op.MatchAll(filters, &x.Request, nil) {
+		if isEnding(&log[i]) {
 			ending[log[i].Seq] = true
 		}
 	}
-	if len(ending) == 0 {
-		return log
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	// An error is that of the context, and as good as any end.
-	_ = r.recorder.Wait(ctx, func(now record.Log) bool {
-		log = now
-		return !slices.ContainsFunc(now, func(x record.Exchange) bool { return ending[x.Seq] && isEnding(&x) })
-	})
-	return log
+	return ending
 }
 
-// isEnding tells whether nobody waits for more of an answer that has not ended: the
-// client has left, or all of it may have reached the client, as its length is in the
-// header, which has been sent. Without a length it ends with something that is sent
-// later.
+// isEnding reports whether nobody waits for more of an answer that has not ended: the
+// client has left, or all of the answer may have reached the client. The latter needs a
+// length in the header: without a length, the end is something that is sent later.
 func isEnding(x *record.Exchange) bool {
 	return x.Open && (x.Left || x.Method != http.MethodHead && x.ResponseHeader.Get("Content-Length") != "")
 }

@@ -23,19 +23,20 @@ type judge func(record.Log) verdict
 // check judges the requests that are on record now.
 func (a *Assertions) check(judge judge) bool {
 	a.t.Helper()
-	return a.checkIn(a.reg.settled(a.filters), judge)
+	return a.judge(a.reg.Requests(a.filters...), judge)
 }
 
-// checkIn judges the requests in a log of all that is on record.
-func (a *Assertions) checkIn(log record.Log, judge judge) bool {
+// judge judges the requests in a log of those that are meant.
+func (a *Assertions) judge(meant record.Log, judge judge) bool {
 	a.t.Helper()
-	v := judge(log.Filter(a.filters...))
+	v := judge(meant)
 	if dropped := a.reg.recorder.Dropped(); dropped > 0 {
 		v.got = fmt.Sprintf("a record that is not complete: %d dropped; give it more MaxBytes by WithRecording, or Forget earlier", dropped)
 	}
 	if v.got == "" {
 		return true
 	}
+	log := a.reg.recorder.Log()
 	a.reg.shown.set(log)
 	text := fmt.Sprintf("want %s\ngot %s\n%s%s", v.want, v.got, v.journal(log), a.reg.refused())
 	a.t.Errorf("registrytest: %s", strings.TrimSuffix(text, "\n"))

@@ -18,10 +18,12 @@ func (a *Assertions) Eventually(n int, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	var log record.Log
-	// An error is that of the context: there are too few requests then.
-	_ = a.reg.recorder.Wait(ctx, func(all record.Log) bool {
-		log = all
-		return log.Count(a.filters...) >= n
-	})
-	return a.checkIn(log, a.count(fmt.Sprintf("at least %s within %v", a.number(n), within), n, math.MaxInt))
+	err := a.reg.recorder.Wait(ctx, func(meant record.Log) bool {
+		log = meant
+		return len(meant) >= n
+	}, a.filters...)
+	if err != nil { // the context's: the time is over
+		log = a.reg.recorder.Log(a.filters...)
+	}
+	return a.judge(log, a.count(fmt.Sprintf("at least %s within %v", a.number(n), within), n, math.MaxInt))
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -64,48 +63,56 @@ func (a *API) judge(w http.ResponseWriter, r *request) error {
 }
 
 // await judges until all is as it should be, or time is up. It spends at most half
-// of its time on that: all that is on record is looked at.
+// of its time on that: judging looks at all requests that are meant.
 func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, error) {
-	for {
-		changed, began := a.config.Recorder.Changed(), time.Now()
-		j := a.judgeNow(all)
+	var j judgement
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer stop()
+		wait(waiting, a, ctx.Done())
+	}()
+	err := a.config.Recorder.Wait(waiting, func(log record.Log) bool {
+		began := time.Now()
+		j = judge(log, all)
 		if j.OK {
-			return j, nil
+			return true
 		}
 		rest := time.NewTimer(time.Since(began))
-		goOn := wait(ctx, a, rest.C) && wait(ctx, a, changed)
-		rest.Stop()
-		if goOn {
-			continue
-		}
-		if ctx.Err() == context.Canceled { // the client has left
-			return judgement{}, ctx.Err()
-		}
-		j = a.judgeNow(all) // something may have happened while it was not looked at
-		a.addJournal(&j, all)
+		defer rest.Stop()
+		wait(waiting, a, rest.C)
+		return false
+	}, meantBy(all))
+	switch {
+	case err == nil:
 		return j, nil
+	case ctx.Err() == context.Canceled: // the client has left
+		return judgement{}, ctx.Err()
 	}
+	// Something may have happened while it was not looked at.
+	if j = judge(a.config.Recorder.Log(meantBy(all)), all); !j.OK {
+		a.addJournal(&j, all)
+	}
+	return j, nil
 }
 
-// wait returns when something has happened, or with false if nobody waits for it any
-// more.
-func wait[T any](ctx context.Context, a *API, happened <-chan T) bool {
+// wait returns when something has happened, or nobody waits for it any more.
+func wait[T any](ctx context.Context, a *API, happened <-chan T) {
 	select {
 	case <-happened:
-		return true
 	case <-ctx.Done():
 	case <-a.closed:
 	}
-	return false
 }
 
-// judgeNow holds those requests only that some expectation is about.
-func (a *API) judgeNow(all []record.Expectation) judgement {
-	meant := record.Match(func(x *record.Exchange) bool {
+// meantBy is a filter for the requests that some expectation is about.
+func meantBy(all []record.Expectation) op.Filter {
+	return record.Match(func(x *record.Exchange) bool {
 		return slices.ContainsFunc(all, func(e record.Expectation) bool { return op.MatchAll(e.Filters, &x.Request, x) })
 	})
-	log := record.Log(slices.Collect(a.config.Recorder.Exchanges(0, meant)))
-	slices.SortFunc(log, func(a, b record.Exchange) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+func judge(log record.Log, all []record.Expectation) judgement {
 	j := judgement{OK: true, Results: make([]verdict, len(all))}
 	for i, e := range all {
 		j.Results[i] = verdict{Expect: e.String(), OK: true}
