@@ -56,7 +56,7 @@ type attacker struct {
 
 var (
 	fuzzIndex = `{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[]}`
-	fuzzImage = fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":%q,"size":2},"layers":null,"subject":{"mediaType":"a/b","digest":%q,"size":1}}`,
+	fuzzImage = fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":%q,"size":2},"layers":[],"subject":{"mediaType":"a/b","digest":%q,"size":1}}`,
 		digest.FromString("{}"), digest.FromString(fuzzIndex))
 )
 

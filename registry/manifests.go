@@ -19,6 +19,8 @@ import (
 //   - A PUT is accepted if the media type is known, body and Content-Type agree,
 //     the digest in the URL is the content's, and every reference exists in the
 //     repository; see [ParseManifest]. Many registries check less.
+//   - JSON that parsers read differently is refused, as are media types that are
+//     none (RFC 6838) and null for what is defined; see shape.go.
 //   - tag parameters set further tags on a manifest that is put by digest.
 //   - If-Match and If-None-Match of PUT and DELETE are judged in the same step.
 //   - Accept is ignored unless StrictAccept is set; an index is never turned into

@@ -2,6 +2,8 @@ package registry_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -186,8 +188,7 @@ func TestManifestAccepted(t *testing.T) {
 		{"docker list", dockerList, retyped(index, ocispec.MediaTypeImageIndex, dockerList)},
 		{"layers not to be pushed", ocispec.MediaTypeImageManifest, foreign},
 		{"data", ocispec.MediaTypeImageManifest, withData},
-		{"artifact, layers null", ocispec.MediaTypeImageManifest, fmt.Sprintf(artifact, "null")},
-		{"artifact, layers empty", ocispec.MediaTypeImageManifest, fmt.Sprintf(artifact, "[]")},
+		{"artifact without layers", ocispec.MediaTypeImageManifest, fmt.Sprintf(artifact, "[]")},
 		{"missing subject", ocispec.MediaTypeImageManifest, subject},
 	}
 	for _, tt := range tests {
@@ -303,15 +304,20 @@ func TestParseManifest(t *testing.T) {
 	assert.ErrorIs(t, err, registry.ManifestInvalid)
 }
 
+// FuzzParseManifest holds that what is accepted has one meaning: another parser, for
+// which the last of two names wins and case matters, reads the same from it.
 func FuzzParseManifest(f *testing.F) {
-	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"`+string(textDigest)+`","size":1}}`))
-	f.Add(ocispec.MediaTypeImageIndex, []byte(`{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"`+string(textDigest)+`","size":1}]}`))
+	descriptor := `{"mediaType":"a/b","digest":"` + string(textDigest) + `","size":1}`
+	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":`+descriptor+`,"layers":[]}`))
+	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":`+descriptor+`,"layers":[`+descriptor+`],"subject":`+descriptor+`,"annotations":{"a":"\ud83d\ude00"}}`))
+	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":`+descriptor+`,"layers":[],"LAYERS":null,"\u006cayers":[]}`))
+	f.Add(ocispec.MediaTypeImageIndex, []byte(`{"schemaVersion":2,"manifests":[`+descriptor+`],"artifactType":"a/b"}`))
 	f.Add(dockerList, []byte(`{"schemaVersion":2,"manifests":null,"subject":{}}`))
-	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha2584:6d89","size":1}}`))
+	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha2584:6d89","size":1},"layers":[]}`))
 	f.Fuzz(func(t *testing.T, mediaType string, content []byte) {
 		m, err := registry.ParseManifest(mediaType, content)
 		if err != nil {
-			require.True(t, bytes.Contains([]byte(err.Error()), nil))
+			require.True(t, errors.Is(err, registry.ManifestInvalid) || errors.Is(err, registry.DigestInvalid), "%v", err)
 			return
 		}
 		require.Equal(t, digest.FromBytes(content), m.Descriptor.Digest)
@@ -322,7 +328,23 @@ func FuzzParseManifest(f *testing.F) {
 		if m.Subject != "" {
 			requireWellFormed(t, m.Subject)
 		}
+		other, err := registry.ParseManifest(mediaType, reencode(t, content))
+		require.NoError(t, err)
+		require.Equal(t, m.Require, other.Require)
+		require.Equal(t, m.Subject, other.Subject)
+		require.Equal(t, m.Descriptor.ArtifactType, other.Descriptor.ArtifactType)
+		require.Equal(t, m.Descriptor.Annotations, other.Descriptor.Annotations)
 	})
+}
+
+// reencode returns the JSON that a parser understands which knows no struct.
+func reencode(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var value map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	require.NoError(t, decoder.Decode(&value))
+	return encode(t, value)
 }
 
 // requireWellFormed wants a digest of any algorithm, which is right if the registry

@@ -41,14 +41,14 @@ var forms = map[string]form{
 
 const schema1 = "Docker image manifest schema 1 is not supported: push schema 2 or an OCI image manifest"
 
-// document has the fields of every kind of manifest; which of them are there
-// tells whether content is what its media type says.
+// document has the fields of every kind of manifest. Those that are there show
+// whether content is what its media type says.
 type document struct {
 	SchemaVersion int                   `json:"schemaVersion"`
 	MediaType     string                `json:"mediaType"`
 	ArtifactType  string                `json:"artifactType"`
 	Config        *ocispec.Descriptor   `json:"config"`
-	Layers        []ocispec.Descriptor  `json:"layers"`
+	Layers        *[]ocispec.Descriptor `json:"layers"`
 	Manifests     *[]ocispec.Descriptor `json:"manifests"`
 	FSLayers      json.RawMessage       `json:"fsLayers"`
 	Subject       *ocispec.Descriptor   `json:"subject"`
@@ -56,14 +56,16 @@ type document struct {
 }
 
 // ParseManifest checks a manifest of the given media type, without parameters,
-// and tells what a [Store] needs to know of it: the descriptor with the sha256
+// and returns what a [Store] needs to know about it: the descriptor with the sha256
 // digest, the subject, and the references that must exist. It fails with
-// ManifestInvalid or DigestInvalid.
+// ManifestInvalid or DigestInvalid. It takes time and memory in proportion to the
+// length of the content.
 //
 // It accepts OCI image manifests and indexes and those of Docker schema 2. The
 // body must be of the form that its media type has, and of no other, must not
 // name another media type, and its descriptors must be valid (image
-// specification, "Image Manifest", "Image Index", "Content Descriptors").
+// specification, "Image Manifest", "Image Index", "Content Descriptors"). JSON that
+// parsers read differently, such as an object that has a name twice, is invalid.
 func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
 	f, known := forms[mediaType]
 	switch {
@@ -75,6 +77,9 @@ func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
 	var d document
 	if err := json.Unmarshal(content, &d); err != nil {
 		return PutManifest{}, invalid("the manifest is not valid JSON for %s: %v", mediaType, err)
+	}
+	if err := checkShape(content, manifestShape); err != nil {
+		return PutManifest{}, err
 	}
 	if err := d.check(mediaType, f); err != nil {
 		return PutManifest{}, err
@@ -120,13 +125,20 @@ func (d *document) check(mediaType string, f form) error {
 		return invalid("manifests do not belong into %s", mediaType)
 	case !f.index && d.Config == nil:
 		return invalid("a config is missing from %s", mediaType)
+	case !f.index && d.Layers == nil:
+		return invalid("layers are missing from %s: write [] if there are none", mediaType)
 	case !f.index && !f.docker && d.ArtifactType == "" && d.Config.MediaType == ocispec.MediaTypeEmptyJSON:
 		return invalid("artifactType must be set if the config is empty")
 	}
+	sizes := make(map[digest.Digest]namedDescriptor)
 	for _, named := range d.descriptors() {
 		if err := checkDescriptor(named.name, named.Descriptor); err != nil {
 			return err
 		}
+		if other, ok := sizes[named.Digest]; ok && other.Size != named.Size {
+			return invalid("%s has the size %d, %s with the same digest %s has %d", named.name, named.Size, other.name, named.Digest, other.Size)
+		}
+		sizes[named.Digest] = named
 	}
 	return nil
 }
@@ -145,21 +157,22 @@ func (d *document) descriptors() []namedDescriptor {
 	}
 	one("config", d.Config)
 	one("subject", d.Subject)
-	for i := range d.Layers {
-		one(fmt.Sprintf("layers[%d]", i), &d.Layers[i])
-	}
-	if d.Manifests != nil {
-		for i := range *d.Manifests {
-			one(fmt.Sprintf("manifests[%d]", i), &(*d.Manifests)[i])
+	list := func(name string, descriptors *[]ocispec.Descriptor) {
+		if descriptors != nil {
+			for i := range *descriptors {
+				one(fmt.Sprintf("%s[%d]", name, i), &(*descriptors)[i])
+			}
 		}
 	}
+	list("layers", d.Layers)
+	list("manifests", d.Manifests)
 	return all
 }
 
 func checkDescriptor(name string, d ocispec.Descriptor) error {
 	switch {
-	case !strings.Contains(d.MediaType, "/"):
-		return invalid("%s: mediaType is %q", name, d.MediaType)
+	case d.MediaType == "":
+		return invalid("%s has no mediaType", name)
 	case d.Size < 0:
 		return invalid("%s: size is %d", name, d.Size)
 	case !refersTo(d.Digest):
@@ -202,7 +215,7 @@ func (d *document) references(f form) []Reference {
 		return all
 	}
 	add(Reference{Descriptor: *d.Config, Blob: true})
-	for _, layer := range d.Layers {
+	for _, layer := range *d.Layers {
 		add(Reference{Descriptor: layer, Blob: true})
 	}
 	return all
