@@ -84,7 +84,7 @@ func people() map[string][]registry.Action {
 }
 
 func peopleOptions(token *auth.TokenOptions) auth.Options {
-	o := auth.Options{Users: map[string]string{}, Token: token}
+	o := auth.Options{Users: map[string]string{}, Token: token, CertificateLogin: true}
 	for name, actions := range people() {
 		o.Users[name] = "secret"
 		o.Rules = append(o.Rules, auth.Rule{Users: []string{name}, Repos: []string{"team/*"}, Actions: actions})

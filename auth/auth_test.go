@@ -141,9 +141,18 @@ func TestWho(t *testing.T) {
 	assert.True(t, served)
 }
 
-// A certificate that TLS has not verified says nothing.
+// A certificate secures the connection, and is a login only if the options say so. One
+// that TLS has not verified never is.
 func TestCertificates(t *testing.T) {
-	f := newFixture(t, auth.Options{Users: map[string]string{"alice": "secret"}})
+	users := map[string]string{"alice": "secret"}
+	for _, token := range []*auth.TokenOptions{nil, {}} {
+		f := newFixture(t, auth.Options{Users: users, Token: token})
+		assert.Equal(t, 401, f.get(certificate("alice"), "/v2/").Status)
+		if token != nil {
+			assert.Empty(t, f.askToken(certificate("alice"), "repository:app:pull").token(t).Scope)
+		}
+	}
+	f := newFixture(t, auth.Options{Users: users, CertificateLogin: true})
 	assert.Equal(t, 200, f.get(certificate("alice"), "/v2/").Status)
 	assert.Equal(t, 200, f.get(certificate("any name"), "/v2/").Status, "the authority vouches for it")
 	assert.Equal(t, 401, f.get(certificate(""), "/v2/").Status)

@@ -198,7 +198,7 @@ token: {ttl: 90s}
 	fmt.Println(err)
 	// Output:
 	// [public/*] 1m30s <nil>
-	// auth: line 2, column 1: unknown field "rule"
+	// auth: line 2, column 1: unknown field "rule": want one of users, htpasswd, rules, token, certificateLogin, realm, hide, trustForwarded
 }
 
 func ExampleParseScope() {

@@ -2,6 +2,9 @@ package auth
 
 import (
 	"cmp"
+	"crypto/rand"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,18 +15,46 @@ type Life struct {
 	NotBefore time.Duration // so long after it was given out it is not valid yet
 }
 
-// state is what is known of a token that may still be valid.
-type state struct {
-	notBefore, expires time.Time
-	uses               int // left; negative: without limit
+// span is the number of a token and when it is valid, in nanoseconds of Unix time. It is
+// part of the token.
+type span struct {
+	Serial uint64 `json:"n"`
+	From   int64  `json:"f,omitempty"`
+	Until  int64  `json:"u,omitempty"`
 }
 
-// maxStates is how many tokens there are; beyond it, those that have expired are
-// forgotten.
-const maxStates = 100_000
+func (x span) notBefore() time.Time { return time.Unix(0, x.From) }
+func (x span) expires() time.Time   { return time.Unix(0, x.Until) }
 
-// begin begins the life of a token.
-func (t *tokens) begin() (uint64, Life, *state) {
+// id returns the ID of a JSON Web Token: the span, and what makes it unlike that of
+// another registry.
+func (x span) id() string {
+	return strings.Join([]string{
+		strconv.FormatUint(x.Serial, 36), strconv.FormatInt(x.From, 36), strconv.FormatInt(x.Until, 36), rand.Text(),
+	}, ".")
+}
+
+// parseSpan reads the span in an ID.
+func parseSpan(id string) (x span, ok bool) {
+	parts := strings.Split(id, ".")
+	if len(parts) != 4 {
+		return span{}, false
+	}
+	var errs [3]error
+	x.Serial, errs[0] = strconv.ParseUint(parts[0], 36, 64)
+	x.From, errs[1] = strconv.ParseInt(parts[1], 36, 64)
+	x.Until, errs[2] = strconv.ParseInt(parts[2], 36, 64)
+	return x, errs == [3]error{}
+}
+
+// uses is the state of a token that is good for a number of requests.
+type uses struct {
+	left    int
+	expires time.Time
+}
+
+// begin begins the life of a token that is given out now.
+func (t *tokens) begin(now time.Time) (span, Life) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var life Life
@@ -31,55 +62,51 @@ func (t *tokens) begin() (uint64, Life, *state) {
 		life, t.lives = t.lives[0], t.lives[1:]
 	}
 	life.TTL = cmp.Or(life.TTL, t.options.TTL, defaultTTL)
-	from := time.Now().Add(t.options.Skew)
-	s := &state{notBefore: from.Add(life.NotBefore), expires: from.Add(life.NotBefore + life.TTL), uses: cmp.Or(life.Uses, -1)}
-	if len(t.states) >= maxStates {
-		t.forget()
-	}
+	from := now.Add(t.options.Skew + life.NotBefore)
 	t.serial++
-	t.states[t.serial] = s
-	return t.serial, life, s
+	x := span{t.serial, from.UnixNano(), from.Add(life.TTL).UnixNano()}
+	if life.Uses > 0 {
+		t.limit(x, life.Uses, now)
+	}
+	return x, life
 }
 
-// forget forgets the tokens that have expired; if none have, all. t.mu is held.
-func (t *tokens) forget() {
-	before := len(t.states)
-	for serial, s := range t.states {
-		if !time.Now().Before(s.expires) {
-			delete(t.states, serial)
+// limit makes a token good for n requests. Those that have expired are forgotten: there
+// are no more than [Service.Next] was given. t.mu is held.
+func (t *tokens) limit(x span, n int, now time.Time) {
+	for serial, u := range t.uses {
+		if !now.Before(u.expires) {
+			delete(t.uses, serial)
 		}
 	}
-	if len(t.states) == before {
-		clear(t.states)
-	}
-	for key, v := range t.verified {
-		if t.states[v.serial] == nil {
-			delete(t.verified, key)
-		}
-	}
+	t.uses[x.Serial] = &uses{n, x.expires()}
 }
+
+// isRevoked reports whether a token was revoked, or never given out. t.mu is held.
+func (t *tokens) isRevoked(x span) bool { return x.Serial <= t.revoked || x.Serial > t.serial }
 
 // use counts the use of a token whose signature is right. t.mu is held.
-func (t *tokens) use(v verified) error {
-	s, now := t.states[v.serial], time.Now()
+func (t *tokens) use(x span) error {
+	limit, now := t.uses[x.Serial], time.Now()
 	switch {
-	case s == nil:
+	case t.isRevoked(x):
 		return tokenError{"was revoked"}
-	case now.Before(s.notBefore):
+	case now.Before(x.notBefore()):
 		return tokenError{"is not valid yet"}
-	case !now.Before(s.expires), s.uses == 0:
+	case !now.Before(x.expires()), limit != nil && limit.left == 0:
 		return tokenError{"has expired"}
+	case limit != nil:
+		limit.left--
 	}
-	s.uses = max(s.uses-1, -1)
 	return nil
 }
 
 func (t *tokens) revokeAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.states)
+	t.revoked = t.serial
+	clear(t.uses)
 	clear(t.verified)
-	clear(t.refresh)
 }
 
 func (t *tokens) next(lives []Life) {

@@ -16,11 +16,12 @@ import (
 // Options are who may do what. The zero value lets nobody in: give it users, or
 // rules for anybody.
 type Options struct {
-	// Users have passwords: name to password.
+	// Users have passwords: name to password. Neither may be empty.
 	Users map[string]string `json:"users,omitempty"`
 
 	// Htpasswd is the text of an Apache htpasswd file with bcrypt hashes, as
-	// "htpasswd -B" writes them: further users.
+	// "htpasswd -B" writes them: further users. Their passwords have at most 72 bytes,
+	// since bcrypt ignores the rest.
 	Htpasswd string `json:"htpasswd,omitempty"`
 
 	// Rules allow. What no rule allows is refused. Without any, users may do
@@ -31,6 +32,11 @@ type Options struct {
 	// users and, for what rules allow to everybody, to anybody. Without it, users
 	// send their password with each request (Basic).
 	Token *TokenOptions `json:"token,omitempty"`
+
+	// CertificateLogin takes a client certificate that TLS has verified as a login: the
+	// common name of its subject is the user. By default, a certificate secures the
+	// connection and says nothing about the user.
+	CertificateLogin bool `json:"certificateLogin,omitempty"`
 
 	// Realm is the realm of Basic challenges. Default "ocifake".
 	Realm string `json:"realm,omitempty"`
@@ -127,7 +133,13 @@ func (o *Options) check() error {
 	}
 	for name, password := range o.Users {
 		if !validUser(name) {
-			return fmt.Errorf("user %q: a name must not be empty, nor have a colon or a control character", name)
+			return fmt.Errorf("user %q: a name must not be empty, nor have a colon, a control or an invisible character", name)
+		}
+		if password == "" {
+			return fmt.Errorf("user %q: the password is empty", name)
+		}
+		if hasControl(password) {
+			return fmt.Errorf("user %q: the password has a control character, which HTTP forbids (RFC 7617, section 2)", name)
 		}
 		if len(password) > maxPassword {
 			return fmt.Errorf("user %q: the password has more than %d bytes", name, maxPassword)

@@ -201,7 +201,7 @@ func TestCatalog(t *testing.T) {
 		{Actions: []registry.Action{auth.Catalog}},
 	}
 	everyScheme(t, func(t *testing.T, token *auth.TokenOptions, certificates bool) {
-		f := newFixture(t, auth.Options{Users: map[string]string{"alice": "secret"}, Rules: rules, Token: token})
+		f := newFixture(t, auth.Options{Users: map[string]string{"alice": "secret"}, Rules: rules, Token: token, CertificateLogin: certificates})
 		for _, repo := range []string{"a", "b", "mine/c", "mine/d", "mine/e", "n", "public", "pushed/x", "z"} {
 			f.push(repo)
 		}

@@ -3,9 +3,12 @@ package auth
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +16,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Service is the [Auth] that [New] makes. It knows client certificates, too: their
-// subject's common name is the user.
+// Service is the [Auth] that [New] makes.
 type Service struct {
 	options Options
 	users   *users
@@ -56,7 +58,7 @@ func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	values := r.Header["Authorization"]
 	switch {
 	case len(values) == 0:
-		return certified(r), nil
+		return s.certified(r), nil
 	case len(values) > 1:
 		return Identity{}, errHeaders
 	}
@@ -64,27 +66,41 @@ func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	if s.tokens != nil {
 		want = "Bearer"
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
+	scheme, rest := credentials(values[0])
 	switch {
 	case !strings.EqualFold(scheme, want):
 		return Identity{}, credentialsError("the registry takes credentials of the scheme " + want)
 	case s.tokens != nil:
-		return s.tokens.verify(strings.TrimLeft(rest, " "))
+		return s.tokens.verify(rest)
 	}
-	return s.basic(r)
+	return s.basic(values[0])
 }
 
-func (s *Service) basic(r *http.Request) (Identity, error) {
-	name, password, ok := r.BasicAuth()
-	if !ok || !s.users.check(name, password) {
+// credentials splits the value of an Authorization header: the scheme, one or more
+// spaces, and the rest (RFC 9110, 11.4).
+func credentials(value string) (scheme, rest string) {
+	scheme, rest, _ = strings.Cut(value, " ")
+	return scheme, strings.TrimLeft(rest, " ")
+}
+
+// basic checks a user and a password (RFC 7617).
+func (s *Service) basic(value string) (Identity, error) {
+	scheme, encoded := credentials(value)
+	if !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") { // which the decoder skips
+		return Identity{}, errPassword
+	}
+	decoded, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	name, password, ok := strings.Cut(string(decoded), ":")
+	if err != nil || !ok || !s.users.check(name, password) {
 		return Identity{}, errPassword
 	}
 	return Identity{Subject: name, Scheme: "Basic"}, nil
 }
 
-// certified returns who has a client certificate that TLS has verified.
-func certified(r *http.Request) Identity {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+// certified returns the identity of a client certificate that TLS has verified, if
+// such certificates are logins.
+func (s *Service) certified(r *http.Request) Identity {
+	if !s.options.CertificateLogin || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Identity{}
 	}
 	return Identity{Subject: r.TLS.VerifiedChains[0][0].Subject.CommonName, Scheme: "Certificate"}
@@ -187,9 +203,27 @@ func (s *Service) ScopeFor(info *op.Info) string {
 	return ""
 }
 
-// Password makes a further password for a user, whom nobody need have named before:
-// what cloud registries give out as a token for a fixed user, such as "AWS". It
-// is valid for some time; 0 means for ever.
+// Users returns the names, sorted, that the options give to users: those with
+// passwords, and those in rules, which may be patterns.
+func (s *Service) Users() []string {
+	names := map[string]bool{}
+	for name := range s.users.plain {
+		names[name] = true
+	}
+	for name := range s.users.bcrypt {
+		names[name] = true
+	}
+	for _, rule := range s.options.Rules {
+		for _, pattern := range rule.Users {
+			names[pattern] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Password makes a further password for a user, who need not be one of [Service.Users]:
+// cloud registries give out such passwords for a fixed user, as "AWS". The password is
+// valid for the given time; 0 means for ever.
 func (s *Service) Password(user string, ttl time.Duration) string { return s.users.issue(user, ttl) }
 
 // RevokeAll makes all tokens, refresh tokens and passwords invalid that were given

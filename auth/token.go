@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,17 +18,20 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// tokens are those that the token service gives out.
+// tokens are those that the token service gives out. All that is known of a token is
+// in the token, signed or sealed: however many a client asks for, they take no memory,
+// and do nothing to those of others.
 type tokens struct {
 	options TokenOptions
 	key     func() *signer // made when it is first needed
+	seal    func() *sealer // likewise
 
 	mu       sync.Mutex
-	serial   uint64 // of the latest token
-	lives    []Life // of the next ones
-	states   map[uint64]*state
-	verified map[fingerprint]verified // tokens whose signature was right; of opaque ones, all
-	refresh  map[fingerprint]string   // refresh token to user
+	serial   uint64                   // of the latest token, refresh tokens included
+	revoked  uint64                   // the latest that was revoked, with all before
+	lives    []Life                   // of the next ones
+	uses     map[uint64]*uses         // of those that are good for so many requests
+	verified map[fingerprint]verified // a cache
 	room     []byte                   // for a token while it is looked up
 }
 
@@ -39,12 +41,14 @@ type fingerprint [sha256.Size]byte
 
 func fingerprintOf(secret string) fingerprint { return sha256.Sum256([]byte(secret)) }
 
+// verified is a token whose signature or seal was right.
 type verified struct {
-	serial uint64
-	who    Identity
+	span
+	who Identity
 }
 
-const maxRefresh = 10_000
+// maxVerified bounds the cache.
+const maxVerified = 10_000
 
 type signer struct {
 	key *ecdsa.PrivateKey
@@ -55,9 +59,9 @@ func newTokens(options TokenOptions) *tokens {
 	return &tokens{
 		options:  options,
 		key:      sync.OnceValue(newSigner),
-		states:   map[uint64]*state{},
+		seal:     sync.OnceValue(newSealer),
+		uses:     map[uint64]*uses{},
 		verified: map[fingerprint]verified{},
-		refresh:  map[fingerprint]string{},
 	}
 }
 
@@ -88,36 +92,31 @@ type grant struct {
 
 // issue gives out a token.
 func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
-	serial, life, s := t.begin()
-	g := grant{issued: time.Now(), ttl: life.TTL, scopes: scopes}
+	now := time.Now()
+	x, life := t.begin(now)
+	g := grant{issued: now, ttl: life.TTL, scopes: scopes}
+	var err error
 	if t.options.Opaque {
-		g.token = rand.Text() + rand.Text()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.verified[fingerprintOf(g.token)] = verified{serial, bearer(user, scopes)}
-		return g, nil
+		g.token, err = t.seal().token(accessKind, sealed{Span: x, User: user, Scopes: granted(scopes)})
+		return g, err
 	}
 	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    t.issuer(),
 			Subject:   user,
 			Audience:  jwt.ClaimStrings{t.service()},
-			ExpiresAt: jwt.NewNumericDate(s.expires.Add(time.Second)), // it has whole seconds; the state is exact
-			NotBefore: jwt.NewNumericDate(s.notBefore),
+			ExpiresAt: jwt.NewNumericDate(x.expires().Add(time.Second)), // it has whole seconds; the ID is exact
+			NotBefore: jwt.NewNumericDate(x.notBefore()),
 			IssuedAt:  jwt.NewNumericDate(g.issued.Add(t.options.Skew)),
-			ID:        idOf(serial),
+			ID:        x.id(),
 		},
 		Access: granted(scopes),
 	})
 	signer := t.key()
 	signed.Header["kid"] = signer.id
-	var err error
 	g.token, err = signed.SignedString(signer.key)
 	return g, err
 }
-
-// idOf makes a token's ID of its number, unlike that of another registry's.
-func idOf(serial uint64) string { return strconv.FormatUint(serial, 10) + "." + rand.Text() }
 
 // bearer is who has a token.
 func bearer(user string, scopes []Scope) Identity {
@@ -146,17 +145,20 @@ func (t *tokens) verify(token string) (Identity, error) {
 	if who, known, err := t.useKnown(token); known {
 		return who, err
 	}
-	if t.options.Opaque {
-		return Identity{}, tokenError{"is not one of this registry, or was revoked"}
-	}
 	v, err := t.parse(token)
 	if err != nil {
 		return Identity{}, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.use(v); err != nil {
+	if err := t.use(v.span); err != nil {
 		return Identity{}, err
+	}
+	for key := range t.verified {
+		if len(t.verified) < maxVerified {
+			break
+		}
+		delete(t.verified, key)
 	}
 	t.verified[fingerprintOf(token)] = v
 	return v.who, nil
@@ -171,7 +173,7 @@ func (t *tokens) useKnown(token string) (who Identity, known bool, err error) {
 	if !known {
 		return Identity{}, false, nil
 	}
-	if err := t.use(v); err != nil {
+	if err := t.use(v.span); err != nil {
 		return Identity{}, true, err
 	}
 	return v.who, true, nil
@@ -181,10 +183,24 @@ func (t *tokens) useKnown(token string) (who Identity, known bool, err error) {
 // base64 skip others.
 const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
-// parse verifies the signature and the claims of a JSON Web Token.
+var errForeign = tokenError{"is not one of this registry"}
+
+// parse verifies the seal of an opaque token, or the signature and the claims of a JSON
+// Web Token.
 func (t *tokens) parse(token string) (verified, error) {
+	if t.options.Opaque {
+		s, ok := t.seal().open(accessKind, token)
+		if !ok {
+			return verified{}, errForeign
+		}
+		return verified{s.Span, bearer(s.User, s.Scopes)}, nil
+	}
+	return t.parseJWT(token)
+}
+
+func (t *tokens) parseJWT(token string) (verified, error) {
 	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
-		return verified{}, tokenError{"is not one of this registry"}
+		return verified{}, errForeign
 	}
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return &t.key().key.PublicKey, nil },
@@ -201,33 +217,33 @@ func (t *tokens) parse(token string) (verified, error) {
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
 		return verified{}, tokenError{"is not valid yet"}
 	case err != nil:
-		return verified{}, tokenError{"is not one of this registry"} // the error may quote it
+		return verified{}, errForeign // the error may quote it
 	}
-	number, _, _ := strings.Cut(c.ID, ".")
-	serial, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return verified{}, tokenError{"is not one of this registry"}
+	x, ok := parseSpan(c.ID)
+	if !ok {
+		return verified{}, errForeign
 	}
-	return verified{serial, bearer(c.Subject, c.Access)}, nil
+	return verified{x, bearer(c.Subject, c.Access)}, nil
 }
 
 // newRefresh gives out a refresh token.
-func (t *tokens) newRefresh(user string) string {
+func (t *tokens) newRefresh(user string) (string, error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.refresh) >= maxRefresh {
-		clear(t.refresh)
-	}
-	token := rand.Text() + rand.Text()
-	t.refresh[fingerprintOf(token)] = user
-	return token
+	t.serial++
+	x := span{Serial: t.serial}
+	t.mu.Unlock()
+	return t.seal().token(refreshKind, sealed{Span: x, User: user})
 }
 
+// userOf returns the user to whom a refresh token was given.
 func (t *tokens) userOf(refresh string) (string, bool) {
+	if len(refresh) > maxToken {
+		return "", false
+	}
+	s, ok := t.seal().open(refreshKind, refresh)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	user, ok := t.refresh[fingerprintOf(refresh)]
-	return user, ok
+	return s.User, ok && !t.isRevoked(s.Span)
 }
 
 // keySet is the JSON Web Key Set (RFC 7517) with the key that verifies tokens.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ocifake/ocifake/op"
@@ -65,7 +66,9 @@ func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the token cannot be signed", http.StatusInternalServerError)
 		return
 	}
-	s.sendToken(w, wish, g)
+	if err := s.sendToken(w, r, wish, g); err != nil {
+		http.Error(w, "the refresh token cannot be made", http.StatusInternalServerError)
+	}
 }
 
 var anonymousCauses = map[int]registry.Cause{
@@ -88,11 +91,11 @@ func (s *Service) wish(r *http.Request) (wish, error) {
 	}
 	x := wish{scopes: scopes, offline: query.Get("offline_token") == "true"}
 	var who Identity
-	switch len(r.Header["Authorization"]) {
+	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
-		who = certified(r)
+		who = s.certified(r)
 	case 1:
-		who, err = s.basic(r)
+		who, err = s.basic(values[0])
 	default:
 		err = errHeaders
 	}
@@ -174,7 +177,7 @@ func actionOf(a Access, action string) string {
 	return string(a.Action)
 }
 
-func (s *Service) sendToken(w http.ResponseWriter, x wish, g grant) {
+func (s *Service) sendToken(w http.ResponseWriter, r *http.Request, x wish, g grant) error {
 	body := map[string]any{"issued_at": g.issued.UTC().Format(time.RFC3339)}
 	for _, field := range []string{tokenField, accessTokenField} {
 		if only := s.tokens.options.Field; only == "" || only == field {
@@ -184,22 +187,21 @@ func (s *Service) sendToken(w http.ResponseWriter, x wish, g grant) {
 	if !s.tokens.options.OmitExpiresIn {
 		body["expires_in"] = int64((g.ttl + time.Second - 1) / time.Second)
 	}
-	if x.offline && x.user != "" {
-		body["refresh_token"] = s.tokens.newRefresh(x.user)
-	} else if x.refresh != "" {
+	switch {
+	case x.refresh != "": // the same, and no other ("access_type")
 		body["refresh_token"] = x.refresh
-	}
-	if len(g.scopes) > 0 {
-		var scope string
-		for i, s := range g.scopes {
-			if i > 0 {
-				scope += " "
-			}
-			scope += s.String()
+	case x.offline && x.user != "":
+		refresh, err := s.tokens.newRefresh(x.user)
+		if err != nil {
+			return err
 		}
-		body["scope"] = scope
+		body["refresh_token"] = refresh
+	}
+	if len(g.scopes) > 0 || r.Method == http.MethodPost { // which requires it, empty or not
+		body["scope"] = strings.Join(texts(g.scopes), " ")
 	}
 	sendJSON(w, http.StatusOK, body)
+	return nil
 }
 
 func sendJSON(w http.ResponseWriter, status int, value any) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -30,8 +32,12 @@ type password struct {
 
 func (p password) valid() bool { return p.expires.IsZero() || time.Now().Before(p.expires) }
 
-// maxPassword bounds what is hashed, in bytes; bcrypt takes 72 only.
-const maxPassword = 4 << 10
+const (
+	maxPassword = 4 << 10 // bytes
+	maxBcrypt   = 72      // bytes that bcrypt looks at
+	bcryptHash  = 60      // bytes of a hash
+	maxCost     = 17      // of a hash, as in htpasswd: some seconds
+)
 
 func newUsers(o *Options) (*users, error) {
 	u := &users{
@@ -46,10 +52,11 @@ func newUsers(o *Options) (*users, error) {
 	return u, u.readHtpasswd(o.Htpasswd)
 }
 
-// readHtpasswd reads lines of "name:hash". Empty ones, and those that begin with
-// #, say nothing.
+// readHtpasswd reads lines of "name:hash". Empty lines, and those that begin with #,
+// are skipped. Errors have no hash in them.
 func (u *users) readHtpasswd(text string) error {
-	lines := bufio.NewScanner(strings.NewReader(text))
+	first := map[string]int{}
+	lines := bufio.NewScanner(strings.NewReader(strings.TrimPrefix(text, byteOrderMark)))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || line[0] == '#' {
@@ -59,23 +66,35 @@ func (u *users) readHtpasswd(text string) error {
 		if !ok || !validUser(name) {
 			return fmt.Errorf("htpasswd: line %d: want name:hash", n)
 		}
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
-			// Neither the hash nor the error, which quotes it.
+		if cost, err := bcrypt.Cost([]byte(hash)); err != nil || len(hash) != bcryptHash {
 			return fmt.Errorf("htpasswd: line %d: user %s: only bcrypt hashes are taken: make them with htpasswd -B", n, name)
+		} else if cost > maxCost {
+			return fmt.Errorf("htpasswd: line %d: user %s: the cost of the hash is %d: want %d at most", n, name, cost, maxCost)
 		}
+		if first[name] > 0 {
+			return fmt.Errorf("htpasswd: line %d: user %s is on line %d already", n, name, first[name])
+		}
+		first[name] = n
 		u.bcrypt[name] = []byte(hash)
 	}
 	return lines.Err()
 }
 
 func validUser(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r < ' ' || r == 0x7f })
+	return name != "" && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) })
 }
 
-// check tells whether a password is right. How long it takes does not tell how
+// hasControl reports whether a password has a character that HTTP forbids (RFC 7617,
+// 2): a control character of ASCII.
+func hasControl(password string) bool {
+	return strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// check reports whether a password is right. The time it takes does not depend on how
 // much of it is.
 func (u *users) check(name, given string) bool {
-	if len(given) > maxPassword {
+	if len(given) > maxPassword || hasControl(given) {
 		return false
 	}
 	hash := sha256.Sum256([]byte(given))
@@ -89,7 +108,7 @@ func (u *users) check(name, given string) bool {
 	}
 	slow := u.bcrypt[name]
 	u.mu.Unlock()
-	if right || slow == nil {
+	if right || slow == nil || len(given) > maxBcrypt {
 		return right
 	}
 	if bcrypt.CompareHashAndPassword(slow, []byte(given)) != nil {

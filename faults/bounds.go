@@ -7,39 +7,20 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
-)
 
-// The time that the YAML library takes grows with the square of how much there is
-// in one list, and of how deep lists lie in each other.
-const (
-	maxRules  = 1 << 20 // bytes of a text of rules
-	maxTokens = 50_000  // in it: names, values and signs
-	maxDepth  = 100     // lists and mappings in each other, in brackets or in one line
+	"github.com/ocifake/ocifake/internal/yamlbound"
 )
 
 // checkBounds refuses what would take long to parse, or much of the stack.
 func checkBounds(tokens token.Tokens) error {
-	if len(tokens) > maxTokens {
-		return fmt.Errorf("rules of %d names, values and signs: want %d at most", len(tokens), maxTokens)
+	where, err := yamlbound.Check(tokens)
+	switch {
+	case err == nil:
+		return nil
+	case where == nil:
+		return fmt.Errorf("rules of %w", err)
 	}
-	line, open, entries := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, entries = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			open++
-		case token.SequenceEndType, token.MappingEndType:
-			open = max(open-1, 0)
-		case token.SequenceEntryType, token.MappingKeyType:
-			entries++
-		}
-		if open+entries > maxDepth {
-			return atToken(t, "", fmt.Errorf("more than %d lists and mappings in each other", maxDepth))
-		}
-	}
-	return nil
+	return atToken(where, "", err)
 }
 
 // withoutTabs replaces the tabs between the values of JSON, which YAML does not

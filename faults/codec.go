@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/ocifake/ocifake/internal/yamlbound"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -65,8 +66,8 @@ const (
 // Errors name line and column, and the field. Everything is checked that can be
 // without an engine, and names must differ.
 func ParseRules(text []byte) ([]Rule, error) {
-	if len(text) > maxRules {
-		return nil, fmt.Errorf("faults: rules of %d bytes: want %d at most", len(text), maxRules)
+	if len(text) > yamlbound.MaxBytes {
+		return nil, fmt.Errorf("faults: rules of %d bytes: want %d at most", len(text), yamlbound.MaxBytes)
 	}
 	rules, err := parseRules(text)
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Auth asks clients who they are: see [auth.Options]. Starting fails if the options
@@ -30,9 +32,9 @@ func WithAuth(a auth.Auth) Option {
 }
 
 // ClientCerts serves HTTPS and asks clients for certificates, which
-// [Registry.ClientCertificate] makes. With [Auth], the common name of a certificate
-// is the user. If they are required, the TLS handshake fails without one; a
-// registry in memory takes http, too, without a handshake.
+// [Registry.ClientCertificate] makes. If they are required, the TLS handshake fails
+// without one; a registry in memory takes http, too, without a handshake. A certificate
+// is a login only with CertificateLogin of [auth.Options].
 func ClientCerts(required bool) Option {
 	return func(c *config) {
 		c.server.TLS = true
@@ -43,8 +45,8 @@ func ClientCerts(required bool) Option {
 	}
 }
 
-// ClientCertificate returns a certificate by which a client is known under a name,
-// for [tls.Config.Certificates].
+// ClientCertificate returns a certificate with the common name name, for
+// [tls.Config.Certificates].
 func (r *Registry) ClientCertificate(name string) tls.Certificate {
 	return r.server.Authority().ClientCertificate(name)
 }
@@ -62,11 +64,16 @@ type Credentials struct {
 
 // Login returns credentials for a user of the registry, with a password that was
 // made for it: the one in [auth.Options] works as well. It fails t if the registry
-// was started without [Auth].
+// was started without [Auth], or if the options name users and none of them, nor a
+// pattern of a rule, is this one. Options that name nobody allow any name; see also
+// [auth.Service.Password].
 func (r *Registry) Login(t testing.TB, user string) Credentials {
 	t.Helper()
 	if r.service == nil {
-		t.Fatalf("registrytest: login as %s: the registry asks nobody who they are: start it with Auth", user)
+		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with Auth", user)
+	}
+	if known := r.service.Users(); user == "" || len(known) > 0 && !op.Matcher(known)(user) {
+		t.Fatalf("registrytest: login as %q: the options of Auth name no such user: want one of %s, or r.Auth().Password(%[1]q, 0)", user, strings.Join(known, ", "))
 	}
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
 }

@@ -65,7 +65,7 @@ func ExampleClientCerts() {
 }
 
 func ExampleRegistry_ClientCertificate() {
-	reg := must(registrytest.Start(registrytest.ClientCerts(true), registrytest.Auth(auth.Options{})))
+	reg := must(registrytest.Start(registrytest.ClientCerts(true), registrytest.Auth(auth.Options{CertificateLogin: true})))
 	defer reg.Close()
 	transport := reg.Transport().Clone()
 	transport.TLSClientConfig.Certificates = []tls.Certificate{reg.ClientCertificate("alice")}

@@ -2,6 +2,7 @@ package registrytest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,7 @@ import (
 
 // ways are those in which tokens and passwords may be asked for.
 func ways() map[string]auth.Options {
-	users := map[string]string{"alice": "secret"}
+	users := map[string]string{"alice": "secret", "bob": "hunter2"}
 	return map[string]auth.Options{
 		"Basic":  {Users: users},
 		"JWT":    {Users: users, Token: &auth.TokenOptions{}},
@@ -138,10 +139,10 @@ func TestOpaqueTokensOnRecord(t *testing.T) {
 
 func TestLogin(t *testing.T) {
 	reg := guarded(t)
-	alice, again, new := reg.Login(t, "alice"), reg.Login(t, "alice"), reg.Login(t, "new")
+	alice, again, bob := reg.Login(t, "alice"), reg.Login(t, "alice"), reg.Login(t, "bob")
 	assert.Equal(t, registrytest.Credentials{Host: reg.Host(), Username: "alice", Password: alice.Password}, alice)
 	assert.NotEqual(t, alice.Password, again.Password)
-	for _, c := range []registrytest.Credentials{alice, again, new, {Username: "alice", Password: "secret"}} {
+	for _, c := range []registrytest.Credentials{alice, again, bob, {Username: "alice", Password: "secret"}} {
 		got := client{t, reg.Client(), reg.URL(), c.Username, c.Password}
 		assert.Equal(t, 404, got.get("/v2/app/tags/list").StatusCode)
 	}
@@ -152,7 +153,24 @@ func TestLogin(t *testing.T) {
 	open := registrytest.New(t)
 	assert.Nil(t, open.Auth())
 	ran := runTest(func(t testing.TB) { open.Login(t, "alice") })
-	assert.Equal(t, []string{"registrytest: login as alice: the registry asks nobody who they are: start it with Auth"}, ran.failures)
+	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry asks nobody who they are: start it with Auth"}, ran.failures)
+}
+
+// A user whom the options do not name is a typing error; options that name nobody allow
+// any name.
+func TestLoginUnknownUser(t *testing.T) {
+	rules := []auth.Rule{{Users: []string{"team-*"}}, auth.Anonymous("public")}
+	named := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}, Rules: rules}))
+	assert.NotEmpty(t, named.Login(t, "ci").Password)
+	assert.NotEmpty(t, named.Login(t, "team-a").Password)
+	for _, user := range []string{"cii", "CI", "team", "*"} {
+		ran := runTest(func(t testing.TB) { named.Login(t, user) })
+		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of Auth name no such user: want one of ci, team-*, or r.Auth().Password(%[1]q, 0)", user)}, ran.failures)
+	}
+	free := registrytest.New(t, registrytest.Auth(auth.Options{Rules: rules[1:]}))
+	assert.NotEmpty(t, free.Login(t, "anybody").Password)
+	ran := runTest(func(t testing.TB) { free.Login(t, "") })
+	assert.Len(t, ran.failures, 1)
 }
 
 // What WithAuth is given is asked; if it is a Service, Login works as well.

@@ -27,8 +27,9 @@ func withCertificate(t testing.TB, reg *registrytest.Registry, name string) *htt
 // TestClientCerts: what a client gets without a certificate, and with one.
 func TestClientCerts(t *testing.T) {
 	rules := []auth.Rule{{Users: []string{"alice"}, Repos: []string{"app"}, Actions: []registry.Action{registry.Pull}}}
-	password := registrytest.Auth(auth.Options{Rules: rules})
-	token := registrytest.Auth(auth.Options{Rules: rules, Token: &auth.TokenOptions{}})
+	password := registrytest.Auth(auth.Options{Rules: rules, CertificateLogin: true})
+	token := registrytest.Auth(auth.Options{Rules: rules, Token: &auth.TokenOptions{}, CertificateLogin: true})
+	secured := registrytest.Auth(auth.Options{Rules: rules})
 	open := func() []registrytest.Option { return nil }
 	for name, test := range map[string]struct {
 		required            bool
@@ -38,6 +39,7 @@ func TestClientCerts(t *testing.T) {
 		"optional":             {false, open(), 200, 200, 200},
 		"required":             {true, open(), 0, 200, 200},
 		"optional, or Basic":   {false, []registrytest.Option{password}, 401, 200, 403},
+		"required, no login":   {true, []registrytest.Option{secured}, 0, 401, 401},
 		"required, and Basic":  {true, []registrytest.Option{password}, 0, 200, 403},
 		"optional, or Bearer":  {false, []registrytest.Option{token}, 401, 200, 403},
 		"required, and Bearer": {true, []registrytest.Option{token}, 0, 200, 403},
@@ -63,7 +65,7 @@ func TestClientCerts(t *testing.T) {
 					continue
 				}
 				want := ""
-				if reg.Auth() != nil {
+				if reg.Auth() != nil && name != "required, no login" {
 					want = map[int]string{200: "alice", 403: "bob"}[x.Status]
 				}
 				assert.Equal(t, want, x.Subject)
@@ -74,7 +76,7 @@ func TestClientCerts(t *testing.T) {
 
 // A certificate is good for a token, too.
 func TestTokenForCertificate(t *testing.T) {
-	reg := guarded(t, registrytest.ClientCerts(false))
+	reg := registrytest.New(t, registrytest.ClientCerts(false), registrytest.Auth(auth.Options{Token: &auth.TokenOptions{}, CertificateLogin: true}))
 	c := client{t: t, http: withCertificate(t, reg, "carol"), base: reg.URL()}
 	answer := c.ask("GET", "/v2/token?scope=repository:app:pull")
 	require.Equal(t, 200, answer.StatusCode)

@@ -20,6 +20,7 @@ type access struct {
 	htpasswd string
 	token    string
 	clientCA string
+	certs    bool // they are logins
 
 	login credentials // of the first user; without a password if only its hash is known
 }
@@ -36,11 +37,18 @@ func (f *access) check() error {
 	if f.bearer && len(f.users) == 0 && f.htpasswd == "" && f.token == "" {
 		return errors.New("--bearer needs users: give it --user, --htpasswd or --token-auth")
 	}
+	if f.certs && f.clientCA == "" {
+		return errors.New("--cert-login needs --client-ca: the authorities of the certificates")
+	}
 	return nil
 }
 
 // asks tells whether clients must say who they are.
-func (f *access) asks() bool { return len(f.users) > 0 || f.htpasswd != "" || f.token != "" }
+func (f *access) asks() bool { return f.hasPasswords() || f.certs }
+
+func (f *access) hasPasswords() bool {
+	return len(f.users) > 0 || f.htpasswd != "" || f.token != ""
+}
 
 // into reads the files, sets what the server needs to know of them, and returns who
 // decides, nil if nobody is asked.
@@ -55,9 +63,6 @@ func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, err
 			return nil, fmt.Errorf("--client-ca: %s has no certificate in PEM form", f.clientCA)
 		}
 		c.ClientCerts = server.RequireClientCerts
-		if f.asks() {
-			c.ClientCerts = server.OptionalClientCerts
-		}
 	}
 	if !f.asks() {
 		return nil, nil
@@ -67,6 +72,10 @@ func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, err
 		return nil, err
 	}
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
+	options.CertificateLogin = options.CertificateLogin || f.certs
+	if f.clientCA != "" && options.CertificateLogin && f.hasPasswords() {
+		c.ClientCerts = server.OptionalClientCerts // a password will do as well
+	}
 	service, err := auth.New(options)
 	if err != nil { // in the htpasswd text: the rest is checked
 		if f.htpasswd != "" {

@@ -62,7 +62,8 @@ func (c *serveConfig) flags() []flagGroup {
 			{"bearer", "give users tokens for their password, rather than ask for it each time (Bearer)", &c.auth.bearer},
 			{"htpasswd", "ask for the passwords in this htpasswd `file`, with bcrypt hashes (Basic)", &c.auth.htpasswd},
 			{"token-auth", "ask for tokens that are given to the users in this YAML `file`, by its rules (Bearer)", &c.auth.token},
-			{"client-ca", "ask for client certificates of the authorities in this PEM `file`; without one of the two above, demand them", &c.auth.clientCA},
+			{"client-ca", "demand client certificates of the authorities in this PEM `file`", &c.auth.clientCA},
+			{"cert-login", "take the common name of a client certificate as the user, who then needs no password", &c.auth.certs},
 		}},
 		{"Content (in memory, gone when ocifake is stopped)", []flagRow{
 			{"load", "load an OCI image layout or what docker save writes, a directory or a tar; repeatable", &c.content.load},
