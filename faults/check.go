@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // check tells why a rule cannot be added to a plan.
@@ -43,6 +45,12 @@ func (r Rule) Check() error {
 		return errors.New("a rule on connections has no filters: there is no request yet")
 	case r.Connect && r.Flags.BeforeAuth:
 		return errors.New("a rule on connections is always before auth")
+	}
+	if allowed, _ := op.Split(r.Filters); allowed == 0 {
+		return errors.New("its filters together allow no operation")
+	}
+	if allowed, _ := op.Split(w.Until); allowed == 0 {
+		return errors.New("the filters of until together allow no operation")
 	}
 	for _, f := range slices.Concat(r.Filters, w.Until) {
 		if f.NeedsAnswer() {

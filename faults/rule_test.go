@@ -33,13 +33,11 @@ func TestRulesChooseRequests(t *testing.T) {
 		"repository twice":     {[]faults.Rule{on("a").Repo("app").Repo("lib/go")}, []string{getLayer, getLibLayer}, "- -"},
 		"other repositories":   {[]faults.Rule{on("a").Where(op.Not(op.Repo("app")))}, []string{getLayer, getLibLayer}, "- a"},
 		"no repository":        {[]faults.Rule{on("a").Repo("")}, []string{getLayer, ping}, "- a"},
-		"repository, no name":  {[]faults.Rule{on("a").Repo()}, []string{getLayer, ping}, "- -"},
 		"repositories":         {[]faults.Rule{on("a").Repo("lib/*", "app")}, []string{getLayer, getLibLayer, ping}, "a a -"},
 		"tag":                  {[]faults.Rule{on("a").Tag("v*")}, []string{getV1, listTags, putV1}, "a - a"},
 		"digest":               {[]faults.Rule{on("a").Digest(layer)}, []string{getConfig, getLayer, getLibLayer}, "- a a"},
 		"filters are all":      {[]faults.Rule{on("a").Repo("app").Digest(layer)}, []string{getConfig, getLayer, getLibLayer}, "- a -"},
 		"negated operations":   {[]faults.Rule{on("a").Where(op.Not(op.Is(op.BlobGet)))}, []string{getLayer, getV1}, "- a"},
-		"opposed operations":   {[]faults.Rule{on("a", op.BlobGet).Where(op.Is(op.ManifestGet))}, []string{getLayer, getV1}, "- -"},
 		"no credentials":       {[]faults.Rule{on("a").Where(op.Not(op.Authenticated()))}, []string{getLayer}, "a"},
 
 		"after":               {[]faults.Rule{on("a").After(2)}, times(4, getLayer), "- - a a"},

@@ -1,7 +1,6 @@
 package op
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,14 +39,17 @@ func NewRequest(r *http.Request) Request {
 // In text, a filter is "name=value", or "name!=value" for the opposite, as in
 // "op=blob.get,blob.head" and "repo=lib/*":
 //
-//   - Values separated by commas are alternatives. A filter made without any means
-//     no request, unless its function says otherwise.
+//   - Values separated by commas are alternatives.
 //   - A star in a value stands for any characters, slashes included; a backslash
 //     before a star, or a backslash, takes it literally.
 //   - What a request does not have is meant by the empty value only: "repo=*" is
 //     any repository, tag="" is no tag.
-//   - Quotes, as Go writes them, are put around a value that is empty or has a
-//     comma, a quote or a space in it: ua="my client/1, beta",crane/*
+//   - Quotes, as Go writes them, are put around a value that is empty, begins with
+//     "=", or has a comma, a quote or a space in it: ua="my client/1, beta",crane/*
+//
+// A filter that no request can match is a mistake: the functions that make filters
+// panic, and [ParseFilters] returns an error, if there is no value, or if a value is
+// one that no request has, such as the method "get".
 type Filter struct {
 	name    string
 	values  string // in text; empty for a flag
@@ -113,10 +115,10 @@ func OnAnswer(name, value string, match func(answer any) bool) Filter {
 // OnAnswerText returns a filter on texts of what a request was answered with: one
 // of them must match one of the patterns. texts gets the answer given to
 // [Filter.Match].
+//
+// It panics if there are no patterns.
 func OnAnswerText(name string, patterns []string, texts func(answer any) []string) Filter {
-	if len(patterns) == 0 {
-		return nothing()
-	}
+	mustHave(name, patterns)
 	match := matcher(patterns)
 	return OnAnswer(name, joinValues(patterns), func(answer any) bool {
 		return slices.ContainsFunc(texts(answer), match)
@@ -125,9 +127,7 @@ func OnAnswerText(name string, patterns []string, texts func(answer any) []strin
 
 // onRequest returns the filter that match makes of the values.
 func onRequest(name string, values []string, match func(*Request) bool) Filter {
-	if len(values) == 0 {
-		return nothing()
-	}
+	mustHave(name, values)
 	return Filter{name: name, values: joinValues(values), request: match}
 }
 
@@ -137,8 +137,6 @@ func onText(name string, patterns []string, text func(*Request) string) Filter {
 }
 
 func flag(name string, match func(*Request) bool) Filter { return Filter{name: name, request: match} }
-
-func nothing() Filter { return Not(Filter{}) }
 
 // Not means the requests that f does not mean.
 func Not(f Filter) Filter {
@@ -150,12 +148,13 @@ func Not(f Filter) Filter {
 // concurrently.
 func Match(match func(*Request) bool) Filter { return flag("match", match) }
 
-// Is means requests for one of the operations: "op=blob.get,blob.head".
+// Is means requests for one of the operations: "op=blob.get,blob.head". In text,
+// "op=upload.begin" stands for the operations of [UploadBegin].
 func Is(ops ...Op) Filter {
-	ops = slices.DeleteFunc(slices.Clone(ops), func(o Op) bool { return int(o) >= len(table) })
 	names := make([]string, len(ops))
 	var set Set
 	for i, o := range ops {
+		mustBe("op", o.String(), func(string) error { return o.check() })
 		names[i] = o.String()
 		set |= 1 << o
 	}
@@ -189,6 +188,7 @@ func Split(filters []Filter) (allowed Set, rest []Filter) {
 
 // Repo means requests for a repository: "repo=app", "repo=lib/*".
 func Repo(patterns ...string) Filter {
+	mustBeAll("repo", patterns, checkRepo)
 	return onText("repo", patterns, func(r *Request) string { return r.Repo })
 }
 
@@ -201,6 +201,7 @@ func Alias(patterns ...string) Filter {
 // Tag means requests for a manifest by tag, and those that set tags by parameter:
 // "tag=v1".
 func Tag(patterns ...string) Filter {
+	mustBeAll("tag", patterns, checkTag)
 	match := matcher(patterns)
 	return onRequest("tag", patterns, func(r *Request) bool {
 		return slices.ContainsFunc(r.Tags, match) || (r.Info.Tag != "" || len(r.Tags) == 0) && match(r.Info.Tag)
@@ -214,6 +215,7 @@ func Digest(digests ...digest.Digest) Filter {
 	for i, d := range digests {
 		patterns[i] = string(d)
 	}
+	mustBeAll("digest", patterns, checkDigest)
 	return onText("digest", patterns, func(r *Request) string { return string(r.Info.Digest) })
 }
 
@@ -222,14 +224,16 @@ func Session(ids ...string) Filter {
 	return onText("session", ids, func(r *Request) string { return r.Info.Session })
 }
 
-// Method means requests with an HTTP method: "method=PUT".
+// Method means requests with an HTTP method, in upper case: "method=PUT".
 func Method(methods ...string) Filter {
+	mustBeAll("method", methods, checkMethod)
 	return onText("method", methods, func(r *Request) string { return r.Info.Method })
 }
 
 // Host means requests for a host name, with or without its port, in whatever
 // case: "host=cdn.test", "host=127.0.0.1:5000", "host=::1".
 func Host(patterns ...string) Filter {
+	mustBeAll("host", patterns, checkHost)
 	lower := make([]string, len(patterns))
 	for i, pattern := range patterns {
 		lower[i] = strings.ToLower(pattern)
@@ -251,9 +255,7 @@ func Namespace(patterns ...string) Filter {
 // Without patterns, any value will do: "header.Range".
 func Header(name string, patterns ...string) Filter {
 	name = http.CanonicalHeaderKey(name)
-	if name == "" {
-		return nothing()
-	}
+	mustBe("header", name, checkField)
 	if len(patterns) == 0 {
 		return flag(headerName(name), func(r *Request) bool { return len(r.Header[name]) > 0 })
 	}
@@ -275,69 +277,3 @@ func Authenticated() Filter {
 
 // Secure means requests that came over TLS: "tls".
 func Secure() Filter { return flag("tls", func(r *Request) bool { return r.Secure }) }
-
-// A Term is a name that a filter may have in text.
-type Term struct {
-	Name string
-	Flag bool // it has no value
-	// Parse makes the filter of its values, which is nil for a flag.
-	Parse func(values []string) (Filter, error)
-}
-
-// terms are those on requests.
-var terms = []Term{
-	{Name: "all", Flag: true, Parse: func([]string) (Filter, error) { return Filter{}, nil }},
-	{Name: "op", Parse: parseOps},
-	{Name: "repo", Parse: fromStrings(Repo)},
-	{Name: "alias", Parse: fromStrings(Alias)},
-	{Name: "tag", Parse: fromStrings(Tag)},
-	{Name: "digest", Parse: fromStrings(Digest)},
-	{Name: "session", Parse: fromStrings(Session)},
-	{Name: "method", Parse: fromStrings(Method)},
-	{Name: "host", Parse: fromStrings(Host)},
-	{Name: "ns", Parse: fromStrings(Namespace)},
-	{Name: "ua", Parse: fromStrings(UserAgent)},
-	{Name: "auth", Flag: true, Parse: func([]string) (Filter, error) { return Authenticated(), nil }},
-	{Name: "tls", Flag: true, Parse: func([]string) (Filter, error) { return Secure(), nil }},
-}
-
-func fromStrings[T ~string](make func(...T) Filter) func([]string) (Filter, error) {
-	return func(values []string) (Filter, error) {
-		var typed []T
-		for _, value := range values {
-			typed = append(typed, T(value))
-		}
-		return make(typed...), nil
-	}
-}
-
-func parseOps(values []string) (Filter, error) {
-	ops := make([]Op, len(values))
-	for i, value := range values {
-		if err := ops[i].UnmarshalText([]byte(value)); err != nil {
-			return Filter{}, err
-		}
-	}
-	return Is(ops...), nil
-}
-
-// ParseFilters reads filters separated by white space, all of which a request
-// must meet: "op=blob.get repo=app !auth". The further terms are those on answers;
-// a name that neither they nor the filters of this package have is an error that
-// lists all. No text is no filter.
-func ParseFilters(text string, further ...Term) ([]Filter, error) {
-	var filters []Filter
-	all := append(slices.Clone(terms), further...)
-	for rest := trimSpace(text); rest != ""; rest = trimSpace(rest) {
-		word, tail, err := cutWord(rest)
-		if err != nil {
-			return nil, fmt.Errorf("filter %q: %w", text, err)
-		}
-		f, err := word.filter(all)
-		if err != nil {
-			return nil, fmt.Errorf("filter %q: %w", text, err)
-		}
-		filters, rest = append(filters, f), tail
-	}
-	return filters, nil
-}

@@ -61,8 +61,6 @@ func TestFilters(t *testing.T) {
 		{op.Is(op.Ping, op.BlobGet), "op=ping,blob.get", []int{0, 1}},
 		{op.Not(op.Is(op.Ping)), "op!=ping", []int{1, 2, 3, 4, 5, 6}},
 		{op.Not(op.Not(op.Is(op.Unknown))), "op=unknown", []int{6}},
-		{op.Is(), "!all", nil},
-		{op.Is(op.Op(99)), "!all", nil},
 		{op.Repo("app"), "repo=app", []int{1, 4, 5}},
 		{op.Repo("lib*"), "repo=lib*", []int{2, 3}},
 		{op.Repo("*a*p"), "repo=*a*p", []int{1, 2, 4, 5}},
@@ -70,7 +68,6 @@ func TestFilters(t *testing.T) {
 		{op.Repo("*"), "repo=*", []int{1, 2, 3, 4, 5}},
 		{op.Repo(""), `repo=""`, []int{0, 6}},
 		{op.Repo("", "lib"), `repo="",lib`, []int{0, 3, 6}},
-		{op.Repo(), "!all", nil},
 		{op.Tag("v1"), "tag=v1", []int{2}},
 		{op.Tag("b"), "tag=b", []int{3}},
 		{op.Tag("*"), "tag=*", []int{2, 3}},
@@ -92,7 +89,6 @@ func TestFilters(t *testing.T) {
 		{op.Header("x!", "1"), `header."X!"=1`, []int{3}},
 		{op.Header("Empty", ""), `header.Empty=""`, []int{3}},
 		{op.Header("Empty"), "header.Empty", []int{3}},
-		{op.Header(""), "!all", nil},
 		{op.UserAgent("my client/1, beta"), `ua="my client/1, beta"`, []int{1}},
 		{op.UserAgent("my client/1", " beta"), `ua="my client/1"," beta"`, nil},
 		{op.UserAgent(`a\b"c`), `ua="a\\b\"c"`, []int{4}},
@@ -139,6 +135,54 @@ func TestAlias(t *testing.T) {
 	assert.False(t, op.Alias("*").Match(&plain, nil))
 }
 
+// A filter that can match nothing is an error where it is written.
+func TestFiltersThatMatchNothing(t *testing.T) {
+	const none = ": no value: a filter without values would match nothing"
+	for name, test := range map[string]struct {
+		make func() op.Filter
+		want string
+	}{
+		"no operation":       {func() op.Filter { return op.Is() }, "filter op" + none},
+		"no such operation":  {func() op.Filter { return op.Is(op.Op(99)) }, "filter op: op: no operation has the number 99"},
+		"no repository":      {func() op.Filter { return op.Repo() }, "filter repo" + none},
+		"no alias":           {func() op.Filter { return op.Alias() }, "filter alias" + none},
+		"no tag":             {func() op.Filter { return op.Tag() }, "filter tag" + none},
+		"no digest":          {func() op.Filter { return op.Digest() }, "filter digest" + none},
+		"no session":         {func() op.Filter { return op.Session() }, "filter session" + none},
+		"no method":          {func() op.Filter { return op.Method() }, "filter method" + none},
+		"no host":            {func() op.Filter { return op.Host() }, "filter host" + none},
+		"no upstream host":   {func() op.Filter { return op.Namespace() }, "filter ns" + none},
+		"no client":          {func() op.Filter { return op.UserAgent() }, "filter ua" + none},
+		"no header field":    {func() op.Filter { return op.Header("") }, `filter header: "" is no name of a header field`},
+		"method":             {func() op.Filter { return op.Method("PUT", "get") }, `filter method: "get": methods are in upper case: want "GET"`},
+		"repository and tag": {func() op.Filter { return op.Repo("app:v1") }, `filter repo: "app:v1": a repository's name has no colon: for a host use Host, for a tag Tag, for a digest Digest`},
+		"tag for a digest":   {func() op.Filter { return op.Tag(sha) }, `filter tag: "` + sha + `": a tag has no colon: for a digest use Digest`},
+		"digest for a tag":   {func() op.Filter { return op.Digest("v1") }, `filter digest: "v1" is no digest: want one such as sha256:<hex>, or a pattern such as sha256:*`},
+		"URL":                {func() op.Filter { return op.Host("http://a") }, `filter host: "http://a": want a host, with or without its port, not a URL`},
+		"the field Host":     {func() op.Filter { return op.Header("host", "a") }, "filter header: Host is not among the header's fields: use the filter host"},
+	} {
+		t.Run(name, func(t *testing.T) { assert.PanicsWithError(t, test.want, func() { test.make() }) })
+	}
+}
+
+func TestOperationNames(t *testing.T) {
+	for _, name := range op.OperationNames() {
+		_, err := op.ParseFilters("op=" + name)
+		assert.NoError(t, err)
+	}
+	assert.Contains(t, op.OperationNames(), "upload.begin")
+}
+
+func TestUploadBegin(t *testing.T) {
+	begin := op.Is(op.UploadBegin()...)
+	for _, query := range []string{"", "?digest=" + sha, "?mount=" + sha, "?mount=" + sha + "&from=lib", "?digest-algorithm=sha512"} {
+		r := request(t, "POST", "/v2/app/blobs/uploads/"+query)
+		assert.True(t, begin.Match(&r, nil), query)
+	}
+	r := request(t, "PATCH", "/v2/app/blobs/uploads/one")
+	assert.False(t, begin.Match(&r, nil))
+}
+
 // Other ways to write what TestFilters has.
 func TestParseFilters(t *testing.T) {
 	tests := []struct{ text, want string }{
@@ -147,7 +191,9 @@ func TestParseFilters(t *testing.T) {
 		{"  op=blob.get\n!auth  ", "op=blob.get !auth"},
 		{"!repo=app", "repo!=app"},
 		{"repo=a=b", "repo=a=b"},
-		{"repo!==b", "repo!==b"},
+		{`repo="=b"`, `repo="=b"`},
+		{"op=upload.begin", "op=upload.start,blob.post,blob.mount"},
+		{"op!=upload.begin,ping", "op!=upload.start,blob.post,blob.mount,ping"},
 		{`repo="app"`, "repo=app"},
 		{`repo="\x61pp",lib tls`, "repo=app,lib tls"},
 		{"header.accept=x", "header.Accept=x"},
@@ -179,6 +225,22 @@ func TestParseFiltersErrors(t *testing.T) {
 		{"!", "a name is missing"},
 		{"!!auth", "a name is missing"},
 		{"!repo!=a", "one ! is enough"},
+		{"repo==app", `repo: one = is enough; a value that begins with = stands in quotes: "=app"`},
+		{"repo!==app", `"=app"`},
+		{"count==3", `nothing called "count"`},
+		{"header.a==b", `header.a: one = is enough`},
+		{"repo=a,=b", `"=b"`},
+		{"method=get", `method: "get": methods are in upper case: want "GET"`},
+		{`method=""`, `"" is no method`},
+		{"repo=app:v1", `repo: "app:v1": a repository's name has no colon`},
+		{"tag=sha256:*", `tag: "sha256:*": a tag has no colon: for a digest use Digest`},
+		{"tag=app/v1", "a tag has no slash"},
+		{"digest=v1", `digest: "v1" is no digest`},
+		{"host=http://a", `host: "http://a": want a host`},
+		{"header.Host=a", "header.Host: Host is not among the header's fields: use the filter host"},
+		{"header.trailer", "Trailer is not among"},
+		{"header.transfer-encoding=chunked", "Transfer-Encoding is not among"},
+		{`header."a b"`, `"a b" is no name of a header field`},
 		{"repo!a", "behind a name stands"},
 		{`repo"a"`, "behind a name stands"},
 		{"auth=yes", "auth has no value"},
@@ -218,7 +280,7 @@ func TestAnswerFilters(t *testing.T) {
 	assert.Equal(t, `name="a, b",c*`, texts.String())
 	assert.True(t, texts.Match(&r, "x cd"))
 	assert.False(t, texts.Match(&r, "x"))
-	assert.Equal(t, "!all", op.OnAnswerText("name", nil, nil).String())
+	assert.PanicsWithError(t, "filter name: no value: a filter without values would match nothing", func() { op.OnAnswerText("name", nil, nil) })
 
 	term := op.Term{Name: "name", Parse: func(values []string) (op.Filter, error) {
 		if len(values) > 2 {
@@ -290,7 +352,18 @@ func FuzzFilterString(f *testing.F) {
 		f.Add(seed, "a", seed, false)
 	}
 	f.Fuzz(func(t *testing.T, name, a, b string, not bool) {
-		for _, filter := range []op.Filter{op.Repo(a, b), op.Tag(a), op.Host(a, b), op.UserAgent(a), op.Header(name, a, b), op.Header(name)} {
+		for _, make := range []func() op.Filter{
+			func() op.Filter { return op.Repo(a, b) },
+			func() op.Filter { return op.Tag(a) },
+			func() op.Filter { return op.Host(a, b) },
+			func() op.Filter { return op.UserAgent(a) },
+			func() op.Filter { return op.Header(name, a, b) },
+			func() op.Filter { return op.Header(name) },
+		} {
+			filter, ok := made(make)
+			if !ok {
+				continue
+			}
 			if not {
 				filter = op.Not(filter)
 			}
@@ -305,6 +378,22 @@ func FuzzFilterString(f *testing.F) {
 			}
 		}
 	})
+}
+
+// made returns a filter, unless no request can match it.
+func made(make func() op.Filter) (f op.Filter, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, ok = op.Filter{}, false
+		}
+	}()
+	return make(), true
+}
+
+func ExampleUploadBegin() {
+	r := op.NewRequest(httptest.NewRequest(http.MethodPost, "/v2/app/blobs/uploads/?mount=sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", nil))
+	fmt.Println(op.Is(op.UploadBegin()...).Match(&r, nil), op.Is(op.UploadStart).Match(&r, nil))
+	// Output: true false
 }
 
 func ExampleParseFilters() {

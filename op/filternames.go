@@ -15,3 +15,13 @@ func FilterNames(further ...Term) []string {
 	}
 	return append(names, headerPrefix)
 }
+
+// OperationNames returns the values that the filter op takes in text: those of all
+// operations but Unknown, and "upload.begin".
+func OperationNames() []string {
+	var names []string
+	for _, o := range All() {
+		names = append(names, o.String())
+	}
+	return append(names, uploadBegin)
+}

@@ -17,6 +17,7 @@ type word struct {
 	name   string
 	values []string // nil without a "="
 	not    bool
+	broken bool // the name could be read, and the values could not
 }
 
 // cutWord cuts the first word off a text that begins with one.
@@ -38,6 +39,7 @@ func cutWord(text string) (w word, rest string, err error) {
 		return w, "", fmt.Errorf("%s: behind a name stands a space, = or !=", w.name)
 	}
 	if w.values, text, err = cutValues(text[1:]); err != nil {
+		w.broken = true
 		return w, "", fmt.Errorf("%s: %w", w.name, err)
 	}
 	return w, text, nil
@@ -84,8 +86,12 @@ func cutValues(text string) (values []string, rest string, err error) {
 			if end < 0 {
 				end = len(text)
 			}
-			if value, text = text[:end], text[end:]; value == "" {
+			value, text = text[:end], text[end:]
+			switch {
+			case value == "":
 				return nil, "", errors.New(`a value is missing; the empty one is ""`)
+			case value[0] == '=':
+				return nil, "", fmt.Errorf("one = is enough; a value that begins with = stands in quotes: %q", value)
 			}
 		}
 		values = append(values, value)
@@ -112,7 +118,7 @@ func joinValues(values []string) string {
 	quoted := make([]string, len(values))
 	for i, value := range values {
 		quoted[i] = value
-		if value == "" || strings.ContainsAny(value, " ,") || isSpecial(value) {
+		if value == "" || value[0] == '=' || strings.ContainsAny(value, " ,") || isSpecial(value) {
 			quoted[i] = strconv.Quote(value)
 		}
 	}
@@ -129,11 +135,15 @@ func isSpecial(text string) bool {
 // filter finds the term with the word's name.
 func (w word) filter(terms []Term) (Filter, error) {
 	if field, ok := strings.CutPrefix(w.name, headerPrefix); ok && field != "" {
-		return w.negate(Header(field, w.values...)), nil
+		f, err := header(field, w.values)
+		if err != nil {
+			return Filter{}, fmt.Errorf("%s: %w", w.name, err)
+		}
+		return w.negate(f), nil
 	}
-	i := slices.IndexFunc(terms, func(t Term) bool { return t.Name == w.name })
+	i := w.term(terms)
 	if i < 0 {
-		return Filter{}, fmt.Errorf("there is nothing called %q to filter by: want one of %s, header.<name>", w.name, termNames(terms))
+		return Filter{}, w.unknown(terms)
 	}
 	switch t := terms[i]; {
 	case t.Flag && w.values != nil:
@@ -146,6 +156,15 @@ func (w word) filter(terms []Term) (Filter, error) {
 		return Filter{}, fmt.Errorf("%s: %w", w.name, err)
 	}
 	return w.negate(f), nil
+}
+
+// term returns the index of the term with the word's name, or -1.
+func (w word) term(terms []Term) int {
+	return slices.IndexFunc(terms, func(t Term) bool { return t.Name == w.name })
+}
+
+func (w word) unknown(terms []Term) error {
+	return fmt.Errorf("there is nothing called %q to filter by: want one of %s, header.<name>", w.name, termNames(terms))
 }
 
 func termNames(terms []Term) string {

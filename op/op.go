@@ -110,6 +110,14 @@ func All() []Op {
 	return all
 }
 
+// uploadBegin is the text of [UploadBegin].
+const uploadBegin = "upload.begin"
+
+// UploadBegin returns the operations of the POST that begins an upload: UploadStart,
+// BlobPost and BlobMount. Which of them a client uses depends on the client, and on
+// what it knows of other repositories.
+func UploadBegin() []Op { return []Op{UploadStart, BlobPost, BlobMount} }
+
 // String returns the text form, "blob.get".
 func (o Op) String() string {
 	if int(o) >= len(table) {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ func Match(match func(*Exchange) bool) op.Filter { return onExchange("match", ""
 
 // Status means exchanges answered with a status: "status=503", "status=4xx,5xx",
 // where an x is any digit. Not yet, or never, answered is "status=0". Status panics
-// if a pattern is none of these.
+// if a pattern is none of these, or if there is none.
 func Status(patterns ...string) op.Filter {
 	f, err := parseStatus(patterns)
 	if err != nil {
@@ -28,7 +29,7 @@ func Status(patterns ...string) op.Filter {
 }
 
 // Code means exchanges with an error code in the answer: "code=BLOB_UNKNOWN",
-// "code=*_UNKNOWN".
+// "code=*_UNKNOWN". It panics if there is no pattern.
 func Code(patterns ...string) op.Filter {
 	return onStrings("code", patterns, func(x *Exchange) []string { return x.Codes })
 }
@@ -44,7 +45,7 @@ func Faulted(names ...string) op.Filter {
 
 // Subject means exchanges with a client who is, as far as the credentials say so,
 // one of those named: "subject=ci-*". Without credentials it is the empty one:
-// `subject=""`.
+// `subject=""`. Subject panics if there is no pattern.
 func Subject(patterns ...string) op.Filter {
 	return onStrings("subject", patterns, func(x *Exchange) []string { return []string{x.Subject} })
 }
@@ -70,10 +71,10 @@ func Since(mark Mark) op.Filter {
 	return onExchange("since", formatUint(mark), func(x *Exchange) bool { return x.Seq > uint64(mark) })
 }
 
-// Conn means exchanges on a connection: "conn=3".
+// Conn means exchanges on a connection: "conn=3". It panics if there is none.
 func Conn(ids ...uint64) op.Filter {
 	if len(ids) == 0 {
-		return op.Not(op.Filter{})
+		panic("record.Conn: no connection: a filter without values would match nothing")
 	}
 	ids = slices.Clone(ids)
 	values := make([]string, len(ids))
@@ -104,7 +105,7 @@ func onStrings(name string, patterns []string, values func(*Exchange) []string) 
 
 func parseStatus(patterns []string) (op.Filter, error) {
 	if len(patterns) == 0 {
-		return op.Not(op.Filter{}), nil
+		return op.Filter{}, errors.New("no status: a filter without values would match nothing")
 	}
 	for _, pattern := range patterns {
 		if pattern != "0" && !isStatusPattern(pattern) {
@@ -174,7 +175,10 @@ func parseSince(values []string) (op.Filter, error) {
 
 func parseConn(values []string) (op.Filter, error) {
 	numbers, err := parseUints(values)
-	return Conn(numbers...), err
+	if err != nil {
+		return op.Filter{}, err
+	}
+	return Conn(numbers...), nil
 }
 
 func parseUints(values []string) ([]uint64, error) {

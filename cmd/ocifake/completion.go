@@ -37,20 +37,12 @@ func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Comple
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		before += word[:equals]
-		return startingWith(begin, before, opNames()), cobra.ShellCompDirectiveNoFileComp
+		return startingWith(begin, before, op.OperationNames()), cobra.ShellCompDirectiveNoFileComp
 	}
 	if strings.HasPrefix(word, "!") {
 		before += "!"
 	}
 	return startingWith(begin, before, record.FilterNames()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-}
-
-func opNames() []string {
-	var names []string
-	for _, o := range op.All() {
-		names = append(names, o.String())
-	}
-	return names
 }
 
 // startingWith returns those that may stand where begin is, each behind a text.

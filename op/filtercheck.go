@@ -1,0 +1,118 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// filterError says why a filter can match nothing. The functions that make filters
+// panic with its text.
+type filterError string
+
+func (e filterError) Error() string { return string(e) }
+
+// mustHave panics if a filter has no values.
+func mustHave(name string, values []string) {
+	if len(values) == 0 {
+		panic(filterError("filter " + name + ": no value: a filter without values would match nothing"))
+	}
+}
+
+// mustBe panics if a check refuses a value of a filter.
+func mustBe(name, value string, check func(string) error) {
+	if err := check(value); err != nil {
+		panic(filterError("filter " + name + ": " + err.Error()))
+	}
+}
+
+// mustBeAll panics if there are no values, or if a check refuses one of them.
+func mustBeAll(name string, values []string, check func(string) error) {
+	mustHave(name, values)
+	for _, value := range values {
+		mustBe(name, value, check)
+	}
+}
+
+// asError makes an error of the panic of a function that makes filters. The term's
+// name is put before it by whoever parses.
+func asError(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case filterError:
+		text := strings.TrimPrefix(string(p), "filter ")
+		_, text, _ = strings.Cut(text, ": ")
+		*err = errors.New(text)
+	default:
+		panic(p)
+	}
+}
+
+// header is [Header] for text.
+func header(field string, patterns []string) (f Filter, err error) {
+	defer asError(&err)
+	return Header(field, patterns...), nil
+}
+
+func (o Op) check() error {
+	_, err := o.MarshalText()
+	return err
+}
+
+func checkRepo(pattern string) error {
+	if strings.Contains(pattern, ":") {
+		return fmt.Errorf("%q: a repository's name has no colon: for a host use Host, for a tag Tag, for a digest Digest", pattern)
+	}
+	return nil
+}
+
+func checkTag(pattern string) error {
+	switch {
+	case strings.Contains(pattern, ":"):
+		return fmt.Errorf("%q: a tag has no colon: for a digest use Digest", pattern)
+	case strings.Contains(pattern, "/"):
+		return fmt.Errorf("%q: a tag has no slash: for a repository use Repo", pattern)
+	}
+	return nil
+}
+
+func checkDigest(pattern string) error {
+	if pattern != "" && !strings.ContainsAny(pattern, ":*") {
+		return fmt.Errorf("%q is no digest: want one such as sha256:<hex>, or a pattern such as sha256:*", pattern)
+	}
+	return nil
+}
+
+func checkMethod(pattern string) error {
+	switch upper := strings.ToUpper(pattern); {
+	case pattern == "" || strings.ContainsAny(pattern, " \t\r\n"):
+		return fmt.Errorf("%q is no method: want one such as GET", pattern)
+	case pattern != upper:
+		return fmt.Errorf("%q: methods are in upper case: want %q", pattern, upper)
+	}
+	return nil
+}
+
+func checkHost(pattern string) error {
+	if strings.Contains(pattern, "/") {
+		return fmt.Errorf("%q: want a host, with or without its port, not a URL", pattern)
+	}
+	return nil
+}
+
+// checkField refuses names of header fields that no request has: net/http takes some
+// of them out of the header.
+func checkField(name string) error {
+	switch {
+	case strings.Trim(name, tokenCharacters) != "" || name == "":
+		return fmt.Errorf("%q is no name of a header field", name)
+	case name == "Host":
+		return errors.New("Host is not among the header's fields: use the filter host")
+	case name == "Transfer-Encoding" || name == "Trailer":
+		return fmt.Errorf("%s is not among the header's fields", name)
+	}
+	return nil
+}
+
+// tokenCharacters are those of names of header fields (RFC 9110, 5.6.2).
+const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
