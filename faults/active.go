@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ocifake/ocifake/op"
@@ -19,6 +20,8 @@ type active struct {
 	filters []op.Filter // the others
 	ops     op.Set      // that the filters allow
 	rule    Rule        // does not change
+
+	admitted atomic.Bool // of a rule for a magic name: auth has let in a request under it
 
 	mu       sync.Mutex // guards what follows
 	disabled bool

@@ -37,8 +37,8 @@ type plan struct {
 	byOp       [late + 1][][]*active // those that apply at a stage to each operation
 	connect    []*active
 	intercepts []*intercept
-	until      bool            // some rule ends at a request
-	magic      map[string]bool // the magic names that there are rules for
+	until      bool               // some rule ends at a request
+	magic      map[string]*active // the first of the rules for each magic name
 }
 
 type intercept struct {
@@ -176,10 +176,10 @@ func (p *plan) sumUp() {
 			}
 		}
 	}
-	p.magic = map[string]bool{}
+	p.magic = map[string]*active{}
 	for _, a := range p.rules {
-		if name := a.magicName(); name != "" {
-			p.magic[name] = true
+		if name := a.magicName(); name != "" && p.magic[name] == nil {
+			p.magic[name] = a
 		}
 	}
 	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })

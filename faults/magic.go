@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
@@ -34,7 +35,9 @@ const maxMagic = 1024
 // that are in what others ask for, and rules that apply before, come first as ever.
 //
 // Names that are wrong are answered with NAME_UNKNOWN, or NAME_INVALID to writes,
-// and why, and names beyond 1024 with 429. Repositories that are really called
+// and why, and names beyond 1024 with 429. A name under which auth has not let in any
+// request yet makes room for another one: clients that may do nothing cannot use up the
+// names. Repositories that are really called
 // "fault/…", or whose names begin with a word, cannot be reached by those names.
 //
 // The handler belongs in front of everything else that looks at requests, of what
@@ -89,10 +92,15 @@ func (e *Engine) enter(v *vocabulary, name string) (repo string, err error) {
 	switch {
 	case p.hasMagic(name): // since a moment ago
 		return repo, nil
-	case p != nil && len(p.magic) >= maxMagic:
-		return "", errFull
+	}
+	stranger := ""
+	if p != nil && len(p.magic) >= maxMagic {
+		if stranger = p.stranger(); stranger == "" {
+			return "", errFull
+		}
 	}
 	p = p.copy()
+	p.rules = slices.DeleteFunc(p.rules, func(a *active) bool { return stranger != "" && a.magicName() == stranger })
 	if _, err := e.addTo(p, rules); err != nil {
 		return "", err
 	}
@@ -103,7 +111,25 @@ func (e *Engine) enter(v *vocabulary, name string) (repo string, err error) {
 var errFull = fmt.Errorf("there are %d names with faults already: remove rules, or reset the registry", maxMagic)
 
 // hasMagic tells whether there are rules for a magic name.
-func (p *plan) hasMagic(name string) bool { return p != nil && p.magic[name] }
+func (p *plan) hasMagic(name string) bool { return p != nil && p.magic[name] != nil }
+
+// admit notes that auth has let in a request under a name.
+func (p *plan) admit(name string) {
+	if a := p.magic[name]; a != nil && !a.admitted.Load() {
+		a.admitted.Store(true)
+	}
+}
+
+// stranger returns the oldest magic name under which auth has let in no request, or
+// nothing.
+func (p *plan) stranger() string {
+	for _, a := range p.rules {
+		if name := a.magicName(); name != "" && !p.magic[name].admitted.Load() {
+			return name
+		}
+	}
+	return ""
+}
 
 // magicName is the magic name that the rule was added for, or is empty.
 func (a *active) magicName() string {

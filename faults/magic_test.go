@@ -242,6 +242,51 @@ func TestMagicIsBounded(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "there is room again")
 }
 
+// Clients that auth does not let in cannot use up the names, nor disturb those of others.
+func TestMagicOfStrangers(t *testing.T) {
+	const most = 1024
+	e := faults.New(memstore.New(memstore.Options{}))
+	served := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	late := e.AfterAuth(served)
+	handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		late.ServeHTTP(w, r)
+	})))
+	get := func(repo, credentials string) int {
+		r := httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/manifests/v1", nil)
+		r.Header.Set("Authorization", credentials)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	flood := func(n int) {
+		for i := range n {
+			require.Equal(t, http.StatusUnauthorized, get(fmt.Sprintf("fault/status-503/b%d", i), ""))
+		}
+	}
+	var rules []faults.Rule // as those of strangers, but quickly
+	for i := range most {
+		name := fmt.Sprintf("status-503/a%d", i)
+		rules = append(rules, faults.On().Named("magic:"+name).Where(op.Alias("fault/"+name)).Optional().Do(faults.Status(http.StatusServiceUnavailable)))
+	}
+	require.NoError(t, e.Add(rules...))
+	flood(10)
+	assert.Len(t, e.Rules(), most)
+	assert.Equal(t, http.StatusServiceUnavailable, get("fault/status-503/times-2/app", "Basic x"))
+	flood(20)
+	assert.Len(t, e.Rules(), most)
+	assert.Equal(t, http.StatusServiceUnavailable, get("fault/status-503/times-2/app", "Basic x"))
+	assert.Equal(t, http.StatusNoContent, get("fault/status-503/times-2/app", "Basic x"), "its counts were kept")
+	for _, s := range e.Rules() {
+		get("fault/"+strings.TrimPrefix(s.Rule.Name, "magic:"), "Basic x")
+	}
+	assert.Equal(t, http.StatusTooManyRequests, get("fault/status-503/more", "Basic x"), "whoever is let in is told")
+	assert.Len(t, e.Rules(), most)
+}
+
 // FuzzMagic: whatever the name is, it is answered, or its rules are such as could be
 // written by hand.
 func FuzzMagic(f *testing.F) {

@@ -58,6 +58,9 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			return
 		}
 		r, info := op.Begin(r)
+		if at == late {
+			p.admit(info.Alias)
+		}
 		effects, handled := e.choose(p, w, r, info, at)
 		if handled {
 			return
