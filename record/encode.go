@@ -70,12 +70,25 @@ func (p *pending) packTarget(b []byte) []byte {
 	i := p.info
 	for bit, s := range [...]string{i.Repo, i.Tag, string(i.Digest), string(i.Algorithm), i.Session, i.From, i.Namespace, i.Prefix} {
 		if s != "" {
+			s = p.clean(s)
 			b[mask] |= 1 << bit
 			b = packPart(b, s, strings.Index(p.target, s))
 		}
 	}
-	b = packTexts(b, i.Tags)
+	tags := i.Tags
+	if p.unclean {
+		tags = redactTexts(tags)
+	}
+	b = packTexts(b, tags)
 	return packTexts(b, i.Allow)
+}
+
+// clean returns what was parsed of the target, without the secrets of the target.
+func (p *pending) clean(s string) string {
+	if !p.unclean {
+		return s
+	}
+	return redactText(s)
 }
 
 // flags are what is either so or not.
@@ -132,7 +145,7 @@ func (p *pending) packNumbers(b []byte) []byte {
 		b = packTexts(b, p.faults)
 		b = packText(b, p.subject)
 		b = packTexts(b, p.scopes)
-		b = packText(b, p.info.Alias)
+		b = packText(b, p.clean(p.info.Alias))
 	}
 	return b
 }

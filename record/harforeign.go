@@ -90,16 +90,20 @@ func (x *Exchange) foreignResponse(r *harResponse) {
 // redact takes credentials out, as a recorder does.
 func (x *Exchange) redact() {
 	var o Options
-	x.Target = redactURL(x.Target)
+	for _, s := range []*string{&x.Target, &x.Host, &x.Repo, &x.Info.Tag, (*string)(&x.Info.Digest), &x.Info.Session, &x.From, &x.Info.Namespace} {
+		*s = redactText(*s)
+	}
+	x.Tags = redactTexts(x.Tags)
 	for _, h := range []http.Header{x.Header, x.ResponseHeader} {
 		o.redactHeader(h)
 	}
-	if x.Op != op.Unknown { // may be that of a token, whose path only its registry knows
-		return
-	}
 	for _, body := range []*[]byte{&x.RequestBody, &x.ResponseBody} {
-		if len(*body) > 0 {
+		switch {
+		case len(*body) == 0:
+		case x.Op == op.Unknown: // may be that of a token, whose path only its registry knows
 			*body = redactBody(*body)
+		case x.Status >= http.StatusBadRequest:
+			*body = []byte(redactText(string(*body)))
 		}
 	}
 }

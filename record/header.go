@@ -14,7 +14,6 @@ const (
 	varies     nature = 1 << iota // often another value in each request
 	secret                        // nothing of the value may be kept
 	credential                    // of the value only the scheme may be kept
-	location                      // the value has a URL, which may have secrets
 )
 
 const maxKnownField = 64 // their set is a number
@@ -27,16 +26,16 @@ var knownFields = [...]struct {
 	{"", 0}, // spelled out
 	{"Accept", 0}, {"Accept-Encoding", 0}, {"Accept-Ranges", 0}, {"Allow", 0},
 	{"Authorization", credential}, {"Cache-Control", 0}, {"Connection", 0},
-	{"Content-Encoding", 0}, {"Content-Length", varies}, {"Content-Location", varies | location},
+	{"Content-Encoding", 0}, {"Content-Length", varies}, {"Content-Location", varies},
 	{"Content-Range", varies}, {"Content-Type", 0}, {"Cookie", secret}, {"Date", varies},
 	{"Docker-Content-Digest", varies}, {"Docker-Distribution-Api-Version", 0},
 	{"Docker-Upload-Uuid", varies}, {"Etag", varies}, {"Expect", 0}, {"If-Match", varies},
 	{"If-Modified-Since", varies}, {"If-None-Match", varies}, {"If-Range", varies},
-	{"Job-Token", secret}, {"Last-Modified", varies}, {"Link", varies | location},
-	{"Location", varies | location}, {"Oci-Chunk-Max-Length", 0}, {"Oci-Chunk-Min-Length", 0},
-	{"Oci-Filters-Applied", 0}, {"Oci-Subject", varies}, {"Oci-Tag", varies}, {"Origin", location},
+	{"Job-Token", secret}, {"Last-Modified", varies}, {"Link", varies},
+	{"Location", varies}, {"Oci-Chunk-Max-Length", 0}, {"Oci-Chunk-Min-Length", 0},
+	{"Oci-Filters-Applied", 0}, {"Oci-Subject", varies}, {"Oci-Tag", varies}, {"Origin", 0},
 	{"Private-Token", secret}, {"Proxy-Authorization", credential}, {"Range", varies},
-	{"Ratelimit-Remaining", varies}, {"Referer", varies | location}, {"Retry-After", varies},
+	{"Ratelimit-Remaining", varies}, {"Referer", varies}, {"Retry-After", varies},
 	{"Set-Cookie", varies | secret}, {"Traceparent", varies}, {"Trailer", 0},
 	{"Transfer-Encoding", 0}, {"User-Agent", 0}, {"Warning", 0}, {"Www-Authenticate", 0},
 	{"X-Amz-Security-Token", secret}, {"X-Api-Key", secret}, {"X-Auth-Token", secret},
@@ -107,9 +106,16 @@ func (s *sentHeader) add(name string, values []string) {
 	s.count++
 }
 
-// natureOf knows names that a handler wrote as it likes, too.
+// natureOf returns the nature of a field, also of one whose name a handler wrote in
+// its own way. That of a field without a number follows from the words of its name.
 func natureOf(name string) nature {
-	return knownFields[fieldNumbers[http.CanonicalHeaderKey(name)]].nature
+	if number := fieldNumbers[http.CanonicalHeaderKey(name)]; number != 0 {
+		return knownFields[number].nature
+	}
+	if secretName(name) {
+		return credential
+	}
+	return 0
 }
 
 // get returns the first value of a field.
@@ -169,9 +175,6 @@ func unpackHeader(u *unpacker, h http.Header) http.Header {
 	return h
 }
 
-// redacted stands in the place of a secret.
-const redacted = "[redacted]"
-
 // redactHeader takes the secrets out of a header.
 func (o *Options) redactHeader(h http.Header) {
 	for name, values := range h {
@@ -183,33 +186,20 @@ func (o *Options) redactHeader(h http.Header) {
 }
 
 func (o *Options) redactValue(n nature, value string) string {
-	switch {
-	case n <= varies, o.KeepSecrets:
+	if o.KeepSecrets {
 		return value
-	case n&secret != 0:
-		return redacted
-	case n&credential != 0:
-		if scheme := schemeOf(value); scheme != "" {
+	}
+	if n&(secret|credential) != 0 && !harmlessValue(value) {
+		if scheme := schemeOf(value); scheme != "" && n&credential != 0 {
 			return scheme + " " + redacted
 		}
 		return redacted
-	case n&location != 0:
-		return redactURL(value)
 	}
-	return value
-}
-
-// schemeOf returns the scheme of credentials, or nothing if they do not seem to
-// have one (RFC 9110, 11.4).
-func schemeOf(credentials string) string {
-	scheme, rest, _ := strings.Cut(credentials, " ")
-	if rest == "" || len(scheme) > len("AWS4-HMAC-SHA256") {
-		return ""
+	if scheme := schemeOf(value); scheme != "" && isToken68(strings.TrimLeft(value[len(scheme):], " +")) {
+		return scheme + " " + redacted
 	}
-	for _, c := range []byte(scheme) {
-		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return ""
-		}
+	if value != "" && (value[0] == '{' || value[0] == '[') {
+		value = string(redactJSON([]byte(value)))
 	}
-	return scheme
+	return redactText(value)
 }

@@ -59,7 +59,7 @@ func (r *Recorder) askedHeader(request *http.Request) *packedHeader {
 	}
 	who := identityIn(header.get(fieldAuthorization))
 	b := packText(nil, request.Proto)
-	b = packText(b, request.Host)
+	b = packText(b, r.options.redactValue(0, request.Host))
 	b = packText(b, who.scheme)
 	b = packText(b, who.user)
 	b = packText(b, who.claims)

@@ -29,6 +29,7 @@ type pending struct {
 	peer    *segment
 	method  string
 	target  string
+	unclean bool          // what was parsed of the target may have secrets in it
 	asked   *packedHeader // packed at once: handlers may change the request's
 	before  int64         // bytes that the connection had sent; -1 if that tells nothing of this request
 
@@ -120,7 +121,9 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 		p.target = served.URL.RequestURI()
 	}
 	if !r.options.KeepSecrets {
-		p.target = redactURL(p.target)
+		clean := redactText(p.target)
+		p.unclean = clean != p.target
+		p.target = clean
 	}
 	if p.body != nil && p.body != http.NoBody {
 		if served == request {
@@ -230,8 +233,8 @@ func (p *pending) finish() {
 	if p.op == op.Token || !p.asked.named {
 		p.subject, p.scopes = p.info.Subject, p.info.Scopes
 	}
-	if p.bodies != nil && p.op == op.Token && !p.recorder.options.KeepSecrets {
-		p.bodies.asked.b, p.bodies.answered.b = redactBody(p.bodies.asked.b), redactBody(p.bodies.answered.b)
+	if p.bodies != nil && !p.recorder.options.KeepSecrets {
+		p.bodies.redact(p.op, p.status)
 	}
 	p.done = true
 }

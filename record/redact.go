@@ -1,149 +1,263 @@
 package record
 
 import (
-	"bytes"
-	"encoding/json"
-	"net/url"
+	"cmp"
 	"slices"
 	"strings"
 )
 
-// secretParam tells whether the value of a parameter, or of a member of a JSON
-// object, gives access to something, by its name.
-func secretParam(name string) bool {
-	if plain, err := url.QueryUnescape(name); err == nil {
-		name = plain
-	}
-	name = strings.ToLower(name)
-	if slices.Contains(harmlessParams, name) {
-		return false
-	}
-	return slices.Contains(secretParams, name) ||
-		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
-}
+const (
+	// redacted stands in the place of a secret.
+	redacted = "[redacted]"
 
-var (
-	secretParams   = []string{"sig", "auth", "apikey", "api_key", "api-key", "jwt", "authorization"}
-	secretWords    = []string{"token", "password", "passwd", "secret", "signature", "credential", "assertion"}
-	harmlessParams = []string{"offline_token", "token_type", "issued_token_type", "requested_token_type"}
+	// redactedUser stands in the place of the user of a URL, which a bracket would
+	// make invalid.
+	redactedUser = "%5Bredacted%5D"
 )
 
-// redactURL takes the user and secret parameters out of a URL, a reference or a
-// request target, or whatever else is in its place. The rest stays as it is.
-func redactURL(s string) string {
-	start := strings.IndexAny(s, "?#@")
-	if start < 0 {
+// redactText takes secrets out of a header value, a URL, a request target, or any
+// other text: the users of URLs, the values of secret parameters, and signed tokens,
+// wherever they stand, also where they are percent-encoded several times. The rest
+// stays as it is.
+func redactText(s string) string {
+	if strings.IndexByte(s, '=') < 0 && strings.IndexByte(s, '@') < 0 && strings.IndexByte(s, '%') < 0 && !strings.Contains(s, jwtStart) {
 		return s
 	}
-	if from, to, ok := userinfo(s); ok {
-		// As it stands a bracket would make the URL invalid.
-		return s[:from] + url.QueryEscape(redacted) + redactPairs(s[to:], "?&#;", "&#>")
+	v, ok := decodeAll(s)
+	if !ok {
+		return redacted
 	}
-	return s[:start] + redactPairs(s[start:], "?&#;", "&#>")
+	found := finding{view: v}
+	found.users()
+	found.bareUsers()
+	found.parameters()
+	found.tokens()
+	return found.replaceIn(s)
 }
 
-// userinfo finds the user in a URL.
-func userinfo(s string) (from, to int, ok bool) {
-	from = strings.Index(s, "//")
-	if from < 0 {
-		return 0, 0, false
+// redactTexts returns the texts without secrets.
+func redactTexts(texts []string) []string {
+	clean := slices.Clone(texts)
+	for i, s := range clean {
+		clean[i] = redactText(s)
 	}
-	from += len("//")
-	authority := s[from:]
-	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
-		authority = authority[:end]
-	}
-	at := strings.LastIndexByte(authority, '@')
-	return from, from + at, at >= 0
+	return clean
 }
 
-// redactPairs takes secret values out of name=value pairs. A name can begin
-// after each of the first characters, a value ends before one of the second.
-func redactPairs(s, before, after string) string {
+// finding collects where secrets are in a view.
+type finding struct {
+	view
+	secrets []secretAt
+}
+
+// secretAt is a secret, by offsets in the view.
+type secretAt struct {
+	from, to int
+	with     string // replacement
+}
+
+func (f *finding) add(from, to int, with string) {
+	if from < to {
+		f.secrets = append(f.secrets, secretAt{from, to, with})
+	}
+}
+
+// replaceIn returns the text of which f is a view, without the secrets.
+func (f *finding) replaceIn(s string) string {
+	if len(f.secrets) == 0 {
+		return s
+	}
+	slices.SortFunc(f.secrets, func(a, b secretAt) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
 	var out strings.Builder
 	kept := 0
-	for at := 0; at < len(s); {
-		equals := strings.IndexByte(s[at:], '=')
-		if equals < 0 {
-			break
-		}
-		equals += at
-		name := s[strings.LastIndexAny(s[at:equals], before)+1+at : equals]
-		at = equals + 1
-		if !secretParam(name) {
+	for _, secret := range f.secrets {
+		from, to := f.origin(secret.from), f.origin(secret.to)
+		if to <= kept {
 			continue
 		}
-		end := len(s)
-		if i := strings.IndexAny(s[at:], after); i >= 0 {
-			end = at + i
+		if from >= kept {
+			out.WriteString(s[kept:from])
+			out.WriteString(secret.with)
 		}
-		if end > at {
-			out.WriteString(s[kept:at])
-			out.WriteString(redacted)
-			kept = end
-		}
-		at = end
-	}
-	if kept == 0 {
-		return s
+		kept = to
 	}
 	out.WriteString(s[kept:])
 	return out.String()
 }
 
-// redactBody takes the secrets out of the body of a token request or answer,
-// which may be cut off or not be what it should.
-func redactBody(b []byte) []byte {
-	if start := bytes.TrimLeft(b, " \t\r\n"); len(start) > 0 && strings.IndexByte(`{["`, start[0]) >= 0 {
-		return redactJSON(b)
-	}
-	return []byte(redactPairs(string(b), "&\n", "&\n"))
-}
+// Characters that separate parts of a text.
+const (
+	beforeName = "?&#;, \t\r\n\"'<>/(){}|="
+	afterValue = "&# \t\r\n\"<>"
+	afterHost  = "/?#\\ \t\r\n\"'<>,;&(){}|"
+	beforeUser = "/?&# \t\r\n\"'<>(){}|,;"
+)
 
-// redactJSON takes out the strings that are the value of a secret member. It
-// does without a parser, which would give up on what is malformed.
-func redactJSON(b []byte) []byte {
-	var out []byte
-	kept, hide := 0, false
-	for at := 0; at < len(b); {
-		if b[at] != '"' {
-			// The next string in an array or an object is still the member's.
-			at++
+// parameters finds the values of pairs name=value whose name says that they are
+// secret, and the credentials with a scheme among the other values.
+func (f *finding) parameters() {
+	for at := 0; at < len(f.text); {
+		equals := strings.IndexByte(f.text[at:], '=')
+		if equals < 0 {
+			return
+		}
+		equals += at
+		name := f.text[strings.LastIndexAny(f.text[at:equals], beforeName)+1+at : equals]
+		at = equals + 1
+		from := at
+		for from < len(f.text) && (f.text[from] == '"' || f.text[from] == '\\') {
+			from++
+		}
+		secret, ends := secretName(name), afterValue
+		scheme := schemeOf(f.text[from:])
+		if !secret && scheme == "" {
 			continue
 		}
-		end := stringEnd(b, at)
-		rest := bytes.TrimLeft(b[end:], " \t\r\n")
-		isName := len(rest) > 0 && rest[0] == ':'
-		switch {
-		case isName:
-			hide = secretParam(unquoted(b[at:end]))
-		case hide:
-			out = append(out, b[kept:at]...)
-			out = append(out, `"`+redacted+`"`...)
-			kept = end
+		if from > at {
+			ends = `"` // it is quoted
 		}
-		at = end
-	}
-	return append(out, b[kept:]...)
-}
-
-// stringEnd is the offset of what follows the string that begins at an offset.
-func stringEnd(b []byte, at int) int {
-	for i := at + 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+		if scheme != "" {
+			from += len(scheme) + 1
+		}
+		to := f.valueEnd(from, ends, f.depthAt(equals))
+		if value := f.text[from:to]; secret && !harmlessValue(value) || !secret && isToken68(value) {
+			f.add(from, to, redacted)
+			at = to
 		}
 	}
-	return len(b)
 }
 
-func unquoted(literal []byte) string {
-	var s string
-	if json.Unmarshal(literal, &s) != nil {
-		return string(literal)
+// valueEnd returns where a value ends. What separates it from what follows is
+// encoded no more often than the equals sign before it.
+func (f *finding) valueEnd(from int, ends string, depth uint8) int {
+	to := f.next(from, ends, depth)
+	for to > from && f.text[to-1] == '\\' {
+		to--
 	}
-	return s
+	return to
+}
+
+// users finds the user in front of the host of each URL.
+func (f *finding) users() {
+	sign, space := -1, -1 // the next of each behind at
+	for at := 0; ; {
+		slashes := strings.Index(f.text[at:], "//")
+		if slashes < 0 {
+			return
+		}
+		at += slashes + len("//")
+		if sign < at {
+			if sign = strings.IndexByte(f.text[at:], '@'); sign < 0 {
+				return
+			}
+			sign += at
+		}
+		depth := max(f.depthAt(at-2), f.depthAt(at-1))
+		end := f.next(at, afterHost, depth)
+		if end <= sign && !isHostPort(f.text[at:end]) {
+			// A password may hold what should be encoded.
+			if space < at {
+				space = f.next(at, " \t\r\n\"<>", maxDepth)
+			}
+			if sign < space {
+				end = f.next(sign, afterHost, depth)
+			}
+		}
+		if i := strings.LastIndexByte(f.text[at:end], '@'); i >= 0 {
+			f.add(at, at+i, redactedUser)
+			at += i
+		}
+	}
+}
+
+// isHostPort reports whether a text may be a host with or without a port.
+func isHostPort(s string) bool {
+	host, port, _ := strings.Cut(s, ":")
+	return strings.Trim(port, "0123456789") == "" || strings.HasPrefix(host, "[")
+}
+
+// bareUsers finds user:password in front of a host without a scheme, as in the
+// target of CONNECT.
+func (f *finding) bareUsers() {
+	users := f.secrets // of URLs, in order
+	for at := 0; ; {
+		i := strings.IndexByte(f.text[at:], '@')
+		if i < 0 {
+			return
+		}
+		i += at
+		from := f.userStart(at, i)
+		at = i + 1
+		if _, ok := slices.BinarySearchFunc(users, i, func(u secretAt, sign int) int { return cmp.Compare(u.to, sign) }); ok {
+			continue
+		}
+		user, _, ok := strings.Cut(f.text[from:i], ":")
+		if ok && !slices.Contains(noUsers, strings.ToLower(user)) && !isDigest(f.text[at:]) {
+			f.add(from, i, redacted)
+		}
+	}
+}
+
+// noUsers stand before a colon and an address, and are no users.
+var noUsers = []string{"acct", "mailto", "sip", "sips", "xmpp"}
+
+// userStart returns where user:password begins that ends at an offset.
+func (f *finding) userStart(least, end int) int {
+	depth := f.depthAt(end)
+	from := f.previous(least, end, beforeUser, depth)
+	for from > least && f.text[from-1] == '/' && !strings.Contains(f.text[from:end], ":") {
+		// What precedes the slash is no host, but the password's beginning, if it has
+		// a colon and no port.
+		further := f.previous(least, from-1, beforeUser, depth)
+		if isHostPort(f.text[further : from-1]) {
+			break
+		}
+		from = further
+	}
+	// An equals sign may be part of the password, but not of the user.
+	user := f.text[from:end]
+	if colon := strings.IndexByte(user, ':'); colon >= 0 {
+		from += strings.LastIndexByte(user[:colon], '=') + 1
+	}
+	return from
+}
+
+// isDigest reports whether a text begins with a digest.
+func isDigest(s string) bool {
+	algorithm, encoded, ok := strings.Cut(s, ":")
+	const digits = 32
+	return ok && len(algorithm) <= len("multihash+base58") && len(encoded) >= digits &&
+		strings.Trim(encoded[:digits], "0123456789abcdef") == ""
+}
+
+const jwtStart = "eyJ"
+
+// tokens finds signed tokens (JWT), by their form.
+func (f *finding) tokens() {
+	for at := 0; ; {
+		i := strings.Index(f.text[at:], jwtStart)
+		if i < 0 {
+			return
+		}
+		from := at + i
+		at = tokenEnd(f.text, from)
+		if !strings.HasPrefix(f.text[at:], "."+jwtStart) {
+			continue
+		}
+		for at < len(f.text) && f.text[at] == '.' {
+			at = tokenEnd(f.text, at+1)
+		}
+		f.add(from, at, redacted)
+	}
+}
+
+// tokenEnd returns where characters of base64url that begin at an offset end.
+func tokenEnd(s string, at int) int {
+	for at < len(s) {
+		if c := s[at]; c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			break
+		}
+		at++
+	}
+	return at
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestRedactURL(t *testing.T) {
+func TestRedactText(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"", ""},
 		{"/v2/app/manifests/v1", "/v2/app/manifests/v1"},
@@ -30,11 +30,45 @@ func TestRedactURL(t *testing.T) {
 		{"https://cdn.test/a@b", "https://cdn.test/a@b"},
 		{"https://s3.test/k?X-Amz-Algorithm=AWS4&X-Amz-Credential=hush&X-Amz-SignedHeaders=host&X-Amz-Signature=hush", "https://s3.test/k?X-Amz-Algorithm=AWS4&X-Amz-Credential=[redacted]&X-Amz-SignedHeaders=host&X-Amz-Signature=[redacted]"},
 		{"https://blob.test/k?sv=1&sig=hush%3D&se=2", "https://blob.test/k?sv=1&sig=[redacted]&se=2"},
+		// Members of the kind: nested, percent-encoded, without a scheme, in other fields.
+		{"/v2/app/blobs/uploads/?mount=sha256:00&from=me:hush@hub.test/lib", "/v2/app/blobs/uploads/?mount=sha256:00&from=[redacted]@hub.test/lib"},
+		{"/v2/app/manifests/v1?ns=https%3A%2F%2Fme%3Ahush%40hub.test", "/v2/app/manifests/v1?ns=https%3A%2F%2F%5Bredacted%5D%40hub.test"},
+		{"/v2/app/manifests/v1?ns=me%3Ahu%253A%2Fsh%40hub.test&a=b", "/v2/app/manifests/v1?ns=[redacted]%40hub.test&a=b"},
+		{"me:hush@hub.test:443", "[redacted]@hub.test:443"},
+		{"me:hu=sh@hub.test:443", "[redacted]@hub.test:443"},
+		{"me:hu/sh@hub.test", "[redacted]@hub.test"},
+		{"https://me:hu/s?h@hub.test/x@y", "https://%5Bredacted%5D@hub.test/x@y"},
+		{"0;url=https://me:hush@hub.test/?token=hush", "0;url=https://%5Bredacted%5D@hub.test/?token=[redacted]"},
+		{"https://a.test/?next=https%3A%2F%2Fb.test%2F%3Ftoken%3Dhu%2526sh%26a%3Db&c=d", "https://a.test/?next=https%3A%2F%2Fb.test%2F%3Ftoken%3D[redacted]%26a%3Db&c=d"},
+		{"https://a.test/?next=https%253A%252F%252Fb.test%252F%253Fpwd%253Dhush%2526a%253Db&c=d", "https://a.test/?next=https%253A%252F%252Fb.test%252F%253Fpwd%253D[redacted]%2526a%253Db&c=d"},
+		{"/?token%3Dhush", "/?token%3D[redacted]"},
+		{"/?token=hu%26sh&a=b", "/?token=[redacted]&a=b"},
+		{"/https:%2F%2Fhush@hub.test/v2/", "/https:%2F%2F%5Bredacted%5D@hub.test/v2/"},
+		{"https://a.test/, https://me:hush@b.test/", "https://a.test/, https://%5Bredacted%5D@b.test/"},
+		{"/?x=Bearer%20hUsh9&y=Basic+aHVzaA==&z=1", "/?x=Bearer%20[redacted]&y=Basic+[redacted]&z=1"},
+		{`Bearer realm="https://a.test/token?password=hush",service="x"`, `Bearer realm="https://a.test/token?password=[redacted]",service="x"`},
+		{`a="token=\"hush\"", b`, `a="token=\"[redacted]\"", b`},
+		{"/?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.hush&y=z", "/?x=[redacted]&y=z"},
+		{"/?x=" + strings.Repeat("%25", 3) + "41", "/?x=" + strings.Repeat("%25", 3) + "41"},
+		{"/?x=%" + strings.Repeat("25", maxDepth+1) + "41", redacted},
+		// What only looks like it.
+		{"/v2/app/manifests/v1?from=lib:v1@sha256:" + strings.Repeat("0", 64), "/v2/app/manifests/v1?from=lib:v1@sha256:" + strings.Repeat("0", 64)},
+		{"hub.test:5000/app@sha256:" + strings.Repeat("0", 64), "hub.test:5000/app@sha256:" + strings.Repeat("0", 64)},
+		{"bot/1 (mailto:me@hub.test; +https://hub.test/bot)", "bot/1 (mailto:me@hub.test; +https://hub.test/bot)"},
+		{"git@hub.test:app", "git@hub.test:app"},
+		{`Bearer realm="https://a.test/token",service="a.test",scope="repository:app:pull",error="invalid_token"`, `Bearer realm="https://a.test/token",service="a.test",scope="repository:app:pull",error="invalid_token"`},
+		{`Bearer authorization_uri="https://a.test/x"`, `Bearer authorization_uri="https://a.test/x"`},
+		{"bytes=0-99", "bytes=0-99"},
+		{"100;w=21600", "100;w=21600"},
+		{"application/vnd.oci.image.index.v1+json;q=0.9", "application/vnd.oci.image.index.v1+json;q=0.9"},
+		{"/v2/app/blobs/uploads/1?_state=eyJuIjoiYSJ9.eyJ", "/v2/app/blobs/uploads/1?_state=[redacted]"},
+		{"/v2/app/blobs/uploads/1?_state=eyJuIjoiYSJ9.c2ln", "/v2/app/blobs/uploads/1?_state=eyJuIjoiYSJ9.c2ln"},
+		{"/v2/app/tags/list?next_token=seen&offline_token=true", "/v2/app/tags/list?next_token=seen&offline_token=true"},
 		{`</v2/app/tags/list?n=1&token=hush>; rel="next"`, `</v2/app/tags/list?n=1&token=[redacted]>; rel="next"`},
 	} {
-		got := redactURL(test.url)
+		got := redactText(test.url)
 		assert.Equal(t, test.want, got)
-		assert.Equal(t, test.want, redactURL(got), "twice is once")
+		assert.Equal(t, test.want, redactText(got), "twice is once")
 	}
 }
 
@@ -77,7 +111,23 @@ func TestRedactValue(t *testing.T) {
 		{"X-Registry-Auth", "hush", "[redacted]"},
 		{"Location", "https://a:hush@b/?sig=hush", "https://%5Bredacted%5D@b/?sig=[redacted]"},
 		{"Referer", "/?token=hush", "/?token=[redacted]"},
-		{"User-Agent", "token=seen", "token=seen"},
+		{"Referer", "https://a:hush@b/?x=https%3A%2F%2Fc%3Ahush%40d", "https://%5Bredacted%5D@b/?x=https%3A%2F%2F%5Bredacted%5D%40d"},
+		{"X-Original-Url", "https://a:hush@b/?pwd=hush&x=1", "https://%5Bredacted%5D@b/?pwd=[redacted]&x=1"},
+		{"Refresh", "0;url=https://b/?passphrase=hush", "0;url=https://b/?passphrase=[redacted]"},
+		{"Destination", "https://b/?private_key=hush", "https://b/?private_key=[redacted]"},
+		{"X-Vault-Token", "hush", "[redacted]"},
+		{"X-Registry-Token", "hush", "[redacted]"},
+		{"Docker-Authorization", "hush", "[redacted]"},
+		{"Docker-Authorization", "Basic hush", "Basic [redacted]"},
+		{"Api-Key", "hush", "[redacted]"},
+		{"Cf-Access-Client-Secret", "hush", "[redacted]"},
+		{"X-Anything", "Bearer hUsh9", "Bearer [redacted]"},
+		{"X-Amzn-Oidc-Data", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.hush", "[redacted]"},
+		{"User-Agent", "x token=hush", "x token=[redacted]"},
+		{"User-Agent", "crane/v0.20.3 (linux; amd64)", "crane/v0.20.3 (linux; amd64)"},
+		{"Www-Authenticate", "Basic realm=\"seen\"", "Basic realm=\"seen\""},
+		{"Access-Control-Allow-Credentials", "true", "true"},
+		{"X-Docker-Token", "true", "true"},
 		{"X-Unknown", "seen", "seen"},
 	} {
 		var o Options
@@ -93,12 +143,42 @@ func TestRedactValue(t *testing.T) {
 	}
 }
 
-func TestSecretParamNames(t *testing.T) {
-	for _, name := range []string{"token", "access_token", "REFRESH_TOKEN", "id_token", "client_secret", "X-Amz-Signature", "X-Goog-Credential", "sig", "api_key", "client_assertion", "X-Amz-Security-Token"} {
-		assert.True(t, secretParam(name), name)
+func TestSecretNames(t *testing.T) {
+	for _, name := range []string{
+		"token", "access_token", "REFRESH_TOKEN", "id_token", "ToKeN", "client_secret", "X-Amz-Signature", "X-Goog-Credential", "sig", "api_key",
+		"client_assertion", "X-Amz-Security-Token", "accessToken", "apiKey", "APIKEY", "pwd", "passphrase", "PassWord", "private_key",
+		"user[password]", "%70assword", "key", "auth", "X-Vault-Token", "X-Registry-Token", "Docker-Authorization", "X-Forwarded-Authorization",
+		"Api-Key", "X-Api-Key", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "Cf-Access-Client-Secret", "Cf-Access-Jwt-Assertion",
+		"X-Auth", "X-Auth-Key", "X-Csrf-Token", "X-Github-Otp", "X-Hub-Signature-256", "X-Access-Token", "X-Gitlab-Token", "Deploy-Token",
+		"X-Consul-Token", "X-Ms-Token-Aad-Access-Token", "X-Plex-Token", "X-Forwarded-Access-Token", "X-Session-Id", "jsessionid",
+		"X-Amz-Server-Side-Encryption-Customer-Key", "code_verifier", "device_code", "auth_key", "X-Docker-Auth", "Cookie2", "secret_id",
+	} {
+		assert.True(t, secretName(name), name)
 	}
-	for _, name := range []string{"", "n", "last", "digest", "mount", "from", "_state", "tag", "ns", "scope", "service", "account", "client_id", "expires_in", "code", "design", "signed", "token_type"} {
-		assert.False(t, secretParam(name), name)
+	for _, name := range []string{
+		"", "-", "n", "last", "digest", "mount", "from", "_state", "tag", "ns", "scope", "service", "account", "client_id", "expires_in", "code", "design",
+		"signed", "token_type", "issued_token_type", "artifactType", "Accept", "Docker-Content-Digest", "X-Request-Id", "X-Amz-Request-Id",
+		"X-Github-Request-Id", "Www-Authenticate", "X-Amz-SignedHeaders", "X-Amz-Algorithm", "X-Amz-Expires", "Docker-Upload-Uuid",
+		"Oci-Subject", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Sec-Websocket-Key", "X-Cache-Key", "Idempotency-Key",
+		"Surrogate-Key", "Key-Pair-Id", "X-Auth-User", "X-Auth-Request-Email", "X-Remote-User", "X-Authenticated-Userid", "authorization_uri",
+		"token_endpoint", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "next_token", "continuationToken", "X-Keyboard", "X-Monkey", "X-Compass",
+		"X-Spinner", "X-Original-Url", "Location", "Etag", "Server", "Traceparent", "X-Ratelimit-Remaining", "Content-Range", "author",
+	} {
+		assert.False(t, secretName(name), name)
+	}
+}
+
+// TestRedactIsLinear passes texts that would take minutes if the time were not linear
+// in their length.
+func TestRedactIsLinear(t *testing.T) {
+	for _, part := range []string{
+		"=", "a=", "token=", "//", "//a:b", "@", "a:b@", "/a:b", "eyJ", "eyJ.", "eyJ.eyJ", "%25", "%2F%2Fa:b", "=Bearer ", "\\", "=\\", `="`, "a/", "//%2F",
+	} {
+		text := strings.Repeat(part, 1<<16/len(part))
+		for _, s := range []string{text, text + "@", "token=" + text, "//" + text + "@"} {
+			redactText(s)
+		}
+		redactBody([]byte(text))
 	}
 }
 
@@ -109,7 +189,7 @@ func FuzzRedact(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		redactURL(s)
+		redactText(s)
 		got := redactBody([]byte(s))
 		if json.Valid([]byte(s)) {
 			assert.True(t, json.Valid(got), "%q made of %q", got, s)

@@ -1,0 +1,104 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// redact takes the secrets out of the bodies: those of token requests and answers,
+// and those that an error repeats of the request. Manifests and lists stay as they
+// are: they are content.
+func (b *bodies) redact(o op.Op, status int) {
+	switch {
+	case o == op.Token:
+		b.asked.b, b.answered.b = redactBody(b.asked.b), redactBody(b.answered.b)
+	case status >= http.StatusBadRequest:
+		b.answered.b = []byte(redactText(string(b.answered.b)))
+	}
+}
+
+// redactBody takes the secrets out of the body of a token request or answer,
+// which may be cut off or not be what it should.
+func redactBody(b []byte) []byte {
+	if isJSON(b) {
+		b = redactJSON(b)
+	} else {
+		b = redactForm(b)
+	}
+	return []byte(redactText(string(b)))
+}
+
+func isJSON(b []byte) bool {
+	start := bytes.TrimLeft(b, " \t\r\n")
+	return len(start) > 0 && strings.IndexByte(`{["`, start[0]) >= 0
+}
+
+// redactForm takes the secret values out of a form, which may be not encoded as it
+// should.
+func redactForm(b []byte) []byte {
+	var out []byte
+	for line := range bytes.SplitAfterSeq(b, []byte("\n")) {
+		for pair := range bytes.SplitAfterSeq(line, []byte("&")) {
+			name, value, _ := bytes.Cut(pair, []byte("="))
+			value = bytes.TrimRight(value, "&\n")
+			if secretName(string(name)) && !harmlessValue(string(value)) {
+				out = append(append(append(out, name...), '='), redacted...)
+				pair = pair[len(name)+1+len(value):]
+			}
+			out = append(out, pair...)
+		}
+	}
+	return out
+}
+
+// redactJSON takes out the strings that are the value of a secret member. It
+// does without a parser, which would give up on what is malformed.
+func redactJSON(b []byte) []byte {
+	var out []byte
+	kept, hide := 0, false
+	for at := 0; at < len(b); {
+		if b[at] != '"' {
+			// The next string in an array or an object is still the member's.
+			at++
+			continue
+		}
+		end := stringEnd(b, at)
+		rest := bytes.TrimLeft(b[end:], " \t\r\n")
+		isName := len(rest) > 0 && rest[0] == ':'
+		switch {
+		case isName:
+			hide = secretName(unquoted(b[at:end]))
+		case hide:
+			out = append(out, b[kept:at]...)
+			out = append(out, `"`+redacted+`"`...)
+			kept = end
+		}
+		at = end
+	}
+	return append(out, b[kept:]...)
+}
+
+// stringEnd is the offset of what follows the string that begins at an offset.
+func stringEnd(b []byte, at int) int {
+	for i := at + 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(b)
+}
+
+func unquoted(literal []byte) string {
+	var s string
+	if json.Unmarshal(literal, &s) != nil {
+		return string(literal)
+	}
+	return s
+}
