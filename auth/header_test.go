@@ -1,7 +1,10 @@
 package auth_test
 
 import (
+	"bufio"
 	"encoding/base64"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,7 +120,7 @@ func TestChallengeIsQuoted(t *testing.T) {
 	assert.Equal(t, []string{`Basic realm="my \"house\" \\ö"`}, f.get(anonymous, "/v2/").Challenge)
 	f = newFixture(t, auth.Options{Token: &auth.TokenOptions{Service: `a "b"`}, TrustForwarded: true})
 	a := f.do(anonymous, "GET", "/v2/", "", "X-Forwarded-Host", `evil.example",x="`, "X-Forwarded-Prefix", `/a"b`)
-	assert.Equal(t, []string{`Bearer realm="http://evil.example\"/a\"b/v2/token",service="a \"b\""`}, a.Challenge)
+	assert.Equal(t, []string{`Bearer realm="http://example.com/v2/token",service="a \"b\""`}, a.Challenge)
 }
 
 // The realm is where the client reaches the registry.
@@ -139,6 +142,22 @@ func TestRealm(t *testing.T) {
 		a := f.do(anonymous, "GET", test.prefix+"/v2/", "", test.header...)
 		assert.Equal(t, []string{`Bearer realm="` + test.want + `",service="ocifake"`}, a.Challenge, name)
 	}
+}
+
+// HTTP/1.0 need not say which host is meant: the realm has the one that the client is
+// connected to.
+func TestRealmWithoutHost(t *testing.T) {
+	server := httptest.NewServer(newFixture(t, auth.Options{Token: &auth.TokenOptions{}}).handler)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /v2/ HTTP/1.0\r\n\r\n")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, `Bearer realm="`+server.URL+`/v2/token",service="ocifake"`, resp.Header.Get("WWW-Authenticate"))
 }
 
 // Whatever the header says, only valid credentials let a request in, and nothing
