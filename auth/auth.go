@@ -116,7 +116,8 @@ func Needed(info *op.Info) Access {
 // [Allow] as its option of that name.
 func Handler(a Auth, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, info := op.Begin(r)
+		r, state := op.Begin(r)
+		info := state.Info()
 		if info.Op == op.Token || info.Op == op.TokenKeys {
 			if tokens, ok := a.(TokenServer); ok {
 				tokens.ServeToken(w, r)
@@ -126,7 +127,7 @@ func Handler(a Auth, next http.Handler) http.Handler {
 		access := Needed(info)
 		who, err := a.Authenticate(r)
 		if err == nil {
-			info.Subject, info.Scopes = who.Subject, who.scopes()
+			state.SetIdentity(who.Subject, who.scopes())
 			err = a.Authorize(r.Context(), who, access)
 			if err == nil && info.Op == op.BlobMount && info.From != "" {
 				access.Source = info.From
@@ -136,7 +137,8 @@ func Handler(a Auth, next http.Handler) http.Handler {
 			err = &registry.Error{Cause: registry.Unauthorized, Message: err.Error()}
 		}
 		if err == nil {
-			next.ServeHTTP(w, r.WithContext(&decision{r.Context(), a, who}))
+			op.Keep(state, &decision{a, who})
+			next.ServeHTTP(w, r)
 			return
 		}
 		refuse(a, w, r, access, err)
@@ -173,27 +175,17 @@ func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err e
 	registry.WriteError(w, r, err)
 }
 
-// decision is the context of a request that was let in.
+// decision is kept with a request that was let in.
 type decision struct {
-	context.Context
 	auth Auth
 	who  Identity
-}
-
-type decisionKey struct{}
-
-func (d *decision) Value(key any) any {
-	if key == (decisionKey{}) {
-		return d
-	}
-	return d.Context.Value(key)
 }
 
 // Allow decides what only the registry knows to ask, see
 // [registry.Options.Allow]. A request that came through no [Handler] may do
 // everything.
 func Allow(ctx context.Context, repo string, action registry.Action) error {
-	d, ok := ctx.Value(decisionKey{}).(*decision)
+	d, ok := op.Value[*decision](ctx)
 	if !ok {
 		return nil
 	}
@@ -202,13 +194,17 @@ func Allow(ctx context.Context, repo string, action registry.Action) error {
 
 // isEntry tells whether the registry asks about a repository of its own accord.
 func isEntry(ctx context.Context) bool {
-	info := op.InfoOf(ctx)
-	return info != nil && (info.Op == op.RepositoryList || info.Op == op.BlobMount && info.From == "")
+	state := op.StateOf(ctx)
+	if state == nil {
+		return false
+	}
+	info := state.Info()
+	return info.Op == op.RepositoryList || info.Op == op.BlobMount && info.From == ""
 }
 
 // Who returns who sent the request with this context, as far as a [Handler] knows.
 func Who(ctx context.Context) Identity {
-	if d, ok := ctx.Value(decisionKey{}).(*decision); ok {
+	if d, ok := op.Value[*decision](ctx); ok {
 		return d.who
 	}
 	return Identity{}

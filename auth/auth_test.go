@@ -125,17 +125,16 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, auth.Identity{}, auth.Who(t.Context()))
 }
 
-// What is known of a request is in its Info, and in its context.
+// What auth learns of a request is in its state, and in its context.
 func TestWho(t *testing.T) {
 	identity := auth.Identity{Subject: "alice", Scheme: "Bearer", Granted: []auth.Scope{{Type: "repository", Name: "app", Actions: []string{"pull", "push"}}}}
 	served := false
 	handler := auth.Handler(fakeAuth{who: identity, authorize: all(nil)}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		served = true
 		assert.Equal(t, identity, auth.Who(r.Context()))
-		info := op.InfoOf(r.Context())
-		require.NotNil(t, info)
-		assert.Equal(t, "alice", info.Subject)
-		assert.Equal(t, []string{"repository:app:pull,push"}, info.Scopes)
+		state := op.StateOf(r.Context())
+		require.NotNil(t, state)
+		assert.Equal(t, op.Learned{Subject: "alice", Scopes: []string{"repository:app:pull,push"}}, state.Learned())
 	}))
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v2/", nil))
 	assert.True(t, served)

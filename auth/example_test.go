@@ -254,8 +254,8 @@ func ExampleService_RevokeAll() {
 func ExampleService_RealmURL() {
 	service := newService(auth.Options{Token: &auth.TokenOptions{Service: "hub"}})
 	request := httptest.NewRequest("GET", "https://registry.example/v2/app/tags/list", nil)
-	_, info := op.Begin(request)
-	fmt.Println(service.RealmURL(request), service.ServiceName(), service.ScopeFor(info))
+	_, state := op.Begin(request)
+	fmt.Println(service.RealmURL(request), service.ServiceName(), service.ScopeFor(state.Info()))
 	// Output: https://registry.example/v2/token hub repository:app:pull
 }
 
@@ -271,8 +271,8 @@ func ExampleWho() {
 
 func ExampleNeeded() {
 	request := httptest.NewRequest("PUT", "/v2/app/manifests/v1", nil)
-	_, info := op.Begin(request)
-	access := auth.Needed(info)
+	_, state := op.Begin(request)
+	access := auth.Needed(state.Info())
 	fmt.Println(access.Action, access.Repo)
 	// Output: push app
 }

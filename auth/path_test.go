@@ -153,8 +153,8 @@ func FuzzPath(f *testing.F) {
 		if strings.Contains(w.Body.String(), "layer of secret") || digest.FromBytes(w.Body.Bytes()) == secret.manifest || w.Code >= 500 {
 			t.Errorf("%s %q: %d %s", method, target, w.Code, w.Body)
 		}
-		_, info := op.Begin(r)
-		if info.Repo == "secret/app" && w.Code < 400 {
+		_, state := op.Begin(r)
+		if state.Info().Repo == "secret/app" && w.Code < 400 {
 			t.Errorf("%s %q: %d", method, target, w.Code)
 		}
 		if send(t, fix.open, anonymous, "HEAD", "/v2/secret/app/manifests/v1", "").Status != 200 {

@@ -125,7 +125,7 @@ func sourceScope(a Access) string {
 
 // known is access under the name of the repository that the client knows.
 func known(info *op.Info, a Access) Access {
-	if info != nil && a.Repo == info.Repo {
+	if a.Repo == info.Repo {
 		a.Repo = info.Name()
 	}
 	return a

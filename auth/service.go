@@ -163,7 +163,8 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
 	}
 	text := fmt.Sprintf(`Bearer realm="%s",service="%s"`, quoted.Replace(s.RealmURL(r)), quoted.Replace(s.tokens.service()))
-	if scope, ok := scopeFor(known(op.InfoOf(r.Context()), a)); ok {
+	_, state := op.Begin(r)
+	if scope, ok := scopeFor(known(state.Info(), a)); ok {
 		text += `,scope="` + scope.String() + sourceScope(a) + `"`
 	}
 	var token tokenError

@@ -42,12 +42,12 @@ func (e *oauthError) Error() string { return e.text }
 // ServeToken implements [TokenServer]: the Docker token specification with GET, and
 // with POST what that calls OAuth 2.0.
 func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
-	_, info := op.Begin(r)
+	_, state := op.Begin(r)
 	switch {
 	case s.tokens == nil:
 		registry.WriteError(w, r, &registry.Error{Cause: registry.NotEnabled, Message: "the registry has no token service: it takes passwords (Basic)"})
 		return
-	case info.Op == op.TokenKeys:
+	case state.Info().Op == op.TokenKeys:
 		s.serveKeys(w)
 		return
 	}
@@ -60,7 +60,7 @@ func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	scopes := s.allowed(wish)
-	info.Subject, info.Scopes = wish.user, texts(scopes)
+	state.SetIdentity(wish.user, texts(scopes))
 	g, err := s.tokens.issue(wish.user, scopes)
 	if err != nil {
 		http.Error(w, "the token cannot be signed", http.StatusInternalServerError)

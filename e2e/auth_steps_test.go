@@ -100,7 +100,7 @@ func mayNotMount(t *testing.T, g guest, r *target) {
 type unmountable struct{ *auth.Service }
 
 func (u unmountable) Authorize(ctx context.Context, who auth.Identity, access auth.Access) error {
-	if access.Action == registry.Pull && op.InfoOf(ctx).Op == op.BlobMount {
+	if access.Action == registry.Pull && op.StateOf(ctx).Info().Op == op.BlobMount {
 		return errors.New("nothing is mounted here")
 	}
 	return u.Service.Authorize(ctx, who, access)

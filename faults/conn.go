@@ -26,16 +26,14 @@ type Conn interface {
 	ResetWith(code uint32)
 }
 
-type connKey struct{}
-
 // WithConn returns a context that has the connection, for those of the requests
 // that come on it; see [net/http.Server.ConnContext].
 func WithConn(ctx context.Context, c Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+	return op.With(ctx, c)
 }
 
 func connOf(ctx context.Context) Conn {
-	c, _ := ctx.Value(connKey{}).(Conn)
+	c, _ := op.Value[Conn](ctx)
 	return c
 }
 

@@ -90,8 +90,9 @@ func (e contentOf) check() error {
 	return nil
 }
 
-func (e contentOf) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(w, withStoreFaults(r, func(f *storeFaults) { f.contentOf = e.Digest }))
+func (e contentOf) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.askStore(r, func(f *storeFaults) { f.contentOf = e.Digest })
+	next.ServeHTTP(w, r)
 }
 
 // Gzip compresses the content and says so in Content-Encoding, whether the client

@@ -52,9 +52,10 @@ const (
 // exchange is a request that rules have chosen.
 type exchange struct {
 	engine *Engine
-	info   *op.Info
-	rule   string // whose effect is acting
-	conn   Conn   // nil in a mux of somebody else's
+	state  *op.State
+	info   *op.Info // of the state
+	rule   string   // whose effect is acting
+	conn   Conn     // nil in a mux of somebody else's
 	http2  bool
 }
 

@@ -260,8 +260,8 @@ func (e *Engine) Rules() []State {
 // Intercept calls a function with every request before the rules apply to it,
 // until the returned function is called. If it says that it has handled the
 // request, that is its answer. It gets what auth has let in, and requests for
-// tokens and for /v2/; it may be called concurrently. The last one is called
-// first.
+// tokens and for /v2/; it may be called concurrently. info is a
+// copy. The last one is called first.
 func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) (remove func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -110,7 +110,8 @@ func (e *Engine) sign(path, expires string) string {
 // beside the signature: a client must not send them to another host.
 func (e *Engine) External() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, info := op.Begin(r)
+		_, state := op.Begin(r)
+		info := state.Info()
 		query := r.URL.Query()
 		expires := query.Get(expiresParameter)
 		seconds, err := strconv.ParseInt(expires, 10, 64)

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -50,20 +49,26 @@ func (e *Engine) Magic(next http.Handler) http.Handler {
 	}
 	v := newVocabulary()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, info := op.Begin(r)
 		m := magic{vocabulary: v}
-		info.From = v.real(info.From)
-		if isMagic(info.Repo) {
-			repo, err := e.enter(v, info.Repo)
-			if m.refusal = err; err == nil {
-				info.Alias, info.Repo = info.Repo, repo
-			}
-		}
-		if m.refusal != nil || info.Op == op.Token {
-			r = r.WithContext(context.WithValue(r.Context(), magicKey{}, m))
+		r, state := op.BeginWith(r, func(info *op.Info) { m.refusal = e.resolve(v, info) })
+		if m.refusal != nil || state.Info().Op == op.Token {
+			op.Keep(state, m)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// resolve replaces the magic names in the facts of a request.
+func (e *Engine) resolve(v *vocabulary, info *op.Info) error {
+	info.From = v.real(info.From)
+	if !isMagic(info.Repo) {
+		return nil
+	}
+	repo, err := e.enter(v, info.Repo)
+	if err == nil {
+		info.Alias, info.Repo = info.Repo, repo
+	}
+	return err
 }
 
 // magic is what there is left to do for a request.
@@ -71,8 +76,6 @@ type magic struct {
 	vocabulary *vocabulary
 	refusal    error // why it is not served
 }
-
-type magicKey struct{}
 
 // enter returns the repository that a magic name is for. If nobody has used the
 // name yet, its rules are added.
@@ -153,7 +156,7 @@ func (v *vocabulary) real(name string) string {
 // finish does what is left to do for requests that came through [Engine.Magic].
 func (e *Engine) finish(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m, ok := r.Context().Value(magicKey{}).(magic)
+		m, ok := op.Value[magic](r.Context())
 		switch {
 		case !ok:
 			next.ServeHTTP(w, r)
@@ -167,7 +170,8 @@ func (e *Engine) finish(next http.Handler) http.Handler {
 
 // refuse answers a request under a magic name that is not one.
 func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	_, info := op.Begin(r)
+	_, state := op.Begin(r)
+	info := state.Info()
 	status, code := http.StatusNotFound, "NAME_UNKNOWN"
 	switch {
 	case err == errFull:
@@ -176,5 +180,5 @@ func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status, code = http.StatusBadRequest, "NAME_INVALID"
 	}
 	text := fmt.Sprintf("repository %s: %v; ocifake faults known lists the faults", info.Repo, err)
-	Status(status).Error(code, text).serve(&exchange{engine: e, info: info}, w, r, nil)
+	Status(status).Error(code, text).serve(&exchange{engine: e, state: state, info: info}, w, r, nil)
 }

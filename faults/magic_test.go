@@ -17,17 +17,25 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// magical returns an engine in which everything can act, and a registry of which
-// only the status matters, with faults chosen by name.
-func magical(t testing.TB) (*faults.Engine, http.Handler) {
+// magical returns an engine in which everything can act, and what sends requests to a
+// registry of which only the status matters, with faults chosen by name.
+func magical(t testing.TB) (e *faults.Engine, ask func(request string) (w *httptest.ResponseRecorder, touched string)) {
 	t.Helper()
-	e := faults.New(memstore.New(memstore.Options{}))
+	e = faults.New(memstore.New(memstore.Options{}))
 	e.Bind(faults.Site{
 		Connections: true,
 		Dead:        "dead.test",
 		External:    func() (string, error) { return "cdn.test", nil },
 	})
-	return e, e.Magic(e.Wrap(found))
+	return e, func(request string) (*httptest.ResponseRecorder, string) {
+		return askNamed(e, e.Wrap(found), request)
+	}
+}
+
+// askNamed sends a request to a handler behind [faults.Engine.Magic].
+func askNamed(e *faults.Engine, handler http.Handler, request string) (w *httptest.ResponseRecorder, touched string) {
+	method, target, _ := strings.Cut(request, " ")
+	return serveBehind(e.Magic, handler, httptest.NewRequest(method, target, nil))
 }
 
 // refusal is the message of an error of the specification's.
@@ -63,8 +71,8 @@ func TestMagicRules(t *testing.T) {
 			`{"name":"magic:range-ignored/status-502/html/times-1/app#2","where":"op=blob.get header.Range alias=fault/range-ignored/status-502/html/times-1/app","continue":true,"optional":true,"do":["ignore-range"]},` +
 			`{"name":"magic:range-ignored/status-502/html/times-1/app#3","where":"alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"status":{"code":502,"html":true}}]}]`,
 	} {
-		e, handler := magical(t)
-		send(handler, "GET /v2/"+name+"/referrers/"+layer)
+		e, ask := magical(t)
+		ask("GET /v2/" + name + "/referrers/" + layer)
 		var rules []faults.Rule
 		for _, s := range e.Rules() {
 			rules = append(rules, s.Rule)
@@ -108,9 +116,9 @@ func TestMagicRefusals(t *testing.T) {
 		"fault/token-expires-mid-push/app":            `revoke-tokens is about tokens, and the registry has no auth`,
 		"fault/" + strings.Repeat("gzip/", 9) + "app": `9 faults in one name: want 8 at most`,
 	} {
-		e, handler := magical(t)
+		e, ask := magical(t)
 		for request, status := range map[string]int{"GET": 404, "HEAD": 404, "PUT": 400, "DELETE": 400, "POST": 404} {
-			w, touched := send(handler, request+" /v2/"+name+"/manifests/v1")
+			w, touched := ask(request + " /v2/" + name + "/manifests/v1")
 			assert.Equal(t, status, w.Code, "%s %s", request, name)
 			assert.Equal(t, "-", touched)
 			if request == "HEAD" {
@@ -129,9 +137,9 @@ func TestMagicRefusals(t *testing.T) {
 
 // What is not under "fault/", or no name at all, is none of its business.
 func TestMagicLeavesTheRest(t *testing.T) {
-	e, handler := magical(t)
+	e, ask := magical(t)
 	for _, name := range []string{"fault", "faults/status-503/app", "app/fault/status-503", "fault/Status-503/app", "fault/status-503/APP", "fault//app", "fault/" + strings.Repeat("gzip/", 60) + "app"} {
-		w, touched := send(handler, "GET /v2/"+name+"/manifests/v1")
+		w, touched := ask("GET /v2/" + name + "/manifests/v1")
 		assert.Equal(t, []any{http.StatusOK, "-"}, []any{w.Code, touched}, name)
 	}
 	assert.Empty(t, e.Rules())
@@ -152,14 +160,14 @@ func TestMagicRepository(t *testing.T) {
 	} {
 		var got op.Info
 		e := faults.New(memstore.New(memstore.Options{}))
-		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *op.InfoOf(r.Context()) })
-		w, _ := send(e.Magic(e.BeforeAuth(inner)), "GET /v2/"+name+"/tags/list")
+		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *op.StateOf(r.Context()).Info() })
+		w, _ := askNamed(e, e.BeforeAuth(inner), "GET /v2/"+name+"/tags/list")
 		if want == "" {
 			assert.Equal(t, http.StatusNotFound, w.Code, name)
 			continue
 		}
 		assert.Equal(t, [3]string{want, name, name}, [3]string{got.Repo, got.Alias, got.Name()})
-		w, _ = send(e.Magic(e.BeforeAuth(inner)), "POST /v2/app/blobs/uploads/?mount="+layer+"&from="+name)
+		w, _ = askNamed(e, e.BeforeAuth(inner), "POST /v2/app/blobs/uploads/?mount="+layer+"&from="+name)
 		require.Equal(t, http.StatusOK, w.Code)
 		assert.Equal(t, [3]string{"app", "", want}, [3]string{got.Repo, got.Alias, got.From})
 	}
@@ -167,11 +175,11 @@ func TestMagicRepository(t *testing.T) {
 
 // Each name counts for itself, and other requests for the repository are let be.
 func TestMagicCounts(t *testing.T) {
-	e, handler := magical(t)
+	e, ask := magical(t)
 	const twice, once = "GET /v2/fault/status-503/times-2/app/manifests/v1", "GET /v2/fault/status-503/times-1/app/manifests/v1"
 	statuses := func(requests ...string) (got []int) {
 		for _, request := range requests {
-			w, _ := send(handler, request)
+			w, _ := ask(request)
 			got = append(got, w.Code)
 		}
 		return got
@@ -190,12 +198,12 @@ func TestMagicCounts(t *testing.T) {
 
 // All faults of a name that are due happen together, the first outermost.
 func TestMagicTogether(t *testing.T) {
-	_, handler := magical(t)
+	_, ask := magical(t)
 	const request = "GET /v2/fault/drop-header-date/status-503/times-1/status-429/after-1/times-2/app/manifests/v1"
 	const name = "magic:drop-header-date/status-503/times-1/status-429/after-1/times-2/app"
 	var got []string
 	for range 4 {
-		w, touched := send(handler, request)
+		w, touched := ask(request)
 		got = append(got, fmt.Sprint(w.Code, " ", strings.ReplaceAll(touched, name, "")))
 	}
 	assert.Equal(t, []string{"503 +#2", "429 +#3", "429 +#3", "200 "}, got)
@@ -203,12 +211,12 @@ func TestMagicTogether(t *testing.T) {
 
 // Many first requests under a name make its rules once.
 func TestMagicAtOnce(t *testing.T) {
-	e, handler := magical(t)
+	e, ask := magical(t)
 	var requests sync.WaitGroup
 	for range 20 {
 		requests.Go(func() {
 			for i := range 20 {
-				send(handler, fmt.Sprintf("GET /v2/fault/status-503/times-3/app%d/manifests/v1", i))
+				ask(fmt.Sprintf("GET /v2/fault/status-503/times-3/app%d/manifests/v1", i))
 			}
 		})
 	}
@@ -222,23 +230,23 @@ func TestMagicAtOnce(t *testing.T) {
 // Clients cannot make the engine grow without end.
 func TestMagicIsBounded(t *testing.T) {
 	const most = 1024
-	e, handler := magical(t)
+	e, ask := magical(t)
 	request := func(i int) string { return fmt.Sprintf("GET /v2/fault/status-503/app%d/manifests/v1", i) }
 	for i := range most {
-		w, _ := send(handler, request(i))
+		w, _ := ask(request(i))
 		require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	}
-	w, touched := send(handler, request(most))
+	w, touched := ask(request(most))
 	require.Equal(t, http.StatusTooManyRequests, w.Code)
 	code, message := refusal(t, w)
 	assert.Equal(t, "TOOMANYREQUESTS", code)
 	assert.Contains(t, message, "there are 1024 names with faults already: remove rules, or reset the registry")
 	assert.Equal(t, "-", touched)
 	assert.Len(t, e.Rules(), most)
-	w, _ = send(handler, request(0))
+	w, _ = ask(request(0))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "those that are there go on")
 	require.True(t, e.Remove("magic:status-503/app7"))
-	w, _ = send(handler, request(most))
+	w, _ = ask(request(most))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "there is room again")
 }
 
@@ -300,7 +308,7 @@ func FuzzMagic(f *testing.F) {
 		e := faults.New(memstore.New(memstore.Options{}))
 		e.Bind(faults.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
 		var repo string
-		handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.InfoOf(r.Context()).Repo })))
+		handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.StateOf(r.Context()).Info().Repo })))
 		r := httptest.NewRequest(http.MethodGet, "/v2/x/tags/list", nil)
 		r.URL.Path = "/v2/" + name + "/tags/list"
 		w := httptest.NewRecorder()

@@ -54,9 +54,9 @@ func TestMagicWords(t *testing.T) {
 			continue
 		}
 		t.Run(segment, func(t *testing.T) {
-			e, handler := magical(t)
+			e, ask := magical(t)
 			full := "fault/" + segment + "/app"
-			w1, _ := send(handler, "GET /v2/"+full+"/blobs/uploads/x")
+			w1, _ := ask("GET /v2/" + full + "/blobs/uploads/x")
 			require.NotEqual(t, http.StatusBadRequest, w1.Code)
 			rules := e.Rules()
 			require.Len(t, rules, 1, w1.Body.String())
@@ -84,8 +84,8 @@ func TestMagicModifiers(t *testing.T) {
 			before = "reset-100/"
 		}
 		for prefix, count := range map[string]int{before: 1, "": 0, "head-405/": 0} {
-			e, handler := magical(t)
-			answer, _ := send(handler, "GET /v2/fault/"+prefix+name+"/app/tags/list")
+			e, ask := magical(t)
+			answer, _ := ask("GET /v2/fault/" + prefix + name + "/app/tags/list")
 			assert.Len(t, e.Rules(), count, "%s%s: %s", prefix, name, answer.Body.String())
 		}
 	}
@@ -110,8 +110,8 @@ func isWord(name string) bool {
 // No preset is a word, too.
 func TestMagicIsUnambiguous(t *testing.T) {
 	for _, p := range faults.Known() {
-		e, handler := magical(t)
-		send(handler, "GET /v2/fault/"+p.Name+"/app/tags/list")
+		e, ask := magical(t)
+		ask("GET /v2/fault/" + p.Name + "/app/tags/list")
 		if len(e.Rules()) > 0 && p.Magic() == nil {
 			assert.Len(t, e.Rules(), len(p.Rules()), p.Name)
 			for i, s := range e.Rules() {

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/ocifake/ocifake/op"
@@ -48,8 +47,8 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		p := e.plan.Load()
 		if at == early {
 			if name, ok := e.doomed.take(r); ok {
-				_, info := op.Begin(r)
-				info.Faults = append(info.Faults, name)
+				_, state := op.Begin(r)
+				state.AddFault(name)
 				panic(http.ErrAbortHandler)
 			}
 		}
@@ -57,11 +56,11 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		r, info := op.Begin(r)
+		r, state := op.Begin(r)
 		if at == late {
-			p.admit(info.Alias)
+			p.admit(state.Info().Alias)
 		}
-		effects, handled := e.choose(p, w, r, info, at)
+		effects, handled := e.choose(p, w, r, state, at)
 		if handled {
 			return
 		}
@@ -69,7 +68,7 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange{engine: e, info: info, conn: connOf(r.Context()), http2: r.ProtoMajor == 2}
+		x := &exchange{engine: e, state: state, info: state.Info(), conn: connOf(r.Context()), http2: r.ProtoMajor == 2}
 		if missing := x.missing(effects); missing != "" {
 			http.Error(w, "500 fault rule "+missing, http.StatusInternalServerError)
 			return
@@ -79,7 +78,8 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 }
 
 // choose asks the interceptors, and then the rules in turn.
-func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, info *op.Info, at stage) (effects []chosen, handled bool) {
+func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, state *op.State, at stage) (effects []chosen, handled bool) {
+	info := state.Info()
 	mine := stageOf(info.Op) == at
 	var facts *op.Request
 	request := func() *op.Request {
@@ -91,13 +91,15 @@ func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, info *o
 	}
 	if mine {
 		for _, i := range p.intercepts {
-			if i.handle(w, r, info) {
+			if own := *info; i.handle(w, r, &own) {
 				return nil, true
 			}
 		}
 	}
-	if at == late && len(info.Faults) > 0 && r.Context().Value(last{}) != nil {
-		return nil, false
+	if at == late {
+		if _, won := op.Value[last](r.Context()); won {
+			return nil, false
+		}
 	}
 	if p.until && at == early {
 		for _, a := range p.all() {
@@ -113,7 +115,7 @@ func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, info *o
 		if !ok {
 			continue
 		}
-		info.Faults = append(info.Faults, a.rule.Name)
+		state.AddFault(a.rule.Name)
 		effects = append(effects, flatten(a.rule.Name, fired)...)
 		if !a.rule.Flags.Continue {
 			return append(effects, chosen{a.rule.Name, last{}}), false
@@ -128,8 +130,9 @@ type last struct{}
 
 func (last) kind() string { return "last" }
 
-func (last) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), last{}, true)))
+func (last) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	op.Keep(x.state, last{})
+	next.ServeHTTP(w, r)
 }
 
 // appliesAt tells whether the rule applies at a stage to requests for an operation.

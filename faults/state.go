@@ -68,8 +68,9 @@ func (dropChunk) kind() string { return "drop-chunk" }
 
 func (dropChunk) needs() need { return needStore }
 
-func (dropChunk) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(w, withStoreFaults(r, func(f *storeFaults) { f.dropChunk = true }))
+func (dropChunk) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.askStore(r, func(f *storeFaults) { f.dropChunk = true })
+	next.ServeHTTP(w, r)
 }
 
 // RefuseMount answers a mount as if the source did not have the blob: 202 and an
@@ -82,8 +83,9 @@ func (refuseMount) kind() string { return "refuse-mount" }
 
 func (refuseMount) needs() need { return needStore }
 
-func (refuseMount) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(w, withStoreFaults(r, func(f *storeFaults) { f.refuseMount = true }))
+func (refuseMount) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.askStore(r, func(f *storeFaults) { f.refuseMount = true })
+	next.ServeHTTP(w, r)
 }
 
 // Vanish lets a push succeed and deletes the blob, manifest or tag before the
@@ -118,8 +120,8 @@ func (x *exchange) afterPush(w http.ResponseWriter, r *http.Request, next http.H
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
 		p := pushed{manifest: x.info.Op == op.ManifestPut, digest: x.info.Digest}
-		if x.info.Verified != "" {
-			p.digest = x.info.Verified
+		if verified := x.state.Learned().Verified; verified != "" {
+			p.digest = verified
 		}
 		if status == http.StatusCreated && p.digest != "" {
 			failure = then(context.WithoutCancel(r.Context()), p)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
 )
@@ -30,17 +31,11 @@ type storeFaults struct {
 	refuseMount bool
 }
 
-type storeKey struct{}
-
-// withStoreFaults returns a request for which effects ask something more of the
-// Store.
-func withStoreFaults(r *http.Request, add func(*storeFaults)) *http.Request {
-	var f storeFaults
-	if old, ok := r.Context().Value(storeKey{}).(*storeFaults); ok {
-		f = *old
-	}
+// askStore lets an effect ask something more of the Store for its request.
+func (x *exchange) askStore(r *http.Request, add func(*storeFaults)) {
+	f, _ := op.Value[storeFaults](r.Context())
 	add(&f)
-	return r.WithContext(context.WithValue(r.Context(), storeKey{}, &f))
+	op.Keep(x.state, f)
 }
 
 // faults returns what effects ask for; most often nothing.
@@ -48,10 +43,8 @@ func (s *faultyStore) faults(ctx context.Context) storeFaults {
 	if !s.engine.storing.Load() {
 		return storeFaults{}
 	}
-	if f, ok := ctx.Value(storeKey{}).(*storeFaults); ok {
-		return *f
-	}
-	return storeFaults{}
+	f, _ := op.Value[storeFaults](ctx)
+	return f
 }
 
 func (s *faultyStore) hides(kind veilKind, repo, name string) bool {

@@ -42,19 +42,28 @@ func send(handler http.Handler, request string, header ...string) (w *httptest.R
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	r, info := op.Begin(r)
+	return serveBehind(func(h http.Handler) http.Handler { return h }, handler, r)
+}
+
+// serveBehind has a handler serve a request behind an outer one, which may begin it.
+func serveBehind(outer func(http.Handler) http.Handler, handler http.Handler, r *http.Request) (w *httptest.ResponseRecorder, touched string) {
 	w = httptest.NewRecorder()
+	touched = "-"
 	defer func() {
-		touched = strings.Join(info.Faults, "+")
-		if touched == "" {
-			touched = "-"
-		}
 		if p := recover(); p != nil && !errors.Is(p.(error), http.ErrAbortHandler) {
 			panic(p)
 		}
 	}()
-	handler.ServeHTTP(w, r)
-	return w, ""
+	outer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, state := op.Begin(r)
+		defer func() {
+			if rules := state.Learned().Faults; len(rules) > 0 {
+				touched = strings.Join(rules, "+")
+			}
+		}()
+		handler.ServeHTTP(w, r)
+	})).ServeHTTP(w, r)
+	return w, touched
 }
 
 // touch sends requests, each with no header, and returns what touched them.

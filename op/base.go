@@ -17,8 +17,8 @@ import (
 // X-Forwarded-Host, X-Forwarded-Port and X-Forwarded-Prefix, comes first. The port is
 // that of a host which has none. Values that cannot be a part of a URL are ignored.
 func Base(r *http.Request, trustForwarded bool) (origin, prefix string) {
-	_, info := Begin(r)
-	scheme, host, prefix := "http", hostOf(r), info.Prefix
+	_, state := Begin(r)
+	scheme, host, prefix := "http", hostOf(r), state.info.Prefix
 	if r.TLS != nil {
 		scheme = "https"
 	}

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,22 +23,24 @@ func ExternalPath(info *Info) string {
 	return externalPrefix + info.Name() + kind + string(info.Digest)
 }
 
-// BeginExternal is what [Begin] is for a request to a second origin: it has Op
-// External, with Repo and Digest if the path is one of [ExternalPath].
-func BeginExternal(r *http.Request) (*http.Request, *Info) {
-	if info, ok := r.Context().Value(contextKey{}).(*Info); ok {
-		return r, info
-	}
-	c := &carrier{Context: r.Context(), info: Info{Op: External, Method: r.Method}}
+// secondOrigin marks the contexts of requests to a second origin.
+type secondOrigin struct{}
+
+// WithExternal returns a context for requests to a second origin. [Begin] gives them
+// Op External, with Repo and Digest if the path is one of [ExternalPath].
+func WithExternal(ctx context.Context) context.Context { return With(ctx, secondOrigin{}) }
+
+func parseExternal(r *http.Request) Info {
+	info := Info{Op: External, Method: r.Method}
 	for _, res := range []resource{blob, manifest} {
 		if repo, last, ok := cutExternal(r.URL, res); ok {
-			c.info.Repo, c.info.Digest = repo, digest.Digest(last)
+			info.Repo, info.Digest = repo, digest.Digest(last)
 		}
 	}
-	return r.WithContext(c), &c.info
+	return info
 }
 
-// IsExternalManifest tells whether a request to a second origin is for a manifest.
+// IsExternalManifest reports whether a request to a second origin is for a manifest.
 func IsExternalManifest(r *http.Request) bool {
 	_, _, ok := cutExternal(r.URL, manifest)
 	return ok

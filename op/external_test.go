@@ -26,12 +26,11 @@ func TestExternal(t *testing.T) {
 		"/external/app/blobs/": {}, "/external/blobs/sha256:abc": {}, "/external/": {}, "/": {},
 		"/v2/app/blobs/sha256:abc": {}, "/external/app/blobs/sha256:abc/more": {},
 	} {
-		r, info := op.BeginExternal(httptest.NewRequest("GET", path, nil))
-		assert.Equal(t, op.Info{Op: op.External, Method: "GET", Repo: want.repo, Digest: want.digest}, *info, path)
+		r := httptest.NewRequest("GET", path, nil)
+		r, state := op.Begin(r.WithContext(op.WithExternal(r.Context())))
+		assert.Equal(t, op.Info{Op: op.External, Method: "GET", Repo: want.repo, Digest: want.digest}, *state.Info(), path)
 		assert.Equal(t, want.manifest, op.IsExternalManifest(r), path)
 		_, again := op.Begin(r)
-		assert.Same(t, info, again)
-		_, again = op.BeginExternal(r)
-		assert.Same(t, info, again)
+		assert.Same(t, state, again)
 	}
 }

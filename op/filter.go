@@ -13,6 +13,7 @@ import (
 // look at.
 type Request struct {
 	Info
+	Learned
 	Host   string      // that the client asked for, with its port if it named one
 	Target string      // the request target: path and query as they were sent
 	Proto  string      // "HTTP/1.1", "HTTP/2.0"
@@ -20,16 +21,17 @@ type Request struct {
 	Header http.Header // names in canonical form
 }
 
-// NewRequest returns the facts of a request. The header is shared with r.
+// NewRequest returns what is known of a request now. The header is shared with r.
 func NewRequest(r *http.Request) Request {
-	_, info := Begin(r)
+	_, state := Begin(r)
 	return Request{
-		Info:   *info,
-		Host:   r.Host,
-		Target: r.RequestURI,
-		Proto:  r.Proto,
-		Secure: r.TLS != nil,
-		Header: r.Header,
+		Info:    state.info,
+		Learned: state.Learned(),
+		Host:    r.Host,
+		Target:  r.RequestURI,
+		Proto:   r.Proto,
+		Secure:  r.TLS != nil,
+		Header:  r.Header,
 	}
 }
 

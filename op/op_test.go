@@ -327,8 +327,8 @@ func ExampleParse() {
 
 func ExampleBegin() {
 	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, info := op.Begin(r)
-		fmt.Println(info.Op, info.Repo)
+		_, state := op.Begin(r)
+		fmt.Println(state.Info().Op, state.Info().Repo)
 	})
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil))
 	// Output: tag.list app

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // Accepted is a connection that a server accepted, and tells its recorder about.
@@ -157,15 +159,13 @@ func (r *Recorder) allConnections() (open, chunks [][]byte) {
 	return open, r.ended.bytes()
 }
 
-type connKey struct{}
-
 // WithConn returns a context that has the connection, for those of the requests
 // that come on it; see [http.Server.ConnContext].
 func WithConn(ctx context.Context, c *Accepted) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+	return op.With(ctx, c)
 }
 
 func acceptedOf(ctx context.Context) *Accepted {
-	c, _ := ctx.Value(connKey{}).(*Accepted)
+	c, _ := op.Value[*Accepted](ctx)
 	return c
 }

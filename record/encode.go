@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"hash/maphash"
 	"strings"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // The segments of an exchange, in order. What often is the same in another
@@ -114,22 +116,23 @@ func (f *flags) set(bit flags, on bool) {
 // packNumbers packs what is known at the end only.
 func (p *pending) packNumbers(b []byte) []byte {
 	var f flags
+	learned := p.learned()
 	duration := p.duration
 	if !p.done {
 		duration = p.elapsed()
 	}
 	f.set(flagOpen, !p.done)
 	f.set(flagReused, p.reused)
-	f.set(flagStale, p.stale)
+	f.set(flagStale, learned.StaleState)
 	f.set(flagLeft, p.left.Load())
 	f.set(flagCut, p.cut)
 	if p.bodies != nil {
 		f.set(flagAskedCut, p.bodies.asked.cut)
 		f.set(flagAnsweredCut, p.bodies.answered.cut)
 	}
-	noted := len(p.faults) > 0 || p.subject != "" || len(p.scopes) > 0 || p.info.Alias != ""
+	noted := len(learned.Faults) > 0 || learned.Subject != "" || len(learned.Scopes) > 0 || p.info.Alias != ""
 	f.set(flagNoted, noted)
-	b = append(b, byte(f), byte(p.op))
+	b = append(b, byte(f), byte(p.info.Op))
 	for _, n := range [...]uint64{
 		p.seq, uint64(p.start), uint64(p.inFlight), uint64(p.status), uint64(p.first), uint64(duration),
 		uint64(p.received.Load()), uint64(p.sent.Load()),
@@ -137,17 +140,27 @@ func (p *pending) packNumbers(b []byte) []byte {
 		b = packUint(b, n)
 	}
 	at := -1
-	if p.verified == "" || p.verified == p.info.Digest {
+	if learned.Verified == "" || learned.Verified == p.info.Digest {
 		at = 0
 	}
-	b = packPart(b, p.verified, at)
+	b = packPart(b, learned.Verified, at)
 	if noted {
-		b = packTexts(b, p.faults)
-		b = packText(b, p.subject)
-		b = packTexts(b, p.scopes)
+		b = packTexts(b, learned.Faults)
+		b = packText(b, learned.Subject)
+		b = packTexts(b, learned.Scopes)
 		b = packText(b, p.clean(p.info.Alias))
 	}
 	return b
+}
+
+// learned is what the layers have learned until now. What the credentials say of
+// the subject and the scopes is packed with the header.
+func (p *pending) learned() op.Learned {
+	learned := p.state.Learned()
+	if p.info.Op != op.Token && p.asked.named {
+		learned.Subject, learned.Scopes = "", nil
+	}
+	return learned
 }
 
 // packPeer packs who is at the other end of a connection.

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -24,7 +22,8 @@ type pending struct {
 	reused     bool
 
 	request *http.Request
-	info    *op.Info // what layers write in it is the handler's alone
+	state   *op.State
+	info    *op.Info // of the state
 	conn    *Accepted
 	peer    *segment
 	method  string
@@ -51,20 +50,14 @@ type pending struct {
 
 	mu       sync.Mutex // guards what follows; only the handler's goroutine writes it
 	done     bool
-	op       op.Op
 	status   int
 	answered *packedHeader // nil until it is sent
 	first    time.Duration
 	bodies   *bodies
-	faults   []string // known then, or when done
-	subject  string   // as auth found, if the credentials do not say it
-	scopes   []string
 
 	// Known when done.
 	duration time.Duration
 	cut      bool
-	stale    bool
-	verified digest.Digest
 }
 
 // bodies are what is kept of them.
@@ -98,18 +91,18 @@ func (p *pending) keep(add func(b *bodies, limit int)) {
 
 // begin records that a request has come, and returns what is to be served.
 func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending, *http.Request) {
-	served, info := op.Begin(request)
+	served, state := op.Begin(request)
 	p := &pending{
 		recorder: r,
 		request:  served,
-		info:     info,
+		state:    state,
+		info:     state.Info(),
 		conn:     acceptedOf(served.Context()),
 		method:   served.Method,
 		target:   served.RequestURI,
 		before:   -1,
 		out:      w,
 		body:     served.Body,
-		op:       info.Op,
 		asked:    r.askedHeader(served),
 	}
 	if p.conn != nil {
@@ -169,7 +162,6 @@ func (p *pending) begun(status int) {
 	p.watch()
 	p.status = status
 	p.first = p.elapsed()
-	p.faults = p.info.Faults
 	p.answered = p.recorder.answeredHeader(p.out.Header())
 	p.keepBody = p.method != http.MethodHead && keepsAnswer(p.info.Op, status)
 }
@@ -229,12 +221,8 @@ func (p *pending) finish() {
 		p.watch()
 	}
 	p.duration = p.elapsed()
-	p.op, p.verified, p.stale, p.faults = p.info.Op, p.info.Verified, p.info.StaleState, p.info.Faults
-	if p.op == op.Token || !p.asked.named {
-		p.subject, p.scopes = p.info.Subject, p.info.Scopes
-	}
 	if p.bodies != nil && !p.recorder.options.KeepSecrets {
-		p.bodies.redact(p.op, p.status)
+		p.bodies.redact(p.info.Op, p.status)
 	}
 	p.done = true
 }
@@ -278,7 +266,7 @@ func (p *pending) log() {
 		message = "request aborted"
 	}
 	log.LogAttrs(ctx, slog.LevelDebug, message,
-		slog.Any("op", p.op),
+		slog.Any("op", p.info.Op),
 		slog.String("method", p.method),
 		slog.String("target", p.target),
 		slog.String("proto", p.request.Proto),

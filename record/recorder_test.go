@@ -68,8 +68,9 @@ func TestExchange(t *testing.T) {
 			time.Sleep(time.Second)
 			_, err := io.ReadAll(r.Body)
 			assert.NoError(t, err)
-			_, info := op.Begin(r)
-			info.Verified, info.StaleState = d, true
+			_, state := op.Begin(r)
+			state.SetVerified(d)
+			state.SetStaleState(true)
 			w.Header().Set("Location", "/v2/lib/app/manifests/"+d.String())
 			w.Header()["x-spelled"] = []string{"so"}
 			w.Header()["Date"] = nil
@@ -82,8 +83,10 @@ func TestExchange(t *testing.T) {
 			Request: op.Request{
 				Info: op.Info{
 					Op: op.ManifestPut, Method: "PUT", Repo: "lib/app", Tag: "v1", Tags: []string{"v2", "v3"},
-					Namespace: "docker.io", Verified: d, StaleState: true,
+					Namespace: "docker.io",
 				},
+				Learned: op.Learned{Verified: d, StaleState: true},
+
 				Host:   "registry.example:5000",
 				Target: "/v2/lib/app/manifests/v1?tag=v2&tag=v3&ns=docker.io",
 				Proto:  "HTTP/1.1",
@@ -131,8 +134,7 @@ func TestAlias(t *testing.T) {
 	recorder := record.New(record.Options{})
 	var open record.Log
 	inner := recorder.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = recorder.Log() }))
-	r, info := op.Begin(request("GET", "/v2/other/app/tags/list", ""))
-	info.Alias, info.Repo = info.Repo, "app"
+	r, _ := op.BeginWith(request("GET", "/v2/other/app/tags/list", ""), func(info *op.Info) { info.Alias, info.Repo = info.Repo, "app" })
 	inner.ServeHTTP(httptest.NewRecorder(), r)
 	for _, log := range []record.Log{open, recorder.Log(), recorder.Log(op.Alias("other/*"))} {
 		require.Len(t, log, 1)
@@ -154,26 +156,29 @@ func TestMounted(t *testing.T) {
 	assert.Equal(t, "/some/v2/app/tags/list", x.Target)
 }
 
-// TestLaterOp: a layer may know an operation that the parser does not.
-func TestLaterOp(t *testing.T) {
+// TestLearned: what layers learn is on record at once, and stays.
+func TestLearned(t *testing.T) {
 	recorder := record.New(record.Options{})
-	begun, proceed := make(chan struct{}), make(chan struct{})
+	learned := op.Learned{
+		Subject: "ann", Scopes: []string{"repository:app:pull"}, Faults: []string{"slow", "late"},
+		Verified: digest.FromString("x"), StaleState: true,
+	}
+	var open record.Log
 	handler := recorder.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, info := op.Begin(r)
-		info.Op = op.Token
-		close(begun)
-		<-proceed
+		state := op.StateOf(r.Context())
+		state.SetIdentity(learned.Subject, learned.Scopes)
+		state.SetVerified(learned.Verified)
+		state.SetStaleState(true)
+		for _, rule := range learned.Faults {
+			state.AddFault(rule)
+		}
+		open = recorder.Log()
 	}))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		handler.ServeHTTP(httptest.NewRecorder(), request("GET", "/token", ""))
-	}()
-	<-begun
-	assert.Equal(t, op.Unknown, recorder.Log()[0].Op, "it is not asked while it belongs to the handler")
-	close(proceed)
-	<-done
-	assert.Equal(t, op.Token, recorder.Log()[0].Op)
+	handler.ServeHTTP(httptest.NewRecorder(), request("GET", "/v2/app/tags/list", ""))
+	for _, log := range []record.Log{open, recorder.Log()} {
+		require.Len(t, log, 1)
+		assert.Equal(t, learned, log[0].Learned)
+	}
 }
 
 func TestAnswers(t *testing.T) {
@@ -322,9 +327,8 @@ func TestSecrets(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Cookie", "a="+password)
 	r.Header.Set("Proxy-Authorization", "Basic "+password)
+	r, _ = op.BeginWith(r, func(info *op.Info) { info.Op = op.Token })
 	handler := func(w http.ResponseWriter, r *http.Request) {
-		_, info := op.Begin(r)
-		info.Op = op.Token
 		_, err := io.Copy(io.Discard, r.Body)
 		assert.NoError(t, err)
 		w.Header().Set("Set-Cookie", "a="+password)

@@ -112,7 +112,7 @@ func (c *call) putManifest() error {
 				Detail: map[string]string{"digest": string(want), "computed": string(m.Descriptor.Digest)}}
 		}
 	}
-	c.info.Verified = m.Descriptor.Digest
+	c.state.SetVerified(m.Descriptor.Digest)
 	m.Ref, m.Tags = c.reference(), tags
 	m.Precondition = c.precondition()
 	m.ImmutableTags = c.options.ImmutableTags

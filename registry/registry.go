@@ -46,8 +46,8 @@ func (g *Registry) Store() Store { return g.store }
 // ServeHTTP serves one request of the API. It panics with
 // [http.ErrAbortHandler] if a response that has begun cannot be completed.
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, info := op.Begin(r)
-	c := &call{Registry: g, options: g.options.Load(), info: info, w: w, r: r}
+	r, state := op.Begin(r)
+	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), w: w, r: r}
 	c.header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	for _, text := range c.options.Warnings {
 		c.header().Add("Warning", `299 - "`+quotedText.Replace(text)+`"`)
@@ -63,7 +63,8 @@ var quotedText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 type call struct {
 	*Registry
 	options *Options
-	info    *op.Info
+	state   *op.State
+	info    *op.Info // of the state
 	w       http.ResponseWriter
 	r       *http.Request
 }

@@ -71,8 +71,8 @@ type errorEntry struct {
 // and the code of the [Cause] that it wraps, and the specification's JSON body.
 // What wraps none is answered with 500. It is for handlers in front of a registry.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	r, info := op.Begin(r)
-	c := &call{options: &Options{}, info: info, w: w, r: r}
+	r, state := op.Begin(r)
+	c := &call{options: &Options{}, state: state, info: state.Info(), w: w, r: r}
 	c.fail(err)
 }
 

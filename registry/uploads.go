@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,10 +34,11 @@ func (c *call) startUpload() error {
 	if c.r.ContentLength > 0 && c.info.Op == op.UploadStart {
 		return &Error{Cause: SizeInvalid, Message: "the body of a POST is a blob only with a digest parameter"}
 	}
-	algorithm := c.info.Algorithm
-	if algorithm == "" {
-		algorithm = digest.Canonical
-	}
+	return c.newUpload(cmp.Or(c.info.Algorithm, digest.Canonical))
+}
+
+// newUpload answers with a session for content with digests of this kind.
+func (c *call) newUpload(algorithm digest.Algorithm) error {
 	upload, err := c.store.NewUpload(c.ctx(), c.info.Repo, algorithm)
 	if err != nil {
 		return c.about(err)
@@ -90,10 +92,11 @@ func (c *call) mountBlob() error {
 			return c.sendCreatedBlob()
 		}
 	}
+	algorithm := digest.Canonical
 	if op.ValidDigest(c.info.Digest) {
-		c.info.Algorithm = c.info.Digest.Algorithm()
+		algorithm = c.info.Digest.Algorithm()
 	}
-	return c.startUpload()
+	return c.newUpload(algorithm)
 }
 
 // mount tries the source that the client names, or, for an anonymous mount,
@@ -226,7 +229,7 @@ func (c *call) openUpload() (Upload, uploadState, error) {
 	if err != nil {
 		return nil, state, c.about(err)
 	}
-	c.info.StaleState = state.size != upload.Size()
+	c.state.SetStaleState(state.size != upload.Size())
 	return upload, state, nil
 }
 
@@ -315,7 +318,7 @@ func (c *call) setProgress(upload Upload, short bool) {
 
 func (c *call) sendCreatedBlob() error {
 	if c.info.Op != op.BlobMount {
-		c.info.Verified = c.info.Digest
+		c.state.SetVerified(c.info.Digest)
 	}
 	c.header().Set("Location", c.blobURL(string(c.info.Digest)))
 	c.header().Set("Docker-Content-Digest", string(c.info.Digest))

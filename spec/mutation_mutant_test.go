@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -55,8 +56,8 @@ func startMutant(t *testing.T, mutate func(*mutant)) spec.Target {
 	for _, handle := range m.handlers {
 		next := root
 		root = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, info := op.Begin(r)
-			handle(w, r, info, next)
+			r, state := op.Begin(r)
+			handle(w, r, state.Info(), next)
 		})
 	}
 	config := server.Config{Registry: root, Faults: engine, Log: m.options.Log, Network: new(server.Network)}
@@ -163,11 +164,23 @@ func setting(name, value string, ops ...op.Op) func(*mutant) {
 func asked(change func(*http.Request, *op.Info), ops ...op.Op) func(*mutant) {
 	return func(m *mutant) {
 		m.handle(func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
-			change(r, info)
-			next.ServeHTTP(w, r)
+			changed := *info
+			change(r, &changed)
+			next.ServeHTTP(w, as(r, changed))
 		}, ops...)
 	}
 }
+
+// as returns a request that inner handlers take for another.
+func as(r *http.Request, info op.Info) *http.Request {
+	r, _ = op.BeginWith(r.WithContext(unbegun{r.Context()}), func(parsed *op.Info) { *parsed = info })
+	return r
+}
+
+// unbegun is the context of a request that begins anew.
+type unbegun struct{ context.Context }
+
+func (unbegun) Value(any) any { return nil }
 
 // ignoring is a mutation that does not look at a field of some requests.
 func ignoring(name string, ops ...op.Op) func(*mutant) {

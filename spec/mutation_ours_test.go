@@ -196,10 +196,11 @@ var isolationMutations = []mutation{
 				return u, err
 			}
 			m.handle(func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
+				changed := *info
 				if repo, ok := owners.Load(info.Session); ok {
-					info.Repo = repo.(string)
+					changed.Repo = repo.(string)
 				}
-				next.ServeHTTP(w, r)
+				next.ServeHTTP(w, as(r, changed))
 			}, op.UploadCommit)
 		},
 		fails: []string{"isolation-upload"},

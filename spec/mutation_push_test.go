@@ -37,8 +37,9 @@ var uploadMutations = []mutation{
 	}, {
 		name: "a session has no UUID", mutate: func(m *mutant) {
 			m.handle(func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
-				info.Session = strings.ReplaceAll(info.Session, "_", "-")
-				next.ServeHTTP(w, r)
+				changed := *info
+				changed.Session = strings.ReplaceAll(info.Session, "_", "-")
+				next.ServeHTTP(w, as(r, changed))
 			})
 			m.answers(func(a *reply) {
 				if path, state, ok := strings.Cut(a.header.Get(locationField), "?_state="); ok {

@@ -163,7 +163,7 @@ var raceManifestMutations = []mutation{
 			return func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
 				next.ServeHTTP(w, r)
 				if before > 0 {
-					_ = m.Store.DeleteManifest(r.Context(), info.Repo, string(info.Verified), registry.Precondition{})
+					_ = m.Store.DeleteManifest(r.Context(), info.Repo, string(op.StateOf(r.Context()).Learned().Verified), registry.Precondition{})
 				}
 			}
 		}, op.ManifestPut),

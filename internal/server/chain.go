@@ -47,8 +47,7 @@ func (s *Server) externalChain() http.Handler {
 	}
 	handler = s.chain(handler, nil, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, _ = op.BeginExternal(r)
-		handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r.WithContext(op.WithExternal(r.Context())))
 	})
 }
 

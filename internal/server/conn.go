@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -84,20 +85,17 @@ func (c *clearTCP) ReadFrom(r io.Reader) (int64, error) {
 
 var _ faults.Conn = (*Conn)(nil)
 
-// connKey is the key of the [Conn] in the contexts of its requests.
-type connKey struct{}
-
+// withConn lets the requests of a connection begin with it.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	conn := base(c)
 	ctx = record.WithConn(ctx, conn.record)
-	ctx = faults.WithConn(ctx, conn)
-	return context.WithValue(ctx, connKey{}, conn)
+	return faults.WithConn(ctx, conn)
 }
 
 // ConnOf returns the connection on which the request with this context came, or
 // nil if it came through a server of somebody else.
 func ConnOf(ctx context.Context) *Conn {
-	c, _ := ctx.Value(connKey{}).(*Conn)
+	c, _ := op.Value[*Conn](ctx)
 	return c
 }
 
