@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,7 +140,7 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 	subject := digest.FromString(manifest)
 	for _, artifact := range []string{"a/a", "a/b"} {
 		referrer := `{"schemaVersion":2,"mediaType":"` + manifestType + `","artifactType":"` + artifact + `","config":{"mediaType":"text/plain","digest":"` + d.String() +
-			`","size":7},"layers":[],"subject":{"mediaType":"` + manifestType + `","digest":"` + subject.String() + `","size":1}}`
+			`","size":7},"layers":[],"subject":{"mediaType":"` + manifestType + `","digest":"` + subject.String() + `","size":` + strconv.Itoa(len(manifest)) + `}}`
 		response, _ = ask(t, client, "PUT", api+"/manifests/"+digest.FromString(referrer).String(), referrer, "Content-Type", manifestType)
 		require.Equal(t, http.StatusCreated, response.StatusCode)
 	}

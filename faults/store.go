@@ -125,6 +125,9 @@ func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.
 func (s *faultyStore) PutManifest(ctx context.Context, repo string, m registry.PutManifest) error {
 	var missing []error
 	for _, ref := range m.Require {
+		if ref.Optional {
+			continue
+		}
 		if ref.Blob && s.hides(hiddenBlob, repo, string(ref.Digest)) || ref.Manifest && s.hides(hiddenManifest, repo, string(ref.Digest)) {
 			missing = append(missing, &registry.Error{
 				Cause:   registry.ManifestBlobUnknown,

@@ -94,7 +94,7 @@ func (x *index) admit(repo string, p *registry.PutManifest) error {
 			}
 		}
 	}
-	return x.missing(repo, p.Require)
+	return x.judge(repo, p.Require)
 }
 
 func preconditionFailed(verb, repo, ref string, current digest.Digest) error {
@@ -104,23 +104,33 @@ func preconditionFailed(verb, repo, ref string, current digest.Digest) error {
 	return failf(registry.PreconditionFailed, "%s manifest %s of repository %s: it is on %s now", verb, ref, repo, current)
 }
 
-// missing returns an error for each digest that does not exist as it must.
-func (x *index) missing(repo string, references []registry.Reference) error {
-	var missing []error
+// judge returns an error for each digest whose references are not all as they must
+// be.
+func (x *index) judge(repo string, references []registry.Reference) error {
+	var failed []error
 	seen := map[digest.Digest]bool{}
 	for _, r := range references {
-		k := key{repo, string(r.Digest)}
-		if r.Blob && x.blobs.has(k) || r.Manifest && x.manifests.has(k) || seen[r.Digest] {
+		if seen[r.Digest] {
 			continue
 		}
-		seen[r.Digest] = true
-		missing = append(missing, &registry.Error{
-			Cause:   registry.ManifestBlobUnknown,
-			Message: "repository " + repo + " lacks " + string(r.Digest) + ", which the manifest refers to: push it first",
-			Detail:  r.Descriptor,
-		})
+		blob, manifest := x.describe(key{repo, string(r.Digest)})
+		if err := r.Judge(repo, blob, manifest); err != nil {
+			seen[r.Digest] = true
+			failed = append(failed, err)
+		}
 	}
-	return errors.Join(missing...)
+	return errors.Join(failed...)
+}
+
+// describe returns the descriptors of the blob and of the manifest with a key.
+func (x *index) describe(k key) (blob, manifest *ocispec.Descriptor) {
+	if b, ok := x.blobs.get(k); ok {
+		blob = &ocispec.Descriptor{Digest: b.digest, Size: b.size}
+	}
+	if m, ok := x.manifests.get(k); ok {
+		manifest = &m.Descriptor
+	}
+	return blob, manifest
 }
 
 // DeleteManifest implements [registry.Store].

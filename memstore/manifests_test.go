@@ -34,7 +34,7 @@ func TestPutManifestDecides(t *testing.T) {
 	missing := ocispec.Descriptor{MediaType: "a/b", Digest: digest.FromString("missing"), Size: 7}
 	m.Require = []registry.Reference{
 		{Descriptor: missing, Blob: true, Manifest: true},
-		{Descriptor: ocispec.Descriptor{Digest: blob}, Blob: true},
+		{Descriptor: ocispec.Descriptor{Digest: blob, Size: 4}, Blob: true},
 		{Descriptor: ocispec.Descriptor{Digest: blob}, Manifest: true},
 		{Descriptor: old.Descriptor, Blob: true},
 		{Descriptor: old.Descriptor, Blob: true, Manifest: true},

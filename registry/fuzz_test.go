@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/ocifake/ocifake/internal/content"
@@ -56,8 +57,9 @@ type attacker struct {
 
 var (
 	fuzzIndex = `{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[]}`
-	fuzzImage = fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":%q,"size":2},"layers":[],"subject":{"mediaType":"a/b","digest":%q,"size":1}}`,
-		digest.FromString("{}"), digest.FromString(fuzzIndex))
+	fuzzImage = fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/b","digest":%q,"size":2},"layers":[],"subject":{"mediaType":%q,"digest":%q,"size":%d}}`,
+		digest.FromString("{}"), ocispec.MediaTypeImageIndex, digest.FromString(fuzzIndex), len(fuzzIndex))
+	fuzzLying = strings.Replace(fuzzImage, `"size":2`, `"size":3`, 1)
 )
 
 func (a *attacker) content() string { return a.pick(a.contents...) }
@@ -127,7 +129,7 @@ func FuzzHandler(f *testing.F) {
 		a := &attacker{
 			script:   script{data},
 			g:        registry.New(store, registry.Options{PageSize: 3}),
-			contents: []string{"", "{}", text, fuzzIndex, fuzzImage},
+			contents: []string{"", "{}", text, fuzzIndex, fuzzImage, fuzzLying},
 		}
 		for range 100 {
 			if len(a.data) == 0 {

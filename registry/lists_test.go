@@ -113,12 +113,14 @@ func TestCatalog(t *testing.T) {
 	assert.Equal(t, [][]string{{"a", "b"}}, repositories("/v2/_catalog?n=2"))
 }
 
-// referrer is an artifact manifest for a subject.
+// referrer is an artifact manifest for a subject, which has the size that is there
+// if it exists.
 func (f fixture) referrer(subject digest.Digest, artifactType string, annotations map[string]string) digest.Digest {
 	f.t.Helper()
 	manifest := f.image("app", "layer")
 	manifest.ArtifactType, manifest.Annotations = artifactType, annotations
-	manifest.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: 1}
+	size := f.do(http.MethodHead, "/v2/app/manifests/"+string(subject), nil).ContentLength
+	manifest.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: max(0, size)}
 	d := digest.FromBytes(encode(f.t, manifest))
 	resp := f.put("app", string(d), ocispec.MediaTypeImageManifest, manifest)
 	f.status(resp, http.StatusCreated)

@@ -18,7 +18,9 @@ import (
 //
 //   - A PUT is accepted if the media type is known, body and Content-Type agree,
 //     the digest in the URL is the content's, and every reference exists in the
-//     repository; see [ParseManifest]. Many registries check less.
+//     repository; see [ParseManifest]. The size of a reference, and the media type
+//     of one that is a manifest, must be those of what exists, also of a subject
+//     and of references that may be missing. Many registries check less.
 //   - JSON that parsers read differently is refused, as are media types that are
 //     none (RFC 6838) and null for what is defined; see shape.go.
 //   - tag parameters set further tags on a manifest that is put by digest.
@@ -117,7 +119,9 @@ func (c *call) putManifest() error {
 	m.Precondition = c.precondition()
 	m.ImmutableTags = c.options.ImmutableTags
 	if c.options.AllowSparse {
-		m.Require = nil
+		for i := range m.Require {
+			m.Require[i].Optional = true
+		}
 	}
 	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
 		return c.about(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -281,11 +282,12 @@ func TestStrictAccept(t *testing.T) {
 
 func TestParseManifest(t *testing.T) {
 	config := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromString("{}"), Size: 2}
+	subject := ocispec.Descriptor{MediaType: "a/b", Digest: digest.FromString("subject")}
 	content := encode(t, ocispec.Manifest{
 		Versioned:   specs.Versioned{SchemaVersion: 2},
 		Config:      config,
 		Layers:      []ocispec.Descriptor{config, config},
-		Subject:     &ocispec.Descriptor{MediaType: "a/b", Digest: digest.FromString("subject")},
+		Subject:     &subject,
 		Annotations: map[string]string{"a": "b"},
 	})
 	m, err := registry.ParseManifest(ocispec.MediaTypeImageManifest, content)
@@ -298,7 +300,10 @@ func TestParseManifest(t *testing.T) {
 		Annotations:  map[string]string{"a": "b"},
 	}, m.Descriptor)
 	assert.Equal(t, digest.FromString("subject"), m.Subject)
-	assert.Equal(t, []registry.Reference{{Descriptor: config, Blob: true}}, m.Require)
+	assert.Equal(t, []registry.Reference{
+		{Descriptor: config, Name: "config", Blob: true},
+		{Descriptor: subject, Name: "subject", Manifest: true, Optional: true},
+	}, m.Require)
 
 	_, err = registry.ParseManifest("text/html", content)
 	assert.ErrorIs(t, err, registry.ManifestInvalid)
@@ -355,4 +360,86 @@ func requireWellFormed(t *testing.T, d digest.Digest) {
 	if op.ValidAlgorithm(d.Algorithm()) {
 		require.NoError(t, d.Validate())
 	}
+}
+
+// What a manifest says about content that exists must be right.
+func TestManifestDescriptorsAgree(t *testing.T) {
+	f := newFixture(t, registry.Options{})
+	image := f.image("app", "layer")
+	child := f.pushImage("app", "child", "layer")
+	with := func(change func(*ocispec.Manifest)) ocispec.Manifest {
+		m := image
+		m.Layers = slices.Clone(image.Layers)
+		change(&m)
+		return m
+	}
+	indexOf := func(change func(*ocispec.Descriptor)) ocispec.Index {
+		entry := child
+		change(&entry)
+		return ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{child, entry}}
+	}
+	subject := func(change func(*ocispec.Descriptor)) ocispec.Manifest {
+		return with(func(m *ocispec.Manifest) {
+			entry := child
+			change(&entry)
+			m.Subject = &entry
+		})
+	}
+	artifact := "application/vnd.example+json"
+	tests := []struct {
+		name     string
+		manifest any
+		message  string
+	}{
+		{"config", with(func(m *ocispec.Manifest) { m.Config.Size = 1 }),
+			"config (" + string(image.Config.Digest) + ") has the size 1 in the manifest, but the blob in repository app has 2 bytes"},
+		{"layer", with(func(m *ocispec.Manifest) { m.Layers[0].Size = 999 }), "layers[0] (" + string(image.Layers[0].Digest) + ") has the size 999"},
+		{"layer that need not be here", with(func(m *ocispec.Manifest) {
+			m.Layers[0].URLs, m.Layers[0].Size = []string{"https://example.com"}, 0
+		}), "has the size 0 in the manifest"},
+		{"size of a subject", subject(func(d *ocispec.Descriptor) { d.Size++ }), "subject (" + string(child.Digest) + ") has the size"},
+		{"media type of a subject", subject(func(d *ocispec.Descriptor) { d.MediaType = artifact }), `subject (` + string(child.Digest) + `) has the mediaType "` + artifact},
+		{"media type of a child", indexOf(func(d *ocispec.Descriptor) { d.MediaType = ocispec.MediaTypeImageIndex }),
+			"manifests[1] (" + string(child.Digest) + `) has the mediaType "` + ocispec.MediaTypeImageIndex + `" in the manifest, but the manifest in repository app is a ` + child.MediaType},
+		{"docker media type of a child", indexOf(func(d *ocispec.Descriptor) { d.MediaType = dockerManifest }), "manifests[1]"},
+	}
+	for _, sparse := range []bool{false, true} {
+		f.SetOptions(registry.Options{AllowSparse: sparse})
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, sparse %v", tt.name, sparse), func(t *testing.T) {
+				f := fixture{f.Registry, t}
+				mediaType := ocispec.MediaTypeImageManifest
+				if _, ok := tt.manifest.(ocispec.Index); ok {
+					mediaType = ocispec.MediaTypeImageIndex
+				}
+				body := f.status(f.put("app", "wrong", mediaType, tt.manifest), http.StatusBadRequest, "MANIFEST_INVALID")
+				assert.Contains(t, errorsIn(t, body)[0].Message, tt.message)
+				assert.Contains(t, errorsIn(t, body)[0].Detail, "digest")
+				f.status(f.get("/v2/app/manifests/wrong"), http.StatusNotFound, "MANIFEST_UNKNOWN")
+			})
+		}
+		for _, size := range []int64{child.Size, child.Size + 1} {
+			index := indexOf(func(d *ocispec.Descriptor) { d.Size = size })
+			index.Manifests = index.Manifests[1:]
+			status := http.StatusCreated
+			if size != child.Size {
+				status = http.StatusBadRequest
+			}
+			f.status(f.put("app", "index", ocispec.MediaTypeImageIndex, index), status)
+		}
+	}
+	missing := subject(func(d *ocispec.Descriptor) { d.Digest, d.Size = digest.FromString("missing"), 999 })
+	f.SetOptions(registry.Options{})
+	f.status(f.put("app", "subject", ocispec.MediaTypeImageManifest, missing), http.StatusCreated)
+}
+
+// A generic media type in an index is a blob's: the child is no manifest then.
+func TestIndexGenericChild(t *testing.T) {
+	f := newFixture(t, registry.Options{})
+	child := f.pushImage("app", "child", "layer")
+	child.MediaType = "application/vnd.example+json"
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []ocispec.Descriptor{child}}
+	f.status(f.put("app", "v1", ocispec.MediaTypeImageIndex, index), http.StatusBadRequest, "MANIFEST_INVALID")
+	f.pushBlob("app", string(f.status(f.get("/v2/app/manifests/child"), http.StatusOK)))
+	f.status(f.put("app", "v1", ocispec.MediaTypeImageIndex, index), http.StatusCreated)
 }

@@ -11,7 +11,8 @@ import (
 // the strict registry that the specification describes, with every optional
 // feature on. Each relaxation has a name here; there are no others.
 type Options struct {
-	// AllowSparse accepts manifests and indexes whose references do not exist.
+	// AllowSparse accepts manifests and indexes whose references do not exist. The
+	// descriptors of those that do must be right nevertheless.
 	AllowSparse bool `json:"allowSparse,omitempty"`
 
 	// ReadOnly refuses whatever changes content: 403 DENIED.

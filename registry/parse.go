@@ -57,8 +57,8 @@ type document struct {
 
 // ParseManifest checks a manifest of the given media type, without parameters,
 // and returns what a [Store] needs to know about it: the descriptor with the sha256
-// digest, the subject, and the references that must exist. It fails with
-// ManifestInvalid or DigestInvalid. It takes time and memory in proportion to the
+// digest, the subject, and the references. It fails with ManifestInvalid or
+// DigestInvalid. It takes time and memory in proportion to the
 // length of the content.
 //
 // It accepts OCI image manifests and indexes and those of Docker schema 2. The
@@ -191,37 +191,44 @@ func refersTo(d digest.Digest) bool {
 	return op.ValidDigest(d) || digest.DigestRegexpAnchored.MatchString(string(d)) && !op.ValidAlgorithm(d.Algorithm())
 }
 
-// references are the descriptors that must exist, each once. A child with the
-// media type of a manifest must be one; any other may be a blob, since build
-// caches put layers there.
+// references are the descriptors, each once. A child with the media type of a
+// manifest must be one; any other may be a blob, since build caches put layers
+// there. The subject, and what need not be in the registry, are optional.
 func (d *document) references(f form) []Reference {
 	var all []Reference
 	type key struct {
-		digest         digest.Digest
-		blob, manifest bool
+		digest                   digest.Digest
+		mediaType                string // of what can only be a manifest
+		blob, manifest, optional bool
 	}
 	seen := make(map[key]bool)
-	add := func(r Reference) {
-		if k := (key{r.Digest, r.Blob, r.Manifest}); !seen[k] && !external(r.Descriptor) {
+	for _, named := range d.descriptors() {
+		r := Reference{Descriptor: named.Descriptor, Name: named.name}
+		switch {
+		case named.name == "subject":
+			if f.docker {
+				continue
+			}
+			r.Manifest, r.Optional = true, true
+		case f.index:
+			_, known := forms[r.MediaType]
+			r.Blob, r.Manifest, r.Optional = !known, true, external(r.Descriptor)
+		default:
+			r.Blob, r.Optional = true, external(r.Descriptor)
+		}
+		k := key{r.Digest, "", r.Blob, r.Manifest, r.Optional}
+		if r.Manifest {
+			k.mediaType = r.MediaType
+		}
+		if !seen[k] {
 			seen[k] = true
 			all = append(all, r)
 		}
 	}
-	if f.index {
-		for _, child := range *d.Manifests {
-			_, isManifest := forms[child.MediaType]
-			add(Reference{Descriptor: child, Blob: !isManifest, Manifest: true})
-		}
-		return all
-	}
-	add(Reference{Descriptor: *d.Config, Blob: true})
-	for _, layer := range *d.Layers {
-		add(Reference{Descriptor: layer, Blob: true})
-	}
 	return all
 }
 
-// external tells whether a descriptor's content need not be in the registry
+// external reports whether a descriptor's content need not be in the registry
 // (image specification, "Non-Distributable Layers").
 func external(d ocispec.Descriptor) bool {
 	return len(d.URLs) > 0 || d.MediaType == dockerForeignLayer || strings.HasPrefix(d.MediaType, nonDistributable)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -55,10 +56,8 @@ type Store interface {
 	// replace the old.
 	//
 	// Decided in this order: the precondition (PreconditionFailed), the tags
-	// that may not move (TagImmutable), the references that must exist, each
-	// missing one being an [*Error] with the cause ManifestBlobUnknown and its
-	// descriptor as Detail, all of them joined by [errors.Join], and the space
-	// (Full).
+	// that may not move (TagImmutable), the references, the errors of
+	// [Reference.Judge] being joined by [errors.Join], and the space (Full).
 	PutManifest(ctx context.Context, repo string, m PutManifest) error
 
 	// DeleteManifest deletes a manifest, with all tags on it and its entry among
@@ -173,7 +172,8 @@ type PutManifest struct {
 	// Subject is the digest of the manifest that this one refers to, or empty.
 	Subject digest.Digest
 
-	// Require are the references that must exist in the repository.
+	// Require are the references that must exist in the repository, or, if they
+	// are Optional, must be right if they do.
 	Require []Reference
 
 	// Tags are put on the manifest, in place of where they are.
@@ -192,8 +192,29 @@ type PutManifest struct {
 // are set, either will do.
 type Reference struct {
 	ocispec.Descriptor
+	Name     string // where the manifest has it, as "layers[0]"
 	Blob     bool
 	Manifest bool
+	Optional bool // it may be missing
+}
+
+// Judge judges the reference by the descriptors of the blob and of the manifest
+// that the repository has with its digest, nil if it has none. The error is an
+// [*Error] with the reference's descriptor as Detail. Its cause is
+// ManifestBlobUnknown if the reference is missing and not Optional, and
+// ManifestInvalid if the size, or the media type of a manifest, is not that of what
+// exists.
+func (r Reference) Judge(repo string, blob, manifest *ocispec.Descriptor) error {
+	switch {
+	case r.Blob && blob != nil:
+		return r.agree(repo, "blob", blob.Size, r.MediaType)
+	case r.Manifest && manifest != nil:
+		return r.agree(repo, "manifest", manifest.Size, manifest.MediaType)
+	case r.Optional:
+		return nil
+	}
+	return &Error{Cause: ManifestBlobUnknown, Detail: r.Descriptor, Message: fmt.Sprintf(
+		"%s is unknown to repository %s: push it first", r.named(), repo)}
 }
 
 // Precondition is what If-Match and If-None-Match of a request ask of the

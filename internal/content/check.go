@@ -20,11 +20,13 @@ type CheckOptions struct {
 	AllowUploads bool // open upload sessions
 }
 
-// Check tells whether the content of a Store is consistent:
+// Check reports whether the content of a Store is consistent:
 //
 //   - every blob and manifest has its digest and its size, and is visible where it
 //     is listed;
 //   - every manifest is well-formed, and all that it must refer to exists;
+//   - every descriptor in a manifest, that of a subject included, has the size of
+//     what exists with its digest, and the media type if that is a manifest;
 //   - every tag is on a manifest of its repository;
 //   - the referrers of each manifest are those manifests whose subject it is;
 //   - no upload session is open.
@@ -61,18 +63,18 @@ func (c *checker) report(format string, args ...any) {
 // contents is what is listed of a repository.
 type contents struct {
 	name      string
-	blobs     map[digest.Digest]bool
-	manifests map[digest.Digest]registry.PutManifest
+	blobs     map[digest.Digest]ocispec.Descriptor
+	manifests map[digest.Digest]registry.PutManifest // zero if something is wrong
 }
 
 func (c *checker) checkRepository(repo string) {
-	r := contents{repo, make(map[digest.Digest]bool), make(map[digest.Digest]registry.PutManifest)}
+	r := contents{repo, make(map[digest.Digest]ocispec.Descriptor), make(map[digest.Digest]registry.PutManifest)}
 	for desc, err := range c.store.Blobs(c.ctx, repo, "") {
 		if err != nil {
 			c.report("%s: list the blobs: %w", repo, err)
 			break
 		}
-		r.blobs[desc.Digest] = true
+		r.blobs[desc.Digest] = desc
 		if err := c.checkBlob(repo, desc); err != nil {
 			c.report("%s: blob %s: %w", repo, desc.Digest, err)
 		}
@@ -181,17 +183,33 @@ func sameDescriptor(a, b ocispec.Descriptor) bool {
 }
 
 func (c *checker) checkReferences(r contents) {
-	if c.options.AllowSparse {
-		return
-	}
 	for _, d := range slices.Sorted(maps.Keys(r.manifests)) {
 		for _, ref := range r.manifests[d].Require {
-			_, isManifest := r.manifests[ref.Digest]
-			if !(ref.Manifest && isManifest || ref.Blob && r.blobs[ref.Digest]) {
+			ref.Optional = ref.Optional || c.options.AllowSparse
+			err := r.judge(ref)
+			switch {
+			case errors.Is(err, registry.ManifestBlobUnknown):
 				c.report("%s: manifest %s: refers to %s, a %s that does not exist", r.name, d, ref.Digest, ref.MediaType)
+			case err != nil:
+				c.report("%s: manifest %s: %w", r.name, d, err)
 			}
 		}
 	}
+}
+
+// judge judges a reference by what is there. What is wrong with a manifest that it
+// leads to is reported elsewhere.
+func (r contents) judge(ref registry.Reference) error {
+	var blob, manifest *ocispec.Descriptor
+	if desc, ok := r.blobs[ref.Digest]; ok {
+		blob = &desc
+	}
+	if m, ok := r.manifests[ref.Digest]; ok {
+		if manifest = &m.Descriptor; m.Content == nil {
+			manifest = &ref.Descriptor
+		}
+	}
+	return ref.Judge(r.name, blob, manifest)
 }
 
 // checkReferrers asks for the referrers of whatever has a digest here.

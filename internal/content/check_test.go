@@ -271,6 +271,43 @@ func TestCheckAllows(t *testing.T) {
 	require.NoError(t, Check(t.Context(), store, CheckOptions{AllowSparse: true}))
 }
 
+// Descriptors that are wrong about what exists are found in content that no registry
+// has judged.
+func TestCheckDescriptors(t *testing.T) {
+	store := memstore.New(memstore.Options{})
+	app := fill(t, store, "app")
+	child := app.image(1, false)
+	config := app.blob("{}")
+	layer := app.blob("layer")
+	put := func(mediaType string, m any) {
+		parsed, err := registry.ParseManifest(mediaType, encode(m))
+		require.NoError(t, err)
+		parsed.Require = nil
+		require.NoError(t, store.PutManifest(t.Context(), "app", parsed))
+	}
+	wrongChild, wrongSubject := child, child
+	wrongChild.MediaType = ocispec.MediaTypeImageIndex
+	wrongSubject.Size++
+	config.MediaType, config.Size, layer.Size = "application/x", 1, 999
+	layer.MediaType = ocispec.MediaTypeImageLayer
+	put(ocispec.MediaTypeImageManifest, ocispec.Manifest{Versioned: specsVersion, Config: config, Layers: []ocispec.Descriptor{layer}, Subject: &wrongSubject})
+	put(ocispec.MediaTypeImageIndex, ocispec.Index{Versioned: specsVersion, Manifests: []ocispec.Descriptor{wrongChild}})
+	for _, sparse := range []bool{false, true} {
+		err := Check(t.Context(), store, CheckOptions{AllowSparse: sparse})
+		for _, want := range []string{
+			"config (" + string(config.Digest) + ") has the size 1 in the manifest, but the blob in repository app has 2 bytes",
+			"layers[0] (" + string(layer.Digest) + ") has the size 999 in the manifest, but the blob in repository app has 5 bytes",
+			"subject (" + string(child.Digest) + ") has the size ",
+			"manifests[0] (" + string(child.Digest) + `) has the mediaType "` + ocispec.MediaTypeImageIndex,
+		} {
+			require.ErrorContains(t, err, want)
+		}
+		joined, ok := err.(interface{ Unwrap() []error })
+		require.True(t, ok)
+		require.Len(t, joined.Unwrap(), 4)
+	}
+}
+
 // TestCheckSHA512 has content under another algorithm than sha256.
 func TestCheckSHA512(t *testing.T) {
 	store, _, _ := filled(t)

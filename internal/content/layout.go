@@ -162,6 +162,9 @@ func (r *layoutReader) addManifest(desc ocispec.Descriptor, depth int) error {
 	}
 	m.Descriptor.Digest = desc.Digest
 	for _, ref := range m.Require {
+		if ref.Optional {
+			continue
+		}
 		if err := r.add(ref, path, depth+1); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -222,7 +223,10 @@ func (to Repository) PutManifest(ctx context.Context, mediaType string, content 
 func (to Repository) putParsed(ctx context.Context, m registry.PutManifest, tags []string) error {
 	m.Tags, m.Ref = tags, string(m.Descriptor.Digest)
 	if to.AllowSparse {
-		m.Require = nil
+		m.Require = slices.Clone(m.Require)
+		for i := range m.Require {
+			m.Require[i].Optional = true
+		}
 	}
 	if err := to.Store.PutManifest(ctx, to.Name, m); err != nil {
 		return fmt.Errorf("put the manifest %s into %s: %w", m.Descriptor.Digest, to.Name, err)

@@ -141,7 +141,9 @@ func (s *snapshot) surveyManifests(ctx context.Context, repo string) (map[digest
 		}
 		manifests[desc.Digest], s.manifests[desc.Digest] = m.Descriptor, m.Content
 		for _, ref := range parsed.Require {
-			children[referenceKey(ref)] = true
+			if !ref.Optional {
+				children[referenceKey(ref)] = true
+			}
 		}
 	}
 	return manifests, children, nil

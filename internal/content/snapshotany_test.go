@@ -9,7 +9,6 @@ import (
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -53,24 +52,6 @@ func TestSnapshotSparse(t *testing.T) {
 			require.ErrorContains(t, err, "missing, and blobs/sha256/")
 		})
 	}
-}
-
-// A manifest that an index has under a generic media type comes back, and is a blob
-// too then.
-func TestSnapshotGenericChild(t *testing.T) {
-	store := memstore.New(memstore.Options{})
-	app := fill(t, store, "app")
-	child := app.image(1, false)
-	child.MediaType = "application/vnd.example+json"
-	app.indexOf([]ocispec.Descriptor{child}, "v1")
-	loaded := memstore.New(memstore.Options{})
-	_, err := Load(t.Context(), loaded, write(t, snapshotOf(t, store)), LoadOptions{})
-	require.NoError(t, err)
-	requireConsistent(t, loaded)
-	want, got := listAll(t, store)["app"], listAll(t, loaded)["app"]
-	assert.Equal(t, want.tags, got.tags)
-	assert.Equal(t, want.manifests, got.manifests)
-	assert.Subset(t, got.blobs, want.blobs)
 }
 
 // Whatever clients may have made of a registry is carried.

@@ -212,7 +212,7 @@ func checkDeleteBlobElsewhere(t *tester) {
 func checkDeleteReferredBlob(t *tester) {
 	d := t.push(app, "layer")
 	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob(d)}
+	m.Require = []registry.Reference{asBlob("layer")}
 	t.put(app, m)
 	t.deleteBlob(app, d).succeeds(deletesBlob)
 	t.hasNoBlob(deletesBlob, app, d)
@@ -228,7 +228,7 @@ func checkMount(t *tester) {
 	t.blobs(lib, "", all).shows(mountsBlob, []string{string(d)})
 	t.blobRepositories(d, all).showsInAnyOrder(listsBlobRepositories, []string{app, lib})
 	m := newManifest("image")
-	m.Require = []registry.Reference{asBlob(d)}
+	m.Require = []registry.Reference{asBlob(content)}
 	t.putManifest(lib, m).succeeds(requires)
 	t.mountBlob("storetest/third", d, lib).succeeds(mountsBlob)
 	t.hasBlob(mountsBlob, "storetest/third", d, content)

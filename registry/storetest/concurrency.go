@@ -52,7 +52,7 @@ func (t *tester) everything(repo, name string) {
 	again.append(chunk(name)).succeeds(noWaiting)
 	s.cancel().succeeds(noWaiting)
 	m := referrer(name, subject(), name)
-	m.Require = []registry.Reference{asBlob(d)}
+	m.Require = []registry.Reference{asBlob(name)}
 	t.put(repo, m)
 	t.hasManifest(noWaiting, repo, name, m)
 	t.repositories("", all).succeeds(noWaiting)
@@ -369,16 +369,18 @@ func (t *tester) putMeets(round int, r registry.Reference, remove func()) {
 
 func checkPutMeetsDeleteBlob(t *tester) {
 	for i := range rounds {
-		d := t.push(app, fmt.Sprint("layer ", i))
-		t.putMeets(i, asBlob(d), func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
+		layer := fmt.Sprint("layer ", i)
+		d := t.push(app, layer)
+		t.putMeets(i, asBlob(layer), func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
 		t.hasNoBlob(deletesBlob, app, d)
 	}
 }
 
 func checkPutMeetsDeleteManifest(t *tester) {
 	for i := range rounds {
-		d := t.put(app, newManifest(fmt.Sprint("child ", i)))
-		t.putMeets(i, asManifest(d), func() {
+		child := newManifest(fmt.Sprint("child ", i))
+		d := t.put(app, child)
+		t.putMeets(i, asManifest(child), func() {
 			t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
 		})
 		t.hasNoManifest(deletesManifest, app, string(d))
@@ -393,7 +395,7 @@ func checkReferencesAtOnce(t *tester) {
 	layer := t.push(app, "layer")
 	m := newManifest("image", "v1")
 	for i := range rounds {
-		m.Require = []registry.Reference{asBlob(layer), asManifest(child.Descriptor.Digest)}
+		m.Require = []registry.Reference{asBlob("layer"), asManifest(child)}
 		replace := func() {
 			t.deleteBlob(app, layer).succeeds(deletesBlob)
 			t.put(app, child)

@@ -235,17 +235,19 @@ func inSHA512(m registry.PutManifest) registry.PutManifest {
 	return m
 }
 
-// asBlob and asManifest are references to a digest.
-func asBlob(d digest.Digest) registry.Reference {
-	return registry.Reference{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: d, Size: 1}, Blob: true}
+// asBlob, asManifest and asEither are references to content.
+func asBlob(content string) registry.Reference {
+	return registry.Reference{Name: "layers[0]", Blob: true, Descriptor: ocispec.Descriptor{
+		MediaType: ocispec.MediaTypeImageLayer, Digest: digest.FromString(content), Size: int64(len(content))}}
 }
 
-func asManifest(d digest.Digest) registry.Reference {
-	return registry.Reference{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: d, Size: 1}, Manifest: true}
+func asManifest(m registry.PutManifest) registry.Reference {
+	return registry.Reference{Name: "manifests[0]", Manifest: true, Descriptor: ocispec.Descriptor{
+		MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}}
 }
 
-func asEither(d digest.Digest) registry.Reference {
-	r := asBlob(d)
+func asEither(content string) registry.Reference {
+	r := asBlob(content)
 	r.Manifest = true
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -26,6 +27,8 @@ func manifestChecks() []check {
 		{"manifests/each missing reference is reported", checkMissingReferences},
 		{"manifests/references exist as blob, manifest or either", checkReferenceKinds},
 		{"manifests/references exist in the same repository", checkReferencesElsewhere},
+		{"manifests/references have the size and media type of what exists", checkReferencesAgree},
+		{"manifests/references that are optional may be missing", checkReferencesOptional},
 		{"manifests/decisions are made in order", checkDecisionOrder},
 		{"manifests/a refused one changes nothing", checkAllOrNothing},
 		{"manifests/deleting a tag leaves all else", checkDeleteTag},
@@ -226,14 +229,13 @@ func checkDeletePrecondition(t *tester) {
 	}
 }
 
-// missing returns the details of the errors about missing references in what the
-// call returned.
-func (c *call) missing() []any {
+// details returns the details of the errors with a cause in what the call returned.
+func (c *call) details(cause registry.Cause) []any {
 	var details []any
 	var walk func(error)
 	walk = func(err error) {
 		if e, ok := err.(*registry.Error); ok {
-			if e.Cause == registry.ManifestBlobUnknown {
+			if e.Cause == cause {
 				details = append(details, e.Detail)
 			}
 			return
@@ -252,16 +254,17 @@ func (c *call) missing() []any {
 }
 
 func checkMissingReferences(t *tester) {
-	blob := t.push(app, "there")
-	child := t.put(app, newManifest("there"))
-	missing := func(i int) digest.Digest { return digest.FromString(fmt.Sprint("missing ", i)) }
+	blob, child := asBlob("there"), asManifest(newManifest("there"))
+	t.push(app, "there")
+	t.put(app, newManifest("there"))
+	missing := asManifest(newManifest("missing"))
 	for _, test := range []struct {
 		require []registry.Reference
 		missing int
 	}{
-		{[]registry.Reference{asBlob(blob), asManifest(child)}, 0},
-		{[]registry.Reference{asBlob(missing(1))}, 1},
-		{[]registry.Reference{asBlob(missing(1)), asBlob(blob), asManifest(missing(2)), asManifest(child), asEither(missing(3))}, 3},
+		{[]registry.Reference{blob, child}, 0},
+		{[]registry.Reference{asBlob("missing")}, 1},
+		{[]registry.Reference{asBlob("missing"), blob, missing, child, asEither("missing as well")}, 3},
 	} {
 		m := newManifest(fmt.Sprint("image with ", test.missing), "v1")
 		m.Require = test.require
@@ -271,7 +274,7 @@ func checkMissingReferences(t *tester) {
 			continue
 		}
 		c.fails(requires, registry.ManifestBlobUnknown)
-		details := c.missing()
+		details := c.details(registry.ManifestBlobUnknown)
 		if n := len(details); n != test.missing {
 			c.violates(decidesInOrder, fmt.Sprintf("%d errors of type *registry.Error in %s", n, describeError(c.err)), fmt.Sprint(test.missing))
 		}
@@ -292,7 +295,6 @@ func checkReferenceKinds(t *tester) {
 	const asBlobs, asManifests = 1, 2
 	for there := range 4 { // a set of both
 		m := newManifest(fmt.Sprint("child ", there))
-		d := m.Descriptor.Digest
 		if there&asBlobs != 0 {
 			t.push(app, string(m.Content))
 		}
@@ -301,7 +303,7 @@ func checkReferenceKinds(t *tester) {
 		}
 		for wanted := 1; wanted < 4; wanted++ {
 			parent := newManifest(fmt.Sprint("parent ", there, wanted))
-			r := asBlob(d)
+			r := asManifest(m)
 			r.Blob, r.Manifest = wanted&asBlobs != 0, wanted&asManifests != 0
 			parent.Require = []registry.Reference{r}
 			p := existsAs
@@ -322,7 +324,7 @@ func checkReferencesElsewhere(t *tester) {
 	child := t.put(lib, newManifest("child"))
 	t.push(app, "other layer")
 	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob(blob), asManifest(child), asEither(blob)}
+	m.Require = []registry.Reference{asBlob("layer"), asManifest(newManifest("child")), asEither("layer")}
 	c := t.putManifest(app, m)
 	c.fails(requires, registry.ManifestBlobUnknown)
 	t.hasNoManifest(requires, app, "v1")
@@ -337,11 +339,58 @@ func checkReferencesElsewhere(t *tester) {
 	}
 }
 
+// checkReferencesAgree refers to content that exists with descriptors that are
+// wrong.
+func checkReferencesAgree(t *tester) {
+	t.push(app, "layer")
+	child := newManifest("child")
+	t.put(app, child)
+	either := asEither(string(child.Content))
+	either.MediaType = child.Descriptor.MediaType
+	for i, right := range []registry.Reference{asBlob("layer"), asManifest(child), asEither("layer"), either} {
+		wrong := []registry.Reference{right, right, right, right}
+		wrong[0].Size++
+		wrong[1].Size--
+		wrong[2].MediaType = ocispec.MediaTypeImageIndex
+		wrong[3].Size, wrong[3].Optional = 0, true
+		for k, r := range wrong {
+			m := newManifest(fmt.Sprint("parent ", i, k), "v1")
+			m.Require = []registry.Reference{right, r, right}
+			c := t.putManifest(app, m)
+			if k == 2 && right.Digest == digest.FromString("layer") {
+				c.succeeds(agrees) // a blob has no media type
+				t.deleteManifest(app, string(m.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+				continue
+			}
+			c.fails(agrees, registry.ManifestInvalid)
+			if details := c.details(registry.ManifestInvalid); len(details) != 1 || !reflect.DeepEqual(details[0], r.Descriptor) {
+				c.violates(decidesInOrder, fmt.Sprintf("the Details %v", details), "the descriptor of the wrong reference")
+			}
+			t.hasNoManifest(putsManifest, app, "v1")
+			t.hasNoManifest(putsManifest, app, string(m.Descriptor.Digest))
+		}
+	}
+}
+
+func checkReferencesOptional(t *tester) {
+	missing := []registry.Reference{asBlob("missing"), asManifest(newManifest("missing")), asEither("missing as well")}
+	for i := range missing {
+		missing[i].Optional = true
+		m := newManifest(fmt.Sprint("sparse ", i), "v1")
+		m.Require = missing[:i+1]
+		t.putManifest(app, m).succeeds(optional)
+		t.hasManifest(optional, app, "v1", m)
+	}
+	m := newManifest("not sparse")
+	m.Require = append(missing, asBlob("missing"))
+	t.putManifest(app, m).fails(requires, registry.ManifestBlobUnknown)
+}
+
 // refusals are manifests that a repository refuses if its tag "moved" is on
 // another, with the cause that comes first.
 func refusals() map[registry.Cause]registry.PutManifest {
 	sparse := referrer("refused", subject(), "new", "moved")
-	sparse.Require = []registry.Reference{asBlob(digest.FromString("missing"))}
+	sparse.Require = []registry.Reference{asBlob("missing")}
 	immutable := sparse
 	immutable.ImmutableTags = true
 	failed := immutable
@@ -446,12 +495,12 @@ func checkDeleteReferrer(t *tester) {
 func checkReferredStays(t *tester) {
 	layer := t.push(app, "layer")
 	image := newManifest("image", "image")
-	image.Require = []registry.Reference{asBlob(layer)}
+	image.Require = []registry.Reference{asBlob("layer")}
 	d := t.put(app, image)
 	signature := referrer("signature", d)
 	signed := []string{string(t.put(app, signature))}
 	index := newManifest("index", "index")
-	index.Require = []registry.Reference{asManifest(d)}
+	index.Require = []registry.Reference{asManifest(image)}
 	t.put(app, index)
 
 	t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)

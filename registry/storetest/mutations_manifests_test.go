@@ -161,6 +161,33 @@ func manifestMutations() []mutation {
 			})
 			return m.Store.PutManifest(ctx, repo, p)
 		}), []string{"manifests/references exist in the same repository"}},
+		{"sizes are believed", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			p.Require = editedReferences(p.Require, func(r *registry.Reference) {
+				if b, err := m.Store.OpenBlob(ctx, repo, r.Digest); err == nil {
+					r.Size = b.Size()
+				}
+				if got, err := m.Store.Manifest(ctx, repo, string(r.Digest)); err == nil {
+					r.Size = got.Descriptor.Size
+				}
+			})
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/references have the size and media type of what exists"}},
+		{"media types are believed", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			p.Require = editedReferences(p.Require, func(r *registry.Reference) {
+				if got, err := m.Store.Manifest(ctx, repo, string(r.Digest)); err == nil {
+					r.MediaType = got.Descriptor.MediaType
+				}
+			})
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/references have the size and media type of what exists"}},
+		{"what may be missing is not looked at", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			p.Require = slices.DeleteFunc(slices.Clone(p.Require), func(r registry.Reference) bool { return r.Optional })
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/references have the size and media type of what exists"}},
+		{"an optional reference must exist", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			p.Require = editedReferences(p.Require, func(r *registry.Reference) { r.Optional = false })
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/references that are optional may be missing"}},
 		{"references are looked at first", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
 			m.mu.Lock()
 			err := m.find(repo).accepts(registry.PutManifest{Require: p.Require})

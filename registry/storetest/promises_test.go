@@ -27,9 +27,12 @@ var unchecked = map[string]string{
 	"Manifest: Manifest is a stored manifest.":                                                  "says what it is",
 	"Manifest: Content must not be changed.":                                                    "is promised to the Store",
 	"PutManifest: PutManifest is all that a Store needs to decide on a manifest.":               "says what it is",
-	"Precondition: Precondition is what If-Match and If-None-Match of a request ask of the manifest that it addresses (RFC 9110, 13.1).": "says what it is",
-	"Precondition.IfMatch: entity tags without quotes, that is digests, or \"*\"":                                                        "is promised to the Store",
-	"Holds: Holds judges the precondition on the digest of the manifest that is there now, empty if there is none.":                      "is not the Store's",
+	"Reference.Name: where the manifest has it, as \"layers[0]\"":                               "says what it is",
+	"Judge: Judge judges the reference by the descriptors of the blob and of the manifest that the repository has with its digest, nil if it has none.": "is not the Store's",
+	"Judge: The error is an [*Error] with the reference's descriptor as Detail.":                                                                        "is not the Store's",
+	"Precondition: Precondition is what If-Match and If-None-Match of a request ask of the manifest that it addresses (RFC 9110, 13.1).":                "says what it is",
+	"Precondition.IfMatch: entity tags without quotes, that is digests, or \"*\"":                                                                       "is promised to the Store",
+	"Holds: Holds judges the precondition on the digest of the manifest that is there now, empty if there is none.":                                     "is not the Store's",
 }
 
 // TestPromises checks that the checks quote the contract as it is, and that no

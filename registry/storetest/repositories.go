@@ -56,7 +56,7 @@ func checkDoesNotExist(t *tester) {
 	t.deleteBlob(app, d).fails(deleteBlobFails, registry.BlobUnknown)
 	t.deleteManifest(app, "v1", registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
 	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob(d)}
+	m.Require = []registry.Reference{asBlob("content")}
 	t.putManifest(app, m).fails(requires, registry.ManifestBlobUnknown)
 	t.hasRepository(app, false)
 	s.cancel().succeeds(cancels)

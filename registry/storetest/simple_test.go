@@ -272,15 +272,18 @@ func (r *repository) accepts(m registry.PutManifest) error {
 			return registry.TagImmutable
 		}
 	}
-	var missing []error
+	var failed []error
 	for _, reference := range m.Require {
-		_, blob := r.blobs[reference.Digest]
-		_, manifest := r.manifests[reference.Digest]
-		if !(reference.Blob && blob || reference.Manifest && manifest) {
-			missing = append(missing, &registry.Error{Cause: registry.ManifestBlobUnknown, Detail: reference.Descriptor})
+		var blob, manifest *ocispec.Descriptor
+		if content, ok := r.blobs[reference.Digest]; ok {
+			blob = &ocispec.Descriptor{Digest: reference.Digest, Size: int64(len(content))}
 		}
+		if m, ok := r.manifests[reference.Digest]; ok {
+			manifest = &m.Descriptor
+		}
+		failed = append(failed, reference.Judge("the repository", blob, manifest))
 	}
-	return errors.Join(missing...)
+	return errors.Join(failed...)
 }
 
 // DeleteManifest need not touch referrers: they are found by looking at all
