@@ -55,6 +55,7 @@ const (
 
 // Authenticate implements [Auth].
 func (s *Service) Authenticate(r *http.Request) (Identity, error) {
+	s.must("Authenticate")
 	values := r.Header["Authorization"]
 	switch {
 	case len(values) == 0:
@@ -108,6 +109,7 @@ func (s *Service) certified(r *http.Request) Identity {
 
 // Authorize implements [Auth].
 func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
+	s.must("Authorize")
 	if who.Scheme == "Bearer" && !a.Entry {
 		if covers(who.Granted, a) {
 			return nil
@@ -159,6 +161,7 @@ func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
 
 // Challenge implements [Auth].
 func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
+	s.must("Challenge")
 	if s.tokens == nil {
 		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
 	}
@@ -184,12 +187,14 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // RealmURL returns where the token service is for who sends a request.
 func (s *Service) RealmURL(r *http.Request) string {
+	s.must("RealmURL")
 	origin, prefix := op.Base(r, s.options.TrustForwarded)
 	return origin + prefix + op.TokenPath
 }
 
 // ServiceName returns the service of Bearer challenges, or is empty for Basic.
 func (s *Service) ServiceName() string {
+	s.must("ServiceName")
 	if s.tokens == nil {
 		return ""
 	}
@@ -198,6 +203,7 @@ func (s *Service) ServiceName() string {
 
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or nothing.
 func (s *Service) ScopeFor(info *op.Info) string {
+	s.must("ScopeFor")
 	if scope, ok := scopeFor(known(info, Needed(info))); ok {
 		return scope.String()
 	}
@@ -207,6 +213,7 @@ func (s *Service) ScopeFor(info *op.Info) string {
 // Users returns the names, sorted, that the options give to users: those with
 // passwords, and those in rules, which may be patterns.
 func (s *Service) Users() []string {
+	s.must("Users")
 	names := map[string]bool{}
 	for name := range s.users.plain {
 		names[name] = true
@@ -225,11 +232,22 @@ func (s *Service) Users() []string {
 // Password makes a further password for a user, who need not be one of [Service.Users]:
 // cloud registries give out such passwords for a fixed user, as "AWS". The password is
 // valid for the given time; 0 means for ever.
-func (s *Service) Password(user string, ttl time.Duration) string { return s.users.issue(user, ttl) }
+func (s *Service) Password(user string, ttl time.Duration) string {
+	s.must("Password")
+	return s.users.issue(user, ttl)
+}
+
+// must panics if there is no service, with a message that says so.
+func (s *Service) must(method string) {
+	if s == nil {
+		panic("auth: " + method + ": the Service is nil: the registry was started without auth.Options")
+	}
+}
 
 // RevokeAll makes all tokens, refresh tokens and passwords invalid that were given
 // out until now.
 func (s *Service) RevokeAll() {
+	s.must("RevokeAll")
 	s.users.revoke()
 	if s.tokens != nil {
 		s.tokens.revokeAll()
@@ -239,6 +257,7 @@ func (s *Service) RevokeAll() {
 // Next says how the next tokens that are given out live, each in turn. Those after
 // live as [TokenOptions] says.
 func (s *Service) Next(lives ...Life) {
+	s.must("Next")
 	if s.tokens != nil {
 		s.tokens.next(lives)
 	}

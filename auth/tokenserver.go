@@ -42,6 +42,7 @@ func (e *oauthError) Error() string { return e.text }
 // ServeToken implements [TokenServer]: the Docker token specification with GET, and
 // with POST what that calls OAuth 2.0.
 func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
+	s.must("ServeToken")
 	_, state := op.Begin(r)
 	switch {
 	case s.tokens == nil:

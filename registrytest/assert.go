@@ -3,8 +3,11 @@ package registrytest
 import (
 	"fmt"
 	"math"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +28,8 @@ type Assertions struct {
 	reg     *Registry
 	filters []op.Filter
 	fatal   bool
+	method  string      // that made it
+	asserts atomic.Bool // a method was called
 }
 
 // Assert chooses the requests that all filters mean, for an assertion that fails
@@ -37,17 +42,44 @@ type Assertions struct {
 // [op.Repo], [record.Subject], [record.Since].
 //
 // What is to fail is t, the test or subtest that asserts, also if the registry is
-// that of another. If t is nil, what would fail the test panics.
+// that of another. It fails at its end, too, if no method of the Assertions was called:
+// nothing was asserted then.
 func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
-	return &Assertions{t: orPanic(t), reg: r, filters: filters}
+	t = r.test(t)
+	t.Helper()
+	return r.assertions(t, "Assert", filters)
 }
 
 // Require is [Registry.Assert] for assertions that end the test when they fail. It
 // belongs into the test's own goroutine.
 func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
-	a := r.Assert(t, filters...)
+	t = r.test(t)
+	t.Helper()
+	a := r.assertions(t, "Require", filters)
 	a.fatal = true
 	return a
+}
+
+// assertions returns Assertions that fail the test at its end if they are not used.
+func (r *Registry) assertions(t testing.TB, method string, filters []op.Filter) *Assertions {
+	t.Helper()
+	a := &Assertions{t: t, reg: r, filters: filters, method: method}
+	_, file, line, _ := runtime.Caller(2)
+	t.Cleanup(func() {
+		t.Helper()
+		if !a.asserts.Load() && !t.Failed() && !t.Skipped() {
+			t.Errorf("registrytest: %s at %s:%d asserts nothing about %s: end it with what must hold, such as .Count(1) or .Never()",
+				a.method, filepath.Base(file), line, a.requests())
+		}
+	})
+	return a
+}
+
+// begin begins a method that asserts something.
+func (a *Assertions) begin() {
+	a.t.Helper()
+	a.asserts.Store(true)
+	a.reg.mustBeUsable(a.t)
 }
 
 // Count asserts that there are exactly n of the requests.

@@ -16,19 +16,23 @@ import (
 // Auth asks clients who they are: see [auth.Options]. Starting fails if the options
 // make no sense.
 func Auth(options auth.Options) Option {
-	return func(c *config) {
-		service, err := auth.New(options)
-		c.server.Auth, c.service, c.authError = service, service, err
-	}
+	return once("Auth", func(c *config) (err error) {
+		c.auths++
+		c.service, err = auth.New(options)
+		c.server.Auth = c.service
+		return err
+	})
 }
 
 // WithAuth is [Auth] with an implementation of one's own, or with a Service that
 // registries share.
 func WithAuth(a auth.Auth) Option {
-	return func(c *config) {
-		service, _ := a.(*auth.Service)
-		c.server.Auth, c.service, c.authError = a, service, nil
-	}
+	return once("WithAuth", func(c *config) error {
+		c.auths++
+		c.service, _ = a.(*auth.Service)
+		c.server.Auth = a
+		return given("WithAuth", a)
+	})
 }
 
 // ClientCerts serves HTTPS and asks clients for certificates, which
@@ -36,13 +40,14 @@ func WithAuth(a auth.Auth) Option {
 // without one; a registry in memory takes http, too, without a handshake. A certificate
 // is a login only with CertificateLogin of [auth.Options].
 func ClientCerts(required bool) Option {
-	return func(c *config) {
+	return once("ClientCerts", func(c *config) error {
 		c.server.TLS = true
 		c.server.ClientCerts = server.OptionalClientCerts
 		if required {
 			c.server.ClientCerts = server.RequireClientCerts
 		}
-	}
+		return nil
+	})
 }
 
 // ClientCertificate returns a certificate with the common name name, for
@@ -52,7 +57,8 @@ func (r *Registry) ClientCertificate(name string) tls.Certificate {
 }
 
 // Auth returns what decides who may do what, to revoke tokens and to set how they
-// live; nil without [Auth], and if [WithAuth] was given another implementation.
+// live; nil without [Auth], and if [WithAuth] was given another implementation. The
+// methods of a nil Service panic and say what is missing.
 func (r *Registry) Auth() *auth.Service { return r.service }
 
 // Credentials are those of a user of a registry.
@@ -68,6 +74,7 @@ type Credentials struct {
 // pattern of a rule, is this one. Options that name nobody allow any name; see also
 // [auth.Service.Password].
 func (r *Registry) Login(t testing.TB, user string) Credentials {
+	t = r.test(t)
 	t.Helper()
 	if r.service == nil {
 		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with Auth", user)
@@ -79,8 +86,10 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 }
 
 // DockerConfig writes the credentials into a Docker config.json and returns the
-// directory that it is in. It is removed when the test ends.
+// directory that it is in. It is removed when the test ends; if t is nil, by the
+// caller.
 func (c Credentials) DockerConfig(t testing.TB) (dir string) {
+	t = testOr(t, new(noTest))
 	t.Helper()
 	dir = t.TempDir()
 	type entry struct {
@@ -101,6 +110,7 @@ func (c Credentials) DockerConfig(t testing.TB) (dir string) {
 // the test runs: clients that read Docker's configuration then log in. As with
 // [testing.T.Setenv], the test must not be parallel.
 func (c Credentials) SetDockerConfig(t testing.TB) {
+	t = testOr(t, new(noTest))
 	t.Helper()
 	t.Setenv("DOCKER_CONFIG", c.DockerConfig(t))
 }

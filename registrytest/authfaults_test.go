@@ -83,7 +83,7 @@ func TestTokenLives(t *testing.T) {
 		reg := guarded(t, registrytest.InMemory())
 		reg.Push(t, "app:v1", registrytest.RandomImage())
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
-		const problem = `Bearer realm="http://registry.test/v2/token",service="ocifake",scope="repository:app:pull",error="invalid_token"`
+		const problem = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull",error="invalid_token"`
 		for _, life := range []auth.Life{{NotBefore: time.Hour}, {TTL: -1}} { // from the future; dead on arrival
 			reg.Auth().Next(life)
 			response := c.get(tagsList)
@@ -135,7 +135,7 @@ func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 func TestChallengeFaults(t *testing.T) {
 	reg := guarded(t, registrytest.InMemory())
 	reg.Push(t, "app:v1", registrytest.RandomImage())
-	const honest = `Bearer realm="http://registry.test/v2/token",service="ocifake",scope="repository:app:pull"`
+	const honest = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull"`
 	const field = "WWW-Authenticate"
 	for name, test := range map[string]struct {
 		effect faults.Effect
@@ -146,11 +146,11 @@ func TestChallengeFaults(t *testing.T) {
 		"missing":         {faults.DropHeader(field), nil, 0},
 		"doubled":         {faults.AddHeader(field, `Basic realm="x"`), []string{honest, `Basic realm="x"`}, 200},
 		"twice the same":  {faults.AddHeader(field, `Bearer realm="{realm}",service="{service}",scope="{scope}"`), []string{honest, honest}, 200},
-		"capitals":        {faults.SetHeader(field, `BEARER REALM="{realm}",SERVICE="{service}",SCOPE="{scope}"`), []string{`BEARER REALM="http://registry.test/v2/token",SERVICE="ocifake",SCOPE="repository:app:pull"`}, 200},
+		"capitals":        {faults.SetHeader(field, `BEARER REALM="{realm}",SERVICE="{service}",SCOPE="{scope}"`), []string{`BEARER REALM="http://use-registry-transport.test/v2/token",SERVICE="ocifake",SCOPE="repository:app:pull"`}, 200},
 		"unknown scheme":  {faults.SetHeader(field, "Negotiate"), []string{"Negotiate"}, 0},
 		"unknown first":   {faults.SetHeader(field, "Negotiate", honest), []string{"Negotiate", honest}, 0},
-		"no scope":        {faults.SetHeader(field, `Bearer realm="{realm}",service="{service}"`), []string{`Bearer realm="http://registry.test/v2/token",service="ocifake"`}, 401},
-		"other service":   {faults.SetHeader(field, `Bearer realm="{realm}",service="other",scope="{scope}"`), []string{`Bearer realm="http://registry.test/v2/token",service="other",scope="repository:app:pull"`}, 400},
+		"no scope":        {faults.SetHeader(field, `Bearer realm="{realm}",service="{service}"`), []string{`Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake"`}, 401},
+		"other service":   {faults.SetHeader(field, `Bearer realm="{realm}",service="other",scope="{scope}"`), []string{`Bearer realm="http://use-registry-transport.test/v2/token",service="other",scope="repository:app:pull"`}, 400},
 		"nothing in it":   {faults.SetHeader(field, ""), []string{""}, 0},
 		"a dead realm":    {faults.SetHeader(field, `Bearer realm="http://{dead}/v2/token"`), []string{`Bearer realm="http://dead.test/v2/token"`}, 0},
 		"a fresh one, no": {faults.Status(http.StatusUnauthorized).Header(field, `Bearer realm="{realm}",service="{service}",scope="{scope}",error="invalid_token"`), []string{honest + `,error="invalid_token"`}, 401},

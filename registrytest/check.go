@@ -11,9 +11,9 @@ import (
 // consistent, and says all that is wrong: each blob and manifest must have its
 // digest and size, each reference must exist, unless the registry has AllowSparse,
 // each tag must be on a manifest, the referrers must be those that say so, and no
-// upload may be open. All content is read. If t is nil, it panics.
+// upload may be open. All content is read.
 func (r *Registry) Check(t testing.TB) {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	err := content.Check(context.Background(), r.Store(), content.CheckOptions{AllowSparse: r.Options().AllowSparse})
 	if err != nil {

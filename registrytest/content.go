@@ -79,11 +79,10 @@ type Layer struct {
 // "app@sha256:…" or "app", with or without the registry's host. An image pushed
 // without a tag is found by its digest; one pushed by digest must have it.
 //
-// If that fails, the test fails and ends. Where there is no test, as in TestMain,
-// t may be nil: what would end the test panics. That goes for all methods that put
-// content into the registry.
+// If that fails, the test fails and ends. For a nil t see "Without a test" in the
+// documentation of the package.
 func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest() ([]byte, error) }) Pushed {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
 		switch image := image.(type) {
@@ -99,7 +98,7 @@ func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest()
 // PushManifest is [Registry.Push] for a manifest as it stands. What it refers to
 // must be in the repository, unless the registry has AllowSparse.
 func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []byte) Pushed {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
 		return to.PutManifest(ctx, mediaType, manifest, tags...)
@@ -108,7 +107,7 @@ func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []
 
 // PushArtifact is [Registry.Push] for an artifact.
 func (r *Registry) PushArtifact(t testing.TB, ref string, artifact Artifact) Pushed {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
 		return putArtifact(ctx, to, artifact, nil, tags)
@@ -118,7 +117,7 @@ func (r *Registry) PushArtifact(t testing.TB, ref string, artifact Artifact) Pus
 // Attach puts an artifact into the registry that refers to a manifest there as
 // its subject, so that it is listed among the manifest's referrers.
 func (r *Registry) Attach(t testing.TB, ref string, artifact Artifact) Pushed {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	subject := r.parse(ref)
 	return r.push(t, subject.repository, func(ctx context.Context, to content.Repository, _ []string) (ocispec.Descriptor, error) {
@@ -138,7 +137,7 @@ func (r *Registry) Attach(t testing.TB, ref string, artifact Artifact) Pushed {
 // copied if the store can do without, as the default one can: it is then read from
 // c whenever a client asks for it.
 func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.Descriptor {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	desc, err := r.to(strings.TrimPrefix(repository, r.Host()+"/")).PutBlob(context.Background(), c)
 	if err != nil {
@@ -267,18 +266,3 @@ func (r reference) manifest() string {
 	}
 	return r.tag
 }
-
-// orPanic is what stands in for a test where there is none.
-func orPanic(t testing.TB) testing.TB {
-	if t == nil {
-		return noTest{}
-	}
-	return t
-}
-
-type noTest struct{ testing.TB }
-
-func (noTest) Helper()           {}
-func (noTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
-
-func (noTest) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

@@ -31,7 +31,21 @@
 //
 // # Virtual time
 //
-// A registry in memory works in a bubble of [testing/synctest], if it is
-// started there. Waiting costs no time then. The clock of a bubble starts in
-// the year 2000, and the registry's certificates are valid.
+// A registry that is started in a bubble of [testing/synctest] is in memory, unless it
+// has an [Addr], and waiting costs no time. Clients reach it through
+// [Registry.Transport] only. The clock of a bubble starts in the year 2000, by which a
+// bubble is known, and the registry's certificates are valid.
+//
+// A registry must be started in the bubble in which it is used. One from outside fails
+// its clients and the test with a message that says so. Clients with a transport of
+// their own are not told: what a bubble shares with goroutines outside of it ends the
+// program.
+//
+// # Without a test
+//
+// Where there is no test, as in TestMain, t may be nil in every function and method
+// that takes a [testing.TB]. What would fail the test panics. What the end of the test
+// would do is done by [Registry.Close], whose error says what would have failed the
+// test; a registry must be closed, and a directory removed, by the caller. [Sweep] needs
+// a test.
 package registrytest

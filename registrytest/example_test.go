@@ -79,14 +79,14 @@ func ExampleRegistry_Close() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// Get "http://registry.test": dial tcp registry.test:80: connect: connection refused
+	// Get "http://use-registry-transport.test": dial tcp use-registry-transport.test:80: connect: connection refused
 }
 
 func ExampleRegistry_URL() {
 	reg := must(registrytest.Start(registrytest.InMemory(), registrytest.TLS()))
 	defer reg.Close()
 	fmt.Println(reg.URL())
-	// Output: https://registry.test
+	// Output: https://use-registry-transport.test
 }
 
 func ExampleRegistry_Host() {
@@ -100,7 +100,7 @@ func ExampleRegistry_Ref() {
 	reg := must(registrytest.Start(registrytest.InMemory()))
 	defer reg.Close()
 	fmt.Println(reg.Ref("team/app:v1"))
-	// Output: registry.test/team/app:v1
+	// Output: use-registry-transport.test/team/app:v1
 }
 
 func ExampleRegistry_Client() {

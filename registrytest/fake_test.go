@@ -86,6 +86,8 @@ func (t *fakeTest) Fatalf(format string, args ...any) {
 	t.FailNow()
 }
 
+func (t *fakeTest) Skipped() bool { return false }
+
 func (t *fakeTest) FailNow() { runtime.Goexit() }
 
 func (t *fakeTest) Failed() bool {

@@ -17,6 +17,7 @@ import (
 // wins, unless it says Continue. The handles, one for each rule, tell what became
 // of them.
 func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []*faults.Injected {
+	t = r.test(t)
 	t.Helper()
 	injected, err := r.faults.Inject(rules...)
 	if err != nil {
@@ -58,5 +59,10 @@ func (r *Registry) Faults() *faults.Engine { return r.faults }
 // Intercept calls a function with every request, until t and its subtests have
 // ended, before rules apply to it: see [faults.Engine.Intercept].
 func (r *Registry) Intercept(t testing.TB, handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) {
+	t = r.test(t)
+	t.Helper()
+	if handle == nil {
+		t.Fatalf("registrytest: Intercept: handle is nil: give it a function to call with every request")
+	}
 	t.Cleanup(r.faults.Intercept(handle))
 }

@@ -31,24 +31,24 @@ func TestJournal(t *testing.T) {
 			ping(t, c)
 			c.ask("GET", "/v2/app/manifests/v1")
 			t.Errorf("for some reason")
-		}, `journal of http://registry.test:
+		}, `journal of http://use-registry-transport.test:
   #  at  op            what    status  out  time  conn
   1   0  ping                     200    2     0     1
   2   0  manifest.get  app:v1     404  136     0     1  MANIFEST_UNKNOWN`},
 		{"ended", nil, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Fatal("for some reason")
-		}, `journal of http://registry.test:
+		}, `journal of http://use-registry-transport.test:
   #  at  op    status  out  time  conn
   1   0  ping     200    2     0     1`},
-		{"failed without a request", nil, func(t testing.TB, c *talk) { t.Errorf("for some reason") }, `journal of http://registry.test:
+		{"failed without a request", nil, func(t testing.TB, c *talk) { t.Errorf("for some reason") }, `journal of http://use-registry-transport.test:
 no requests`},
 		{"failed without a handshake", nil, func(t testing.TB, c *talk) {
 			for range 12 {
 				distrust(c)
 			}
 			t.Errorf("for some reason")
-		}, "journal of http://registry.test:\nno requests" + refusals(10) + "\n… 2 more"},
+		}, "journal of http://use-registry-transport.test:\nno requests" + refusals(10) + "\n… 2 more"},
 		{"quiet", []registrytest.Option{registrytest.QuietJournal()}, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Errorf("for some reason")
@@ -62,14 +62,14 @@ no requests`},
 			ping(t, c)
 			c.reg.Assert(t).Count(2)
 			ping(t, c)
-		}, `journal of http://registry.test:
+		}, `journal of http://use-registry-transport.test:
   #  at  op    status  out  time  conn
   1   0  ping     200    2     0     1
   2   0  ping     200    2     0     1`},
 		{"dropped", []registrytest.Option{registrytest.WithRecording(record.Options{MaxBytes: -1})}, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Errorf("for some reason")
-		}, `journal of http://registry.test, of a record that is not complete: 1 dropped:
+		}, `journal of http://use-registry-transport.test, of a record that is not complete: 1 dropped:
 no requests`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,9 +28,9 @@ import (
 // Layers that docker save left uncompressed become gzip streams, without being
 // compressed.
 //
-// If loading fails, the test fails and ends; see [Registry.Push] for a nil t.
+// If loading fails, the test fails and ends.
 func (r *Registry) Load(t testing.TB, path, repository string) []Pushed {
-	t = orPanic(t)
+	t = r.test(t)
 	t.Helper()
 	ctx := context.Background()
 	loaded, err := content.Load(ctx, r.Store(), path, content.LoadOptions{

@@ -2,7 +2,9 @@ package registrytest
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"reflect"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/server"
@@ -11,7 +13,8 @@ import (
 )
 
 // Option is how a registry differs from one that serves HTTP/1.1 in the clear on
-// a free loopback port, is strict, and keeps its content in memory.
+// a free loopback port, is strict, and keeps its content in memory. An option that
+// has a value can be given once: starting fails if there are two.
 type Option func(*config)
 
 type config struct {
@@ -20,35 +23,79 @@ type config struct {
 	store    registry.Store
 	record   record.Options
 	quiet    bool
-	networks int // options that choose a network
+	service  *auth.Service // what Auth has made
 
-	service   *auth.Service // what Auth has made
-	authError error
+	names    map[string]bool // options with a value that were given
+	inMemory bool            // InMemory was given
+	networks int             // options that choose a network
+	auths    int             // options that ask who clients are
+	errs     []error
 }
 
-func (c *config) check() error {
-	if c.authError != nil {
-		return c.authError
+// once is an option that has a value, and so cannot be given twice.
+func once(name string, set func(*config) error) Option {
+	return func(c *config) {
+		if c.names[name] {
+			c.errs = append(c.errs, fmt.Errorf("%s is given twice: give it once, with all that it is to say", name))
+			return
+		}
+		if c.names == nil {
+			c.names = map[string]bool{}
+		}
+		c.names[name] = true
+		if err := set(c); err != nil {
+			c.errs = append(c.errs, err)
+		}
 	}
-	if c.networks > 1 {
-		return errors.New("choose one of InMemory and OnNetwork")
-	}
-	if c.server.Network != nil && c.server.Addr != "" {
-		return errors.New("a registry in memory has no address: leave out Addr, or InMemory and OnNetwork")
+}
+
+// given returns an error if the value of an option is nil, or a nil pointer.
+func given(option string, value any) error {
+	v := reflect.ValueOf(value)
+	if value == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return fmt.Errorf("%s of nil: leave out the option for the default", option)
 	}
 	return nil
+}
+
+// newConfig applies the options.
+func newConfig(opts []Option) (config, error) {
+	var c config
+	for i, option := range opts {
+		if option == nil {
+			c.errs = append(c.errs, fmt.Errorf("option %d of %d is nil", i+1, len(opts)))
+			continue
+		}
+		option(&c)
+	}
+	if c.networks > 1 {
+		c.errs = append(c.errs, errors.New("choose one of InMemory and OnNetwork"))
+	}
+	if c.auths > 1 {
+		c.errs = append(c.errs, errors.New("choose one of Auth and WithAuth"))
+	}
+	if c.networks > 0 && c.server.Addr != "" {
+		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out Addr, or InMemory and OnNetwork"))
+	}
+	return c, errors.Join(c.errs...)
 }
 
 // WithOptions sets what the registry is to do otherwise than the specification's
 // strict reading asks for.
 func WithOptions(options registry.Options) Option {
-	return func(c *config) { c.registry = options }
+	return once("WithOptions", func(c *config) error {
+		c.registry = options
+		return nil
+	})
 }
 
 // WithStore sets what keeps the registry's content. Several registries may share
 // a store. The default is a new memstore.
 func WithStore(store registry.Store) Option {
-	return func(c *config) { c.store = store }
+	return once("WithStore", func(c *config) error {
+		c.store = store
+		return given("WithStore", store)
+	})
 }
 
 // TLS serves HTTPS. The registry has a certificate authority of its own, whose
@@ -70,16 +117,22 @@ func H2C() Option {
 // Addr sets the TCP address to listen on, "127.0.0.1:5000". The default is a
 // free port of 127.0.0.1.
 func Addr(address string) Option {
-	return func(c *config) { c.server.Addr = address }
+	return once("Addr", func(c *config) error {
+		c.server.Addr = address
+		return nil
+	})
 }
 
 // InMemory needs no socket: clients connect in memory, through
 // [Registry.Transport]. Every host name leads to the registry, on every port,
-// over both http and https; URL and Host name it "registry.test".
+// over both http and https; URL and Host name it "use-registry-transport.test".
 func InMemory() Option {
 	return func(c *config) {
-		c.server.Network = new(server.Network)
-		c.networks++
+		if !c.inMemory {
+			c.inMemory = true
+			c.server.Network = new(server.Network)
+			c.networks++
+		}
 	}
 }
 
@@ -87,11 +140,15 @@ func InMemory() Option {
 // host name, such as "a.example". The name "*" stands for all that nobody else
 // has. Starting fails if the name is taken.
 func OnNetwork(n *Network, host string) Option {
-	return func(c *config) {
+	return once("OnNetwork", func(c *config) error {
+		if n == nil {
+			return errors.New("OnNetwork of nil: make a network by NewNetwork")
+		}
 		c.server.Network = &n.network
 		c.server.Host = host
 		c.networks++
-	}
+		return nil
+	})
 }
 
 // Magic lets clients choose faults by the name of the repository, for those that
@@ -104,14 +161,20 @@ func Magic() Option {
 // Logger sets where the registry logs to: one record for each request, at level
 // Debug, and errors.
 func Logger(log *slog.Logger) Option {
-	return func(c *config) { c.server.Log = log }
+	return once("Logger", func(c *config) error {
+		c.server.Log = log
+		return given("Logger", log)
+	})
 }
 
 // WithRecording sets what is kept of requests and their answers: how much memory
 // they may take, how much of their bodies is kept, and whether credentials are. If
 // the options have no Log, the registry's is used.
 func WithRecording(options record.Options) Option {
-	return func(c *config) { c.record = options }
+	return once("WithRecording", func(c *config) error {
+		c.record = options
+		return nil
+	})
 }
 
 // QuietJournal leaves it to failed assertions to show the journal: a test that

@@ -1,7 +1,9 @@
 package registrytest
 
 import (
+	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/record"
@@ -26,19 +29,28 @@ type Registry struct {
 	recorder *record.Recorder
 	shown    shownJournal
 	log      *slog.Logger
+	none     noTest // stands in for a nil t
 }
 
 // New starts a registry for a test and closes it when the test and its subtests
-// have ended. It fails the test if the registry cannot be started.
+// have ended. It fails the test if the registry cannot be started. In a bubble of
+// [testing/synctest] the registry is in memory, unless there is [Addr].
 //
 // What the registry logs goes to t.Log, with one line for each request, unless
 // [Logger] says otherwise. In a benchmark the requests are not logged. If the test
 // fails, the journal of all requests is logged at its end, unless a failed
 // assertion has shown it or there is [QuietJournal].
 func New(t testing.TB, opts ...Option) *Registry {
+	if isNil(t) {
+		r, err := Start(opts...)
+		if err != nil {
+			panic(err.Error())
+		}
+		return r
+	}
 	t.Helper()
 	log := newTestLog(t)
-	r, err := Start(append([]Option{Logger(log.logger())}, opts...)...)
+	r, err := start(log.logger(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,18 +68,19 @@ func New(t testing.TB, opts ...Option) *Registry {
 
 // Start starts a registry for those who have no test, or more than one: TestMain,
 // an Example, a program. It must be closed. What the registry logs goes to
-// [slog.Default], unless [Logger] says otherwise.
-func Start(opts ...Option) (*Registry, error) {
-	var c config
-	for _, option := range opts {
-		option(&c)
-	}
-	if err := c.check(); err != nil {
+// [slog.Default], unless [Logger] says otherwise. In a bubble of [testing/synctest] the
+// registry is in memory, unless there is [Addr].
+func Start(opts ...Option) (*Registry, error) { return start(slog.Default(), opts) }
+
+func start(log *slog.Logger, opts []Option) (*Registry, error) {
+	c, err := newConfig(opts)
+	if err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
-	if c.server.Log == nil {
-		c.server.Log = slog.Default()
+	if c.server.Network == nil && c.server.Addr == "" && bubble.Inside() {
+		c.server.Network = new(server.Network) // who waits for a socket keeps virtual time from passing
 	}
+	c.server.Log = cmp.Or(c.server.Log, log)
 	if c.store == nil {
 		c.store = memstore.New(memstore.Options{})
 	}
@@ -80,7 +93,6 @@ func Start(opts ...Option) (*Registry, error) {
 	r.recorder = record.New(c.record)
 	r.shown.quiet = c.quiet
 	c.server.Registry, c.server.Faults, c.server.Recorder = r.registry, r.faults, r.recorder
-	var err error
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
@@ -90,7 +102,11 @@ func Start(opts ...Option) (*Registry, error) {
 // Close stops the registry: its connections are closed, whatever their state,
 // the contexts of its requests cancelled, and their handlers waited for. The
 // content stays in the store. Close may be called more than once.
-func (r *Registry) Close() error { return r.server.Close() }
+//
+// It does what the end of a test does for methods that were given a nil t, and its
+// error says what would have failed the test then. See "Without a test" in the
+// documentation of the package.
+func (r *Registry) Close() error { return errors.Join(r.server.Close(), r.none.end()) }
 
 // URL returns the URL of the registry, "http://127.0.0.1:40001".
 func (r *Registry) URL() string { return r.server.URL() }

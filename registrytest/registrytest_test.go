@@ -75,10 +75,10 @@ func TestReachable(t *testing.T) {
 		{"HTTP/2", []registrytest.Option{registrytest.HTTP2()}, `^https://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
 		{"h2c", []registrytest.Option{registrytest.H2C()}, `^http://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
 		{"address", []registrytest.Option{registrytest.Addr("localhost:0")}, `^http://[^/]+:\d+$`, "HTTP/1.1"},
-		{"in memory", []registrytest.Option{registrytest.InMemory()}, `^http://registry\.test$`, "HTTP/1.1"},
-		{"TLS in memory", []registrytest.Option{registrytest.InMemory(), registrytest.TLS()}, `^https://registry\.test$`, "HTTP/1.1"},
-		{"HTTP/2 in memory", []registrytest.Option{registrytest.HTTP2(), registrytest.InMemory()}, `^https://registry\.test$`, "HTTP/2.0"},
-		{"h2c in memory", []registrytest.Option{registrytest.InMemory(), registrytest.H2C()}, `^http://registry\.test$`, "HTTP/2.0"},
+		{"in memory", []registrytest.Option{registrytest.InMemory()}, `^http://use-registry-transport\.test$`, "HTTP/1.1"},
+		{"TLS in memory", []registrytest.Option{registrytest.InMemory(), registrytest.TLS()}, `^https://use-registry-transport\.test$`, "HTTP/1.1"},
+		{"HTTP/2 in memory", []registrytest.Option{registrytest.HTTP2(), registrytest.InMemory()}, `^https://use-registry-transport\.test$`, "HTTP/2.0"},
+		{"h2c in memory", []registrytest.Option{registrytest.InMemory(), registrytest.H2C()}, `^http://use-registry-transport\.test$`, "HTTP/2.0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -121,10 +121,10 @@ func TestOwnClient(t *testing.T) {
 
 func TestInMemory(t *testing.T) {
 	reg := registrytest.New(t, registrytest.InMemory())
-	for _, url := range []string{"http://registry.test", "https://registry.test", "http://a.example:5000", "https://index.docker.io", "https://192.0.2.1:8443", "http://[2001:db8::1]"} {
+	for _, url := range []string{"http://use-registry-transport.test", "https://use-registry-transport.test", "http://a.example:5000", "https://index.docker.io", "https://192.0.2.1:8443", "http://[2001:db8::1]"} {
 		requirePing(t, reg.Client(), url)
 	}
-	_, err := net.Dial("tcp", "registry.test:80")
+	_, err := net.Dial("tcp", "use-registry-transport.test:80")
 	require.Error(t, err)
 }
 
@@ -157,7 +157,7 @@ func TestNetwork(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	rest := registrytest.New(t, registrytest.OnNetwork(network, "*"))
 	requirePing(t, shared, "https://c.example")
-	assert.Equal(t, "registry.test", rest.Host())
+	assert.Equal(t, "use-registry-transport.test", rest.Host())
 
 	require.NoError(t, b.Close())
 	_, body, err := get(t.Context(), shared, "http://b.example/v2/_catalog")

@@ -2,11 +2,15 @@ package registrytest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"testing"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -24,6 +28,7 @@ import (
 // record, until [Registry.Forget], or until the record is full: see
 // [WithRecording].
 func (r *Registry) Requests(filters ...op.Filter) record.Log {
+	r.mustBeUsable(&r.none)
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
 	var log record.Log
@@ -74,4 +79,16 @@ func (r *Registry) Mark() record.Mark { return r.recorder.Mark() }
 
 // Forget empties the record: of requests, also those that are being answered, and
 // of connections that are closed.
-func (r *Registry) Forget() { r.recorder.Clear() }
+func (r *Registry) Forget() {
+	r.mustBeUsable(&r.none)
+	r.recorder.Clear()
+}
+
+// mustBeUsable ends the test if it runs in a bubble and the registry does not: with a
+// message, before the channels of the bubble end the program.
+func (r *Registry) mustBeUsable(t testing.TB) {
+	t.Helper()
+	if err := r.server.CheckBubble(); errors.Is(err, bubble.ErrOutside) {
+		t.Fatal(fmt.Errorf("registrytest: %w", err))
+	}
+}

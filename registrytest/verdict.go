@@ -23,6 +23,7 @@ type judge func(record.Log) verdict
 // check judges the requests that are on record now.
 func (a *Assertions) check(judge judge) bool {
 	a.t.Helper()
+	a.begin()
 	return a.judge(a.reg.Requests(a.filters...), judge)
 }
 

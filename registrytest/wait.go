@@ -15,6 +15,7 @@ import (
 // [testing/synctest].
 func (a *Assertions) Eventually(n int, within time.Duration) bool {
 	a.t.Helper()
+	a.begin()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	var log record.Log

@@ -20,9 +20,9 @@ func TestWireRedirects(t *testing.T) { runWire(t, redirectCases) }
 
 var redirectCases = []wireCase{
 	redirected("relative loop", 307, "{target}", "/v2/app/blobs/{digest}", nil),
-	redirected("absolute loop", 308, "{origin}{target}", "{scheme}://registry.test/v2/app/blobs/{digest}", nil),
+	redirected("absolute loop", 308, "{origin}{target}", "{scheme}://use-registry-transport.test/v2/app/blobs/{digest}", nil),
 	redirected("found", 302, "https://elsewhere.example/{repo}", "https://elsewhere.example/app", nil),
-	redirected("from https to http", 301, "http://{host}{target}", "http://registry.test/v2/app/blobs/{digest}", overTLS),
+	redirected("from https to http", 301, "http://{host}{target}", "http://use-registry-transport.test/v2/app/blobs/{digest}", overTLS),
 	onHead(redirected("HEAD", 303, "/x", "/x", nil)),
 	{name: "redirect to a dead host", do: []faults.Effect{faults.Redirect(307, "http://{dead}/x")}, talk: func(t *testing.T, w *wire) {
 		u := w.follow(t, w.blob(w.small), "http://{dead}/x")
@@ -85,7 +85,7 @@ func (w *wire) follow(t *testing.T, q rawAsk, to string) *url.URL {
 	w.checkRecord(t, got)
 	u, err := url.Parse(got.fields["Location"][0])
 	require.NoError(t, err)
-	require.NotEqual(t, "registry.test", u.Host)
+	require.NotEqual(t, "use-registry-transport.test", u.Host)
 	return u
 }
 

@@ -43,8 +43,8 @@ var headerCases = []wireCase{
 	in(inHTTP2, another("not modified", 304, first(0), "-Content-Length")),
 	onHead(another("HEAD", 404, same)),
 	location("path", faults.Location{Path: "/elsewhere/{repo}"}, "/elsewhere/app?"),
-	location("absolute", faults.Location{Absolute: true}, "{scheme}://registry.test/v2/app/blobs/uploads/"),
-	location("scheme", faults.Location{Scheme: "gopher"}, "gopher://registry.test/v2/app/blobs/uploads/"),
+	location("absolute", faults.Location{Absolute: true}, "{scheme}://use-registry-transport.test/v2/app/blobs/uploads/"),
+	location("scheme", faults.Location{Scheme: "gopher"}, "gopher://use-registry-transport.test/v2/app/blobs/uploads/"),
 	location("host", faults.Location{Host: "other.example:81"}, "{scheme}://other.example:81/v2/app/blobs/uploads/"),
 	{
 		name: "location without its query", do: []faults.Effect{faults.Location{DropQuery: true}},

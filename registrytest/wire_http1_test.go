@@ -33,7 +33,7 @@ func (k *talk1) say(_ testing.TB, q rawAsk) {
 		q.method = http.MethodGet
 	}
 	k.head = q.method == http.MethodHead
-	text := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: registry.test\r\n", q.method, q.target)
+	text := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: use-registry-transport.test\r\n", q.method, q.target)
 	for _, field := range q.fields() {
 		text += field[0] + ": " + field[1] + "\r\n"
 	}

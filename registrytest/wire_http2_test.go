@@ -63,7 +63,7 @@ func (k *talk2) say(t testing.TB, q rawAsk) {
 	}
 	k.answers[k.stream] = &rawAnswer{fields: map[string][]string{}}
 	k.header.Reset()
-	fields := [][2]string{{":method", q.method}, {":scheme", "http"}, {":authority", "registry.test"}, {":path", q.target}}
+	fields := [][2]string{{":method", q.method}, {":scheme", "http"}, {":authority", "use-registry-transport.test"}, {":path", q.target}}
 	fields = append(fields, q.fields()...)
 	if q.body != nil {
 		fields = append(fields, [2]string{"content-length", strconv.Itoa(len(q.body))})

@@ -97,7 +97,7 @@ func revokeTokens(t *testing.T, w *wire) {
 		realm := challenged.fields["Www-Authenticate"][0]
 		_, service, _ := strings.Cut(realm, `service="`)
 		service, _, _ = strings.Cut(service, `"`)
-		_, path, _ := strings.Cut(realm, "registry.test")
+		_, path, _ := strings.Cut(realm, "use-registry-transport.test")
 		path, _, _ = strings.Cut(path, `"`)
 		got := ask(t, talk, rawAsk{target: path + "?service=" + service + "&scope=repository:app:pull"}.
 			with("Authorization: Basic YWRhOmxvdmVsYWNl"))

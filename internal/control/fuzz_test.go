@@ -90,7 +90,7 @@ func FuzzTarget(f *testing.F) {
 // FuzzGuard: who is let in without a token says a host that is its own, and no other
 // origin.
 func FuzzGuard(f *testing.F) {
-	for _, host := range []string{"localhost", "127.0.0.1:5000", "[::1]", "evil.example", "localhost.evil.example:80", "", "a:b:c", "[", "::", "registry.test"} {
+	for _, host := range []string{"localhost", "127.0.0.1:5000", "[::1]", "evil.example", "localhost.evil.example:80", "", "a:b:c", "[", "::", "use-registry-transport.test"} {
 		f.Add(host, "", "", "127.0.0.1:1")
 		f.Add(host, "http://"+host, "same-origin", "[::1]:1")
 		f.Add(host, "http://evil.example", "cross-site", "192.0.2.1:1")
@@ -116,7 +116,7 @@ func FuzzGuard(f *testing.F) {
 		require.Contains(t, []string{"", "none", "same-origin"}, site)
 		name := strings.TrimSuffix((&url.URL{Host: host}).Hostname(), ".")
 		_, err = netip.ParseAddr(name)
-		known := err == nil || slices.Contains([]string{"localhost", "registry.test"}, strings.ToLower(name))
+		known := err == nil || slices.Contains([]string{"localhost", "use-registry-transport.test"}, strings.ToLower(name))
 		require.True(t, known, "let in by the host %q", host)
 		if origin != "" {
 			u, err := url.Parse(origin)

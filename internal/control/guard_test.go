@@ -81,7 +81,7 @@ func TestNoHost(t *testing.T) {
 // TestOwnHost in memory is any name: there the server has one of its own.
 func TestOwnHost(t *testing.T) {
 	f := start(t, setup{network: new(server.Network)})
-	assert.Equal(t, "registry.test", f.Host())
+	assert.Equal(t, "use-registry-transport.test", f.Host())
 	assert.Equal(t, http.StatusOK, f.ask(t, "GET", probe, "").StatusCode)
 	assert.Equal(t, http.StatusForbidden, f.ask(t, "GET", probe, "", host("evil.example")).StatusCode)
 	closed := start(t, setup{network: new(server.Network), closed: true})

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/ocifake/ocifake/internal/bubble"
 )
 
 // Any is the host that takes the connections to every name that no other
@@ -60,11 +62,12 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 		n.listeners = map[string]*listener{}
 	}
 	l := &listener{
-		network: n,
-		host:    host,
-		addr:    at,
-		pending: make(chan *Conn, backlog),
-		closed:  make(chan struct{}),
+		network:  n,
+		host:     host,
+		addr:     at,
+		inBubble: bubble.Inside(),
+		pending:  make(chan *Conn, backlog),
+		closed:   make(chan struct{}),
 	}
 	n.listeners[host] = l
 	return l, nil
@@ -74,7 +77,9 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 // "host:port", or to that of [Any]; the port is ignored. The network is "tcp",
 // "tcp4" or "tcp6", so that the method fits [net/http.Transport]. It fails with
 // [syscall.ECONNREFUSED] if there is no such listener, and with the context's
-// error if that ends while the listener's backlog is full.
+// error if that ends while the listener's backlog is full. It fails, too, if it is
+// called in a bubble of [testing/synctest] and the listener was made outside, or the
+// other way round.
 func (n *Network) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := n.dial(ctx, network, address)
 	if err != nil {
@@ -99,6 +104,9 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	l, port := n.route(host)
 	if l == nil {
 		return nil, errRefused
+	}
+	if err := bubble.Check(l.inBubble); err != nil {
+		return nil, err
 	}
 	client, server := pair(addr("127.0.0.1:"+strconv.Itoa(port)), addr(address))
 	if err := l.offer(ctx, server); err != nil {
@@ -144,12 +152,13 @@ func (addr) Network() string  { return "mem" }
 func (a addr) String() string { return string(a) }
 
 type listener struct {
-	network *Network
-	host    string
-	addr    addr
-	pending chan *Conn
-	once    sync.Once
-	closed  chan struct{}
+	network  *Network
+	host     string
+	addr     addr
+	inBubble bool // it was made in one
+	pending  chan *Conn
+	once     sync.Once
+	closed   chan struct{}
 }
 
 // offer hands the accepting end of a connection to the listener.

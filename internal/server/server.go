@@ -20,6 +20,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/record"
 )
@@ -117,6 +118,7 @@ type Server struct {
 	handler   http.Handler
 	http      http.Server
 	url       string
+	inBubble  bool // it was started in one
 
 	ctx    context.Context // of all requests
 	cancel context.CancelFunc
@@ -159,6 +161,8 @@ func Start(config Config) (*Server, error) {
 		log:    config.Log,
 		conns:  map[*Conn]struct{}{},
 		closed: make(chan struct{}),
+
+		inBubble: bubble.Inside(),
 	}
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -221,10 +225,14 @@ func (s *Server) scheme() string {
 	return "http://"
 }
 
+// anyHost is the name of a server in memory that takes every name. A client that
+// looks it up has not been given the transport, and its error says so.
+const anyHost = "use-registry-transport.test"
+
 // memoryHost is the host to put in URLs of a server in memory.
 func memoryHost(host string) string {
 	if host == memnet.Any {
-		return "registry.test"
+		return anyHost
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		return "[" + host + "]"
@@ -260,7 +268,7 @@ func (s *Server) serve(l *listener) {
 }
 
 // URL returns the URL under which clients reach the server, without a trailing
-// slash: "http://127.0.0.1:40001", "https://registry.test".
+// slash: "http://127.0.0.1:40001", "https://use-registry-transport.test".
 func (s *Server) URL() string { return s.url }
 
 // Host returns the host of [Server.URL], with its port if it has one.
@@ -268,6 +276,10 @@ func (s *Server) Host() string {
 	_, host, _ := strings.Cut(s.url, "://")
 	return host
 }
+
+// CheckBubble returns an error if the server cannot be used by the caller, as one of
+// them is in a bubble of [testing/synctest] and the other is not.
+func (s *Server) CheckBubble() error { return bubble.Check(s.inBubble) }
 
 // Handler returns what serves the requests, to be mounted elsewhere. There it has
 // no connections of its own for faults to act on.

@@ -232,8 +232,8 @@ func TestURL(t *testing.T) {
 		{Config{Options: Options{TLS: true}}, `^https://127\.0\.0\.1:[0-9]+$`},
 		{Config{Options: Options{HTTP2: true}}, `^https://127\.0\.0\.1:[0-9]+$`},
 		{Config{Options: Options{Addr: "localhost:0"}}, `^http://(127\.0\.0\.1|\[::1\]):[0-9]+$`},
-		{Config{Network: new(Network)}, `^http://registry\.test$`},
-		{Config{Network: new(Network), Options: Options{TLS: true}}, `^https://registry\.test$`},
+		{Config{Network: new(Network)}, `^http://use-registry-transport\.test$`},
+		{Config{Network: new(Network), Options: Options{TLS: true}}, `^https://use-registry-transport\.test$`},
 		{Config{Network: new(Network), Host: "a.example"}, `^http://a\.example$`},
 		{Config{Network: new(Network), Host: "::1"}, `^http://\[::1\]$`},
 	} {

@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
@@ -26,7 +28,7 @@ func (n *Network) Authority() *Authority { return &n.authority }
 // http and https, and trusts its authority. Its connections end with the
 // servers that they lead to.
 func (n *Network) NewTransport() *http.Transport {
-	t := newTransport(n.DialContext, n.authority.lazyPool())
+	t := newTransport(guarded(n.DialContext, bubble.Inside()), n.authority.lazyPool(), bubble.Inside())
 	t.ForceAttemptHTTP2 = true
 	return t
 }
@@ -49,11 +51,14 @@ func (s *Server) newTransport() *http.Transport {
 	if s.config.Network != nil {
 		dial = s.config.Network.DialContext
 	}
+	if s.config.HTTP2 || s.config.H2C {
+		dial = guarded(dial, s.inBubble)
+	}
 	roots := s.authority.lazyPool
 	if s.config.TLS {
 		roots = s.authority.CertPool
 	}
-	t := newTransport(dial, roots())
+	t := newTransport(dial, roots(), s.inBubble)
 	t.ForceAttemptHTTP2 = s.config.HTTP2
 	if s.config.H2C && (s.config.Network != nil || !s.config.TLS) {
 		t.Protocols = new(http.Protocols)
@@ -64,15 +69,43 @@ func (s *Server) newTransport() *http.Transport {
 }
 
 // newTransport returns a transport with the settings of
-// [http.DefaultTransport], but without a proxy.
-func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), roots *x509.CertPool) *http.Transport {
+// [http.DefaultTransport], but without a proxy. Its requests fail if they are made in
+// a bubble of [testing/synctest] and it is not for one, or the other way round.
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), roots *x509.CertPool, inBubble bool) *http.Transport {
 	return &http.Transport{
+		Proxy:                 func(*http.Request) (*url.URL, error) { return nil, bubble.Check(inBubble) },
 		DialContext:           dial,
 		TLSClientConfig:       &tls.Config{RootCAs: roots},
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConns:          100,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// guardedConn is the client's end of a connection. Writing to it fails where requests
+// of its transport do: with HTTP/2, a request on a connection that is there does not
+// ask for a proxy, and writes the connection itself.
+type guardedConn struct {
+	net.Conn
+	inBubble bool
+}
+
+func (c guardedConn) Write(p []byte) (int, error) {
+	if err := bubble.Check(c.inBubble); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// guarded guards the connections that a function dials.
+func guarded(dial func(ctx context.Context, network, addr string) (net.Conn, error), inBubble bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return guardedConn{conn, inBubble}, nil
 	}
 }
 

@@ -1,0 +1,47 @@
+package registrytest_test
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// TestOptionsTwice: of two options that say different things, neither is lost
+// silently.
+func TestOptionsTwice(t *testing.T) {
+	network := registrytest.NewNetwork()
+	service, err := auth.New(auth.Options{})
+	require.NoError(t, err)
+	log := slog.New(slog.DiscardHandler)
+	for want, options := range map[string][]registrytest.Option{
+		"WithOptions is given twice":   {registrytest.WithOptions(registry.Options{NoCatalog: true}), registrytest.WithOptions(registry.Options{AllowSparse: true})},
+		"WithStore is given twice":     {registrytest.WithStore(memstore.New(memstore.Options{})), registrytest.WithStore(memstore.New(memstore.Options{}))},
+		"Addr is given twice":          {registrytest.Addr("127.0.0.1:0"), registrytest.Addr("[::1]:0")},
+		"OnNetwork is given twice":     {registrytest.OnNetwork(network, "a"), registrytest.OnNetwork(network, "b")},
+		"choose one of InMemory":       {registrytest.InMemory(), registrytest.OnNetwork(network, "b")},
+		"choose one of InMemory and":   {registrytest.OnNetwork(network, "b"), registrytest.InMemory()},
+		"Logger is given twice":        {registrytest.Logger(log), registrytest.Logger(log)},
+		"WithRecording is given twice": {registrytest.WithRecording(record.Options{}), registrytest.WithRecording(record.Options{})},
+		"Auth is given twice":          {registrytest.Auth(auth.Options{}), registrytest.Auth(auth.Options{})},
+		"WithAuth is given twice":      {registrytest.WithAuth(service), registrytest.WithAuth(service)},
+		"choose one of Auth and":       {registrytest.WithAuth(service), registrytest.Auth(auth.Options{})},
+		"ClientCerts is given twice":   {registrytest.ClientCerts(true), registrytest.ClientCerts(false)},
+	} {
+		_, err := registrytest.Start(options...)
+		assert.ErrorContains(t, err, want)
+		ran := runTest(func(t testing.TB) { registrytest.New(t, options...) })
+		require.Len(t, ran.failures, 1)
+		assert.Contains(t, ran.failures[0], want)
+	}
+	flags := []registrytest.Option{registrytest.InMemory(), registrytest.TLS(), registrytest.HTTP2(), registrytest.H2C(), registrytest.Magic(), registrytest.QuietJournal()}
+	registrytest.New(t, append(flags, flags...)...)
+	registrytest.New(t, registrytest.Logger(log))
+}
