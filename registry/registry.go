@@ -27,8 +27,11 @@ type Registry struct {
 	serial  atomic.Uint64 // of upload locations
 }
 
-// New returns a registry that keeps its content in store.
+// New returns a registry that keeps its content in store. It panics if that is nil.
 func New(store Store, options Options) *Registry {
+	if store == nil {
+		panic("registry: New: the store is nil")
+	}
 	g := &Registry{store: store}
 	g.SetOptions(options)
 	return g

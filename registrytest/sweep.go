@@ -2,7 +2,9 @@ package registrytest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"testing"
@@ -94,8 +96,14 @@ func (t *Trial) Dir() string {
 //
 // [synctest]: https://pkg.go.dev/testing/synctest
 func Sweep(t *testing.T, scenario Scenario, opts ...SweepOption) *SweepResult {
+	if t == nil {
+		panic("registrytest: Sweep: t is nil: it needs a test, of which the cells are subtests")
+	}
 	t.Helper()
 	s := &sweep{Scenario: scenario, sweepConfig: newSweepConfig(opts)}
+	if err := errors.Join(s.errs...); err != nil {
+		t.Fatalf("registrytest: sweep: %v", err)
+	}
 	if scenario.Run == nil || scenario.Check == nil {
 		t.Fatal("registrytest: sweep: the scenario has no Run or no Check: without Check nobody finds what was corrupted silently")
 	}
@@ -155,7 +163,7 @@ func (s *sweep) setUp(t *testing.T, store registry.Store) {
 // start starts a registry on a store.
 func (s *sweep) start(t *testing.T, store registry.Store) *Registry {
 	t.Helper()
-	reg, err := Start(append(s.registryOptions(), WithStore(store))...)
+	reg, err := start(slog.New(slog.DiscardHandler), append(s.registryOptions(), WithStore(store)))
 	if err != nil {
 		t.Fatalf("registrytest: sweep: %v", err)
 	}

@@ -1,8 +1,8 @@
 package registrytest
 
 import (
-	"log/slog"
-	"slices"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ocifake/ocifake/memstore"
@@ -21,6 +21,14 @@ type sweepConfig struct {
 	realTime   bool
 	inTurn     bool
 	reportOnly bool
+	errs       []error
+}
+
+// twice notes that an option which has a value was given before.
+func (c *sweepConfig) twice(name string, given bool) {
+	if given {
+		c.errs = append(c.errs, fmt.Errorf("%s is given twice: give it once, with all that it is to say", name))
+	}
 }
 
 // How long the client may take: in virtual time, on loopback, and where virtual
@@ -33,7 +41,11 @@ const (
 
 func newSweepConfig(opts []SweepOption) sweepConfig {
 	var c sweepConfig
-	for _, option := range opts {
+	for i, option := range opts {
+		if option == nil {
+			c.errs = append(c.errs, fmt.Errorf("option %d of %d is nil", i+1, len(opts)))
+			continue
+		}
 		option(&c)
 	}
 	if c.effects == nil {
@@ -58,7 +70,7 @@ func (c *sweepConfig) store() registry.Store {
 }
 
 func (c *sweepConfig) registryOptions() []Option {
-	opts := []Option{Logger(slog.New(slog.DiscardHandler))}
+	var opts []Option
 	if !c.loopback {
 		opts = append(opts, InMemory())
 	}
@@ -67,26 +79,41 @@ func (c *sweepConfig) registryOptions() []Option {
 
 // SweepEffects sets the effects, in place of [DefaultSweepEffects].
 func SweepEffects(effects ...SweepEffect) SweepOption {
-	return func(c *sweepConfig) { c.effects = slices.Clone(effects) }
+	return func(c *sweepConfig) {
+		c.twice("SweepEffects", c.effects != nil)
+		c.effects = append([]SweepEffect{}, effects...)
+		if len(effects) == 0 {
+			c.errs = append(c.errs, errors.New("SweepEffects without an effect tries nothing: leave out the option for the default"))
+		}
+	}
 }
 
-// SweepWith sets options of the registries, such as [HTTP2]. Where they are, and
+// SweepWith adds options of the registries, such as [HTTP2]. Where they are, and
 // what keeps their content, is not for these to say.
 func SweepWith(opts ...Option) SweepOption {
-	return func(c *sweepConfig) { c.registry = slices.Clone(opts) }
+	return func(c *sweepConfig) { c.registry = append(c.registry, opts...) }
 }
 
 // SweepStore sets what makes the stores that keep the registries' content. If it
 // does not make a [memstore.Store], which can be cloned, Setup is called again for
 // each trial.
 func SweepStore(make func() registry.Store) SweepOption {
-	return func(c *sweepConfig) { c.newStore = make }
+	return func(c *sweepConfig) {
+		c.twice("SweepStore", c.newStore != nil)
+		c.newStore = make
+		if make == nil {
+			c.errs = append(c.errs, errors.New("SweepStore of nil: leave out the option for the default"))
+		}
+	}
 }
 
 // SweepWithin sets how long the client may take before its context ends: an hour
 // of virtual time by default, on loopback 10 seconds.
 func SweepWithin(d time.Duration) SweepOption {
-	return func(c *sweepConfig) { c.within = d }
+	return func(c *sweepConfig) {
+		c.twice("SweepWithin", c.within != 0)
+		c.within = d
+	}
 }
 
 // SweepOnLoopback puts the registries on loopback, and takes real time.

@@ -20,11 +20,11 @@ func TestAssertWithoutEnd(t *testing.T) {
 	}{
 		"Assert": {
 			func(t testing.TB) { reg.Assert(t, op.Is(op.BlobGet), op.Repo("app")) },
-			[]string{`registrytest: Assert at unused_test.go:25 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Never()`},
+			[]string{`registrytest: Assert at unused_test.go:22 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Never()`},
 		},
 		"Require": {
 			func(t testing.TB) { reg.Require(t) },
-			[]string{`registrytest: Require at unused_test.go:29 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Never()`},
+			[]string{`registrytest: Require at unused_test.go:26 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Never()`},
 		},
 		"with an end":         {func(t testing.TB) { reg.Assert(t).Never() }, nil},
 		"with one that waits": {func(t testing.TB) { reg.Assert(t).Eventually(0, 0) }, nil},
@@ -42,6 +42,6 @@ func TestAssertWithoutEnd(t *testing.T) {
 	require.NoError(t, err)
 	alone.Assert(nil)
 	alone.Assert(nil).Never()
-	assert.ErrorContains(t, alone.Close(), "Assert at unused_test.go:47 asserts nothing about requests")
+	assert.ErrorContains(t, alone.Close(), "Assert at unused_test.go:43 asserts nothing about requests")
 	assert.NoError(t, alone.Close())
 }

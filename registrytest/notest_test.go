@@ -1,0 +1,65 @@
+package registrytest_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// TestWithoutTest calls all that takes a testing.TB with none: with nil, and with a nil
+// pointer, as a variable that was not set is.
+func TestWithoutTest(t *testing.T) {
+	for name, none := range map[string]testing.TB{
+		"nil": nil, "T": (*testing.T)(nil), "B": (*testing.B)(nil), "F": (*testing.F)(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := registrytest.New(none, registrytest.InMemory(), registrytest.Auth(auth.Options{}))
+			defer reg.Close()
+			app := reg.Push(none, "app:v1", registrytest.RandomImage())
+			manifest, err := reg.Store().Manifest(t.Context(), "app", "v1")
+			require.NoError(t, err)
+			reg.PushManifest(none, "app", app.MediaType, manifest.Content)
+			reg.PushArtifact(none, "app", registrytest.Artifact{Type: "application/x"})
+			reg.Attach(none, "app:v1", registrytest.Artifact{Type: "application/x"})
+			reg.PushBlob(none, "app", strings.NewReader("blob"))
+			reg.Check(none)
+			reg.Assert(none).Never()
+			reg.Require(none).Never()
+			login := reg.Login(none, "ci")
+			dir := login.DockerConfig(none)
+			assert.FileExists(t, dir+"/config.json")
+			require.NoError(t, os.RemoveAll(dir))
+			t.Setenv("DOCKER_CONFIG", "") // and so is set back
+			login.SetDockerConfig(none)
+			assert.FileExists(t, os.Getenv("DOCKER_CONFIG")+"/config.json")
+			require.NoError(t, os.RemoveAll(os.Getenv("DOCKER_CONFIG")))
+			calls := 0
+			reg.Intercept(none, func(http.ResponseWriter, *http.Request, *op.Info) bool { calls++; return false })
+			reg.Inject(none, faults.On(op.Ping).Do(faults.Status(503)))
+			reg.Inject(none, faults.On(op.TagList).Named("unmet").Times(2).Do(faults.Status(503)))
+
+			_, _, err = get(t.Context(), reg.Client(), reg.URL()+"/v2/")
+			require.NoError(t, err)
+			assert.Equal(t, 1, calls)
+
+			assert.Panics(t, func() { reg.Load(none, "nowhere", "") })
+			assert.Panics(t, func() { reg.Inject(none, faults.On(op.Ping)) })
+			assert.Panics(t, func() { reg.Assert(none).Never() })
+			assert.Panics(t, func() { registrytest.New(none, registrytest.InMemory(), registrytest.Addr("127.0.0.1:0")) })
+			assert.ErrorContains(t, reg.Close(), `fault rule "unmet"`)
+			assert.NoError(t, reg.Close())
+		})
+	}
+	assert.PanicsWithValue(t, "registrytest: Sweep: t is nil: it needs a test, of which the cells are subtests", func() {
+		registrytest.Sweep(nil, registrytest.Scenario{})
+	})
+}
