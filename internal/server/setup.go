@@ -59,10 +59,15 @@ func (c *Conn) handshake(config *tls.Config) {
 // spoke HTTP in the clear.
 func (c *Conn) refuse(err error) {
 	c.endWith(err)
-	c.record.Failed("TLS handshake: " + err.Error())
-	c.server.log.Debug("TLS handshake failed", "connection", c.id, "remote", c.RemoteAddr().String(), "error", err)
 	var header tls.RecordHeaderError
-	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader[:]) {
+	clear := errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader[:])
+	if clear {
+		c.record.Failed(plainOnTLS)
+	} else {
+		c.record.Failed("TLS handshake: " + err.Error())
+	}
+	c.server.log.Debug("TLS handshake failed", "connection", c.id, "remote", c.RemoteAddr().String(), "error", err)
+	if clear {
 		io.WriteString(header.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 	}
 	c.wire.Close()
@@ -90,10 +95,19 @@ const (
 	prefaceLine = "PRI * HTTP/2.0"
 )
 
+// What is said of a client that speaks to the wrong kind of port.
+var errTLSOnPlain = errors.New("TLS on a plain HTTP port: want http:// in the URL, or a registry with TLS")
+
+const plainOnTLS = "plain HTTP on a TLS port: want https:// in the URL, or a registry without TLS"
+
 // judge looks at the first bytes that the client sends: HTTP/2 must have been
 // agreed on in the handshake, and then be spoken, or be allowed in the clear.
 // net/http answers 400 to an error.
 func (c *Conn) judge(p []byte) error {
+	if c.preface == 0 && len(p) > 0 && p[0] == recordTypeHandshake && c.TLS() == nil {
+		c.judged = true
+		return errTLSOnPlain
+	}
 	asked, allowed := false, c.server.config.H2C
 	if state := c.TLS(); state != nil {
 		asked = state.NegotiatedProtocol == "h2"
