@@ -2,13 +2,12 @@ package record
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
 )
@@ -31,8 +30,14 @@ const (
 //	1    0  manifest.get  app:v1                      200      1024   1ms     1
 //	2  2ms  blob.get      app@sha256:44136fa355b3       …                     1  in flight
 //
-// "at" is the time since the first request, rounded as the others are; "in" and
-// "out" are the bytes of the bodies. Columns with nothing in them are left out.
+// "at" is the time since the first request; times are in milliseconds. "in" and
+// "out" are the bytes of the bodies. Columns with nothing in them are left out. Notes
+// at the end say what is out of the ordinary, and why: the upstream host that a
+// mirror is asked for (ns), error codes, scopes asked for and given, what a 401 asks
+// for, the rest of a list (Link).
+//
+// Whatever came from a client is printed so that it does nothing to a terminal:
+// control characters are escaped as in a Go string.
 func (l Log) Journal() string { return l.JournalMarking(nil) }
 
 // JournalMarking returns the journal with a ">" before each request that the
@@ -86,13 +91,13 @@ var journalColumns = []struct {
 
 func (j *journal) add(x *Exchange, mark bool) {
 	j.flush()
-	line := []string{"", strconv.FormatUint(x.Seq, 10), roundTime(x.Start.Sub(j.log[0].Start)), x.Op.String(), "", shorten(x.about(), journalTarget),
+	line := []string{"", strconv.FormatUint(x.Seq, 10), roundTime(x.Start.Sub(j.log[0].Start)), x.Op.String(), "", shown(x.about(), journalTarget),
 		"…", nonZero(x.RequestBytes), nonZero(x.ResponseBytes), "", nonZero(int64(x.Conn)), x.notes()}
 	if mark {
 		line[0] = ">"
 	}
 	if j.hosts {
-		line[4] = shorten(x.Host, journalTarget/2)
+		line[4] = shown(x.Host, journalTarget/2)
 	}
 	switch {
 	case x.Status != 0:
@@ -170,49 +175,21 @@ func (x *Exchange) about() string {
 	path, _, _ := strings.Cut(x.Target, "?")
 	switch {
 	case x.Op == op.Unknown:
-		return printable(shorten(x.Method, journalTarget/4) + " " + shorten(path, journalTarget*3/4))
+		return shorten(x.Method, journalTarget/4) + " " + shorten(path, journalTarget*3/4)
 	case x.Op == op.Token, x.Op == op.External && x.Info.Digest == "":
-		return printable(path)
+		return path
 	}
 	about := x.Repo
 	switch {
 	case x.Info.Tag != "":
-		about += ":" + x.Info.Tag
+		about += ":" + shortTag(x.Info.Tag)
 	case x.Info.Digest != "":
 		about += "@" + shortDigest(x.Info.Digest)
 	}
 	if x.Session != "" {
 		about += " #" + cutAt(x.Session, 8)
 	}
-	return printable(about)
-}
-
-// notes are what is out of the ordinary.
-func (x *Exchange) notes() string {
-	var notes []string
-	add := func(on bool, note string) {
-		if on {
-			notes = append(notes, shorten(printable(note), journalNote))
-		}
-	}
-	add(x.Open, "in flight")
-	add(x.Left, "client left")
-	add(x.Cut, "cut")
-	for _, code := range slices.Compact(slices.Clone(x.Codes)) {
-		add(true, code)
-	}
-	for _, name := range x.Faults {
-		add(true, "fault "+name)
-	}
-	add(x.From != "", "from "+x.From)
-	add(len(x.Tags) > 0, "tags "+strings.Join(x.Tags, " "))
-	add(x.Header.Get("Range") != "", x.Header.Get("Range"))
-	add(x.Header.Get("Content-Range") != "", "range "+x.Header.Get("Content-Range"))
-	add(x.ResponseHeader.Get("Retry-After") != "", "retry after "+x.ResponseHeader.Get("Retry-After"))
-	if more := len(notes) - journalNotes; more > 0 {
-		notes = append(notes[:journalNotes], thousands(more)+" more")
-	}
-	return strings.Join(notes, ", ")
+	return about
 }
 
 // shortDigest has the first 12 digits, as image IDs are shown everywhere.
@@ -223,6 +200,14 @@ func shortDigest(d digest.Digest) string {
 	}
 	return algorithm + ":" + cutAt(encoded, 12)
 }
+
+// fallbackTag is a tag made of a digest, as clients push it where there is no
+// referrers API ("Referrers Tag Schema"). That of a signature has a suffix, ".sig".
+var fallbackTag = lazily(`\A([a-z0-9]+-[0-9a-f]{12})[0-9a-f]{20,}(\.[a-z]+)?\z`)
+
+// shortTag shortens the digest in a fallback tag, so that the repository is seen
+// beside it.
+func shortTag(tag string) string { return fallbackTag().ReplaceAllString(tag, "$1$2") }
 
 func cutAt(s string, n int) string {
 	if len(s) > n {
@@ -240,17 +225,10 @@ func shorten(s string, width int) string {
 	return "…" + string(runes[len(runes)-width+1:])
 }
 
-// printable replaces what would break a line, or do things to a terminal.
-func printable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return utf8.RuneError
-	}, s)
-}
+// shown is a text from outside as it is printed.
+func shown(s string, width int) string { return shorten(terminal.Escape(s), width) }
 
-// roundTime has two or three digits.
+// roundTime is in milliseconds, however long it is, so that times can be compared.
 func roundTime(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -259,12 +237,8 @@ func roundTime(d time.Duration) string {
 		return "0"
 	case d < time.Millisecond:
 		return "<1ms"
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
 	}
-	return d.Round(time.Second).String()
+	return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + "ms"
 }
 
 func nonZero(n int64) string {

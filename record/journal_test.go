@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -135,21 +136,120 @@ func TestJournalOfHostileRequests(t *testing.T) {
 func ExampleLog_Journal() {
 	fmt.Print(pulled().Journal())
 	// Output:
-	//   #   at  op            what                     status      out  time  conn
-	//   1    0  ping                                      401       87   2ms     1  UNAUTHORIZED
-	//   2  3ms  manifest.get  app:v1                      200      421   2ms     1
-	//   3  6ms  blob.get      app@sha256:b79606fb3afe     200      233   2ms     1
-	//   4  7ms  blob.get      app@sha256:dac1d7cfa950     503            2ms     2  fault flaky, retry after 1
-	//   5   1s  blob.get      app@sha256:dac1d7cfa950     200  1048576   2ms     1
+	//   #      at  op            what                     status      out  time  conn
+	//   1       0  ping                                      401       87   2ms     1  UNAUTHORIZED, no credentials
+	//   2     3ms  manifest.get  app:v1                      200      421   2ms     1
+	//   3     6ms  blob.get      app@sha256:b79606fb3afe     200      233   2ms     1
+	//   4     7ms  blob.get      app@sha256:dac1d7cfa950     503            2ms     2  fault flaky, retry after 1
+	//   5  1010ms  blob.get      app@sha256:dac1d7cfa950     200  1048576   2ms     1
 }
 
 func ExampleLog_JournalMarking() {
 	fmt.Print(pulled().JournalMarking(func(x *record.Exchange) bool { return x.Status >= 500 }))
 	// Output:
-	//   #   at  op            what                     status      out  time  conn
-	//   1    0  ping                                      401       87   2ms     1  UNAUTHORIZED
-	//   2  3ms  manifest.get  app:v1                      200      421   2ms     1
-	//   3  6ms  blob.get      app@sha256:b79606fb3afe     200      233   2ms     1
-	// > 4  7ms  blob.get      app@sha256:dac1d7cfa950     503            2ms     2  fault flaky, retry after 1
-	//   5   1s  blob.get      app@sha256:dac1d7cfa950     200  1048576   2ms     1
+	//   #      at  op            what                     status      out  time  conn
+	//   1       0  ping                                      401       87   2ms     1  UNAUTHORIZED, no credentials
+	//   2     3ms  manifest.get  app:v1                      200      421   2ms     1
+	//   3     6ms  blob.get      app@sha256:b79606fb3afe     200      233   2ms     1
+	// > 4     7ms  blob.get      app@sha256:dac1d7cfa950     503            2ms     2  fault flaky, retry after 1
+	//   5  1010ms  blob.get      app@sha256:dac1d7cfa950     200  1048576   2ms     1
+}
+
+// TestJournalExplains looks at what a line says of why.
+func TestJournalExplains(t *testing.T) {
+	digest := strings.Repeat("0123456789abcdef", 4)
+	refused := func(p *tape, codes string, header ...string) *record.Exchange {
+		x := p.add("GET /v2/app/manifests/v1", 401, header...)
+		x.Codes = []string{codes}
+		return x
+	}
+	for _, test := range []struct {
+		name string
+		add  func(p *tape)
+		want string // part of the line
+	}{
+		{"mirror", func(p *tape) { p.add("GET /v2/app/manifests/v1?ns=docker.io", 200) }, "ns docker.io"},
+		{"no credentials", func(p *tape) {
+			refused(p, "UNAUTHORIZED", `< Www-Authenticate: Bearer realm="http://a/token",service="a",scope="repository:app:pull"`)
+		}, "UNAUTHORIZED, no credentials, wants repository:app:pull"},
+		{"wrong password", func(p *tape) {
+			x := refused(p, "UNAUTHORIZED", "Authorization: Basic x", `< Www-Authenticate: Basic realm="a"`)
+			x.Scheme, x.ResponseBody = "Basic", []byte(`{"errors":[{"code":"UNAUTHORIZED","message":"the password is wrong"}]}`)
+		}, "UNAUTHORIZED, the password is wrong"},
+		{"old token", func(p *tape) {
+			x := refused(p, "UNAUTHORIZED", "Authorization: Bearer x", `< Www-Authenticate: Bearer realm="http://a/token",scope="repository:app:pull,push",error="invalid_token"`)
+			x.Scheme, x.Scopes = "Bearer", []string{"repository:app:pull"}
+		}, "UNAUTHORIZED, invalid_token, wants repository:app:pull,push, has repository:app:pull"},
+		{"forbidden", func(p *tape) {
+			x := p.add("PUT /v2/app/manifests/v1", 403, "Authorization: Basic x")
+			x.Codes, x.ResponseBody = []string{"DENIED"}, []byte(`{"errors":[{"code":"DENIED","message":"me: access to push in repository app is not allowed"}]}`)
+		}, "DENIED, me: access to push in repository app is not allowed"},
+		{"scopes as asked", func(p *tape) {
+			x := p.add("GET /token?scope=repository:app:pull&scope=repository:lib:pull", 200)
+			x.Op, x.Scopes = op.Token, []string{"repository:app:pull", "repository:lib:pull"}
+		}, "  scope repository:app:pull repository:lib:pull\n"},
+		{"scopes in a form", func(p *tape) {
+			x := p.add("POST /token", 200)
+			x.Op, x.RequestBody, x.Scopes = op.Token, []byte("scope=repository%3Aapp%3Apull%2Cpush&password=[redacted]"), []string{"repository:app:pull"}
+		}, "scope repository:app:pull,push, given repository:app:pull"},
+		{"no scope", func(p *tape) { p.add("GET /token?scope=repository:app:pull", 200).Op = op.Token }, "scope repository:app:pull, given no scope"},
+		{"rest of a list", func(p *tape) {
+			p.add("GET /v2/app/tags/list?n=2", 200, `< Link: </v2/app/tags/list?last=b&n=2>; rel="next"`)
+		}, "more ?last=b&n=2"},
+		{"fallback tag", func(p *tape) { p.add("GET /v2/library/app/manifests/sha256-"+digest, 404) }, "library/app:sha256-0123456789ab  "},
+		{"signature", func(p *tape) { p.add("GET /v2/lib/app/manifests/sha256-"+digest+".sig", 404) }, " lib/app:sha256-0123456789ab.sig  "},
+		{"milliseconds", func(p *tape) { p.add("GET /v2/", 200).Duration = 75*time.Second + 1600*time.Microsecond }, " 75002ms"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newTape()
+			test.add(p)
+			assert.Contains(t, p.log.Journal(), test.want)
+		})
+	}
+}
+
+// TestJournalEscapes: whatever comes from a client is in one line, and does nothing to
+// a terminal.
+func TestJournalEscapes(t *testing.T) {
+	const evil = "\x1b]0;x\x07\n\u202e\u009b\xff"
+	x := record.Exchange{Seq: 1, Start: began, Status: 401, Scheme: "Bearer", Codes: []string{evil}}
+	x.Host, x.Method, x.Target, x.Repo, x.From, x.Info.Tag, x.Session = evil, evil, "/"+evil, evil, evil, evil, evil
+	x.Scopes, x.Info.Namespace, x.Tags, x.Faults = []string{evil}, evil, []string{evil}, []string{evil}
+	x.Header = map[string][]string{"Range": {evil}, "Content-Range": {evil}, "User-Agent": {evil}, "Accept": {evil}}
+	x.ResponseHeader = map[string][]string{"Retry-After": {evil}, "Link": {evil}, "Www-Authenticate": {evil}, "Location": {evil}}
+	for _, o := range op.All() {
+		x.Op = o
+		l := record.Log{x, {Seq: 2, Start: began, Status: 200}}
+		var written strings.Builder
+		require.NoError(t, record.NewJournalWriter(&written).Write(x))
+		for _, text := range []string{l.Journal(), l.Transcript(), written.String()} {
+			for _, c := range text {
+				if c != '\n' {
+					require.True(t, unicode.IsPrint(c), "%q", text)
+				}
+			}
+		}
+		assert.Equal(t, 3, strings.Count(l.Journal(), "\n"))
+	}
+}
+
+// TestLogPrints: a log is a journal in the messages of testify, and in whatever prints
+// it.
+func TestLogPrints(t *testing.T) {
+	l := everything()
+	for _, verb := range []string{"%v", "%+v", "%s", "%#v"} {
+		assert.Equal(t, l.Journal(), fmt.Sprintf(verb, l))
+	}
+	assert.Equal(t, l.Journal(), l.GomegaString())
+	var said testifyMessage
+	assert.Len(&said, l[:1], 2)
+	assert.Empty(&said, l[:1])
+	assert.Equal(t, 2, strings.Count(string(said), "#  at  op"), "%s", said)
+}
+
+// testifyMessage is a test that keeps what testify says.
+type testifyMessage string
+
+func (m *testifyMessage) Errorf(format string, args ...any) {
+	*m += testifyMessage(fmt.Sprintf(format, args...))
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -105,7 +106,7 @@ func (x *Exchange) outcome() []string {
 
 func (t *transcript) line(prefix, text string) {
 	t.text.WriteString(prefix)
-	t.text.WriteString(printable(text))
+	t.text.WriteString(terminal.Escape(text))
 	t.text.WriteByte('\n')
 }
 

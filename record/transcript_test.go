@@ -253,7 +253,7 @@ func TestTranscriptNames(t *testing.T) {
 		{"/token?service=LOCALHOST%3A1234&account=me&service=other:1234", "http://<host-1>/token?service=<host-2>&account=me&service=other:1234"},
 		{"/blob?X-Amz-Signature=%5Bredacted%5D&%20=&b%20=1", "http://<host-1>/blob?X-Amz-Signature=<x-amz-signature-1>&%20=&b%20=<value-1>"},
 		{"http://other.test/v2/", "http://<host-1>/v2/"},
-		{"/v2/a\x1b\n", "http://<host-1>/v2/a\uFFFD\uFFFD"},
+		{"/v2/a\x1b\n", `http://<host-1>/v2/a\x1b\n`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.target, func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestTranscriptFields(t *testing.T) {
 		{"< Content-Length: 12", "< Content-Length: 12"},
 		{"< Retry-After: 120", "< Retry-After: 120"},
 		{"< Retry-After: Mon, 02 Jan 2006 15:04:05 GMT", "< Retry-After: <date>"},
-		{`< Warning: 299 - "a` + "\x1b" + `b"`, "< Warning: 299 - \"a\uFFFDb\""},
+		{`< Warning: 299 - "a` + "\x1b" + `b"`, `< Warning: 299 - "a\x1bb"`},
 		{"< Location: http://127.0.0.1:40001/v2/a/blobs/uploads/1?_state=2", "< Location: http://<host-1>/v2/a/blobs/uploads/<session-1>?_state=<state-1>"},
 		{`< Www-Authenticate: Bearer realm="https://auth.test/token",service="127.0.0.1:40001"`, `< Www-Authenticate: Bearer realm="https://<host-2>/token",service="<host-1>"`},
 	}

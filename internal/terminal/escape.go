@@ -1,0 +1,53 @@
+// Package terminal prints what comes from outside: from a client, a server, a file.
+package terminal
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Escape returns a text in one line, in which whatever does not print is escaped as
+// in a Go string: control characters, the invisible ones of Unicode, those that turn
+// the direction of writing, and bytes that are no UTF-8.
+func Escape(s string) string { return escape(s, "") }
+
+// EscapeLines is [Escape] for a text of several lines: newlines and tabs stay.
+func EscapeLines(s string) string { return escape(s, "\n\t") }
+
+func escape(s, allowed string) string {
+	clean := func(c rune) bool {
+		return unicode.IsPrint(c) && c != utf8.RuneError || c < utf8.RuneSelf && strings.IndexByte(allowed, byte(c)) >= 0
+	}
+	if strings.IndexFunc(s, func(c rune) bool { return !clean(c) }) < 0 {
+		return s
+	}
+	var text strings.Builder
+	for len(s) > 0 {
+		c, size := utf8.DecodeRuneInString(s)
+		switch {
+		case clean(c) || c == utf8.RuneError && size > 1:
+			text.WriteString(s[:size])
+		default:
+			quoted := strconv.QuoteToASCII(s[:size])
+			text.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[size:]
+	}
+	return text.String()
+}
+
+// Writer returns a writer that escapes what is written to it, as [EscapeLines] does.
+// A character that is divided between two calls of Write is escaped.
+func Writer(w io.Writer) io.Writer { return writer{w} }
+
+type writer struct{ io.Writer }
+
+func (w writer) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.Writer, EscapeLines(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
