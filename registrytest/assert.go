@@ -15,8 +15,8 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Assertions say what must hold of certain requests: [Registry.Assert] and
-// [Registry.Require] choose them. A method tells whether it holds. If it does not,
+// Assertions say what must hold of certain requests: [Registry.Assert],
+// [Registry.Require] and [Network.Assert] choose them. A method tells whether it holds. If it does not,
 // the test fails with what was wanted, what was found, and the journal: a line for
 // each request on record.
 //
@@ -25,7 +25,7 @@ import (
 // then. See [WithRecording].
 type Assertions struct {
 	t       testing.TB
-	reg     *Registry
+	of      recorded
 	filters []op.Filter
 	fatal   bool
 	method  string      // that made it
@@ -47,7 +47,7 @@ type Assertions struct {
 func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
-	return r.assertions(t, "Assert", filters)
+	return newAssertions(t, recorded{r}, "Assert", filters)
 }
 
 // Require is [Registry.Assert] for assertions that end the test when they fail. It
@@ -55,15 +55,15 @@ func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
 func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
-	a := r.assertions(t, "Require", filters)
+	a := newAssertions(t, recorded{r}, "Require", filters)
 	a.fatal = true
 	return a
 }
 
-// assertions returns Assertions that fail the test at its end if they are not used.
-func (r *Registry) assertions(t testing.TB, method string, filters []op.Filter) *Assertions {
+// newAssertions returns Assertions that fail the test at its end if they are not used.
+func newAssertions(t testing.TB, of recorded, method string, filters []op.Filter) *Assertions {
 	t.Helper()
-	a := &Assertions{t: t, reg: r, filters: filters, method: method}
+	a := &Assertions{t: t, of: of, filters: filters, method: method}
 	_, file, line, _ := runtime.Caller(2)
 	t.Cleanup(func() {
 		t.Helper()
@@ -79,7 +79,9 @@ func (r *Registry) assertions(t testing.TB, method string, filters []op.Filter) 
 func (a *Assertions) begin() {
 	a.t.Helper()
 	a.asserts.Store(true)
-	a.reg.mustBeUsable(a.t)
+	for _, r := range a.of {
+		r.mustBeUsable(a.t)
+	}
 }
 
 // Count asserts that there are exactly n of the requests.
@@ -140,9 +142,11 @@ func (a *Assertions) Nothing() bool {
 		if v.got != "" {
 			found = append(found, v.got)
 		}
-		for _, c := range a.reg.Connections() {
-			if c.Requests == 0 {
-				found = append(found, fmt.Sprintf("connection %d without a request", c.ID))
+		for _, r := range a.of {
+			for _, c := range r.Connections() {
+				if c.Requests == 0 {
+					found = append(found, fmt.Sprintf("connection %d without a request", c.ID))
+				}
 			}
 		}
 		v.got = strings.Join(found, "\nand ")
@@ -249,15 +253,32 @@ func (a *Assertions) NoDigestTwice() bool {
 
 // CredentialsOnlyTo asserts that none of the requests carried credentials to a host
 // other than these: "hub.example", or "127.0.0.1:40001" if only that port may get
-// them. Without any, it is the registry's own [Registry.Host].
+// them. Without hosts, it is the registry's own [Registry.Host].
+//
+// Credentials are those that [record.Log.Leaks] finds, in whatever header field, in
+// the URL, or in the body of a token request. For a registry on a [Network], the
+// requests to all registries on the network are looked at.
 func (a *Assertions) CredentialsOnlyTo(hosts ...string) bool {
 	a.t.Helper()
-	if len(hosts) == 0 {
-		hosts = []string{a.reg.Host()}
+	a.begin()
+	of := a.of
+	if len(of) == 1 {
+		if len(hosts) == 0 {
+			hosts = []string{of[0].Host()}
+		}
+		of = of[0].neighbours()
 	}
-	return a.check(func(log record.Log) verdict {
+	meant, all := of.requests(a.filters)
+	all = of.whole(all)
+	return a.judgeIn(of, meant, all, func(meant record.Log) verdict {
 		v := verdict{want: fmt.Sprintf("no %s with credentials for a host other than %s", a.requests(), strings.Join(hosts, ", "))}
-		if leaks := log.Filter(op.Authenticated(), op.Not(op.Host(hosts...))); len(leaks) > 0 {
+		if len(hosts) == 0 {
+			v.got = "no host: a network has none of its own, so say which hosts may get credentials"
+			return v
+		}
+		chosen := seqSet(meant)
+		leaks := slices.DeleteFunc(all.Leaks(hosts...), func(x record.Exchange) bool { return !chosen[x.Seq] })
+		if len(leaks) > 0 {
 			v.got = numbers(leaks)
 			v.markAll(leaks)
 		}

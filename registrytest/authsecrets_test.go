@@ -157,7 +157,7 @@ func useAndTell(t *testing.T, options auth.Options, keep bool) (places map[strin
 		"transcript": requests.Transcript(),
 		"HAR":        har.String(),
 		"JSONL":      jsonl.String(),
-		"record":     fmt.Sprintf("%+v", requests) + bodies(requests),
+		"record":     fmt.Sprintf("%+v", []record.Exchange(requests)) + bodies(requests),
 		"answers":    w.errors.String(),
 		"errors":     fmt.Sprint(failure, wrong),
 		"assertions": failedAssertions(reg),

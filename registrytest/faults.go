@@ -46,9 +46,8 @@ func (r *Registry) judgeFault(t testing.TB, i *faults.Injected) {
 		t.Log(text)
 		return
 	}
-	log := r.recorder.Log()
-	r.shown.set(log)
-	t.Errorf("%s; if that is as it should be, say Optional()\njournal:\n%s", text, log.Journal())
+	of := recorded{r}
+	t.Errorf("%s; if that is as it should be, say Optional()\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
 }
 
 // Faults returns the engine with the rules by which the registry fails, for those

@@ -2,30 +2,77 @@ package registrytest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/record"
 )
 
 // shownJournal remembers how much of the journal a test has shown.
 type shownJournal struct {
 	quiet bool
-	end   atomic.Uint64 // number of the last request, and 1
+
+	mu  sync.Mutex
+	end uint64     // number of the last request, and 1
+	by  testing.TB // that has shown it
 }
 
-// set is told that the journal of a log is shown.
-func (s *shownJournal) set(log record.Log) { s.end.Store(lastSeq(log) + 1) }
+// set notes that a test shows the journal of a log.
+func (s *shownJournal) set(t testing.TB, log record.Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end, s.by = lastSeq(log)+1, t
+}
 
-// all tells whether there is nothing more to show.
-func (s *shownJournal) all(log record.Log) bool { return s.quiet || s.end.Load() == lastSeq(log)+1 }
+// all reports whether there is nothing more to show.
+func (s *shownJournal) all(log record.Log) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.quiet || s.end == lastSeq(log)+1
+}
+
+// above reports whether the same test has shown it all.
+func (s *shownJournal) above(t testing.TB, log record.Log) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.by == t && s.end == lastSeq(log)+1
+}
 
 func lastSeq(log record.Log) uint64 {
 	if len(log) == 0 {
 		return 0
 	}
 	return log[len(log)-1].Seq
+}
+
+// journal returns the journal of all requests, with the marks of a verdict, for the
+// message of a test that fails. It is there once: if the test has shown the same
+// journal before, the message names the marked requests only.
+func (rs recorded) journal(t testing.TB, v *verdict, log record.Log) string {
+	above := true
+	for _, r := range rs {
+		own := r.recorder.Log()
+		above = above && r.shown.above(t, own)
+		r.shown.set(t, own)
+	}
+	marked := record.Log{}
+	for i := range log {
+		if v.mark != nil && v.mark(&log[i]) {
+			marked = append(marked, log[i])
+		}
+	}
+	switch {
+	case above && len(marked) > 0:
+		return fmt.Sprintf("journal: see above; %s: %s\n", seqs(marked), v.say)
+	case above:
+		return "journal: see above\n"
+	case len(marked) > 0:
+		return "journal, > " + v.say + ":\n" + rs.named(log).JournalMarking(v.mark) + rs.refused()
+	}
+	return "journal:\n" + rs.named(log).Journal() + rs.refused()
 }
 
 // logJournal writes the journal to the log of a test that has failed, unless a
@@ -39,26 +86,37 @@ func (r *Registry) logJournal(t testing.TB) {
 	if r.shown.all(log) {
 		return
 	}
-	text := "journal of " + r.URL()
+	text := "journal of " + r.title()
 	if dropped := r.recorder.Dropped(); dropped > 0 {
 		text += fmt.Sprintf(", of a record that is not complete: %d dropped", dropped)
 	}
-	t.Log(text + ":\n" + log.Journal() + r.refused())
+	of := recorded{r}
+	t.Log(text + ":\n" + of.named(log).Journal() + of.refused())
+}
+
+// title names the registry in messages.
+func (r *Registry) title() string {
+	if r.name == "" {
+		return r.URL()
+	}
+	return r.name + " (" + r.URL() + ")"
 }
 
 // maxRefused is how many refused connections are shown.
 const maxRefused = 10
 
 // refused lists the connections that were refused before they carried a request.
-func (r *Registry) refused() string {
+func (rs recorded) refused() string {
 	var lines []string
-	for _, c := range r.Connections() {
-		if c.Requests == 0 && c.Error != "" {
-			lines = append(lines, unused(c)+"\n")
+	for _, r := range rs {
+		for _, c := range r.Connections() {
+			if c.Requests == 0 && c.Error != "" {
+				lines = append(lines, unused(c)+"\n")
+			}
 		}
 	}
 	if more := len(lines) - maxRefused; more > 0 {
-		lines = append(lines[:maxRefused], fmt.Sprintf("… %d more\n", more))
+		lines = append(slices.Clip(lines[:maxRefused]), fmt.Sprintf("… %d more\n", more))
 	}
 	return strings.Join(lines, "")
 }
@@ -67,7 +125,7 @@ func (r *Registry) refused() string {
 func unused(c record.Connection) string {
 	text := fmt.Sprintf("connection %d without a request", c.ID)
 	if c.Error != "" {
-		text += ": " + c.Error
+		text += ": " + terminal.Escape(c.Error)
 	}
 	return text
 }

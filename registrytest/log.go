@@ -9,21 +9,16 @@ import (
 
 // testLog writes to the log of a test until that ends.
 type testLog struct {
-	mu    sync.Mutex
-	t     testing.TB // nil after the end
-	level slog.Level
+	mu sync.Mutex
+	t  testing.TB // nil after the end
 }
 
-func newTestLog(t testing.TB) *testLog {
-	log := &testLog{t: t, level: slog.LevelDebug}
-	if _, ok := t.(*testing.B); ok { // its log is always printed
-		log.level = slog.LevelInfo
-	}
-	return log
-}
+func newTestLog(t testing.TB) *testLog { return &testLog{t: t} }
 
+// logger leaves out what is at level Debug: the journal has it, and is shown if the
+// test fails.
 func (l *testLog) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: l.level, ReplaceAttr: withoutTime}))
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 }
 
 func withoutTime(groups []string, a slog.Attr) slog.Attr {

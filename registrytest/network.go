@@ -3,9 +3,12 @@ package registrytest
 import (
 	"crypto/x509"
 	"net/http"
+	"slices"
 	"sync"
+	"testing"
 
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Network is a network in memory that several registries share, each under a
@@ -16,6 +19,11 @@ type Network struct {
 	network   server.Network
 	once      sync.Once
 	transport *http.Transport
+
+	mu         sync.Mutex
+	registries recorded
+
+	none noTest // stands in for a nil t
 }
 
 // NewNetwork returns an empty network, to be filled by [OnNetwork].
@@ -27,6 +35,45 @@ func NewNetwork() *Network { return new(Network) }
 func (n *Network) Transport() *http.Transport {
 	n.once.Do(func() { n.transport = n.network.NewTransport() })
 	return n.transport
+}
+
+// Assert chooses the requests to all registries on the network that all filters mean,
+// for an assertion that fails the test without ending it; see [Registry.Assert]:
+//
+//	network.Assert(t).CredentialsOnlyTo("hub.example")
+//
+// Requests and connections are numbered for all registries together, so
+// [record.Since] and [record.Conn] are of no use here. A registry that was closed
+// counts until another one takes its name.
+func (n *Network) Assert(t testing.TB, filters ...op.Filter) *Assertions {
+	t = testOr(t, &n.none)
+	t.Helper()
+	return newAssertions(t, n.all(), "Assert", filters)
+}
+
+// Require is [Network.Assert] for assertions that end the test when they fail. It
+// belongs into the test's own goroutine.
+func (n *Network) Require(t testing.TB, filters ...op.Filter) *Assertions {
+	t = testOr(t, &n.none)
+	t.Helper()
+	a := newAssertions(t, n.all(), "Require", filters)
+	a.fatal = true
+	return a
+}
+
+// join adds a registry, in the place of a former one with its name.
+func (n *Network) join(r *Registry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.registries = slices.DeleteFunc(n.registries, func(other *Registry) bool { return other.Host() == r.Host() })
+	n.registries = append(n.registries, r)
+}
+
+// all returns the registries on the network.
+func (n *Network) all() recorded {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.registries)
 }
 
 // CertPool returns a new pool with the certificate of the authority that

@@ -24,6 +24,8 @@ type config struct {
 	record   record.Options
 	quiet    bool
 	service  *auth.Service // what Auth has made
+	network  *Network      // that others share
+	name     string
 
 	names    map[string]bool // options with a value that were given
 	inMemory bool            // InMemory was given
@@ -146,6 +148,7 @@ func OnNetwork(n *Network, host string) Option {
 		}
 		c.server.Network = &n.network
 		c.server.Host = host
+		c.network = n
 		c.networks++
 		return nil
 	})
@@ -173,6 +176,15 @@ func Logger(log *slog.Logger) Option {
 func WithRecording(options record.Options) Option {
 	return once("WithRecording", func(c *config) error {
 		c.record = options
+		return nil
+	})
+}
+
+// Name sets what messages and journals call the registry, which otherwise is its URL:
+// where a test has several registries on ports, it tells them apart.
+func Name(name string) Option {
+	return once("Name", func(c *config) error {
+		c.name = name
 		return nil
 	})
 }

@@ -28,6 +28,9 @@ type Registry struct {
 	server   *server.Server
 	recorder *record.Recorder
 	shown    shownJournal
+	network  *Network // nil: none that others share
+	inMemory bool
+	name     string // in messages, empty: its URL
 	log      *slog.Logger
 	none     noTest // stands in for a nil t
 }
@@ -36,10 +39,9 @@ type Registry struct {
 // have ended. It fails the test if the registry cannot be started. In a bubble of
 // [testing/synctest] the registry is in memory, unless there is [Addr].
 //
-// What the registry logs goes to t.Log, with one line for each request, unless
-// [Logger] says otherwise. In a benchmark the requests are not logged. If the test
-// fails, the journal of all requests is logged at its end, unless a failed
-// assertion has shown it or there is [QuietJournal].
+// What the registry logs, from level Info on, goes to t.Log, unless [Logger] says
+// otherwise. If the test fails, the journal of all requests is logged at its end,
+// unless a failed assertion has shown it or there is [QuietJournal].
 func New(t testing.TB, opts ...Option) *Registry {
 	if isNil(t) {
 		r, err := Start(opts...)
@@ -92,9 +94,13 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	}
 	r.recorder = record.New(c.record)
 	r.shown.quiet = c.quiet
+	r.network, r.inMemory, r.name = c.network, c.server.Network != nil, c.name
 	c.server.Registry, c.server.Faults, c.server.Recorder = r.registry, r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
+	}
+	if r.network != nil {
+		r.network.join(r)
 	}
 	return r, nil
 }

@@ -87,7 +87,7 @@ func (r *trialReport) runOn(t *testing.T, s *sweep, rule *faults.Rule) {
 		synctest.Wait() // what Run left running is at rest
 	}
 	r.log = reg.Requests()
-	r.journal = "journal:\n" + r.log.Journal() + reg.refused()
+	r.journal = "journal:\n" + r.log.Journal() + recorded{reg}.refused()
 	for _, i := range injected {
 		r.hits = i.Hits()
 		i.Remove()
@@ -143,11 +143,8 @@ func difference(before, after map[string]string) string {
 // credentialHosts returns the names of the hosts that were shown credentials.
 func credentialHosts(log record.Log) []string {
 	hosts := []string{}
-	for i := range log {
-		x := &log[i]
-		if x.Header.Get("Authorization") != "" || x.Header.Get("Cookie") != "" {
-			hosts = append(hosts, hostName(x.Host))
-		}
+	for _, x := range log.Leaks() {
+		hosts = append(hosts, hostName(x.Host))
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)

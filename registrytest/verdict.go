@@ -2,7 +2,6 @@ package registrytest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
@@ -24,35 +23,27 @@ type judge func(record.Log) verdict
 func (a *Assertions) check(judge judge) bool {
 	a.t.Helper()
 	a.begin()
-	return a.judge(a.reg.Requests(a.filters...), judge)
+	meant, all := a.of.requests(a.filters)
+	return a.judgeIn(a.of, meant, all, judge)
 }
 
-// judge judges the requests in a log of those that are meant.
-func (a *Assertions) judge(meant record.Log, judge judge) bool {
+// judgeIn judges the requests that are meant, among all those of registries; see
+// [recorded.requests].
+func (a *Assertions) judgeIn(of recorded, meant, all record.Log, judge judge) bool {
 	a.t.Helper()
 	v := judge(meant)
-	if dropped := a.reg.recorder.Dropped(); dropped > 0 {
+	if dropped := of.dropped(); dropped > 0 {
 		v.got = fmt.Sprintf("a record that is not complete: %d dropped; give it more MaxBytes by WithRecording, or Forget earlier", dropped)
 	}
 	if v.got == "" {
 		return true
 	}
-	log := a.reg.recorder.Log()
-	a.reg.shown.set(log)
-	text := fmt.Sprintf("want %s\ngot %s\n%s%s", v.want, v.got, v.journal(log), a.reg.refused())
+	text := fmt.Sprintf("want %s\ngot %s\n%s", v.want, v.got, of.journal(a.t, &v, of.whole(all)))
 	a.t.Errorf("registrytest: %s", strings.TrimSuffix(text, "\n"))
 	if a.fatal {
 		a.t.FailNow()
 	}
 	return false
-}
-
-// journal returns the journal of all that is on record, with the marks.
-func (v *verdict) journal(log record.Log) string {
-	if v.mark == nil || !slices.ContainsFunc(log, func(x record.Exchange) bool { return v.mark(&x) }) {
-		return "journal:\n" + log.Journal()
-	}
-	return "journal, > " + v.say + ":\n" + log.JournalMarking(v.mark)
 }
 
 // near marks the near misses of filters, if there are two or more, among the

@@ -18,13 +18,6 @@ func (a *Assertions) Eventually(n int, within time.Duration) bool {
 	a.begin()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	var log record.Log
-	err := a.reg.recorder.Wait(ctx, func(meant record.Log) bool {
-		log = meant
-		return len(meant) >= n
-	}, a.filters...)
-	if err != nil { // the context's: the time is over
-		log = a.reg.recorder.Log(a.filters...)
-	}
-	return a.judge(log, a.count(fmt.Sprintf("at least %s within %v", a.number(n), within), n, math.MaxInt))
+	meant, all := a.of.wait(ctx, a.filters, func(meant record.Log) bool { return len(meant) >= n })
+	return a.judgeIn(a.of, meant, all, a.count(fmt.Sprintf("at least %s within %v", a.number(n), within), n, math.MaxInt))
 }
