@@ -213,6 +213,15 @@ func putArtifact(ctx context.Context, to content.Repository, a Artifact, subject
 
 // describe reads what a manifest in the store refers to.
 func describe(ctx context.Context, to content.Repository, desc ocispec.Descriptor) (Pushed, error) {
+	return describeOnce(ctx, to, desc, make(map[digest.Digest]Pushed))
+}
+
+// describeOnce looks at each manifest once, however often it is referred to.
+func describeOnce(ctx context.Context, to content.Repository, desc ocispec.Descriptor, known map[digest.Digest]Pushed) (Pushed, error) {
+	if pushed, ok := known[desc.Digest]; ok {
+		pushed.Descriptor = desc
+		return pushed, nil
+	}
 	pushed := Pushed{Descriptor: desc, Repository: to.Name}
 	m, err := to.Store.Manifest(ctx, to.Name, string(desc.Digest))
 	if err != nil {
@@ -223,17 +232,18 @@ func describe(ctx context.Context, to content.Repository, desc ocispec.Descripto
 		Layers    []ocispec.Descriptor
 		Manifests []ocispec.Descriptor
 	}
-	if err := json.Unmarshal(m.Content, &document); err != nil {
-		return pushed, err
+	if json.Unmarshal(m.Content, &document) != nil {
+		return pushed, nil // a snapshot has what was put unchecked too: it describes nothing
 	}
 	pushed.Config, pushed.Layers = document.Config, document.Layers
 	for _, child := range document.Manifests {
-		described, err := describe(ctx, to, child)
+		described, err := describeOnce(ctx, to, child, known)
 		if err != nil && !errors.Is(err, registry.ManifestUnknown) {
 			return pushed, err
 		}
 		pushed.Manifests = append(pushed.Manifests, described)
 	}
+	known[desc.Digest] = pushed
 	return pushed, nil
 }
 

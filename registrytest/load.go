@@ -21,7 +21,8 @@ import (
 // org.opencontainers.image.ref.name. What has none is found by digest.
 //
 // Every digest and size is verified, and nothing is tagged unless all is right.
-// References that are missing are an error, unless the registry has AllowSparse.
+// References that are missing are an error, unless the registry has AllowSparse, or
+// the layout is one that ocifake saved: that comes back as it was.
 // The blobs of a directory stay there: they must not change while the registry is
 // used.
 //

@@ -1,6 +1,8 @@
 package registrytest_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +14,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	fixture "github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -73,6 +79,41 @@ func TestLoadSparse(t *testing.T) {
 	assert.Empty(t, loaded[0].Manifests[0].Layers)
 	assert.Len(t, loaded[0].Manifests[1].Layers, 3)
 	reg.Check(t)
+}
+
+// A snapshot comes back into a strict registry whatever is in it: indexes that have
+// each child twice, so that there are 2^40 ways down, and what is no manifest.
+func TestLoadSnapshot(t *testing.T) {
+	from := registrytest.New(t, registrytest.InMemory())
+	to := fixture.Repository{Store: from.Store(), Name: "app"}
+	index := func(children ...ocispec.Descriptor) ocispec.Descriptor {
+		encoded, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: children})
+		require.NoError(t, err)
+		desc, err := to.PutManifest(t.Context(), ocispec.MediaTypeImageIndex, encoded)
+		require.NoError(t, err)
+		return desc
+	}
+	desc := index([]ocispec.Descriptor{}...)
+	for range 40 {
+		desc = index(desc, desc)
+	}
+	raw := registry.Manifest{Content: []byte("nothing"), Descriptor: ocispec.Descriptor{MediaType: "text/plain", Digest: digest.FromString("nothing"), Size: 7}}
+	require.NoError(t, from.Store().PutManifest(t.Context(), "app", registry.PutManifest{Manifest: raw, Tags: []string{"raw"}}))
+	var b bytes.Buffer
+	require.NoError(t, fixture.Snapshot(t.Context(), from.Store(), &b))
+	path := filepath.Join(t.TempDir(), "snapshot.tar")
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+
+	reg := registrytest.New(t, registrytest.InMemory())
+	loaded := reg.Load(t, path, "")
+	require.Len(t, loaded, 2)
+	assert.Equal(t, []string{"raw"}, loaded[0].Tags)
+	assert.Equal(t, "text/plain", loaded[0].MediaType)
+	depth := 0
+	for pushed := loaded[1]; len(pushed.Manifests) > 0; pushed = pushed.Manifests[1] {
+		depth++
+	}
+	assert.Equal(t, 40, depth)
 }
 
 func TestLoadFails(t *testing.T) {

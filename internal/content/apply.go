@@ -107,14 +107,18 @@ func (u *undo) note(ctx context.Context, to Repository, m registry.PutManifest, 
 			})
 		case err != nil:
 			return err
-		case was.Descriptor.Digest != m.Descriptor.Digest:
+		case !sameDescriptor(was.Descriptor, m.Descriptor):
+			back, _, err := asStored(ctx, to.Store, to.Name, was)
+			if err != nil {
+				return err
+			}
+			back.Require = nil
+			var tags []string
+			if ref != string(was.Descriptor.Digest) {
+				tags = []string{ref}
+			}
 			*u = append(*u, func(ctx context.Context) error {
-				back, err := registry.ParseManifest(was.Descriptor.MediaType, was.Content)
-				if err != nil {
-					return err
-				}
-				back.Descriptor.Digest = was.Descriptor.Digest
-				return Repository{Store: to.Store, Name: to.Name, AllowSparse: true}.putParsed(ctx, back, []string{ref})
+				return to.putParsed(ctx, back, tags)
 			})
 		}
 	}

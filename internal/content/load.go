@@ -55,7 +55,9 @@ type Loaded struct {
 // What a layout lists with the media type application/octet-stream is a blob that
 // belongs to no image; it is put, and not among what is returned.
 //
-// All that the images refer to must be there and have its digest and size; a
+// What [Snapshot] annotates is put as it says.
+//
+// All that the other images refer to must be there and have its digest and size; a
 // docker-save layer must have the config's diff ID, and becomes a gzip stream if it
 // is none. That is judged before any manifest is put, and a manifest that the Store
 // refuses takes back those that were put before it; blobs may stay.
@@ -77,9 +79,14 @@ func Load(ctx context.Context, store registry.Store, path string, o LoadOptions)
 }
 
 func load(ctx context.Context, store registry.Store, src source, o LoadOptions) ([]Loaded, error) {
-	images, err := readImages(ctx, src, o)
+	images, empty, err := readImages(ctx, src, o)
 	if err != nil {
 		return nil, err
+	}
+	for _, repo := range empty {
+		if err := (Repository{Name: repo}).checkNames(); err != nil {
+			return nil, err
+		}
 	}
 	places, err := place(images, o.Repository)
 	if err != nil {
@@ -90,6 +97,12 @@ func load(ctx context.Context, store registry.Store, src source, o LoadOptions) 
 	}
 	if err := putManifests(ctx, store, places, o.AllowSparse); err != nil {
 		return nil, err
+	}
+	for _, repo := range empty {
+		to := Repository{Store: store, Name: cmp.Or(o.Repository, repo)}
+		if err := to.create(ctx); err != nil {
+			return nil, fmt.Errorf("make the repository %s: %w", to.Name, err)
+		}
 	}
 	return loadedFrom(places), nil
 }
@@ -130,26 +143,28 @@ func (i *image) root() ocispec.Descriptor {
 	return i.manifests[len(i.manifests)-1].Descriptor
 }
 
-func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, error) {
+// readImages returns the images, and the names of repositories without content.
+func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, []string, error) {
 	layout, err := exists(src, ocispec.ImageLayoutFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	docker, err := exists(src, dockerFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case layout:
-		images, err := readLayout(src, o.AllowSparse)
+		images, empty, err := readLayout(src, o.AllowSparse)
 		if err == nil && docker {
 			err = nameByDocker(src, images)
 		}
-		return images, err
+		return images, empty, err
 	case docker:
-		return readDocker(ctx, src, o.MaxUnpacked)
+		images, err := readDocker(ctx, src, o.MaxUnpacked)
+		return images, nil, err
 	}
-	return nil, fmt.Errorf("neither an OCI image layout, since it has no %s, nor of docker save, since it has no %s",
+	return nil, nil, fmt.Errorf("neither an OCI image layout, since it has no %s, nor of docker save, since it has no %s",
 		ocispec.ImageLayoutFile, dockerFile)
 }
 

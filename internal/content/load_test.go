@@ -504,6 +504,23 @@ func TestLoadAllOrNothing(t *testing.T) {
 	requireConsistent(t, store)
 }
 
+// A manifest that was there under another media type is so again.
+func TestLoadTakesBackDescriptors(t *testing.T) {
+	dir, img, index := newLayout(t)
+	refused, err := index.Digest()
+	require.NoError(t, err)
+	manifest, err := img.RawManifest()
+	require.NoError(t, err)
+	store := memstore.New(memstore.Options{})
+	fill(t, store, "all").raw(ocispec.Descriptor{MediaType: "a/b", Annotations: map[string]string{"a": "b"}}, string(manifest), "", "raw")
+	before := listAll(t, store)["all"]
+	_, err = Load(t.Context(), refusing{store, fromHash(refused)}, dir, LoadOptions{Repository: "all"})
+	require.ErrorIs(t, err, registry.Full)
+	after := listAll(t, store)["all"]
+	require.Equal(t, before.tags, after.tags)
+	require.Equal(t, before.manifests, after.manifests)
+}
+
 func TestLoadErrorOfStore(t *testing.T) {
 	dir, _, _ := newLayout(t)
 	store := memstore.New(memstore.Options{MaxBytes: 100})

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ocifake/ocifake/op"
@@ -28,19 +29,24 @@ import (
 // org.opencontainers.image.ref.name, by repository:
 //
 //   - each tag, as "repository:tag";
-//   - manifests without a tag that no other manifest of the repository has as a
-//     child, as "repository@digest", artifacts that refer to a subject among them;
-//   - blobs that no manifest of the repository has, likewise, with the media type
+//   - manifests without a tag that Load does not find by following another one of the
+//     repository, as "repository@digest", artifacts that refer to a subject among
+//     them;
+//   - blobs that Load does not find so, likewise, with the media type
 //     application/octet-stream.
+//
+// A manifest has the annotation io.github.ocifake.manifest if Load cannot follow its
+// references, or not all the way: something that it refers to is missing or is not
+// what the descriptor says, its content is not valid, or more than 64 indexes are
+// nested. Load puts it as it is, and what is there of its references is listed. The
+// annotation io.github.ocifake.repositories of the index lists the repositories that
+// have no content.
 //
 // If the first word of a repository looks like a host, as in "a.io/app", the name
 // is put after "localhost/", which Load drops.
 //
-// References to what is not there are no error; Load needs AllowSparse for such
-// content, and then makes it visible in a repository if another one has it. Not in
-// the layout are repositories that have no content, and upload sessions. Load
-// refuses manifests in whose descriptors a size is wrong, indexes nested deeper
-// than 64, and documents of more than 64 MiB.
+// Upload sessions are not in the layout. It is an error if a manifest, or index.json,
+// has more than the 64 MiB that Load reads.
 //
 // Nothing is written before all manifests were read. It is an error if something
 // is deleted meanwhile: take the snapshot of a clone.
@@ -64,102 +70,25 @@ func Snapshot(ctx context.Context, store registry.Store, w io.Writer, repos ...s
 type snapshot struct {
 	store     registry.Store
 	index     []ocispec.Descriptor
+	empty     []string // repositories
 	manifests map[digest.Digest][]byte
 	blobs     map[digest.Digest]string // to a repository that has it
-}
-
-func (s *snapshot) survey(ctx context.Context, repos []string) error {
-	if len(repos) == 0 {
-		for repo, err := range s.store.Repositories(ctx, "") {
-			if err != nil {
-				return fmt.Errorf("list the repositories: %w", err)
-			}
-			repos = append(repos, repo)
-		}
-	}
-	for _, repo := range slices.Compact(slices.Sorted(slices.Values(repos))) {
-		if err := s.surveyRepository(ctx, repo); err != nil {
-			return fmt.Errorf("repository %s: %w", repo, err)
-		}
-	}
-	return nil
-}
-
-func (s *snapshot) surveyRepository(ctx context.Context, repo string) error {
-	tagged := make(map[digest.Digest]bool)
-	var tags []registry.Tag
-	for tag, err := range s.store.Tags(ctx, repo, "") {
-		if err != nil {
-			return fmt.Errorf("list the tags: %w", err)
-		}
-		tags, tagged[tag.Digest] = append(tags, tag), true
-	}
-	manifests, children, err := s.surveyManifests(ctx, repo)
-	if err != nil {
-		return err
-	}
-	for _, tag := range tags {
-		desc, ok := manifests[tag.Digest]
-		if !ok {
-			return fmt.Errorf("tag %s is on %s, which is no manifest here", tag.Name, tag.Digest)
-		}
-		s.list(desc, localName(repo)+":"+tag.Name)
-	}
-	for _, d := range slices.Sorted(maps.Keys(manifests)) {
-		if !tagged[d] && !children[key{d, true}] {
-			s.list(manifests[d], localName(repo)+"@"+d.String())
-		}
-	}
-	for desc, err := range s.store.Blobs(ctx, repo, "") {
-		if err != nil {
-			return fmt.Errorf("list the blobs: %w", err)
-		}
-		s.blobs[desc.Digest] = repo
-		if !children[key{desc.Digest, false}] {
-			desc.MediaType = octets
-			s.list(desc, localName(repo)+"@"+desc.Digest.String())
-		}
-	}
-	return nil
-}
-
-// surveyManifests returns the manifests of a repository, and what Load brings back
-// with them since they refer to it.
-func (s *snapshot) surveyManifests(ctx context.Context, repo string) (map[digest.Digest]ocispec.Descriptor, map[key]bool, error) {
-	manifests, children := make(map[digest.Digest]ocispec.Descriptor), make(map[key]bool)
-	for desc, err := range s.store.Manifests(ctx, repo, "") {
-		if err != nil {
-			return nil, nil, fmt.Errorf("list the manifests: %w", err)
-		}
-		m, err := s.store.Manifest(ctx, repo, desc.Digest.String())
-		if err != nil {
-			return nil, nil, err
-		}
-		parsed, err := registry.ParseManifest(m.Descriptor.MediaType, m.Content)
-		if err != nil {
-			return nil, nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
-		}
-		manifests[desc.Digest], s.manifests[desc.Digest] = m.Descriptor, m.Content
-		for _, ref := range parsed.Require {
-			if !ref.Optional {
-				children[referenceKey(ref)] = true
-			}
-		}
-	}
-	return manifests, children, nil
-}
-
-func (s *snapshot) list(desc ocispec.Descriptor, name string) {
-	s.index = append(s.index, ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size,
-		Annotations: map[string]string{ocispec.AnnotationRefName: name}})
 }
 
 func (s *snapshot) write(ctx context.Context, w *tar.Writer) error {
 	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
 		Manifests: append([]ocispec.Descriptor{}, s.index...)}
+	if len(s.empty) > 0 {
+		index.Annotations = map[string]string{repositoriesAnnotation: strings.Join(s.empty, " ")}
+	}
+	encoded := encode(index)
+	if len(encoded) > maxDocument {
+		return fmt.Errorf("%s would have %d bytes, and at most %d can be loaded: take snapshots of some repositories at a time",
+			ocispec.ImageIndexFile, len(encoded), maxDocument)
+	}
 	err := cmp.Or(
 		writeFile(w, ocispec.ImageLayoutFile, encode(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})),
-		writeFile(w, ocispec.ImageIndexFile, encode(index)),
+		writeFile(w, ocispec.ImageIndexFile, encoded),
 		writeDirectory(w, ocispec.ImageBlobsDir),
 	)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -132,6 +133,22 @@ func commit(ctx context.Context, session registry.Upload, c registry.Chunk, d fu
 	}
 	if err := session.Commit(ctx, registry.Chunk{}, want); err != nil {
 		return fmt.Errorf("the blob %s: %w", want, err)
+	}
+	return nil
+}
+
+// create makes a repository that has no content, if there is none of that name. A
+// Store makes one when it gets its first blob.
+func (to Repository) create(ctx context.Context) error {
+	for _, err := range to.Store.Tags(ctx, to.Name, "") {
+		if errors.Is(err, registry.NameUnknown) {
+			desc, err := to.copyContent(ctx, strings.NewReader("{}"))
+			if err != nil {
+				return err
+			}
+			return to.Store.DeleteBlob(ctx, to.Name, desc.Digest)
+		}
+		return err
 	}
 	return nil
 }

@@ -1,0 +1,107 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ocifake/ocifake/registry"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// manifestAnnotation, in index.json, is on a manifest that is put as it is: what
+	// it refers to is neither needed nor followed. The value is JSON, see standalone.
+	manifestAnnotation = "io.github.ocifake.manifest"
+
+	// repositoriesAnnotation, of index.json, has the names of repositories without
+	// content, with a space between them.
+	repositoriesAnnotation = "io.github.ocifake.repositories"
+)
+
+// standalone is the value of manifestAnnotation.
+type standalone struct {
+	// Unchecked means that the content need not be a manifest. The other fields are
+	// what the registry knows about it; they are empty otherwise.
+	Unchecked bool `json:"unchecked,omitempty"`
+
+	MediaType    string            `json:"mediaType,omitempty"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	Subject      digest.Digest     `json:"subject,omitempty"`
+}
+
+// setStandalone annotates the entry of a manifest. One that is not valid gets a
+// generic media type, since its own may be none.
+func setStandalone(entry *ocispec.Descriptor, m registry.PutManifest, valid bool) {
+	var s standalone
+	if !valid {
+		entry.MediaType = octets
+		s = standalone{Unchecked: true, MediaType: m.Descriptor.MediaType, ArtifactType: m.Descriptor.ArtifactType,
+			Annotations: m.Descriptor.Annotations, Subject: m.Subject}
+	}
+	entry.Annotations = map[string]string{manifestAnnotation: string(encode(s))}
+}
+
+// parseStandalone returns the manifest of an entry with manifestAnnotation.
+func parseStandalone(entry ocispec.Descriptor, content []byte) (registry.PutManifest, error) {
+	var s standalone
+	decoder := json.NewDecoder(bytes.NewReader([]byte(entry.Annotations[manifestAnnotation])))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		return registry.PutManifest{}, fmt.Errorf("annotation %s: %w", manifestAnnotation, err)
+	}
+	if decoder.More() {
+		return registry.PutManifest{}, fmt.Errorf("annotation %s: something follows the JSON object", manifestAnnotation)
+	}
+	if s.Subject != "" && s.Subject.Validate() != nil && !digest.DigestRegexpAnchored.MatchString(string(s.Subject)) {
+		return registry.PutManifest{}, fmt.Errorf("annotation %s: the subject %q is not a digest", manifestAnnotation, s.Subject)
+	}
+	if !s.Unchecked {
+		m, err := registry.ParseManifest(entry.MediaType, content)
+		m.Require = nil
+		return m, err
+	}
+	return registry.PutManifest{
+		Manifest: registry.Manifest{Content: content, Descriptor: ocispec.Descriptor{
+			MediaType: s.MediaType, Size: int64(len(content)), ArtifactType: s.ArtifactType, Annotations: s.Annotations}},
+		Subject: s.Subject,
+	}, nil
+}
+
+// asStored returns a manifest of a repository as it can be put into another Store, and
+// whether it is what [registry.ParseManifest] makes of its content.
+func asStored(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (put registry.PutManifest, valid bool, err error) {
+	put, err = registry.ParseManifest(m.Descriptor.MediaType, m.Content)
+	put.Descriptor.Digest = m.Descriptor.Digest
+	if err == nil && sameDescriptor(put.Descriptor, m.Descriptor) {
+		return put, true, nil
+	}
+	put = registry.PutManifest{Manifest: m}
+	put.Subject, err = storedSubject(ctx, store, repo, m)
+	return put, false, err
+}
+
+// storedSubject returns the subject that a manifest is listed for, which is the one
+// that it names, if any.
+func storedSubject(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (digest.Digest, error) {
+	var d struct {
+		Subject struct {
+			Digest digest.Digest `json:"digest"`
+		} `json:"subject"`
+	}
+	if json.Unmarshal(m.Content, &d) != nil || d.Subject.Digest == "" {
+		return "", nil // it names none
+	}
+	for desc, err := range store.Referrers(ctx, repo, d.Subject.Digest, "") {
+		if err != nil {
+			return "", fmt.Errorf("list the referrers of %s: %w", d.Subject.Digest, err)
+		}
+		if desc.Digest == m.Descriptor.Digest {
+			return d.Subject.Digest, nil
+		}
+	}
+	return "", nil
+}
