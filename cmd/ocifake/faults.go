@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -66,7 +67,7 @@ ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
 		RunE: r.action(func(cmd *cobra.Command, c *client, args []string) error {
 			added, err := c.addFaults(cmd.Context(), args[0], where, cmd.InOrStdin())
 			for _, rule := range added {
-				fmt.Fprintln(cmd.OutOrStdout(), rule.Name)
+				fmt.Fprintln(cmd.OutOrStdout(), terminal.Escape(rule.Name))
 			}
 			return err
 		}),

@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/internal/terminal"
 )
 
 // What the API says of the rules.
@@ -89,7 +91,7 @@ func printFaults(w io.Writer, list []faultState) error {
 		if does == "" {
 			does = "in turn " + string(rule.Seq)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", f.Name, state, f.Seen, hits, rule.Where, does)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", terminal.Escape(f.Name), state, f.Seen, hits, terminal.Escape(rule.Where), terminal.Escape(does))
 	}
 	return table.Flush()
 }

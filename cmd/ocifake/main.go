@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/internal/terminal"
 )
 
 func main() {
@@ -55,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(err, &e) && e.error == nil {
 		return e.status
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), terminal.EscapeLines(err.Error())) // it may be a server's
 	var f *failure
 	switch {
 	case e != nil:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -110,7 +111,7 @@ func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values
 	case c.json:
 		return api.copy(ctx, out, "requests.jsonl", query)
 	}
-	return api.copy(ctx, out, "journal.txt", query)
+	return api.copy(ctx, terminal.Writer(out), "journal.txt", query)
 }
 
 // dropped returns how many requests are not on record any more, for want of room.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/internal/terminal"
 )
 
 func newLoad() *cobra.Command {
@@ -77,10 +79,10 @@ type loaded struct {
 func printLoaded(w io.Writer, all []loaded) {
 	for _, l := range all {
 		if len(l.Tags) == 0 {
-			fmt.Fprintf(w, "%s@%s\n", l.Repository, l.Descriptor.Digest)
+			fmt.Fprintf(w, "%s@%s\n", terminal.Escape(l.Repository), terminal.Escape(l.Descriptor.Digest))
 		}
 		for _, tag := range l.Tags {
-			fmt.Fprintf(w, "%s:%s@%s\n", l.Repository, tag, l.Descriptor.Digest)
+			fmt.Fprintf(w, "%s:%s@%s\n", terminal.Escape(l.Repository), terminal.Escape(tag), terminal.Escape(l.Descriptor.Digest))
 		}
 	}
 }

@@ -40,13 +40,28 @@ func escape(s, allowed string) string {
 }
 
 // Writer returns a writer that escapes what is written to it, as [EscapeLines] does.
-// A character that is divided between two calls of Write is escaped.
-func Writer(w io.Writer) io.Writer { return writer{w} }
+// The beginning of a character is not written before its end, and so not at all if
+// that does not come. The writer is not safe for concurrent use.
+func Writer(w io.Writer) io.Writer { return &writer{w: w} }
 
-type writer struct{ io.Writer }
+type writer struct {
+	w    io.Writer
+	rest []byte // the beginning of a character
+}
 
-func (w writer) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, EscapeLines(string(p))); err != nil {
+func (w *writer) Write(p []byte) (int, error) {
+	text := append(w.rest, p...)
+	end := len(text)
+	for i := end - 1; i >= 0 && i > end-utf8.UTFMax; i-- {
+		if utf8.RuneStart(text[i]) {
+			if !utf8.FullRune(text[i:]) {
+				end = i
+			}
+			break
+		}
+	}
+	w.rest = append([]byte(nil), text[end:]...)
+	if _, err := io.WriteString(w.w, EscapeLines(string(text[:end]))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
