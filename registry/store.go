@@ -214,7 +214,7 @@ func (r Reference) Judge(repo string, blob, manifest *ocispec.Descriptor) error 
 		return nil
 	}
 	return &Error{Cause: ManifestBlobUnknown, Detail: r.Descriptor, Message: fmt.Sprintf(
-		"%s is unknown to repository %s: push it first", r.named(), repo)}
+		"%s, which the manifest refers to, is unknown to repository %s: push it first", r.named(), repo)}
 }
 
 // Precondition is what If-Match and If-None-Match of a request ask of the
