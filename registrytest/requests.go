@@ -21,7 +21,7 @@ import (
 //
 // Requests that are being answered are among them, marked Open. If a client may
 // have got the whole of its answer already, or has left, Requests waits for the
-// registry to know that: one second at most, which it takes only if an answer is stuck
+// registry to know that: five seconds at most, which it takes only if an answer is stuck
 // half way.
 //
 // Whatever came through the registry's listener or its [Registry.Handler] is on
@@ -49,7 +49,7 @@ func (r *Registry) Requests(filters ...op.Filter) record.Log {
 // settleTime bounds the waiting for answers that may have been sent to the end. A
 // client has the last byte of an answer before the registry knows that it was sent,
 // and the registry has still to give up an answer whose client has left.
-const settleTime = time.Second
+const settleTime = 5 * time.Second
 
 // endingIn returns the numbers of the requests in a log whose answers are ending.
 func endingIn(log record.Log) map[uint64]bool {

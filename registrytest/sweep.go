@@ -88,7 +88,7 @@ func (t *Trial) Dir() string {
 //
 // In a bubble time cannot pass while a goroutine waits for a mutex. If a client
 // waits for the registry with a mutex held, and another of its goroutines wants
-// that, the cell is run again in real time, two seconds long; what it left in its
+// that, the cell is run again in real time, ten seconds long; what it left in its
 // bubble stays there until the program ends.
 //
 // The subtests are parallel; use [SweepInTurn] if there must be one at a time. When

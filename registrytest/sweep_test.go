@@ -112,7 +112,7 @@ func TestSweepTransports(t *testing.T) {
 	}{
 		{"memory TLS", []registrytest.SweepOption{registrytest.SweepWith(registrytest.TLS())}, false},
 		{"memory HTTP/2", []registrytest.SweepOption{registrytest.SweepWith(registrytest.HTTP2())}, true},
-		{"loopback", []registrytest.SweepOption{registrytest.SweepOnLoopback(), registrytest.SweepWithin(2 * time.Second), registrytest.SweepEffects(few...)}, false},
+		{"loopback", []registrytest.SweepOption{registrytest.SweepOnLoopback(), registrytest.SweepWithin(10 * time.Second), registrytest.SweepEffects(few...)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			result := registrytest.Sweep(t, puller{}.scenario(), test.opts...)

@@ -35,8 +35,8 @@ func (c *sweepConfig) twice(name string, given bool) {
 // time stood still.
 const (
 	withinBubble   = time.Hour
-	withinRealTime = 10 * time.Second
-	withinFrozen   = 2 * time.Second
+	withinRealTime = time.Minute
+	withinFrozen   = 10 * time.Second
 )
 
 func newSweepConfig(opts []SweepOption) sweepConfig {
@@ -108,7 +108,7 @@ func SweepStore(make func() registry.Store) SweepOption {
 }
 
 // SweepWithin sets how long the client may take before its context ends: an hour
-// of virtual time by default, on loopback 10 seconds.
+// of virtual time by default, on loopback a minute.
 func SweepWithin(d time.Duration) SweepOption {
 	return func(c *sweepConfig) {
 		c.twice("SweepWithin", c.within != 0)

@@ -25,7 +25,7 @@ type runner struct {
 }
 
 // grace is how long a client may take to return once its context has ended.
-const grace = 10 * time.Second
+const grace = time.Minute
 
 // pause is what parts one row of requests from the next.
 const pause = 10 * time.Millisecond

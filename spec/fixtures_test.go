@@ -48,7 +48,7 @@ func TestFixtures(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			results, err := spec.Run(t.Context(), startFixture(t, name))
+			results, err := spec.Run(t.Context(), startFixture(t, name), affordable()...)
 			require.NoError(t, err)
 			require.NotEmpty(t, results)
 			may, ok := skipped[name]
@@ -73,7 +73,7 @@ func TestLeavesNothing(t *testing.T) {
 	reg := registrytest.New(t, silent()...)
 	target := spec.Target{URL: reg.URL(), Client: reg.Client()}
 	for range 2 {
-		_, err := spec.Run(t.Context(), target)
+		_, err := spec.Run(t.Context(), target, affordable()...)
 		require.NoError(t, err)
 	}
 	store := reg.Store()

@@ -40,16 +40,25 @@ func mutations() []mutation {
 }
 
 // heavy are statements that take as long as all others together. They are checked
-// where they must fail.
+// by TestRegistry, and where they must fail.
 var heavy = []string{
 	"manifest-limit", "manifest-limit-status", "manifest-4-megabytes", "referrers-link", "referrers-link-next", "upload-large",
 }
 
-// sample is of how many statements one is checked with a mutation that it must not
-// fail with, another one with each mutation.
-const sample = 10
+// sample says how many of the statements that a mutation must not break are checked
+// with it: one of so many, and another one with each mutation. All are checked with the
+// flag -thorough, as .ci/run does.
+const sample = 40
 
-var thorough = flag.Bool("thorough", false, "check all statements with every mutation, rather than a sample; leave out the largest")
+var thorough = flag.Bool("thorough", false, "check all statements with every mutation, rather than a sample, and the largest with every fixture")
+
+// affordable are the statements that every fixture is checked with: all, or all but the
+// heavy ones.
+func affordable() []spec.Statement {
+	return slices.DeleteFunc(spec.Statements(), func(s spec.Statement) bool {
+		return !*thorough && slices.Contains(heavy, s.ID)
+	})
+}
 
 // TestMutations runs in bubbles, where a mutation can have other requests go first,
 // and patience takes no time.

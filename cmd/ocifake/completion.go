@@ -85,7 +85,7 @@ func knownFrom(begin, before string) []cobra.Completion {
 	return found
 }
 
-const completionPatience = time.Second
+const completionPatience = 5 * time.Second
 
 // completeRules completes the names of the rules of the ocifake, if there is one.
 func (r *remote) completeRules(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -28,7 +28,7 @@ import (
 const (
 	// headerTimeout bounds a TLS handshake, and the time from the first byte of
 	// a request to the end of its header. Nothing else has a time limit.
-	headerTimeout = 30 * time.Second
+	headerTimeout = time.Minute
 
 	// maxHeader is the size in bytes above which a request's header is refused
 	// with 431.

@@ -47,7 +47,7 @@ func (s *Server) Transport() *http.Transport {
 }
 
 func (s *Server) newTransport() *http.Transport {
-	dial := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	dial := (&net.Dialer{Timeout: time.Minute, KeepAlive: 30 * time.Second}).DialContext
 	if s.config.Network != nil {
 		dial = s.config.Network.DialContext
 	}
@@ -76,7 +76,7 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		Proxy:                 func(*http.Request) (*url.URL, error) { return nil, bubble.Check(inBubble) },
 		DialContext:           dial,
 		TLSClientConfig:       &tls.Config{RootCAs: roots},
-		TLSHandshakeTimeout:   10 * time.Second,
+		TLSHandshakeTimeout:   time.Minute,
 		MaxIdleConns:          100,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,

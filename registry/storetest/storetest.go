@@ -30,7 +30,7 @@ import (
 // as hanging; grace is what it then has to give up by itself.
 const (
 	patience = time.Minute
-	grace    = 5 * time.Second
+	grace    = 30 * time.Second
 )
 
 // Check is one thing that every Store must do.
