@@ -34,14 +34,15 @@ func identityIn(authorization string) identity {
 	return c
 }
 
-// basicUser returns the user (RFC 7617), if there is one.
+// basicUser returns the user (RFC 7617), if there is one. Where the password is empty
+// or a fixed word, the user is a token.
 func basicUser(value string) string {
 	plain, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
 		return ""
 	}
-	user, _, ok := strings.Cut(string(plain), ":")
-	if !ok || len(user) > maxUser {
+	user, password, ok := strings.Cut(string(plain), ":")
+	if !ok || len(user) > maxUser || password == "" || password == "x-oauth-basic" {
 		return ""
 	}
 	return user

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -180,12 +181,11 @@ func (t *transcript) field(prefix, name, value string) {
 }
 
 func credentials(x *Exchange, value string) string {
-	scheme, _, _ := strings.Cut(value, " ")
-	if x.Scheme != "" {
-		scheme = x.Scheme
+	words := append([]string{"<credentials>"}, slices.Sorted(slices.Values(x.Scopes))...)
+	if scheme := cmp.Or(x.Scheme, schemeOf(value)); scheme != "" {
+		words = slices.Insert(words, 0, scheme)
 	}
-	scopes := slices.Sorted(slices.Values(x.Scopes))
-	return strings.Join(append([]string{scheme, "<credentials>"}, scopes...), " ")
+	return strings.Join(words, " ")
 }
 
 func requestLength(x *Exchange, value string) string {

@@ -292,6 +292,8 @@ func TestTranscriptFields(t *testing.T) {
 	tests := []struct{ field, want string }{
 		{"Accept: a/b,c/d;q=0.5, e/f", "> Accept: a/b,\n>         c/d;q=0.5,\n>         e/f"},
 		{"Authorization: Bearer secret", "> Authorization: Bearer <credentials>"},
+		{"Authorization: secret", "> Authorization: <credentials>"},
+		{"Authorization: secret words", "> Authorization: <credentials>"},
 		{"User-Agent: docker/27.0.1 go/go1.22 (linux; amd64) UpstreamClient(x/1)", "> User-Agent: docker go UpstreamClient"},
 		{"If-None-Match: \"" + string(digestOf("x")) + `"`, `> If-None-Match: "<digest-1>"`},
 		{"Range: bytes=0-", "> Range: bytes=0-"},

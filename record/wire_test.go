@@ -561,7 +561,7 @@ func TestReuse(t *testing.T) {
 			assert.Equal(t, op.Unknown, log[0].Op)
 			assert.NotEmpty(t, log[0].Remote)
 			if options.TLS {
-				assert.Equal(t, &record.TLS{Version: "TLS 1.3", ServerName: "registry.test"}, log[0].TLS)
+				assert.Equal(t, &record.TLS{Version: "TLS 1.3", ServerName: "use-registry-transport.test"}, log[0].TLS)
 			}
 		})
 	}
