@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +28,15 @@ type active struct {
 	disabled bool
 	over     bool
 	seen     int
-	hits     int
-	first    time.Time      // when it first fired
-	asked    map[string]int // how often each point was seen, if it matters
+	chosen   int       // of those seen, how many its counts chose
+	hits     int       // of those chosen, on how many an effect acted
+	unable   int       // requests that the filters meant, and on which no effect can act
+	first    time.Time // when it first fired
+	acted    []bool    // which of the effects, or steps, acted; nil: none
+	asked    occurrences
+	lost     int    // requests that the filters meant, and another rule won, while this one had not fired
+	lostTo   string // that rule
+	preset   *presetState
 }
 
 func newActive(rule Rule) *active {
@@ -58,29 +65,83 @@ func (a *active) means(info *op.Info, request func() *op.Request) bool {
 	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
 }
 
-// fire counts a request or connection that is meant, and returns what is to
-// happen to it.
-func (a *active) fire(point func() string) (effects []Effect, fired bool) {
+// aim counts a request that is meant, and returns the shot if it is one to fire at.
+func (a *active) aim(state *op.State, r *http.Request) *shot {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.disabled || a.ended() {
+		return nil
+	}
+	info := state.Info()
+	likely := bestProspect(a.next(), info, r)
+	if likely == never {
+		a.unable++
+		return nil
+	}
+	a.seen++
+	if !a.due(a.seen, func() string { return Point(info) }, true) {
+		return nil
+	}
+	a.chosen++
+	s := &shot{rule: a, request: state, step: a.hits}
+	if likely == surely {
+		s.state = claimed
+		a.count()
+	}
+	return s
+}
+
+// wouldAim reports whether aim would return a shot.
+func (a *active) wouldAim(info *op.Info, r *http.Request) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.disabled && !a.ended() && bestProspect(a.next(), info, r) != never &&
+		a.due(a.seen+1, func() string { return Point(info) }, false)
+}
+
+// next returns the effects that are to act next.
+func (a *active) next() []Effect {
+	if len(a.rule.Steps) > 0 {
+		return a.rule.Steps[a.hits : a.hits+1]
+	}
+	return a.rule.Effects
+}
+
+// count counts that the rule fires.
+func (a *active) count() {
+	a.hits++
+	if a.first.IsZero() {
+		a.first = time.Now()
+	}
+	a.over = a.hits == a.rule.limit()
+}
+
+// fire counts a connection, and returns what is to happen to it.
+func (a *active) fire() (effects []Effect, fired bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.disabled || a.ended() {
 		return nil, false
 	}
 	a.seen++
-	if !a.due(point) {
+	if !a.due(a.seen, func() string { return "connect" }, true) {
 		return nil, false
 	}
-	a.hits++
-	if a.first.IsZero() {
-		a.first = time.Now()
-	}
-	if len(a.rule.Steps) > 0 {
-		effects = a.rule.Steps[a.hits-1 : a.hits]
-	} else {
-		effects = a.rule.Effects
-	}
-	a.over = a.hits == a.rule.limit()
+	effects = a.next()
+	a.chosen++
+	a.count()
+	a.preset.fired()
 	return effects, true
+}
+
+// lose notes that another rule won a request, or a connection, that is meant.
+func (a *active) lose(winner string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hits == 0 && !a.disabled && !a.over {
+		a.lost++
+		a.lostTo = winner
+	}
 }
 
 // ended tells whether the rule will not fire any more.
@@ -92,22 +153,19 @@ func (a *active) ended() bool {
 	return a.over
 }
 
-// due tells whether the request that was just counted is one to fire at.
-func (a *active) due(point func() string) bool {
+// due tells whether the request with this number is one to fire at. With remember,
+// it counts how often the point was asked for.
+func (a *active) due(number int, point func() string, remember bool) bool {
 	w := &a.rule.When
-	n := a.seen - w.After - 1
+	n := number - w.After - 1
 	if n < 0 || w.Every > 1 && n%w.Every != 0 {
 		return false
 	}
 	if w.Probability <= 0 || w.Probability >= 1 {
 		return true
 	}
-	if a.asked == nil {
-		a.asked = map[string]int{}
-	}
 	p := point()
-	a.asked[p]++
-	return chance(w.Seed, p, a.asked[p]) < w.Probability
+	return chance(w.Seed, p, a.asked.count(p, remember)) < w.Probability
 }
 
 // chance returns a number between 0 and 1 that hangs on its arguments alone.
@@ -143,6 +201,23 @@ func (a *active) end(request func() *op.Request) {
 	a.over = true
 }
 
+// idle returns the effects that never acted although the rule fired.
+func (a *active) idle() (names []string) {
+	effects := a.rule.Effects
+	if steps := a.rule.Steps; len(steps) > 0 {
+		effects = steps[:a.hits]
+	}
+	if a.hits == 0 || a.rule.Connect {
+		return nil
+	}
+	for i, e := range effects {
+		if _, group := e.(all); !group && (a.acted == nil || !a.acted[i]) {
+			names = append(names, e.kind())
+		}
+	}
+	return names
+}
+
 func (a *active) enable(on bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -154,5 +229,9 @@ func (a *active) state() State {
 	defer a.mu.Unlock()
 	rule := a.rule
 	rule.Flags.Disabled = a.disabled
-	return State{Rule: rule, Seen: a.seen, Hits: a.hits, Over: a.ended()}
+	return State{
+		Rule: rule, Seen: a.seen, Hits: a.hits, Over: a.ended(),
+		chosen: a.chosen, unable: a.unable, lost: a.lost, lostTo: a.lostTo,
+		idle: a.idle(), satisfied: a.preset.satisfied(),
+	}
 }

@@ -65,7 +65,7 @@ func (a Answer) Type(contentType string) Answer {
 }
 
 // RetryAfter tells the client to come again after some time, in whole seconds,
-// rounded up.
+// rounded up. A negative time is sent as it is, which no client should read.
 func (a Answer) RetryAfter(d time.Duration) Answer {
 	a.a.RetryAfter = &retryAfter{after: d}
 	return a
@@ -92,12 +92,28 @@ func (a Answer) Header(name string, values ...string) Answer {
 
 func (Answer) kind() string { return "status" }
 
+func (Answer) ends() bool { return true }
+
 func (a Answer) check() error {
 	if err := validStatus(a.a.Status); err != nil {
 		return err
 	}
 	if a.a.HTML && a.a.Body != nil {
 		return errors.New("choose html or a body")
+	}
+	if bodyless(a.a.Status) && (a.a.HTML || a.a.Code != "" || a.a.Body != nil && *a.a.Body != "") {
+		return fmt.Errorf("an answer with %d has no body", a.a.Status)
+	}
+	if err := checkField(typeHeader, []string{a.a.ContentType}, setting); err != nil {
+		return err
+	}
+	for name, values := range a.a.Header {
+		if http.CanonicalHeaderKey(name) == lengthHeader {
+			return errors.New("header: Content-Length is that of the body: use truncate, or set-header before status")
+		}
+		if err := checkField(name, values, setting); err != nil {
+			return fmt.Errorf("header: %w", err)
+		}
 	}
 	if _, err := json.Marshal(a.a.Detail); err != nil {
 		return fmt.Errorf("detail: %w", err)
@@ -245,5 +261,9 @@ func (a *retryAfter) field() string {
 	if a.date {
 		return time.Now().Add(a.after).UTC().Format(http.TimeFormat)
 	}
-	return strconv.FormatInt(int64((a.after+time.Second-1)/time.Second), 10)
+	seconds := a.after / time.Second
+	if a.after%time.Second > 0 {
+		seconds++
+	}
+	return strconv.FormatInt(int64(seconds), 10)
 }

@@ -58,8 +58,8 @@ func TestRulesAroundAuth(t *testing.T) {
 // that are let in.
 func TestContinueAcrossAuth(t *testing.T) {
 	e := engineWith(t,
-		on("late", op.ManifestGet),
-		on("early", op.ManifestGet).BeforeAuth().Continue())
+		on("early", op.ManifestGet).BeforeAuth().Continue(),
+		on("late", op.ManifestGet))
 	handler := e.BeforeAuth(challenged(e.AfterAuth(found)))
 	_, challenge := send(handler, getV1)
 	_, letIn := send(handler, getV1, "Authorization", "Bearer x")

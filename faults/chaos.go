@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/ocifake/ocifake/op"
@@ -16,7 +15,7 @@ import (
 // are lost. Nothing is wrong with what is sent: a correct client recovers, or
 // returns an error.
 //
-// Whether and how a request fails hangs on the seed, on what is asked for, and on
+// Whether and how a request fails depends on the seed, on what is asked for, and on
 // how often that was asked for before. So the same seed gives the same faults,
 // whatever the order in which parallel requests arrive. The rules are optional, and
 // their names have the seed, "chaos-42-read-503", so that the journal of a test that
@@ -79,9 +78,10 @@ func chaosClasses() []chaosClass {
 			reads = append(reads, o)
 		}
 	}
+	// What acts on bodies comes first: requests without one are left to the others.
 	return []chaosClass{
 		{"head", heads, always},
-		{"read", reads, append(slices.Clone(always), chaosEffect{"close-body", Close(1)}, chaosEffect{"reset-body", Reset(1)})},
-		{"write", writes, append(slices.Clone(always), chaosEffect{"lost-reply", LoseReply()}, chaosEffect{"close-upload", Close(1).OfRequest()})},
+		{"read", reads, append([]chaosEffect{{"close-body", Close(1)}, {"reset-body", Reset(1)}}, always...)},
+		{"write", writes, append([]chaosEffect{{"close-upload", Close(1).OfRequest()}, {"lost-reply", LoseReply()}}, always...)},
 	}
 }

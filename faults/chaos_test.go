@@ -139,6 +139,6 @@ func ExampleChaos() {
 	// Output:
 	// v1 404 []
 	// v2 404 []
-	// v3 502 [chaos-42-read-502]
+	// v3 404 [chaos-42-read-reset-body]
 	// v3 404 []
 }

@@ -62,6 +62,25 @@ func (r Rule) Check() error {
 			return err
 		}
 	}
+	return r.checkActing()
+}
+
+// checkActing refuses effects that can never act.
+func (r Rule) checkActing() error {
+	if err := r.checkReach(r.Effects); err != nil {
+		return err
+	}
+	for _, step := range r.Steps {
+		if err := r.checkReach([]Effect{step}); err != nil {
+			return err
+		}
+	}
+	allowed, _ := op.Split(r.Filters)
+	for _, effect := range slices.Concat(r.Effects, r.Steps) {
+		if err := checkOperations(allowed, effect); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -115,6 +134,8 @@ func (e *Engine) can(effect Effect) error {
 	switch {
 	case n&needConn != 0 && !site.Connections:
 		return fmt.Errorf("%s acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve", effect.kind())
+	case n&needTLS != 0 && !site.TLS:
+		return fmt.Errorf("%s is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.TLS or ocifake serve --tls", effect.kind())
 	case n&needStore != 0 && e.store == nil:
 		return fmt.Errorf("%s acts on content: give the Store to faults.New, and Engine.Store to the registry", effect.kind())
 	case n&needDead != 0 && site.Dead == "":

@@ -35,6 +35,7 @@ type ruleText struct {
 	Optional    bool     `json:"optional,omitempty"`
 	BeforeAuth  bool     `json:"beforeAuth,omitempty"`
 	Disabled    bool     `json:"disabled,omitempty"`
+	Preset      string   `json:"preset,omitempty"`
 
 	Do  []effectText `json:"do,omitempty"`
 	Seq []effectText `json:"seq,omitempty"`
@@ -194,6 +195,7 @@ func (t ruleText) rule(effects, steps []Effect) Rule {
 		Effects: effects,
 		Steps:   steps,
 		Flags:   Flags{Continue: t.Continue, Optional: t.Optional, BeforeAuth: t.BeforeAuth, Disabled: t.Disabled},
+		Preset:  t.Preset,
 	}
 }
 
@@ -353,7 +355,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		Name: r.Name, Where: where, Connect: r.Connect,
 		After: w.After, Every: w.Every, Times: w.Times, For: duration(w.For), Until: until,
 		Probability: w.Probability, Seed: w.Seed,
-		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled,
+		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Preset: r.Preset,
 		Do: textsOf(r.Effects), Seq: textsOf(r.Steps),
 	})
 	if err != nil {

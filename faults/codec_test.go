@@ -17,18 +17,21 @@ import (
 // odd is a text that needs care in JSON and in YAML.
 const odd = "a: \"b\" # 'c'\r\n\t- {d} \\u0041 <&> \u2028 \U0001F600 \x00\x1b\x7f"
 
+// oddField is what of it a header field can have.
+const oddField = "a: \"b\" # 'c'\t- {d} \\u0041 <&> \u2028 \U0001F600"
+
 // samples are effects of each kind, with all arguments and with as few as can be.
 var samples = map[string][]faults.Effect{
 	"status": {
 		faults.Status(503),
-		faults.Status(429).RetryAfter(1500*time.Millisecond).Header("X-Rate", "1", odd).Header("X-Other", ""),
+		faults.Status(429).RetryAfter(1500*time.Millisecond).Header("X-Rate", "1", oddField).Header("X-Other", ""),
 		faults.Status(503).RetryAt(2*time.Hour).Error("TOOMANYREQUESTS", odd).Detail(map[string]any{"a": []any{1.5, "x", nil, true}}),
 		faults.Status(500).HTML().Type("text/plain"),
 		faults.Status(200).Body("application/json", odd),
 		faults.Status(200).Body("", ""),
 		faults.Status(400).Detail(odd),
 	},
-	"redirect":      {faults.Redirect(307, "{cdn}"), faults.Redirect(302, odd)},
+	"redirect":      {faults.Redirect(307, "{cdn}"), faults.Redirect(302, oddField)},
 	"delay":         {faults.Delay(0), faults.Delay(1500 * time.Millisecond), faults.Delay(math.MaxInt64)},
 	"delay-reply":   {faults.DelayReply(0), faults.DelayReply(time.Nanosecond)},
 	"stall":         {faults.Stall(0, 0), faults.Stall(1<<40, time.Hour)},
@@ -46,12 +49,12 @@ var samples = map[string][]faults.Effect{
 	"content-of":    {faults.ContentOf(layer)},
 	"gzip":          {faults.Gzip()},
 	"ignore-range":  {faults.IgnoreRange()},
-	"shift-range":   {faults.ShiftRange(-5, false), faults.ShiftRange(0, true)},
+	"shift-range":   {faults.ShiftRange(-5, false), faults.ShiftRange(1, true)},
 	"set-status":    {faults.SetStatus(201)},
-	"set-header":    {faults.SetHeader("Content-Length", "0"), faults.SetHeader("X-Odd", odd, "", "true", "1", "~", "2026-01-01")},
+	"set-header":    {faults.SetHeader("Content-Length", "0"), faults.SetHeader("X-Odd", oddField, "", "true", "1", "~", "2026-01-01")},
 	"add-header":    {faults.AddHeader("Link", `<{target}>; rel="next"`)},
 	"drop-header":   {faults.DropHeader("Docker-Content-Digest")},
-	"location":      {faults.Location{DropQuery: true}, faults.Location{Scheme: "ftp", Host: "a", Path: odd, Absolute: true}},
+	"location":      {faults.Location{DropQuery: true}, faults.Location{Scheme: "ftp", Host: "a", Path: oddField, Absolute: true}},
 	"lose-upload":   {faults.LoseUpload()},
 	"revoke-tokens": {faults.RevokeTokens()},
 	"drop-chunk":    {faults.DropChunk()},
@@ -65,7 +68,7 @@ var samples = map[string][]faults.Effect{
 	"silence":       {faults.Silence()},
 	"tls":           {faults.FailHandshake(), faults.ExpiredCertificate(), faults.CertificateFor("other.example")},
 	"pass":          {faults.Pass()},
-	"all":           {faults.All(faults.Pass(), faults.All(faults.Status(500), faults.Zeros()), faults.Close(1))},
+	"all":           {faults.All(faults.Pass(), faults.All(faults.Close(1), faults.Zeros()), faults.Status(500))},
 }
 
 // onConnect are the effects that do not act on requests.
@@ -163,7 +166,7 @@ func TestRuleJSON(t *testing.T) {
 
 	_, err = json.Marshal(on("binary").Do(faults.Raw("\x15\x03\xff")))
 	assert.ErrorContains(t, err, `faults: rule "binary" has bytes that are not UTF-8, and so no text`)
-	sameInText(t, on("").Do(faults.Raw(`\ufffd \\ufffd "\`), faults.Raw("\ufffd")))
+	sameInText(t, faults.On().Seq(faults.Raw(`\ufffd \\ufffd "\`), faults.Raw("\ufffd")))
 }
 
 // textOf writes rules as JSON.
@@ -194,14 +197,14 @@ func TestParseForms(t *testing.T) {
 		"quoted keys":  {`{"do": ["pass"]}`, []faults.Rule{on("")}},
 		"tabs in JSON": {"{\n\t\"name\":\t\"a\\tb\",\n\t\"do\":\t[\n\t\t\"pass\"\n\t]\n}\n", []faults.Rule{on("a\tb")}},
 		"main argument": {
-			"do: [status: 503, delay: 2s, close: 10, redirect: /, stale-tag: 2, set-header: {name: A, values: [b]}]",
+			"do: [delay: 2s, close: 10, stale-tag: 2, set-header: {name: A, values: [b]}, status: 503]\n",
 			[]faults.Rule{faults.On().Do(
-				faults.Status(503), faults.Delay(2*time.Second), faults.Close(10), faults.Redirect(307, "/"),
-				faults.StaleTag(2, 0), faults.SetHeader("A", "b"))},
+				faults.Delay(2*time.Second), faults.Close(10), faults.StaleTag(2, 0), faults.SetHeader("A", "b"),
+				faults.Status(503))},
 		},
 		"no arguments": {
-			"do: [close, {close: }, {close: null}, {close: {}}, {zeros: }, {zeros: {}}]",
-			[]faults.Rule{faults.On().Do(
+			"seq: [close, {close: }, {close: null}, {close: {}}, {zeros: }, {zeros: {}}]",
+			[]faults.Rule{faults.On().Seq(
 				faults.Close(0), faults.Close(0), faults.Close(0), faults.Close(0), faults.Zeros(), faults.Zeros())},
 		},
 		"steps": {"seq: [pass, {all: [pass, status: 500]}]", []faults.Rule{

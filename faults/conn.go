@@ -37,12 +37,22 @@ func connOf(ctx context.Context) Conn {
 	return c
 }
 
+// Closed tells the engine that a connection has ended, so that nothing of it is kept.
+func (e *Engine) Closed(c Conn) {
+	if e != nil {
+		e.doomed.take(c)
+	}
+}
+
 // Site is what a server offers to the faults of an engine. The zero Site is a
 // mux of somebody else's: it has no connections of its own.
 type Site struct {
 	// Connections says that requests have a [Conn], and that connections are
 	// opened as [Engine.Open] says.
 	Connections bool
+
+	// TLS says that the server speaks TLS, if Connections is set.
+	TLS bool
 
 	// External starts serving [Engine.External] on another host name, if that is
 	// not done yet, and returns where: "localhost:40002". It takes http and https.

@@ -49,6 +49,8 @@ func (e TLS) check() error {
 	return nil
 }
 
+func (TLS) needs() need { return needTLS }
+
 func (e TLS) open(o *Opening) {
 	o.Alert = o.Alert || e.args.Fail
 	o.Expired = o.Expired || e.args.Expired

@@ -2,11 +2,14 @@ package faults
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -21,7 +24,19 @@ type corrupt struct {
 
 func (corrupt) kind() string { return "corrupt" }
 
-func (e corrupt) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (corrupt) actsOn() op.Set { return answersWithBody() }
+
+func (corrupt) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
+
+// inBody is the prospect of what acts on a body of an answer.
+func inBody(r *http.Request) prospect {
+	if r.Method == http.MethodHead {
+		return never
+	}
+	return perhaps
+}
+
+func (e corrupt) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	at := e.Offset // in what is yet to be written; negative: not in it
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
@@ -39,7 +54,7 @@ func (e corrupt) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next
 		return status
 	}
 	out.body = func(p []byte) (int, error) {
-		if here := at; here >= 0 && here < int64(len(p)) {
+		if here := at; here >= 0 && here < int64(len(p)) && x.act() {
 			changed := []byte(string(p))
 			changed[here] ^= 0xff
 			p = changed
@@ -57,10 +72,17 @@ type zeros struct{}
 
 func (zeros) kind() string { return "zeros" }
 
-func (zeros) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (zeros) actsOn() op.Set { return answersWithBody() }
+
+func (zeros) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
+
+func (zeros) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	block := make([]byte, 32<<10)
 	out := &rewriter{ResponseWriter: w}
 	out.body = func(p []byte) (written int, err error) {
+		if len(p) > 0 && !x.act() {
+			return w.Write(p)
+		}
 		for written < len(p) && err == nil {
 			var n int
 			n, err = w.Write(block[:min(len(block), len(p)-written)])
@@ -90,30 +112,45 @@ func (e contentOf) check() error {
 	return nil
 }
 
+func (contentOf) actsOn() op.Set { return contentReads() }
+
+func (contentOf) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
 func (e contentOf) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.askStore(r, func(f *storeFaults) { f.contentOf = e.Digest })
+	x.askStore(r, func(f *storeFaults) { f.contentOf, f.swap = e.Digest, x.act })
 	next.ServeHTTP(w, r)
 }
 
 // Gzip compresses the content and says so in Content-Encoding, whether the client
-// accepts that or not, as proxies do. There is no Content-Length then.
+// accepts that or not, as proxies do. There is no Content-Length then. It does not
+// act on HEAD, nor on an empty body.
 func Gzip() Effect { return gzipped{} }
 
 type gzipped struct{}
 
 func (gzipped) kind() string { return "gzip" }
 
-func (gzipped) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (gzipped) actsOn() op.Set { return answersWithBody() }
+
+func (gzipped) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
+
+func (gzipped) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	var compressed *gzip.Writer
-	out := &rewriter{ResponseWriter: w, unsized: true}
+	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
+		length, known := contentLength(w.Header())
+		if bodyless(status) || known && length == 0 || !x.act() {
+			return status
+		}
+		out.unsized = true
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Del("Content-Length")
+		compressed = gzip.NewWriter(w)
 		return status
 	}
 	out.body = func(p []byte) (int, error) {
 		if compressed == nil {
-			compressed = gzip.NewWriter(w)
+			return w.Write(p)
 		}
 		return compressed.Write(p)
 	}
@@ -123,19 +160,65 @@ func (gzipped) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next h
 	}
 }
 
-// IgnoreRange answers a request for a part with the whole, 200.
+// bodyless tells whether an answer with the status has no body.
+func bodyless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// IgnoreRange answers a GET of a part of a blob with the whole, 200.
 func IgnoreRange() Effect { return ignoreRange{} }
 
 type ignoreRange struct{}
 
 func (ignoreRange) kind() string { return "ignore-range" }
 
-func (ignoreRange) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	next.ServeHTTP(w, withHeader(r, func(h http.Header) { h.Del("Range") }))
+func (ignoreRange) actsOn() op.Set { return setOf(op.BlobGet, op.External) }
+
+func (ignoreRange) prospect(info *op.Info, r *http.Request) prospect {
+	condition := r.Header.Get("If-Range")
+	if _, ok := requestedRange(r); !ok || condition != "" && condition != strconv.Quote(string(info.Digest)) {
+		return never
+	}
+	return perhaps
+}
+
+func (ignoreRange) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if !x.shot.claim() {
+		next.ServeHTTP(w, r)
+		return
+	}
+	x.onAnswer(w, withHeader(r, func(h http.Header) { h.Del("Range") }), next, func(status int) bool {
+		length, known := contentLength(w.Header())
+		return status == http.StatusOK && (!known || length > 0)
+	})
+}
+
+// onAnswer serves a request that an effect has changed. The effect acted if the answer
+// shows it; else its claim is taken back.
+func (x *exchange) onAnswer(w http.ResponseWriter, r *http.Request, next http.Handler, shows func(status int) bool) {
+	out := &rewriter{ResponseWriter: w}
+	out.header = func(status int) int {
+		if shows(status) {
+			x.act()
+		}
+		return status
+	}
+	defer x.shot.release() // does nothing once it acted
+	out.serve(r, next)
+}
+
+// requestedRange returns what a request asks for in Range: "0-99", "100-", "-5".
+func requestedRange(r *http.Request) (set string, ok bool) {
+	unit, set, ok := strings.Cut(r.Header.Get("Range"), "=")
+	if r.Method != http.MethodGet || !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Contains(set, ",") {
+		return "", false // ignored by itself
+	}
+	return strings.TrimSpace(set), true
 }
 
 // ShiftRange answers a request for a part with another part, that begins so many
-// bytes later. Content-Range says which; with claim, it says what was asked for.
+// bytes later. Content-Range says which; with claim, it says what was asked for, also
+// if the content ends before so many bytes have come.
 func ShiftRange(by int64, claim bool) Effect { return shiftRange{by, claim} }
 
 type shiftRange struct {
@@ -145,27 +228,62 @@ type shiftRange struct {
 
 func (shiftRange) kind() string { return "shift-range" }
 
-func (e shiftRange) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	first, last, ok := strings.Cut(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-")
+func (e shiftRange) check() error {
+	if e.By == 0 {
+		return errors.New("by: want a number of bytes other than 0")
+	}
+	return nil
+}
+
+func (shiftRange) actsOn() op.Set { return setOf(op.BlobGet, op.External) }
+
+// shifted returns the start that was asked for, and the range to ask for instead.
+func (e shiftRange) shifted(r *http.Request) (start int64, set string, ok bool) {
+	asked, ok := requestedRange(r)
+	first, last, cut := strings.Cut(asked, "-")
 	start, err := strconv.ParseInt(first, 10, 64)
-	if !ok || err != nil || start+e.By < 0 {
+	if !ok || !cut || err != nil || start < 0 || e.By > math.MaxInt64-start || start+e.By < 0 {
+		return 0, "", false
+	}
+	set = fmt.Sprintf("%d-", start+e.By)
+	if end, err := strconv.ParseInt(last, 10, 64); err == nil && e.By <= math.MaxInt64-end {
+		set += strconv.FormatInt(max(end+e.By, start+e.By), 10)
+	} else if last != "" {
+		return 0, "", false
+	}
+	return start, set, true
+}
+
+func (e shiftRange) prospect(_ *op.Info, r *http.Request) prospect {
+	if _, _, ok := e.shifted(r); !ok {
+		return never
+	}
+	return perhaps
+}
+
+func (e shiftRange) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	start, set, _ := e.shifted(r)
+	if !x.shot.claim() {
 		next.ServeHTTP(w, r)
 		return
 	}
-	shifted := fmt.Sprintf("bytes=%d-", start+e.By)
-	if end, err := strconv.ParseInt(last, 10, 64); err == nil {
-		shifted += strconv.FormatInt(max(end+e.By, start+e.By), 10)
-	}
-	out := &rewriter{ResponseWriter: w}
-	out.header = func(status int) int {
-		from, whole, ok := contentRange(w.Header())
-		length, known := contentLength(w.Header())
-		if e.Claim && ok && known {
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from-e.By, from-e.By+length-1, whole))
+	x.onAnswer(w, withHeader(r, func(h http.Header) { h.Set("Range", "bytes="+set) }), next, func(status int) bool {
+		if _, whole, ok := contentRange(w.Header()); ok && e.Claim {
+			w.Header().Set("Content-Range", claimedRange(r, start, whole))
 		}
-		return status
+		return status == http.StatusPartialContent || status == http.StatusRequestedRangeNotSatisfiable
+	})
+}
+
+// claimedRange is the Content-Range of the answer that was asked for.
+func claimedRange(r *http.Request, start, size int64) string {
+	asked, _ := requestedRange(r)
+	_, last, _ := strings.Cut(asked, "-")
+	end := size - 1
+	if n, err := strconv.ParseInt(last, 10, 64); err == nil {
+		end = min(end, n)
 	}
-	out.serve(withHeader(r, func(h http.Header) { h.Set("Range", shifted) }), next)
+	return fmt.Sprintf("bytes %d-%d/%d", start, end, size)
 }
 
 // withHeader returns a request with a changed header; that of others stays as it

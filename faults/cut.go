@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // Cuts end a connection or a stream before its time. They count the bytes of a
@@ -75,6 +77,20 @@ func (c Cut) kind() string { return c.how.name }
 
 func (c Cut) needs() need { return c.how.needs }
 
+// ends tells whether nothing of the answer gets through. A request without a body is
+// not cut in it.
+func (c Cut) ends() bool { return c.args.After == 0 && !c.args.Request }
+
+func (c Cut) prospect(_ *op.Info, r *http.Request) prospect {
+	switch {
+	case c.args.Request && r.ContentLength == 0, !c.ends() && !c.args.Request && r.Method == http.MethodHead:
+		return never
+	case c.args.After == 0:
+		return surely
+	}
+	return perhaps
+}
+
 func (c Cut) check() error {
 	if c.args.After < 0 {
 		return fmt.Errorf("after %d bytes: want 0 or more", c.args.After)
@@ -90,7 +106,7 @@ func (c Cut) check() error {
 
 func (c Cut) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	switch {
-	case c.args.After == 0 && (!c.args.Request || r.ContentLength != 0):
+	case c.args.After == 0:
 		c.strike(x)
 	case c.args.Request:
 		c.cutRequest(x, w, r, next)
@@ -105,10 +121,11 @@ func (c Cut) strike(x *exchange) {
 }
 
 func (c Cut) cutAnswer(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	left := c.args.After
+	left, over := c.args.After, false
 	out := &rewriter{ResponseWriter: w}
 	out.body = func(p []byte) (int, error) {
-		if int64(len(p)) <= left {
+		over = over || int64(len(p)) > left && !x.act()
+		if over || int64(len(p)) <= left {
 			n, err := w.Write(p)
 			left -= int64(n)
 			return n, err
@@ -130,7 +147,7 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 		next.ServeHTTP(w, c.turnAway(x, r))
 		return
 	}
-	body := &cutBody{ReadCloser: r.Body, left: c.args.After, strike: func() { c.how.strike(x, c.args.Code) }}
+	body := &cutBody{ReadCloser: r.Body, left: c.args.After, act: x.act, strike: func() { c.how.strike(x, c.args.Code) }}
 	r = withBody(r, body)
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
@@ -147,7 +164,7 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 // the request with what was read of it.
 func (c Cut) turnAway(x *exchange, r *http.Request) *http.Request {
 	var read bytes.Buffer
-	if _, err := io.CopyN(&read, r.Body, c.args.After+1); err == nil {
+	if _, err := io.CopyN(&read, r.Body, c.args.After+1); err == nil && x.act() {
 		c.strike(x)
 	}
 	// Reading on, the registry meets the end, or the error, once more.
@@ -164,6 +181,8 @@ type cutBody struct {
 	io.ReadCloser
 	left   int64
 	struck bool
+	over   bool // the rule was over before it could act
+	act    func() bool
 	strike func()
 }
 
@@ -171,11 +190,17 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	if b.struck {
 		return 0, io.ErrUnexpectedEOF
 	}
+	if b.over {
+		return b.ReadCloser.Read(p)
+	}
 	if b.left == 0 {
 		// Whether there is more is known when it is there.
 		n, err := b.ReadCloser.Read(p[:min(1, len(p))])
 		if n == 0 {
 			return 0, err
+		}
+		if b.over = !b.act(); b.over {
+			return n, err
 		}
 		b.struck = true
 		b.strike()
@@ -234,16 +259,24 @@ func (t truncate) check() error {
 	return nil
 }
 
-func (t truncate) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	left := t.After
+func (truncate) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
+func (t truncate) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	left, whole := t.After, false
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
 		if length, ok := contentLength(w.Header()); ok && length > t.After {
-			setContentLength(w.Header(), t.After)
+			if whole = !x.act(); !whole {
+				setContentLength(w.Header(), t.After)
+			}
 		}
 		return status
 	}
 	out.body = func(p []byte) (int, error) {
+		if whole || int64(len(p)) > left && !x.act() {
+			whole = true
+			return w.Write(p)
+		}
 		n := min(int64(len(p)), left)
 		left -= n
 		if n > 0 {
@@ -266,6 +299,8 @@ type raw struct {
 
 func (raw) kind() string { return "raw" }
 
+func (raw) ends() bool { return true }
+
 func (e raw) needs() need { return needConn }
 
 func (e raw) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
@@ -287,7 +322,12 @@ func (closeIdle) kind() string { return "close-idle" }
 
 func (closeIdle) needs() need { return needConn }
 
+// prospect is not surely: it acts with the next request.
+func (closeIdle) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
 func (closeIdle) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.engine.doomed.add(x.conn, x.rule)
+	if x.start() {
+		x.engine.doomed.add(x.conn, doom{x.rule(), x.acted()})
+	}
 	next.ServeHTTP(w, r)
 }

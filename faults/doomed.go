@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -10,36 +9,42 @@ import (
 type doomed struct {
 	any   atomic.Bool
 	mu    sync.Mutex
-	rules map[Conn]string
+	conns map[Conn]doom
 }
 
-func (d *doomed) add(c Conn, rule string) {
+// doom is why a connection ends.
+type doom struct {
+	rule  string
+	acted func() // is called when it ends
+}
+
+func (d *doomed) add(c Conn, why doom) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.rules == nil {
-		d.rules = map[Conn]string{}
+	if d.conns == nil {
+		d.conns = map[Conn]doom{}
 	}
-	d.rules[c] = rule
+	d.conns[c] = why
 	d.any.Store(true)
 }
 
-// take tells whether the connection of a request is doomed, once, and by which
-// rule.
-func (d *doomed) take(r *http.Request) (rule string, ok bool) {
+// take tells whether a connection is doomed, once, and why. A connection that has
+// ended is taken, too.
+func (d *doomed) take(c Conn) (why doom, ok bool) {
 	if !d.any.Load() {
-		return "", false
+		return doom{}, false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := connOf(r.Context())
-	rule, ok = d.rules[c]
-	delete(d.rules, c)
-	return rule, ok
+	why, ok = d.conns[c]
+	delete(d.conns, c)
+	d.any.Store(len(d.conns) > 0)
+	return why, ok
 }
 
 func (d *doomed) clear() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.rules = nil
+	d.conns = nil
 	d.any.Store(false)
 }

@@ -47,17 +47,22 @@ const (
 	needExternal                  // a second origin
 	needDead                      // a host that refuses connections
 	needTokens                    // auth
+	needTLS                       // a server that speaks TLS
 )
 
-// exchange is a request that rules have chosen.
+// exchange is a request on which an effect acts.
 type exchange struct {
 	engine *Engine
 	state  *op.State
 	info   *op.Info // of the state
-	rule   string   // whose effect is acting
 	conn   Conn     // nil in a mux of somebody else's
 	http2  bool
+	shot   *shot // of the rule whose effect it is
+	effect int   // its index among the rule's effects
 }
+
+// rule is the name of the rule.
+func (x *exchange) rule() string { return x.shot.rule.rule.Name }
 
 // run serves a request with effects, the first outermost.
 func (x *exchange) run(effects []chosen, w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -66,16 +71,31 @@ func (x *exchange) run(effects []chosen, w http.ResponseWriter, r *http.Request,
 		return
 	}
 	first, rest := effects[0], effects[1:]
-	x.rule = first.rule
-	first.effect.serve(x, w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x.run(rest, w, r, next)
-	}))
+	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.run(rest, w, r, next) })
+	if first.shot == nil {
+		first.do.serve(x, w, r, inner)
+		return
+	}
+	mine := *x
+	mine.shot, mine.effect = first.shot, first.index
+	switch prospectOf(first.do, x.info, r) {
+	case never:
+		inner(w, r)
+		return
+	case surely:
+		if _, group := first.do.(all); !group && !mine.act() {
+			inner(w, r)
+			return
+		}
+	}
+	first.do.serve(&mine, w, r, inner)
 }
 
-// chosen is an effect that is to act on a request, and the rule that says so.
+// chosen is an effect that may act on a request, and the rule that says so.
 type chosen struct {
-	rule   string
-	effect requestEffect
+	shot  *shot // nil for [last]
+	index int
+	do    requestEffect
 }
 
 // Pass does nothing. In a sequence it lets one time pass; in a rule of its own it
@@ -101,7 +121,11 @@ type all struct{ effects []Effect }
 func (all) kind() string { return "all" }
 
 func (a all) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.run(flatten(x.rule, a.effects), w, r, next)
+	list := make([]chosen, len(a.effects))
+	for i, e := range a.effects {
+		list[i] = chosen{x.shot, x.effect, e.(requestEffect)}
+	}
+	x.run(list, w, r, next)
 }
 
 func (a all) open(o *Opening) {
@@ -110,15 +134,4 @@ func (a all) open(o *Opening) {
 			c.open(o)
 		}
 	}
-}
-
-// flatten returns the effects that act on requests.
-func flatten(rule string, effects []Effect) []chosen {
-	list := make([]chosen, 0, len(effects))
-	for _, e := range effects {
-		if r, ok := e.(requestEffect); ok {
-			list = append(list, chosen{rule, r})
-		}
-	}
-	return list
 }

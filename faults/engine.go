@@ -33,8 +33,8 @@ type Engine struct {
 
 // plan is what to do with requests. It does not change once it is in use.
 type plan struct {
-	rules      []*active             // on requests
-	byOp       [late + 1][][]*active // those that apply at a stage to each operation
+	rules      []*active  // on requests
+	byOp       [][]staged // those that apply to each operation, in order
 	connect    []*active
 	intercepts []*intercept
 	until      bool               // some rule ends at a request
@@ -105,6 +105,7 @@ func (e *Engine) add(rules []Rule) ([]*active, error) {
 
 // addTo adds rules to a plan that is not in use yet. e.mu is held.
 func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
+	presets := p.presets()
 	var added []*active
 	var errs []error
 	for _, rule := range rules {
@@ -116,6 +117,12 @@ func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
 			continue
 		}
 		a := newActive(rule)
+		if rule.Preset != "" {
+			if presets[rule.Preset] == nil {
+				presets[rule.Preset] = &presetState{}
+			}
+			a.preset = presets[rule.Preset]
+		}
 		if slices.ContainsFunc(slices.Concat(rule.Effects, rule.Steps), func(f Effect) bool { return needOf(f)&needStore != 0 }) {
 			e.storing.Store(true)
 		}
@@ -123,6 +130,17 @@ func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
 		p.add(a)
 	}
 	return added, errors.Join(errs...)
+}
+
+// presets returns the states of the presets that the rules of a plan are of, by name.
+func (p *plan) presets() map[string]*presetState {
+	states := map[string]*presetState{}
+	for _, a := range p.all() {
+		if a.preset != nil {
+			states[a.rule.Preset] = a.preset
+		}
+	}
+	return states
 }
 
 // newName returns a name that no rule has. e.mu is held.
@@ -166,13 +184,11 @@ func (p *plan) add(a *active) {
 }
 
 func (p *plan) sumUp() {
-	for at := range p.byOp {
-		p.byOp[at] = make([][]*active, len(op.All())+1)
-		for _, a := range p.rules {
-			for o := range p.byOp[at] {
-				if a.appliesAt(stage(at), op.Op(o)) {
-					p.byOp[at][o] = append(p.byOp[at][o], a)
-				}
+	p.byOp = make([][]staged, len(op.All())+1)
+	for _, a := range p.rules {
+		for o := range p.byOp {
+			if a.ops.Has(op.Op(o)) {
+				p.byOp[o] = append(p.byOp[o], staged{a, a.stageFor(op.Op(o))})
 			}
 		}
 	}
@@ -184,9 +200,6 @@ func (p *plan) sumUp() {
 	}
 	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })
 }
-
-// rulesAt returns the rules that apply at a stage to requests for an operation.
-func (p *plan) rulesAt(at stage, o op.Op) []*active { return p.byOp[at][o] }
 
 // all returns the rules in the order in which they were added.
 func (p *plan) all() []*active {
@@ -239,14 +252,6 @@ func (e *Engine) Enable(name string, on bool) bool {
 	return false
 }
 
-// State is a rule in an engine, and what became of it.
-type State struct {
-	Rule Rule
-	Seen int  // requests, or connections, that the filters meant
-	Hits int  // how often it fired
-	Over bool // it will not fire any more
-}
-
 // Rules returns the rules in the order in which they apply, those on connections
 // last.
 func (e *Engine) Rules() []State {
@@ -277,49 +282,3 @@ func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, i
 		e.use(p)
 	}
 }
-
-// Unfired says in what the rule did less than it was to, "fired 1 of 3 times", or
-// is empty if it did all, is optional, or is disabled.
-func (s State) Unfired() string {
-	if s.Rule.Flags.Optional || s.Rule.Flags.Disabled {
-		return ""
-	}
-	wanted := max(s.Rule.limit(), 1)
-	switch {
-	case s.Hits >= wanted:
-		return ""
-	case s.Hits > 0:
-		if s.Over && len(s.Rule.Steps) == 0 { // For or Until came first
-			return ""
-		}
-		return fmt.Sprintf("fired %d of %d times", s.Hits, wanted)
-	case s.Seen > 0 && s.Rule.Connect:
-		return fmt.Sprintf("never fired: its counts meant none of %d connections", s.Seen)
-	case s.Seen > 0:
-		return fmt.Sprintf("never fired: its filters meant %d requests, its counts none of them", s.Seen)
-	}
-	if s.Rule.Connect {
-		return "never fired: no connection was opened"
-	}
-	return "never fired: no request was meant"
-}
-
-// Injected is a handle on a rule in an engine.
-type Injected struct {
-	engine *Engine
-	active *active
-}
-
-// State tells what became of the rule.
-func (i *Injected) State() State { return i.active.state() }
-
-// Hits returns how often the rule fired.
-func (i *Injected) Hits() int { return i.active.state().Hits }
-
-// Remove removes the rule.
-func (i *Injected) Remove() {
-	i.engine.remove(func(a *active) bool { return a == i.active })
-}
-
-// Unfired says in what the rule did less than it was to; see [State.Unfired].
-func (i *Injected) Unfired() string { return i.State().Unfired() }

@@ -34,6 +34,8 @@ type redirect struct {
 
 func (redirect) kind() string { return "redirect" }
 
+func (redirect) ends() bool { return true }
+
 func (e redirect) needs() need { return needsOfTexts(e.To) }
 
 func (e redirect) check() error {
@@ -42,8 +44,10 @@ func (e redirect) check() error {
 		return fmt.Errorf("%d is no redirect: want 301, 302, 303, 307 or 308", e.Status)
 	case e.To == "":
 		return errors.New("to is missing")
+	case e.Status == http.StatusNotModified:
+		return errors.New("304 is no redirect: want 301, 302, 303, 307 or 308")
 	}
-	return nil
+	return checkText(e.To)
 }
 
 func (e redirect) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {

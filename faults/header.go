@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // Header is an effect on the header of the registry's answer.
@@ -58,34 +62,98 @@ func (e Header) needs() need { return needsOfTexts(e.args.Values...) }
 
 func (e Header) check() error {
 	switch {
-	case e.args.Name == "" || strings.Trim(e.args.Name, tokenCharacters) != "":
-		return fmt.Errorf("%q is no name of a header field", e.args.Name)
 	case e.how == dropping && len(e.args.Values) > 0:
 		return errors.New("it has no values")
 	case e.how != dropping && len(e.args.Values) == 0:
 		return errors.New("values are missing")
 	}
+	return checkField(e.args.Name, e.args.Values, e.how)
+}
+
+// checkField refuses fields that the server cannot send as they are, or that would
+// have it send something else than what it says.
+func checkField(name string, values []string, how string) error {
+	if name == "" || strings.Trim(name, tokenCharacters) != "" {
+		return fmt.Errorf("%q is no name of a header field", name)
+	}
+	name = http.CanonicalHeaderKey(name)
+	if name == "Transfer-Encoding" {
+		return errors.New("Transfer-Encoding is the server's: for chunks drop Content-Length, for what is not HTTP use raw")
+	}
+	for _, value := range values {
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return fmt.Errorf("%s: %q has a control character, which no header can have: for what is not HTTP use raw", name, value)
+		}
+		if _, err := strconv.ParseUint(value, 10, 63); name == lengthHeader && err != nil {
+			return fmt.Errorf("%s: %q is no number of bytes: for what is not HTTP use raw", name, value)
+		}
+	}
+	if name == lengthHeader && (how == adding || len(values) > 1) {
+		return errors.New("there is one Content-Length: set it to one value")
+	}
 	return nil
+}
+
+func (e Header) prospect(*op.Info, *http.Request) prospect {
+	if e.how == adding {
+		return surely
+	}
+	return perhaps // it may be so already
 }
 
 func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	name := http.CanonicalHeaderKey(e.args.Name)
-	out := &rewriter{ResponseWriter: w, unsized: e.how == dropping && name == "Content-Length"}
+	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
+		values := make([]string, len(e.args.Values))
+		for i, value := range e.args.Values {
+			values[i] = x.expand(value, r)
+		}
 		h := w.Header()
-		if e.how != adding {
-			h.Del(e.args.Name)
-		}
-		for _, value := range e.args.Values {
-			h.Add(e.args.Name, x.expand(value, r))
-		}
-		if e.how == dropping && (name == "Content-Type" || name == "Date") {
-			h[name] = nil // net/http would add one
+		if e.changes(h, r, status, values) && x.act() {
+			out.unsized = e.how == dropping && name == lengthHeader
+			e.change(h, values)
 		}
 		return status
 	}
+	if name == lengthHeader && e.how != dropping {
+		out.body = upToLength(w)
+	}
+	out.serve(r, next)
+}
+
+// changes tells whether the header differs once the effect has acted.
+func (e Header) changes(h http.Header, r *http.Request, status int, values []string) bool {
+	name := http.CanonicalHeaderKey(e.args.Name)
+	switch {
+	case e.how == setting:
+		return !slices.Equal(h[name], values)
+	case e.how == adding || name == "Date": // net/http adds the date
+		return true
+	case name == lengthHeader && r.Method != http.MethodHead && !bodyless(status):
+		return true // net/http would count a short body
+	}
+	return len(h[name]) > 0
+}
+
+func (e Header) change(h http.Header, values []string) {
+	name := http.CanonicalHeaderKey(e.args.Name)
+	if e.how != adding {
+		h.Del(name)
+	}
+	for _, value := range values {
+		h.Add(name, value)
+	}
+	if e.how == dropping && (name == typeHeader || name == "Date") {
+		h[name] = nil // net/http would add one
+	}
+}
+
+// upToLength returns what writes a body, of which it drops what lies beyond the
+// Content-Length.
+func upToLength(w http.ResponseWriter) func(p []byte) (int, error) {
 	var left int64 = -1
-	out.body = func(p []byte) (int, error) {
+	return func(p []byte) (int, error) {
 		if left < 0 {
 			left = 1<<63 - 1
 			if n, ok := contentLength(w.Header()); ok {
@@ -99,10 +167,6 @@ func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next 
 		}
 		return len(p), nil
 	}
-	if name != "Content-Length" {
-		out.body = nil
-	}
-	out.serve(r, next)
 }
 
 // SetStatus sends the registry's answer with another status: what succeeds with 201
@@ -118,15 +182,19 @@ func (setStatus) kind() string { return "set-status" }
 
 func (e setStatus) check() error { return validStatus(e.Status) }
 
-func (e setStatus) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (setStatus) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
+func (e setStatus) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	out := &rewriter{ResponseWriter: w}
-	out.header = func(int) int { return e.Status }
-	if e.Status == http.StatusNoContent || e.Status == http.StatusNotModified {
-		out.header = func(int) int {
-			w.Header().Del("Content-Length")
-			return e.Status
+	out.header = func(status int) int {
+		if status == e.Status || !x.act() {
+			return status
 		}
-		out.body = func(p []byte) (int, error) { return len(p), nil } // these have none
+		if bodyless(e.Status) {
+			w.Header().Del(lengthHeader)
+			out.body = func(p []byte) (int, error) { return len(p), nil }
+		}
+		return e.Status
 	}
 	out.serve(r, next)
 }
@@ -149,13 +217,19 @@ func (e Location) check() error {
 	if e == (Location{}) {
 		return errors.New("nothing is to be changed")
 	}
-	return nil
+	return checkText(e.Scheme, e.Host, e.Path)
 }
+
+// checkText refuses texts that no field of a header can have.
+func checkText(texts ...string) error { return checkField("Location", texts, setting) }
+
+func (Location) prospect(*op.Info, *http.Request) prospect { return perhaps }
 
 func (e Location) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
-		if changed, ok := e.change(x, r, w.Header().Get("Location")); ok {
+		location := w.Header().Get("Location")
+		if changed, ok := e.change(x, r, location); ok && changed != location && x.act() {
 			w.Header().Set("Location", changed)
 		}
 		return status

@@ -31,18 +31,17 @@ type Preset struct {
 	Clients   []string      `json:"clients"`   // that met it
 	Correct   string        `json:"correct"`   // what a correct client does
 	Recovers  bool          `json:"recovers"`  // a correct client gets through in the end
-	Rules     func() []Rule `json:"-"`         // named after the preset
+	Rules     func() []Rule `json:"-"`         // named after the preset; it is enough that one of them fires
 }
 
-// Where returns the preset's rules for those requests only that the filters mean,
-// and optional. Rules on connections stay as they are.
+// Where returns the preset's rules for those requests only that the filters mean.
+// Rules on connections stay as they are.
 func (p Preset) Where(filters ...op.Filter) []Rule {
 	rules := p.Rules()
 	for i, rule := range rules {
 		if !rule.Connect {
-			rule = rule.Where(filters...)
+			rules[i] = rule.Where(filters...)
 		}
-		rules[i] = rule.Optional()
 	}
 	return rules
 }
@@ -107,10 +106,10 @@ func rules(list ...Rule) func() []Rule {
 
 // named gives the rules of a preset its name, from the second on with a number.
 func named(name string, rules []Rule) []Rule {
-	for i, rule := range rules {
-		rules[i] = rule.Named(name)
+	for i := range rules {
+		rules[i].Name, rules[i].Preset = name, name
 		if i > 0 {
-			rules[i] = rule.Named(fmt.Sprintf("%s-%d", name, i+1))
+			rules[i].Name = fmt.Sprintf("%s-%d", name, i+1)
 		}
 	}
 	return rules

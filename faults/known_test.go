@@ -255,7 +255,8 @@ func TestPresetWhere(t *testing.T) {
 		narrowed := p.Where(op.Repo("app"))
 		for i, rule := range p.Rules() {
 			got := narrowed[i]
-			assert.True(t, got.Flags.Optional, p.Name)
+			assert.False(t, got.Flags.Optional, p.Name)
+			assert.Equal(t, p.Name, got.Preset)
 			require.NoError(t, got.Check(), p.Name)
 			if rule.Connect {
 				assert.Empty(t, got.Filters, p.Name)
@@ -317,5 +318,5 @@ func ExamplePreset_Where() {
 	}
 	fmt.Println(string(text))
 	// Output:
-	// [{"name":"reset-mid-blob","where":"op=blob.get repo=app","times":1,"optional":true,"do":[{"reset":{"after":100}}]}]
+	// [{"name":"reset-mid-blob","where":"op=blob.get repo=app","times":1,"preset":"reset-mid-blob","do":[{"reset":{"after":100}}]}]
 }

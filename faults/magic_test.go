@@ -206,7 +206,7 @@ func TestMagicTogether(t *testing.T) {
 		w, touched := ask(request)
 		got = append(got, fmt.Sprint(w.Code, " ", strings.ReplaceAll(touched, name, "")))
 	}
-	assert.Equal(t, []string{"503 +#2", "429 +#3", "429 +#3", "200 "}, got)
+	assert.Equal(t, []string{"503 #2+", "429 #3+", "429 #3+", "200 "}, got)
 }
 
 // Many first requests under a name make its rules once.

@@ -163,6 +163,7 @@ func under(name string, rules []Rule) ([]Rule, error) {
 		if len(rule.When.Until) > 0 {
 			rule = rule.Until(append(slices.Clone(rule.When.Until), only)...)
 		}
+		rule.Preset = ""
 		rules[i] = rule.Where(only).Continue().Optional()
 		if err := rules[i].Check(); err != nil {
 			return nil, err

@@ -38,10 +38,19 @@ type Rule struct {
 	Steps   []Effect
 
 	Flags Flags
+
+	// Preset is the name of the preset that the rule is of, if any. It is enough that
+	// one of the rules of a preset fires: which of them does depends on the client.
+	Preset string
 }
 
-// When chooses among the requests that a rule's filters mean. They are counted
+// When chooses among the requests that a rule's filters mean, and on which its
+// effects can act: [IgnoreRange] can act on a GET with Range only. They are counted
 // from when the rule was added. The zero value means all.
+//
+// A rule fires when one of its effects acts. [Reset] after 100 bytes does not act on
+// a body of 50, so that the rule has not fired; but rules after it do not apply to
+// that request either.
 type When struct {
 	After       int           // the first so many are let pass
 	Every       int           // of those after, every so many'th, the first of them included; 0 and 1 mean all
@@ -50,9 +59,10 @@ type When struct {
 	Until       []op.Filter   // the rule is over once a request that all of these mean has begun; none: never
 	Probability float64       // of those left, this part, between 0 and 1; 0 means all
 
-	// Seed decides which part. The decision hangs on the seed, on the operation, on
+	// Seed decides which part. The decision depends on the seed, on the operation, on
 	// what it is about, and on how often that was asked for before, not on the
-	// order in which a client's parallel requests arrive.
+	// order in which a client's parallel requests arrive. A rule remembers how often
+	// for the first 16384 different things; those beyond share counters.
 	Seed uint64
 }
 

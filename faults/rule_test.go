@@ -78,14 +78,18 @@ func TestRulesChooseRequests(t *testing.T) {
 		},
 		"continue counts": {[]faults.Rule{on("a").Continue(), on("b").After(1)}, times(2, getLayer), "a a+b"},
 
-		"before auth wins over earlier rules": {
-			[]faults.Rule{on("a", op.BlobGet), on("b", op.BlobGet).BeforeAuth()}, times(1, getLayer), "b",
+		"an earlier rule wins over one before auth": {
+			[]faults.Rule{on("a", op.BlobGet), on("b", op.BlobGet).BeforeAuth()}, times(1, getLayer), "a",
 		},
-		"before auth, once over":   {[]faults.Rule{on("a"), on("b").BeforeAuth().Times(1)}, times(2, getLayer), "b a"},
-		"before auth, and on":      {[]faults.Rule{on("a"), on("b").BeforeAuth().Continue()}, times(1, getLayer), "b+a"},
-		"before auth is no second": {[]faults.Rule{on("a").BeforeAuth().Continue()}, []string{getLayer, ping}, "a a"},
-		"order for a ping":         {[]faults.Rule{on("a"), on("b").BeforeAuth()}, []string{ping, getLayer}, "a b"},
-		"order for a token":        {[]faults.Rule{on("a", op.Ping), on("b", op.Ping).BeforeAuth()}, times(1, ping), "a"},
+		"before auth, and first":     {[]faults.Rule{on("a", op.BlobGet).BeforeAuth(), on("b", op.BlobGet)}, times(1, getLayer), "a"},
+		"an earlier one over":        {[]faults.Rule{on("a").Times(1), on("b").BeforeAuth()}, times(2, getLayer), "a b"},
+		"an earlier one that waits":  {[]faults.Rule{on("a").After(1), on("b").BeforeAuth()}, times(2, getLayer), "b a"},
+		"an earlier one for another": {[]faults.Rule{on("a", op.TagList), on("b").BeforeAuth()}, times(1, getLayer), "b"},
+		"an earlier one continues":   {[]faults.Rule{on("a").Continue(), on("b").BeforeAuth()}, times(1, getLayer), "b+a"},
+		"before auth, and on":        {[]faults.Rule{on("b").BeforeAuth().Continue(), on("a")}, times(1, getLayer), "b+a"},
+		"before auth is no second":   {[]faults.Rule{on("a").BeforeAuth().Continue()}, []string{getLayer, ping}, "a a"},
+		"order for a ping":           {[]faults.Rule{on("a"), on("b").BeforeAuth()}, []string{ping, getLayer}, "a a"},
+		"order for a token":          {[]faults.Rule{on("a", op.Ping), on("b", op.Ping).BeforeAuth()}, times(1, ping), "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := engineWith(t, test.rules...)

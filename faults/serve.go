@@ -39,6 +39,20 @@ func stageOf(o op.Op) stage {
 	return late
 }
 
+// staged is a rule, and where it applies to requests for one operation.
+type staged struct {
+	*active
+	at stage
+}
+
+// stageFor is where the rule applies to requests for an operation.
+func (a *active) stageFor(o op.Op) stage {
+	if a.rule.Flags.BeforeAuth {
+		return early
+	}
+	return stageOf(o)
+}
+
 func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 	if e == nil {
 		return next
@@ -46,11 +60,15 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := e.plan.Load()
 		if at == early {
-			if name, ok := e.doomed.take(r); ok {
+			if d, ok := e.doomed.take(connOf(r.Context())); ok {
 				_, state := op.Begin(r)
-				state.AddFault(name)
+				state.AddFault(d.rule)
+				d.acted()
 				panic(http.ErrAbortHandler)
 			}
+		} else if a, _ := op.Value[admission](r.Context()); a.asked != nil {
+			*a.asked = true
+			return
 		}
 		if p == nil {
 			next.ServeHTTP(w, r)
@@ -60,10 +78,11 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		if at == late {
 			p.admit(state.Info().Alias)
 		}
-		effects, handled := e.choose(p, w, r, state, at)
-		if handled {
+		c := choice{plan: p, at: at, state: state, info: state.Info(), r: r, next: next}
+		if c.intercepted(w) {
 			return
 		}
+		effects := c.choose()
 		if len(effects) == 0 {
 			next.ServeHTTP(w, r)
 			return
@@ -77,73 +96,15 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 	})
 }
 
-// choose asks the interceptors, and then the rules in turn.
-func (e *Engine) choose(p *plan, w http.ResponseWriter, r *http.Request, state *op.State, at stage) (effects []chosen, handled bool) {
-	info := state.Info()
-	mine := stageOf(info.Op) == at
-	var facts *op.Request
-	request := func() *op.Request {
-		if facts == nil {
-			made := op.NewRequest(r)
-			facts = &made
-		}
-		return facts
-	}
-	if mine {
-		for _, i := range p.intercepts {
-			if own := *info; i.handle(w, r, &own) {
-				return nil, true
-			}
-		}
-	}
-	if at == late {
-		if _, won := op.Value[last](r.Context()); won {
-			return nil, false
-		}
-	}
-	if p.until && at == early {
-		for _, a := range p.all() {
-			a.end(request)
-		}
-	}
-	point := func() string { return Point(info) }
-	for _, a := range p.rulesAt(at, info.Op) {
-		if !a.means(info, request) {
-			continue
-		}
-		fired, ok := a.fire(point)
-		if !ok {
-			continue
-		}
-		state.AddFault(a.rule.Name)
-		effects = append(effects, flatten(a.rule.Name, fired)...)
-		if !a.rule.Flags.Continue {
-			return append(effects, chosen{a.rule.Name, last{}}), false
-		}
-	}
-	return effects, false
-}
-
-// last keeps the rules of the later stage from a request that a rule of the
-// earlier one has won.
-type last struct{}
+// last keeps the rules behind the one that has won a request at the earlier stage
+// from it at the later one.
+type last struct{ winner *active }
 
 func (last) kind() string { return "last" }
 
-func (last) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	op.Keep(x.state, last{})
+func (l last) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	op.Keep(x.state, l)
 	next.ServeHTTP(w, r)
-}
-
-// appliesAt tells whether the rule applies at a stage to requests for an operation.
-func (a *active) appliesAt(at stage, o op.Op) bool {
-	if !a.ops.Has(o) {
-		return false
-	}
-	if a.rule.Flags.BeforeAuth {
-		return at == early
-	}
-	return stageOf(o) == at
 }
 
 // missing says why one of the effects cannot act on this request, which came
@@ -153,8 +114,9 @@ func (x *exchange) missing(effects []chosen) string {
 		return ""
 	}
 	for _, c := range effects {
-		if needOf(c.effect)&needConn != 0 {
-			return c.rule + ": " + c.effect.kind() + " needs a connection of the registry's own server; this request came through another"
+		if needOf(c.do)&needConn != 0 {
+			c.shot.touch()
+			return c.shot.rule.rule.Name + ": " + c.do.kind() + " needs a connection of the registry's own server; this request came through another"
 		}
 	}
 	return ""
@@ -186,8 +148,8 @@ func (e *Engine) Open() Opening {
 	if p == nil {
 		return o
 	}
-	for _, a := range p.connect {
-		effects, ok := a.fire(func() string { return "connect" })
+	for i, a := range p.connect {
+		effects, ok := a.fire()
 		if !ok {
 			continue
 		}
@@ -196,6 +158,9 @@ func (e *Engine) Open() Opening {
 			effect.(connectEffect).open(&o)
 		}
 		if !a.rule.Flags.Continue {
+			for _, other := range p.connect[i+1:] {
+				other.lose(a.rule.Name)
+			}
 			break
 		}
 	}

@@ -51,7 +51,7 @@ func TestOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := faults.New(nil)
-			e.Bind(faults.Site{Connections: true})
+			e.Bind(faults.Site{Connections: true, TLS: true})
 			assert.NoError(t, e.Add(test.rules...))
 			for i, want := range test.want {
 				got := e.Open()
@@ -64,7 +64,7 @@ func TestOpen(t *testing.T) {
 
 func TestOpenWithProbability(t *testing.T) {
 	e := faults.New(nil)
-	e.Bind(faults.Site{Connections: true})
+	e.Bind(faults.Site{Connections: true, TLS: true})
 	assert.NoError(t, e.Add(faults.OnConnect().WithProbability(0.5, 2).Do(faults.Refuse())))
 	var got string
 	for range 20 {
@@ -75,7 +75,7 @@ func TestOpenWithProbability(t *testing.T) {
 
 func TestOpenUntil(t *testing.T) {
 	e := faults.New(nil)
-	e.Bind(faults.Site{Connections: true})
+	e.Bind(faults.Site{Connections: true, TLS: true})
 	assert.NoError(t, e.Add(faults.OnConnect().Do(faults.Refuse()).Until()))
 	assert.False(t, e.Open().None(), "until nothing is for ever")
 	e.Clear()
@@ -93,7 +93,7 @@ func TestOpenUntil(t *testing.T) {
 // it.
 func TestRequestThroughAnotherServer(t *testing.T) {
 	e := faults.New(nil)
-	e.Bind(faults.Site{Connections: true})
+	e.Bind(faults.Site{Connections: true, TLS: true})
 	assert.NoError(t, e.Add(
 		on("resets").Times(1).Do(faults.SetHeader("X-A", "b"), faults.Reset(0)),
 		on("closes").Times(1).Do(faults.All(faults.Pass(), faults.CloseIdle())),

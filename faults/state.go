@@ -22,23 +22,27 @@ func (loseUpload) kind() string { return "lose-upload" }
 
 func (loseUpload) needs() need { return needStore }
 
+func (loseUpload) actsOn() op.Set {
+	return setOf(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel)
+}
+
+func (loseUpload) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
 func (loseUpload) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if x.info.Session != "" {
-		upload, err := x.engine.store.OpenUpload(r.Context(), x.info.Repo, x.info.Session)
-		if err == nil {
-			err = upload.Cancel(r.Context())
-		}
-		if err != nil && !errors.Is(err, registry.UploadUnknown) {
-			x.fail(w, err)
-			return
-		}
+	upload, err := x.engine.store.OpenUpload(r.Context(), x.info.Repo, x.info.Session)
+	if err == nil && x.act() {
+		err = upload.Cancel(r.Context())
+	}
+	if err != nil && !errors.Is(err, registry.UploadUnknown) {
+		x.fail(w, err)
+		return
 	}
 	next.ServeHTTP(w, r)
 }
 
 // fail answers with an error of the Store's that no fault asked for.
 func (x *exchange) fail(w http.ResponseWriter, err error) {
-	http.Error(w, fmt.Sprintf("500 fault rule %s: %v", x.rule, err), http.StatusInternalServerError)
+	http.Error(w, fmt.Sprintf("500 fault rule %s: %v", x.rule(), err), http.StatusInternalServerError)
 }
 
 // RevokeTokens makes all tokens invalid that were given out until now, before the
@@ -68,8 +72,17 @@ func (dropChunk) kind() string { return "drop-chunk" }
 
 func (dropChunk) needs() need { return needStore }
 
+func (dropChunk) actsOn() op.Set { return setOf(op.UploadChunk, op.UploadCommit) }
+
+func (dropChunk) prospect(_ *op.Info, r *http.Request) prospect {
+	if r.ContentLength == 0 {
+		return never
+	}
+	return perhaps
+}
+
 func (dropChunk) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.askStore(r, func(f *storeFaults) { f.dropChunk = true })
+	x.askStore(r, func(f *storeFaults) { f.dropChunk = x.act })
 	next.ServeHTTP(w, r)
 }
 
@@ -83,8 +96,12 @@ func (refuseMount) kind() string { return "refuse-mount" }
 
 func (refuseMount) needs() need { return needStore }
 
+func (refuseMount) actsOn() op.Set { return setOf(op.BlobMount) }
+
+func (refuseMount) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
 func (refuseMount) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.askStore(r, func(f *storeFaults) { f.refuseMount = true })
+	x.askStore(r, func(f *storeFaults) { f.refuseMount = x.act })
 	next.ServeHTTP(w, r)
 }
 
@@ -98,8 +115,15 @@ func (vanish) kind() string { return "vanish" }
 
 func (vanish) needs() need { return needStore }
 
+func (vanish) actsOn() op.Set { return pushes() }
+
+func (vanish) prospect(*op.Info, *http.Request) prospect { return perhaps }
+
 func (vanish) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	x.afterPush(w, r, next, func(ctx context.Context, pushed pushed) error {
+		if !x.act() {
+			return nil
+		}
 		if pushed.manifest {
 			return x.engine.store.DeleteManifest(ctx, x.info.Repo, string(pushed.digest), registry.Precondition{})
 		}
@@ -127,7 +151,7 @@ func (x *exchange) afterPush(w http.ResponseWriter, r *http.Request, next http.H
 			failure = then(context.WithoutCancel(r.Context()), p)
 		}
 		if failure != nil && !errors.Is(failure, registry.BlobUnknown) && !errors.Is(failure, registry.ManifestUnknown) {
-			w.Header().Set("Warning", fmt.Sprintf("299 - %q", "fault rule "+x.rule+": "+failure.Error()))
+			w.Header().Set("Warning", fmt.Sprintf("299 - %q", "fault rule "+x.rule()+": "+failure.Error()))
 		}
 		return status
 	}
@@ -204,6 +228,21 @@ func (e Lag) check() error {
 	return nil
 }
 
+func (e Lag) actsOn() op.Set {
+	if e.how.name == hiding.name {
+		return pushes()
+	}
+	return setOf(op.ManifestPut)
+}
+
+// prospect is not surely: it acts on the requests that do not see what was pushed.
+func (e Lag) prospect(info *op.Info, _ *http.Request) prospect {
+	if e.how.name != hiding.name && info.Tag == "" && len(info.Tags) == 0 {
+		return never
+	}
+	return perhaps
+}
+
 func (e Lag) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	before := map[string]*registry.Manifest{}
 	x.eachTag(func(tag string) {
@@ -212,7 +251,11 @@ func (e Lag) serve(x *exchange, w http.ResponseWriter, r *http.Request, next htt
 		}
 	})
 	x.afterPush(w, r, next, func(_ context.Context, p pushed) error {
-		e.how.hide(x, p, before, newLease(e.args))
+		if x.start() {
+			l := newLease(e.args)
+			l.acted = x.acted()
+			e.how.hide(x, p, before, l)
+		}
 		return nil
 	})
 }
@@ -229,12 +272,19 @@ func (immutable) needs() need { return needStore }
 
 func (e immutable) check() error { return e.answer.check() }
 
+func (immutable) actsOn() op.Set { return setOf(op.ManifestPut) }
+
+func (immutable) prospect(info *op.Info, _ *http.Request) prospect {
+	if info.Tag == "" {
+		return never
+	}
+	return perhaps
+}
+
 func (e immutable) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if x.info.Op == op.ManifestPut && x.info.Tag != "" {
-		if _, err := x.engine.store.Manifest(r.Context(), x.info.Repo, x.info.Tag); err == nil {
-			e.answer.serve(x, w, r, next)
-			return
-		}
+	if _, err := x.engine.store.Manifest(r.Context(), x.info.Repo, x.info.Tag); err == nil && x.act() {
+		e.answer.serve(x, w, r, next)
+		return
 	}
 	next.ServeHTTP(w, r)
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,9 @@ type faultyStore struct {
 // storeFaults is what effects ask of the Store for one request.
 type storeFaults struct {
 	contentOf   digest.Digest
-	dropChunk   bool
-	refuseMount bool
+	swap        func() bool // reports whether contentOf may be sent
+	dropChunk   func() bool // reports whether the chunk may be dropped; nil: no
+	refuseMount func() bool // reports whether the mount may be refused; nil: no
 }
 
 // askStore lets an effect ask something more of the Store for its request.
@@ -57,9 +59,14 @@ func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest
 	if s.hides(hiddenBlob, repo, string(d)) {
 		return nil, registry.BlobUnknown
 	}
-	if other := s.faults(ctx).contentOf; other != "" {
-		if blob, err := s.Store.OpenBlob(ctx, repo, other); err == nil {
-			return blob, nil
+	if f := s.faults(ctx); f.contentOf != "" && f.contentOf != d {
+		if blob, err := s.Store.OpenBlob(ctx, repo, f.contentOf); err == nil {
+			if f.swap() {
+				return blob, nil
+			}
+			if err := blob.Close(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s.Store.OpenBlob(ctx, repo, d)
@@ -67,38 +74,83 @@ func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest
 
 // MountBlob implements [registry.Store].
 func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error {
-	if s.faults(ctx).refuseMount || s.hides(hiddenBlob, from, string(d)) {
+	if s.hides(hiddenBlob, from, string(d)) {
+		return registry.BlobUnknown
+	}
+	if refuse := s.faults(ctx).refuseMount; refuse != nil && s.has(ctx, from, d) && refuse() {
 		return registry.BlobUnknown
 	}
 	return s.Store.MountBlob(ctx, repo, d, from)
 }
 
+// has tells whether a mount can find a blob; from nowhere in particular, it may.
+func (s *faultyStore) has(ctx context.Context, from string, d digest.Digest) bool {
+	if from == "" {
+		return true
+	}
+	blob, err := s.Store.OpenBlob(ctx, from, d)
+	if err == nil {
+		err = blob.Close()
+	}
+	return err == nil
+}
+
 // OpenUpload implements [registry.Store].
 func (s *faultyStore) OpenUpload(ctx context.Context, repo, id string) (registry.Upload, error) {
 	upload, err := s.Store.OpenUpload(ctx, repo, id)
-	if err == nil && s.faults(ctx).dropChunk {
-		upload = droppingUpload{upload}
+	if drop := s.faults(ctx).dropChunk; err == nil && drop != nil {
+		upload = droppingUpload{upload, drop}
 	}
 	return upload, err
 }
 
-// droppingUpload forgets the bytes that it is given.
-type droppingUpload struct{ registry.Upload }
+// droppingUpload forgets the bytes that it is given, if it may.
+type droppingUpload struct {
+	registry.Upload
+	drop func() bool
+}
+
+// dropped reads a chunk to its end if there is something in it and it may be dropped,
+// and else returns it as it was.
+func (u droppingUpload) dropped(ctx context.Context, c registry.Chunk) (registry.Chunk, bool, error) {
+	if c.Body == nil {
+		return c, false, nil
+	}
+	first := make([]byte, 1)
+	n, err := io.ReadFull(c.Body, first)
+	if n == 0 || !u.drop() {
+		if err == nil {
+			c.Body = io.MultiReader(bytes.NewReader(first), c.Body)
+		} else {
+			c.Body = failing{err}
+		}
+		return c, false, nil
+	}
+	if _, err := io.Copy(io.Discard, c.Body); err != nil {
+		return c, true, err
+	}
+	return registry.Chunk{}, true, ctx.Err()
+}
+
+// failing is a reader that has come to its end, or has failed.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func (u droppingUpload) Append(ctx context.Context, c registry.Chunk) error {
-	if c.Body != nil {
-		if _, err := io.Copy(io.Discard, c.Body); err != nil {
-			return err
-		}
+	c, dropped, err := u.dropped(ctx, c)
+	if dropped || err != nil {
+		return err
 	}
-	return ctx.Err()
+	return u.Upload.Append(ctx, c)
 }
 
 func (u droppingUpload) Commit(ctx context.Context, c registry.Chunk, d digest.Digest) error {
-	if err := u.Append(ctx, c); err != nil {
+	c, _, err := u.dropped(ctx, c)
+	if err != nil {
 		return err
 	}
-	return u.Upload.Commit(ctx, registry.Chunk{}, d)
+	return u.Upload.Commit(ctx, c, d)
 }
 
 // Manifest implements [registry.Store].
@@ -113,8 +165,8 @@ func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.
 	if err == nil && s.hides(hiddenManifest, repo, string(m.Descriptor.Digest)) {
 		return registry.Manifest{}, registry.ManifestUnknown
 	}
-	if other := s.faults(ctx).contentOf; other != "" && err == nil {
-		if swapped, err := s.Store.Manifest(ctx, repo, string(other)); err == nil {
+	if f := s.faults(ctx); f.contentOf != "" && f.contentOf != m.Descriptor.Digest && err == nil {
+		if swapped, err := s.Store.Manifest(ctx, repo, string(f.contentOf)); err == nil && f.swap() {
 			m.Content = swapped.Content
 		}
 	}

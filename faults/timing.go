@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // wait waits for a duration, or without end if it is 0, and tells whether the
@@ -94,10 +96,15 @@ func (e stall) check() error {
 	return notNegative(e.For)
 }
 
-func (e stall) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (e stall) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
+
+func (e stall) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	left, stalled := e.After, false
 	out := &rewriter{ResponseWriter: w}
 	out.body = func(p []byte) (int, error) {
+		if !stalled && (int64(len(p)) > left || left == 0) && !x.act() {
+			stalled = true
+		}
 		if stalled || int64(len(p)) <= left && left > 0 {
 			n, err := w.Write(p)
 			left -= int64(n)
@@ -157,15 +164,29 @@ func (e Pace) check() error {
 	return nil
 }
 
-func (e Pace) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (e Pace) prospect(_ *op.Info, r *http.Request) prospect {
+	if e.args.Request && r.ContentLength >= 0 && r.ContentLength <= e.args.Bytes {
+		return never
+	}
 	if e.args.Request {
-		next.ServeHTTP(w, withBody(r, &slowBody{ReadCloser: r.Body, ctx: r.Context(), pace: e.args}))
+		return perhaps
+	}
+	return inBody(r)
+}
+
+func (e Pace) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if e.args.Request {
+		next.ServeHTTP(w, withBody(r, &slowBody{ReadCloser: r.Body, ctx: r.Context(), pace: e.args, act: x.act}))
 		return
 	}
-	first := true
+	first, over := true, false
 	out := &rewriter{ResponseWriter: w}
 	out.body = func(p []byte) (written int, err error) {
 		for len(p) > written && err == nil {
+			if over = over || !first && !x.act(); over {
+				n, err := w.Write(p[written:])
+				return written + n, err
+			}
 			if !first && !wait(r.Context(), time.Duration(e.args.Every)) {
 				panic(http.ErrAbortHandler)
 			}
@@ -185,17 +206,25 @@ type slowBody struct {
 	io.ReadCloser
 	ctx   context.Context
 	pace  paceArgs
+	act   func() bool
+	over  bool // the rule was over before it could act
 	begun bool
 	left  int64 // of what may be read without a pause
 }
 
 func (b *slowBody) Read(p []byte) (int, error) {
+	if b.over {
+		return b.ReadCloser.Read(p)
+	}
 	room := b.left
 	if room == 0 {
 		room = b.pace.Bytes
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), room)])
-	if n > 0 && b.left == 0 && b.begun && !wait(b.ctx, time.Duration(b.pace.Every)) {
+	if n > 0 && b.left == 0 && b.begun && !b.over {
+		b.over = !b.act()
+	}
+	if n > 0 && b.left == 0 && b.begun && !b.over && !wait(b.ctx, time.Duration(b.pace.Every)) {
 		return 0, context.Cause(b.ctx)
 	}
 	if n > 0 {

@@ -37,6 +37,7 @@ type lease struct {
 	left   int       // requests; 0: without limit
 	until  time.Time // zero: without limit
 	before *registry.Manifest
+	acted  func() // is called when something finds it missing
 }
 
 func newLease(args lagArgs) lease {
@@ -72,6 +73,7 @@ func (v *veil) covers(key veiled) (before *registry.Manifest, covered bool) {
 		v.end(key)
 		return nil, false
 	}
+	l.acted()
 	if l.left > 0 {
 		if l.left--; l.left == 0 {
 			v.end(key)

@@ -81,7 +81,12 @@ var connectCases = []wireCase{
 	}),
 	{name: "tls in the clear", do: []faults.Effect{faults.FailHandshake()}, only: func(f wireForm) bool { return !f.tls },
 		talk: func(t *testing.T, w *wire) {
-			w.inject(t, faults.OnConnect().Do(faults.FailHandshake()))
+			rule := faults.OnConnect().Do(faults.FailHandshake())
+			if w.memory { // it takes TLS beside plain HTTP
+				w.inject(t, rule)
+			} else {
+				assert.ErrorContains(t, w.reg.Faults().Add(rule), "the registry speaks plain HTTP")
+			}
 			assert.Equal(t, 200, ask(t, w.talk(t), w.blob(w.small)).status)
 			assert.Empty(t, w.reg.Connections()[0].Error)
 		}},

@@ -29,7 +29,7 @@ func (s *Server) site() faults.Site {
 	if s.config.Network != nil {
 		dead = memnet.Dead
 	}
-	site := faults.Site{Connections: true, External: s.External, Dead: dead}
+	site := faults.Site{Connections: true, TLS: s.config.TLS || s.config.Network != nil, External: s.External, Dead: dead}
 	if tokens, ok := s.config.Auth.(faults.Tokens); ok {
 		site.Tokens = tokens
 	}

@@ -45,6 +45,7 @@ func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.config.Faults.Closed(c)
 }
 
 // connState is told by net/http how its connections fare.

@@ -1,0 +1,125 @@
+package faults
+
+import (
+	"net/http"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// choice is the choosing of rules for one request at one stage.
+type choice struct {
+	plan  *plan
+	at    stage
+	state *op.State
+	info  *op.Info // of the state
+	r     *http.Request
+	next  http.Handler // behind this stage
+	facts *op.Request  // made when they are needed
+}
+
+func (c *choice) request() *op.Request {
+	if c.facts == nil {
+		made := op.NewRequest(c.r)
+		c.facts = &made
+	}
+	return c.facts
+}
+
+func (c *choice) intercepted(w http.ResponseWriter) bool {
+	if stageOf(c.info.Op) != c.at {
+		return false
+	}
+	for _, i := range c.plan.intercepts {
+		if own := *c.info; i.handle(w, c.r, &own) {
+			return true
+		}
+	}
+	return false
+}
+
+// choose asks the rules in turn, up to the first that chooses the request and does
+// not continue. A rule of the other stage is not asked, but keeps its place: one that
+// applies after auth comes before a later one that applies before auth, if auth lets
+// the request in.
+func (c *choice) choose() (effects []chosen) {
+	if c.plan.until && c.at == early {
+		for _, a := range c.plan.all() {
+			a.end(c.request)
+		}
+	}
+	rules := c.plan.byOp[c.info.Op]
+	won, _ := op.Value[last](c.r.Context())
+	for i, a := range rules {
+		switch {
+		case a.active == won.winner: // at the stage before
+			return effects
+		case !a.means(c.info, c.request):
+			continue
+		case a.at > c.at:
+			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r) && c.admitted() {
+				c.lost(rules[i+1:], a.active)
+				return effects
+			}
+			continue
+		case a.at < c.at:
+			continue
+		}
+		s := a.aim(c.state, c.r)
+		if s == nil {
+			continue
+		}
+		effects = append(effects, s.effects()...)
+		if !a.rule.Flags.Continue {
+			c.lost(rules[i+1:], a.active)
+			return append(effects, chosen{do: last{a.active}})
+		}
+	}
+	return effects
+}
+
+// effects are those that the rule has for the request.
+func (s *shot) effects() []chosen {
+	list, first := s.rule.rule.Effects, 0
+	if steps := s.rule.rule.Steps; len(steps) > 0 {
+		list, first = steps[s.step:s.step+1], s.step
+	}
+	effects := make([]chosen, len(list))
+	for i, e := range list {
+		effects[i] = chosen{s, first + i, e.(requestEffect)}
+	}
+	return effects
+}
+
+// contested reports whether one of the rules that follow applies at this stage.
+func (c *choice) contested(following []staged) bool {
+	for _, a := range following {
+		if a.at == c.at && a.means(c.info, c.request) {
+			return true
+		}
+	}
+	return false
+}
+
+// lost tells the rules that follow of the one that has won the request.
+func (c *choice) lost(following []staged, winner *active) {
+	for _, a := range following {
+		if a.at >= c.at && a.means(c.info, c.request) {
+			a.lose(winner.rule.Name)
+		}
+	}
+}
+
+// admission is what [Engine.AfterAuth] sets in place of serving a request, unless it
+// is nil.
+type admission struct{ asked *bool }
+
+// admitted reports whether what is between the stages lets the request in. It is
+// asked without its body, and its answer goes nowhere.
+func (c *choice) admitted() (ok bool) {
+	op.Keep(c.state, admission{&ok})
+	defer op.Keep(c.state, admission{})
+	r := c.r.WithContext(c.r.Context())
+	r.Body = http.NoBody
+	c.next.ServeHTTP(nowhere{http.Header{}}, r)
+	return ok
+}

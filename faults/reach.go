@@ -1,0 +1,128 @@
+package faults
+
+import (
+	"fmt"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// An endingEffect may answer in the registry's place, or end the connection, without
+// serving the request. What stands behind one that does never acts.
+type endingEffect interface {
+	Effect
+	ends() bool
+}
+
+func ends(e Effect) bool {
+	if group, ok := e.(all); ok {
+		for _, e := range group.effects {
+			if ends(e) {
+				return true
+			}
+		}
+		return false
+	}
+	end, ok := e.(endingEffect)
+	return ok && end.ends()
+}
+
+// checkReach refuses effects that happen together and of which one can never act:
+// behind one that answers, nothing is left to act on.
+func (r Rule) checkReach(effects []Effect) error {
+	var ending Effect
+	for _, e := range effects {
+		group, isGroup := e.(all)
+		if isGroup {
+			if err := r.checkReach(group.effects); err != nil {
+				return err
+			}
+		}
+		_, passes := e.(pass)
+		switch _, delays := e.(delay); {
+		case passes: // does not claim to act
+		case ending != nil && r.Connect && delays: // first, wherever it stands
+		case ending != nil && r.Connect:
+			return fmt.Errorf("%s never acts beside %s, which ends the connection: choose one of them", e.kind(), ending.kind())
+		case ending != nil:
+			return fmt.Errorf("%s never acts behind %s, which answers: put it before", e.kind(), ending.kind())
+		}
+		if ends(e) || r.Connect && connectEnds(e) {
+			ending = e
+		}
+		if _, isTLS := e.(TLS); isTLS && r.Connect {
+			if err := besideTLS(effects); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// connectEnds reports whether an effect ends a connection at its opening.
+func connectEnds(e Effect) bool {
+	if group, ok := e.(all); ok {
+		for _, e := range group.effects {
+			if connectEnds(e) {
+				return true
+			}
+		}
+		return false
+	}
+	switch e.(type) {
+	case refuse, silence, raw:
+		return true
+	}
+	return false
+}
+
+// besideTLS refuses effects that leave no handshake.
+func besideTLS(effects []Effect) error {
+	for _, e := range effects {
+		if connectEnds(e) {
+			return fmt.Errorf("tls never acts beside %s, which ends the connection: choose one of them", e.kind())
+		}
+	}
+	return nil
+}
+
+// checkOperations refuses an effect that can act on none of the requests that the
+// rule's filters allow.
+func checkOperations(allowed op.Set, e Effect) error {
+	if group, ok := e.(all); ok {
+		for _, e := range group.effects {
+			if err := checkOperations(allowed, e); err != nil {
+				return err
+			}
+		}
+	}
+	limited, ok := e.(limitedEffect)
+	if !ok || limited.actsOn()&allowed != 0 {
+		return nil
+	}
+	var names []op.Op
+	for _, o := range op.All() {
+		if limited.actsOn().Has(o) {
+			names = append(names, o)
+		}
+	}
+	return fmt.Errorf("%s can act on none of the requests that the filters allow: it acts on %v", e.kind(), names)
+}
+
+// setOf returns operations as a set.
+func setOf(ops ...op.Op) op.Set {
+	allowed, _ := op.Split([]op.Filter{op.Is(ops...)})
+	return allowed
+}
+
+// answersWithBody are the operations whose answers can have a body.
+func answersWithBody() op.Set { return ^setOf(op.BlobHead, op.ManifestHead) }
+
+// contentReads are the requests that are answered with stored content.
+func contentReads() op.Set {
+	return setOf(op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestHead)
+}
+
+// pushes are the requests that put something into the Store.
+func pushes() op.Set {
+	return setOf(op.UploadCommit, op.BlobPost, op.BlobMount, op.ManifestPut)
+}
