@@ -96,10 +96,10 @@ func knownUploads() []Preset {
 		},
 		{
 			Name:      "chunk-too-large-ghcr",
-			What:      "416 to every PATCH with a Content-Range, as GHCR has it for more than 4 MiB",
+			What:      "416 to every PATCH with a Content-Range, whatever its size, as GHCR has it for more than 4 MiB",
 			Citations: []string{"oras-project/rust-oci-client#35", "ocx-sh/ocx#237", "wasmCloud/wash#268"},
 			Clients:   []string{"rust-oci-client", "ocx", "wash"},
-			Correct:   "uploads in a single PUT, or in smaller chunks",
+			Correct:   "uploads in a single PUT, or in one PATCH without Content-Range",
 			Recovers:  true,
 			Rules: rules(On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusRequestedRangeNotSatisfiable).
 				Error("REQUESTED_RANGE_NOT_SATISFIABLE", "the request body is too large and exceeds the maximum permissible limit of 4.00MiB"))),
