@@ -95,7 +95,7 @@ func (j *judgement) read(args []string) error {
 	if len(args) > 1 && !slices.ContainsFunc(args, func(arg string) bool { return !isWord(arg) }) {
 		return errors.New("want each expectation as one argument, in quotes: '" + strings.Join(args, " ") + "'")
 	}
-	j.expect = nil
+	j.expect = expectations{}
 	for _, arg := range args {
 		if err := j.expect.Set(arg); err != nil {
 			return err
@@ -132,7 +132,7 @@ type (
 
 func (j *judgement) run(ctx context.Context, c *client, out io.Writer) error {
 	ask := judgeRequest{Timeout: j.timeout.String()}
-	for _, e := range j.expect {
+	for _, e := range j.expect.all {
 		ask.Expect = append(ask.Expect, e.String())
 	}
 	var answer judgeAnswer

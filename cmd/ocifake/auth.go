@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -52,9 +52,9 @@ func (f *access) hasPasswords() bool {
 
 // into reads the files, sets what the server needs to know of them, and returns who
 // decides, nil if nobody is asked.
-func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, error) {
+func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {
 	if f.clientCA != "" {
-		text, err := os.ReadFile(f.clientCA)
+		text, err := readFile(ctx, f.clientCA)
 		if err != nil {
 			return nil, fmt.Errorf("--client-ca: %w", err)
 		}
@@ -67,7 +67,7 @@ func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, err
 	if !f.asks() {
 		return nil, nil
 	}
-	options, err := f.options()
+	options, err := f.options(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +87,9 @@ func (f *access) into(c *server.Config, trustForwarded bool) (*auth.Service, err
 	return service, nil
 }
 
-func (f *access) options() (options auth.Options, err error) {
+func (f *access) options(ctx context.Context) (options auth.Options, err error) {
 	if f.token != "" {
-		text, err := os.ReadFile(f.token)
+		text, err := readFile(ctx, f.token)
 		if err != nil {
 			return options, fmt.Errorf("--token-auth: %w", err)
 		}
@@ -101,7 +101,7 @@ func (f *access) options() (options auth.Options, err error) {
 		}
 	}
 	if f.htpasswd != "" {
-		text, err := os.ReadFile(f.htpasswd)
+		text, err := readFile(ctx, f.htpasswd)
 		if err != nil {
 			return options, fmt.Errorf("--htpasswd: %w", err)
 		}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -13,8 +13,8 @@ import (
 
 // readConfig sets the flags that a file of names and values has, in YAML, but for
 // those that the command line has.
-func readConfig(path string, flags *pflag.FlagSet) error {
-	text, err := os.ReadFile(path)
+func readConfig(ctx context.Context, path string, flags *pflag.FlagSet) error {
+	text, err := readFile(ctx, path)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}

@@ -20,7 +20,7 @@ func configured(t *testing.T, text string, args ...string) (*serveConfig, error)
 	cmd := new(cobra.Command)
 	bind(cmd, c.flags())
 	require.NoError(t, cmd.ParseFlags(append([]string{"--addr", ":0", "--config", name}, args...)))
-	return c, c.complete(cmd.Flags())
+	return c, c.complete(t.Context(), cmd.Flags())
 }
 
 func TestConfigFile(t *testing.T) {
@@ -71,5 +71,5 @@ func TestWrongConfigFile(t *testing.T) {
 		assert.ErrorContains(t, err, want, text)
 	}
 	c := serveConfig{config: filepath.Join(t.TempDir(), "missing")}
-	assert.ErrorContains(t, c.complete(nil), "--config: open ")
+	assert.ErrorContains(t, c.complete(t.Context(), nil), "--config: open ")
 }

@@ -159,7 +159,7 @@ func TestKubernetesExample(t *testing.T) {
 	cmd := new(cobra.Command)
 	bind(cmd, c.flags())
 	require.NoError(t, cmd.ParseFlags(args[1:]))
-	assert.NoError(t, c.complete(cmd.Flags()))
+	assert.NoError(t, c.complete(t.Context(), cmd.Flags()))
 	assert.Equal(t, []string{"ci:secret"}, c.auth.users)
 	assert.NotEmpty(t, c.control.token)
 }

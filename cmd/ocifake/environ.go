@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,30 +13,56 @@ import (
 // environment returns the environment of a command that is run with the registry,
 // and what removes the files that it names.
 func (f *fixture) environment() (env []string, remove func() error, err error) {
-	dir, err := os.MkdirTemp("", "ocifake-run-")
-	if err != nil {
-		return nil, nil, err
-	}
-	remove = func() error { return os.RemoveAll(dir) }
 	vars := [][2]string{
 		{"OCIFAKE_URL", f.server.URL()},
 		{"OCIFAKE_HOST", f.server.Host()},
 		{"OCIFAKE_CONTROL_URL", f.controlURL()},
 		{"OCIFAKE_CONTROL_TOKEN", f.config.control.token},
-		{"DOCKER_CONFIG", dir},
 	}
-	err = f.writeDockerConfig(filepath.Join(dir, "config.json"))
+	vars = append(vars, withoutProxy(os.LookupEnv, f.server.URL(), f.controlURL())...)
+	dir, remove, err := f.environmentFolder()
+	if err != nil {
+		return nil, remove, err
+	}
+	if f.config.auth.login.user != "" {
+		vars = append(vars, [2]string{dockerConfig, dir})
+	}
 	if f.config.server.TLS {
 		bundle := filepath.Join(dir, "ca-bundle.pem")
 		for _, name := range bundleVariables {
 			vars = append(vars, [2]string{name, bundle})
 		}
-		err = errors.Join(err, writeBundle(bundle, f.server.Authority().CertPEM()))
+	}
+	return setVariables(os.Environ(), vars), remove, nil
+}
+
+// environmentFolder makes the folder with the files that the environment names, if
+// there are such files. What it makes when it fails is removed again.
+func (f *fixture) environmentFolder() (dir string, remove func() error, err error) {
+	remove = func() error { return nil }
+	logs := f.config.auth.login.user != ""
+	if !logs && !f.config.server.TLS {
+		return "", remove, nil
+	}
+	if dir, err = os.MkdirTemp("", "ocifake-run-"); err != nil {
+		return "", remove, err
+	}
+	if logs {
+		err = f.writeDockerConfig(dir)
+	}
+	if f.config.server.TLS {
+		err = errors.Join(err, writeBundle(filepath.Join(dir, "ca-bundle.pem"), f.server.Authority().CertPEM()))
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, remove())
+		return "", remove, errors.Join(err, os.RemoveAll(dir))
 	}
-	env = slices.DeleteFunc(os.Environ(), func(of string) bool {
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// setVariables sets the variables in an environment, and removes those that are
+// empty.
+func setVariables(env []string, vars [][2]string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(of string) bool {
 		name, _, _ := strings.Cut(of, "=")
 		return slices.ContainsFunc(vars, func(v [2]string) bool { return v[0] == name })
 	})
@@ -45,27 +71,29 @@ func (f *fixture) environment() (env []string, remove func() error, err error) {
 			env = append(env, v[0]+"="+v[1])
 		}
 	}
-	return env, remove, nil
+	return env
 }
 
-// writeDockerConfig writes the credentials of one user, if there are users, as
-// "docker login" leaves them.
-func (f *fixture) writeDockerConfig(name string) error {
-	type entry struct {
-		Auth []byte `json:"auth"` // base64 in JSON, as Docker has it
-	}
-	auths := map[string]entry{}
-	if login := f.config.auth.login; login.user != "" {
-		if login.password == "" { // only its hash is known
-			login.password = f.auth.Password(login.user, 0)
+// withoutProxy returns the variables that say for which hosts no proxy is asked, with
+// the hosts of URLs added. Programs read either of them; one that is not set gets what
+// the other has.
+func withoutProxy(lookup func(string) (string, bool), urls ...string) (vars [][2]string) {
+	names := []string{"NO_PROXY", "no_proxy"}
+	for i, name := range names {
+		value, ok := lookup(name)
+		if !ok {
+			value, _ = lookup(names[1-i])
 		}
-		auths[f.server.Host()] = entry{[]byte(login.user + ":" + login.password)}
+		for _, text := range urls {
+			u, err := url.Parse(text)
+			if err != nil || u.Hostname() == "" || value == "*" || slices.Contains(strings.Split(value, ","), u.Hostname()) {
+				continue
+			}
+			value = strings.TrimPrefix(strings.TrimSuffix(value, ",")+","+u.Hostname(), ",")
+		}
+		vars = append(vars, [2]string{name, value})
 	}
-	text, err := json.MarshalIndent(map[string]any{"auths": auths}, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(name, text, 0o600)
+	return vars
 }
 
 // bundleVariables tell programs which certificates to trust: OpenSSL and Go, curl,

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,7 +9,10 @@ import (
 )
 
 // expectations are the values of --expect.
-type expectations []record.Expectation
+type expectations struct {
+	all   []record.Expectation
+	files []string // those that some of them are from
+}
 
 func (e *expectations) Type() string   { return "EXPECTATION" }
 func (e *expectations) String() string { return "" }
@@ -20,13 +22,14 @@ func (e *expectations) String() string { return "" }
 func (e *expectations) Set(s string) error {
 	expectation, err := record.ParseExpectation(s)
 	if err == nil {
-		*e = append(*e, expectation)
+		e.all = append(e.all, expectation)
 		return nil
 	}
 	text, fileErr := os.ReadFile(s)
 	if fileErr != nil {
 		return fmt.Errorf("%w, and no file: %w", err, fileErr)
 	}
+	e.files = append(e.files, s)
 	for i, line := range strings.Split(string(text), "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
@@ -34,44 +37,16 @@ func (e *expectations) Set(s string) error {
 		if expectation, err = record.ParseExpectation(line); err != nil {
 			return fmt.Errorf("%s: line %d: %w", s, i+1, err)
 		}
-		*e = append(*e, expectation)
+		e.all = append(e.all, expectation)
 	}
 	return nil
 }
 
-// verdict is an expectation, and why it does not hold.
-type verdict struct {
-	record.Expectation
-	err error
-}
-
-// judge judges all that is on record. If that is not complete, nothing can be said.
-func (e expectations) judge(recorder *record.Recorder) []verdict {
-	log, dropped := recorder.Log(), recorder.Dropped()
-	verdicts := make([]verdict, len(e))
-	for i, expectation := range e {
-		verdicts[i] = verdict{expectation, expectation.Judge(log)}
-		if dropped > 0 {
-			verdicts[i].err = fmt.Errorf("want %s: the oldest %d requests are forgotten; remember more with --max-record", expectation, dropped)
-		}
+// inputs are the files that expectations are from.
+func (e *expectations) inputs() []namedFile {
+	var files []namedFile
+	for _, name := range e.files {
+		files = append(files, namedFile{"--expect", name})
 	}
-	return verdicts
-}
-
-// report says which expectations do not hold, with the journal; nil if all do.
-func report(verdicts []verdict, recorder *record.Recorder) error {
-	var failed []string
-	var first *verdict
-	for i := range verdicts {
-		if verdicts[i].err != nil {
-			failed = append(failed, verdicts[i].err.Error())
-			if first == nil {
-				first = &verdicts[i]
-			}
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	return errors.New(strings.Join(failed, "\n") + "\n" + strings.TrimSuffix(first.Journal(recorder.Log()), "\n"))
+	return files
 }

@@ -29,24 +29,22 @@ type fixture struct {
 	rules     ruleFiles
 	reference string // an image that was loaded, if one was
 
-	closers []func() error // in the order in which they were made
+	ending  context.Context // once it is done, nobody waits for readers of named pipes
+	owned   bool            // the files to be written are this registry's
+	closers []func() error  // in the order in which they were made
 }
 
-// start puts up the registry. What it began when it fails is closed again.
+// start puts up the registry: it reads all files that are read, listens, and only
+// then touches those that are written. What it began when it fails is closed again.
 func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, err error) {
-	f := &fixture{config: c, log: newLog(stderr, c.logFormat, c.logLevel)}
+	f := &fixture{config: c, ending: ctx, log: newLog(stderr, c.logFormat, c.logLevel)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	for _, name := range append(c.output.files(), c.caFile, c.readyFile) {
-		if err := removeStale(name); err != nil {
-			return nil, err
-		}
-	}
-	if f.rules, err = readRules(c.faults); err != nil {
-		return nil, err
+	if f.rules, err = readRules(ctx, c.faults); err != nil {
+		return nil, wrongInput(err)
 	}
 	f.store = memstore.New(c.store)
 	if f.reference, err = c.content.into(ctx, f.store, c.registry.AllowSparse, f.log); err != nil {
@@ -55,8 +53,9 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	f.faults = faults.New(f.store)
 	c.record.Log = f.log
 	f.recorder = record.New(c.record)
-	steps := []func() error{f.stream, f.serve, f.watch, f.openControl}
-	for _, step := range steps {
+	for _, step := range []func() error{ // listening before any file is touched
+		f.serve, f.watch, f.openControl, f.clearTargets, f.stream,
+	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -76,8 +75,8 @@ func (f *fixture) serve() (err error) {
 		Options: c.server, Registry: registry.New(f.faults.Store(), c.registry),
 		Faults: f.faults, Recorder: f.recorder, Log: f.log,
 	}
-	if f.auth, err = c.auth.into(&config, c.registry.TrustForwarded); err != nil {
-		return err
+	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded); err != nil {
+		return wrongInput(err)
 	}
 	f.control = c.control.api(f)
 	if f.control != nil && c.control.addr == "" {
@@ -98,8 +97,9 @@ func (f *fixture) Close() error {
 		errs = append(errs, f.closers[last]())
 		f.closers = f.closers[:last]
 	}
-	if f.server != nil {
-		errs = append(errs, f.config.output.write(f))
+	if f.owned {
+		errs = append(errs, f.writeTargets())
+		f.owned = false
 	}
 	return errors.Join(errs...)
 }

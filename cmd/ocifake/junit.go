@@ -5,43 +5,55 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/record"
 )
 
-// JUnit's XML, as far as CI systems read it.
+// JUnit's XML, as far as CI systems read it. Times are in seconds.
 type (
 	junitSuite struct {
 		XMLName  xml.Name    `xml:"testsuite"`
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Time     string      `xml:"time,attr"`
+		Begin    string      `xml:"timestamp,attr"`
 		Cases    []junitCase `xml:"testcase"`
+		Output   junitText   `xml:"system-out"`
 	}
 	junitCase struct {
 		Class   string        `xml:"classname,attr"`
 		Name    string        `xml:"name,attr"`
+		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure,omitempty"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
+		junitText
+	}
+	junitText struct {
+		Text string `xml:",cdata"`
 	}
 )
 
-// writeJUnit writes how the command ended, and what became of the expectations.
-func (c *runConfig) writeJUnit(args []string, ended ended, verdicts []verdict) error {
-	if c.junit == "" {
-		return nil
-	}
-	suite := junitSuite{Name: "ocifake"}
-	add := func(name, failure string) {
-		test := junitCase{Class: "ocifake", Name: name}
-		if failure != "" {
-			test.Failure = &junitFailure{failure}
-			suite.Failures++
+// newJUnitText makes a text of characters that XML can have.
+func newJUnitText(text string) junitText {
+	return junitText{strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0xFFFE || r == 0xFFFF {
+			return '\uFFFD'
 		}
-		suite.Tests++
-		suite.Cases = append(suite.Cases, test)
-	}
+		return r
+	}, text)}
+}
+
+// newJUnit is the judgement of a run: how the command ended, what became of the
+// expectations, and the journal.
+func newJUnit(args []string, ended ended, verdicts verdicts, log record.Log) *junitSuite {
+	took := strconv.FormatFloat(ended.took.Seconds(), 'f', 3, 64)
+	suite := &junitSuite{Name: "ocifake", Time: took, Begin: ended.began.UTC().Format(time.RFC3339), Output: newJUnitText(log.Journal())}
 	failure := ""
 	if ended.status != 0 {
 		failure = fmt.Sprintf("exit status %d", ended.status)
@@ -49,24 +61,43 @@ func (c *runConfig) writeJUnit(args []string, ended ended, verdicts []verdict) e
 			failure += ": " + ended.err.Error()
 		}
 	}
-	add(strings.Join(args, " "), failure)
+	suite.add(strings.Join(args, " "), took, failure, "")
 	for _, v := range verdicts {
 		failure = ""
 		if v.err != nil {
 			failure = v.err.Error()
 		}
-		add(v.String(), failure)
+		suite.add(v.what, "0.000", failure, v.journal)
 	}
-	err := writeFileBy(context.Background(), c.junit, func(w io.Writer) error {
-		text, err := xml.MarshalIndent(suite, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
-		return err
-	})
+	return suite
+}
+
+// add adds a test, which has failed if there is a text that says so.
+func (s *junitSuite) add(name, took, failure, journal string) {
+	test := junitCase{Class: "ocifake", Name: name, Time: took}
+	if failure != "" {
+		test.Failure = &junitFailure{failure, newJUnitText(strings.TrimSuffix(failure+"\n"+journal, "\n"))}
+		s.Failures++
+	}
+	s.Tests++
+	s.Cases = append(s.Cases, test)
+}
+
+func (s *junitSuite) writeTo(w io.Writer) error {
+	text, err := xml.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return fmt.Errorf("--junit: %w", err)
+		return err
 	}
-	return nil
+	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
+	return err
+}
+
+// writeJUnit writes the judgement, if there is a file for it.
+func (c *runConfig) writeJUnit(ctx context.Context, f *fixture, args []string, ended ended, verdicts verdicts) error {
+	t := c.targets[junitFlag]
+	if t == nil {
+		return nil
+	}
+	f.sayIfWaiting(ctx, t)
+	return t.write(ctx, newJUnit(args, ended, verdicts, f.recorder.Log()).writeTo)
 }

@@ -1,9 +1,9 @@
 // Command ocifake serves an OCI registry for tests, strict to the specification
 // and kept in memory, to clients in any language.
 //
-// Exit status: 0 when the command is done, or a server was stopped by SIGINT or
-// SIGTERM, 1 when it failed or an assertion does not hold, 2 when the command line is
-// wrong, 3 when there is no ocifake to talk to.
+// Exit status: 0 when the command is done, or a server was stopped by SIGINT, SIGTERM
+// or SIGHUP, 1 when it failed or an assertion does not hold, 2 when the command line,
+// or a file that it names, is wrong, 3 when there is no ocifake to talk to.
 package main
 
 import (
@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,26 +19,10 @@ import (
 )
 
 func main() {
-	ctx, cancel := untilSignal(os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// untilSignal returns a context that ends with the first of the signals. The
-// second one does what it does to a program that has not asked for it.
-func untilSignal(signals ...os.Signal) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	received := make(chan os.Signal, 1)
-	signal.Notify(received, signals...)
-	go func() {
-		select {
-		case <-received:
-		case <-ctx.Done():
-		}
-		signal.Stop(received)
-		cancel()
-	}()
-	return ctx, cancel
+	ctx, cancel := untilSignal(endings()...)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	cancel()
+	os.Exit(status)
 }
 
 // run executes a command line and returns the exit status.
@@ -76,9 +58,10 @@ func newRoot() *cobra.Command {
 		Long: `ocifake is an OCI registry for tests: strict to the specification, in memory,
 gone when it is stopped. It can be filled, made to fail, and asked what it was asked.
 
-Exit status: 0 when the command is done, or a server was stopped by SIGINT or SIGTERM;
-1 when it failed, or an assertion does not hold; 2 when the command line is wrong; 3
-when there is no ocifake to talk to. That of "ocifake run" is that of its command.`,
+Exit status: 0 when the command is done, or a server was stopped by SIGINT, SIGTERM or
+SIGHUP; 1 when it failed, or an assertion does not hold; 2 when the command line, or a
+file that it names, is wrong; 3 when there is no ocifake to talk to. That of "ocifake
+run" is that of its command.`,
 		Example: `  ocifake serve
   ocifake run --expect 'op=blob.get count<=3' -- ./pull.sh
   ocifake faults add known:reset-mid-blob

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,7 +33,7 @@ func (m leakChecked) Run() int {
 // lingerMain is a program that does not end with the first signal: it writes
 // into its first file when it has started and into its second after a signal.
 func lingerMain() {
-	ctx, cancel := untilSignal(syscall.SIGTERM)
+	ctx, cancel := untilSignal(endings()...)
 	defer cancel()
 	exitIf(os.WriteFile(os.Args[1], []byte("started\n"), 0))
 	<-ctx.Done()

@@ -2,93 +2,140 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/record"
 )
 
-// outputs are the files that are left when the registry has ended.
+// outputs are the files that flags name to be written.
 type outputs struct {
 	har        string
 	requests   string // JSON Lines, written while requests end
 	transcript string
 	snapshot   string
+	caFile     string // when the registry is served
+	readyFile  string // after all others
+	junit      string // the judgement of run
 }
 
-func (o *outputs) files() []string {
-	return []string{o.har, o.requests, o.transcript, o.snapshot}
+// Flags of the outputs.
+const (
+	harFlag        = "--har"
+	requestsFlag   = "--requests"
+	transcriptFlag = "--transcript"
+	snapshotFlag   = "--snapshot"
+	caFileFlag     = "--ca-file"
+	readyFileFlag  = "--ready-file"
+	junitFlag      = "--junit"
+)
+
+func (o *outputs) files() []namedFile {
+	return []namedFile{
+		{requestsFlag, o.requests}, {harFlag, o.har}, {transcriptFlag, o.transcript}, {snapshotFlag, o.snapshot},
+		{junitFlag, o.junit}, {caFileFlag, o.caFile}, {readyFileFlag, o.readyFile},
+	}
 }
 
-// check wants the folders of all files to be there: who hears of it at the end has
-// lost what was recorded.
-func (o *outputs) check() error {
+// clearTargets removes what an earlier run left in the files. It is called once the
+// registry listens: until then, they may be those of another one that is running.
+func (f *fixture) clearTargets() error {
 	var errs []error
-	for _, name := range o.files() {
-		if name == "" || isSpecial(name) {
-			continue
-		}
-		if dir, err := os.Stat(filepath.Dir(name)); err != nil {
-			errs = append(errs, fmt.Errorf("cannot write %s: %w", name, err))
-		} else if !dir.IsDir() {
-			errs = append(errs, fmt.Errorf("cannot write %s: %s is no folder", name, filepath.Dir(name)))
+	for flag, t := range f.config.targets {
+		if flag != requestsFlag { // it is opened at once
+			errs = append(errs, t.clear())
 		}
 	}
+	f.owned = true
 	return errors.Join(errs...)
 }
 
-// write writes the files but for that of the requests, which is there by then.
-func (o *outputs) write(f *fixture) error {
-	ctx := context.Background() // it has to be done, whatever has ended
+// writeTargets writes the files that are left in the end.
+func (f *fixture) writeTargets() error {
+	ctx := f.ending
 	log := f.recorder.Log()
-	if dropped := f.recorder.Dropped(); dropped > 0 && o.har+o.transcript != "" {
+	targets := f.config.targets
+	if dropped := f.recorder.Dropped(); dropped > 0 && (targets[harFlag] != nil || targets[transcriptFlag] != nil) {
 		f.log.Warn("the oldest requests are not in the files: there was no room for them; give more with --max-record", "missing", dropped)
 	}
 	var errs []error
 	for _, file := range []struct {
-		flag, name string
-		write      func(io.Writer) error
+		flag  string
+		write func(io.Writer) error
 	}{
-		{"--har", o.har, log.WriteHAR},
-		{"--transcript", o.transcript, func(w io.Writer) error { _, err := io.WriteString(w, log.Transcript()); return err }},
-		{"--snapshot", o.snapshot, func(w io.Writer) error { return content.Snapshot(ctx, f.store, w) }},
+		{harFlag, log.WriteHAR},
+		{transcriptFlag, func(w io.Writer) error { _, err := io.WriteString(w, log.Transcript()); return err }},
+		{snapshotFlag, func(w io.Writer) error { return content.Snapshot(context.WithoutCancel(ctx), f.store, w) }},
 	} {
-		if file.name == "" {
-			continue
-		}
-		if err := writeFileBy(ctx, file.name, file.write); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", file.flag, err))
+		if t := targets[file.flag]; t != nil {
+			f.sayIfWaiting(ctx, t)
+			errs = append(errs, t.write(ctx, file.write))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// sayIfWaiting logs that a named pipe has no reader yet.
+func (f *fixture) sayIfWaiting(ctx context.Context, t *target) {
+	if t.way == wayPipe && ctx.Err() == nil {
+		f.log.Info("writing to a named pipe, when it has a reader", "flag", t.flag, "file", t.name)
+	}
+}
+
 // stream begins to write the file of the requests, a line when each has ended.
 func (f *fixture) stream() error {
-	name := f.config.output.requests
-	if name == "" {
+	ctx := f.ending
+	t := f.config.targets[requestsFlag]
+	if t == nil {
 		return nil
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return fmt.Errorf("--requests: %w", err)
+	file := &opening{done: make(chan struct{})}
+	if t.way == wayPipe {
+		go file.open(ctx, t)
+	} else if file.open(ctx, t); file.err != nil {
+		return t.failed(file.err)
 	}
 	ended, written := make(chan struct{}), make(chan error, 1)
 	go func() { written <- follow(f.recorder, file, ended) }()
 	f.closers = append(f.closers, func() error {
 		close(ended)
-		if err := errors.Join(<-written, file.Close()); err != nil {
-			return fmt.Errorf("--requests: %w", err)
+		f.sayIfWaiting(ctx, t)
+		err := <-written
+		if closeErr := file.Close(); err == nil {
+			err = closeErr
 		}
-		return nil
+		return t.failed(err)
 	})
 	return nil
+}
+
+// opening is a file that is being opened. Writing to it waits until it is.
+type opening struct {
+	done chan struct{}
+	file io.WriteCloser
+	err  error
+}
+
+func (o *opening) open(ctx context.Context, t *target) {
+	o.file, o.err = t.open(ctx)
+	close(o.done)
+}
+
+func (o *opening) Write(p []byte) (int, error) {
+	if <-o.done; o.err != nil {
+		return 0, o.err
+	}
+	return o.file.Write(p)
+}
+
+func (o *opening) Close() error {
+	if <-o.done; o.err != nil {
+		return o.err
+	}
+	return o.file.Close()
 }
 
 // follow writes the requests that end to w, until ended is closed and those that
@@ -126,16 +173,4 @@ func follow(recorder *record.Recorder, w io.Writer, ended <-chan struct{}) error
 		return fmt.Errorf("%d requests are not in the file: they came faster than it could be written; give them room with --max-record", missing)
 	}
 	return nil
-}
-
-// writeFileBy is [writeFile] of what a function writes.
-func writeFileBy(ctx context.Context, name string, write func(io.Writer) error) error {
-	if isSpecial(name) {
-		var text bytes.Buffer
-		if err := write(&text); err != nil {
-			return err
-		}
-		return writeFile(ctx, name, text.Bytes())
-	}
-	return replaceFile(name, write)
 }

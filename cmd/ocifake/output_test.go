@@ -116,7 +116,7 @@ func TestOutputs(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	c := outputs{har: file("r.har"), requests: file("r.jsonl"), transcript: file("t.txt"), snapshot: file("s.tar")}
-	for _, name := range c.files() {
+	for _, name := range []string{c.har, c.requests, c.transcript, c.snapshot} {
 		require.NoError(t, os.WriteFile(name, []byte("of an earlier run"), 0o600))
 	}
 	f, _ := startFixture(t, "--generate", "app:v1", "--har", c.har, "--requests", c.requests, "--transcript", c.transcript, "--snapshot", c.snapshot)
@@ -149,7 +149,7 @@ func TestOutputsNeedTheirFolders(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	c := outputs{har: filepath.Join(dir, "missing", "r.har"), requests: filepath.Join(dir, "file", "r.jsonl"), snapshot: filepath.Join(dir, "s.tar")}
-	err := c.check()
+	_, err := findTargets(c.files(), nil)
 	assert.ErrorContains(t, err, "r.har: ")
 	assert.ErrorContains(t, err, "r.jsonl: ")
 	assert.NotContains(t, err.Error(), "s.tar")

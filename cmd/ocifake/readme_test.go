@@ -119,6 +119,7 @@ func TestReadmeCommands(t *testing.T) {
 			found++
 			cmd, args, err := newRoot().Find(shellWords(t, strings.TrimSuffix(line[1], " &")))
 			require.NoError(t, err, line[0])
+			cmd.SetContext(t.Context())
 			if assert.NoError(t, cmd.ParseFlags(args), line[0]) && cmd.PreRunE != nil {
 				assert.NoError(t, cmd.PreRunE(cmd, nil), line[0])
 			}

@@ -107,7 +107,7 @@ func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values
 		lines := record.NewJournalWriter(out)
 		return api.follow(ctx, query, lines.Write)
 	case c.har != "":
-		return api.download(ctx, c.har, out, "requests.har", query)
+		return api.download(ctx, harFlag, c.har, out, "requests.har", query)
 	case c.json:
 		return api.copy(ctx, out, "requests.jsonl", query)
 	}
@@ -122,14 +122,18 @@ func (c *client) dropped(ctx context.Context) (int, error) {
 }
 
 // download writes the answer to a request into a file, or to out if that is "-".
-func (c *client) download(ctx context.Context, name string, out io.Writer, path string, query url.Values) error {
+func (c *client) download(ctx context.Context, flag, name string, out io.Writer, path string, query url.Values) error {
 	if name == "-" {
 		return c.copy(ctx, out, path, query)
 	}
-	err := writeFileBy(ctx, name, func(w io.Writer) error { return c.copy(ctx, w, path, query) })
+	t, err := findTarget(flag, name)
+	if err != nil {
+		return wrongInput(err)
+	}
+	err = t.write(ctx, func(w io.Writer) error { return c.copy(ctx, w, path, query) })
 	var status *exit
-	if err != nil && !errors.As(err, &status) {
-		return fmt.Errorf("write %s: %w", name, err)
+	if errors.As(err, &status) { // it is not about the file
+		return status
 	}
 	return err
 }

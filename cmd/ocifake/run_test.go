@@ -16,8 +16,8 @@ import (
 )
 
 func TestExitStatus(t *testing.T) {
-	stopped, stop := context.WithCancel(t.Context())
-	stop()
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(&signaled{syscall.SIGTERM})
 	tar := filepath.Join(t.TempDir(), "layout.tar")
 	require.NoError(t, os.WriteFile(tar, make([]byte, 1024), 0o600))
 	for _, test := range []struct {
@@ -29,7 +29,8 @@ func TestExitStatus(t *testing.T) {
 		{"version", []string{"version"}, 0},
 		{"stopped", []string{"serve", "--addr", ":0"}, 0},
 		{"stopped while loading", []string{"serve", "--addr", ":0", "--load", tar}, 0},
-		{"stopped before the command is run", []string{"run", "--", "true"}, 1},
+		{"stopped before the command is run", []string{"run", "--", "true"}, 143},
+		{"stopped while loading, before the command is run", []string{"run", "--load", tar, "--", "true"}, 143},
 		{"not loaded", []string{"serve", "--load", "nowhere"}, 1},
 		{"unknown command", []string{"srve"}, 2},
 		{"unknown flag", []string{"serve", "--adr", ":0"}, 2},
@@ -44,6 +45,29 @@ func TestExitStatus(t *testing.T) {
 				assert.Empty(t, stdout.String())
 			}
 		})
+	}
+}
+
+// A file that is read and is wrong is told from an expectation that does not hold.
+func TestExitStatusOfWrongFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("broken", []byte("{"), 0o600))
+	for _, args := range [][]string{
+		{"run", "--load", "nowhere"}, {"run", "--addr", "192.0.2.1:1"}, // no address of this machine
+		{"run", "--faults", "nowhere"}, {"run", "--faults", "broken"}, {"run", "--faults", "known:nothing"},
+		{"run", "--htpasswd", "nowhere"}, {"run", "--token-auth", "broken"}, {"run", "--tls", "--client-ca", "broken"},
+		{"run", "--config", "nowhere"}, {"run", "--expect", "nowhere"},
+		{"serve", "--faults", "nowhere"}, {"serve", "--htpasswd", "nowhere"}, {"serve", "--token-auth", "broken"},
+	} {
+		var stdout, stderr bytes.Buffer
+		flags := append([]string{args[0], "--har", "r.har"}, args[1:]...)
+		if args[0] == "run" {
+			flags = append(flags, "--", "echo", "it is run")
+		}
+		assert.Equal(t, 2, run(t.Context(), flags, &stdout, &stderr), "%v: %s", args, &stderr)
+		assert.NotContains(t, stdout.String(), "it is run")
+		assert.NotEmpty(t, stderr.String())
+		assert.NoFileExists(t, "r.har")
 	}
 }
 

@@ -74,7 +74,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 
 func certify(ts *testscript.TestScript, name string) error {
 	authority := new(server.Authority)
@@ -93,7 +93,7 @@ func certify(ts *testscript.TestScript, name string) error {
 // ready waits for a line in a named pipe, which it opens for writing too, so
 // that opening it needs no peer and the deadline holds.
 func ready(ts *testscript.TestScript, name string, deadline time.Time) error {
-	f, err := openPipe(name, deadline)
+	f, err := openNamedPipe(name, deadline)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func ready(ts *testscript.TestScript, name string, deadline time.Time) error {
 	return nil
 }
 
-func openPipe(name string, deadline time.Time) (*os.File, error) {
+func openNamedPipe(name string, deadline time.Time) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func lines(ts *testscript.TestScript, name, pattern string, deadline time.Time) 
 	}
 	open := ts.Value(pipes{}).(map[string]*bufio.Reader)
 	if open[name] == nil {
-		f, err := openPipe(name, deadline)
+		f, err := openNamedPipe(name, deadline)
 		if err != nil {
 			return err
 		}

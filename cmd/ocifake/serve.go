@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,13 +15,14 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a registry until it is stopped",
-		Long: `Serve a registry, in memory, until SIGINT or SIGTERM; a second one kills.
+		Long: `Serve a registry, in memory, until SIGINT, SIGTERM or SIGHUP; a second SIGINT kills.
 The first line of stdout is its URL; logs go to stderr.
 
 --load takes a PATH, or REPO=PATH to load all of it into one repository.
 --generate takes a reference, in which {v1..v9} and {a,b} stand for several, and
 layers=N, size=SIZE, platforms=OS/ARCH,..., seed=N, docker, annotation.KEY=VALUE.
---faults takes rules, which "ocifake faults known NAME" prints examples of:
+--faults takes known:NAME, a fault of "ocifake faults known", or rules, which "ocifake
+faults known NAME" prints examples of:
   - where: op=blob.get repo=lib/*
     times: 2
     do: [{status: {code: 503, retryAfter: 1s}}]
@@ -41,8 +40,11 @@ layers=N, size=SIZE, platforms=OS/ARCH,..., seed=N, docker, annotation.KEY=VALUE
   hide: 404                              # for what one may not see, default 401
 Further names are those of auth.Options in Go.
 
-Exit status: 0 when it was stopped, 1 when it failed (a port that is taken,
-content that cannot be loaded), 2 when the command line is wrong.`,
+Files are written once the registry listens: one that cannot start changes none.
+
+Exit status: 0 when it was stopped, 1 when it failed (a port that is taken, content
+that cannot be loaded, a file that cannot be written), 2 when the command line, or a
+file of settings that it names, is wrong.`,
 		Example: `  ocifake serve
   ocifake serve --addr 127.0.0.1:0 --ready-file url
   ocifake serve --tls --http2 --ca-file ca.pem
@@ -52,7 +54,7 @@ content that cannot be loaded), 2 when the command line is wrong.`,
   ocifake serve --token-auth users.yaml
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
-		PreRunE: func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Flags()) },
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Context(), cmd.Flags()) },
 		RunE: action(func(cmd *cobra.Command) error {
 			err := serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -65,11 +67,20 @@ content that cannot be loaded), 2 when the command line is wrong.`,
 	return cmd
 }
 
-// complete reads the configuration file, checks what no single flag can check, and
+// complete prepares the configuration, and finds the files that are written.
+func (c *serveConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err error) {
+	if err := c.prepare(ctx, flags); err != nil {
+		return err
+	}
+	c.targets, err = findTargets(c.output.files(), c.inputs())
+	return err
+}
+
+// prepare reads the configuration file, checks what no single flag can check, and
 // fills in what follows.
-func (c *serveConfig) complete(flags *pflag.FlagSet) (err error) {
+func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err error) {
 	if c.config != "" {
-		if err := readConfig(c.config, flags); err != nil {
+		if err := readConfig(ctx, c.config, flags); err != nil {
 			return err
 		}
 	}
@@ -79,7 +90,7 @@ func (c *serveConfig) complete(flags *pflag.FlagSet) (err error) {
 		say string
 	}{
 		{c.server.H2C && c.server.TLS, "--h2c is HTTP/2 in the clear: want either it, or --tls and --http2"},
-		{c.caFile != "" && !c.server.TLS, "--ca-file needs --tls: there is no authority without it"},
+		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls: there is no authority without it"},
 		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls: certificates are shown in its handshake"},
 		{c.control.none && c.control.addr+c.control.token != "", "--no-control: there is nothing for --control-addr and --control-token then"},
 	} {
@@ -87,7 +98,7 @@ func (c *serveConfig) complete(flags *pflag.FlagSet) (err error) {
 			return errors.New(wrong.say)
 		}
 	}
-	if err := errors.Join(c.auth.check(), c.output.check()); err != nil {
+	if err := c.auth.check(); err != nil {
 		return err
 	}
 	if c.control.addr != "" {
@@ -101,71 +112,16 @@ func (c *serveConfig) complete(flags *pflag.FlagSet) (err error) {
 
 // serve serves a registry until ctx ends.
 func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err error) {
+	surviveBrokenPipes()
 	f, err := c.start(ctx, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.announce(ctx, stdout); err != nil && !errors.Is(err, context.Canceled) {
+	if err := f.announce(ctx, stdout); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	f.log.Info("stopping; signal again to kill")
+	f.log.Info("stopping; interrupt again to kill")
 	return nil
-}
-
-// announce tells the world that the registry accepts connections. The ready file
-// comes last: whoever has read it finds the rest.
-func (f *fixture) announce(ctx context.Context, stdout io.Writer) error {
-	c, s := f.config, f.server
-	if c.caFile != "" {
-		if err := writeFile(ctx, c.caFile, s.Authority().CertPEM()); err != nil {
-			return fmt.Errorf("--ca-file: %w", err)
-		}
-	}
-	commands := strings.Join(c.commands(s.Host(), f.reference), "\n  ")
-	if _, err := fmt.Fprintf(stdout, "%s\n\nTry:\n  %s\n", s.URL(), commands); err != nil {
-		return err
-	}
-	if c.readyFile != "" {
-		if err := writeFile(ctx, c.readyFile, []byte(s.URL()+"\n")); err != nil {
-			return fmt.Errorf("--ready-file: %w", err)
-		}
-	}
-	return nil
-}
-
-// commands are three to try with the registry on host; reference is an image
-// that was loaded, if one was.
-func (c *serveConfig) commands(host, reference string) []string {
-	scheme, oras, crane, curl := "http", "--plain-http", "", "-s"
-	if c.server.TLS {
-		scheme, oras, crane, curl = "https", "--insecure", " --insecure", "-sk"
-		if c.caFile != "" {
-			oras, curl = "--ca-file "+shellWord(c.caFile), "-s --cacert "+shellWord(c.caFile)
-		}
-	}
-	first := "oras manifest fetch " + oras
-	if reference == "" {
-		reference = "hello:v1"
-		first = "oras push " + oras + " --artifact-type text/greeting"
-	}
-	repository := reference[:strings.IndexAny(reference, ":@")]
-	first += " " + host + "/" + reference
-	if c.auth.asks() {
-		first, curl = "crane auth login --username NAME --password PASSWORD "+host, curl+" --user NAME:PASSWORD"
-	}
-	return []string{
-		first,
-		fmt.Sprintf("crane manifest%s %s/%s", crane, host, reference),
-		fmt.Sprintf("curl %s %s://%s/v2/%s/tags/list", curl, scheme, host, repository),
-	}
-}
-
-// shellWord quotes what a shell would read as more than one word.
-func shellWord(s string) string {
-	if !strings.ContainsAny(s, " \t\n'\"`\\$&|;<>()*?[]#~!{}") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -20,9 +20,8 @@ type serveConfig struct {
 	faults    []string // files of rules
 	control   controls
 	output    outputs
-	config    string // file
-	caFile    string
-	readyFile string
+	config    string             // file
+	targets   map[string]*target // the files of output, by flag
 	logFormat logFormat
 	logLevel  slog.Level
 }
@@ -36,8 +35,8 @@ func (c *serveConfig) flags() []flagGroup {
 			{"tls", "serve HTTPS, with certificates of an authority made for this run", &c.server.TLS},
 			{"http2", "offer HTTP/2 beside HTTP/1.1; implies --tls", &c.server.HTTP2},
 			{"h2c", "accept HTTP/2 with prior knowledge beside HTTP/1.1, in the clear", &c.server.H2C},
-			{"ca-file", "write the authority's certificate into this `file`, in PEM form", &c.caFile},
-			{"ready-file", "write the URL into this `file` once it is served; a named pipe will do", &c.readyFile},
+			{"ca-file", "write the authority's certificate into this `file`, in PEM form", &c.output.caFile},
+			{"ready-file", "write the URL into this `file` once it is served; a named pipe will do", &c.output.readyFile},
 		}},
 		{"Registry (strict, with every optional feature on, unless told otherwise)", []flagRow{
 			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
@@ -73,7 +72,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"upload-ttl", "time after which an idle upload session expires; negative: never (default 1h)", &c.store.UploadTTL},
 		}},
 		{"Faults (none, unless told otherwise)", []flagRow{
-			{"faults", "fail by the rules in this YAML `file`, read again whenever it changes; repeatable", &c.faults},
+			{"faults", "fail by the rules in this YAML `file`, read again whenever it changes, or by a fault known:NAME; repeatable", &c.faults},
 			{"magic", "take faults by name in references: HOST/fault/status-503/times-2/app:v1", &c.server.Magic},
 		}},
 		{"What is left when it ends", []flagRow{

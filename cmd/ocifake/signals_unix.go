@@ -12,3 +12,8 @@ import (
 var passedOn = []os.Signal{
 	os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT,
 }
+
+// endings are the signals that end a program in order.
+func endings() []os.Signal {
+	return append(heeded([]os.Signal{syscall.SIGHUP}), os.Interrupt, syscall.SIGTERM)
+}

@@ -2,9 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,27 +16,31 @@ import (
 	"github.com/ocifake/ocifake/faults"
 )
 
-// ruleFile is a file of fault rules, as it was when it was last read.
+// ruleFile is a file of fault rules, as it was when it was last read, or a known
+// fault.
 type ruleFile struct {
-	path  string
+	path  string // known:NAME for a known fault
 	text  []byte
 	rules []faults.Rule
+
+	trouble  string          // why it could not be read, if it could not
+	optional map[string]bool // names of the rules that say of themselves that they need not fire
 }
+
+// known returns the name of the known fault, if this is one.
+func (r *ruleFile) known() (name string, ok bool) { return strings.CutPrefix(r.path, knownPrefix) }
 
 // ruleFiles are the files of rules in the order in which they apply.
 type ruleFiles []*ruleFile
 
 // readRules reads the files at the start.
-func readRules(paths []string) (files ruleFiles, err error) {
+func readRules(ctx context.Context, paths []string) (files ruleFiles, err error) {
 	for i, path := range paths {
 		if slices.Contains(paths[:i], path) {
 			continue
 		}
 		file := &ruleFile{path: path}
-		if file.text, err = os.ReadFile(path); err == nil {
-			file.rules, err = parseRules(path, file.text)
-		}
-		if err != nil {
+		if err := file.read(ctx); err != nil {
 			return nil, fmt.Errorf("--faults %s: %w", path, err)
 		}
 		files = append(files, file)
@@ -43,8 +48,36 @@ func readRules(paths []string) (files ruleFiles, err error) {
 	return files, nil
 }
 
-// parseRules reads rules. Those without a name get one of their file and place, and
-// none need fire.
+// read reads the rules for the first time.
+func (r *ruleFile) read(ctx context.Context) (err error) {
+	if name, ok := r.known(); ok {
+		preset, err := faults.FindKnown(name)
+		if err != nil {
+			return errors.New(strings.TrimPrefix(err.Error(), "faults: "))
+		}
+		r.set(preset.Rules())
+		return nil
+	}
+	if r.text, err = readFile(ctx, r.path); err != nil {
+		return err
+	}
+	rules, err := parseRules(r.path, r.text)
+	if err == nil {
+		r.set(rules)
+	}
+	return err
+}
+
+// set sets the rules. None need fire: "ocifake run" says which have not.
+func (r *ruleFile) set(rules []faults.Rule) {
+	r.rules, r.optional = rules, map[string]bool{}
+	for i, rule := range rules {
+		r.optional[rule.Name] = rule.Flags.Optional
+		rules[i] = rule.Optional()
+	}
+}
+
+// parseRules reads rules. Those without a name get one of their file and place.
 func parseRules(path string, text []byte) ([]faults.Rule, error) {
 	if len(text) == 0 {
 		return nil, errors.New("it is empty; for no rules write []")
@@ -57,7 +90,6 @@ func parseRules(path string, text []byte) ([]faults.Rule, error) {
 		if rules[i].Name == "" {
 			rules[i].Name = filepath.Base(path) + "#" + strconv.Itoa(i+1)
 		}
-		rules[i] = rules[i].Optional()
 	}
 	return rules, nil
 }
@@ -98,7 +130,11 @@ func (f *fixture) watch() error {
 			}
 		}
 	}()
-	for _, file := range f.rules { // the folder: editors put a new file, and Kubernetes a new folder, in the place of the old one
+	for _, file := range f.rules {
+		if _, ok := file.known(); ok {
+			continue
+		}
+		// The folder: editors put a new file, and Kubernetes a new folder, in the place of the old one.
 		if err := watcher.Add(filepath.Dir(file.path)); err != nil {
 			return fmt.Errorf("--faults %s: cannot watch for changes: %w", file.path, err)
 		}
@@ -110,26 +146,46 @@ func (f *fixture) watch() error {
 // before, if it has changed. Rules that are the same keep their counts. If the file is
 // broken, the rules stay as they are. One that is empty or not there is being written.
 func (f *fixture) readAgain(file *ruleFile) {
-	text, err := os.ReadFile(file.path)
-	if err != nil || len(text) == 0 || bytes.Equal(text, file.text) {
+	if _, ok := file.known(); ok {
 		return
 	}
-	file.text = text
-	rules, err := parseRules(file.path, text)
+	text, err := readRegular(file.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(text) == 0 || bytes.Equal(text, file.text)) {
+		return
+	}
 	if err == nil {
-		var before []string
-		for _, rule := range file.rules {
-			before = append(before, rule.Name)
-		}
-		err = f.faults.Replace(before, rules...)
+		file.text = text
+		err = f.replaceRules(file)
 	}
 	if err != nil {
-		f.log.Error("fault rules are refused, those from before stay", "file", file.path, "error", err)
+		if trouble := err.Error(); trouble != file.trouble { // once, rather than whenever a file of the folder changes
+			f.log.Error("fault rules are refused, those from before stay", "file", file.path, "error", err)
+			file.trouble = trouble
+		}
 		return
 	}
-	file.rules = rules
+	file.trouble = ""
 	if f.control != nil {
 		f.control.SetRules(f.rules.all())
 	}
-	f.log.Info("fault rules", "file", file.path, "rules", len(rules))
+	f.log.Info("fault rules", "file", file.path, "rules", len(file.rules))
+}
+
+// replaceRules puts the rules of the text of a file in the place of those before.
+func (f *fixture) replaceRules(file *ruleFile) error {
+	rules, err := parseRules(file.path, file.text)
+	if err != nil {
+		return err
+	}
+	var before []string
+	for _, rule := range file.rules {
+		before = append(before, rule.Name)
+	}
+	changed := &ruleFile{path: file.path}
+	changed.set(rules)
+	if err := f.faults.Replace(before, changed.rules...); err != nil {
+		return err
+	}
+	file.rules, file.optional = changed.rules, changed.optional
+	return nil
 }

@@ -46,7 +46,7 @@ func startFixture(t *testing.T, args ...string) (*fixture, logLines) {
 	cmd := new(cobra.Command)
 	bind(cmd, c.flags())
 	require.NoError(t, cmd.ParseFlags(append([]string{"--addr", ":0"}, args...)))
-	require.NoError(t, c.complete(cmd.Flags()))
+	require.NoError(t, c.complete(t.Context(), cmd.Flags()))
 	log := make(logLines, 1000)
 	f, err := c.start(t.Context(), log)
 	require.NoError(t, err)

@@ -7,7 +7,7 @@
 # (a file; default: stdout): the step, a tab, and "ok", "ok: remark", "failed: why"
 # or "none: why". What the client printed goes to stderr if the step fails.
 
-if [[ -z ${OCIFAKE_URL:-} || -z ${OCIFAKE_HOST:-} || -z ${DOCKER_CONFIG:-} ]]; then
+if [[ -z ${OCIFAKE_URL:-} || -z ${OCIFAKE_HOST:-} ]]; then
 	echo "run this inside ocifake: ocifake run -- bash $0" >&2
 	exit 2
 fi
@@ -23,6 +23,11 @@ failed=0
 export PATH=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}/bin:$PATH
 export HOME=$work/home # nobody's settings, keys and logins
 mkdir "$HOME"
+if ! jq -e --arg host "$OCIFAKE_HOST" '.auths[$host]' "${DOCKER_CONFIG:-/nowhere}/config.json" >/dev/null 2>&1; then
+	export DOCKER_CONFIG=$HOME/.docker # the registry has no users
+	mkdir "$DOCKER_CONFIG"
+	echo '{"auths": {}}' >"$DOCKER_CONFIG/config.json"
+fi
 if [[ ${OCIFAKE_STEPS:-} ]]; then
 	exec 3>>"$OCIFAKE_STEPS"
 else

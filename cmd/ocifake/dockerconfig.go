@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// dockerConfig is the variable that names the folder of Docker's configuration, and
+// configFile the file in it that has credentials.
+const (
+	dockerConfig = "DOCKER_CONFIG"
+	configFile   = "config.json"
+)
+
+// writeDockerConfig writes Docker's configuration into a folder: what the user's has,
+// with credentials for the registry, as "docker login" leaves them.
+func (f *fixture) writeDockerConfig(dir string) error {
+	text, err := copyDockerConfig(dir)
+	if err != nil {
+		return err
+	}
+	login := f.config.auth.login
+	if login.password == "" { // only its hash is known
+		login.password = f.auth.Password(login.user, 0)
+	}
+	if text, err = withLogin(text, f.server.Host(), login); err != nil {
+		return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)
+	}
+	return os.WriteFile(filepath.Join(dir, configFile), text, 0o600)
+}
+
+// copyDockerConfig copies the user's folder, contexts and plugins included, and
+// returns the configuration file, {} if there is none.
+func copyDockerConfig(dir string) (text []byte, err error) {
+	from := os.Getenv(dockerConfig)
+	if from == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return []byte("{}"), nil // nobody's home: there is nothing to copy
+		}
+		from = filepath.Join(home, ".docker")
+	}
+	if from, err = filepath.Abs(from); err != nil {
+		return nil, err
+	}
+	if err := copyFolder(from, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("copy %s: %w", from, err)
+	}
+	text, err = os.ReadFile(filepath.Join(from, configFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return []byte("{}"), nil
+	}
+	return text, err
+}
+
+// maxCopied is the size in bytes up to which files are copied. Larger ones, such as
+// plugins, are linked to.
+const maxCopied = 1 << 20
+
+// copyFolder copies what is in a folder into another one, but for the configuration
+// file. What is no file, or cannot be read, is linked to.
+func copyFolder(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		below, relErr := filepath.Rel(from, path)
+		switch {
+		case below == "." || below == configFile:
+			return err
+		case relErr != nil:
+			return relErr
+		case err != nil: // of a folder that was made already, and cannot be read
+			return nil
+		case entry.IsDir():
+			return os.Mkdir(filepath.Join(to, below), 0o700)
+		}
+		target := filepath.Join(to, below)
+		if entry.Type().IsRegular() && copyFile(path, target) == nil {
+			return nil
+		}
+		return os.Symlink(path, target)
+	})
+}
+
+var errTooLarge = errors.New("it is too large")
+
+// copyFile copies a file with its permissions. If it fails, there is no copy.
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > maxCopied {
+		return errTooLarge
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = io.CopyN(out, in, info.Size()); err != nil {
+		return errors.Join(err, out.Close(), os.Remove(to))
+	}
+	return out.Close()
+}
+
+// withLogin adds credentials to a configuration file. A helper that has the
+// credentials of all hosts keeps those of the hosts that are listed; it does not know
+// this one, and clients would not look further.
+func withLogin(text []byte, host string, login credentials) ([]byte, error) {
+	config := map[string]json.RawMessage{}
+	var auths map[string]json.RawMessage
+	var helpers map[string]string
+	var store string
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, err
+	}
+	for name, into := range map[string]any{"auths": &auths, "credHelpers": &helpers, "credsStore": &store} {
+		if raw, ok := config[name]; ok {
+			if err := json.Unmarshal(raw, into); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if helpers == nil {
+		helpers = map[string]string{}
+	}
+	for other := range auths {
+		if _, ok := helpers[other]; !ok && store != "" {
+			helpers[other] = store
+		}
+	}
+	if auths == nil {
+		auths = map[string]json.RawMessage{}
+	}
+	delete(helpers, host)
+	delete(config, "credsStore")
+	entry, err := json.Marshal(map[string][]byte{"auth": []byte(login.user + ":" + login.password)}) // base64 in JSON, as Docker has it
+	if err != nil {
+		return nil, err
+	}
+	auths[host] = entry
+	for name, value := range map[string]any{"auths": auths, "credHelpers": helpers} {
+		if config[name], err = json.Marshal(value); err != nil {
+			return nil, err
+		}
+	}
+	if len(helpers) == 0 {
+		delete(config, "credHelpers")
+	}
+	return json.MarshalIndent(config, "", "\t")
+}

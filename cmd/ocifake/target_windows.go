@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// descriptor reports that no path stands for an open file.
+func descriptor(string) (fd int, ok bool) { return 0, false }
+
+var errNoDescriptors = errors.New("there are no names of open files")
+
+func statDescriptor(int) (fs.FileInfo, error) { return nil, errNoDescriptors }
+
+func duplicate(int) (*os.File, error) { return nil, errNoDescriptors }
+
+// checkWritable fails if this process may not write a file, or in a folder.
+func checkWritable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	var f *os.File
+	if !info.IsDir() {
+		if f, err = os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+			err = f.Close()
+		}
+		return err
+	}
+	if f, err = createBeside(filepath.Join(path, "file")); err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// isPlain reports whether a new file may stand in the place of this one.
+func isPlain(fs.FileInfo) bool { return true }
+
+// openPipe opens a named pipe for writing.
+func openPipe(_ context.Context, path string) (io.WriteCloser, error) {
+	return os.OpenFile(path, os.O_WRONLY, 0)
+}
+
+// openNow opens a file for reading.
+func openNow(name string) (*os.File, error) { return os.Open(name) }
+
+// isBrokenPipe reports whether a write failed because nobody reads any more.
+func isBrokenPipe(err error) bool {
+	const noData, brokenPipe = syscall.Errno(232), syscall.Errno(109)
+	return errors.Is(err, noData) || errors.Is(err, brokenPipe)
+}
