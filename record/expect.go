@@ -66,8 +66,9 @@ var comparisons = map[string][]int{
 	"==": {0}, "!=": {-1, 1}, "<": {-1}, "<=": {-1, 0}, ">": {1}, ">=": {0, 1},
 }
 
-// lastBound is a bound at the end of a text.
-var lastBound = lazily(`(?:^|\s)(` + measureNames() + `)(==|!=|<=|>=|<|>)(\d+)$`)
+// lastBound is a bound at the end of a text. One = is as good as two, and there may be
+// spaces.
+var lastBound = lazily(`(?:^|\s)(` + measureNames() + `)\s*(==|!=|<=|>=|<|>|=)\s*(\d+)$`)
 
 func measureNames() string {
 	var names []string
@@ -84,6 +85,9 @@ func ParseExpectation(text string) (e Expectation, err error) {
 		want, err := strconv.ParseInt(m[3], 10, 64)
 		if err != nil {
 			return e, fmt.Errorf("%s%s%s: the number is too large", m[1], m[2], m[3])
+		}
+		if m[2] == "=" {
+			m[2] = "=="
 		}
 		e.bounds = slices.Insert(e.bounds, 0, bound{measureNamed(m[1]), m[2], want})
 		rest = strings.TrimSpace(strings.TrimSuffix(rest, m[0]))

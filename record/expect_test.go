@@ -38,6 +38,9 @@ func TestExpectations(t *testing.T) {
 		{"status=429", "status=429 count>=1", "count is 0"},
 		{"status=429 count==0", "", ""},
 		{"count==4", "", ""},
+		{"op=blob.get count=3", "op=blob.get count==3", ""},
+		{"op=blob.get count >= 3\tcount <=3 inflight = 1", "op=blob.get count>=3 count<=3 inflight==1", "inflight is 2"},
+		{"count = 4", "count==4", ""},
 		{"op=blob.get inflight<=1 repeated==0 connections==1", "", "inflight is 2, repeated is 1, connections is 2"},
 		{"bytesin==7 bytesout==30", "", ""},
 		{`ua="a count==3"`, `ua="a count==3" count>=1`, "count is 0"},
@@ -69,10 +72,10 @@ func TestWrongExpectations(t *testing.T) {
 		"count==99999999999999999999":     "count==99999999999999999999: the number is too large",
 		"op=blob.got":                     "blob.got",
 		"count==3 op=blob.get":            "a measure, such as count==3 or inflight<=4, stands behind all filters",
-		"op=blob.get count=3":             `count`,
+		"op=blob.get count=many":          `count`,
 		"op=blob.get count<=many":         `count<`,
 		"op=blob.get counts==3":           "counts",
-		"op=blob.get count == 3":          "count",
+		"op=blob.get count = = 3":         "count",
 		"op=blob.get count==3 count==3.5": "count",
 	} {
 		_, err := record.ParseExpectation(text)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -16,8 +15,14 @@ func (f *fixture) announce(ctx context.Context, stdout io.Writer) error {
 // print prints where the registry is. If nobody reads that any more, as behind "| head
 // -1", the registry is served all the same.
 func (f *fixture) print(stdout io.Writer) error {
-	commands := strings.Join(f.config.commands(f.server.Host(), f.reference), "\n  ")
-	_, err := fmt.Fprintf(stdout, "%s\n\nTry:\n  %s\n", f.server.URL(), commands)
+	text := f.server.URL() + "\n\nTry:\n"
+	for _, command := range f.config.commands(f.server.Host(), f.reference) {
+		text += "  " + command + "\n"
+	}
+	if url := f.controlURL(); url != "" {
+		text += "\nPage:\n  " + url + "/_ocifake/\n"
+	}
+	_, err := io.WriteString(stdout, text)
 	if isBrokenPipe(err) {
 		return nil
 	}
@@ -67,31 +72,48 @@ func (f *fixture) deliverTo(ctx context.Context, t *target, text []byte) error {
 	return nil
 }
 
-// commands are three to try with the registry on host; reference is an image
-// that was loaded, if one was.
-func (c *serveConfig) commands(host, reference string) []string {
-	scheme, oras, crane, curl := "http", "--plain-http", "", "-s"
+// commands are some to try with the registry on host; reference is an image that was
+// loaded, if one was. NAME, PASSWORD, CERTIFICATE and KEY stand for what only whoever
+// tries them knows.
+func (c *serveConfig) commands(host, reference string) (list []string) {
+	scheme, oras, crane, curl := "http", " --plain-http", "", "curl -s"
 	if c.server.TLS {
-		scheme, oras, crane, curl = "https", "--insecure", " --insecure", "-sk"
+		scheme, oras, crane, curl = "https", " --insecure", " --insecure", "curl -sk"
 		if c.output.caFile != "" {
-			oras, curl = "--ca-file "+shellWord(c.output.caFile), "-s --cacert "+shellWord(c.output.caFile)
+			file := shellWord(c.output.caFile)
+			oras, curl = " --ca-file "+file, "curl -s --cacert "+file
 		}
 	}
-	first := "oras manifest fetch " + oras
-	if reference == "" {
-		reference = "hello:v1"
-		first = "oras push " + oras + " --artifact-type text/greeting"
+	byCertificate := c.auth.clientCA != "" && !c.auth.asks() // crane cannot show one
+	if byCertificate {
+		oras += " --cert-file CERTIFICATE --key-file KEY"
+		curl += " --cert CERTIFICATE --key KEY"
 	}
-	repository := reference[:strings.IndexAny(reference, ":@")]
-	first += " " + host + "/" + reference
+	add := func(words ...string) { list = append(list, strings.Join(words, "")) }
 	if c.auth.asks() {
-		first, curl = "crane auth login --username NAME --password PASSWORD "+host, curl+" --user NAME:PASSWORD"
+		add("oras login", oras, " --username NAME --password PASSWORD ", host)
+		curl += " --user NAME:PASSWORD"
 	}
-	return []string{
-		first,
-		fmt.Sprintf("crane manifest%s %s/%s", crane, host, reference),
-		fmt.Sprintf("curl %s %s://%s/v2/%s/tags/list", curl, scheme, host, repository),
+	switch {
+	case reference != "":
+	case c.registry.ReadOnly: // and there is nothing in it
+		if !c.auth.takesTokens() {
+			add(curl, " ", scheme, "://", host, "/v2/")
+		}
+		return list
+	default:
+		reference = "hello:v1"
+		add("oras push", oras, " --artifact-type text/greeting ", host, "/", reference)
 	}
+	add("oras manifest fetch", oras, " ", host, "/", reference)
+	repository := reference[:strings.IndexAny(reference, ":@")]
+	if !byCertificate {
+		add("crane ls", crane, " ", host, "/", repository)
+	}
+	if !c.auth.takesTokens() { // curl does not ask for one
+		add(curl, " ", scheme, "://", host, "/v2/", repository, "/tags/list")
+	}
+	return list
 }
 
 // shellWord quotes what a shell would read as more than one word.

@@ -50,6 +50,9 @@ func (f *access) hasPasswords() bool {
 	return len(f.users) > 0 || f.htpasswd != "" || f.token != ""
 }
 
+// takesTokens reports whether clients must get a token for their password.
+func (f *access) takesTokens() bool { return f.bearer || f.token != "" }
+
 // into reads the files, sets what the server needs to know of them, and returns who
 // decides, nil if nobody is asked.
 func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {

@@ -51,8 +51,11 @@ func fieldsOf(body ast.Node) []*ast.MappingValueNode {
 func setFlag(flags *pflag.FlagSet, given map[string]bool, field *ast.MappingValueNode) error {
 	name := field.Key.String()
 	f := flags.Lookup(name)
-	if f == nil || name == "config" || name == "help" {
-		return errors.New("there is no such flag; see --help")
+	switch {
+	case f == nil:
+		return errors.New("there is no such flag" + didYouMean(name, flagNames(flags)) + "; see --help")
+	case name == "config" || name == "help":
+		return errors.New("there is no such flag in a file; see --help")
 	}
 	if given[name] {
 		return nil

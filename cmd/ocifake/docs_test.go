@@ -99,7 +99,7 @@ func TestAction(t *testing.T) {
 	action := parsed[struct{ Runs struct{ Steps []step } }](t, filepath.Join(root, "action.yml"))
 	dir := t.TempDir()
 	env := []string{
-		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, "SERVE=--generate 'app:{v1,v2}'",
+		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, "SERVE=--generate 'app:{v1,v2}'\n--warning \"it's $(touch pwned)\" --warning ;touch --warning pwned*",
 		"GITHUB_ENV=" + filepath.Join(dir, "env"), "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_PATH=" + filepath.Join(dir, "path"),
 	}
 	for _, s := range action.Runs.Steps {
@@ -118,6 +118,27 @@ func TestAction(t *testing.T) {
 	path := "PATH=" + lines("path")[0] + string(filepath.ListSeparator) + os.Getenv("PATH")
 	out := execute(t, dir, append(lines("env"), path), "sh", "-ec", `curl -fsS "$OCIFAKE_URL/v2/app/tags/list"`)
 	assert.Contains(t, out, `"tags":["v1","v2"]`)
+	header := execute(t, dir, append(lines("env"), path), "sh", "-ec", `curl -fsSI "$OCIFAKE_URL/v2/"`)
+	for _, text := range []string{"it's $(touch pwned)", ";touch", "pwned*"} {
+		assert.Contains(t, header, text, "flags are words, and no shell reads them")
+	}
+	for _, folder := range []string{dir, filepath.Join(dir, "ocifake"), "."} {
+		assert.NoFileExists(t, filepath.Join(folder, "pwned"))
+	}
+}
+
+// TestActionWithWrongFlags wants the step to fail, and nothing to run, if flags are no
+// words.
+func TestActionWithWrongFlags(t *testing.T) {
+	action := parsed[struct{ Runs struct{ Steps []step } }](t, "../../action.yml")
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "ocifake", "bin"), 0o700))
+	cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", action.Runs.Steps[1].Run)
+	cmd.Env = append(os.Environ(), "RUNNER_TEMP="+dir, "SERVE=--generate 'app:v1", "GITHUB_ENV="+filepath.Join(dir, "env"), "GITHUB_OUTPUT="+filepath.Join(dir, "output"))
+	out, err := cmd.CombinedOutput()
+	assert.Error(t, err)
+	assert.Contains(t, string(out), "unmatched")
+	assert.NoFileExists(t, filepath.Join(dir, "output"))
 }
 
 // TestDocumentationHasTheExamples wants what the documentation shows to be in the

@@ -22,7 +22,7 @@ func newFaults() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "faults",
 		Short: "Make a running ocifake fail, and show the ways in which a registry can",
-		Args:  cobra.NoArgs,
+		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newFaultsAdd(), newFaultsList(), newFaultsRemove(), newFaultsClear(),

@@ -52,6 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func newRoot() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "ocifake",
 		Short: "An OCI registry for tests",
@@ -68,7 +69,15 @@ run" is that of its command.`,
   ocifake assert 'op=blob.get status=200 count==2'`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return action(func(cmd *cobra.Command) error { return printVersion(cmd.OutOrStdout(), buildInfo()) })(cmd, nil)
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print the version, the commit and the platform")
+	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Talk to an ocifake that is running:"})
 	addTo(root, "serving", newServe(), newRun())

@@ -21,7 +21,7 @@ func newReset() *cobra.Command {
   tokens    no token that was given out is valid any more` + exitHelp,
 		Example: `  ocifake reset
   ocifake reset requests faults`,
-		Args:      cobra.OnlyValidArgs,
+		Args:      onlyWords,
 		ValidArgs: []string{"requests", "faults", "content", "tokens"},
 		RunE: r.action(func(cmd *cobra.Command, c *client, args []string) error {
 			query := url.Values{}
@@ -39,7 +39,7 @@ func newTokens() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tokens",
 		Short: "Revoke the tokens that a running ocifake gave out",
-		Args:  cobra.NoArgs,
+		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newTokensRevoke())

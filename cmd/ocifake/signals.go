@@ -38,10 +38,11 @@ func untilSignal(signals ...os.Signal) (context.Context, context.CancelFunc) {
 		select {
 		case s := <-first:
 			signal.Notify(further, without(signals, os.Interrupt)...)
+			signal.Stop(first)
 			cancel(&signaled{s})
 		case <-ctx.Done():
+			signal.Stop(first)
 		}
-		signal.Stop(first)
 	}()
 	return ctx, func() { cancel(nil); <-stopped; signal.Stop(further) }
 }

@@ -50,8 +50,8 @@ type Config struct {
 
 const defaultMaxLoad = 4 << 30
 
-// API is an [http.Handler] for the path "/_ocifake" and what is below it. It is safe
-// for concurrent use.
+// API is an [http.Handler] for the path "/_ocifake" and what is below it, and for "/",
+// from which it leads to the page. It is safe for concurrent use.
 type API struct {
 	config  Config
 	guard   guard
@@ -135,7 +135,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case inside && (below == "v1" || strings.HasPrefix(below, "v1/")):
 		w.Header().Set("Cache-Control", "no-store")
 		a.routes().ServeHTTP(w, r)
-	case inside || r.URL.Path == root:
+	case inside || r.URL.Path == root || r.URL.Path == "/":
 		a.servePage(w, r, inside)
 	default:
 		fail(w, r, notFound("there is nothing at %s: the page is at %s/, the API below %s", r.URL.Path, root, prefix))

@@ -41,8 +41,8 @@ func newPage() http.Handler {
 	}))
 }
 
-// servePage serves what is not the API. Its name is not inside without the slash
-// at its end.
+// servePage serves what is not the API. What is not inside leads to the page: / and the
+// name of the page without the slash at its end.
 func (a *API) servePage(w http.ResponseWriter, r *http.Request, inside bool) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policy)

@@ -28,15 +28,23 @@ func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Han
 	return handler
 }
 
-// besides serves what is below ControlPath with control, the rest with handler.
+// besides serves what is below ControlPath with control, and a browser that is at /;
+// the rest with handler.
 func besides(control, handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); ok && (rest == "" || rest[0] == '/') {
+		if rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); ok && (rest == "" || rest[0] == '/') || isBrowserAtRoot(r) {
 			control.ServeHTTP(w, r)
 			return
 		}
 		handler.ServeHTTP(w, r)
 	})
+}
+
+// isBrowserAtRoot reports whether a request is one for / that prefers a page to be
+// looked at. No client of a registry makes it.
+func isBrowserAtRoot(r *http.Request) bool {
+	return r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+		strings.HasPrefix(r.Header.Get("Accept"), "text/html,")
 }
 
 // externalChain is the way of a request to the second origin.
