@@ -149,6 +149,26 @@ func (f *fixture) open(t *testing.T, method, target string, edits ...func(*http.
 	return response
 }
 
+// TestRoot: a browser at / is led to the page; a request of anybody else is one to the
+// registry.
+func TestRoot(t *testing.T) {
+	f := start(t, setup{})
+	accept := header("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	for _, method := range []string{"GET", "HEAD"} {
+		answer := f.open(t, method, "/", accept)
+		assert.Equal(t, http.StatusPermanentRedirect, answer.StatusCode)
+		assert.Equal(t, "_ocifake/", answer.Header.Get("Location"))
+	}
+	assert.Empty(t, f.recorder.Log(), "it is not recorded")
+	for _, answer := range []*http.Response{
+		f.open(t, "GET", "/"), f.open(t, "GET", "/", header("Accept", "*/*")), f.open(t, "GET", "/", header("Accept", "application/json, text/html")),
+		f.open(t, "POST", "/", accept), f.open(t, "GET", "/other", accept),
+	} {
+		assert.Empty(t, answer.Header.Get("Location"))
+	}
+	assert.Len(t, f.recorder.Log(), 5)
+}
+
 // TestLink: the page may be linked to, but not be put in a frame or read.
 func TestLink(t *testing.T) {
 	f := start(t, setup{})
