@@ -24,7 +24,7 @@ load" read it, as do skopeo, oras, regctl and others.` + exitHelp,
 			if repository != "" {
 				query.Set("repo", repository)
 			}
-			return c.download(cmd.Context(), "snapshot", args[0], cmd.OutOrStdout(), "snapshot", query)
+			return c.download(cmd.Context(), "", args[0], cmd.OutOrStdout(), "snapshot", query)
 		}),
 	}
 	bind(cmd, []flagGroup{{"Content", []flagRow{

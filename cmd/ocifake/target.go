@@ -16,7 +16,7 @@ import (
 // name stands for: a link stays a link, an existing file keeps its mode and owner,
 // a named pipe gets a reader.
 type target struct {
-	flag string
+	flag string // empty: it is an argument
 	name string // as the command line has it
 	path string // the name with all links resolved
 	way  way
@@ -40,7 +40,7 @@ const (
 func findTarget(flag, name string) (*target, error) {
 	t := &target{flag: flag, name: name}
 	if err := t.find(); err != nil {
-		return nil, fmt.Errorf("%s: cannot write %s: %w", flag, name, err)
+		return nil, t.failed(err)
 	}
 	return t, nil
 }
@@ -184,7 +184,11 @@ func (t *target) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: cannot write %s: %w", t.flag, t.name, err)
+	err = fmt.Errorf("cannot write %s: %w", t.name, err)
+	if t.flag != "" {
+		err = fmt.Errorf("%s: %w", t.flag, err)
+	}
+	return err
 }
 
 // open opens the target for writing from its beginning on.
