@@ -139,7 +139,7 @@ func TestEveryOperation(t *testing.T) {
 func (f *fixture) try(r request, as who, there content) answer {
 	f.t.Helper()
 	in := strings.NewReplacer("<blob>", there.blob.String(), "<manifest>", there.manifest.String(),
-		"<image>", image(f.t, digest.FromString("{}"), there.blob))
+		"<image>", image(f.t, digest.FromString("{}"), there.blob, len("layer of team/app")))
 	target := in.Replace(r.target)
 	if strings.Contains(target, "<location>") {
 		target = strings.ReplaceAll(target, "<location>", f.session(there.repo))
@@ -240,5 +240,40 @@ func TestTokensAllowWhatWasAsked(t *testing.T) {
 		without := bearer(f.token(boss))
 		assert.Equal(t, 200, f.get(without, "/v2/").Status)
 		assert.Equal(t, 401, f.get(without, "/v2/team/app/manifests/v1").Status)
+	}
+}
+
+// A repository that is hidden is answered as one that never was.
+func TestHiddenIsAsMissing(t *testing.T) {
+	f := newFixture(t, auth.Options{
+		Users: map[string]string{"alice": "secret", "bob": "secret"}, Hide: 404,
+		Rules: []auth.Rule{{Users: []string{"alice"}}, {Users: []string{"bob"}, Repos: []string{"bob/*"}}},
+	})
+	there := f.push("app")
+	for _, path := range []string{"/tags/list", "/manifests/v1", "/manifests/" + string(there.manifest), "/blobs/" + string(there.blob)} {
+		hidden, missing := f.get(basic("bob", "secret"), "/v2/app"+path), f.get(basic("alice", "secret"), "/v2/qqq"+path)
+		assert.Equal(t, 404, missing.Status, path)
+		assert.Equal(t, "NAME_UNKNOWN", missing.Code, path)
+		missing.Body = strings.ReplaceAll(missing.Body, "qqq", "app")
+		assert.Equal(t, missing, hidden, path)
+	}
+}
+
+// SharedBlobs shows what the user may pull, although the token is for another repository.
+func TestSharedBlobs(t *testing.T) {
+	for _, token := range []*auth.TokenOptions{nil, {}} {
+		service, err := auth.New(auth.Options{
+			Users: map[string]string{"alice": "secret"}, Token: token,
+			Rules: []auth.Rule{{Users: []string{"alice"}, Repos: []string{"app", "lib"}}},
+		})
+		require.NoError(t, err)
+		reg := registry.New(memstore.New(memstore.Options{}), registry.Options{Allow: auth.Allow, SharedBlobs: true})
+		f := &fixture{t, service, nil, auth.Handler(service, reg), reg}
+		as := basic("alice", "secret")
+		if token != nil {
+			as = bearer(f.token(as, "repository:app:pull"))
+		}
+		assert.Equal(t, 200, f.get(as, "/v2/app/blobs/"+string(f.pushBlob("lib", "shared"))).Status)
+		assert.Equal(t, 404, f.get(as, "/v2/app/blobs/"+string(f.pushBlob("secret", "not shared"))).Status)
 	}
 }

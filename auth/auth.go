@@ -70,11 +70,10 @@ type Access struct {
 	// request lacks; it is for the challenge only.
 	Source string
 
-	// Entry says that it is not the client who names the repository, but the registry
-	// who has come upon it: to show it in that list, or to mount a blob from it for
-	// one who did not say from where. Action is Pull. What a token allows is not asked
-	// then, since nobody can ask for a scope before he knows the name, but what its
-	// subject may do.
+	// Entry says that the registry, not the client, names the repository: to show it in
+	// that list, or to take a blob from it for a client that did not say from where.
+	// Action is Pull. What counts then is what the subject of a token may do, not what the
+	// token allows: a client cannot ask for a scope before it knows the name.
 	Entry bool
 }
 
@@ -192,14 +191,15 @@ func Allow(ctx context.Context, repo string, action registry.Action) error {
 	return d.auth.Authorize(ctx, d.who, Access{Repo: repo, Action: action, Entry: isEntry(ctx)})
 }
 
-// isEntry tells whether the registry asks about a repository of its own accord.
+// isEntry reports whether the registry asks about a repository that the client has not
+// named: any but the source of a mount.
 func isEntry(ctx context.Context) bool {
 	state := op.StateOf(ctx)
 	if state == nil {
 		return false
 	}
 	info := state.Info()
-	return info.Op == op.RepositoryList || info.Op == op.BlobMount && info.From == ""
+	return info.Op != op.BlobMount || info.From == ""
 }
 
 // Who returns who sent the request with this context, as far as a [Handler] knows.

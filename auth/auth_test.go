@@ -49,7 +49,7 @@ func TestHandlerErrors(t *testing.T) {
 		message   string
 		challenge string // the second
 	}{
-		"allowed":                    {fakeAuth{authorize: all(nil)}, 404, "MANIFEST_UNKNOWN", "", ""},
+		"allowed":                    {fakeAuth{authorize: all(nil)}, 404, "NAME_UNKNOWN", "", ""},
 		"bad credentials":            {fakeAuth{authenticate: errors.New("who?")}, 401, "UNAUTHORIZED", "who?", `Second "who?"`},
 		"bad credentials, in detail": {fakeAuth{authenticate: unauthorized}, 401, "UNAUTHORIZED", "log in", `Second "log in"`},
 		"wrapped":                    {fakeAuth{authenticate: fmt.Errorf("inner: %w", unauthorized)}, 401, "UNAUTHORIZED", "log in", `Second "inner: log in"`},

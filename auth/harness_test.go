@@ -153,7 +153,7 @@ func (f *fixture) push(repo string) content {
 	f.t.Helper()
 	layer := f.pushBlob(repo, "layer of "+repo)
 	config := f.pushBlob(repo, "{}")
-	raw := image(f.t, config, layer)
+	raw := image(f.t, config, layer, len("layer of "+repo))
 	a := send(f.t, f.open, anonymous, http.MethodPut, "/v2/"+repo+"/manifests/v1", raw, "Content-Type", ocispec.MediaTypeImageManifest)
 	require.Equal(f.t, http.StatusCreated, a.Status, a.Body)
 	return content{repo, layer, digest.FromString(raw)}
@@ -167,13 +167,13 @@ func (f *fixture) pushBlob(repo, text string) digest.Digest {
 	return d
 }
 
-func image(t testing.TB, config, layer digest.Digest) string {
+func image(t testing.TB, config, layer digest.Digest, size int) string {
 	t.Helper()
 	return encoded(t, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
 		Config:    ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: config, Size: 2},
-		Layers:    []ocispec.Descriptor{{MediaType: ocispec.MediaTypeImageLayer, Digest: layer, Size: 1}},
+		Layers:    []ocispec.Descriptor{{MediaType: ocispec.MediaTypeImageLayer, Digest: layer, Size: int64(size)}},
 	})
 }
 

@@ -39,10 +39,10 @@ func (l lively) is(token string) string {
 }
 
 const (
-	expired = "the token has expired: get a new one"
-	notYet  = "the token is not valid yet: get a new one"
-	revoked = "the token was revoked: get a new one"
-	unknown = "the token is not one of this registry: get a new one"
+	expired = "authentication required: the token has expired: get a new one"
+	notYet  = "authentication required: the token is not valid yet: get a new one"
+	revoked = "authentication required: the token was revoked: get a new one"
+	unknown = "authentication required: the token is not one of this registry: get a new one"
 )
 
 // eachKind runs a test in virtual time with both kinds of tokens.
@@ -168,7 +168,7 @@ func TestRevokeAll(t *testing.T) {
 func TestLongTokens(t *testing.T) {
 	for _, opaque := range []bool{false, true} {
 		l := newLively(t, auth.TokenOptions{Opaque: opaque})
-		assert.Equal(t, "the token is too long: get a new one", l.is(strings.Repeat("x", 64<<10+1)))
+		assert.Equal(t, "authentication required: the token is too long: get a new one", l.is(strings.Repeat("x", 64<<10+1)))
 		assert.Equal(t, unknown, l.is(strings.Repeat("x", 64<<10)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 )
@@ -202,7 +203,7 @@ func (a *answer) errorBody(info *op.Info, text string) string {
 	if e.Message == "" {
 		e.Message = text
 	}
-	body, err := json.Marshal(struct {
+	body, err := plainjson.Marshal(struct {
 		Errors []entry `json:"errors"`
 	}{[]entry{e}})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // maxMagic is how many magic names an engine has rules for at a time.
@@ -172,13 +173,13 @@ func (e *Engine) finish(next http.Handler) http.Handler {
 func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	_, state := op.Begin(r)
 	info := state.Info()
-	status, code := http.StatusNotFound, "NAME_UNKNOWN"
+	status, cause := http.StatusNotFound, registry.NameUnknown
 	switch {
 	case err == errFull:
-		status, code = http.StatusTooManyRequests, "TOOMANYREQUESTS"
+		status, cause = http.StatusTooManyRequests, registry.TooManyUploads
 	case info.Op.Write():
-		status, code = http.StatusBadRequest, "NAME_INVALID"
+		status, cause = http.StatusBadRequest, registry.NameInvalid
 	}
-	text := fmt.Sprintf("repository %s: %v; ocifake faults known lists the faults", info.Repo, err)
-	Status(status).Error(code, text).serve(&exchange{engine: e, state: state, info: info}, w, r, nil)
+	text := fmt.Sprintf("%v: repository %s: %v; ocifake faults known lists the faults", cause, info.Repo, err)
+	Status(status).Error(cause.Code(), text).serve(&exchange{engine: e, state: state, info: info}, w, r, nil)
 }

@@ -128,7 +128,7 @@ func TestMagicRefusals(t *testing.T) {
 			code, message := refusal(t, w)
 			assert.Equal(t, map[int]string{404: "NAME_UNKNOWN", 400: "NAME_INVALID"}[status], code)
 			assert.Contains(t, message, want)
-			assert.True(t, strings.HasPrefix(message, "repository "+name+": "), message)
+			assert.Contains(t, message, ": repository "+name+": ")
 			assert.Contains(t, message, "ocifake faults known")
 		}
 		assert.Empty(t, e.Rules(), name)

@@ -41,7 +41,7 @@ func ExampleRecorder() {
 		fmt.Println(x.Op, x.Repo, x.Info.Tag, x.Status, x.Codes, x.Header.Get("User-Agent"))
 	}
 	// Output:
-	// manifest.get app v1 404 [MANIFEST_UNKNOWN] Go-http-client/1.1
+	// manifest.get app v1 404 [NAME_UNKNOWN] Go-http-client/1.1
 }
 
 func ExampleRecorder_Log() {

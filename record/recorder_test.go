@@ -365,7 +365,7 @@ func TestLogWithFilters(t *testing.T) {
 		handler.ServeHTTP(httptest.NewRecorder(), request("GET", target, ""))
 	}
 	assert.Equal(t, []op.Op{op.ManifestGet, op.TagList}, recorder.Log(op.Repo("app"), record.Status("404")).Ops())
-	assert.Equal(t, []op.Op{op.ManifestGet, op.ManifestGet}, recorder.Log(record.Code("MANIFEST_UNKNOWN")).Ops())
+	assert.Equal(t, []op.Op{op.ManifestGet, op.TagList, op.ManifestGet}, recorder.Log(record.Code("NAME_UNKNOWN")).Ops())
 	assert.Empty(t, recorder.Log(op.Repo("none")))
 }
 
@@ -388,7 +388,7 @@ func TestLogIsACopy(t *testing.T) {
 		assert.Equal(t, []string{"crane/1"}, x.Header["User-Agent"])
 		assert.Equal(t, "application/json", x.ResponseHeader.Get("Content-Type"))
 		assert.Equal(t, byte('{'), x.ResponseBody[0])
-		assert.Equal(t, []string{"MANIFEST_UNKNOWN"}, x.Codes)
+		assert.Equal(t, []string{"NAME_UNKNOWN"}, x.Codes)
 	}
 }
 

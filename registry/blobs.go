@@ -13,7 +13,8 @@ import (
 // end-10 DELETE ("Deleting Blobs").
 //
 //   - GET answers 200, or 206 to a single Range, with Docker-Content-Digest and
-//     Content-Length; 404 BLOB_UNKNOWN if the repository does not have the blob.
+//     Content-Length; 404 BLOB_UNKNOWN if the repository does not have the blob, and
+//     NAME_UNKNOWN if it does not exist.
 //   - Stricter than most: a blob is not found in a repository that it was not
 //     pushed or mounted into, and a manifest is not found here.
 //   - The digest is the entity tag: If-Match, If-None-Match and If-Range work.
@@ -23,7 +24,7 @@ func (c *call) getBlob() error {
 	if !op.ValidDigest(d) {
 		return &Error{Cause: BlobUnknown, Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", d)}
 	}
-	blob, err := c.store.OpenBlob(c.ctx(), c.info.Repo, d)
+	blob, err := c.openBlob(d)
 	if err != nil {
 		return c.about(err)
 	}
@@ -63,6 +64,14 @@ func (c *call) deleteBlob() error {
 	return c.sendStatus(http.StatusAccepted)
 }
 
+// exists reports whether there is the repository, or may be.
+func (c *call) exists() bool {
+	for _, err := range c.store.Tags(c.ctx(), c.info.Repo, "") {
+		return !errors.Is(err, NameUnknown)
+	}
+	return true
+}
+
 // checkDigest refuses a malformed digest in a request that may answer 400.
 func (c *call) checkDigest() error {
 	if op.ValidDigest(c.info.Digest) {
@@ -75,11 +84,17 @@ func (c *call) checkDigest() error {
 	}
 }
 
-// about adds what the request was about to a Store's error that does not say.
+// about adds what the request was about to a Store's error that does not say. Nothing
+// is in a repository that does not exist, which has an error of its own (Docker's API,
+// "No Such Repository Error" of manifests and blobs).
 func (c *call) about(err error) error {
 	cause := causeOf(err)
-	if cause == internal {
+	switch {
+	case cause == internal:
 		return err
+	case (cause == BlobUnknown || cause == ManifestUnknown) && !c.exists():
+		return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
+			Detail: map[string]string{"name": c.info.Repo}}
 	}
 	var e *Error
 	if !errors.As(err, &e) {

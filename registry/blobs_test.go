@@ -30,7 +30,7 @@ func TestBlobPull(t *testing.T) {
 	assert.Equal(t, "10", resp.Header.Get("Content-Length"))
 
 	f.status(f.get("/v2/other/blobs/"+string(blob.Digest)), http.StatusNotFound, "BLOB_UNKNOWN")
-	f.status(f.get("/v2/none/blobs/"+string(blob.Digest)), http.StatusNotFound, "BLOB_UNKNOWN")
+	f.status(f.get("/v2/none/blobs/"+string(blob.Digest)), http.StatusNotFound, "NAME_UNKNOWN")
 	f.status(f.get("/v2/app/blobs/nonsense"), http.StatusNotFound, "BLOB_UNKNOWN")
 	body := f.status(f.get("/v2/app/blobs/"+string(digest.FromString("no"))), http.StatusNotFound, "BLOB_UNKNOWN")
 	assert.Equal(t, map[string]any{"name": "app", "digest": string(digest.FromString("no"))}, errorsIn(t, body)[0].Detail)

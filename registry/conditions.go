@@ -20,23 +20,33 @@ func (c *call) precondition() Precondition {
 	}
 }
 
-// entityTags splits lists of entity tags. A weak one never matches where the
-// strong comparison is asked for. Digests have no commas, so a list is split at
-// them. A header without any usable tag matches nothing, rather than everything.
+// entityTags splits lists of entity tags (RFC 9110, 8.8.3), which are in quotes, or a
+// star alone. A weak one never matches where the strong comparison is asked for. Digests
+// have no commas, so a list is split at them. A header without any usable tag matches
+// nothing, rather than everything.
 func entityTags(values []string, weak bool) []string {
 	var tags []string
 	for _, value := range values {
 		for tag := range strings.SplitSeq(value, ",") {
-			tag = strings.TrimSpace(tag)
-			bare, isWeak := strings.CutPrefix(tag, "W/")
-			if isWeak && !weak {
-				tags = append(tags, "")
-				continue
-			}
-			tags = append(tags, strings.Trim(bare, `"`))
+			tags = append(tags, entityTag(strings.TrimSpace(tag), weak))
 		}
 	}
 	return tags
+}
+
+// entityTag returns the digest in a tag, "*" for the star, and nothing for what can
+// match nothing.
+func entityTag(tag string, weak bool) string {
+	if tag == "*" {
+		return tag
+	}
+	bare, isWeak := strings.CutPrefix(tag, "W/")
+	opaque, begins := strings.CutPrefix(bare, `"`)
+	opaque, ends := strings.CutSuffix(opaque, `"`)
+	if !begins || !ends || isWeak && !weak || opaque == "*" { // in quotes it is no star
+		return ""
+	}
+	return opaque
 }
 
 // notModified judges the condition of a GET or HEAD for content that exists. It

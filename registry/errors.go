@@ -1,6 +1,9 @@
 package registry
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Cause is why a request fails. It is an error: a Store returns it, or an error
 // that wraps it, and the registry answers with the status and the code that the
@@ -32,6 +35,7 @@ const (
 	Unsupported                      // 400 UNSUPPORTED
 	MethodNotAllowed                 // 405 UNSUPPORTED
 	RangeInvalid                     // 416 UNSUPPORTED
+	unsupportedCoding                // 415 UNSUPPORTED
 	NotEnabled                       // 404 UNSUPPORTED
 	TooManyTags                      // 414 UNSUPPORTED
 	TooManyUploads                   // 429 TOOMANYREQUESTS
@@ -39,9 +43,43 @@ const (
 
 // answer is how a cause is answered.
 type answer struct {
-	status  int
-	code    string
-	message string
+	status int
+	code   string
+	about  string // what the words of the code do not say
+}
+
+// words are those of the specification for its codes ("Error Codes"), and of Docker's
+// for the others. Messages begin with them: clients look for them.
+var words = map[string]string{
+	"BLOB_UNKNOWN":          "blob unknown to registry",
+	"BLOB_UPLOAD_INVALID":   "blob upload invalid",
+	"BLOB_UPLOAD_UNKNOWN":   "blob upload unknown to registry",
+	"DIGEST_INVALID":        "provided digest did not match uploaded content",
+	"MANIFEST_BLOB_UNKNOWN": "manifest references a manifest or blob unknown to registry",
+	"MANIFEST_INVALID":      "manifest invalid",
+	"MANIFEST_UNKNOWN":      "manifest unknown to registry",
+	"NAME_INVALID":          "invalid repository name",
+	"NAME_UNKNOWN":          "repository name not known to registry",
+	"SIZE_INVALID":          "provided length did not match content length",
+	"UNAUTHORIZED":          "authentication required",
+	"DENIED":                "requested access to the resource is denied",
+	"UNSUPPORTED":           "the operation is unsupported",
+	"TOOMANYREQUESTS":       "too many requests",
+}
+
+// message returns what a client is told: the words of the specification, and what
+// there is to say beside them.
+func (c Cause) message(about string) string {
+	switch said := words[answers[c].code]; {
+	case said == "":
+		return about
+	case about == "":
+		return said
+	case strings.HasPrefix(about, said):
+		return about
+	default:
+		return said + ": " + about
+	}
 }
 
 // status returns the HTTP status that the cause is answered with.
@@ -49,34 +87,35 @@ func (c Cause) status() int { return answers[c].status }
 
 var answers = [...]answer{
 	internal:            {http.StatusInternalServerError, "", "internal error"},
-	BlobUnknown:         {http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry"},
-	UploadInvalid:       {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "blob upload invalid"},
-	UploadRange:         {http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "blob upload invalid"},
-	UploadUnknown:       {http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"},
-	DigestInvalid:       {http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content"},
-	ManifestBlobUnknown: {http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "manifest references a manifest or blob unknown to registry"},
-	ManifestInvalid:     {http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid"},
-	ManifestUnknown:     {http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown to registry"},
-	NameInvalid:         {http.StatusBadRequest, "NAME_INVALID", "invalid repository name"},
-	nameUnusable:        {http.StatusNotFound, "NAME_INVALID", "invalid repository name"},
-	NameUnknown:         {http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry"},
-	SizeInvalid:         {http.StatusBadRequest, "SIZE_INVALID", "provided length did not match content length"},
+	BlobUnknown:         {http.StatusNotFound, "BLOB_UNKNOWN", ""},
+	UploadInvalid:       {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", ""},
+	UploadRange:         {http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", ""},
+	UploadUnknown:       {http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", ""},
+	DigestInvalid:       {http.StatusBadRequest, "DIGEST_INVALID", ""},
+	ManifestBlobUnknown: {http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", ""},
+	ManifestInvalid:     {http.StatusBadRequest, "MANIFEST_INVALID", ""},
+	ManifestUnknown:     {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
+	NameInvalid:         {http.StatusBadRequest, "NAME_INVALID", ""},
+	nameUnusable:        {http.StatusNotFound, "NAME_INVALID", ""},
+	NameUnknown:         {http.StatusNotFound, "NAME_UNKNOWN", ""},
+	SizeInvalid:         {http.StatusBadRequest, "SIZE_INVALID", ""},
 	TooLarge:            {http.StatusRequestEntityTooLarge, "SIZE_INVALID", "content is larger than the registry accepts"},
-	Unauthorized:        {http.StatusUnauthorized, "UNAUTHORIZED", "authentication required"},
-	Denied:              {http.StatusForbidden, "DENIED", "requested access to the resource is denied"},
+	Unauthorized:        {http.StatusUnauthorized, "UNAUTHORIZED", ""},
+	Denied:              {http.StatusForbidden, "DENIED", ""},
 	Full:                {http.StatusForbidden, "DENIED", "the registry's space is used up"},
 	TagImmutable:        {http.StatusForbidden, "DENIED", "tags are immutable"},
 	PreconditionFailed:  {http.StatusPreconditionFailed, "DENIED", "precondition failed"},
-	Unsupported:         {http.StatusBadRequest, "UNSUPPORTED", "the operation is unsupported"},
-	MethodNotAllowed:    {http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported"},
+	Unsupported:         {http.StatusBadRequest, "UNSUPPORTED", ""},
+	MethodNotAllowed:    {http.StatusMethodNotAllowed, "UNSUPPORTED", ""},
 	RangeInvalid:        {http.StatusRequestedRangeNotSatisfiable, "UNSUPPORTED", "the range lies outside the blob"},
-	NotEnabled:          {http.StatusNotFound, "UNSUPPORTED", "the operation is unsupported"},
+	unsupportedCoding:   {http.StatusUnsupportedMediaType, "UNSUPPORTED", "the body has a content coding"},
+	NotEnabled:          {http.StatusNotFound, "UNSUPPORTED", ""},
 	TooManyTags:         {http.StatusRequestURITooLong, "UNSUPPORTED", "too many tags in one request"},
-	TooManyUploads:      {http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests"},
+	TooManyUploads:      {http.StatusTooManyRequests, "TOOMANYREQUESTS", ""},
 }
 
-// Error returns the message of the specification's table.
-func (c Cause) Error() string { return answers[c].message }
+// Error returns the words of the specification for the code, and what they do not say.
+func (c Cause) Error() string { return c.message(answers[c].about) }
 
 // Code returns the specification's error code, such as "BLOB_UNKNOWN".
 func (c Cause) Code() string { return answers[c].code }
@@ -85,7 +124,7 @@ func (c Cause) Code() string { return answers[c].code }
 // the cause.
 type Error struct {
 	Cause   Cause
-	Message string // replaces the cause's own, if not empty
+	Message string // what was wrong, and what to do; clients get it behind the words of the specification
 	Detail  any    // the error's detail in the response body; must marshal to JSON
 }
 

@@ -5,8 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
@@ -61,30 +59,6 @@ func validReference(ref string) bool {
 	return op.ValidTag(ref) || op.ValidDigest(digest.Digest(ref))
 }
 
-// accepts judges Accept (RFC 9110, 12.5.1); a missing one accepts everything.
-func accepts(values []string, want string) bool {
-	if len(values) == 0 {
-		return true
-	}
-	for _, value := range values {
-		for item := range strings.SplitSeq(value, ",") {
-			t, parameters, err := mime.ParseMediaType(item)
-			if err != nil || isZero(parameters["q"]) {
-				continue
-			}
-			if t == want || t == "*/*" || t == "application/*" && strings.HasPrefix(want, "application/") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func isZero(q string) bool {
-	weight, err := strconv.ParseFloat(q, 64)
-	return err == nil && weight == 0
-}
-
 // mediaType is a Content-Type without its parameters.
 func mediaType(contentType string) string {
 	t, _, err := mime.ParseMediaType(contentType)
@@ -95,6 +69,9 @@ func mediaType(contentType string) string {
 }
 
 func (c *call) putManifest() error {
+	if c.r.Header.Get("Content-Range") != "" { // RFC 9110, 14.5
+		return &Error{Cause: Unsupported, Message: "a manifest cannot be put in parts, as Content-Range says"}
+	}
 	tags, err := c.tagsToSet()
 	if err != nil {
 		return err
@@ -103,7 +80,7 @@ func (c *call) putManifest() error {
 	if err != nil {
 		return err
 	}
-	m, err := ParseManifest(mediaType(c.r.Header.Get("Content-Type")), content)
+	m, err := c.parseManifest(content)
 	if err != nil {
 		return err
 	}
@@ -122,6 +99,9 @@ func (c *call) putManifest() error {
 		for i := range m.Require {
 			m.Require[i].Optional = true
 		}
+	}
+	if err := c.shareBlobs(m); err != nil {
+		return c.about(err)
 	}
 	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
 		return c.about(err)
@@ -163,12 +143,12 @@ func (c *call) tagsToSet() ([]string, error) {
 func (c *call) readManifest() ([]byte, error) {
 	limit := c.options.maxManifest()
 	tooLarge := &Error{Cause: TooLarge, Message: fmt.Sprintf("a manifest has at most %d bytes", limit)}
-	if c.r.ContentLength > limit {
+	if c.content.length > limit {
 		return nil, tooLarge
 	}
-	content, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	content, err := io.ReadAll(io.LimitReader(c.content, limit+1))
 	if err != nil {
-		return nil, &Error{Cause: ManifestInvalid, Message: "the request body broke off: " + err.Error()}
+		return nil, brokeOff(ManifestInvalid, err)
 	}
 	if int64(len(content)) > limit {
 		return nil, tooLarge

@@ -50,7 +50,7 @@ func TestManifestPushPull(t *testing.T) {
 	for _, ref := range []string{"v2", string(digest.FromString("no")), ".bad", "sha256:bad", strings.Repeat("a", 129)} {
 		f.status(f.get("/v2/app/manifests/"+ref), http.StatusNotFound, "MANIFEST_UNKNOWN")
 	}
-	f.status(f.get("/v2/none/manifests/v1"), http.StatusNotFound, "MANIFEST_UNKNOWN")
+	f.status(f.get("/v2/none/manifests/v1"), http.StatusNotFound, "NAME_UNKNOWN")
 	f.status(f.get("/v2/App/manifests/v1"), http.StatusNotFound, "NAME_INVALID")
 }
 
@@ -250,7 +250,7 @@ func TestManifestDelete(t *testing.T) {
 
 	f.status(del("sha256:bad"), http.StatusBadRequest, "DIGEST_INVALID")
 	f.status(del(".bad"), http.StatusBadRequest, "MANIFEST_INVALID")
-	f.status(f.do(http.MethodDelete, "/v2/none/manifests/v1", nil), http.StatusNotFound, "MANIFEST_UNKNOWN")
+	f.status(f.do(http.MethodDelete, "/v2/none/manifests/v1", nil), http.StatusNotFound, "NAME_UNKNOWN")
 }
 
 func TestStrictAccept(t *testing.T) {

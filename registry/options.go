@@ -15,6 +15,22 @@ type Options struct {
 	// descriptors of those that do must be right nevertheless.
 	AllowSparse bool `json:"allowSparse,omitempty"`
 
+	// AllowUnchecked accepts any content as a manifest, whatever it refers to: "{}", a
+	// schemaVersion of 0 or 1. A subject, an artifact type and annotations are read from
+	// it as far as they are well-formed.
+	AllowUnchecked bool `json:"allowUnchecked,omitempty"`
+
+	// AllowAnyType accepts a manifest with any Content-Type, which is what it is served
+	// with, or with none: then it has the mediaType in it, or that of the OCI image
+	// manifest or index, whichever it looks like. Content with a type that is no known
+	// manifest's is not checked. By default, the Content-Type of a manifest is required;
+	// without mediaType, the specification only says that clients should send it.
+	AllowAnyType bool `json:"allowAnyType,omitempty"`
+
+	// SharedBlobs shows the blobs of all repositories that the caller may pull from in
+	// each of them, as registries that do not link blobs to repositories do.
+	SharedBlobs bool `json:"sharedBlobs,omitempty"`
+
 	// ReadOnly refuses whatever changes content: 403 DENIED.
 	ReadOnly bool `json:"readOnly,omitempty"`
 
@@ -72,8 +88,8 @@ type Options struct {
 
 	// Allow, if set, decides what only the registry knows to ask: whether the
 	// caller may pull from the source of a mount, from a repository that an
-	// anonymous mount could take the blob from, or see a repository in the
-	// catalog. An error means no. The request itself is not its business.
+	// anonymous mount or SharedBlobs could take the blob from, or see a repository
+	// in the catalog. An error means no. The request itself is not its business.
 	Allow func(ctx context.Context, repo string, action Action) error `json:"-"`
 
 	// Log gets errors that are answered with 500. Default [slog.Default].

@@ -22,7 +22,7 @@ const (
 // form is what a manifest of a media type looks like.
 type form struct {
 	index        bool // has manifests, rather than config and layers
-	docker       bool // names its media type in the body, and has no subject
+	docker       bool // names its media type in the body
 	notSupported string
 }
 
@@ -95,11 +95,9 @@ func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
 		},
 		Require: d.references(f),
 	}
-	if !f.docker {
-		m.Descriptor.ArtifactType, m.Descriptor.Annotations = d.artifactType(), d.Annotations
-		if d.Subject != nil {
-			m.Subject = d.Subject.Digest
-		}
+	m.Descriptor.ArtifactType, m.Descriptor.Annotations = d.artifactType(), d.Annotations
+	if d.Subject != nil {
+		m.Subject = d.Subject.Digest
 	}
 	return m, nil
 }

@@ -22,27 +22,42 @@ func rangeText(start, length int64) string {
 }
 
 // requestedRange judges Range and If-Range of a GET of a blob (RFC 9110, 13.1.5
-// and 14.2). Several ranges, units other than bytes and ranges of an empty blob
+// and 14.2). Several ranges or headers, units other than bytes and ranges of an empty blob
 // are ignored. A range that is malformed or lies outside the blob is an error.
 func (c *call) requestedRange(d digest.Digest, size int64) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, size}
-	header := c.r.Header.Get("Range")
-	if header == "" || size == 0 || c.info.Op != op.BlobGet {
+	if len(c.r.Header["Range"]) != 1 || size == 0 || c.info.Op != op.BlobGet {
 		return whole, false, nil
 	}
+	header := c.r.Header.Get("Range")
 	if condition := c.r.Header.Get("If-Range"); condition != "" && condition != quote(d) {
 		return whole, false, nil
 	}
 	unit, set, _ := strings.Cut(header, "=")
-	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Contains(set, ",") {
+	ranges := listed(set)
+	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") || len(ranges) > 1 {
 		return whole, false, nil
 	}
-	part, ok := parseRange(strings.TrimSpace(set), size)
+	ok := len(ranges) == 1
+	if ok {
+		part, ok = parseRange(ranges[0], size)
+	}
 	if !ok {
 		c.header().Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		return whole, false, &Error{Cause: RangeInvalid, Detail: map[string]any{"range": header, "size": size}}
 	}
 	return part, true, nil
+}
+
+// listed splits a list at its commas, and drops empty elements (RFC 9110, 5.6.1.2).
+func listed(list string) []string {
+	var elements []string
+	for element := range strings.SplitSeq(list, ",") {
+		if element = strings.Trim(element, " \t"); element != "" {
+			elements = append(elements, element)
+		}
+	}
+	return elements
 }
 
 // parseRange reads "a-b", "a-" and "-n" against a size above 0.

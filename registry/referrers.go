@@ -1,9 +1,9 @@
 package registry
 
 import (
-	"encoding/json"
 	"net/url"
 
+	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -46,7 +46,7 @@ func (c *call) listReferrers() error {
 
 // encodedSize is what a descriptor and a comma add to an index.
 func encodedSize(d ocispec.Descriptor) int64 {
-	encoded, err := json.Marshal(d)
+	encoded, err := plainjson.Marshal(d)
 	if err != nil {
 		return 0 // strings, numbers and maps of strings always encode
 	}

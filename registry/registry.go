@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -50,7 +51,7 @@ func (g *Registry) Store() Store { return g.store }
 // [http.ErrAbortHandler] if a response that has begun cannot be completed.
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, state := op.Begin(r)
-	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), w: w, r: r}
+	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	for _, text := range c.options.Warnings {
 		c.header().Add("Warning", `299 - "`+quotedText.Replace(text)+`"`)
@@ -68,6 +69,7 @@ type call struct {
 	options *Options
 	state   *op.State
 	info    *op.Info // of the state
+	content content
 	w       http.ResponseWriter
 	r       *http.Request
 }
@@ -105,6 +107,9 @@ func (c *call) serve() error {
 		}
 		return err
 	}
+	if err := c.checkRequest(); err != nil {
+		return err
+	}
 	if c.info.Repo != "" && !op.ValidRepository(c.info.Repo) {
 		cause := nameUnusable
 		if c.info.Op.Write() {
@@ -116,6 +121,26 @@ func (c *call) serve() error {
 		return c.unknown() // of others: auth, a second origin
 	}
 	return handlers[c.info.Op](c)
+}
+
+// checkRequest refuses what clients and registries could read differently.
+func (c *call) checkRequest() error {
+	if c.info.Op == op.Unknown {
+		return nil
+	}
+	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return &Error{Cause: Unsupported, Message: fmt.Sprintf("the query %q is malformed: %v", c.r.URL.RawQuery, err)}
+	}
+	for name, values := range query {
+		if len(values) > 1 && name != "tag" {
+			return &Error{Cause: Unsupported, Message: fmt.Sprintf("the query has %q %d times: want it once", name, len(values))}
+		}
+	}
+	if c.info.Op.Write() {
+		return c.checkContentHeaders()
+	}
+	return nil
 }
 
 // unknown answers what is no operation: 405 with Allow where another method

@@ -1,11 +1,11 @@
 package registry
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 
+	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 )
@@ -39,7 +39,7 @@ func (c *call) sendStatus(status int) error {
 }
 
 func (c *call) sendJSON(contentType string, value any) error {
-	body, err := json.Marshal(value)
+	body, err := plainjson.Marshal(value)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (c *call) sendError(err error) {
 		http.Error(c.w, "internal error", status)
 		return
 	}
-	encoded, err := json.Marshal(body)
+	encoded, err := plainjson.Marshal(body)
 	if err != nil {
 		c.options.log().ErrorContext(c.ctx(), "error detail cannot be encoded", "op", c.info.Op, "error", err)
 		http.Error(c.w, "internal error", http.StatusInternalServerError)
@@ -129,7 +129,10 @@ func entry(cause Cause, err error) errorEntry {
 	e := errorEntry{Code: cause.Code(), Message: cause.Error()}
 	var detailed *Error
 	if errors.As(err, &detailed) {
-		e.Message, e.Detail = detailed.Error(), detailed.Detail
+		e.Detail = detailed.Detail
+		if detailed.Message != "" {
+			e.Message = cause.message(detailed.Message)
+		}
 	}
 	return e
 }

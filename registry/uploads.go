@@ -31,8 +31,10 @@ func (c *call) startUpload() error {
 	if a := c.info.Algorithm; a != "" && !op.ValidAlgorithm(a) {
 		return &Error{Cause: Unsupported, Message: fmt.Sprintf("digest algorithm %q is not supported: use sha256 or sha512", a)}
 	}
-	if c.r.ContentLength > 0 && c.info.Op == op.UploadStart {
-		return &Error{Cause: SizeInvalid, Message: "the body of a POST is a blob only with a digest parameter"}
+	if c.info.Op != op.BlobPost { // whose body NoSinglePost does not use
+		if err := c.refuseContent(); err != nil {
+			return err
+		}
 	}
 	return c.newUpload(cmp.Or(c.info.Algorithm, digest.Canonical))
 }
@@ -83,6 +85,9 @@ func unexpected(err error) error {
 
 // mountBlob is end-11. Whatever hinders a mount, the answer is an upload session.
 func (c *call) mountBlob() error {
+	if err := c.refuseContent(); err != nil {
+		return err
+	}
 	if !c.options.NoMount && op.ValidDigest(c.info.Digest) {
 		mounted, err := c.mount()
 		if err != nil {
@@ -106,24 +111,29 @@ func (c *call) mount() (bool, error) {
 		if !op.ValidRepository(c.info.From) {
 			return false, nil
 		}
-		return c.mountFrom(c.info.From)
+		return c.mountFrom(c.info.From, c.info.Digest)
 	}
-	for repo, err := range c.store.BlobRepositories(c.ctx(), c.info.Digest) {
+	return c.mountAnywhere(c.info.Digest)
+}
+
+// mountAnywhere mounts a blob from a repository that has it.
+func (c *call) mountAnywhere(d digest.Digest) (bool, error) {
+	for repo, err := range c.store.BlobRepositories(c.ctx(), d) {
 		if err != nil {
 			return false, err
 		}
-		if mounted, err := c.mountFrom(repo); mounted || err != nil {
+		if mounted, err := c.mountFrom(repo, d); mounted || err != nil {
 			return mounted, err
 		}
 	}
 	return false, nil
 }
 
-func (c *call) mountFrom(repo string) (bool, error) {
+func (c *call) mountFrom(repo string, d digest.Digest) (bool, error) {
 	if !c.options.allow(c.ctx(), repo, Pull) {
 		return false, nil
 	}
-	err := c.store.MountBlob(c.ctx(), c.info.Repo, c.info.Digest, repo)
+	err := c.store.MountBlob(c.ctx(), c.info.Repo, d, repo)
 	if errors.Is(err, BlobUnknown) {
 		return false, nil
 	}
@@ -233,20 +243,31 @@ func (c *call) openUpload() (Upload, uploadState, error) {
 	return upload, state, nil
 }
 
-// chunk reads the header of a request with a piece of a blob. The second result
-// remembers how reading the body ended.
+// chunk reads the header of a request with a piece of a blob: none for a PUT without a
+// body, an empty one for a PATCH of nothing and the POST of an empty blob. The second
+// result remembers how reading the body ended.
 func (c *call) chunk() (Chunk, *body, error) {
 	r := c.r
-	if r.ContentLength == 0 && r.Header.Get("Content-Range") == "" {
-		return c.emptyChunk()
+	header := r.Header.Get("Content-Range")
+	if c.info.Op == op.UploadCommit {
+		// Without a body, Content-Range has nothing to describe: there is no text for
+		// an empty range, and clients write "5-4".
+		switch empty, err := c.content.empty(); {
+		case err != nil:
+			return Chunk{}, nil, brokeOff(UploadInvalid, err)
+		case empty:
+			return Chunk{}, nil, nil
+		}
+	}
+	if c.content.length == 0 && header == "" {
+		return Chunk{Body: http.NoBody, Offset: Unknown}, nil, nil
 	}
 	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" {
 		return Chunk{}, nil, &Error{Cause: UploadInvalid, Message: fmt.Sprintf(
 			"Content-Type %q of an upload: want application/octet-stream", t)}
 	}
-	b := &body{Reader: r.Body}
-	chunk := Chunk{Body: b, Offset: Unknown, Length: r.ContentLength}
-	header := r.Header.Get("Content-Range")
+	b := &body{Reader: c.content}
+	chunk := Chunk{Body: b, Offset: Unknown, Length: c.content.length}
 	if header == "" {
 		return chunk, b, nil
 	}
@@ -254,21 +275,12 @@ func (c *call) chunk() (Chunk, *body, error) {
 	if !ok {
 		return Chunk{}, nil, &Error{Cause: UploadRange, Message: fmt.Sprintf("Content-Range %q: want <start>-<end>", header)}
 	}
-	if r.ContentLength >= 0 && r.ContentLength != part.length {
+	if c.content.length != Unknown && c.content.length != part.length {
 		return Chunk{}, nil, &Error{Cause: SizeInvalid, Message: fmt.Sprintf(
-			"Content-Range %q is %d bytes long, Content-Length says %d", header, part.length, r.ContentLength)}
+			"Content-Range %q is %d bytes long, Content-Length says %d", header, part.length, c.content.length)}
 	}
 	chunk.Offset, chunk.Length = part.start, part.length
 	return chunk, b, nil
-}
-
-// emptyChunk is none for a PUT; a PATCH of nothing, and the POST of an empty
-// blob, have an empty body.
-func (c *call) emptyChunk() (Chunk, *body, error) {
-	if c.info.Op == op.UploadCommit {
-		return Chunk{}, nil, nil
-	}
-	return Chunk{Body: http.NoBody, Offset: Unknown}, nil, nil
 }
 
 // body notes the error that reading it ended with.
@@ -295,7 +307,7 @@ func (c *call) uploadError(err error, b *body) error {
 		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("the uploaded content does not have the digest %s", c.info.Digest),
 			Detail: map[string]string{"digest": string(c.info.Digest)}}
 	case causeOf(err) == internal && (b != nil && b.err != nil || c.ctx().Err() != nil):
-		return &Error{Cause: UploadInvalid, Message: "the request body broke off: " + err.Error()}
+		return brokeOff(UploadInvalid, err)
 	}
 	return c.about(err)
 }

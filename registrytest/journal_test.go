@@ -34,7 +34,7 @@ func TestJournal(t *testing.T) {
 		}, `journal of http://use-registry-transport.test:
   #  at  op            what    status  out  time  conn
   1   0  ping                     200    2     0     1
-  2   0  manifest.get  app:v1     404  136     0     1  MANIFEST_UNKNOWN`},
+  2   0  manifest.get  app:v1     404  156     0     1  NAME_UNKNOWN`},
 		{"ended", nil, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Fatal("for some reason")

@@ -66,7 +66,7 @@ func ExampleRegistry_Requests() {
 	}
 	fmt.Println(reg.Requests().Count(record.Status("2xx")), "of", len(reg.Requests()))
 	// Output:
-	// manifest.get app v1 404 [MANIFEST_UNKNOWN]
+	// manifest.get app v1 404 [NAME_UNKNOWN]
 	// 1 of 2
 }
 
@@ -195,7 +195,7 @@ func ExampleAssertions_AtLeast() {
 func ExampleAssertions_AtMost() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
 		fetch(reg, "/v2/app/manifests/v1")
-		reg.Assert(t, record.Code("MANIFEST_UNKNOWN")).AtMost(1)
+		reg.Assert(t, record.Code("NAME_UNKNOWN")).AtMost(1)
 	})
 	// Output: passed
 }

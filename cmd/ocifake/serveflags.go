@@ -40,6 +40,9 @@ func (c *serveConfig) flags() []flagGroup {
 		}},
 		{"Registry (strict, with every optional feature on, unless told otherwise)", []flagRow{
 			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
+			{"allow-unchecked", "accept any content as a manifest, whatever it refers to", &c.registry.AllowUnchecked},
+			{"allow-any-type", "accept manifests with any Content-Type, or without one", &c.registry.AllowAnyType},
+			{"shared-blobs", "show the blobs of all repositories in each of them", &c.registry.SharedBlobs},
 			{"read-only", "refuse whatever changes content: 403 DENIED", &c.registry.ReadOnly},
 			{"no-delete", "refuse to delete blobs, manifests and tags: 405 UNSUPPORTED", &c.registry.NoDelete},
 			{"immutable-tags", "refuse to move a tag to another manifest: 403 DENIED", &c.registry.ImmutableTags},
