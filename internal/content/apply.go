@@ -16,18 +16,24 @@ func putBlobs(ctx context.Context, store registry.Store, src source, places []pl
 		repository string
 		digest     digest.Digest
 	}
-	there := make(map[visible]bool)
+	there, seen := make(map[visible]bool), make(visited)
 	for _, p := range places {
 		to := Repository{Store: store, Name: p.repository}
-		for _, b := range p.blobs {
-			v := visible{p.repository, b.Digest}
-			if there[v] {
-				continue
+		err := p.visit(seen.in(p.repository), func(part *image) error {
+			for _, b := range part.blobs {
+				v := visible{p.repository, b.Digest}
+				if there[v] {
+					continue
+				}
+				there[v] = true
+				if err := to.putFile(ctx, src, b); err != nil {
+					return fmt.Errorf("%s: put it into %s: %w", b.path, p.repository, err)
+				}
 			}
-			there[v] = true
-			if err := to.putFile(ctx, src, b); err != nil {
-				return fmt.Errorf("%s: put it into %s: %w", b.path, p.repository, err)
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -36,26 +42,40 @@ func putBlobs(ctx context.Context, store registry.Store, src source, places []pl
 // putManifests puts the manifests and tags of all that is placed, or none.
 func putManifests(ctx context.Context, store registry.Store, places []placed, sparse bool) error {
 	var done undo
+	seen := make(visited)
 	for _, p := range places {
 		to := Repository{Store: store, Name: p.repository, AllowSparse: sparse}
-		if err := to.putAll(ctx, p, &done); err != nil {
+		if err := to.putAll(ctx, p, seen.in(p.repository), &done); err != nil {
 			return errors.Join(err, done.run(context.WithoutCancel(ctx)))
 		}
 	}
 	return nil
 }
 
-// putAll puts the manifests of an image, with the tags on the last.
-func (to Repository) putAll(ctx context.Context, p placed, done *undo) error {
-	for i, m := range p.manifests {
-		var tags []string
-		if i == len(p.manifests)-1 {
-			tags = p.tags
+// putAll puts an image and its children, but for what was seen, with the tags.
+func (to Repository) putAll(ctx context.Context, p placed, seen map[*image]bool, done *undo) error {
+	if seen[p.image] {
+		return to.putOwn(ctx, p.image, p.tags, done)
+	}
+	return p.visit(seen, func(part *image) error {
+		if part == p.image {
+			return to.putOwn(ctx, part, p.tags, done)
 		}
-		if err := done.note(ctx, to, m, tags); err != nil {
+		return to.putOwn(ctx, part, nil, done)
+	})
+}
+
+// putOwn puts the manifests of an image, with the tags on the last.
+func (to Repository) putOwn(ctx context.Context, img *image, tags []string, done *undo) error {
+	for i, m := range img.manifests {
+		var on []string
+		if i == len(img.manifests)-1 {
+			on = tags
+		}
+		if err := done.note(ctx, to, m, on); err != nil {
 			return err
 		}
-		if err := to.putParsed(ctx, m, tags); err != nil {
+		if err := to.putParsed(ctx, m, on); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,13 @@ func nameByDocker(src source, images []*image) error {
 }
 
 func (i *image) refersTo(d digest.Digest) bool {
-	return slices.ContainsFunc(i.blobs, func(b located) bool { return b.Digest == d })
+	found := errors.New("found")
+	return i.visit(make(map[*image]bool), func(part *image) error {
+		if slices.ContainsFunc(part.blobs, func(b located) bool { return b.Digest == d }) {
+			return found
+		}
+		return nil
+	}) != nil
 }
 
 // readDocker reads an archive of docker save that is no layout. It has configs and

@@ -39,7 +39,7 @@ func readLayout(src source, sparse bool) ([]*image, []string, error) {
 	}
 	var images []*image
 	roots := make(map[rootKey]*image)
-	manifests := make(map[manifestKey]registry.PutManifest)
+	r := layoutReader{src: src, sparse: sparse, manifests: make(map[manifestKey]*image)}
 	for _, desc := range index.Manifests {
 		stands, alone := desc.Annotations[manifestAnnotation]
 		isBlob := desc.MediaType == octets && !alone
@@ -47,11 +47,9 @@ func readLayout(src source, sparse bool) ([]*image, []string, error) {
 		k := rootKey{manifestKey{desc.Digest, desc.MediaType}, alone, stands}
 		img, known := roots[k]
 		if !known {
-			r := layoutReader{src: src, sparse: sparse, image: &image{}, seen: make(map[key]bool), manifests: manifests}
-			if err = r.addRoot(root, alone); err != nil {
+			if img, err = r.root(root, alone); err != nil {
 				return nil, nil, err
 			}
-			img = r.image
 			roots[k] = img
 			images = append(images, img)
 		}
@@ -84,13 +82,11 @@ func nameOf(desc ocispec.Descriptor) string {
 	return desc.Annotations[ocispec.AnnotationRefName]
 }
 
-// layoutReader collects what an image in a layout consists of.
+// layoutReader reads the images in a layout.
 type layoutReader struct {
 	src       source
 	sparse    bool
-	image     *image
-	seen      map[key]bool
-	manifests map[manifestKey]registry.PutManifest // those that were read, for all images
+	manifests map[manifestKey]*image // those that were read
 }
 
 // manifestKey is a manifest and what it is said to be.
@@ -106,34 +102,31 @@ type rootKey struct {
 	standalone string
 }
 
-// addRoot adds an entry of the layout's index, and what it refers to unless it stands
+// root reads an entry of the layout's index, and what it refers to unless it stands
 // alone.
-func (r *layoutReader) addRoot(root registry.Reference, alone bool) error {
-	if alone {
-		return r.addStandalone(root.Descriptor)
-	}
-	err := r.add(root, ocispec.ImageIndexFile, 0)
-	if err == nil && !r.seen[referenceKey(root)] {
+func (r *layoutReader) root(root registry.Reference, alone bool) (*image, error) {
+	there, err := r.find(root, ocispec.ImageIndexFile)
+	if err == nil && !there {
 		err = fmt.Errorf("%s: missing, and %s names it", blobPath(root.Digest), ocispec.ImageIndexFile)
 	}
-	return err
-}
-
-func (r *layoutReader) addStandalone(desc ocispec.Descriptor) error {
-	if !op.ValidDigest(desc.Digest) {
-		return fmt.Errorf("%s: %q is not a sha256 or sha512 digest", ocispec.ImageIndexFile, desc.Digest)
+	switch {
+	case err != nil:
+		return nil, err
+	case root.Blob:
+		return &image{blobs: []located{{Descriptor: root.Descriptor, path: blobPath(root.Digest)}}}, nil
+	case !alone:
+		return r.manifest(root.Descriptor, 0)
 	}
-	content, err := r.read(desc)
+	content, err := r.read(root.Digest)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m, err := parseStandalone(desc, content)
+	m, err := parseStandalone(root.Descriptor, content)
 	if err != nil {
-		return fmt.Errorf("%s: %w", blobPath(desc.Digest), err)
+		return nil, fmt.Errorf("%s: %w", blobPath(root.Digest), err)
 	}
-	m.Descriptor.Digest = desc.Digest
-	r.image.manifests = append(r.image.manifests, m)
-	return nil
+	m.Descriptor.Digest = root.Digest
+	return &image{manifests: []registry.PutManifest{m}}, nil
 }
 
 // key is content and what it is taken for.
@@ -150,94 +143,96 @@ func blobPath(d digest.Digest) string {
 	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
-// add adds what a reference of the manifest from, or of the layout's index, leads
-// to.
-func (r *layoutReader) add(ref registry.Reference, from string, depth int) error {
+// find reports whether the layout has what a reference of the manifest from, or of the
+// layout's index, leads to. It fails if it must be there and is not.
+func (r *layoutReader) find(ref registry.Reference, from string) (bool, error) {
 	if !op.ValidDigest(ref.Digest) {
-		return fmt.Errorf("%s: %q is not a sha256 or sha512 digest", from, ref.Digest)
+		return false, fmt.Errorf("%s: %q is not a sha256 or sha512 digest", from, ref.Digest)
 	}
 	path := blobPath(ref.Digest)
 	f, err := r.src.open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if r.sparse {
-			return nil
+			return false, nil
 		}
-		return fmt.Errorf("%s: missing, and %s refers to it", path, from)
+		return false, fmt.Errorf("%s: missing, and %s refers to it", path, from)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	size := f.Size()
 	if err := f.Close(); err != nil {
-		return err
+		return false, err
 	}
 	if size != ref.Size {
-		return fmt.Errorf("%s: %d bytes, %s says %d", path, size, from, ref.Size)
+		return false, fmt.Errorf("%s: %d bytes, %s says %d", path, size, from, ref.Size)
 	}
-	k := referenceKey(ref)
-	if r.seen[k] {
-		return nil
-	}
-	r.seen[k] = true
-	if k.manifest {
-		return r.addManifest(ref.Descriptor, depth)
-	}
-	r.image.blobs = append(r.image.blobs, located{Descriptor: ref.Descriptor, path: path})
-	return nil
+	return true, nil
 }
 
-func (r *layoutReader) addManifest(desc ocispec.Descriptor, depth int) error {
+// manifest reads a manifest and what it refers to, once however many others refer to
+// it.
+func (r *layoutReader) manifest(desc ocispec.Descriptor, depth int) (*image, error) {
+	k := manifestKey{desc.Digest, desc.MediaType}
+	if img, ok := r.manifests[k]; ok {
+		return img, nil
+	}
 	path := blobPath(desc.Digest)
 	if depth > maxDepth {
-		return fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
+		return nil, fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
 	}
-	m, err := r.manifest(desc)
+	content, err := r.read(desc.Digest)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	m, err := registry.ParseManifest(desc.MediaType, content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m.Descriptor.Digest = desc.Digest
+	img := &image{manifests: []registry.PutManifest{m}}
 	for _, ref := range m.Require {
 		if ref.Optional {
 			continue
 		}
-		if err := r.add(ref, path, depth+1); err != nil {
-			return err
+		if err := r.refer(img, ref, path, depth); err != nil {
+			return nil, err
 		}
 	}
-	r.image.manifests = append(r.image.manifests, m)
+	if img.height > maxDepth {
+		return nil, fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
+	}
+	r.manifests[k] = img
+	return img, nil
+}
+
+// refer adds what a reference leads to to the image that has it.
+func (r *layoutReader) refer(img *image, ref registry.Reference, from string, depth int) error {
+	there, err := r.find(ref, from)
+	if err != nil || !there {
+		return err
+	}
+	if ref.Blob {
+		img.blobs = append(img.blobs, located{Descriptor: ref.Descriptor, path: blobPath(ref.Digest)})
+		return nil
+	}
+	child, err := r.manifest(ref.Descriptor, depth+1)
+	if err != nil {
+		return err
+	}
+	img.children, img.height = append(img.children, child), max(img.height, child.height+1)
 	return nil
 }
 
-// manifest reads a manifest, once for all images.
-func (r *layoutReader) manifest(desc ocispec.Descriptor) (registry.PutManifest, error) {
-	k := manifestKey{desc.Digest, desc.MediaType}
-	if m, ok := r.manifests[k]; ok {
-		return m, nil
-	}
-	content, err := r.read(desc)
-	if err != nil {
-		return registry.PutManifest{}, err
-	}
-	m, err := registry.ParseManifest(desc.MediaType, content)
-	if err != nil {
-		return m, fmt.Errorf("%s: %w", blobPath(desc.Digest), err)
-	}
-	m.Descriptor.Digest = desc.Digest
-	r.manifests[k] = m
-	return m, nil
-}
-
-// read returns the content of a manifest, which has its digest and size.
-func (r *layoutReader) read(desc ocispec.Descriptor) ([]byte, error) {
-	path := blobPath(desc.Digest)
+// read returns the content of a manifest, which has its digest.
+func (r *layoutReader) read(d digest.Digest) ([]byte, error) {
+	path := blobPath(d)
 	content, err := readSmall(r.src, path)
 	if err != nil {
 		return nil, err
 	}
-	if d := desc.Digest.Algorithm().FromBytes(content); d != desc.Digest {
-		return nil, fmt.Errorf("%s: its digest is %s", path, d)
-	}
-	if int64(len(content)) != desc.Size {
-		return nil, fmt.Errorf("%s: %d bytes, %s says %d", path, len(content), ocispec.ImageIndexFile, desc.Size)
+	if is := d.Algorithm().FromBytes(content); is != d {
+		return nil, fmt.Errorf("%s: its digest is %s", path, is)
 	}
 	return content, nil
 }

@@ -123,6 +123,33 @@ type image struct {
 	names     []string
 	manifests []registry.PutManifest // what one refers to stands before it; the last is the image itself
 	blobs     []located
+	children  []*image // of an index; other images may have the same
+	height    int      // how deep its children are nested, 0 without any
+}
+
+// visit calls f for the image and all that it has as children, these first, but for
+// what is in seen already, and adds it to seen.
+func (i *image) visit(seen map[*image]bool, f func(*image) error) error {
+	if seen[i] {
+		return nil
+	}
+	seen[i] = true
+	for _, child := range i.children {
+		if err := child.visit(seen, f); err != nil {
+			return err
+		}
+	}
+	return f(i)
+}
+
+// visited are the images that were put, by repository.
+type visited map[string]map[*image]bool
+
+func (v visited) in(repository string) map[*image]bool {
+	if v[repository] == nil {
+		v[repository] = make(map[*image]bool)
+	}
+	return v[repository]
 }
 
 // located is a blob and the file that it is in.

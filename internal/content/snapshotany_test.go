@@ -2,6 +2,8 @@ package content
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -233,4 +235,37 @@ func changeRandomly(app filler, random *rand.Rand) {
 	default:
 		app.blob(strings.Repeat("loose", random.IntN(3)))
 	}
+}
+
+// counting counts the manifests that are put into a Store.
+type counting struct {
+	registry.Store
+	puts int
+}
+
+func (s *counting) PutManifest(ctx context.Context, repo string, m registry.PutManifest) error {
+	s.puts++
+	return s.Store.PutManifest(ctx, repo, m)
+}
+
+// Images that have the same child have it put once for each repository.
+func TestLoadShared(t *testing.T) {
+	store := memstore.New(memstore.Options{})
+	const images, indexes = 20, 30
+	for _, repo := range []string{"app", "other"} {
+		app := fill(t, store, repo)
+		var children []ocispec.Descriptor
+		for seed := range uint64(images) {
+			children = append(children, app.image(seed, false))
+		}
+		shared := app.indexOf(children, "shared")
+		for range indexes {
+			shared = app.indexOf([]ocispec.Descriptor{shared, children[0]}, fmt.Sprint("v", shared.Digest.Encoded()))
+		}
+	}
+	loaded := &counting{Store: memstore.New(memstore.Options{})}
+	_, err := Load(t.Context(), loaded, write(t, snapshotOf(t, store)), LoadOptions{})
+	require.NoError(t, err)
+	require.Equal(t, listAll(t, store), listAll(t, loaded.Store))
+	require.LessOrEqual(t, loaded.puts, 2*(images+2*(indexes+1)))
 }
