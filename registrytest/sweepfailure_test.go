@@ -80,7 +80,7 @@ var failingSweeps = map[string]struct {
 			return err
 		}}.scenario(),
 		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$/^once$`,
-		want:    []string{`it does not return: not even 10s after its context ended\n\s+it makes a storm of requests: more than 90 without a pause`},
+		want:    []string{`it does not return: not even 1m0s after its context ended\n\s+it makes a storm of requests: more than 90 without a pause`},
 	},
 }
 
