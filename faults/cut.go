@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -147,7 +148,7 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 		next.ServeHTTP(w, c.turnAway(x, r))
 		return
 	}
-	body := &cutBody{ReadCloser: r.Body, left: c.args.After, act: x.act, strike: func() { c.how.strike(x, c.args.Code) }}
+	body := &cutBody{peeker: peekable(r.Body), left: c.args.After, act: x.act, strike: func() { c.how.strike(x, c.args.Code) }}
 	r = withBody(r, body)
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
@@ -164,11 +165,12 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 // the request with what was read of it.
 func (c Cut) turnAway(x *exchange, r *http.Request) *http.Request {
 	var read bytes.Buffer
-	if _, err := io.CopyN(&read, r.Body, c.args.After+1); err == nil && x.act() {
+	body := peekable(r.Body)
+	if _, err := io.CopyN(&read, body, c.args.After); err == nil && body.Peek() == nil && x.act() {
 		c.strike(x)
 	}
 	// Reading on, the registry meets the end, or the error, once more.
-	return withBody(r, readCloser{io.MultiReader(&read, r.Body), r.Body})
+	return withBody(r, readCloser{io.MultiReader(&read, body), body})
 }
 
 type readCloser struct {
@@ -178,7 +180,7 @@ type readCloser struct {
 
 // cutBody is a request's body that ends too early.
 type cutBody struct {
-	io.ReadCloser
+	peeker
 	left   int64
 	struck bool
 	over   bool // the rule was over before it could act
@@ -191,24 +193,47 @@ func (b *cutBody) Read(p []byte) (int, error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if b.over {
-		return b.ReadCloser.Read(p)
+		return b.peeker.Read(p)
 	}
 	if b.left == 0 {
-		// Whether there is more is known when it is there.
-		n, err := b.ReadCloser.Read(p[:min(1, len(p))])
-		if n == 0 {
+		if err := b.Peek(); err != nil {
 			return 0, err
 		}
 		if b.over = !b.act(); b.over {
-			return n, err
+			return b.peeker.Read(p)
 		}
 		b.struck = true
 		b.strike()
 		return 0, io.ErrUnexpectedEOF
 	}
-	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	n, err := b.peeker.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
+}
+
+// peeker is a body that tells whether it goes on.
+type peeker interface {
+	io.ReadCloser
+	Peek() error // waits for the next byte, which stays; the error is that of Read
+}
+
+// peekable returns the body of a request as a peeker, as that of the recorder is, which
+// does not count the byte.
+func peekable(body io.ReadCloser) peeker {
+	if p, ok := body.(peeker); ok {
+		return p
+	}
+	return peekedBody{bufio.NewReader(body), body}
+}
+
+type peekedBody struct {
+	*bufio.Reader
+	io.Closer
+}
+
+func (b peekedBody) Peek() error {
+	_, err := b.Reader.Peek(1)
+	return err
 }
 
 func withBody(r *http.Request, body io.ReadCloser) *http.Request {

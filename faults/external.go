@@ -153,6 +153,7 @@ func (e *Engine) serveExternal(w http.ResponseWriter, r *http.Request, info *op.
 		storageError(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		return
 	case err != nil:
+		abortIfLeft(r)
 		storageError(w, http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again.")
 		return
 	}

@@ -34,15 +34,23 @@ func (loseUpload) serve(x *exchange, w http.ResponseWriter, r *http.Request, nex
 		err = upload.Cancel(r.Context())
 	}
 	if err != nil && !errors.Is(err, registry.UploadUnknown) {
-		x.fail(w, err)
+		x.fail(w, r, err)
 		return
 	}
 	next.ServeHTTP(w, r)
 }
 
 // fail answers with an error of the Store's that no fault asked for.
-func (x *exchange) fail(w http.ResponseWriter, err error) {
+func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
+	abortIfLeft(r)
 	http.Error(w, fmt.Sprintf("500 fault rule %s: %v", x.rule(), err), http.StatusInternalServerError)
+}
+
+// abortIfLeft ends a request whose client has left, in which case the Store fails.
+func abortIfLeft(r *http.Request) {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // RevokeTokens makes all tokens invalid that were given out until now, before the

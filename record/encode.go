@@ -134,7 +134,7 @@ func (p *pending) packNumbers(b []byte) []byte {
 	f.set(flagNoted, noted)
 	b = append(b, byte(f), byte(p.info.Op))
 	for _, n := range [...]uint64{
-		p.seq, uint64(p.start), uint64(p.inFlight), uint64(p.status), uint64(p.first), uint64(duration),
+		p.seq, uint64(p.start), uint64(p.inFlight), uint64(p.sentStatus()), uint64(p.first), uint64(duration),
 		uint64(p.received.Load()), uint64(p.sent.Load()),
 	} {
 		b = packUint(b, n)

@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -33,7 +32,7 @@ type pending struct {
 	before  int64         // bytes that the connection had sent; -1 if that tells nothing of this request
 
 	out      http.ResponseWriter
-	body     io.ReadCloser
+	body     *requestBody // nil if there is none
 	received atomic.Int64 // bytes of the bodies
 	sent     atomic.Int64
 	left     atomic.Bool // the client went away
@@ -43,10 +42,8 @@ type pending struct {
 	returned bool // the handler did not panic
 	hijacked bool
 	keepBody bool // of the answer
-
-	// Of the goroutine that reads the request's body.
-	reading     bool
-	keepRequest bool
+	lost     bool // the answer is one to nobody
+	duplex   bool // the body may be read after the answer has begun
 
 	mu       sync.Mutex // guards what follows; only the handler's goroutine writes it
 	done     bool
@@ -102,7 +99,6 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 		target:   served.RequestURI,
 		before:   -1,
 		out:      w,
-		body:     served.Body,
 		asked:    r.askedHeader(served),
 	}
 	if p.conn != nil {
@@ -118,12 +114,13 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 		p.unclean = clean != p.target
 		p.target = clean
 	}
-	if p.body != nil && p.body != http.NoBody {
+	if served.Body != nil && served.Body != http.NoBody {
 		if served == request {
 			served = request.WithContext(request.Context()) // that of others stays as it is
 			p.request = served
 		}
-		served.Body = requestBody{p}
+		p.body = &requestBody{pending: p, body: served.Body}
+		served.Body = p.body
 	}
 	if p.conn != nil && served.ProtoMajor == 1 && !p.asked.expects {
 		_, p.before = p.conn.bytes()
@@ -161,6 +158,9 @@ func (p *pending) answer(status int) {
 func (p *pending) begun(status int) {
 	p.watch()
 	p.status = status
+	if p.lost = status >= http.StatusInternalServerError && p.left.Load(); p.lost {
+		return // the handler fails because the client has left
+	}
 	p.first = p.elapsed()
 	p.answered = p.recorder.answeredHeader(p.out.Header())
 	p.keepBody = p.method != http.MethodHead && keepsAnswer(p.info.Op, status)
@@ -184,6 +184,9 @@ func (p *pending) gone() {
 
 // end records that the handler has returned, or panics.
 func (p *pending) end() {
+	if p.body != nil && p.returned && !p.hijacked {
+		p.body.drain()
+	}
 	p.finish()
 	if p.leave() >= fullBacklog {
 		p.recorder.encodeSome()
@@ -252,6 +255,14 @@ func (p *pending) incomplete() bool {
 		p.status != http.StatusNotModified && p.status != http.StatusNoContent
 }
 
+// sentStatus returns the status of the answer, or 0 if there is none.
+func (p *pending) sentStatus() int {
+	if p.lost {
+		return 0
+	}
+	return p.status
+}
+
 // elapsed returns the time since the start.
 func (p *pending) elapsed() time.Duration { return time.Since(p.recorder.epoch) - p.start }
 
@@ -270,7 +281,7 @@ func (p *pending) log() {
 		slog.String("method", p.method),
 		slog.String("target", p.target),
 		slog.String("proto", p.request.Proto),
-		slog.Int("status", p.status),
+		slog.Int("status", p.sentStatus()),
 		slog.Int64("bytes", p.sent.Load()),
 		slog.Duration("duration", p.duration),
 	)

@@ -46,7 +46,7 @@ func (w response) WriteHeader(status int) {
 
 // Write implements [http.ResponseWriter].
 func (w response) Write(b []byte) (int, error) {
-	w.writing()
+	w.writing(len(b))
 	n, err := w.out.Write(b)
 	if w.keepBody {
 		w.keepAnswer(b[:n])
@@ -57,7 +57,7 @@ func (w response) Write(b []byte) (int, error) {
 
 // WriteString implements [io.StringWriter].
 func (w response) WriteString(s string) (int, error) {
-	w.writing()
+	w.writing(len(s))
 	n, err := io.WriteString(w.out, s)
 	if w.keepBody {
 		w.keepAnswer([]byte(s[:n]))
@@ -66,14 +66,34 @@ func (w response) WriteString(s string) (int, error) {
 	return n, err
 }
 
+// EnableFullDuplex is what [http.ResponseController] calls.
+func (w response) EnableFullDuplex() error {
+	err := http.NewResponseController(w.out).EnableFullDuplex()
+	w.duplex = w.duplex || err == nil
+	return err
+}
+
 // Unwrap lets [http.ResponseController] reach what is not about the answer.
 func (w response) Unwrap() http.ResponseWriter { return w.out }
 
-func (p *pending) writing() {
+func (p *pending) writing(n int) {
+	if p.sent.Load()+int64(n) > heldBack {
+		p.readOn()
+	}
 	if p.status == 0 {
 		p.answer(http.StatusOK)
 	} else {
 		p.watch()
+	}
+}
+
+// heldBack is how many bytes of an answer net/http keeps before it sends the header.
+const heldBack = 2048
+
+// readOn drains the request's body, as net/http does before it sends an answer.
+func (p *pending) readOn() {
+	if p.body != nil && !p.duplex && p.request.ProtoMajor == 1 {
+		p.body.drain()
 	}
 }
 
@@ -85,7 +105,9 @@ func (p *pending) count(n int64, err error) {
 	if p.method == http.MethodHead {
 		return // nothing is sent
 	}
-	p.sent.Add(n)
+	if !p.lost {
+		p.sent.Add(n)
+	}
 	if err != nil && isLoss(err) {
 		p.gone()
 	}
@@ -114,6 +136,7 @@ func (w flushing) Flush() { _ = w.FlushError() } // as does net/http
 
 // FlushError is what [http.ResponseController] calls.
 func (w flushing) FlushError() error {
+	w.readOn()
 	err := http.NewResponseController(w.out).Flush()
 	if w.status == 0 && (err == nil || isLoss(err)) { // a client may have it, and leave at once
 		w.answer(http.StatusOK)

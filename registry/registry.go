@@ -47,8 +47,9 @@ func (g *Registry) Options() Options { return *g.options.Load() }
 // Store returns the store that the registry was made with.
 func (g *Registry) Store() Store { return g.store }
 
-// ServeHTTP serves one request of the API. It panics with
-// [http.ErrAbortHandler] if a response that has begun cannot be completed.
+// ServeHTTP serves one request of the API. It panics with [http.ErrAbortHandler] if a
+// response that has begun cannot be completed, and if the client has left before the
+// Store had an answer.
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, state := op.Begin(r)
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -69,7 +70,8 @@ type errorEntry struct {
 
 // WriteError answers a request with an error, as a registry does: with the status
 // and the code of the [Cause] that it wraps, and the specification's JSON body.
-// What wraps none is answered with 500. It is for handlers in front of a registry.
+// What wraps none is answered with 500 or, if the client has left, by a panic with
+// [http.ErrAbortHandler]. It is for handlers in front of a registry.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	r, state := op.Begin(r)
 	c := &call{options: &Options{}, state: state, info: state.Info(), w: w, r: r}
@@ -93,6 +95,9 @@ func (c *call) sendError(err error) {
 		body.Errors = append(body.Errors, entry(cause, e))
 	}
 	if status >= http.StatusInternalServerError {
+		if errors.Is(c.ctx().Err(), context.Canceled) {
+			panic(http.ErrAbortHandler) // the client has left, which is why the Store failed
+		}
 		c.options.log().ErrorContext(c.ctx(), "request failed", "op", c.info.Op, "repository", c.info.Repo, "error", err)
 		http.Error(c.w, "internal error", status)
 		return
