@@ -184,23 +184,6 @@ func ExampleAnonymous() {
 	// 401 Unauthorized Basic realm="ocifake"
 }
 
-func ExampleParseOptions() {
-	options, err := auth.ParseOptions([]byte(`
-users: {alice: secret}
-rules:
-- users: [alice]
-- repos: [public/*]
-  actions: [pull]
-token: {ttl: 90s}
-`))
-	fmt.Println(options.Rules[1].Repos, options.Token.TTL, err)
-	_, err = auth.ParseOptions([]byte("users: {alice: secret}\nrule: []"))
-	fmt.Println(err)
-	// Output:
-	// [public/*] 1m30s <nil>
-	// auth: line 2, column 1: unknown field "rule": want one of users, htpasswd, rules, token, certificateLogin, realm, hide, trustForwarded
-}
-
 func ExampleParseScope() {
 	scope, err := auth.ParseScope("repository:team/app:push,pull")
 	fmt.Println(scope.Name, scope.Actions, err)

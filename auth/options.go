@@ -89,7 +89,7 @@ type TokenOptions struct {
 	// Issuer is the issuer of tokens. Default "ocifake".
 	Issuer string `json:"issuer,omitempty"`
 
-	// TTL is how long a token is valid, in nanoseconds in JSON. Default 5 minutes.
+	// TTL is how long a token is valid. Default 5 minutes.
 	TTL time.Duration `json:"ttl,omitempty"`
 
 	// Skew is how far the clock of the token service is ahead of the registry's: a

@@ -33,10 +33,11 @@ type password struct {
 func (p password) valid() bool { return p.expires.IsZero() || time.Now().Before(p.expires) }
 
 const (
-	maxPassword = 4 << 10 // bytes
-	maxBcrypt   = 72      // bytes that bcrypt looks at
-	bcryptHash  = 60      // bytes of a hash
-	maxCost     = 17      // of a hash, as in htpasswd: some seconds
+	byteOrderMark = "\ufeff" // which some editors write at the start of a text
+	maxPassword   = 4 << 10  // bytes
+	maxBcrypt     = 72       // bytes that bcrypt looks at
+	bcryptHash    = 60       // bytes of a hash
+	maxCost       = 17       // of a hash, as in htpasswd: some seconds
 )
 
 func newUsers(o *Options) (*users, error) {

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/ocifake/ocifake/spec"
 )
@@ -43,7 +43,9 @@ func readVerdicts(t *testing.T) verdicts {
 	require.NoError(t, err)
 	defer file.Close()
 	var v verdicts
-	require.NoError(t, yaml.NewDecoder(file, yaml.Strict()).Decode(&v))
+	decoder := yaml.NewDecoder(file)
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(&v))
 	seen := map[[2]string]bool{}
 	once := func(name, of string) {
 		assert.True(t, slices.ContainsFunc(peers, func(p peer) bool { return p.name == name }), "%s is no peer", name)

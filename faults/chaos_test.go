@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -101,7 +102,7 @@ func TestChaosRules(t *testing.T) {
 		}
 		text, err := rule.MarshalJSON()
 		require.NoError(t, err)
-		parsed, err := faults.ParseRules(text)
+		parsed, err := conf.Rules(text)
 		require.NoError(t, err)
 		assert.Equal(t, rule.When, parsed[0].When)
 	}

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 )
@@ -105,10 +105,10 @@ func sameInText(t *testing.T, rule faults.Rule) {
 	require.NoError(t, err)
 	indented, err := json.MarshalIndent(rule, "", "\t")
 	require.NoError(t, err)
-	block, err := yaml.JSONToYAML(written)
+	block, err := conf.YAML(rule)
 	require.NoError(t, err)
 	for form, text := range map[string][]byte{"JSON": written, "indented JSON": indented, "YAML": block} {
-		rules, err := faults.ParseRules(text)
+		rules, err := conf.Rules(text)
 		require.NoError(t, err, "%s: %s", form, text)
 		require.Len(t, rules, 1)
 		again, err := json.Marshal(rules[0])
@@ -156,8 +156,8 @@ func TestRuleJSON(t *testing.T) {
 	var list []faults.Rule
 	require.NoError(t, json.Unmarshal([]byte(`[{"do":["pass"]},{"seq":["pass"]}]`), &list))
 	assert.Len(t, list, 2)
-	assert.EqualError(t, json.Unmarshal([]byte("[]"), &read), "faults: want one rule, not 0")
-	assert.EqualError(t, read.UnmarshalJSON([]byte("[{do: [pass]}, {do: [pass]}]")), "faults: want one rule, not 2")
+	assert.EqualError(t, json.Unmarshal([]byte("[]"), &read), "want fields with names and values, not a list")
+	assert.EqualError(t, json.Unmarshal([]byte(`{"do": [{"status": {"cod": 1}}]}`), &read), "do[0].status.cod: there is no such field; did you mean code?")
 
 	_, err = json.Marshal(on("a").Where(op.Match(func(*op.Request) bool { return true })))
 	assert.ErrorContains(t, err, `faults: rule "a": filter "match": there is nothing called "match" to filter by`)
@@ -211,7 +211,7 @@ func TestParseForms(t *testing.T) {
 			faults.On().Seq(faults.Pass(), faults.All(faults.Pass(), faults.Status(500)))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := faults.ParseRules([]byte(test.text))
+			got, err := conf.Rules([]byte(test.text))
 			require.NoError(t, err)
 			assert.Equal(t, textOf(t, test.want), textOf(t, got))
 		})

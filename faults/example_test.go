@@ -105,28 +105,6 @@ func ExampleRule_Seq() {
 	// 200 OK
 }
 
-func ExampleParseRules() {
-	rules, err := faults.ParseRules([]byte(`
-- name: slow start
-  where: op=blob.get repo=lib/*
-  times: 2
-  do:
-    - delay: 2s
-    - status: {code: 503, retryAfter: 1s}
-- where: op=upload.chunk
-  seq: [pass, {reset: {after: 65536, request: true}}, lose-upload]
-`))
-	fmt.Println(len(rules), err)
-	fmt.Println(rules[0])
-
-	_, err = faults.ParseRules([]byte("where: op=blob.get\ndo:\n  - status: {code: many}\n"))
-	fmt.Println(err)
-	// Output:
-	// 2 <nil>
-	// "slow start" on op=blob.get repo=lib/*
-	// faults: line 3, column 20: code: want a whole number
-}
-
 // An engine stands around any registry that is mounted anywhere. Give it the Store,
 // and the registry the engine's, for the effects on content.
 func ExampleEngine() {

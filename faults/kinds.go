@@ -1,13 +1,15 @@
 package faults
 
+import "github.com/ocifake/ocifake/internal/strict"
+
 // kind is a row of the table of effects: its name in text, what it does, and how
 // its arguments are read and written.
 type kind struct {
 	name   string
 	doc    string
-	main   string // the argument that a bare value is; empty: there is none
-	decode func(arguments) (Effect, error)
-	encode func(Effect) any // nil: no arguments
+	main   string                                 // the argument that a bare value is; empty: there is none
+	decode func(arguments []byte) (Effect, error) // in JSON; nil: there are none
+	encode func(Effect) any                       // nil: no arguments
 }
 
 // kinds are all effects. Names and arguments are never changed: files bear them.
@@ -59,9 +61,12 @@ func kinds() []kind {
 func row[A any, E Effect](name, main, doc string, make func(A) Effect, args func(E) A) kind {
 	return kind{
 		name: name, doc: doc, main: main,
-		decode: func(from arguments) (Effect, error) {
+		decode: func(arguments []byte) (Effect, error) {
 			var a A
-			err := from.into(&a, main)
+			if arguments == nil {
+				return make(a), nil
+			}
+			err := strict.DecodeArguments(arguments, main, &a)
 			return make(a), err
 		},
 		encode: func(e Effect) any { return args(e.(E)) },
@@ -73,7 +78,7 @@ func effect[E Effect](e E) Effect { return e }
 func same[E Effect](e E) E        { return e }
 
 func bare(name, doc string, e Effect) kind {
-	return kind{name: name, doc: doc, decode: func(from arguments) (Effect, error) { return e, from.none() }}
+	return kind{name: name, doc: doc, decode: func(arguments []byte) (Effect, error) { return e, noArguments(arguments) }}
 }
 
 func newRedirect(e redirect) Effect {

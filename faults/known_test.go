@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 )
@@ -232,9 +232,9 @@ func TestKnownRules(t *testing.T) {
 			}
 			text, err := json.Marshal(rules)
 			require.NoError(t, err)
-			file, err := yaml.JSONToYAML(text)
+			file, err := conf.YAML(rules)
 			require.NoError(t, err)
-			read, err := faults.ParseRules(file)
+			read, err := conf.Rules(file)
 			require.NoError(t, err)
 			again, err := json.Marshal(read)
 			require.NoError(t, err)

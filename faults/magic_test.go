@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -80,7 +81,7 @@ func TestMagicRules(t *testing.T) {
 		got, err := json.Marshal(rules)
 		require.NoError(t, err)
 		assert.JSONEq(t, want, string(got), name)
-		again, err := faults.ParseRules(got)
+		again, err := conf.Rules(got)
 		require.NoError(t, err)
 		assert.Len(t, again, len(rules))
 	}
@@ -325,7 +326,7 @@ func FuzzMagic(f *testing.F) {
 		for _, s := range e.Rules() {
 			text, err := json.Marshal(s.Rule)
 			require.NoError(t, err)
-			_, err = faults.ParseRules(text)
+			_, err = conf.Rules(text)
 			require.NoError(t, err)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -254,7 +255,7 @@ func TestMagicPresets(t *testing.T) {
 			assert.True(t, s.Rule.Flags.Optional)
 			text, err := json.Marshal(s.Rule)
 			require.NoError(t, err)
-			_, err = faults.ParseRules(text)
+			_, err = conf.Rules(text)
 			require.NoError(t, err)
 		}
 	}

@@ -2,13 +2,12 @@ package faults
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/ocifake/ocifake/op"
 )
@@ -21,8 +20,8 @@ type word struct {
 
 	// Of an effect.
 
-	on   []op.Op // the operations that it acts on if nothing else is said; none: all
-	text string  // the effect as in [ParseRules], with %s for the value; empty: its name and the value
+	on        []op.Op // the operations that it acts on if nothing else is said; none: all
+	arguments string  // of the effect in JSON, with %s for the value; empty: the value alone
 
 	// Of what is said about the effect before it.
 
@@ -89,11 +88,11 @@ var (
 func wordTable() []word {
 	table := []word{
 		{name: "status", value: statusValue},
-		{name: "redirect", value: statusValue, on: onBlobs, doc: "answers with a redirect to the second origin", text: `redirect: {status: %s, to: "{cdn}"}`},
+		{name: "redirect", value: statusValue, on: onBlobs, doc: "answers with a redirect to the second origin", arguments: `{"status": %s, "to": "{cdn}"}`},
 		{name: "delay", value: timeValue, doc: "waits before the request is served"},
 		{name: "delay-reply", value: timeValue},
 		{name: "stall", value: bytesValue, on: onBlobs},
-		{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers so many bytes in a second", text: `trickle: {bytes: %s, every: 1s}`},
+		{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers so many bytes in a second", arguments: `{"bytes": %s, "every": "1s"}`},
 		{name: "close", value: bytesValue, on: onBlobs},
 		{name: "reset", value: bytesValue, on: onBlobs},
 		{name: "reset-stream", value: bytesValue, on: onBlobs},
@@ -106,7 +105,7 @@ func wordTable() []word {
 		{name: "gzip", on: onContent},
 		{name: "ignore-range", on: onBlobs},
 		{name: "shift-range", value: bytesValue, on: onBlobs},
-		{name: "drop-header", value: fieldValue, text: `drop-header: "%s"`},
+		{name: "drop-header", value: fieldValue},
 		{name: "set-status", value: statusValue},
 		{name: "lose-upload", on: onUploads},
 		{name: "drop-chunk", on: onUploads},
@@ -155,20 +154,17 @@ func (w word) cut(segment string) (value string, ok bool) {
 
 // effect makes the effect of a word.
 func (w word) effect(value string) (Effect, error) {
-	text := w.text
-	switch {
-	case text != "":
-		text = fmt.Sprintf(text, value)
-	case w.value.form == "":
-		text = w.name
-	default:
-		text = w.name + ": " + value
+	if w.value.form == "" {
+		return decodeEffect(w.name, nil)
 	}
-	file, err := parser.ParseBytes([]byte(text), 0)
+	quoted, err := json.Marshal(value)
 	if err != nil {
-		return nil, message(err)
+		return nil, err
 	}
-	return parseEffect(file.Docs[0].Body)
+	if isNumber(value) && w.value.form != fieldValue.form {
+		quoted = []byte(value)
+	}
+	return decodeEffect(w.name, fmt.Appendf(nil, cmp.Or(w.arguments, "%s"), quoted))
 }
 
 func changeOn(f *namedFault, value string) error {

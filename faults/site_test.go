@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 )
 
@@ -79,7 +80,7 @@ func TestOpenUntil(t *testing.T) {
 	assert.NoError(t, e.Add(faults.OnConnect().Do(faults.Refuse()).Until()))
 	assert.False(t, e.Open().None(), "until nothing is for ever")
 	e.Clear()
-	rule, err := faults.ParseRules([]byte("{connect: true, until: op=ping, do: [refuse]}"))
+	rule, err := conf.Rules([]byte("{connect: true, until: op=ping, do: [refuse]}"))
 	assert.NoError(t, err)
 	assert.NoError(t, e.Add(rule...))
 	assert.False(t, e.Open().None())

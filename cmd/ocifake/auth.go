@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/server"
 )
 
@@ -96,7 +97,7 @@ func (f *access) options(ctx context.Context) (options auth.Options, err error) 
 		if err != nil {
 			return options, fmt.Errorf("--token-auth: %w", err)
 		}
-		if options, err = auth.ParseOptions(text); err != nil {
+		if options, err = config.Auth(text); err != nil {
 			return options, fmt.Errorf("--token-auth %s: %w", f.token, err)
 		}
 		if options.Token == nil {

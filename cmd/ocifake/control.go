@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/control"
 )
 
@@ -26,7 +27,8 @@ func (c *controls) api(f *fixture) *control.API {
 		return nil
 	}
 	return control.New(control.Config{
-		Store: f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
+		ReadRules: config.Rules,
+		Store:     f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
 		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, Magic: f.config.server.Magic,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
 	})

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 )
 
@@ -77,11 +76,7 @@ func showKnown(w io.Writer, p faults.Preset, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, newKnownFault(p))
 	}
-	text, err := json.Marshal(p.Rules())
-	if err != nil {
-		return err
-	}
-	rules, err := yaml.JSONToYAML(text)
+	rules, err := config.YAML(p.Rules())
 	if err != nil {
 		return err
 	}

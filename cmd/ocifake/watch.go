@@ -13,6 +13,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 )
 
@@ -82,9 +83,9 @@ func parseRules(path string, text []byte) ([]faults.Rule, error) {
 	if len(text) == 0 {
 		return nil, errors.New("it is empty; for no rules write []")
 	}
-	rules, err := faults.ParseRules(text)
+	rules, err := config.Rules(text)
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "faults: "))
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "rules: "))
 	}
 	for i := range rules {
 		if rules[i].Name == "" {

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/server"
@@ -47,7 +48,8 @@ func serveWith(t *testing.T, options server.Options, token string, access *auth.
 	r.faults = faults.New(r.store)
 	log := slog.New(slog.DiscardHandler)
 	r.api = control.New(control.Config{
-		Store: r.store, Recorder: r.recorder, Faults: r.faults, Auth: access, Token: token, Version: "test", Log: log,
+		ReadRules: config.Rules,
+		Store:     r.store, Recorder: r.recorder, Faults: r.faults, Auth: access, Token: token, Version: "test", Log: log,
 	})
 	config := server.Config{
 		Options:  options,
@@ -132,7 +134,7 @@ func (r *served) send(t *testing.T, method, path, body string, fields ...string)
 // inject adds rules, as they are written in files.
 func (r *served) inject(t *testing.T, text string) {
 	t.Helper()
-	rules, err := faults.ParseRules([]byte(text))
+	rules, err := config.Rules([]byte(text))
 	require.NoError(t, err)
 	require.NoError(t, r.faults.Add(rules...))
 }

@@ -26,6 +26,10 @@ type Config struct {
 	Faults   *faults.Engine
 	Auth     *auth.Service // of the registry; nil: nobody is asked
 
+	// ReadRules reads a list of rules, or one, from the body of a request. An error
+	// may have a method Place() (field string, line, column int).
+	ReadRules func(text []byte) ([]faults.Rule, error)
+
 	// AllowSparse accepts manifests to load whose references are missing.
 	AllowSparse bool
 

@@ -128,10 +128,10 @@ func TestBodies(t *testing.T) {
 		{"faults", ``, "body", 0, 0, "body: there is no rule in it"},
 		{"faults", `[]`, "body", 0, 0, "body: there is no rule in it"},
 		{"faults", "- name: a\n  do:\n  - status: {code: 5033}\n", "", 0, 0, "status: 5033 is no status"},
-		{"faults", "- name: a\n  do:\n  - status: {cod: 503}\n", "[0].do[0].status.cod", 3, 14, `cod: unknown field "cod"`},
+		{"faults", "- name: a\n  do:\n  - status: {cod: 503}\n", "[0].do[0].status.cod", 3, 14, `[0].do[0].status.cod: there is no such field; did you mean code?`},
 		{"faults", "name: a\nwhere: status=5xx\ndo: [pass]", "where", 2, 8, "there is nothing called"},
-		{"faults", "[", "", 1, 1, ""},
-		{"faults", "\xff", "", 0, 0, "not in UTF-8"},
+		{"faults", "[", "", 1, 0, ""},
+		{"faults", "\xff", "", 0, 0, "not UTF-8"},
 		{"faults", "- {name: a, do: [pass]}\n- {name: a, do: [pass]}", "[1]", 2, 3, "there is another one with this name"},
 		{"faults", "name: a\ndo: [revoke-tokens]", "", 0, 0, "the registry has no auth"},
 	} {

@@ -75,7 +75,7 @@ func (a *API) listFaults(w http.ResponseWriter, _ *request) error {
 }
 
 func (a *API) addFaults(w http.ResponseWriter, r *request) error {
-	rules, err := readRules(r)
+	rules, err := a.readRules(r)
 	if err != nil {
 		return err
 	}
@@ -107,17 +107,19 @@ func (a *API) refused(err error, rules []faults.Rule) *failure {
 }
 
 // readRules reads the body as rules, of which there must be some.
-func readRules(r *request) ([]faults.Rule, error) {
+func (a *API) readRules(r *request) ([]faults.Rule, error) {
 	text, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := faults.ParseRules(text)
+	rules, err := a.config.ReadRules(text)
 	if err != nil {
 		f := failf(http.StatusBadRequest, "%v", err)
-		var at *faults.TextError
+		var at interface {
+			Place() (field string, line, column int)
+		}
 		if errors.As(err, &at) {
-			f.Field, f.Line, f.Column = at.Field, at.Line, at.Column
+			f.Field, f.Line, f.Column = at.Place()
 		}
 		return nil, f
 	}
@@ -161,7 +163,7 @@ func (a *API) oneFault(w http.ResponseWriter, r *request) error {
 
 func (a *API) putFault(w http.ResponseWriter, r *request) error {
 	name := value[string](r, "name")
-	rules, err := readRules(r)
+	rules, err := a.readRules(r)
 	switch {
 	case err != nil:
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/control"
@@ -62,7 +63,8 @@ func start(t testing.TB, o setup) *fixture {
 		config.Auth = access
 	}
 	f.api = control.New(control.Config{
-		Store: f.store, Recorder: f.recorder, Faults: f.faults, Auth: access, Version: "v1.2.3",
+		ReadRules: conf.Rules,
+		Store:     f.store, Recorder: f.recorder, Faults: f.faults, Auth: access, Version: "v1.2.3",
 		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
 	})
 	config.Control = f.api

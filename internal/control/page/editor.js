@@ -65,7 +65,8 @@ export class Editor {
   // refuse says what is wrong, and puts the cursor there.
   refuse({ message, line, column, field }) {
     this.draw(line);
-    const said = line ? message.replace(/^(?:faults: )?line \d+, column \d+: /, '') : message;
+    let said = line ? message.replace(/^(?:rules: )?line \d+(?:, column \d+)?: /, '') : message;
+    if (field && said.startsWith(`${field}: `)) said = said.slice(field.length + 2);
     const where = [line && `Line ${line}${column ? `, column ${column}` : ''}`, field].filter(Boolean).join(', ');
     this.error.replaceChildren(...where ? [h('b', {}, printable(where)), ' '] : [], printable(said));
     this.error.hidden = false;

@@ -1,4 +1,4 @@
-package faults
+package config
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTextError(t *testing.T) {
+func TestErrorPlace(t *testing.T) {
 	for _, test := range []struct {
 		text         string
 		line, column int
@@ -23,10 +23,10 @@ func TestTextError(t *testing.T) {
 		{"do: 5", 1, 5, "do"},
 		{"- times: 1", 1, 3, "[0]"},
 		{"[{times: 1}]", 1, 2, "[0]"},
-		{"do: [pass", 1, 5, ""},
+		{"do: [pass", 1, 0, ""},
 	} {
-		_, err := ParseRules([]byte(test.text))
-		var at *TextError
+		_, err := Rules([]byte(test.text))
+		var at *Error
 		require.ErrorAs(t, err, &at, test.text)
 		assert.Equal(t, [2]int{test.line, test.column}, [2]int{at.Line, at.Column}, "%q: %v", test.text, err)
 		assert.Equal(t, test.field, at.Field, "%q: %v", test.text, err)

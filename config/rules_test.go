@@ -1,4 +1,4 @@
-package faults_test
+package config_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 )
 
@@ -103,10 +104,10 @@ var broken = []struct{ name, text string }{
 	{"2 MiB", strings.Repeat("# ocifake\n", 2<<20/10)},
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestRulesRefuses(t *testing.T) {
 	var got strings.Builder
 	for _, test := range broken {
-		rules, err := faults.ParseRules([]byte(test.text))
+		rules, err := config.Rules([]byte(test.text))
 		assert.Nil(t, rules, test.name)
 		message := "NO ERROR"
 		if assert.Error(t, err, test.name) {
@@ -137,18 +138,14 @@ func golden(t *testing.T, file, got string) {
 }
 
 // What is read can be written, and read again as the same.
-func FuzzParseRules(f *testing.F) {
+func FuzzRules(f *testing.F) {
 	for _, test := range broken {
 		if len(test.text) < 1000 {
 			f.Add(test.text)
 		}
 	}
-	for kind, effects := range samples {
-		rule := faults.On()
-		if onConnect[kind] {
-			rule = faults.OnConnect()
-		}
-		text, err := json.Marshal(rule.Do(effects...))
+	for _, known := range faults.Known() {
+		text, err := json.Marshal(known.Rules())
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -156,10 +153,10 @@ func FuzzParseRules(f *testing.F) {
 	}
 	f.Add("- name: a\n  where: op=blob.get repo=lib/*\n  after: 1\n  do:\n  - delay: 2s\n  - status: {code: 503, retryAfter: 1s}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		rules, err := faults.ParseRules([]byte(text))
+		rules, err := config.Rules([]byte(text))
 		if err != nil {
 			require.Nil(t, rules)
-			require.True(t, strings.HasPrefix(err.Error(), "faults: "), err)
+			require.True(t, strings.HasPrefix(err.Error(), "rules: "), err)
 			return
 		}
 		for _, rule := range rules {
@@ -167,7 +164,7 @@ func FuzzParseRules(f *testing.F) {
 		}
 		written, err := json.Marshal(rules)
 		require.NoError(t, err)
-		again, err := faults.ParseRules(written)
+		again, err := config.Rules(written)
 		require.NoError(t, err, "%s", written)
 		rewritten, err := json.Marshal(again)
 		require.NoError(t, err)
