@@ -57,7 +57,7 @@ func checkPolicy(t testing.TB, h http.Header) {
 func TestPageIsFound(t *testing.T) {
 	f := start(t, setup{})
 	a := f.ask(t, "GET", "/_ocifake", "")
-	assert.Equal(t, http.StatusPermanentRedirect, a.StatusCode)
+	assert.Equal(t, http.StatusTemporaryRedirect, a.StatusCode)
 	location, err := a.Location()
 	require.NoError(t, err)
 	assert.Equal(t, f.URL()+"/_ocifake/", location.String())
@@ -85,7 +85,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	own := httptest.NewServer(f.api)
 	defer own.Close()
-	for path, want := range map[string]int{"/": 404, "/v2/": 404, "/_ocifakes": 404, "/_ocifake/v1/health": 200} {
+	for path, want := range map[string]int{"/": 200, "/v2/": 404, "/_ocifakes": 404, "/_ocifake/v1/health": 200} {
 		response, err := own.Client().Get(own.URL + path)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())

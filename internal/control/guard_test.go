@@ -156,7 +156,7 @@ func TestRoot(t *testing.T) {
 	accept := header("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 	for _, method := range []string{"GET", "HEAD"} {
 		answer := f.open(t, method, "/", accept)
-		assert.Equal(t, http.StatusPermanentRedirect, answer.StatusCode)
+		assert.Equal(t, http.StatusTemporaryRedirect, answer.StatusCode)
 		assert.Equal(t, "_ocifake/", answer.Header.Get("Location"))
 	}
 	assert.Empty(t, f.recorder.Log(), "it is not recorded")

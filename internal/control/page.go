@@ -61,7 +61,7 @@ func (a *API) servePage(w http.ResponseWriter, r *http.Request, inside bool) {
 	}
 	if !inside {
 		header.Set("Location", root[1:]+"/") // relative, whatever the path was before
-		w.WriteHeader(http.StatusPermanentRedirect)
+		w.WriteHeader(http.StatusTemporaryRedirect)
 		return
 	}
 	a.page.ServeHTTP(w, r)
