@@ -18,15 +18,15 @@ import (
 type Answer struct{ a answer }
 
 type answer struct {
-	Status      int                 `json:"code"`
-	Code        string              `json:"error,omitempty"`
-	Message     string              `json:"message,omitempty"`
-	Detail      any                 `json:"detail,omitempty"`
-	Body        *string             `json:"body,omitempty"`
-	HTML        bool                `json:"html,omitempty"`
-	ContentType string              `json:"type,omitempty"`
-	RetryAfter  *retryAfter         `json:"retryAfter,omitempty"`
-	Header      map[string][]string `json:"header,omitempty"`
+	Status      int                 `json:"code" doc:"status code"`
+	Code        string              `json:"error,omitempty" doc:"error code in the body, as DENIED"`
+	Message     string              `json:"message,omitempty" doc:"message in the body"`
+	Detail      any                 `json:"detail,omitempty" doc:"detail in the body, any JSON"`
+	Body        *string             `json:"body,omitempty" doc:"body in place of the error of the specification; empty: no body"`
+	HTML        bool                `json:"html,omitempty" doc:"sends an HTML page, as a proxy does"`
+	ContentType string              `json:"type,omitempty" doc:"Content-Type of body"`
+	RetryAfter  *retryAfter         `json:"retryAfter,omitempty" doc:"sends Retry-After: a duration in whole seconds, or date:DURATION for an HTTP date"`
+	Header      map[string][]string `json:"header,omitempty" doc:"further header fields, each with a list of values"`
 }
 
 // Status answers with a status. Below 500 the body is the specification's, with the

@@ -14,24 +14,24 @@ import (
 
 // ruleText is a rule in JSON.
 type ruleText struct {
-	Name        string     `json:"name,omitempty"`
-	Where       filterText `json:"where,omitempty"`
-	Connect     bool       `json:"connect,omitempty"`
-	After       int        `json:"after,omitempty"`
-	Every       int        `json:"every,omitempty"`
-	Times       int        `json:"times,omitempty"`
-	For         duration   `json:"for,omitempty"`
-	Until       filterText `json:"until,omitempty"`
-	Probability float64    `json:"probability,omitempty"`
-	Seed        uint64     `json:"seed,omitempty"`
-	Continue    bool       `json:"continue,omitempty"`
-	Optional    bool       `json:"optional,omitempty"`
-	BeforeAuth  bool       `json:"beforeAuth,omitempty"`
-	Disabled    bool       `json:"disabled,omitempty"`
-	Preset      string     `json:"preset,omitempty"`
+	Name        string     `json:"name,omitempty" doc:"name in the record and in messages, unique; by default fault-N"`
+	Where       filterText `json:"where,omitempty" doc:"filters on requests, all of which must match; by default every request matches"`
+	Connect     bool       `json:"connect,omitempty" doc:"acts on connections as they are opened; takes no filters"`
+	After       int        `json:"after,omitempty" doc:"lets this many matching requests pass first"`
+	Every       int        `json:"every,omitempty" doc:"fires at every n-th matching request"`
+	Times       int        `json:"times,omitempty" doc:"the rule ends after firing this many times"`
+	For         duration   `json:"for,omitempty" doc:"the rule ends this long after it first fired"`
+	Until       filterText `json:"until,omitempty" doc:"the rule ends when a request that matches these filters begins"`
+	Probability float64    `json:"probability,omitempty" doc:"fires at this fraction of the matching requests, between 0 and 1"`
+	Seed        uint64     `json:"seed,omitempty" doc:"chooses the fraction; the same seed chooses the same requests"`
+	Continue    bool       `json:"continue,omitempty" doc:"later rules apply to the same request too"`
+	Optional    bool       `json:"optional,omitempty" doc:"a rule that never fires does not fail the test"`
+	BeforeAuth  bool       `json:"beforeAuth,omitempty" doc:"matches requests before authentication"`
+	Disabled    bool       `json:"disabled,omitempty" doc:"neither counts nor fires"`
+	Preset      string     `json:"preset,omitempty" doc:"name of the known fault that the rule belongs to; one of its rules must fire"`
 
-	Do  []effectText `json:"do,omitempty"`
-	Seq []effectText `json:"seq,omitempty"`
+	Do  []effectText `json:"do,omitempty" doc:"effects, all at once, the first outermost"`
+	Seq []effectText `json:"seq,omitempty" doc:"one effect each time that the rule fires; the rule ends after the last one"`
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The fields of a rule are name, where

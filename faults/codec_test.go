@@ -80,6 +80,9 @@ func TestEveryKindHasText(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.Name, func(t *testing.T) {
 			assert.NotEmpty(t, kind.Doc)
+			for _, a := range kind.Args {
+				assert.NotEmpty(t, a.Doc, a.Name)
+			}
 			require.NotEmpty(t, samples[kind.Name], "a new kind of effect needs a sample here")
 			rule := faults.On()
 			if onConnect[kind.Name] {

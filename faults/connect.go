@@ -26,9 +26,9 @@ func (silence) open(o *Opening) { o.Silent = true }
 type TLS struct{ args tlsArgs }
 
 type tlsArgs struct {
-	Fail    bool   `json:"fail,omitempty"`
-	Expired bool   `json:"expired,omitempty"`
-	Host    string `json:"host,omitempty"`
+	Fail    bool   `json:"fail,omitempty" doc:"ends the handshake with an alert"`
+	Expired bool   `json:"expired,omitempty" doc:"presents an expired certificate"`
+	Host    string `json:"host,omitempty" doc:"presents a certificate for this host name"`
 }
 
 // FailHandshake ends the TLS handshake with an alert.

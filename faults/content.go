@@ -19,7 +19,7 @@ import (
 func Corrupt(offset int64) Effect { return corrupt{Offset: offset} }
 
 type corrupt struct {
-	Offset int64 `json:"offset"`
+	Offset int64 `json:"offset" doc:"offset of the byte; negative: from the end"`
 }
 
 func (corrupt) kind() string { return "corrupt" }
@@ -98,7 +98,7 @@ func (zeros) serve(x *exchange, w http.ResponseWriter, r *http.Request, next htt
 func ContentOf(d digest.Digest) Effect { return contentOf{d} }
 
 type contentOf struct {
-	Digest digest.Digest `json:"digest"`
+	Digest digest.Digest `json:"digest" doc:"digest of the other content"`
 }
 
 func (contentOf) kind() string { return "content-of" }
@@ -222,8 +222,8 @@ func requestedRange(r *http.Request) (set string, ok bool) {
 func ShiftRange(by int64, claim bool) Effect { return shiftRange{by, claim} }
 
 type shiftRange struct {
-	By    int64 `json:"by"`
-	Claim bool  `json:"claim,omitempty"`
+	By    int64 `json:"by" doc:"bytes by which the range begins later; negative: earlier"`
+	Claim bool  `json:"claim,omitempty" doc:"Content-Range names the requested range"`
 }
 
 func (shiftRange) kind() string { return "shift-range" }

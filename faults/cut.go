@@ -25,9 +25,9 @@ type Cut struct {
 }
 
 type cutArgs struct {
-	After   int64  `json:"after,omitempty"`
-	Request bool   `json:"request,omitempty"`
-	Code    uint32 `json:"code,omitempty"`
+	After   int64  `json:"after,omitempty" doc:"bytes of the body that pass first"`
+	Request bool   `json:"request,omitempty" doc:"counts the bytes of the request body"`
+	Code    uint32 `json:"code,omitempty" doc:"HTTP/2 error code (RFC 9113, section 7)"`
 }
 
 type cutKind struct {
@@ -36,6 +36,9 @@ type cutKind struct {
 	// strike ends it. What follows is a panic with http.ErrAbortHandler.
 	strike func(x *exchange, code uint32)
 }
+
+// hasCode reports whether it sends an error code of HTTP/2.
+func (k cutKind) hasCode() bool { return k.name == "goaway" || k.name == "reset-stream" }
 
 var (
 	closing  = cutKind{"close", 0, func(*exchange, uint32) {}}
@@ -99,7 +102,7 @@ func (c Cut) check() error {
 	if c.how.name == goAway.name && c.args.Request && c.args.After > maxTurnedAway {
 		return fmt.Errorf("after %d bytes of the request: want %d at most", c.args.After, maxTurnedAway)
 	}
-	if c.args.Code != 0 && c.how.name != goAway.name && c.how.name != resetOne.name {
+	if c.args.Code != 0 && !c.how.hasCode() {
 		return errors.New("it has no code: use goaway or reset-stream")
 	}
 	return nil
@@ -272,7 +275,7 @@ func (loseReply) serve(_ *exchange, _ http.ResponseWriter, r *http.Request, next
 func Truncate(n int64) Effect { return truncate{n} }
 
 type truncate struct {
-	After int64 `json:"after"`
+	After int64 `json:"after" doc:"bytes of the body that pass"`
 }
 
 func (truncate) kind() string { return "truncate" }
@@ -319,7 +322,7 @@ func (t truncate) serve(x *exchange, w http.ResponseWriter, r *http.Request, nex
 func Raw(bytes string) Effect { return raw{bytes} }
 
 type raw struct {
-	Bytes string `json:"bytes"`
+	Bytes string `json:"bytes" doc:"the bytes"`
 }
 
 func (raw) kind() string { return "raw" }

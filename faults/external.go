@@ -28,8 +28,8 @@ import (
 func Redirect(status int, location string) Effect { return redirect{status, location} }
 
 type redirect struct {
-	Status int    `json:"status"`
-	To     string `json:"to"`
+	Status int    `json:"status" doc:"status code, by default 307"`
+	To     string `json:"to" doc:"the Location, with placeholders"`
 }
 
 func (redirect) kind() string { return "redirect" }

@@ -19,8 +19,8 @@ type Header struct {
 }
 
 type headerArgs struct {
-	Name   string   `json:"name"`
-	Values []string `json:"values,omitempty"`
+	Name   string   `json:"name" doc:"name of the field"`
+	Values []string `json:"values,omitempty" doc:"values of the field, with placeholders"`
 }
 
 const (
@@ -175,7 +175,7 @@ func upToLength(w http.ResponseWriter) func(p []byte) (int, error) {
 func SetStatus(code int) Effect { return setStatus{code} }
 
 type setStatus struct {
-	Status int `json:"code"`
+	Status int `json:"code" doc:"status code"`
 }
 
 func (setStatus) kind() string { return "set-status" }
@@ -202,11 +202,11 @@ func (e setStatus) serve(x *exchange, w http.ResponseWriter, r *http.Request, ne
 // Location changes parts of the Location that the registry answers with; those
 // that are empty stay. The values may have the placeholders of [SetHeader].
 type Location struct {
-	Scheme    string `json:"scheme,omitempty"`    // makes it absolute
-	Host      string `json:"host,omitempty"`      // makes it absolute
-	Path      string `json:"path,omitempty"`      // replaces the path
-	DropQuery bool   `json:"dropQuery,omitempty"` // leaves out the query, and with it the state of an upload
-	Absolute  bool   `json:"absolute,omitempty"`  // adds scheme and host of the request
+	Scheme    string `json:"scheme,omitempty" doc:"scheme of the absolute URL"`                             // makes it absolute
+	Host      string `json:"host,omitempty" doc:"host of the absolute URL"`                                 // makes it absolute
+	Path      string `json:"path,omitempty" doc:"path in place of the path"`                                // replaces the path
+	DropQuery bool   `json:"dropQuery,omitempty" doc:"drops the query, which holds the state of an upload"` // leaves out the query, and with it the state of an upload
+	Absolute  bool   `json:"absolute,omitempty" doc:"adds scheme and host of the request"`                  // adds scheme and host of the request
 }
 
 func (Location) kind() string { return "location" }

@@ -1,15 +1,21 @@
 package faults
 
-import "github.com/ocifake/ocifake/internal/strict"
+import (
+	"reflect"
+
+	"github.com/ocifake/ocifake/internal/strict"
+)
 
 // kind is a row of the table of effects: its name in text, what it does, and how
 // its arguments are read and written.
 type kind struct {
-	name   string
-	doc    string
-	main   string                                 // the argument that a bare value is; empty: there is none
-	decode func(arguments []byte) (Effect, error) // in JSON; nil: there are none
-	encode func(Effect) any                       // nil: no arguments
+	name    string
+	doc     string
+	args    reflect.Type                           // the struct of its arguments; nil: there are none
+	without string                                 // an argument of the struct that it does not take
+	main    string                                 // the argument that a bare value is; empty: there is none
+	decode  func(arguments []byte) (Effect, error) // in JSON; nil: there are none
+	encode  func(Effect) any                       // nil: no arguments
 }
 
 // kinds are all effects. Names and arguments are never changed: files bear them.
@@ -17,50 +23,50 @@ func kinds() []kind {
 	return []kind{
 		row("status", "code", "answers in the registry's place", func(a answer) Effect { return Answer{a} }, func(e Answer) answer { return e.a }),
 		row("redirect", "to", "answers with a redirect", newRedirect, same[redirect]),
-		row("delay", "for", "waits before the request is served, or the connection", effect[delay], same[delay]),
-		row("delay-reply", "for", "does what was asked for and waits before it answers", effect[delayReply], same[delayReply]),
-		row("stall", "after", "sends the header and some bytes, and waits", effect[stall], same[stall]),
+		row("delay", "for", "waits before the registry handles the request or the connection", effect[delay], same[delay]),
+		row("delay-reply", "for", "handles the request and waits before it answers", effect[delayReply], same[delayReply]),
+		row("stall", "after", "sends the header and some bytes of the body, and waits", effect[stall], same[stall]),
 		row("trickle", "", "transfers a few bytes at a time", func(a paceArgs) Effect { return Pace{a} }, func(e Pace) paceArgs { return e.args }),
 		cutRow(closing, "closes the connection after some bytes"),
 		cutRow(reset, "resets the connection after some bytes"),
 		cutRow(resetOne, "resets the stream of HTTP/2 after some bytes"),
 		cutRow(goAway, "sends GOAWAY after some bytes"),
-		bare("lose-reply", "does what was asked for and closes the connection", LoseReply()),
-		row("truncate", "after", "ends the body early and says that this is all", effect[truncate], same[truncate]),
-		row("raw", "bytes", "writes bytes that are not HTTP, and closes", effect[raw], same[raw]),
+		bare("lose-reply", "handles the request and closes the connection without an answer", LoseReply()),
+		row("truncate", "after", "ends the body early, with a Content-Length to match", effect[truncate], same[truncate]),
+		row("raw", "bytes", "writes bytes that need not be HTTP, and closes the connection", effect[raw], same[raw]),
 		bare("close-idle", "answers, and closes the connection at its next request", CloseIdle()),
 		row("corrupt", "offset", "flips one byte of the content", effect[corrupt], same[corrupt]),
 		bare("zeros", "sends zeros in place of the content", Zeros()),
 		row("content-of", "digest", "sends other content of the repository", effect[contentOf], same[contentOf]),
 		bare("gzip", "compresses the content, with Content-Encoding", Gzip()),
-		bare("ignore-range", "answers a range with the whole", IgnoreRange()),
-		row("shift-range", "by", "answers a range with another one", effect[shiftRange], same[shiftRange]),
-		headerRow(setting, "sets a field of the answer's header"),
-		headerRow(adding, "adds a field to the answer's header"),
-		headerRow(dropping, "leaves out a field of the answer's header"),
+		bare("ignore-range", "answers a range request with the whole content", IgnoreRange()),
+		row("shift-range", "by", "answers a range request with another range", effect[shiftRange], same[shiftRange]),
+		headerRow(setting, "sets a header field of the answer"),
+		headerRow(adding, "adds a header field to the answer"),
+		headerRow(dropping, "removes a header field from the answer"),
 		row("set-status", "code", "sends the registry's answer with another status", effect[setStatus], same[setStatus]),
 		row("location", "", "changes the Location of the answer", effect[Location], same[Location]),
 		bare("lose-upload", "discards the upload session", LoseUpload()),
-		bare("revoke-tokens", "makes all tokens invalid that were given out", RevokeTokens()),
+		bare("revoke-tokens", "revokes all tokens", RevokeTokens()),
 		bare("drop-chunk", "accepts a chunk and forgets it", DropChunk()),
 		bare("refuse-mount", "answers a mount with an upload session", RefuseMount()),
 		bare("vanish", "deletes what was pushed", Vanish()),
-		lagRow(hiding, "shows what was pushed later"),
-		lagRow(stale, "shows what the tag was on before"),
-		lagRow(lagging, "leaves a tag that was pushed out of lists"),
-		row("immutable", "code", "answers to a push to a tag that there is", func(a answer) Effect { return immutable{Answer{a}} }, func(e immutable) answer { return e.answer.a }),
+		lagRow(hiding, "keeps what is pushed unknown for a while"),
+		lagRow(stale, "keeps a pushed tag on its previous manifest for a while"),
+		lagRow(lagging, "leaves a pushed tag out of lists for a while"),
+		row("immutable", "code", "answers a push to an existing tag", func(a answer) Effect { return immutable{Answer{a}} }, func(e immutable) answer { return e.answer.a }),
 		bare("refuse", "resets a connection as it is opened", Refuse()),
 		bare("silence", "never answers on a connection", Silence()),
-		row("tls", "", "fails the TLS handshake, or shows a bad certificate", func(a tlsArgs) Effect { return TLS{a} }, func(e TLS) tlsArgs { return e.args }),
+		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", func(a tlsArgs) Effect { return TLS{a} }, func(e TLS) tlsArgs { return e.args }),
 		bare("pass", "does nothing", Pass()),
-		{name: "all", doc: "several effects at once", decode: decodeAll, encode: func(e Effect) any { return textsOf(e.(all).effects) }},
+		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(e Effect) any { return textsOf(e.(all).effects) }},
 	}
 }
 
 // row is a kind whose arguments are those of a struct.
 func row[A any, E Effect](name, main, doc string, make func(A) Effect, args func(E) A) kind {
 	return kind{
-		name: name, doc: doc, main: main,
+		name: name, doc: doc, main: main, args: reflect.TypeFor[A](),
 		decode: func(arguments []byte) (Effect, error) {
 			var a A
 			if arguments == nil {
@@ -89,29 +95,21 @@ func newRedirect(e redirect) Effect {
 }
 
 func cutRow(how cutKind, doc string) kind {
-	return row(how.name, "after", doc, func(a cutArgs) Effect { return Cut{how, a} }, func(e Cut) cutArgs { return e.args })
+	k := row(how.name, "after", doc, func(a cutArgs) Effect { return Cut{how, a} }, func(e Cut) cutArgs { return e.args })
+	if !how.hasCode() {
+		k.without = "code"
+	}
+	return k
 }
 
 func headerRow(how, doc string) kind {
-	return row(how, "name", doc, func(a headerArgs) Effect { return Header{how, a} }, func(e Header) headerArgs { return e.args })
+	k := row(how, "name", doc, func(a headerArgs) Effect { return Header{how, a} }, func(e Header) headerArgs { return e.args })
+	if how == dropping {
+		k.without = "values"
+	}
+	return k
 }
 
 func lagRow(how lagKind, doc string) kind {
 	return row(how.name, "requests", doc, func(a lagArgs) Effect { return Lag{how, a} }, func(e Lag) lagArgs { return e.args })
-}
-
-// Kind describes an effect, as it is written in JSON and YAML.
-type Kind struct {
-	Name string `json:"name"` // "status"
-	Doc  string `json:"doc"`
-	Main string `json:"main,omitempty"` // the argument that may be given without its name
-}
-
-// Kinds returns the effects that can be written in text.
-func Kinds() []Kind {
-	var list []Kind
-	for _, k := range kinds() {
-		list = append(list, Kind{k.name, k.doc, k.main})
-	}
-	return list
 }

@@ -175,8 +175,8 @@ type Lag struct {
 }
 
 type lagArgs struct {
-	Requests int      `json:"requests,omitempty"`
-	For      duration `json:"for,omitempty"`
+	Requests int      `json:"requests,omitempty" doc:"ends after this many requests that it affects"`
+	For      duration `json:"for,omitempty" doc:"ends after this time"`
 }
 
 type lagKind struct {

@@ -31,7 +31,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 func Delay(d time.Duration) Effect { return delay{duration(d)} }
 
 type delay struct {
-	For duration `json:"for,omitempty"`
+	For duration `json:"for,omitempty" doc:"how long; 0: until the client leaves"`
 }
 
 func (delay) kind() string { return "delay" }
@@ -59,7 +59,7 @@ func notNegative(d duration) error {
 func DelayReply(d time.Duration) Effect { return delayReply{duration(d)} }
 
 type delayReply struct {
-	For duration `json:"for,omitempty"`
+	For duration `json:"for,omitempty" doc:"how long; 0: until the client leaves"`
 }
 
 func (delayReply) kind() string { return "delay-reply" }
@@ -83,8 +83,8 @@ func (e delayReply) serve(_ *exchange, w http.ResponseWriter, r *http.Request, n
 func Stall(n int64, d time.Duration) Effect { return stall{After: n, For: duration(d)} }
 
 type stall struct {
-	After int64    `json:"after,omitempty"`
-	For   duration `json:"for,omitempty"`
+	After int64    `json:"after,omitempty" doc:"bytes of the body that pass first"`
+	For   duration `json:"for,omitempty" doc:"how long; 0: until the client leaves"`
 }
 
 func (stall) kind() string { return "stall" }
@@ -130,9 +130,9 @@ func (e stall) serve(x *exchange, w http.ResponseWriter, r *http.Request, next h
 type Pace struct{ args paceArgs }
 
 type paceArgs struct {
-	Bytes   int64    `json:"bytes"`
-	Every   duration `json:"every"`
-	Request bool     `json:"request,omitempty"`
+	Bytes   int64    `json:"bytes" doc:"bytes at a time, at least 1"`
+	Every   duration `json:"every" doc:"pause between them, more than 0"`
+	Request bool     `json:"request,omitempty" doc:"slows the request body"`
 }
 
 // Trickle transfers n bytes at a time, with pauses of d between them.

@@ -8,27 +8,29 @@ import (
 
 // A Term is a name that a filter may have in text.
 type Term struct {
-	Name string
-	Flag bool // it has no value
+	Name    string
+	Doc     string // what it matches
+	Example string
+	Flag    bool // it has no value
 	// Parse makes the filter of its values, which is nil for a flag.
 	Parse func(values []string) (Filter, error)
 }
 
 // terms are those on requests.
 var terms = []Term{
-	{Name: "all", Flag: true, Parse: func([]string) (Filter, error) { return Filter{}, nil }},
-	{Name: "op", Parse: parseOps},
-	{Name: "repo", Parse: fromStrings(Repo)},
-	{Name: "alias", Parse: fromStrings(Alias)},
-	{Name: "tag", Parse: fromStrings(Tag)},
-	{Name: "digest", Parse: fromStrings(Digest)},
-	{Name: "session", Parse: fromStrings(Session)},
-	{Name: "method", Parse: fromStrings(Method)},
-	{Name: "host", Parse: fromStrings(Host)},
-	{Name: "ns", Parse: fromStrings(Namespace)},
-	{Name: "ua", Parse: fromStrings(UserAgent)},
-	{Name: "auth", Flag: true, Parse: func([]string) (Filter, error) { return Authenticated(), nil }},
-	{Name: "tls", Flag: true, Parse: func([]string) (Filter, error) { return Secure(), nil }},
+	{Name: "all", Doc: "every request", Example: "all", Flag: true, Parse: func([]string) (Filter, error) { return Filter{}, nil }},
+	{Name: "op", Doc: "the operation is one of these; `upload.begin` is every operation that may open an upload session", Example: "op=blob.get,blob.head", Parse: parseOps},
+	{Name: "repo", Doc: "the repository", Example: "repo=lib/*", Parse: fromStrings(Repo)},
+	{Name: "alias", Doc: "the name of the repository that the client sent, where it chose faults by name", Example: "alias=fault/status-503/app", Parse: fromStrings(Alias)},
+	{Name: "tag", Doc: "the tag of a manifest, or a tag set by parameter", Example: "tag=v1", Parse: fromStrings(Tag)},
+	{Name: "digest", Doc: "the digest of the content that is read, uploaded, mounted or deleted", Example: "digest=sha256:*", Parse: fromStrings(Digest)},
+	{Name: "session", Doc: "the upload session", Example: "session=*", Parse: fromStrings(Session)},
+	{Name: "method", Doc: "the HTTP method, in upper case", Example: "method=PUT", Parse: fromStrings(Method)},
+	{Name: "host", Doc: "the host name that the client sent, with or without its port, in any case", Example: "host=cdn.test", Parse: fromStrings(Host)},
+	{Name: "ns", Doc: "the value of the `ns` parameter, which names the upstream host for a mirror", Example: "ns=docker.io", Parse: fromStrings(Namespace)},
+	{Name: "ua", Doc: "the User-Agent", Example: "ua=crane/*", Parse: fromStrings(UserAgent)},
+	{Name: "auth", Doc: "the request has credentials", Example: "!auth", Flag: true, Parse: func([]string) (Filter, error) { return Authenticated(), nil }},
+	{Name: "tls", Doc: "the request came over TLS", Example: "tls", Flag: true, Parse: func([]string) (Filter, error) { return Secure(), nil }},
 }
 
 func fromStrings[T ~string](make func(...T) Filter) func([]string) (Filter, error) {

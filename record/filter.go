@@ -140,16 +140,16 @@ func formatUint[T ~uint64](n T) string { return strconv.FormatUint(uint64(n), 10
 // filterTerms are the filters of this package in text.
 func filterTerms() []op.Term {
 	return []op.Term{
-		{Name: "status", Parse: parseStatus},
-		{Name: "code", Parse: filterOf(Code)},
-		{Name: "fault", Parse: filterOf(Faulted)},
-		{Name: "faulted", Flag: true, Parse: func([]string) (op.Filter, error) { return Faulted(), nil }},
-		{Name: "subject", Parse: filterOf(Subject)},
-		{Name: "open", Flag: true, Parse: func([]string) (op.Filter, error) { return Open(), nil }},
-		{Name: "left", Flag: true, Parse: func([]string) (op.Filter, error) { return Left(), nil }},
-		{Name: "cut", Flag: true, Parse: func([]string) (op.Filter, error) { return Cut(), nil }},
-		{Name: "since", Parse: parseSince},
-		{Name: "conn", Parse: parseConn},
+		{Name: "status", Doc: "the status code, where x is any digit; 0 is no answer yet, or none at all", Example: "status=4xx,503", Parse: parseStatus},
+		{Name: "code", Doc: "an error code in the answer", Example: "code=*_UNKNOWN", Parse: filterOf(Code)},
+		{Name: "fault", Doc: "the name of a fault rule that acted on the request", Example: "fault=flaky-cdn", Parse: filterOf(Faulted)},
+		{Name: "faulted", Doc: "any fault rule acted on the request", Example: "!faulted", Flag: true, Parse: func([]string) (op.Filter, error) { return Faulted(), nil }},
+		{Name: "subject", Doc: "the user that the credentials name; empty without credentials", Example: "subject=ci-*", Parse: filterOf(Subject)},
+		{Name: "open", Doc: "the answer has not ended yet", Example: "open", Flag: true, Parse: func([]string) (op.Filter, error) { return Open(), nil }},
+		{Name: "left", Doc: "the client left before the answer ended", Example: "left", Flag: true, Parse: func([]string) (op.Filter, error) { return Left(), nil }},
+		{Name: "cut", Doc: "the answer ended before it was complete", Example: "cut", Flag: true, Parse: func([]string) (op.Filter, error) { return Cut(), nil }},
+		{Name: "since", Doc: "the request began after this mark, which is the number of a request", Example: "since=12", Parse: parseSince},
+		{Name: "conn", Doc: "the number of the connection", Example: "conn=3", Parse: parseConn},
 	}
 }
 

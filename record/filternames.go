@@ -2,6 +2,5 @@ package record
 
 import "github.com/ocifake/ocifake/op"
 
-// FilterNames returns the names of the filters that [ParseFilters] knows, as a text
-// of them begins: "status=", or "faulted" if there is no value.
-func FilterNames() []string { return op.FilterNames(filterTerms()...) }
+// FilterWords returns the filters that [ParseFilters] reads.
+func FilterWords() []op.FilterWord { return op.FilterWords(filterTerms()...) }

@@ -11,8 +11,15 @@ import (
 )
 
 // Each is the beginning of a filter: the name is known, whatever the value is.
-func TestFilterNames(t *testing.T) {
-	names := record.FilterNames()
+func TestFilterWords(t *testing.T) {
+	var names []string
+	for _, word := range record.FilterWords() {
+		names = append(names, word.Begin)
+		assert.NotEmpty(t, word.Doc, word.Begin)
+		_, err := record.ParseFilters(word.Example)
+		require.NoError(t, err)
+		assert.Contains(t, word.Example, word.Begin)
+	}
 	assert.Contains(t, names, "op=")
 	assert.Contains(t, names, "auth")
 	assert.Contains(t, names, "status=")

@@ -42,7 +42,11 @@ func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Comple
 	if strings.HasPrefix(word, "!") {
 		before += "!"
 	}
-	return startingWith(begin, before, record.FilterNames()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	var names []string
+	for _, w := range record.FilterWords() {
+		names = append(names, w.Begin)
+	}
+	return startingWith(begin, before, names), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // startingWith returns those that may stand where begin is, each behind a text.

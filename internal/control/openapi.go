@@ -17,13 +17,30 @@ var components []byte
 
 // document sends the OpenAPI document that derives from the routes.
 func (a *API) document(w http.ResponseWriter, _ *request) error {
-	reply(w, http.StatusOK, newDocument(a.config.Version))
+	d, err := newDocument(a.config.Version)
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, d)
 	return nil
 }
 
 type object = map[string]any
 
-func newDocument(version string) object {
+// Document returns the OpenAPI document of the API in JSON.
+func Document(version string) ([]byte, error) {
+	d, err := newDocument(version)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(d)
+}
+
+func newDocument(version string) (object, error) {
+	all, err := schemas()
+	if err != nil {
+		return nil, err
+	}
 	paths := map[string]object{}
 	for _, row := range routes() {
 		path := prefix + row.path
@@ -43,11 +60,11 @@ func newDocument(version string) object {
 		"servers": []object{{"url": "/"}},
 		"paths":   paths,
 		"components": object{
-			"schemas":         json.RawMessage(components),
+			"schemas":         all,
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
 		},
 		"security": []object{{"token": []string{}}, {}}, // either, as the registry was started
-	}
+	}, nil
 }
 
 func (row *route) document() object {

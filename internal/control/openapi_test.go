@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -421,5 +424,34 @@ func TestAnswersAreNotKept(t *testing.T) {
 		assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 		assert.Equal(t, "nosniff", a.Header.Get("X-Content-Type-Options"))
 		assert.Equal(t, "same-origin", a.Header.Get("Cross-Origin-Resource-Policy"))
+	}
+}
+
+// The schema of a rule accepts every known fault, and refuses unknown effects, unknown
+// arguments and arguments of another type.
+func TestDocumentDescribesRules(t *testing.T) {
+	text, err := control.Document("v0")
+	require.NoError(t, err)
+	d := &document{schemas: map[string]*jsonschema.Schema{}}
+	d.all, err = jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	schema := d.schema(t, "#/components/schemas/Rule")
+	validate := func(rule string) error {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(rule))
+		require.NoError(t, err)
+		return schema.Validate(value)
+	}
+	for _, p := range faults.Known() {
+		for _, rule := range p.Rules() {
+			text, err := json.Marshal(rule)
+			require.NoError(t, err)
+			assert.NoError(t, validate(string(text)), p.Name)
+		}
+	}
+	for _, rule := range []string{`{"do":["zeros",{"zeros":null},{"delay":"2s"},{"all":[{"status":503}]}]}`, `{"seq":["pass",{"reset":{"after":1,"request":true}}]}`} {
+		assert.NoError(t, validate(rule), rule)
+	}
+	for _, rule := range []string{`{"do":["zeroes"]}`, `{"do":[{"reset":{"code":1}}]}`, `{"do":[{"delay":2}]}`, `{"when":1}`, `{"do":"zeros"}`} {
+		assert.Error(t, validate(rule), rule)
 	}
 }

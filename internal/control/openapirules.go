@@ -1,0 +1,81 @@
+package control
+
+import (
+	"encoding/json"
+
+	"github.com/ocifake/ocifake/faults"
+)
+
+// schemas returns the components, with those of rules, which derive from the tables of
+// package faults.
+func schemas() (map[string]any, error) {
+	var all map[string]any
+	if err := json.Unmarshal(components, &all); err != nil {
+		return nil, err
+	}
+	all["Rule"] = ruleSchema()
+	all["Effect"] = effectSchema()
+	return all, nil
+}
+
+func ruleSchema() object {
+	properties := object{}
+	for _, a := range faults.RuleFields() {
+		properties[a.Name] = argumentSchema(a)
+	}
+	effects := object{"type": "array", "items": object{"$ref": "#/components/schemas/Effect"}}
+	for _, name := range []string{"do", "seq"} {
+		described := properties[name].(object)
+		described["items"] = effects["items"]
+	}
+	return object{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+// effectSchema describes an effect: its name, or an object whose one field is the name.
+func effectSchema() object {
+	var names []string
+	properties := object{}
+	for _, k := range faults.Kinds() {
+		names = append(names, k.Name)
+		properties[k.Name] = kindSchema(k)
+	}
+	return object{
+		"description": "An effect by its name, or its name with its arguments.",
+		"oneOf": []object{
+			{"type": "string", "enum": names},
+			{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": properties},
+		},
+	}
+}
+
+// kindSchema describes the arguments of an effect: an object, or the main argument alone.
+func kindSchema(k faults.Kind) object {
+	arguments := object{}
+	forms := []object{
+		{"type": "object", "additionalProperties": false, "properties": arguments},
+		{"type": "null"},
+	}
+	for _, a := range k.Args {
+		arguments[a.Name] = argumentSchema(a)
+		if a.Name == k.Main {
+			forms = append(forms, argumentSchema(a))
+		}
+	}
+	if k.Name == "all" {
+		return object{"description": k.Doc, "type": "array", "items": object{"$ref": "#/components/schemas/Effect"}}
+	}
+	return object{"description": k.Doc, "oneOf": forms}
+}
+
+// jsonTypes are those of arguments in JSON.
+var jsonTypes = map[string]string{
+	"integer": "integer", "number": "number", "text": "string", "boolean": "boolean", "duration": "string", "list": "array", "mapping": "object",
+}
+
+func argumentSchema(a faults.Argument) object {
+	schema := object{"description": a.Doc}
+	if t := jsonTypes[a.Type]; t != "" {
+		schema["type"] = t
+	}
+	return schema
+}
