@@ -1,7 +1,6 @@
 package registrytest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
@@ -54,22 +52,6 @@ type knownDigest struct {
 
 func (k knownDigest) Digest() digest.Digest { return k.digest }
 
-// Artifact is content that is no container image: an image manifest with an
-// artifact type, an empty config, and layers of any kind (image specification,
-// "Guidelines for Artifact Usage").
-type Artifact struct {
-	Type        string // required, a media type
-	Annotations map[string]string
-	Layers      []Layer // none: one layer, the empty JSON object
-}
-
-// Layer is a layer of an [Artifact].
-type Layer struct {
-	MediaType   string // "application/octet-stream" if empty
-	Content     Content
-	Annotations map[string]string
-}
-
 // Push puts an image, or an index with all that it refers to, straight into the
 // store: no request is made, and the registry's options do not apply, other than
 // AllowSparse. The image is a [v1.Image] or a [v1.ImageIndex]; layers that are not
@@ -102,34 +84,6 @@ func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []
 	t.Helper()
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
 		return to.PutManifest(ctx, mediaType, manifest, tags...)
-	})
-}
-
-// PushArtifact is [Registry.Push] for an artifact.
-func (r *Registry) PushArtifact(t testing.TB, ref string, artifact Artifact) Pushed {
-	t = r.test(t)
-	t.Helper()
-	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
-		return putArtifact(ctx, to, artifact, nil, tags)
-	})
-}
-
-// Attach puts an artifact into the registry that refers to a manifest there as
-// its subject, so that it is listed among the manifest's referrers.
-func (r *Registry) Attach(t testing.TB, ref string, artifact Artifact) Pushed {
-	t = r.test(t)
-	t.Helper()
-	subject := r.parse(ref)
-	return r.push(t, subject.repository, func(ctx context.Context, to content.Repository, _ []string) (ocispec.Descriptor, error) {
-		if subject.manifest() == "" {
-			return ocispec.Descriptor{}, errors.New("attach to what? want a tag or a digest")
-		}
-		m, err := to.Store.Manifest(ctx, to.Name, subject.manifest())
-		if err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("attach to %s: %w", ref, err)
-		}
-		return putArtifact(ctx, to, artifact, &ocispec.Descriptor{
-			MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}, nil)
 	})
 }
 
@@ -170,45 +124,6 @@ func (r *Registry) push(t testing.TB, ref string,
 	}
 	pushed.Tags = at.tags()
 	return pushed
-}
-
-func putArtifact(ctx context.Context, to content.Repository, a Artifact, subject *ocispec.Descriptor, tags []string) (ocispec.Descriptor, error) {
-	if a.Type == "" {
-		return ocispec.Descriptor{}, errors.New("the artifact has no Type")
-	}
-	m := ocispec.Manifest{
-		Versioned:    specs.Versioned{SchemaVersion: 2},
-		MediaType:    ocispec.MediaTypeImageManifest,
-		ArtifactType: a.Type,
-		Config:       ocispec.DescriptorEmptyJSON,
-		Subject:      subject,
-		Annotations:  a.Annotations,
-	}
-	if _, err := to.PutBlob(ctx, bytes.NewReader(ocispec.DescriptorEmptyJSON.Data)); err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	for i, layer := range a.Layers {
-		if layer.Content == nil {
-			return ocispec.Descriptor{}, fmt.Errorf("layer %d has no Content", i)
-		}
-		desc, err := to.PutBlob(ctx, layer.Content)
-		if err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("layer %d: %w", i, err)
-		}
-		if layer.MediaType != "" {
-			desc.MediaType = layer.MediaType
-		}
-		desc.Annotations = layer.Annotations
-		m.Layers = append(m.Layers, desc)
-	}
-	if len(m.Layers) == 0 {
-		m.Layers = []ocispec.Descriptor{ocispec.DescriptorEmptyJSON}
-	}
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	return to.PutManifest(ctx, m.MediaType, raw, tags...)
 }
 
 // describe reads what a manifest in the store refers to.

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"reflect"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -21,6 +23,8 @@ type config struct {
 	registry registry.Options
 	server   server.Config
 	store    registry.Store
+	handler  http.Handler   // in place of our registry
+	login    apistore.Login // at the handler
 	record   record.Options
 	quiet    bool
 	service  *auth.Service // what Auth has made
@@ -79,6 +83,15 @@ func newConfig(opts []Option) (config, error) {
 	if c.networks > 0 && c.server.Addr != "" {
 		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out Addr, or InMemory and OnNetwork"))
 	}
+	if c.handler != nil && (c.names["WithOptions"] || c.names["WithStore"]) {
+		c.errs = append(c.errs, errors.New("WithOptions and WithStore are for the registry of this module: leave them out with WithHandler"))
+	}
+	if c.handler != nil && c.server.Magic {
+		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out Magic, or WithHandler"))
+	}
+	if c.handler == nil && c.names["WithHandlerLogin"] {
+		c.errs = append(c.errs, errors.New("WithHandlerLogin is for the handler of WithHandler, which is missing"))
+	}
 	return c, errors.Join(c.errs...)
 }
 
@@ -97,6 +110,30 @@ func WithStore(store registry.Store) Option {
 	return once("WithStore", func(c *config) error {
 		c.store = store
 		return given("WithStore", store)
+	})
+}
+
+// WithHandler puts another registry in the place of this module's: any handler of the
+// distribution API, such as that of CNCF distribution, zot or go-containerregistry.
+// Recording, faults, auth, TLS and all else that is between a client and a registry
+// work as always. The methods of [Registry] that put, read or delete content speak the
+// distribution API to the handler, in process: what they do is not recorded, and no
+// fault or auth of this module acts on it. What the API has no way to do fails the test
+// and says so: [Registry.Check], [Registry.Reset], a [Registry.Snapshot], and effects
+// that change what a Store has.
+func WithHandler(h http.Handler) Option {
+	return once("WithHandler", func(c *config) error {
+		c.handler = h
+		return given("WithHandler", h)
+	})
+}
+
+// WithHandlerLogin sets the credentials with which the methods of [Registry] log in at
+// the handler of [WithHandler], if it asks for Basic authentication itself.
+func WithHandlerLogin(username, password string) Option {
+	return once("WithHandlerLogin", func(c *config) error {
+		c.login = apistore.Login{Username: username, Password: password}
+		return nil
 	})
 }
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -22,7 +24,9 @@ import (
 // use.
 type Registry struct {
 	store    registry.Store
-	registry *registry.Registry
+	began    *memstore.Store    // what a memstore had at the start
+	registry *registry.Registry // nil if foreign
+	foreign  bool               // a handler of WithHandler answers, and store speaks to it
 	faults   *faults.Engine
 	service  *auth.Service // nil: nobody is asked, or by something else
 	server   *server.Server
@@ -83,19 +87,29 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 		c.server.Network = new(server.Network) // who waits for a socket keeps virtual time from passing
 	}
 	c.server.Log = cmp.Or(c.server.Log, log)
-	if c.store == nil {
-		c.store = memstore.New(memstore.Options{})
+	r := &Registry{service: c.service, log: c.server.Log}
+	if c.handler != nil {
+		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), faults.New(nil), true
+	} else {
+		r.store = cmp.Or[registry.Store](c.store, memstore.New(memstore.Options{}))
+		r.faults = faults.New(r.store)
 	}
-	r := &Registry{store: c.store, faults: faults.New(c.store), service: c.service, log: c.server.Log}
-	r.registry = registry.New(r.faults.Store(), registry.Options{})
-	r.SetOptions(c.registry)
+	if memory, ok := r.store.(*memstore.Store); ok {
+		r.began = memory.Clone()
+	}
+	c.server.Registry = c.handler
+	if !r.foreign {
+		r.registry = registry.New(r.faults.Store(), registry.Options{})
+		r.SetOptions(c.registry)
+		c.server.Registry = r.registry
+	}
 	if c.record.Log == nil {
 		c.record.Log = c.server.Log
 	}
 	r.recorder = record.New(c.record)
 	r.shown.quiet = c.quiet
 	r.network, r.inMemory, r.name = c.network, c.server.Network != nil, c.name
-	c.server.Registry, c.server.Faults, c.server.Recorder = r.registry, r.faults, r.recorder
+	c.server.Faults, c.server.Recorder = r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
@@ -103,6 +117,25 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 		r.network.join(r)
 	}
 	return r, nil
+}
+
+// NewHandler makes a registry without a listener, to be mounted in a server of one's
+// own, with everything in the right order: recording, faults, auth and the registry.
+// Its handler is [Registry.Handler]; it must be closed once that serves no more. Rules on
+// connections, and effects that need one, are refused; options about the listener are
+// errors: [Addr], [TLS], [HTTP2], [H2C], [ClientCerts] and [OnNetwork].
+//
+//	reg, err := registrytest.NewHandler(registrytest.WithAuth(service))
+//	mux.Handle("/v2/", reg.Handler())
+func NewHandler(opts ...Option) (*Registry, error) {
+	c, err := newConfig(opts)
+	if err == nil && (c.server.Addr != "" || c.server.TLS || c.server.HTTP2 || c.server.H2C || c.network != nil) {
+		err = errors.New("NewHandler has no listener: leave out Addr, TLS, HTTP2, H2C, ClientCerts and OnNetwork")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registrytest: %w", err)
+	}
+	return start(slog.Default(), append(slices.Clone(opts), InMemory()))
 }
 
 // Close stops the registry: its connections are closed, whatever their state,
@@ -143,15 +176,24 @@ func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertP
 func (r *Registry) Handler() http.Handler { return r.server.Handler() }
 
 // Store returns what keeps the registry's content, as it is: without what faults
-// do to it.
+// do to it. With [WithHandler] it speaks the distribution API to the handler.
 func (r *Registry) Store() registry.Store { return r.store }
 
-// Options returns the options in force.
-func (r *Registry) Options() registry.Options { return r.registry.Options() }
+// Options returns the options in force; the zero value with [WithHandler].
+func (r *Registry) Options() registry.Options {
+	if r.foreign {
+		return registry.Options{}
+	}
+	return r.registry.Options()
+}
 
 // SetOptions replaces the options, for requests that begin after it. If they
-// have no Log, the registry's is used, and if they have no Allow, [auth.Allow].
+// have no Log, the registry's is used, and if they have no Allow, [auth.Allow]. It
+// panics with [WithHandler], whose handler has options of its own.
 func (r *Registry) SetOptions(options registry.Options) {
+	if r.foreign {
+		panic("registrytest: SetOptions: the registry is a handler of WithHandler, which has no such options")
+	}
 	if options.Log == nil {
 		options.Log = r.log
 	}

@@ -1,0 +1,64 @@
+package apistore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/registry"
+)
+
+// maxPages is how many pages a list may have.
+const maxPages = 100_000
+
+// pages lists the entries of all pages, from the first on.
+func pages[T any](s *Store, ctx context.Context, target string, unknown registry.Cause, entries func(body []byte) ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		for range maxPages {
+			a, err := s.get(ctx, target, nil)
+			if err == nil {
+				err = a.want(unknown, http.StatusOK)
+			}
+			var page []T
+			if err == nil {
+				page, err = entries(a.body)
+			}
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, entry := range page {
+				if !yield(entry, nil) {
+					return
+				}
+			}
+			if target = next(a.header); target == "" {
+				return
+			}
+		}
+		yield(none, fmt.Errorf("GET %s: the list has more than %d pages", target, maxPages))
+	}
+}
+
+// next returns the target of the link to the next page (RFC 8288), empty on the last
+// page.
+func next(header http.Header) string {
+	for _, value := range header.Values("Link") {
+		target, parameters, ok := strings.Cut(value, ">")
+		if ok && strings.Contains(strings.ReplaceAll(parameters, `"`, ""), "rel=next") {
+			return strings.TrimPrefix(strings.TrimSpace(target), "<")
+		}
+	}
+	return ""
+}
+
+// behind returns the entries behind a key, sorted by it.
+func behind[T any](entries []T, after string, key func(T) string) []T {
+	entries = slices.DeleteFunc(slices.Clone(entries), func(entry T) bool { return after != "" && key(entry) <= after })
+	slices.SortFunc(entries, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	return entries
+}
