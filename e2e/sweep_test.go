@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -23,13 +24,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sweepScenario is what clients do while the registry fails.
+// sweepScenario is one kind of work that clients do while the registry fails.
 type sweepScenario struct {
 	name  string
 	can   func(client) bool
 	setup func(testing.TB, *registrytest.Registry, content)
-	run   func(client, *session, content, *registrytest.Trial) error
-	check func(context.Context, content, *registrytest.Trial) error
+	run   func(client, *session, content, *exam.Trial) error
+	check func(context.Context, content, *exam.Trial) error
 }
 
 // The repositories of a sweep.
@@ -40,7 +41,7 @@ var sweepScenarios = []sweepScenario{
 		name:  "pull",
 		can:   func(c client) bool { return c.pull != nil },
 		setup: loadsImage,
-		run: func(c client, s *session, _ content, trial *registrytest.Trial) error {
+		run: func(c client, s *session, _ content, trial *exam.Trial) error {
 			dir := trial.Dir()
 			trial.Got = dir
 			return c.pull(s, s.ref(sweepFrom, sweepTag), dir)
@@ -51,7 +52,7 @@ var sweepScenarios = []sweepScenario{
 		name:  "push",
 		can:   func(c client) bool { return c.push != nil },
 		setup: func(testing.TB, *registrytest.Registry, content) {},
-		run: func(c client, s *session, image content, _ *registrytest.Trial) error {
+		run: func(c client, s *session, image content, _ *exam.Trial) error {
 			return c.push(s, image, s.ref(sweepTo, sweepTag))
 		},
 		check: hasPushed,
@@ -60,7 +61,7 @@ var sweepScenarios = []sweepScenario{
 		name:  "copy",
 		can:   func(c client) bool { return c.copy != nil },
 		setup: loadsImage,
-		run: func(c client, s *session, _ content, _ *registrytest.Trial) error {
+		run: func(c client, s *session, _ content, _ *exam.Trial) error {
 			return c.copy(s, s.ref(sweepFrom, sweepTag), s.ref(sweepTo, sweepTag))
 		},
 		check: hasPushed,
@@ -71,8 +72,8 @@ func loadsImage(t testing.TB, reg *registrytest.Registry, image content) {
 	reg.Load(t, image.dir, sweepFrom)
 }
 
-// hasPulled checks that a client has what an image consists of, every byte.
-func hasPulled(_ context.Context, image content, trial *registrytest.Trial) error {
+// hasPulled checks that a client has every byte of an image.
+func hasPulled(_ context.Context, image content, trial *exam.Trial) error {
 	files, err := filepath.Glob(filepath.Join(trial.Got.(string), ocispec.ImageBlobsDir, "*", "*"))
 	if err != nil {
 		return err
@@ -96,9 +97,9 @@ func hasPulled(_ context.Context, image content, trial *registrytest.Trial) erro
 	return nil
 }
 
-// hasPushed checks that the tag is on the image. That all of it is there, and as it
-// should be, every sweep checks.
-func hasPushed(ctx context.Context, image content, trial *registrytest.Trial) error {
+// hasPushed checks that the tag refers to the image. Sweep checks that the content is
+// consistent.
+func hasPushed(ctx context.Context, image content, trial *exam.Trial) error {
 	m, err := trial.Store().Manifest(ctx, sweepTo, sweepTag)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func hasPushed(ctx context.Context, image content, trial *registrytest.Trial) er
 	return nil
 }
 
-// newSweepImage makes an image of three small layers, the same always.
+// newSweepImage returns an image with three small layers, which is always the same.
 func newSweepImage(t *testing.T) content {
 	t.Helper()
 	b := newBuilder(t, digest.SHA256)
@@ -125,9 +126,9 @@ func newSweepImage(t *testing.T) content {
 	}), layers...))
 }
 
-// TestSweep lets every request of a client fail in every way, and compares what the
-// client makes of it with the tables in testdata/sweep. What clients get wrong
-// stands there, below the tables. OCIFAKE_UPDATE=1 writes them anew.
+// TestSweep lets every request of a client fail in every way, and compares the outcomes
+// with the tables in testdata/sweep, which also list the defects of each client.
+// OCIFAKE_UPDATE=1 writes the tables.
 func TestSweep(t *testing.T) {
 	image := newSweepImage(t)
 	for _, c := range []client{goContainerregistry, orasGo, regclientGo, containerd} {
@@ -137,16 +138,16 @@ func TestSweep(t *testing.T) {
 			}
 			t.Run(c.name+"-"+scenario.name, func(t *testing.T) {
 				begin := time.Now()
-				result := registrytest.Sweep(t, registrytest.Scenario{
+				result := exam.Sweep(t, exam.Scenario{
 					Setup: func(t testing.TB, reg *registrytest.Registry) { scenario.setup(t, reg, image) },
-					Run: func(ctx context.Context, trial *registrytest.Trial) error {
+					Run: func(ctx context.Context, trial *exam.Trial) error {
 						return scenario.run(c, sweepSession(t, ctx, trial), image, trial)
 					},
-					Check: func(ctx context.Context, trial *registrytest.Trial) error {
+					Check: func(ctx context.Context, trial *exam.Trial) error {
 						return scenario.check(ctx, image, trial)
 					},
-				}, registrytest.SweepReportOnly(), registrytest.SweepEffects(sweepEffects(c)...))
-				t.Logf("%d cells took %v", len(result.Cells)-result.Count(registrytest.Senseless), time.Since(begin).Round(time.Millisecond))
+				}, exam.WithReportOnly(), exam.WithEffects(sweepEffects(c)...))
+				t.Logf("%d cells took %v", len(result.Cells)-result.Count(exam.NotApplicable), time.Since(begin).Round(time.Millisecond))
 				if result.Complete() {
 					requireSweep(t, filepath.Join("testdata", "sweep", c.name+"-"+scenario.name+".txt"), result.Text())
 				}
@@ -155,12 +156,12 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// sweepEffects are the effects that a client can be tried with.
-func sweepEffects(c client) []registrytest.SweepEffect {
-	effects := registrytest.DefaultSweepEffects()
+// sweepEffects returns the effects whose outcome is predictable for a client.
+func sweepEffects(c client) []exam.Effect {
+	effects := exam.DefaultEffects()
 	switch c.name {
-	case regclientGo.name: // asks DNS for the host that it is redirected to
-		effects = slices.DeleteFunc(effects, func(e registrytest.SweepEffect) bool { return e.Name == "redirect" })
+	case regclientGo.name: // resolves the host of a redirect with DNS
+		effects = slices.DeleteFunc(effects, func(e exam.Effect) bool { return e.Name == "redirect" })
 	case containerd.name:
 		for i := range effects {
 			effects[i] = settled(effects[i])
@@ -169,15 +170,15 @@ func sweepEffects(c client) []registrytest.SweepEffect {
 	return effects
 }
 
-// settled leaves out what comes out now one way and now the other: if a push that
-// containerd tries again is answered before all of it was read, a select of its
-// push writer takes either the next request or the bytes left for the last one. That
-// hits blobs most of the time, and a manifest now and then.
-func settled(e registrytest.SweepEffect) registrytest.SweepEffect {
+// settled leaves out points with an unpredictable outcome: if containerd repeats a push
+// and the answer arrives before the whole body was read, a select in its push writer
+// takes either the next request or the rest of the last one. This mostly affects blobs,
+// and sometimes manifests.
+func settled(e exam.Effect) exam.Effect {
 	if !slices.Contains([]string{"500", "503", "429", "close"}, e.Name) {
 		return e
 	}
-	return registrytest.SweepEffect{Name: e.Name, At: func(p registrytest.SweepPoint) faults.Effect {
+	return exam.Effect{Name: e.Name, At: func(p exam.Point) faults.Effect {
 		if p.Op == op.UploadCommit || p.Op == op.ManifestPut {
 			return nil
 		}
@@ -185,10 +186,10 @@ func settled(e registrytest.SweepEffect) registrytest.SweepEffect {
 	}}
 }
 
-// sweepSession is a client at work in a trial. Each request has a connection of its
-// own: net/http by itself tries again what fails on one that was used before, and
-// which requests those are hangs on the order of parallel ones.
-func sweepSession(t *testing.T, ctx context.Context, trial *registrytest.Trial) *session {
+// sweepSession returns a session of a client in a trial. Each request has a connection
+// of its own: net/http repeats requests that fail on a reused connection, and which
+// requests reuse one depends on the order of parallel requests.
+func sweepSession(t *testing.T, ctx context.Context, trial *exam.Trial) *session {
 	base, err := url.Parse(trial.URL())
 	if err != nil {
 		panic(err) // it is the registry's own
@@ -201,7 +202,7 @@ func sweepSession(t *testing.T, ctx context.Context, trial *registrytest.Trial) 
 	}}
 }
 
-// requireSweep compares a table with that in a file, or writes it.
+// requireSweep compares a table with a file, or writes the file.
 func requireSweep(t *testing.T, file, table string) {
 	t.Helper()
 	if os.Getenv("OCIFAKE_UPDATE") == "1" {

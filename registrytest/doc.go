@@ -46,6 +46,5 @@
 // Where there is no test, as in TestMain, t may be nil in every function and method
 // that takes a [testing.TB]. What would fail the test panics. What the end of the test
 // would do is done by [Registry.Close], whose error says what would have failed the
-// test; a registry must be closed, and a directory removed, by the caller. [Sweep] needs
-// a test.
+// test; a registry must be closed, and a directory removed, by the caller.
 package registrytest

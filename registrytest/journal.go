@@ -2,12 +2,10 @@ package registrytest
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 
-	"github.com/ocifake/ocifake/internal/terminal"
+	"github.com/ocifake/ocifake/internal/journal"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -102,30 +100,11 @@ func (r *Registry) title() string {
 	return r.name + " (" + r.URL() + ")"
 }
 
-// maxRefused is how many refused connections are shown.
-const maxRefused = 10
-
 // refused lists the connections that were refused before they carried a request.
 func (rs recorded) refused() string {
-	var lines []string
+	var connections []record.Connection
 	for _, r := range rs {
-		for _, c := range r.Connections() {
-			if c.Requests == 0 && c.Error != "" {
-				lines = append(lines, unused(c)+"\n")
-			}
-		}
+		connections = append(connections, r.Connections()...)
 	}
-	if more := len(lines) - maxRefused; more > 0 {
-		lines = append(slices.Clip(lines[:maxRefused]), fmt.Sprintf("… %d more\n", more))
-	}
-	return strings.Join(lines, "")
-}
-
-// unused says why a connection carried no request.
-func unused(c record.Connection) string {
-	text := fmt.Sprintf("connection %d without a request", c.ID)
-	if c.Error != "" {
-		text += ": " + terminal.Escape(c.Error)
-	}
-	return text
+	return journal.Refused(connections)
 }

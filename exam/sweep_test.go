@@ -1,10 +1,11 @@
-package registrytest_test
+package exam_test
 
 import (
 	"context"
 	"errors"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -19,11 +21,11 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// ignore takes any error for success.
-func ignore(context.Context, *registrytest.Trial, error) error { return nil }
+// ignore treats every error as success.
+func ignore(context.Context, *exam.Trial, error) error { return nil }
 
-// TestSweepClients lets clients go through sweeps. What comes of each cell is in
-// their tables.
+// TestSweepClients sweeps clients with different defects. The outcome of each cell is in
+// the client's table in testdata.
 func TestSweepClients(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -35,19 +37,19 @@ func TestSweepClients(t *testing.T) {
 		{"skips digests", puller{credulous: true}},
 		{"ignores its context", puller{detached: true}},
 		{"leaks credentials", puller{credential: "Basic eDp5"}},
-		{"panics", puller{failed: func(_ context.Context, _ *registrytest.Trial, err error) error { panic(err) }}},
-		{"ends its goroutine", puller{failed: func(context.Context, *registrytest.Trial, error) error {
-			testing.TB(&fakeTest{}).FailNow()
+		{"panics", puller{failed: func(_ context.Context, _ *exam.Trial, err error) error { panic(err) }}},
+		{"ends its goroutine", puller{failed: func(context.Context, *exam.Trial, error) error {
+			runtime.Goexit()
 			return nil
 		}}},
-		{"storms", puller{failed: func(ctx context.Context, reg *registrytest.Trial, err error) error {
+		{"storms", puller{failed: func(ctx context.Context, reg *exam.Trial, err error) error {
 			for ctx.Err() == nil && err != nil {
 				_, _, err = puller{}.try(ctx, reg, "tags/list", "")
 				err = errors.Join(err, errors.New("never content"))
 			}
 			return err
 		}}},
-		{"deletes", puller{failed: func(ctx context.Context, reg *registrytest.Trial, err error) error {
+		{"deletes", puller{failed: func(ctx context.Context, reg *exam.Trial, err error) error {
 			request, _ := http.NewRequestWithContext(ctx, http.MethodDelete, reg.URL()+"/v2/app/manifests/v1", nil)
 			if response, err := reg.Client().Do(request); err == nil {
 				response.Body.Close()
@@ -56,9 +58,9 @@ func TestSweepClients(t *testing.T) {
 		}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			result := registrytest.Sweep(t, test.client.scenario(), registrytest.SweepReportOnly())
+			result := exam.Sweep(t, test.client.scenario(), exam.WithReportOnly())
 			if result.Complete() {
-				requireGolden(t, "sweep/"+strings.ReplaceAll(test.name, " ", "-")+".txt", result.Text())
+				requireGolden(t, strings.ReplaceAll(test.name, " ", "-")+".txt", result.Text())
 			}
 		})
 	}
@@ -82,24 +84,25 @@ func TestSweepStore(t *testing.T) {
 				setups.Add(1)
 				setUpApp(t, reg)
 			}
-			result := registrytest.Sweep(t, scenario, registrytest.SweepStore(test.store), registrytest.SweepEffects(
-				registrytest.SweepEffect{Name: "gone", At: func(p registrytest.SweepPoint) faults.Effect {
+			result := exam.Sweep(t, scenario, exam.WithStore(test.store), exam.WithEffects(
+				exam.Effect{Name: "gone", At: func(p exam.Point) faults.Effect {
 					if p.Op == op.ManifestGet {
 						return faults.Status(http.StatusGone)
 					}
 					return nil
 				}}))
-			assert.Equal(t, 2, result.Count(registrytest.FailedCleanly))
+			assert.Equal(t, 2, result.Count(exam.FailedCleanly))
 			assert.EqualValues(t, test.setups, setups.Load())
 		})
 	}
 }
 
-// TestSweepTransports sweeps where the effects on connections differ.
+// TestSweepTransports sweeps over the transports on which effects on connections
+// differ.
 func TestSweepTransports(t *testing.T) {
-	effects := registrytest.DefaultSweepEffects()
-	// In real time, it is the stalls that take as long as they may.
-	few := []registrytest.SweepEffect{effects[0], effects[7], {Name: "stall", At: func(p registrytest.SweepPoint) faults.Effect {
+	effects := exam.DefaultEffects()
+	// In real time each stall takes the whole timeout.
+	few := []exam.Effect{effects[0], effects[7], {Name: "stall", At: func(p exam.Point) faults.Effect {
 		if p.Op != op.ManifestGet {
 			return nil
 		}
@@ -107,36 +110,36 @@ func TestSweepTransports(t *testing.T) {
 	}}}
 	for _, test := range []struct {
 		name    string
-		opts    []registrytest.SweepOption
-		streams bool // the effect on streams makes sense
+		opts    []exam.Option
+		streams bool // the effect on streams applies
 	}{
-		{"memory TLS", []registrytest.SweepOption{registrytest.SweepWith(registrytest.TLS())}, false},
-		{"memory HTTP/2", []registrytest.SweepOption{registrytest.SweepWith(registrytest.HTTP2())}, true},
-		{"loopback", []registrytest.SweepOption{registrytest.SweepOnLoopback(), registrytest.SweepWithin(10 * time.Second), registrytest.SweepEffects(few...)}, false},
+		{"memory TLS", []exam.Option{exam.WithRegistry(registrytest.TLS())}, false},
+		{"memory HTTP/2", []exam.Option{exam.WithRegistry(registrytest.HTTP2())}, true},
+		{"loopback", []exam.Option{exam.WithLoopback(), exam.WithTimeout(10 * time.Second), exam.WithEffects(few...)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			result := registrytest.Sweep(t, puller{}.scenario(), test.opts...)
-			assert.Empty(t, result.Violations())
-			assert.Zero(t, result.Count(registrytest.NotReached))
+			result := exam.Sweep(t, puller{}.scenario(), test.opts...)
+			assert.Zero(t, result.Count(exam.Violated), result.Text())
+			assert.Zero(t, result.Count(exam.NotReached))
 			for _, c := range result.Cells {
 				if c.Effect == "reset-stream" {
-					assert.Equal(t, test.streams, c.Outcome == registrytest.FailedCleanly, c.String())
+					assert.Equal(t, test.streams, c.Outcome == exam.FailedCleanly, "%s %s", c.Point, c.Effect)
 				}
-				if c.Effect == "stall" && c.Outcome != registrytest.Senseless {
-					assert.Equal(t, registrytest.TimedOut, c.Outcome, c.String())
+				if c.Effect == "stall" && c.Outcome != exam.NotApplicable {
+					assert.Equal(t, exam.TimedOut, c.Outcome, c.Point)
 				}
 			}
 		})
 	}
 }
 
-// TestSweepPoints has a client whose requests differ in what they are about.
+// TestSweepPoints has a client whose requests are of several kinds.
 func TestSweepPoints(t *testing.T) {
-	result := registrytest.Sweep(t, registrytest.Scenario{
+	result := exam.Sweep(t, exam.Scenario{
 		Setup: func(t testing.TB, reg *registrytest.Registry) {
 			reg.PushBlob(t, "team/app", strings.NewReader("{}"))
 		},
-		Run: func(ctx context.Context, reg *registrytest.Trial) error {
+		Run: func(ctx context.Context, reg *exam.Trial) error {
 			for range 2 {
 				for _, request := range []string{
 					"GET /v2/team/app/tags/list", "GET /v2/", "POST /v2/team/app/blobs/uploads/",
@@ -156,9 +159,9 @@ func TestSweepPoints(t *testing.T) {
 			}
 			return nil
 		},
-		Check: func(context.Context, *registrytest.Trial) error { return nil },
-	}, registrytest.SweepEffects(registrytest.SweepEffect{Name: "500", Effect: faults.Status(500)},
-		registrytest.DefaultSweepEffects()[6]))
+		Check: func(context.Context, *exam.Trial) error { return nil },
+	}, exam.WithEffects(exam.Effect{Name: "500", Effect: faults.Status(500)},
+		exam.DefaultEffects()[6]))
 	names := []string{}
 	for _, p := range result.Points {
 		names = append(names, p.String())
@@ -172,32 +175,32 @@ func TestSweepPoints(t *testing.T) {
 	assert.Equal(t, []string{"500", "close-body"}, result.Effects)
 	for _, c := range result.Cells {
 		hasBody := c.Point.Op == op.Ping || c.Point.Op == op.TagList
-		assert.Equal(t, c.Effect == "close-body" && !hasBody, c.Outcome == registrytest.Senseless, c.String())
+		assert.Equal(t, c.Effect == "close-body" && !hasBody, c.Outcome == exam.NotApplicable, "%s %s", c.Point, c.Effect)
 	}
 }
 
-// TestSweepNotReached has a client that does nothing when it is run again.
+// TestSweepNotReached has a client that sends no request after its first run.
 func TestSweepNotReached(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		err     error
-		outcome registrytest.SweepOutcome
+		outcome exam.Outcome
 	}{
-		{"without an error", nil, registrytest.NotReached},
-		{"with an error", errors.New("not today"), registrytest.Violated},
+		{"without an error", nil, exam.NotReached},
+		{"with an error", errors.New("not today"), exam.Violated},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			runs := atomic.Int32{}
 			scenario := puller{}.scenario()
-			scenario.Run = func(ctx context.Context, reg *registrytest.Trial) error {
+			scenario.Run = func(ctx context.Context, reg *exam.Trial) error {
 				if runs.Add(1) > 1 {
 					return test.err
 				}
 				return puller{}.run(ctx, reg)
 			}
-			scenario.Check = func(context.Context, *registrytest.Trial) error { return nil }
-			result := registrytest.Sweep(t, scenario, registrytest.SweepReportOnly(),
-				registrytest.SweepEffects(registrytest.SweepEffect{Name: "500", Effect: faults.Status(500)}))
+			scenario.Check = func(context.Context, *exam.Trial) error { return nil }
+			result := exam.Sweep(t, scenario, exam.WithReportOnly(),
+				exam.WithEffects(exam.Effect{Name: "500", Effect: faults.Status(500)}))
 			assert.True(t, result.Complete())
 			assert.Equal(t, len(result.Cells), result.Count(test.outcome))
 		})
@@ -205,7 +208,7 @@ func TestSweepNotReached(t *testing.T) {
 }
 
 func TestSweepHTML(t *testing.T) {
-	result := registrytest.Sweep(t, puller{credulous: true}.scenario(), registrytest.SweepReportOnly(), registrytest.SweepInTurn())
+	result := exam.Sweep(t, puller{credulous: true}.scenario(), exam.WithReportOnly(), exam.WithSerialTrials())
 	if !result.Complete() {
 		return
 	}
@@ -224,7 +227,7 @@ func TestSweepHTML(t *testing.T) {
 		assert.NotContains(t, strings.ReplaceAll(page, "http://use-registry-transport.test", ""), other)
 	}
 	links := regexp.MustCompile(`href="#([^"]*)">X</a>`).FindAllStringSubmatch(page, -1)
-	assert.Len(t, links, len(result.Violations()))
+	assert.Len(t, links, result.Count(exam.Violated))
 	for _, link := range links {
 		assert.Contains(t, page, `<h2 id="`+link[1]+`">`)
 	}

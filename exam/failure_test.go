@@ -1,4 +1,4 @@
-package registrytest_test
+package exam_test
 
 import (
 	"context"
@@ -12,20 +12,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/registrytest"
 )
 
-// sweepVariable is set in the child processes of TestSweepFailures: it names the
-// sweep that is to fail there.
+// sweepVariable names the sweep that a child process runs.
 const sweepVariable = "OCIFAKE_TEST_SWEEP"
 
-// failingSweeps are run in processes of their own: they fail, or leave goroutines
-// behind.
+// failingSweeps run in child processes, because they fail or leave goroutines behind.
 var failingSweeps = map[string]struct {
-	scenario registrytest.Scenario
-	pattern  string   // for -run; empty: the whole test
+	scenario exam.Scenario
+	pattern  string   // for the flag -run; by default the whole test
 	want     []string // patterns in the output
 	not      string
 }{
@@ -34,7 +32,7 @@ var failingSweeps = map[string]struct {
 		want: []string{
 			`--- FAIL: TestSweepFailing/manifest\.get_app:v1/corrupt/once`,
 			`--- PASS: TestSweepFailing/manifest\.get_app:v1/500/forever`,
-			`    Run returned no error, and Check says: sha256:\w+ was not pulled as it is`,
+			`    Run returned no error, but Check failed: sha256:\w+ was not pulled as it is`,
 			`fault: \{"name":"corrupt","where":"op=manifest.get repo=app tag=v1","times":1,"do":\[\{"corrupt":\{"offset":\d+\}\}\]\}`,
 			`journal:\n.*\n.* manifest\.get  app:v1 .*fault corrupt`,
 			`go test -run '\^TestSweepFailing\$/\^manifest\\\.get_app:v1\$/\^corrupt\$/\^once\$'`,
@@ -47,44 +45,45 @@ var failingSweeps = map[string]struct {
 		not:      "/forever",
 	},
 	"without a fault": {
-		scenario: registrytest.Scenario{
-			Run:   func(context.Context, *registrytest.Trial) error { return errors.New("no such host") },
-			Check: func(context.Context, *registrytest.Trial) error { return nil },
+		scenario: exam.Scenario{
+			Run:   func(context.Context, *exam.Trial) error { return errors.New("no such host") },
+			Check: func(context.Context, *exam.Trial) error { return nil },
 		},
-		want: []string{`it does not hold without a fault:\n\s+Run returned an error: no such host\n\s+journal:\n\s+no requests`},
+		want: []string{`the run without a fault failed:\n\s+Run returned an error: no such host\n\s+journal:\n\s+no requests`},
 	},
 	"no request": {
-		scenario: registrytest.Scenario{
-			Run:   func(context.Context, *registrytest.Trial) error { return nil },
-			Check: func(context.Context, *registrytest.Trial) error { return nil },
+		scenario: exam.Scenario{
+			Run:   func(context.Context, *exam.Trial) error { return nil },
+			Check: func(context.Context, *exam.Trial) error { return nil },
 		},
-		want: []string{`the client made no request`},
+		want: []string{`the client sent no request`},
 	},
 	"no check": {
-		scenario: registrytest.Scenario{Run: puller{}.run},
-		want:     []string{`the scenario has no Run or no Check`},
+		scenario: exam.Scenario{Run: puller{}.run},
+		want:     []string{`the scenario needs Run and Check`},
 	},
 	"leak": {
-		scenario: puller{failed: func(_ context.Context, _ *registrytest.Trial, err error) error {
+		scenario: puller{failed: func(_ context.Context, _ *exam.Trial, err error) error {
 			go forgotten(make(chan int))
 			return err
 		}}.scenario(),
 		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$`,
-		want:    []string{`it leaves goroutines behind:\n\s+deadlock`, `registrytest_test\.forgotten`},
+		want:    []string{`Run leaves goroutines behind:\n\s+deadlock`, `exam_test\.forgotten`},
 	},
 	"storm": {
-		scenario: puller{failed: func(_ context.Context, reg *registrytest.Trial, err error) error {
+		scenario: puller{failed: func(_ context.Context, reg *exam.Trial, err error) error {
 			for err != nil {
 				_, _, err = puller{}.try(context.Background(), reg, "manifests/v2", "")
 			}
 			return err
 		}}.scenario(),
 		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$/^once$`,
-		want:    []string{`it does not return: not even 1m0s after its context ended\n\s+it makes a storm of requests: more than 90 without a pause`},
+		want:    []string{`Run does not return: not even 1m0s after its context ended\n\s+the client sends too many requests without a pause: more than 90`},
 	},
 }
 
-// TestSweepFrozenBubble runs TestSweepFrozen where the bubble does no harm.
+// TestSweepFrozenBubble runs TestSweepFrozen in a child process, where the bubble that
+// it leaves behind does no harm.
 func TestSweepFrozenBubble(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^TestSweepFrozen$")
 	child.Env = append(os.Environ(), sweepVariable+"=frozen")
@@ -100,7 +99,7 @@ func TestSweepFailing(t *testing.T) {
 	if name == "" {
 		t.Skip("TestSweepFailures runs it")
 	}
-	registrytest.Sweep(t, failingSweeps[name].scenario)
+	exam.Sweep(t, failingSweeps[name].scenario)
 }
 
 func TestSweepFailures(t *testing.T) {
@@ -126,14 +125,14 @@ func TestSweepFailures(t *testing.T) {
 	}
 }
 
-// TestSweepFrozen has a client that waits for the registry with a mutex held that
+// TestSweepFrozen has a client that waits for the registry while it holds a mutex that
 // its other goroutine waits for, so that virtual time stands still.
 func TestSweepFrozen(t *testing.T) {
 	if os.Getenv(sweepVariable) != "frozen" {
-		t.Skip("TestSweepFailures runs it: a bubble is left behind")
+		t.Skip("TestSweepFrozenBubble runs it")
 	}
 	scenario := puller{}.scenario()
-	scenario.Run = func(ctx context.Context, reg *registrytest.Trial) error {
+	scenario.Run = func(ctx context.Context, reg *exam.Trial) error {
 		var mu sync.Mutex
 		errs := make(chan error, 2)
 		for range cap(errs) {
@@ -145,11 +144,11 @@ func TestSweepFrozen(t *testing.T) {
 		}
 		return errors.Join(<-errs, <-errs)
 	}
-	result := registrytest.Sweep(t, scenario, registrytest.SweepEffects(registrytest.SweepEffect{Name: "stall", At: func(p registrytest.SweepPoint) faults.Effect {
+	result := exam.Sweep(t, scenario, exam.WithEffects(exam.Effect{Name: "stall", At: func(p exam.Point) faults.Effect {
 		if p.Op != op.ManifestGet || p.Occurrence > 1 {
 			return nil
 		}
 		return faults.Delay(0)
 	}}))
-	assert.Equal(t, 2, result.Count(registrytest.TimedOut))
+	assert.Equal(t, 2, result.Count(exam.TimedOut))
 }

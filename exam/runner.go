@@ -1,4 +1,4 @@
-package registrytest
+package exam
 
 import (
 	"context"
@@ -12,26 +12,26 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// runner runs a client within bounds: of time, and of requests without a pause.
+// runner runs a client and limits its time and its requests without a pause.
 type runner struct {
 	limit  int
 	within time.Duration
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	cancel context.CancelCauseFunc
-	row    int       // requests without a pause
-	last   time.Time // when the latest came
+	burst  int       // requests since the last pause
+	last   time.Time // of the latest request
 	storm  bool
 }
 
-// grace is how long a client may take to return once its context has ended.
+// grace is the time in which a client must return after its context ended.
 const grace = time.Minute
 
-// pause is what parts one row of requests from the next.
+// pause is the shortest time between two requests that ends a burst.
 const pause = 10 * time.Millisecond
 
-// stormOf is how many requests without a pause are no storm yet, if a run without a
-// fault made so many in all; 0 is that run itself.
+// stormOf returns the largest burst that is allowed, given the number of requests in
+// the run without a fault. For that run itself the number is 0.
 func stormOf(requests int) int {
 	if requests == 0 {
 		return 100_000
@@ -40,13 +40,13 @@ func stormOf(requests int) int {
 }
 
 var (
-	errWithin = errors.New("registrytest: sweep: the time is over")
-	errStorm  = errors.New("registrytest: sweep: too many requests without a pause")
+	errWithin = errors.New("exam: the time limit is over")
+	errStorm  = errors.New("exam: too many requests without a pause")
 )
 
-// run runs a client and tells whether it has ended. It has to, when its context
-// does.
-func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial, r *trialReport) bool {
+// run runs a client and reports whether it returned, at the latest when its context
+// ended.
+func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial, r *report) bool {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	c.cancel = cancel
@@ -62,17 +62,17 @@ func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial, r *t
 	r.err = end.err
 	switch {
 	case !ended:
-		r.violate("it does not return", fmt.Sprintf("not even %v after its context ended", grace))
+		r.violate("Run does not return", fmt.Sprintf("not even %v after its context ended", grace))
 	case end.panicked != "":
-		r.violate("it panics", "\n"+end.panicked)
+		r.violate("Run panics", "\n"+end.panicked)
 	}
 	if c.stormed() {
-		r.violate("it makes a storm of requests", fmt.Sprintf("more than %d without a pause", c.limit))
+		r.violate("the client sends too many requests without a pause", fmt.Sprintf("more than %d", c.limit))
 	}
 	return ended
 }
 
-// intercept counts a request. Those beyond a storm are not answered.
+// intercept counts a request. In a storm it does not answer.
 func (c *runner) intercept(_ http.ResponseWriter, r *http.Request, _ *op.Info) (handled bool) {
 	if !c.counts(time.Now()) {
 		return false
@@ -81,15 +81,15 @@ func (c *runner) intercept(_ http.ResponseWriter, r *http.Request, _ *op.Info) (
 	panic(http.ErrAbortHandler)
 }
 
-// counts counts a request and tells whether there is a storm.
+// counts counts a request and reports whether there is a storm.
 func (c *runner) counts(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.last) >= pause {
-		c.row = 0
+		c.burst = 0
 	}
 	c.last = now
-	if c.row++; c.row > c.limit {
+	if c.burst++; c.burst > c.limit {
 		c.storm = true
 		c.cancel(errStorm)
 	}
@@ -102,13 +102,13 @@ func (c *runner) stormed() bool {
 	return c.storm
 }
 
-// ending is how a client ended.
+// ending is how Run ended.
 type ending struct {
 	err      error
-	panicked string // with what, and where
+	panicked string // the value and the stack
 }
 
-// guard runs a client and says how it ended, whatever it does.
+// guard calls Run and reports how it ended, even if it panics or ends its goroutine.
 func guard(ctx context.Context, run func(context.Context, *Trial) error, trial *Trial, done chan<- ending) {
 	end := ending{panicked: "or ends its goroutine, as t.FailNow does: return an error instead"}
 	defer func() {
@@ -121,7 +121,7 @@ func guard(ctx context.Context, run func(context.Context, *Trial) error, trial *
 	end = ending{err: err}
 }
 
-// await waits so long for the end.
+// await waits for the end, at most for a duration.
 func await(done <-chan ending, d time.Duration) (end ending, ended bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

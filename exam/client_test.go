@@ -1,4 +1,4 @@
-package registrytest_test
+package exam_test
 
 import (
 	"bytes"
@@ -17,17 +17,18 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// puller is a small client that pulls app:v1. The zero value is a correct one that
-// does not try again.
+// puller is a small client that pulls app:v1. The zero value is correct and does not
+// retry.
 type puller struct {
 	retries    int
-	credulous  bool                                                                // does not look at digests
-	credential string                                                              // goes with every request, redirected ones too
-	failed     func(ctx context.Context, reg *registrytest.Trial, err error) error // what becomes of an error
-	detached   bool                                                                // does not pass its context on
+	credulous  bool                                                        // does not verify digests
+	credential string                                                      // sent with every request, also a redirected one
+	failed     func(ctx context.Context, reg *exam.Trial, err error) error // handles an error
+	detached   bool                                                        // ignores the context
 }
 
 // setUpApp puts an image of two small layers into a registry.
@@ -35,12 +36,12 @@ func setUpApp(t testing.TB, reg *registrytest.Registry) {
 	reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(2), registrytest.LayerSize(2000)))
 }
 
-func (p puller) scenario() registrytest.Scenario {
-	return registrytest.Scenario{Setup: setUpApp, Run: p.run, Check: checkPulled}
+func (p puller) scenario() exam.Scenario {
+	return exam.Scenario{Setup: setUpApp, Run: p.run, Check: checkPulled}
 }
 
 // run pulls all blobs into Got.
-func (p puller) run(ctx context.Context, reg *registrytest.Trial) error {
+func (p puller) run(ctx context.Context, reg *exam.Trial) error {
 	pulled := map[digest.Digest][]byte{}
 	reg.Got = pulled
 	err := p.pull(ctx, reg, pulled)
@@ -50,7 +51,7 @@ func (p puller) run(ctx context.Context, reg *registrytest.Trial) error {
 	return err
 }
 
-func (p puller) pull(ctx context.Context, reg *registrytest.Trial, pulled map[digest.Digest][]byte) error {
+func (p puller) pull(ctx context.Context, reg *exam.Trial, pulled map[digest.Digest][]byte) error {
 	manifest, err := p.get(ctx, reg, "manifests/v1", "")
 	if err != nil {
 		return err
@@ -68,8 +69,8 @@ func (p puller) pull(ctx context.Context, reg *registrytest.Trial, pulled map[di
 	return nil
 }
 
-// get fetches content, and again if the registry may have it later.
-func (p puller) get(ctx context.Context, reg *registrytest.Trial, path string, want digest.Digest) ([]byte, error) {
+// get fetches content, and retries if that may help.
+func (p puller) get(ctx context.Context, reg *exam.Trial, path string, want digest.Digest) ([]byte, error) {
 	for tries := 0; ; tries++ {
 		body, after, err := p.try(ctx, reg, path, want)
 		if err == nil || after < 0 || tries == p.retries {
@@ -83,8 +84,8 @@ func (p puller) get(ctx context.Context, reg *registrytest.Trial, path string, w
 	}
 }
 
-// try fetches content once. It is not worth trying again if after is negative.
-func (p puller) try(ctx context.Context, reg *registrytest.Trial, path string, want digest.Digest) (body []byte, after time.Duration, err error) {
+// try fetches content once. A negative after means that retrying does not help.
+func (p puller) try(ctx context.Context, reg *exam.Trial, path string, want digest.Digest) (body []byte, after time.Duration, err error) {
 	if p.detached {
 		ctx = context.Background()
 	}
@@ -128,8 +129,8 @@ func (p puller) verify(body []byte, want digest.Digest, header http.Header) erro
 	return nil
 }
 
-// checkPulled compares what was pulled with what the registry has.
-func checkPulled(ctx context.Context, reg *registrytest.Trial) error {
+// checkPulled compares the pulled content with that of the registry.
+func checkPulled(ctx context.Context, reg *exam.Trial) error {
 	pulled := reg.Got.(map[digest.Digest][]byte)
 	m, err := reg.Store().Manifest(ctx, "app", "v1")
 	if err != nil {

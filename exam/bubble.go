@@ -1,4 +1,4 @@
-package registrytest
+package exam
 
 import (
 	"fmt"
@@ -13,22 +13,22 @@ import (
 	"github.com/ocifake/ocifake/faults"
 )
 
-// bubble runs the scenario in a bubble. It returns nil if time stands still there: a
-// goroutine that waits for a mutex keeps it from passing, and who holds the mutex
-// waits for time to pass. Such a bubble cannot be ended: it stays as it is.
-func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *trialReport {
+// bubble runs the scenario in a bubble. It returns nil if virtual time stands still:
+// a goroutine waits for a mutex, which stops the clock, and the holder of the mutex
+// waits for the clock. Such a bubble cannot be ended and is abandoned.
+func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *report {
 	t.Helper()
-	r, complete := &trialReport{}, false
+	r, complete := &report{}, false
 	var name atomic.Value
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() {
-			// A bubble panics if what is in it should have ended, and has not.
+			// A bubble panics if its goroutines should have ended and have not.
 			problem := recover()
 			complete = complete || problem != nil
 			if problem != nil && len(r.violations) == 0 {
-				r.violate("it leaves goroutines behind", "\n"+fmt.Sprint(problem)+stacksIn(name.Load().(string)))
+				r.violate("Run leaves goroutines behind", "\n"+fmt.Sprint(problem)+stacksIn(name.Load().(string)))
 			}
 		}()
 		synctest.Test(t, func(t *testing.T) {
@@ -41,7 +41,7 @@ func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *trialReport {
 	for {
 		select {
 		case <-done:
-			if !complete { // it has failed the test
+			if !complete { // the bubble has failed the test
 				t.FailNow()
 			}
 			return r
@@ -56,7 +56,8 @@ func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *trialReport {
 	}
 }
 
-// frozenAfter is how long nothing must have moved in a bubble that stands still.
+// frozenAfter is how long the goroutines of a bubble stay unchanged before it counts
+// as standing still.
 const frozenAfter = 500 * time.Millisecond
 
 var (
@@ -64,8 +65,8 @@ var (
 	statePattern  = regexp.MustCompile(`\[[^]]*\]:$`)
 )
 
-// frozen returns the stacks of the goroutines in a bubble, if none of them can go on
-// by itself and not all wait for time to pass.
+// frozen returns the stacks of the goroutines in a bubble, if none of them can
+// continue and at least one waits for something other than time.
 func frozen(bubble string) string {
 	text, locked := stacksIn(bubble), false
 	for stack := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
@@ -96,6 +97,7 @@ func stacksIn(bubble string) string {
 	return text.String()
 }
 
+// stacks returns the stack of this goroutine or of all.
 func stacks(all bool) string {
 	for size := 64 << 10; ; size *= 4 {
 		text := make([]byte, size)

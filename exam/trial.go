@@ -1,4 +1,4 @@
-package registrytest
+package exam
 
 import (
 	"context"
@@ -11,48 +11,52 @@ import (
 	"testing/synctest"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/journal"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
 )
 
-// try runs the scenario with the fault of a cell, and judges.
-func (s *sweep) try(t *testing.T, cell *SweepCell) {
+// try runs the scenario with the fault of a cell and sets the outcome of the cell.
+func (s *sweep) try(t *testing.T, cell *Cell) {
 	t.Helper()
-	if !s.inTurn {
+	if !s.serial {
 		t.Parallel()
 	}
-	r := &trialReport{}
+	r := &report{}
 	r.run(t, s, &cell.rule)
 	cell.fill(r, t.Name())
 	switch {
 	case cell.Outcome != Violated:
 	case s.reportOnly:
-		t.Log("registrytest: sweep: " + cell.Report)
+		t.Log("exam: Sweep: " + cell.Report)
 	default:
-		t.Error("registrytest: sweep: " + cell.Report)
+		t.Error("exam: Sweep: " + cell.Report)
 	}
 }
 
-// trialReport is what came of one run of a scenario.
-type trialReport struct {
-	err           error // of Run
-	timedOut      bool  // Run went on until its context ended
+// report describes one run of a scenario.
+type report struct {
+	err           error // returned by Run
+	timedOut      bool  // Run continued until its context ended
 	hits          int   // of the rule
 	log           record.Log
 	journal       string
-	before, after map[string]string // what the store has
+	before, after map[string]string // listings of the store
 	violations    []string
 }
 
-// violate notes what does not hold: with a detail that is the same in each run, or
-// that begins with a new line.
-func (r *trialReport) violate(what, detail string) {
+// violate adds a violation. The detail is the same in every run, or begins with a new
+// line.
+func (r *report) violate(what, detail string) {
 	text := what + ": " + detail
 	r.violations = append(r.violations, strings.ReplaceAll(text, " \n", "\n"))
 }
 
-// run runs the scenario with a rule, or with none, where the sweep has it run.
-func (r *trialReport) run(t *testing.T, s *sweep, rule *faults.Rule) {
+// run runs the scenario with a rule, or without one if it is nil, in a bubble or in
+// real time.
+func (r *report) run(t *testing.T, s *sweep, rule *faults.Rule) {
 	t.Helper()
 	if s.realTime {
 		r.runOn(t, s, rule)
@@ -68,64 +72,64 @@ func (r *trialReport) run(t *testing.T, s *sweep, rule *faults.Rule) {
 }
 
 // runOn runs the scenario on a registry of its own.
-func (r *trialReport) runOn(t *testing.T, s *sweep, rule *faults.Rule) {
+func (r *report) runOn(t *testing.T, s *sweep, rule *faults.Rule) {
 	t.Helper()
 	reg := s.start(t, s.filled(t))
 	r.before = listing(t.Context(), reg.Store())
 	var injected []*faults.Injected
 	if rule != nil {
 		var err error
-		if injected, err = reg.faults.Inject(*rule); err != nil {
+		if injected, err = reg.Faults().Inject(*rule); err != nil {
 			reg.Close()
-			t.Fatalf("registrytest: sweep: %v", err)
+			t.Fatalf("exam: Sweep: %v", err)
 		}
 	}
 	trial := &Trial{Registry: reg, t: t}
 	client := &runner{limit: stormOf(s.requests), within: s.within}
 	ended := client.run(s.Run, trial, r)
 	if !s.realTime {
-		synctest.Wait() // what Run left running is at rest
+		synctest.Wait() // until the goroutines that Run left behind are blocked
 	}
 	r.log = reg.Requests()
-	r.journal = "journal:\n" + r.log.Journal() + recorded{reg}.refused()
+	r.journal = "journal:\n" + r.log.Journal() + journal.Refused(reg.Connections())
 	for _, i := range injected {
 		r.hits = i.Hits()
 		i.Remove()
 	}
 	if rule != nil && r.hits == 0 && r.err != nil {
-		r.violate("Run returned an error without having met the fault", "\n"+r.err.Error())
+		r.violate("Run returned an error, although it did not meet the fault", "\n"+r.err.Error())
 	}
 	r.judge(t.Context(), s, trial)
 	if !ended && client.stormed() {
-		return // it would storm on against a closed door, without end
+		return // Close would refuse its requests, and it would repeat them without end
 	}
 	if err := reg.Close(); err != nil {
 		r.violate("the registry cannot be closed", "\n"+err.Error())
 	}
 }
 
-// judge says what else does not hold.
-func (r *trialReport) judge(ctx context.Context, s *sweep, trial *Trial) {
+// judge checks the content, the result and the use of credentials.
+func (r *report) judge(ctx context.Context, s *sweep, trial *Trial) {
 	r.after = listing(ctx, trial.Store())
-	if s.unmoved && !maps.Equal(r.before, r.after) {
-		r.violate("the registry's content has changed, as it has not without a fault", difference(r.before, r.after))
+	if s.unchanged && !maps.Equal(r.before, r.after) {
+		r.violate("the registry's content changed, although it does not without a fault", difference(r.before, r.after))
 	}
 	if r.err == nil && len(r.violations) == 0 {
 		if err := s.Check(ctx, trial); err != nil {
-			r.violate("Run returned no error, and Check says", err.Error())
+			r.violate("Run returned no error, but Check failed", err.Error())
 		}
 	}
-	if err := trial.consistent(ctx); err != nil {
+	if err := consistent(ctx, trial.Registry); err != nil {
 		r.violate("the registry's content is not consistent", err.Error())
 	}
 	for _, host := range credentialHosts(r.log) {
 		if s.hosts != nil && !slices.Contains(s.hosts, host) && host != hostName(trial.Host()) {
-			r.violate("it shows credentials to another host", host)
+			r.violate("the client sends credentials to another host", host)
 		}
 	}
 }
 
-// difference names one entry that only one of two listings has, or has otherwise.
+// difference names an entry that is not the same in two listings.
 func difference(before, after map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if was, ok := before[name]; !ok || was != after[name] {
@@ -137,10 +141,10 @@ func difference(before, after map[string]string) string {
 			return name + " is gone"
 		}
 	}
-	return "it has not"
+	return "nothing"
 }
 
-// credentialHosts returns the names of the hosts that were shown credentials.
+// credentialHosts returns the sorted names of the hosts that received credentials.
 func credentialHosts(log record.Log) []string {
 	hosts := []string{}
 	for _, x := range log.Leaks() {
@@ -157,8 +161,14 @@ func hostName(host string) string {
 	return host
 }
 
-// listing is what a store has: an entry for each blob, manifest and tag, with what
-// it is on.
+// consistent checks the content as [registrytest.Registry.Check] does, but allows open
+// uploads.
+func consistent(ctx context.Context, reg *registrytest.Registry) error {
+	return content.Check(ctx, reg.Store(), content.CheckOptions{AllowSparse: reg.Options().AllowSparse, AllowUploads: true})
+}
+
+// listing returns the content of a store: the repositories, the digests of blobs, and
+// manifests and tags with what they refer to.
 func listing(ctx context.Context, store registry.Store) map[string]string {
 	all := map[string]string{}
 	for repo, err := range store.Repositories(ctx, "") {

@@ -1,4 +1,4 @@
-package registrytest
+package exam
 
 import (
 	"fmt"
@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// HTML returns the table as a page that needs nothing else: the outcome of each
-// cell in words when pointed at, and the report of each violation.
-func (r *SweepResult) HTML() string {
-	page := template.Must(template.New("sweep").Parse(sweepPage))
+// HTML returns the table as one HTML page without external resources. The title of
+// each cell is its outcome in words, and the page ends with the report of each violated
+// cell.
+func (r *Result) HTML() string {
+	page := template.Must(template.New("sweep").Parse(pageTemplate))
 	var text strings.Builder
 	if err := page.Execute(&text, r.view()); err != nil {
-		panic(fmt.Errorf("registrytest: the page of a sweep: %w", err))
+		panic(fmt.Errorf("exam: render the page of a sweep: %w", err))
 	}
 	return text.String()
 }
 
-// sweepView is what the page shows.
-type sweepView struct {
+// pageView is the data of the page.
+type pageView struct {
 	Name     string
 	Effects  []string
 	Legend   []legendView
@@ -33,15 +34,15 @@ type legendView struct {
 
 type rowView struct {
 	Point string
-	Cells [][2]cellView // once, for ever
+	Cells [][2]cellView // once, forever
 }
 
 type cellView struct {
 	ID, Class, Mark, Title, Name, Report string
 }
 
-func (r *SweepResult) view() sweepView {
-	v := sweepView{Name: r.Name, Effects: r.Effects}
+func (r *Result) view() pageView {
+	v := pageView{Name: r.Name, Effects: r.Effects}
 	for _, m := range marks {
 		if n := r.Count(m.outcome); n > 0 {
 			v.Legend = append(v.Legend, legendView{m.outcome.class(), m.outcome.words(), n})
@@ -66,8 +67,8 @@ func (r *SweepResult) view() sweepView {
 	return v
 }
 
-func (c *SweepCell) view(number int) cellView {
-	v := cellView{ID: fmt.Sprintf("cell-%d", number), Class: c.Outcome.class(), Mark: c.Outcome.mark(), Name: c.String(), Report: c.Report}
+func (c *Cell) view(number int) cellView {
+	v := cellView{ID: fmt.Sprintf("cell-%d", number), Class: c.Outcome.class(), Mark: c.Outcome.mark(), Name: c.fullName(), Report: c.Report}
 	v.Title = c.Effect + ", " + c.when() + ": " + c.Outcome.words()
 	for _, text := range c.Violations {
 		first, _, _ := strings.Cut(text, "\n")
@@ -79,10 +80,10 @@ func (c *SweepCell) view(number int) cellView {
 	return v
 }
 
-// class is the outcome as the style sheet has it.
-func (o SweepOutcome) class() string { return strings.ReplaceAll(o.words(), " ", "-") }
+// class is the outcome's class in the style sheet.
+func (o Outcome) class() string { return strings.ReplaceAll(o.words(), " ", "-") }
 
-const sweepPage = `<!DOCTYPE html>
+const pageTemplate = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -98,14 +99,14 @@ pre { background: #f6f6f6; padding: 1em; overflow: auto; }
 .recovered { background: #b7e4b7; }
 .failed-cleanly { background: #d9ecf7; }
 .timed-out { background: #f7e6b0; }
-.not-reached, .makes-no-sense, .not-run { color: #999; }
+.not-reached, .not-applicable, .not-run { color: #999; }
 .violated { background: #e06666; }
 .violated a { color: #fff; font-weight: bold; text-decoration: none; }
 </style>
 </head>
 <body>
 <h1>Sweep: {{.Name}}</h1>
-<p>Each cell: once, and for ever.{{range .Legend}} <span class="{{.Class}}">{{.Name}}: {{.Count}}</span>{{end}}</p>
+<p>Each cell: once, and forever.{{range .Legend}} <span class="{{.Class}}">{{.Name}}: {{.Count}}</span>{{end}}</p>
 <table>
 <thead><tr><th></th>{{range .Effects}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>

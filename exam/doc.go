@@ -1,0 +1,13 @@
+// Package exam tests a client against the ways in which registries fail.
+//
+// [Sweep] runs a client once, learns which requests it makes, and then runs it again
+// for each request and each fault:
+//
+//	exam.Sweep(t, exam.Scenario{
+//		Setup: func(t testing.TB, reg *registrytest.Registry) { reg.Push(t, "app:v1", registrytest.RandomImage()) },
+//		Run:   func(ctx context.Context, reg *exam.Trial) error { return pull(ctx, reg.Ref("app:v1"), reg.Transport()) },
+//		Check: func(ctx context.Context, reg *exam.Trial) error { return verifyPulled() },
+//	})
+//
+// This package is experimental: its names may change in any release.
+package exam

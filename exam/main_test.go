@@ -1,0 +1,34 @@
+package exam_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ocifake/ocifake/exam"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// requireGolden compares a text with a file in testdata, or writes the file if
+// OCIFAKE_UPDATE is set.
+func requireGolden(t *testing.T, name, text string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if os.Getenv("OCIFAKE_UPDATE") != "" {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), text)
+}
+
+func TestSweepNil(t *testing.T) {
+	assert.PanicsWithValue(t, "exam: Sweep: t is nil: Sweep needs a test, because each cell is a subtest", func() {
+		exam.Sweep(nil, exam.Scenario{})
+	})
+}

@@ -1,0 +1,159 @@
+package exam
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// Option configures [Sweep]. An option with a value can be given once: Sweep fails the
+// test if it is given twice.
+type Option func(*config)
+
+type config struct {
+	effects    []Effect
+	registry   []registrytest.Option
+	newStore   func() registry.Store
+	log        *slog.Logger
+	within     time.Duration
+	loopback   bool
+	realTime   bool
+	serial     bool
+	reportOnly bool
+	errs       []error
+}
+
+// once adds an error if an option with a value was given before.
+func (c *config) once(name string, given bool) {
+	if given {
+		c.errs = append(c.errs, fmt.Errorf("%s is given twice: give it once, with the whole value", name))
+	}
+}
+
+// notNil adds an error if the value of an option is nil.
+func (c *config) notNil(name string, isNil bool) {
+	if isNil {
+		c.errs = append(c.errs, fmt.Errorf("%s of nil: leave out the option for the default", name))
+	}
+}
+
+// The time limits of Run: in virtual time, on loopback, and for a cell whose virtual
+// time stood still.
+const (
+	withinBubble   = time.Hour
+	withinRealTime = time.Minute
+	withinFrozen   = 10 * time.Second
+)
+
+func newConfig(opts []Option) config {
+	var c config
+	for i, option := range opts {
+		if option == nil {
+			c.errs = append(c.errs, fmt.Errorf("option %d of %d is nil", i+1, len(opts)))
+			continue
+		}
+		option(&c)
+	}
+	if c.effects == nil {
+		c.effects = DefaultEffects()
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case c.within != 0:
+	case c.loopback:
+		c.within = withinRealTime
+	default:
+		c.within = withinBubble
+	}
+	return c
+}
+
+// store returns an empty store.
+func (c *config) store() registry.Store {
+	if c.newStore != nil {
+		return c.newStore()
+	}
+	return memstore.New(memstore.Options{})
+}
+
+func (c *config) registryOptions() []registrytest.Option {
+	opts := []registrytest.Option{registrytest.Logger(c.log)}
+	if !c.loopback {
+		opts = append(opts, registrytest.InMemory())
+	}
+	return append(opts, c.registry...)
+}
+
+// WithEffects replaces [DefaultEffects].
+func WithEffects(effects ...Effect) Option {
+	return func(c *config) {
+		c.once("WithEffects", c.effects != nil)
+		c.effects = append([]Effect{}, effects...)
+		if len(effects) == 0 {
+			c.errs = append(c.errs, errors.New("WithEffects without an effect tries nothing: leave out the option for the default"))
+		}
+	}
+}
+
+// WithRegistry adds options of the registries, such as [registrytest.HTTP2]. The
+// network, the Store and the logger are set by [WithLoopback], [WithStore] and
+// [WithLogger] instead.
+func WithRegistry(opts ...registrytest.Option) Option {
+	return func(c *config) { c.registry = append(c.registry, opts...) }
+}
+
+// WithStore sets a function that returns an empty Store for a registry. The default
+// returns a [memstore.Store]. Setup runs once if the Store is one, because it can be
+// cloned, and otherwise for each trial.
+func WithStore(newStore func() registry.Store) Option {
+	return func(c *config) {
+		c.once("WithStore", c.newStore != nil)
+		c.notNil("WithStore", newStore == nil)
+		c.newStore = newStore
+	}
+}
+
+// WithLogger sets where the registries log to. By default they log nothing.
+func WithLogger(log *slog.Logger) Option {
+	return func(c *config) {
+		c.once("WithLogger", c.log != nil)
+		c.notNil("WithLogger", log == nil)
+		c.log = log
+	}
+}
+
+// WithTimeout sets the time after which the context of Run ends. The default is an
+// hour of virtual time, or a minute with [WithLoopback]. Zero means the default.
+func WithTimeout(d time.Duration) Option {
+	return func(c *config) {
+		c.once("WithTimeout", c.within != 0)
+		if d < 0 {
+			c.errs = append(c.errs, fmt.Errorf("WithTimeout of %v: want a positive duration, or 0 for the default", d))
+		}
+		c.within = d
+	}
+}
+
+// WithLoopback starts the registries on loopback ports, and runs in real time.
+func WithLoopback() Option {
+	return func(c *config) { c.loopback, c.realTime = true, true }
+}
+
+// WithSerialTrials runs one trial at a time. Clients with settings that are global to
+// the program need it, and so do tests that use [testing.T.Setenv].
+func WithSerialTrials() Option {
+	return func(c *config) { c.serial = true }
+}
+
+// WithReportOnly logs violations and does not fail their subtests. Use it if some
+// violations are known, and compare [Result.Text] with a file to find new ones.
+func WithReportOnly() Option {
+	return func(c *config) { c.reportOnly = true }
+}
