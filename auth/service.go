@@ -183,6 +183,14 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	return []string{text}
 }
 
+// ChallengeTo returns the values of WWW-Authenticate for a 401 to a request, whatever the
+// reason.
+func (s *Service) ChallengeTo(r *http.Request) []string {
+	s.must("ChallengeTo")
+	_, state := op.Begin(r)
+	return s.Challenge(r, Needed(state.Info()), registry.Unauthorized)
+}
+
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // RealmURL returns where the token service is for who sends a request.

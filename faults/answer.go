@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // Answer answers in the registry's place, which does not see the request. The
@@ -29,12 +31,16 @@ type answer struct {
 	Header      map[string][]string `json:"header,omitempty" doc:"further header fields, each with a list of values"`
 }
 
-// Status answers with a status. Below 500 the body is the specification's, with the
-// error code that goes with the status and the operation; from 500 on it is plain
-// text. HEAD gets no body.
+// Status answers with a status. From 400 to 499 the code, the message and the fields of
+// the header are those of the registry's own answer with the status to the operation:
+// 405 has Allow, 401 the challenge of the registry's auth, 416 to a chunk says where the
+// upload stands. A status that the registry never answers the operation with has the
+// code UNSUPPORTED. From 500 on the body is plain text. HEAD gets no body.
 func Status(code int) Answer { return Answer{answer{Status: code}} }
 
-// Error sets the error code and the message of the specification's body.
+// Error sets the error code and the message of the specification's body. Without a
+// message, it is the specification's for the code. The header has only the fields that
+// are set.
 func (a Answer) Error(code, message string) Answer {
 	a.a.Code, a.a.Message = code, message
 	return a
@@ -78,7 +84,7 @@ func (a Answer) RetryAt(d time.Duration) Answer {
 	return a
 }
 
-// Header adds a field to the answer's header.
+// Header adds a field to the answer's header. It replaces one of the registry's own.
 func (a Answer) Header(name string, values ...string) Answer {
 	header := http.Header(a.a.Header).Clone()
 	if header == nil {
@@ -147,7 +153,11 @@ func (a Answer) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ htt
 func (a Answer) send(x *exchange, w http.ResponseWriter, r *http.Request) {
 	contentType, body := a.a.content(x.info, http.StatusText(a.a.Status))
 	header := w.Header()
+	if a.a.isOwn() {
+		x.setHeader(a.a.Status, header, r)
+	}
 	for name, values := range a.a.Header {
+		header.Del(name)
 		for _, value := range values {
 			header.Add(name, x.expand(value, r))
 		}
@@ -189,6 +199,22 @@ func (a *answer) content(info *op.Info, text string) (contentType, body string) 
 	return contentType, body
 }
 
+// isOwn reports whether the registry would answer with the same code, unless it answers
+// with another status.
+func (a *answer) isOwn() bool {
+	return a.Status >= 400 && a.Status < 500 && a.Code == "" && a.Body == nil && !a.HTML
+}
+
+// setHeader sets the fields that the registry, or its auth, sends with the status.
+func (x *exchange) setHeader(status int, h http.Header, r *http.Request) {
+	if cause, ok := registry.CauseOf(status, x.info.Op); ok {
+		cause.SetHeader(h, r, x.engine.store)
+	}
+	if tokens := x.engine.boundTo().Tokens; tokens != nil && status == http.StatusUnauthorized {
+		h[http.CanonicalHeaderKey(challengeHeader)] = tokens.ChallengeTo(r)
+	}
+}
+
 // errorBody is the specification's body ("Error Codes").
 func (a *answer) errorBody(info *op.Info, text string) string {
 	type entry struct {
@@ -198,10 +224,13 @@ func (a *answer) errorBody(info *op.Info, text string) string {
 	}
 	e := entry{a.Code, a.Message, a.Detail}
 	if e.Code == "" {
-		e.Code = codeFor(a.Status, info.Op)
+		e.Code = "UNSUPPORTED"
+		if cause, ok := registry.CauseOf(a.Status, info.Op); ok {
+			e.Code, text = cause.Code(), cause.Error()
+		}
 	}
 	if e.Message == "" {
-		e.Message = text
+		e.Message = inWordsOf(e.Code, text)
 	}
 	body, err := plainjson.Marshal(struct {
 		Errors []entry `json:"errors"`
@@ -212,43 +241,13 @@ func (a *answer) errorBody(info *op.Info, text string) string {
 	return string(body)
 }
 
-// codes are the specification's error codes for a status, whatever was asked.
-var codes = map[int]string{
-	http.StatusUnauthorized:                 "UNAUTHORIZED",
-	http.StatusForbidden:                    "DENIED",
-	http.StatusMethodNotAllowed:             "UNSUPPORTED",
-	http.StatusRequestEntityTooLarge:        "SIZE_INVALID",
-	http.StatusRequestedRangeNotSatisfiable: "BLOB_UPLOAD_INVALID",
-	http.StatusTooManyRequests:              "TOOMANYREQUESTS",
-}
-
-// unknown are the codes for what is not there.
-var unknown = map[op.Op]string{
-	op.BlobGet: "BLOB_UNKNOWN", op.BlobHead: "BLOB_UNKNOWN", op.BlobDelete: "BLOB_UNKNOWN", op.BlobMount: "BLOB_UNKNOWN",
-	op.ManifestGet: "MANIFEST_UNKNOWN", op.ManifestHead: "MANIFEST_UNKNOWN", op.ManifestPut: "MANIFEST_UNKNOWN",
-	op.ManifestDelete: "MANIFEST_UNKNOWN", op.TagDelete: "MANIFEST_UNKNOWN",
-	op.UploadChunk: "BLOB_UPLOAD_UNKNOWN", op.UploadCommit: "BLOB_UPLOAD_UNKNOWN", op.UploadStatus: "BLOB_UPLOAD_UNKNOWN", op.UploadCancel: "BLOB_UPLOAD_UNKNOWN",
-	op.UploadStart: "NAME_UNKNOWN", op.BlobPost: "NAME_UNKNOWN", op.TagList: "NAME_UNKNOWN", op.ReferrerList: "NAME_UNKNOWN",
-}
-
-// invalid are the codes for what is not as it should be.
-var invalid = map[op.Op]string{
-	op.ManifestPut: "MANIFEST_INVALID", op.UploadStart: "BLOB_UPLOAD_INVALID", op.UploadChunk: "BLOB_UPLOAD_INVALID",
-	op.UploadCommit: "DIGEST_INVALID", op.BlobPost: "DIGEST_INVALID",
-}
-
-func codeFor(status int, o op.Op) string {
-	code := codes[status]
-	switch {
-	case status == http.StatusNotFound:
-		code = unknown[o]
-	case status == http.StatusBadRequest:
-		code = invalid[o]
+// inWordsOf returns a message that begins with the specification's words for the code.
+func inWordsOf(code, text string) string {
+	words := registry.CodeText(code)
+	if words == "" || strings.HasPrefix(text, words) {
+		return text
 	}
-	if code == "" {
-		return "UNSUPPORTED"
-	}
-	return code
+	return words + ": " + text
 }
 
 // retryAfter is the field of that name (RFC 9110, 10.2.3). In text a date is

@@ -71,6 +71,10 @@ type Tokens interface {
 	RealmURL(r *http.Request) string // the token service, as the client of a request reaches it
 	ServiceName() string             // the service of its challenges; empty: there is no token service
 	ScopeFor(info *op.Info) string   // the scope that a request needs; empty: none
+
+	// ChallengeTo returns the values of WWW-Authenticate for a 401 to a request, in
+	// an own slice.
+	ChallengeTo(r *http.Request) []string
 }
 
 // Opening is what is to be done to a connection before its first request. The

@@ -107,7 +107,7 @@ func TestRequestThroughAnotherServer(t *testing.T) {
 	}{
 		{500, "500 fault rule resets: reset needs a connection of the registry's own server; this request came through another\n", "resets"},
 		{500, "500 fault rule closes: all needs a connection of the registry's own server; this request came through another\n", "closes"},
-		{418, `{"errors":[{"code":"UNSUPPORTED","message":"I'm a teapot"}]}`, "harmless"},
+		{418, `{"errors":[{"code":"UNSUPPORTED","message":"the operation is unsupported: I'm a teapot"}]}`, "harmless"},
 	} {
 		w, touched := send(handler, getV1)
 		assert.Equal(t, want.status, w.Code)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
 )
 
 // Blobs: end-2 GET and HEAD ("Pulling blobs", "Checking if content exists"),
@@ -29,7 +30,8 @@ func (c *call) getBlob() error {
 		return c.about(err)
 	}
 	defer blob.Close()
-	c.set("Docker-Content-Digest", string(d), "Etag", quote(d), "Accept-Ranges", "bytes")
+	fields := blobFields(d)
+	c.set(fields[:]...)
 	if done, err := c.notModified(d); done || err != nil {
 		return err
 	}
@@ -52,6 +54,11 @@ func (c *call) getBlob() error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// blobFields are the fields, and their values in turn, of every answer about a blob.
+func blobFields(d digest.Digest) [6]string {
+	return [...]string{"Docker-Content-Digest", string(d), "Etag", quote(d), "Accept-Ranges", "bytes"}
 }
 
 func (c *call) deleteBlob() error {

@@ -74,7 +74,7 @@ func (c *call) checkContentHeaders() error {
 	}
 	for _, coding := range c.r.Header["Content-Encoding"] {
 		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-			c.header().Set("Accept-Encoding", "identity")
+			unsupportedCoding.SetHeader(c.header(), c.r, c.store)
 			return &Error{Cause: unsupportedCoding, Message: fmt.Sprintf("Content-Encoding %q: send content as it is stored", coding)}
 		}
 	}

@@ -43,7 +43,7 @@ func (c *call) requestedRange(d digest.Digest, size int64) (part byteRange, part
 		part, ok = parseRange(ranges[0], size)
 	}
 	if !ok {
-		c.header().Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		c.header().Set("Content-Range", noRange(size))
 		return whole, false, &Error{Cause: RangeInvalid, Detail: map[string]any{"range": header, "size": size}}
 	}
 	return part, true, nil

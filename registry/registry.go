@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -53,7 +52,7 @@ func (g *Registry) Store() Store { return g.store }
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, state := op.Begin(r)
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
-	c.header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	c.header().Set(versionHeader, version)
 	for _, text := range c.options.Warnings {
 		c.header().Add("Warning", `299 - "`+quotedText.Replace(text)+`"`)
 	}
@@ -103,8 +102,7 @@ var handlers = [...]func(*call) error{
 func (c *call) serve() error {
 	if err := c.options.refuses(c.info.Op); err != nil {
 		if errors.Is(err, MethodNotAllowed) {
-			left := slices.DeleteFunc(op.Methods(c.r.URL), func(m string) bool { return m == c.info.Method })
-			c.header().Set("Allow", strings.Join(left, ", "))
+			MethodNotAllowed.SetHeader(c.header(), c.r, c.store)
 		}
 		return err
 	}
@@ -148,7 +146,7 @@ func (c *call) checkRequest() error {
 // would be one, else a 404 in plain text, since the specification has no code.
 func (c *call) unknown() error {
 	if len(c.info.Allow) > 0 {
-		c.header().Set("Allow", strings.Join(c.info.Allow, ", "))
+		MethodNotAllowed.SetHeader(c.header(), c.r, c.store)
 		return &Error{
 			Cause:   MethodNotAllowed,
 			Message: fmt.Sprintf("%s is not a method of this endpoint", c.info.Method),

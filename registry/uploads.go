@@ -319,13 +319,8 @@ func (c *call) sendProgress(status int, upload Upload, short bool) {
 }
 
 func (c *call) setProgress(upload Upload, short bool) {
-	size := upload.Size()
-	state := uploadState{size: size, serial: c.serial.Add(1), short: short}
-	h := c.header()
-	h.Set("Location", c.location("/v2/"+c.info.Name()+"/blobs/uploads/"+upload.ID())+
-		"?"+stateParameter+"="+state.text(c.info.Repo, upload.ID()))
-	h.Set("Range", rangeText(0, max(size, 1))) // "0-0" also while nothing has arrived
-	h.Set("Docker-Upload-UUID", upload.ID())
+	state := uploadState{size: upload.Size(), serial: c.serial.Add(1), short: short}
+	setProgress(c.header(), c.location(uploadPath(c.info, upload)), state.text(c.info.Repo, upload.ID()), upload)
 }
 
 func (c *call) sendCreatedBlob() error {

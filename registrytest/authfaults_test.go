@@ -131,6 +131,26 @@ func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 	}
 }
 
+// A 401 of a rule has the challenge and the code of the registry's own.
+func TestStatusUnauthorized(t *testing.T) {
+	for name, options := range ways() {
+		t.Run(name, func(t *testing.T) {
+			reg := registrytest.New(t, registrytest.Auth(options))
+			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
+			own := c.ask("GET", tagsList)
+			reg.Inject(t, faults.On(op.TagList).BeforeAuth().Do(faults.Status(http.StatusUnauthorized)))
+			injected := c.ask("GET", tagsList)
+			for _, header := range []http.Header{own.Header, injected.Header} {
+				header.Del("Date")
+				header.Del("Content-Length") // of the messages
+			}
+			require.NotEmpty(t, own.Header["Www-Authenticate"])
+			assert.Equal(t, own.StatusCode, injected.StatusCode)
+			assert.Equal(t, own.Header, injected.Header)
+		})
+	}
+}
+
 // TestChallengeFaults: what is wrong with WWW-Authenticate, to the letter.
 func TestChallengeFaults(t *testing.T) {
 	reg := guarded(t, registrytest.InMemory())

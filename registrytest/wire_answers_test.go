@@ -13,8 +13,8 @@ func TestWireAnswers(t *testing.T) { runWire(t, answerCases) }
 var answerCases = []wireCase{
 	status("5xx", faults.Status(503), seen{status: 503, body: []byte("Service Unavailable\n"),
 		header: "Content-Type: text/plain; charset=utf-8\nContent-Length: 20"}),
-	status("4xx", faults.Status(404), seen{status: 404, body: []byte(`{"errors":[{"code":"BLOB_UNKNOWN","message":"Not Found"}]}`),
-		header: "Content-Type: application/json\nContent-Length: 58"}),
+	status("4xx", faults.Status(404), seen{status: 404, body: []byte(`{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}`),
+		header: "Content-Type: application/json\nContent-Length: 73\nDocker-Distribution-Api-Version: registry/2.0"}),
 	status("2xx", faults.Status(202), seen{status: 202, header: "Content-Length: 0"}),
 	status("no content", faults.Status(204), seen{status: 204}),
 	status("not modified", faults.Status(304), seen{status: 304}),
@@ -43,7 +43,7 @@ var answerCases = []wireCase{
 		name: "to HEAD", do: []faults.Effect{faults.Status(404)},
 		ask: func(w *wire) rawAsk { return w.blob(w.small).by(http.MethodHead) },
 		want: func(*wire) seen {
-			return seen{status: 404, alone: true, header: "Content-Type: application/json\nContent-Length: 58"}
+			return seen{status: 404, alone: true, header: "Content-Type: application/json\nContent-Length: 73\nDocker-Distribution-Api-Version: registry/2.0"}
 		},
 	},
 	{
