@@ -37,24 +37,24 @@ const recovers = "recovers"
 var renewals = []renewal{
 	// The PATCH is sent again, with the file that net/http closed after the first: see
 	// patchesEnded.
-	{"go-containerregistry", "file already closed", recovers, recovers, recovers, "UNAUTHORIZED: the user is unknown, or the password is wrong"},
+	{"go-containerregistry", "file already closed", recovers, recovers, recovers, "UNAUTHORIZED: authentication required: the user is unknown, or the password is wrong"},
 	// A command uploads in parallel, and does not wait for net/http to close the file: what
 	// fails first may be the config, which is not a file, a file that another request is
 	// still reading, or a request that is refused with the second token, too.
-	{"crane", "file already closed|with Body length [0-9]+|UNAUTHORIZED|401", recovers, recovers, recovers, "UNAUTHORIZED: the user is unknown, or the password is wrong"},
+	{"crane", "file already closed|with Body length [0-9]+|UNAUTHORIZED|401", recovers, recovers, recovers, "UNAUTHORIZED: authentication required: the user is unknown, or the password is wrong"},
 
 	// A blob cannot be read again, a manifest can.
-	{"oras-go", "", "401: unauthorized: the token .*was revoked", recovers, recovers, "401: unauthorized: the user is unknown, or the password is wrong"},
-	{"oras", "", "unauthorized: the token .*was revoked", recovers, recovers, "unauthorized: the user is unknown, or the password is wrong"},
-	{"helm library", "", "401: unauthorized: the token .*was revoked", recovers, recovers, "401: unauthorized: the user is unknown, or the password is wrong"},
-	{"helm", "", "401: unauthorized: the token .*was revoked", recovers, recovers, "401: unauthorized: the user is unknown, or the password is wrong"},
+	{"oras-go", "", "401: unauthorized: authentication required: the token .*was revoked", recovers, recovers, "401: unauthorized: authentication required: the user is unknown, or the password is wrong"},
+	{"oras", "", "unauthorized: authentication required: the token .*was revoked", recovers, recovers, "unauthorized: authentication required: the user is unknown, or the password is wrong"},
+	{"helm library", "", "401: unauthorized: authentication required: the token .*was revoked", recovers, recovers, "401: unauthorized: authentication required: the user is unknown, or the password is wrong"},
+	{"helm", "", "401: unauthorized: authentication required: the token .*was revoked", recovers, recovers, "401: unauthorized: authentication required: the user is unknown, or the password is wrong"},
 
 	// A challenge for scopes that its token has is not answered before the time that
 	// the token was to live for. The second request needs another scope.
 	{"regclient", "", "unauthorized", "failed to put manifest", recovers, "unauthorized"},
 	{"regctl", "unauthorized", "unauthorized", "failed to put manifest", recovers, "unauthorized"},
 
-	{"containerd", "", recovers, recovers, recovers, "401 Unauthorized\nunauthorized: the user is unknown, or the password is wrong"},
+	{"containerd", "", recovers, recovers, recovers, "401 Unauthorized\nunauthorized: authentication required: the user is unknown, or the password is wrong"},
 }
 
 // expiry is a way in which credentials end in the middle of a push.

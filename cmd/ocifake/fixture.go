@@ -89,7 +89,7 @@ func (f *fixture) serve() (err error) {
 	return nil
 }
 
-// Close ends the registry and writes what is to be left of it, whatever fails.
+// Close ends the registry and writes the files of it, whatever fails.
 func (f *fixture) Close() error {
 	var errs []error
 	for len(f.closers) > 0 {

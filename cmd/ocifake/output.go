@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/record"
@@ -100,7 +101,7 @@ func (f *fixture) stream() error {
 	}
 	ended, written := make(chan struct{}), make(chan error, 1)
 	go func() { written <- follow(f.recorder, file, ended) }()
-	f.closers = append(f.closers, func() error {
+	closeFile := func() error {
 		close(ended)
 		f.sayIfWaiting(ctx, t)
 		err := <-written
@@ -108,7 +109,8 @@ func (f *fixture) stream() error {
 			err = closeErr
 		}
 		return t.failed(err)
-	})
+	}
+	f.closers = slices.Insert(f.closers, 0, closeFile) // run last: closing the server ends requests
 	return nil
 }
 
