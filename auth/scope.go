@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
@@ -54,7 +55,7 @@ func ParseScope(text string) (Scope, error) {
 	if s.Type == "" || s.Name == "" || strings.ContainsAny(text, "\x00 \t\r\n\"\\") || slices.Contains(s.Actions, "") {
 		return Scope{}, fmt.Errorf("scope %.100q: type, name and actions must not be empty, nor have spaces or quotes", text)
 	}
-	slices.Sort(s.Actions)
+	sort.Strings(s.Actions)
 	s.Actions = slices.Compact(s.Actions)
 	return s, nil
 }

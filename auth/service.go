@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -234,7 +235,9 @@ func (s *Service) Users() []string {
 			names[pattern] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(names))
+	all := slices.Collect(maps.Keys(names))
+	sort.Strings(all)
+	return all
 }
 
 // Password makes a further password for a user, who need not be one of [Service.Users]:

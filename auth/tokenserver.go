@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -164,7 +165,7 @@ func (s *Service) allowed(x wish) []Scope {
 				may = append(may, actionOf(access, action))
 			}
 		}
-		if slices.Sort(may); len(may) > 0 {
+		if sort.Strings(may); len(may) > 0 {
 			scopes = append(scopes, Scope{scope.Type, scope.Name, slices.Compact(may)})
 		}
 	}

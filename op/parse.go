@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -99,7 +100,7 @@ func methods(res resource) []string {
 			all = append(all, table[i].methods...)
 		}
 	}
-	slices.Sort(all)
+	sort.Strings(all)
 	return slices.Compact(all)
 }
 

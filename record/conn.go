@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"slices"
+	"sort"
 	"sync/atomic"
 	"time"
 
@@ -144,7 +144,7 @@ func (r *Recorder) Connections() []Connection {
 			all = append(all, d.connection(parts[0]))
 		})
 	}
-	slices.SortFunc(all, func(a, b Connection) int { return cmp.Compare(a.ID, b.ID) })
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all
 }
 

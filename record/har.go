@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -206,7 +204,7 @@ func (e *harEntry) response(x, rest *Exchange) {
 func pairs(h *http.Header) []harPair {
 	list := []harPair{}
 	exact := len(*h) > 0
-	for _, name := range slices.Sorted(maps.Keys(*h)) {
+	for _, name := range sortedKeys(*h) {
 		values := (*h)[name]
 		exact = exact && len(values) > 0
 		for _, value := range values {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -167,12 +168,12 @@ func canonical(list []harPair) http.Header {
 // renumbered puts exchanges that were not recorded here into the order in which
 // they began, numbers them, and counts those in flight.
 func (l Log) renumbered() Log {
-	slices.SortStableFunc(l, func(a, b Exchange) int { return a.Start.Compare(b.Start) })
+	sort.SliceStable(l, func(i, j int) bool { return l[i].Start.Before(l[j].Start) })
 	ends := make([]time.Time, len(l))
 	for i := range l {
 		ends[i] = l[i].Start.Add(l[i].Duration)
 	}
-	slices.SortFunc(ends, time.Time.Compare)
+	sortTimes(ends)
 	for i := range l {
 		ended, _ := slices.BinarySearchFunc(ends, l[i].Start, func(end, start time.Time) int {
 			return cmp.Or(end.Compare(start), -1) // what ends as this begins has ended

@@ -3,7 +3,7 @@ package record
 import (
 	"math/bits"
 	"net/http"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -90,7 +90,7 @@ func (s *sentHeader) read(h http.Header) {
 		}
 	}
 	if len(s.odd) > 1 {
-		slices.SortFunc(s.odd, func(a, b oddField) int { return strings.Compare(a.name, b.name) })
+		sort.Slice(s.odd, func(i, j int) bool { return s.odd[i].name < s.odd[j].name })
 	}
 }
 

@@ -3,11 +3,10 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"sort"
 	"sync"
 	"unicode/utf8"
 )
@@ -101,6 +100,6 @@ func parseLine(line []byte, max *limits) (Exchange, error) {
 // sorted puts exchanges into the order in which they began: a file that was
 // written while recording is in the order in which they ended.
 func (l Log) sorted() Log {
-	slices.SortStableFunc(l, func(a, b Exchange) int { return cmp.Compare(a.Seq, b.Seq) })
+	sort.SliceStable(l, func(i, j int) bool { return l[i].Seq < l[j].Seq })
 	return l
 }

@@ -2,7 +2,6 @@ package record
 
 import (
 	"iter"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -102,7 +101,7 @@ func (l Log) MaxInFlight() int {
 			ends = append(ends, end)
 		}
 	}
-	slices.SortFunc(ends, time.Time.Compare)
+	sortTimes(ends)
 	most, ended := 0, 0
 	for i, start := range starts {
 		for ended < len(ends) && ends[ended].Before(start) {
@@ -220,7 +219,7 @@ func (l Log) By(label Label) Groups {
 // Sorted iterates in the order of the names.
 func (g Groups) Sorted() iter.Seq2[string, Log] {
 	return func(yield func(string, Log) bool) {
-		for _, name := range slices.Sorted(maps.Keys(g)) {
+		for _, name := range sortedKeys(g) {
 			if !yield(name, g[name]) {
 				return
 			}

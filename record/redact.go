@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -67,7 +68,10 @@ func (f *finding) replaceIn(s string) string {
 	if len(f.secrets) == 0 {
 		return s
 	}
-	slices.SortFunc(f.secrets, func(a, b secretAt) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	sort.Slice(f.secrets, func(i, j int) bool {
+		a, b := f.secrets[i], f.secrets[j]
+		return a.from < b.from || a.from == b.from && a.to > b.to
+	})
 	var out strings.Builder
 	kept := 0
 	for _, secret := range f.secrets {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -181,7 +182,8 @@ func (t *transcript) field(prefix, name, value string) {
 }
 
 func credentials(x *Exchange, value string) string {
-	words := append([]string{"<credentials>"}, slices.Sorted(slices.Values(x.Scopes))...)
+	words := append([]string{"<credentials>"}, x.Scopes...)
+	sort.Strings(words[1:])
 	if scheme := cmp.Or(x.Scheme, schemeOf(value)); scheme != "" {
 		words = slices.Insert(words, 0, scheme)
 	}

@@ -2,7 +2,6 @@ package record
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -121,7 +120,7 @@ func (o *ordering) placeAll(l Log) {
 			inside[content] = inside[content] || content != manifest
 		}
 	}
-	sorted := slices.Sorted(maps.Keys(all))
+	sorted := sortedKeys(all)
 	for _, content := range slices.Concat(tagged, slices.DeleteFunc(slices.Clone(sorted), func(c string) bool { return inside[c] }), sorted) {
 		o.walk(content)
 	}

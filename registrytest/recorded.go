@@ -5,6 +5,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sort"
 
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -73,7 +74,7 @@ func (rs recorded) merge(meant []record.Log) (merged, all record.Log) {
 			list = append(list, from{i, x})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b from) int { return a.Start.Compare(b.Start) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Start.Before(list[j].Start) })
 	conns := map[[2]uint64]uint64{{}: 0}
 	for i, x := range list {
 		conn := [2]uint64{uint64(x.registry), x.Conn}

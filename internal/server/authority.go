@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -145,7 +146,7 @@ func nameFor(hello *tls.ClientHelloInfo) string {
 // hostsFor returns what is certified when a name is asked for.
 func (a *Authority) hostsFor(name string) []string {
 	hosts := append([]string{name, "127.0.0.1", "::1", "localhost"}, a.hosts...)
-	slices.Sort(hosts)
+	sort.Strings(hosts)
 	return slices.Compact(hosts)
 }
 

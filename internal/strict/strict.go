@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -173,7 +174,7 @@ func unknownField(name string, fields []string) error {
 	if near, ok := Nearest(name, known); ok {
 		return fmt.Errorf("there is no such field; did you mean %s?", near)
 	}
-	slices.Sort(known)
+	sort.Strings(known)
 	return fmt.Errorf("there is no such field; want one of %s", strings.Join(known, ", "))
 }
 
