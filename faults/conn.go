@@ -24,6 +24,20 @@ type Conn interface {
 	// one before, but not for one that the client has ended meanwhile. Without
 	// HTTP/2 it does nothing.
 	ResetWith(code uint32)
+
+	// GoAway closes an HTTP/2 connection to new streams with this error code (RFC
+	// 9113, 6.8), once what handlers have flushed is written. With NO_ERROR the
+	// connection ends when the streams that have begun have ended; with any other
+	// code it ends at once. If the request was not processed, its handler must panic,
+	// and that is when it happens: then the stream is not among those that GOAWAY
+	// says were processed, unless later ones were, and it is reset with
+	// REFUSED_STREAM. Without HTTP/2 it does nothing.
+	GoAway(code uint32, processed bool)
+
+	// GoAwayGracefully announces that an HTTP/2 connection will be closed to new
+	// streams, and closes it when the client has had time to read that. Without
+	// HTTP/2 it does nothing.
+	GoAwayGracefully()
 }
 
 // WithConn returns a context that has the connection, for those of the requests

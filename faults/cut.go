@@ -3,7 +3,6 @@ package faults
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -34,17 +33,17 @@ type cutKind struct {
 	name  string
 	needs need
 	// strike ends it. What follows is a panic with http.ErrAbortHandler.
-	strike func(x *exchange, code uint32)
+	strike func(c Conn, a cutArgs)
 }
 
 // hasCode reports whether it sends an error code of HTTP/2.
 func (k cutKind) hasCode() bool { return k.name == "goaway" || k.name == "reset-stream" }
 
 var (
-	closing  = cutKind{"close", 0, func(*exchange, uint32) {}}
-	reset    = cutKind{"reset", needConn, func(x *exchange, _ uint32) { _ = x.conn.Abort() }} // it may be closed already
-	goAway   = cutKind{"goaway", needConn, sendGoAway}
-	resetOne = cutKind{"reset-stream", needConn, func(x *exchange, code uint32) { x.conn.ResetWith(code) }}
+	closing  = cutKind{"close", 0, func(Conn, cutArgs) {}}
+	reset    = cutKind{"reset", needConn, func(c Conn, _ cutArgs) { _ = c.Abort() }} // it may be closed already
+	goAway   = cutKind{"goaway", needConn, func(c Conn, a cutArgs) { c.GoAway(a.Code, a.After > 0 && !a.Request) }}
+	resetOne = cutKind{"reset-stream", needConn, func(c Conn, a cutArgs) { c.ResetWith(a.Code) }}
 )
 
 // Close closes the connection in an orderly way after n bytes of the answer's
@@ -62,9 +61,13 @@ func Reset(n int64) Cut { return Cut{reset, cutArgs{After: n}} }
 // REFUSED_STREAM. In HTTP/1.1 it is [Close].
 func ResetStream(code uint32, n int64) Cut { return Cut{resetOne, cutArgs{After: n, Code: code}} }
 
-// GoAway sends a GOAWAY frame with an error code of HTTP/2 after n bytes of the
-// answer's body, which says that no stream of the connection was processed, as a
-// proxy does that shuts down; 0 is NO_ERROR. In HTTP/1.1 it is [Close].
+// GoAway gives up the stream after n bytes of the answer's body, and sends a GOAWAY
+// frame with an error code of HTTP/2 (RFC 9113, 6.8 and 7), as a proxy does that stops.
+// The frame names the last stream that was or will be processed; streams above it are
+// not answered. With 0, NO_ERROR, the connection ends when those up to it have ended,
+// with any other code at once. After 0 bytes of the answer, or after bytes of the
+// request, the stream was not processed: it is reset with REFUSED_STREAM, and clients
+// may send the request again. In HTTP/1.1 it is [Close].
 func GoAway(code uint32, n int64) Cut { return Cut{goAway, cutArgs{After: n, Code: code}} }
 
 // OfRequest counts the bytes of the request's body. A request with fewer bytes
@@ -120,7 +123,7 @@ func (c Cut) serve(x *exchange, w http.ResponseWriter, r *http.Request, next htt
 }
 
 func (c Cut) strike(x *exchange) {
-	c.how.strike(x, c.args.Code)
+	c.how.strike(x.conn, c.args)
 	panic(http.ErrAbortHandler)
 }
 
@@ -151,7 +154,7 @@ func (c Cut) cutRequest(x *exchange, w http.ResponseWriter, r *http.Request, nex
 		next.ServeHTTP(w, c.turnAway(x, r))
 		return
 	}
-	body := &cutBody{peeker: peekable(r.Body), left: c.args.After, act: x.act, strike: func() { c.how.strike(x, c.args.Code) }}
+	body := &cutBody{peeker: peekable(r.Body), left: c.args.After, act: x.act, strike: func() { c.how.strike(x.conn, c.args) }}
 	r = withBody(r, body)
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
@@ -243,17 +246,6 @@ func withBody(r *http.Request, body io.ReadCloser) *http.Request {
 	r = r.WithContext(r.Context()) // that of others stays as it is
 	r.Body = body
 	return r
-}
-
-// sendGoAway writes a GOAWAY frame (RFC 9113, 6.8).
-func sendGoAway(x *exchange, code uint32) {
-	const frameGoAway = 7
-	frame := []byte{0, 0, 8, frameGoAway, 0, 0, 0, 0, 0}
-	frame = binary.BigEndian.AppendUint32(frame, 0) // last stream
-	frame = binary.BigEndian.AppendUint32(frame, code)
-	if x.http2 {
-		_ = x.conn.Inject(frame) // the client has left
-	}
 }
 
 // LoseReply lets the registry do all that was asked for, and closes the

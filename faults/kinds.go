@@ -31,6 +31,7 @@ func kinds() []kind {
 		cutRow(reset, "resets the connection after some bytes"),
 		cutRow(resetOne, "resets the stream of HTTP/2 after some bytes"),
 		cutRow(goAway, "sends GOAWAY after some bytes"),
+		bare("goaway-graceful", "answers, and closes the connection to new requests", GoAwayGracefully()),
 		bare("lose-reply", "handles the request and closes the connection without an answer", LoseReply()),
 		row("truncate", "after", "ends the body early, with a Content-Length to match", effect[truncate], same[truncate]),
 		row("raw", "bytes", "writes bytes that need not be HTTP, and closes the connection", effect[raw], same[raw]),

@@ -97,6 +97,7 @@ func wordTable() []word {
 		{name: "reset", value: bytesValue, on: onBlobs},
 		{name: "reset-stream", value: bytesValue, on: onBlobs},
 		{name: "goaway", value: bytesValue, on: onBlobs},
+		{name: "goaway-graceful"},
 		{name: "lose-reply"},
 		{name: "truncate", value: bytesValue, on: onBlobs},
 		{name: "close-idle"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,15 +21,41 @@ func TestWireCuts(t *testing.T) { runWire(t, cutCases()) }
 
 // cuts are the effects that end an answer, and how it ends in HTTP/1.1 and HTTP/2.
 var cuts = []struct {
-	name      string
-	after     func(n int64) faults.Cut
-	end, end2 string
+	name  string
+	after func(n int64) faults.Cut
+	end   string
+	end2  func(struck) string
 }{
-	{"close", faults.Close, fin, "RST_STREAM INTERNAL_ERROR"},
-	{"reset", faults.Reset, rst, ""},
-	{"reset-stream", func(n int64) faults.Cut { return faults.ResetStream(7, n) }, fin, "RST_STREAM REFUSED_STREAM"},
-	{"goaway", func(n int64) faults.Cut { return faults.GoAway(0, n) }, fin, "GOAWAY 0 NO_ERROR, RST_STREAM INTERNAL_ERROR"},
-	{"goaway with a code", func(n int64) faults.Cut { return faults.GoAway(11, n) }, fin, "GOAWAY 0 ENHANCE_YOUR_CALM, RST_STREAM INTERNAL_ERROR"},
+	{"close", faults.Close, fin, ends("RST_STREAM INTERNAL_ERROR")},
+	{"reset", faults.Reset, rst, ends(rst)},
+	{"reset-stream", func(n int64) faults.Cut { return faults.ResetStream(7, n) }, fin, ends("RST_STREAM REFUSED_STREAM")},
+	{"goaway", func(n int64) faults.Cut { return faults.GoAway(0, n) }, fin, func(s struck) string {
+		return s.goAway("NO_ERROR", "RST_STREAM INTERNAL_ERROR")
+	}},
+	{"goaway with a code", func(n int64) faults.Cut { return faults.GoAway(11, n) }, fin, func(s struck) string {
+		return s.goAway("ENHANCE_YOUR_CALM", fin)
+	}},
+}
+
+// struck is a request that is cut in HTTP/2.
+type struck struct {
+	stream    uint32 // 1 if 0
+	other     uint32 // the highest of the other streams
+	processed bool   // the registry has seen the request
+}
+
+func ends(end string) func(struck) string { return func(struck) string { return end } }
+
+// goAway is how the stream ends if GOAWAY is sent with this code; processed says how it
+// does if it was processed.
+func (s struck) goAway(code, processed string) string {
+	last := s.other
+	if s.processed {
+		last = max(last, s.stream, 1)
+	} else {
+		processed = "RST_STREAM REFUSED_STREAM"
+	}
+	return fmt.Sprintf("GOAWAY %d %s, %s", last, code, processed)
 }
 
 // cutCases cut the answers to GET, at every kind of place, to HEAD, and to a range.
@@ -39,19 +66,19 @@ func cutCases() (cases []wireCase) {
 				do: []faults.Effect{cut.after(n)}, ask: ask, want: want})
 		}
 		for _, n := range []int64{0, 1, 999, 1000, 1001} {
-			add("", n, nil, func(w *wire) seen { return cutAt(w, small, n, cut.end, cut.end2) })
+			add("", n, nil, func(w *wire) seen { return cutAt(w, small, n, cut.end, cut.end2(struck{processed: n > 0})) })
 		}
 		for _, n := range []int64{1 << 14, 1 << 20, bigSize - 1} {
 			add(" of much", n, func(w *wire) rawAsk { return w.blob(w.big) },
-				func(w *wire) seen { return cutAt(w, big, n, cut.end, cut.end2) })
+				func(w *wire) seen { return cutAt(w, big, n, cut.end, cut.end2(struck{processed: true})) })
 		}
 		add(" of HEAD", 0, func(w *wire) rawAsk { return w.blob(w.small).by(http.MethodHead) },
-			func(w *wire) seen { return cutAt(w, small, 0, cut.end, cut.end2) })
+			func(w *wire) seen { return cutAt(w, small, 0, cut.end, cut.end2(struck{})) })
 		add(" of HEAD", 1, func(w *wire) rawAsk { return w.blob(w.small).by(http.MethodHead) },
 			func(w *wire) seen { return seen{status: 200} })
 		add(" of a range", 4, func(w *wire) rawAsk { return w.blob(w.small).with("Range: bytes=20-29") },
 			func(w *wire) seen {
-				return seen{status: 206, body: w.bytes[string(w.small.Digest)][20:24], end: cut.end, end2: cut.end2}
+				return seen{status: 206, body: w.bytes[string(w.small.Digest)][20:24], end: cut.end, end2: cut.end2(struck{processed: true})}
 			})
 	}
 	return append(cases,
@@ -95,10 +122,14 @@ func rawInHTTP2(t *testing.T, w *wire) {
 func TestWireSlowReader(t *testing.T) {
 	for _, cut := range cuts {
 		t.Run(cut.name, func(t *testing.T) {
-			eachWire(t, nil, func(t *testing.T, w *wire) { slowReader(t, w, cut.after, cut.end, cut.end2, false) })
+			eachWire(t, nil, func(t *testing.T, w *wire) {
+				slowReader(t, w, cut.after, cut.end, cut.end2(struck{processed: true}), false)
+			})
 		})
 		t.Run(cut.name+", a window at a time", func(t *testing.T) {
-			eachWire(t, inHTTP2, func(t *testing.T, w *wire) { slowReader(t, w, cut.after, cut.end, cut.end2, true) })
+			eachWire(t, inHTTP2, func(t *testing.T, w *wire) {
+				slowReader(t, w, cut.after, cut.end, cut.end2(struck{processed: true}), true)
+			})
 		})
 	}
 }
@@ -119,7 +150,7 @@ func slowReader(t *testing.T, w *wire, after func(int64) faults.Cut, end, end2 s
 	if end == rst {
 		skipUnlessDelivered(t, w)
 	}
-	if w.http2 && end2 != "" {
+	if w.http2 {
 		end = end2
 	}
 	require.Equal(t, end, got.end)
@@ -136,13 +167,15 @@ func TestWireOtherStreams(t *testing.T) {
 	for _, cut := range cuts {
 		for _, n := range []int64{0, 100} {
 			t.Run(fmt.Sprintf("%s after %d bytes", cut.name, n), func(t *testing.T) {
-				eachWire(t, inHTTP2, func(t *testing.T, w *wire) { otherStreams(t, w, cut.after(n), cut.end, cut.end2) })
+				eachWire(t, inHTTP2, func(t *testing.T, w *wire) {
+					otherStreams(t, w, cut.after(n), cut.end2(struck{stream: 3, other: 1, processed: n > 0}))
+				})
 			})
 		}
 	}
 }
 
-func otherStreams(t *testing.T, w *wire, effect faults.Effect, end, end2 string) {
+func otherStreams(t *testing.T, w *wire, effect faults.Effect, end string) {
 	w.reg.Inject(t, faults.On().Digest(w.small.Digest).Named(wireRule).Times(1).Do(effect))
 	talk := w.talk(t).(*talk2)
 	talk.closeWindows()
@@ -152,22 +185,64 @@ func otherStreams(t *testing.T, w *wire, effect faults.Effect, end, end2 string)
 		talk.step(t)
 	}
 	hit := ask(t, talk, w.blob(w.small))
+	assert.Equal(t, end, hit.end)
 	talk.openWindow(half)
 	got := talk.hearStream(t, half)
-	if end == rst {
-		assert.Equal(t, rst, hit.end)
-		assert.Equal(t, rst, got.end)
+	over := end == rst || strings.Contains(end, "ENHANCE_YOUR_CALM")
+	if over {
+		assert.NotContains(t, got.end, whole)
 	} else {
-		assert.Equal(t, end2, hit.end)
 		assert.Contains(t, got.end, whole)
 		requireBytes(t, w.bytes[string(w.big.Digest)], got.body)
 	}
 	w.reg.Require(t, op.Not(record.Open())).Eventually(2, time.Minute)
 	for _, x := range w.reg.Requests() {
 		assert.False(t, x.Left, x.Digest)
-		assert.Equal(t, x.Digest == w.small.Digest || end == rst, x.Cut, x.Digest)
+		assert.Equal(t, x.Digest == w.small.Digest || over, x.Cut, x.Digest)
 		assert.Equal(t, x.Digest == w.small.Digest, slices.Equal(x.Faults, []string{wireRule}))
 	}
+}
+
+func TestWireGoAwayGracefully(t *testing.T) { runWire(t, gracefulCases) }
+
+var gracefulCases = []wireCase{
+	{name: "goaway-graceful in HTTP/1.1", only: inHTTP1, do: []faults.Effect{faults.GoAwayGracefully()}, talk: func(t *testing.T, w *wire) {
+		q := w.blob(w.small)
+		clean := ask(t, w.talk(t), q)
+		w.inject(t, faults.On(op.BlobGet).Times(1).Do(faults.GoAwayGracefully()))
+		talk := w.talk(t)
+		got := ask(t, talk, q)
+		assert.Equal(t, []string{"close"}, got.fields["Connection"])
+		delete(got.fields, "Connection")
+		requireSame(t, clean, got)
+		assert.Equal(t, fin, ask(t, talk, q).end)
+		w.checkRecord(t, got)
+		w.reg.Require(t, op.Is(op.BlobGet)).Count(2)
+	}},
+	{name: "goaway-graceful in HTTP/2", only: inHTTP2, do: []faults.Effect{faults.GoAwayGracefully()}, talk: func(t *testing.T, w *wire) {
+		q := w.blob(w.small)
+		clean := ask(t, w.talk(t), q)
+		w.inject(t, faults.On(op.BlobGet).Times(1).Do(faults.GoAwayGracefully()))
+		talk := w.talk(t).(*talk2)
+		got := ask(t, talk, q)
+		assert.Equal(t, "GOAWAY 2147483647 NO_ERROR, whole", got.end)
+		got.end = whole
+		requireSame(t, clean, got)
+		talk.goAway = ""
+		got = ask(t, talk, q) // the client may not know yet
+		assert.Equal(t, whole, got.end)
+		requireSame(t, clean, got)
+		require.NoError(t, talk.frames.WritePing(true, [8]byte{}))
+		for talk.goAway == "" {
+			require.NoError(t, talk.step(t))
+		}
+		assert.Equal(t, "GOAWAY 3 NO_ERROR, FIN", ask(t, talk, q).end)
+		requireSame(t, clean, ask(t, w.talk(t), q))
+		w.reg.Require(t, op.Is(op.BlobGet)).Count(4)
+		x := w.touched(t)
+		assert.Equal(t, 200, x.Status)
+		assert.False(t, x.Cut || x.Left)
+	}},
 }
 
 func TestWireCloseIdle(t *testing.T) { runWire(t, closeIdleCases) }

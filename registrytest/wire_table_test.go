@@ -46,7 +46,7 @@ type seen struct {
 
 // allCases are those of every table.
 func allCases() []wireCase {
-	return slices.Concat(answerCases, headerCases, contentCases, rangeCases, cutCases(), closeIdleCases, timingCases,
+	return slices.Concat(answerCases, headerCases, contentCases, rangeCases, cutCases(), gracefulCases, closeIdleCases, timingCases,
 		uploadCases, cutUploadCases(), pushCases, lagCases, connectCases, combinedCases, redirectCases)
 }
 

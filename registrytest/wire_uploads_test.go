@@ -213,8 +213,8 @@ func cutUploadCases() (cases []wireCase) {
 						require.Equal(t, 202, got.status)
 					} else {
 						end := cut.end
-						if w.http2 && cut.end2 != "" {
-							end = cut.end2
+						if w.http2 {
+							end = cut.end2(struck{stream: 3, other: 1})
 						}
 						require.Equal(t, end, got.end)
 						require.Zero(t, got.status)

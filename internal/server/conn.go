@@ -34,10 +34,11 @@ type Conn struct {
 	aborting atomic.Bool                 // what is written now is lost
 
 	// Used by one reader at a time.
-	clear   io.Reader // decrypted
-	err     error     // why nothing more is read
-	preface int       // bytes read that are those of the HTTP/2 preface
-	judged  bool      // whether the client begins with HTTP/2 is known, and right
+	clear   io.Reader   // decrypted
+	err     error       // why nothing more is read
+	heard   frameReader // if this is HTTP/2
+	preface int         // bytes read that are those of the HTTP/2 preface
+	judged  bool        // whether the client begins with HTTP/2 is known, and right
 }
 
 type secure struct {
@@ -127,11 +128,21 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
+	if c.heard.writer != nil {
+		return c.heard.read(p, c.clear)
+	}
 	n, err := c.clear.Read(p)
 	if !c.judged {
+		before := c.preface
 		if c.err = c.judge(p[:n]); c.err != nil {
 			c.record.Failed(c.err.Error())
 			return 0, c.err
+		}
+		if w := c.frames.Load(); w != nil {
+			c.heard.writer = w
+			got := n
+			n = c.preface - before
+			n += len(c.heard.take(p[n:got])) // which is not edited yet
 		}
 	}
 	return n, err
@@ -172,7 +183,7 @@ func (c *Conn) Inject(b []byte) error {
 // ResetWith implements [faults.Conn].
 func (c *Conn) ResetWith(code uint32) {
 	if w := c.frames.Load(); w != nil {
-		w.resetWith(code)
+		w.resetWith(reset{code: code})
 	}
 }
 

@@ -1,38 +1,75 @@
 package server
 
+import "encoding/binary"
+
 // Frames of HTTP/2 (RFC 9113, 4.1 and 6).
 const (
 	frameHeaderLength = 9
 
+	frameData         = 0x0
 	frameHeaders      = 0x1
 	frameRSTStream    = 0x3
 	framePushPromise  = 0x5
+	framePing         = 0x6
+	frameGoAway       = 0x7
 	frameContinuation = 0x9
 
+	flagEndStream  = 0x1
+	flagAck        = 0x1
 	flagEndHeaders = 0x4
 
-	errorInternal = 0x2 // INTERNAL_ERROR
+	errorNone          = 0x0 // NO_ERROR
+	errorInternal      = 0x2 // INTERNAL_ERROR
+	errorRefusedStream = 0x7 // REFUSED_STREAM
+
+	maxStream = 1<<31 - 1 // the highest stream identifier
 )
+
+// frameHeader is what a frame begins with.
+type frameHeader [frameHeaderLength]byte
+
+func (h *frameHeader) kind() byte { return h[3] }
+
+func (h *frameHeader) has(flag byte) bool { return h[4]&flag != 0 }
+
+func (h *frameHeader) length() int { return int(h[0])<<16 | int(h[1])<<8 | int(h[2]) }
+
+func (h *frameHeader) stream() uint32 { return binary.BigEndian.Uint32(h[5:]) & maxStream }
+
+// endsStream reports whether the frame is the last of its sender on its stream, unless
+// it is a reset.
+func (h *frameHeader) endsStream() bool {
+	return (h.kind() == frameData || h.kind() == frameHeaders) && h.has(flagEndStream)
+}
+
+// goAwayFrame returns a GOAWAY frame (RFC 9113, 6.8).
+func goAwayFrame(lastStream, code uint32) []byte {
+	frame := []byte{0, 0, 8, frameGoAway, 0, 0, 0, 0, 0}
+	frame = binary.BigEndian.AppendUint32(frame, lastStream)
+	return binary.BigEndian.AppendUint32(frame, code)
+}
+
+// pingFrame returns a PING frame (RFC 9113, 6.7).
+func pingFrame() []byte {
+	return append([]byte{0, 0, 8, framePing, 0, 0, 0, 0, 0}, "ocifake."...)
+}
 
 // framePosition is a place in a stream of frames. The zero value is its
 // beginning.
 type framePosition struct {
-	header [frameHeaderLength]byte // of the frame that the place is in
-	have   int                     // bytes of the header that lie before the place; 0 between frames
-	left   int                     // bytes of the payload that lie behind it
-	begun  bool                    // a frame has ended
-	block  bool                    // and a header block has not: only CONTINUATION may follow
+	header frameHeader // of the frame that the place is in, or of the one that has ended
+	have   int         // bytes of the header that lie before the place; 0 between frames
+	left   int         // bytes of the payload that lie behind it
+	begun  bool        // a frame has ended
+	block  bool        // and a header block has not: only CONTINUATION may follow
 }
 
-// between tells whether another frame may be put here. Nothing comes before the
+// between reports whether another frame may be put here. Nothing comes before the
 // first, which is SETTINGS.
 func (f *framePosition) between() bool { return f.begun && f.have == 0 && !f.block }
 
-// payload tells whether a payload of this length, of a frame of this type, begins
-// here.
-func (f *framePosition) payload(frameType byte, length int) bool {
-	return f.have == frameHeaderLength && f.header[3] == frameType && f.left == length
-}
+// inHeader reports whether a header has begun, and not ended.
+func (f *framePosition) inHeader() bool { return f.have > 0 && f.have < frameHeaderLength }
 
 // next moves on to the end of the header or of the payload that the place is in,
 // or of p, if that comes first, and returns how many bytes of p that is.
@@ -41,7 +78,7 @@ func (f *framePosition) next(p []byte) (n int) {
 		n = copy(f.header[f.have:], p)
 		f.have += n
 		if f.have == frameHeaderLength {
-			f.left = int(f.header[0])<<16 | int(f.header[1])<<8 | int(f.header[2])
+			f.left = f.header.length()
 		}
 	} else {
 		n = min(f.left, len(p))
@@ -56,8 +93,8 @@ func (f *framePosition) next(p []byte) (n int) {
 func (f *framePosition) end() {
 	f.have = 0
 	f.begun = true
-	switch f.header[3] {
+	switch f.header.kind() {
 	case frameHeaders, framePushPromise, frameContinuation:
-		f.block = f.header[4]&flagEndHeaders == 0
+		f.block = !f.header.has(flagEndHeaders)
 	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/binary"
 	"net"
 	"sync"
 	"time"
@@ -18,12 +17,14 @@ const (
 )
 
 // frameWriter writes what the server says on an HTTP/2 connection. It can put
-// frames between those of net/http, and change the error code of a reset.
+// frames between those of net/http, change the error code of a reset, and close the
+// connection to new streams; see goaway.go.
 //
 // Whoever waits does so on changed and not on the mutex, so that the clock of a
 // synctest bubble goes on.
 type frameWriter struct {
 	write func([]byte) (int, error) // the connection's
+	end   func()                    // the connection's: nothing more is written
 
 	mu      sync.Mutex
 	changed sync.Cond // whatever follows
@@ -35,14 +36,23 @@ type frameWriter struct {
 	queue        [][]byte // to be put between two frames
 	queued, sent int      // how many were ever put into the queue, and written
 
-	code  uint32    // for the next stream that is reset
-	coded time.Time // when code was set; zero if there is none
-	holds bool      // the place is in the payload of a reset, of which
-	held  []byte    // this is held back
+	next  reset  // what becomes of the next stream that is reset
+	holds bool   // the frame of the place is held back, of which
+	held  []byte // this is there
+
+	streams streams
+	away    goAway
 }
 
-func newFrameWriter(write func([]byte) (int, error)) *frameWriter {
-	w := &frameWriter{write: write}
+// reset is what becomes of a stream that net/http resets with INTERNAL_ERROR.
+type reset struct {
+	code   uint32
+	set    time.Time // zero if there is none
+	goAway *uint32   // it was not processed, and the connection is closed with this code
+}
+
+func newFrameWriter(write func([]byte) (int, error), end func()) *frameWriter {
+	w := &frameWriter{write: write, end: end}
 	w.changed.L = &w.mu
 	return w
 }
@@ -62,11 +72,15 @@ func (w *frameWriter) Write(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	w.endIfDone()
 	return len(p), nil
 }
 
 // send writes without holding the lock.
 func (w *frameWriter) send(p []byte) error {
+	if w.away.ended {
+		p = nil // an error would have net/http reset the connection
+	}
 	w.busy = true
 	taken := w.queued - len(w.queue)
 	w.mu.Unlock()
@@ -82,63 +96,16 @@ func (w *frameWriter) send(p []byte) error {
 	return err
 }
 
-// edit returns what is to be written for p. It does not write into p, which may
-// be somebody's content.
-func (w *frameWriter) edit(p []byte) []byte {
-	if len(w.queue) == 0 && w.coded.IsZero() && !w.holds {
-		for rest := p; len(rest) > 0; {
-			rest = rest[w.frame.next(rest):]
-		}
-		return p
-	}
-	var edited []byte
-	for len(p) > 0 {
-		edited = w.takeQueue(edited)
-		n := w.frame.next(p)
-		edited = w.appendPart(edited, p[:n])
-		p = p[n:]
-	}
-	return w.takeQueue(edited)
-}
-
-// takeQueue appends the queue if it may be written here.
-func (w *frameWriter) takeQueue(b []byte) []byte {
-	if !w.frame.between() {
-		return b
-	}
-	for _, q := range w.queue {
-		b = append(b, q...)
-	}
-	w.queue = nil
-	return b
-}
-
-// appendPart appends the header or the payload of a frame, or a part of it. The
-// payload of a reset is held back until all of it is there.
-func (w *frameWriter) appendPart(b, part []byte) []byte {
-	if !w.holds {
-		w.holds = !w.coded.IsZero() && w.frame.payload(frameRSTStream, 4)
-		return append(b, part...)
-	}
-	w.held = append(w.held, part...)
-	if len(w.held) < 4 {
-		return b
-	}
-	if binary.BigEndian.Uint32(w.held) == errorInternal && !w.coded.IsZero() {
-		binary.BigEndian.PutUint32(w.held, w.code)
-		w.coded = time.Time{}
-		w.changed.Broadcast()
-	}
-	b = append(b, w.held...)
-	w.held, w.holds = w.held[:0], false
-	return b
-}
-
 // inject writes bytes between two frames, behind what handlers have flushed.
 func (w *frameWriter) inject(b []byte) error {
 	w.settle()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.put(b)
+}
+
+// put writes bytes between two frames. w.mu is held.
+func (w *frameWriter) put(b []byte) error {
 	w.queue = append(w.queue, b)
 	w.queued++
 	for mine := w.queued; w.sent < mine; {
@@ -151,15 +118,17 @@ func (w *frameWriter) inject(b []byte) error {
 			w.changed.Wait()
 		}
 	}
+	w.endIfDone()
 	return nil
 }
 
-// resetWith sets the error code for the next reset, once the one before is used.
-func (w *frameWriter) resetWith(code uint32) {
+// resetWith says what becomes of the next stream that is reset, once the one before
+// is.
+func (w *frameWriter) resetWith(next reset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for !w.coded.IsZero() && w.err == nil {
-		stale := w.coded.Add(staleTime)
+	for !w.next.set.IsZero() && w.err == nil {
+		stale := w.next.set.Add(staleTime)
 		if time.Now().Before(stale) {
 			w.waitUntil(stale)
 		} else if w.busy { // the reset may be what comes next
@@ -168,7 +137,11 @@ func (w *frameWriter) resetWith(code uint32) {
 			break
 		}
 	}
-	w.code, w.coded = code, time.Now()
+	if code := w.next.goAway; code != nil {
+		_ = w.put(w.refuseStreams(*code)) // the client has left
+	}
+	next.set = time.Now()
+	w.next = next
 }
 
 // settle returns when net/http has written what handlers have flushed. Any of its
@@ -207,6 +180,9 @@ func (w *frameWriter) close() {
 	defer w.mu.Unlock()
 	if w.err == nil {
 		w.err = net.ErrClosed
+	}
+	if w.away.timer != nil {
+		w.away.timer.Stop()
 	}
 	w.changed.Broadcast()
 }

@@ -54,10 +54,10 @@ func TestFrameWriter(t *testing.T) {
 			for size := 1; size <= len(test.write)+len(test.before); size++ {
 				synctest.Test(t, func(t *testing.T) {
 					var out bytes.Buffer
-					w := newFrameWriter(out.Write)
+					w := newFrameWriter(out.Write, nil)
 					writeInPieces(t, w, test.before, size)
 					if test.code != 0 {
-						w.resetWith(test.code)
+						w.resetWith(reset{code: test.code})
 					}
 					if test.inject {
 						go func() { assert.NoError(t, w.inject([]byte(injected))) }()
@@ -92,7 +92,7 @@ func writeInPieces(t *testing.T, w io.Writer, text string, size int) {
 func TestFrameWriterFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
-		w := newFrameWriter(here.Write)
+		w := newFrameWriter(here.Write, nil)
 		failed := make(chan error)
 		go func() { failed <- w.inject([]byte("x")) }() // waits for the first frame
 		go w.Write([]byte(settings))
@@ -100,9 +100,9 @@ func TestFrameWriterFails(t *testing.T) {
 			_, err := w.Write([]byte(data))
 			failed <- err
 		}()
-		w.resetWith(1)
+		w.resetWith(reset{code: 1})
 		go func() {
-			w.resetWith(2)
+			w.resetWith(reset{code: 2})
 			failed <- io.EOF
 		}()
 		synctest.Wait()
@@ -125,7 +125,7 @@ func FuzzFrameWriter(f *testing.F) {
 	f.Add([]byte("\x03\x04\x04\x03\x04\x04\x03\x00\x04\x00\x00\x00"), uint8(1), uint8(1))
 	f.Fuzz(func(t *testing.T, kinds []byte, size, every uint8) {
 		var out bytes.Buffer
-		w := newFrameWriter(out.Write)
+		w := newFrameWriter(out.Write, nil)
 		stream := []byte(settings)
 		for ; len(kinds) >= 3; kinds = kinds[3:] {
 			stream = append(stream, frame(kinds[0], kinds[1], string(make([]byte, kinds[2])))...)
@@ -174,7 +174,7 @@ func withoutInjected(stream []byte) (left []byte) {
 
 // BenchmarkFrameWriter is what it costs while nothing is asked for.
 func BenchmarkFrameWriter(b *testing.B) {
-	w := newFrameWriter(func(p []byte) (int, error) { return len(p), nil })
+	w := newFrameWriter(func(p []byte) (int, error) { return len(p), nil }, nil)
 	chunk := bytes.Repeat([]byte(frame(0, 0, string(make([]byte, 1000)))), 4)
 	b.ReportAllocs()
 	for b.Loop() {

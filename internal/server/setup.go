@@ -130,7 +130,7 @@ func (c *Conn) judge(p []byte) error {
 			}
 		case len(preface):
 			c.judged = true
-			c.frames.Store(newFrameWriter(c.send))
+			c.frames.Store(newFrameWriter(c.send, c.endWriting))
 			return nil
 		}
 	}

@@ -1,0 +1,101 @@
+package server
+
+import "encoding/binary"
+
+// edits reports whether frames are changed, or others put between them.
+func (w *frameWriter) edits() bool {
+	return len(w.queue) > 0 || !w.next.set.IsZero() || w.away.refusing || w.holds
+}
+
+// edit returns what is to be written for p. It does not write into p, which may
+// be somebody's content.
+func (w *frameWriter) edit(p []byte) []byte {
+	if !w.edits() {
+		for rest := p; len(rest) > 0; {
+			rest = rest[w.frame.next(rest):]
+			w.note()
+		}
+		return p
+	}
+	var edited []byte
+	for len(p) > 0 {
+		edited = w.takeQueue(edited)
+		w.holds = w.holds || w.frame.have == 0
+		n := w.frame.next(p)
+		edited = w.appendPart(edited, p[:n])
+		p = p[n:]
+	}
+	return w.takeQueue(edited)
+}
+
+// note tells the streams of a frame that has just ended.
+func (w *frameWriter) note() {
+	if w.frame.have == 0 {
+		w.streams.said(&w.frame.header)
+	}
+}
+
+// takeQueue appends the queue if it may be written here.
+func (w *frameWriter) takeQueue(b []byte) []byte {
+	if !w.frame.between() {
+		return b
+	}
+	for _, q := range w.queue {
+		b = append(b, q...)
+	}
+	w.queue = nil
+	return b
+}
+
+// appendPart appends the header or the payload of a frame, or a part of it. A header
+// is held back until all of it is there, and so is the whole of a frame that may be
+// changed.
+func (w *frameWriter) appendPart(b, part []byte) []byte {
+	switch {
+	case !w.holds:
+		b = append(b, part...)
+	case w.frame.inHeader():
+		w.held = append(w.held, part...)
+		return b
+	case w.frame.have == 0 && w.mayChange():
+		b = w.appendChanged(b, append(w.held, part...))
+		w.held, w.holds = w.held[:0], false
+		return b
+	case w.mayChange():
+		w.held = append(w.held, part...)
+		return b
+	default:
+		b = append(append(b, w.held...), part...)
+		w.held, w.holds = w.held[:0], false
+	}
+	w.note()
+	return b
+}
+
+// mayChange reports whether the frame of the place is of a kind that is changed.
+func (w *frameWriter) mayChange() bool {
+	h := &w.frame.header
+	return h.kind() == frameRSTStream && h.length() == 4 || h.kind() == frameGoAway && h.length() >= 8 && w.away.refusing
+}
+
+// appendChanged appends a frame, changed as it must be.
+func (w *frameWriter) appendChanged(b, frame []byte) []byte {
+	payload := frame[frameHeaderLength:]
+	if w.frame.header.kind() == frameGoAway {
+		if code := binary.BigEndian.Uint32(payload[4:]); code != errorNone {
+			b = append(b, goAwayFrame(w.away.last, code)...)
+		}
+		return b // the client knows of the other
+	}
+	if binary.BigEndian.Uint32(payload) == errorInternal && !w.next.set.IsZero() {
+		if code := w.next.goAway; code != nil {
+			w.streams.refuse(w.frame.header.stream())
+			b = append(b, w.refuseStreams(*code)...)
+		}
+		binary.BigEndian.PutUint32(payload, w.next.code)
+		w.next = reset{}
+		w.changed.Broadcast()
+	}
+	w.note()
+	return append(b, frame...)
+}
