@@ -1,9 +1,11 @@
 package op
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -46,6 +48,7 @@ func NewRequest(r *http.Request) Request {
 //     before a star, or a backslash, takes it literally.
 //   - What a request does not have is meant by the empty value only: "repo=*" is
 //     any repository, tag="" is no tag.
+//   - A size is matched by "length>4MiB", and by "!length>4MiB" what is not above it.
 //   - Quotes, as Go writes them, are put around a value that is empty, begins with
 //     "=", or has a comma, a quote or a space in it: ua="my client/1, beta",crane/*
 //
@@ -55,6 +58,7 @@ func NewRequest(r *http.Request) Request {
 type Filter struct {
 	name    string
 	values  string // in text; empty for a flag
+	over    bool   // in text, the values follow a ">"
 	not     bool
 	ops     Set // of a filter made by Is
 	request func(*Request) bool
@@ -73,6 +77,10 @@ func (f Filter) String() string {
 		return "!" + name
 	case f.values == "":
 		return name
+	case f.over && f.not:
+		return "!" + name + ">" + f.values
+	case f.over:
+		return name + ">" + f.values
 	case f.not:
 		return name + "!=" + f.values
 	}
@@ -270,6 +278,38 @@ func Header(name string, patterns ...string) Filter {
 // UserAgent means requests of a client: "ua=crane/*".
 func UserAgent(patterns ...string) Filter {
 	return onText("ua", patterns, func(r *Request) string { return r.Header.Get("User-Agent") })
+}
+
+// LongerThan matches requests whose body has more than n bytes, as Content-Length says:
+// "length>4MiB". A request without Content-Length does not match.
+//
+// It panics if n is negative.
+func LongerThan(n int64) Filter {
+	mustBe("length", strconv.FormatInt(n, 10), func(text string) error {
+		if n < 0 {
+			return fmt.Errorf("%s is no size: want a number of bytes such as 4MiB", text)
+		}
+		return nil
+	})
+	f := flag("length", func(r *Request) bool {
+		length, err := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64)
+		return err == nil && length > n
+	})
+	f.values, f.over = sizeText(n), true
+	return f
+}
+
+// sizeText is a number of bytes in the largest binary unit of which it is a multiple.
+func sizeText(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n > 0 && n%unit.size == 0 {
+			return strconv.FormatInt(n/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // Authenticated means requests that came with credentials: "auth".

@@ -33,7 +33,7 @@ func samples(t testing.TB) []op.Request {
 		request(t, "GET", "https://Cdn.test/v2/app/blobs/"+sha, "User-Agent: my client/1, beta", "Authorization: Basic x"),
 		request(t, "HEAD", "http://[::1]:5000/v2/lib/app/manifests/v1?ns=docker.io", "Accept: */*", "Accept: text/html"),
 		request(t, "PUT", "http://[::1]/v2/lib/manifests/"+sha+"?tag=a&tag=b", "X!: 1", "Empty: "),
-		request(t, "PATCH", "http://a/v2/app/blobs/uploads/one", `User-Agent: a\b"c`),
+		request(t, "PATCH", "http://a/v2/app/blobs/uploads/one", `User-Agent: a\b"c`, "Content-Length: 4194305"),
 		request(t, "POST", "http://a/v2/app/blobs/uploads/?mount="+sha, "User-Agent: *"),
 		request(t, "BREW", "http://a/pot"),
 	}
@@ -96,6 +96,12 @@ func TestFilters(t *testing.T) {
 		{op.UserAgent(`\*`), `ua=\*`, []int{5}},
 		{op.UserAgent("*"), `ua=*`, []int{1, 4, 5}},
 		{op.UserAgent("\x00\n", "ä"), `ua="\x00\n",ä`, nil},
+		{op.LongerThan(4 << 20), "length>4MiB", []int{4}},
+		{op.LongerThan(4<<20 + 1), "length>4194305", nil},
+		{op.LongerThan(0), "length>0", []int{4}},
+		{op.LongerThan(3 << 30), "length>3GiB", nil},
+		{op.LongerThan(5 << 10), "length>5KiB", []int{4}},
+		{op.Not(op.LongerThan(4 << 20)), "!length>4MiB", []int{0, 1, 2, 3, 5, 6}},
 		{op.Authenticated(), "auth", []int{1}},
 		{op.Secure(), "tls", []int{1}},
 	}
@@ -243,6 +249,14 @@ func TestParseFiltersErrors(t *testing.T) {
 		{`header."a b"`, `"a b" is no name of a header field`},
 		{"repo!a", "behind a name stands"},
 		{`repo"a"`, "behind a name stands"},
+		{"length=4MiB", "length needs a >: as in length>4MiB"},
+		{"length", "length needs a >"},
+		{"length>", `length: a value is missing`},
+		{"length>many", "length: want a size such as 4194304, 4MiB or 4MB"},
+		{"length>1,2", "length: want one size"},
+		{"length>=1", `length: one = is enough; a value that begins with = stands in quotes: "=1"`},
+		{"repo>app", "repo: a value follows a =, not a >"},
+		{"header.Accept>a", "header.Accept: a value follows a =, not a >"},
 		{"auth=yes", "auth has no value"},
 		{"tls!=yes", "tls has no value"},
 		{"op=blob.fetch", "blob.get"},
@@ -251,7 +265,7 @@ func TestParseFiltersErrors(t *testing.T) {
 		{`header.""=x`, `nothing called "header."`},
 		{`header."X`, "a quote is not closed"},
 		{"repository=app", "want one of all, op, repo, alias, tag,"},
-		{"status=5xx", "host, ns, ua, auth, tls, header.<name>"},
+		{"status=5xx", "host, ns, ua, length, auth, tls, header.<name>"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {

@@ -16,7 +16,10 @@ func FilterWords(further ...Term) []FilterWord {
 	words := make([]FilterWord, 0, len(terms)+len(further)+1)
 	for i, t := range slices.Concat(terms, further) {
 		w := FilterWord{Begin: t.Name, Doc: t.Doc, Example: t.Example, Answer: i >= len(terms)}
-		if !t.Flag {
+		switch {
+		case t.Over:
+			w.Begin += ">"
+		case !t.Flag:
 			w.Begin += "="
 		}
 		words = append(words, w)

@@ -1,9 +1,12 @@
 package op
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
 // A Term is a name that a filter may have in text.
@@ -12,6 +15,7 @@ type Term struct {
 	Doc     string // what it matches
 	Example string
 	Flag    bool // it has no value
+	Over    bool // a ">" is between its name and its value, not a "="
 	// Parse makes the filter of its values, which is nil for a flag.
 	Parse func(values []string) (Filter, error)
 }
@@ -29,6 +33,7 @@ var terms = []Term{
 	{Name: "host", Doc: "the host name that the client sent, with or without its port, in any case", Example: "host=cdn.test", Parse: fromStrings(Host)},
 	{Name: "ns", Doc: "the value of the `ns` parameter, which names the upstream host for a mirror", Example: "ns=docker.io", Parse: fromStrings(Namespace)},
 	{Name: "ua", Doc: "the User-Agent", Example: "ua=crane/*", Parse: fromStrings(UserAgent)},
+	{Name: "length", Doc: "the body has more bytes, as Content-Length says", Example: "length>4MiB", Over: true, Parse: parseLength},
 	{Name: "auth", Doc: "the request has credentials", Example: "!auth", Flag: true, Parse: func([]string) (Filter, error) { return Authenticated(), nil }},
 	{Name: "tls", Doc: "the request came over TLS", Example: "tls", Flag: true, Parse: func([]string) (Filter, error) { return Secure(), nil }},
 }
@@ -42,6 +47,18 @@ func fromStrings[T ~string](make func(...T) Filter) func([]string) (Filter, erro
 		}
 		return make(typed...), nil
 	}
+}
+
+func parseLength(values []string) (f Filter, err error) {
+	defer asError(&err)
+	if len(values) > 1 {
+		return Filter{}, errors.New("want one size")
+	}
+	n, err := bytesize.Parse(values[0])
+	if err != nil {
+		return Filter{}, err
+	}
+	return LongerThan(n), nil
 }
 
 func parseOps(values []string) (Filter, error) {

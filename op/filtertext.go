@@ -12,10 +12,12 @@ const spaces = " \t\r\n"
 
 func trimSpace(text string) string { return strings.TrimLeft(text, spaces) }
 
-// word is one filter in text: "name", "!name", "name=values" or "name!=values".
+// word is one filter in text: "name", "!name", "name=values", "name!=values" or
+// "name>values".
 type word struct {
 	name   string
-	values []string // nil without a "="
+	values []string // nil without a "=" or a ">"
+	over   bool     // the values follow a ">"
 	not    bool
 	broken bool // the name could be read, and the values could not
 }
@@ -35,9 +37,10 @@ func cutWord(text string) (w word, rest string, err error) {
 	switch {
 	case text == "" || strings.ContainsRune(spaces, rune(text[0])):
 		return w, text, nil
-	case text[0] != '=':
-		return w, "", fmt.Errorf("%s: behind a name stands a space, = or !=", w.name)
+	case text[0] != '=' && text[0] != '>':
+		return w, "", fmt.Errorf("%s: behind a name stands a space, =, != or >", w.name)
 	}
+	w.over = text[0] == '>'
 	if w.values, text, err = cutValues(text[1:]); err != nil {
 		w.broken = true
 		return w, "", fmt.Errorf("%s: %w", w.name, err)
@@ -50,7 +53,7 @@ const headerPrefix = "header."
 // cutName cuts a name off a text. What is special in a name of a header field
 // stands in quotes: header."X!".
 func cutName(text string) (name, rest string, err error) {
-	end := strings.IndexAny(text, `=!"`+spaces)
+	end := strings.IndexAny(text, `=>!"`+spaces)
 	if end < 0 {
 		end = len(text)
 	}
@@ -67,7 +70,7 @@ func cutName(text string) (name, rest string, err error) {
 
 // headerName is the name of a filter on a header field.
 func headerName(field string) string {
-	if strings.ContainsAny(field, "=! ") || isSpecial(field) {
+	if strings.ContainsAny(field, "=>! ") || isSpecial(field) {
 		field = strconv.Quote(field)
 	}
 	return headerPrefix + field
@@ -136,6 +139,9 @@ func isSpecial(text string) bool {
 func (w word) filter(terms []Term) (Filter, error) {
 	if field, ok := strings.CutPrefix(w.name, headerPrefix); ok && field != "" {
 		f, err := header(field, w.values)
+		if w.over {
+			err = errors.New("a value follows a =, not a >")
+		}
 		if err != nil {
 			return Filter{}, fmt.Errorf("%s: %w", w.name, err)
 		}
@@ -148,6 +154,10 @@ func (w word) filter(terms []Term) (Filter, error) {
 	switch t := terms[i]; {
 	case t.Flag && w.values != nil:
 		return Filter{}, fmt.Errorf("%s has no value", w.name)
+	case t.Over && !w.over:
+		return Filter{}, fmt.Errorf("%s needs a >: as in %s", w.name, t.Example)
+	case !t.Over && w.over:
+		return Filter{}, fmt.Errorf("%s: a value follows a =, not a >", w.name)
 	case !t.Flag && w.values == nil:
 		return Filter{}, fmt.Errorf("%s needs a value: %s=…", w.name, w.name)
 	}

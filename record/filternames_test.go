@@ -29,7 +29,7 @@ func TestFilterWords(t *testing.T) {
 		switch {
 		case name == "header.":
 			name += "X-Test=a"
-		case strings.HasSuffix(name, "="):
+		case strings.HasSuffix(name, "="), strings.HasSuffix(name, ">"):
 			name += `"?"`
 		}
 		if _, err := record.ParseFilters(name); err != nil {
