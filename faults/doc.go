@@ -1,0 +1,33 @@
+// Package faults makes a registry fail on request. A [Rule] says which requests it
+// matches, at which of them it fires, and what happens then:
+//
+//	reg := registrytest.New(t)
+//	reg.Inject(t,
+//		faults.On(op.BlobGet).Repo("app").Times(2).Do(faults.Status(503).RetryAfter(time.Second)),
+//		faults.On(op.BlobGet).After(3).Times(1).Do(faults.Reset(65536)),
+//	)
+//
+// Rules apply in the order in which they were added, and the first one that fires
+// wins, unless it says Continue. A rule fires when its effect has acted: a rule that
+// ignores ranges does not fire at a request without one.
+//
+// # Effects
+//
+// An [Effect] answers in the registry's place ([Status], [Redirect], [Raw]), waits
+// ([Delay], [Stall], [Trickle]), ends the connection or the stream ([Close], [Reset],
+// [ResetStream], [GoAway]), changes the answer ([SetHeader], [Truncate], [Corrupt],
+// [IgnoreRange]), changes what the registry does ([LoseUpload], [DropChunk],
+// [RefuseMount], [Hide], [StaleTag]), or acts on a connection before its first request
+// ([Refuse], [Silence], [FailHandshake]). [Kinds] lists all of them, with their names in
+// JSON and YAML.
+//
+// # Known faults
+//
+// [Known] lists faults that real registries have shown to real clients, with citations,
+// as rules that are ready to use. [Chaos] makes many rules from a seed.
+//
+// # Engine
+//
+// An [Engine] applies rules in front of any registry. Package registrytest and the
+// ocifake binary have one wired already.
+package faults
