@@ -26,7 +26,7 @@ var readmeImports = []string{
 	"context", "io", "net/http", "net/http/httptest", "os", "path/filepath", "syscall", "testing", "testing/synctest", "time",
 	"github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
 	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
-	module + "/auth", module + "/faults", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
+	module + "/auth", module + "/exam", module + "/faults", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest", module + "/registrytest",
 	module + "/spec",
 }
 
