@@ -44,17 +44,20 @@ func texts(scopes []Scope) []string {
 }
 
 // ParseScope reads a scope. The name of a repository may have colons before the
-// last one, as a host with a port; then it is none of this registry.
+// last one, as a host with a port; then it is none of this registry. An action may
+// be empty, as in "repository:app:" (Docker token scopes, "Resource Scope Grammar");
+// it allows nothing and is left out.
 func ParseScope(text string) (Scope, error) {
 	typ, rest, ok := strings.Cut(text, ":")
 	i := strings.LastIndexByte(rest, ':')
 	if !ok || i < 0 || len(text) > maxScope {
 		return Scope{}, fmt.Errorf("scope %.100q: want type:name:actions, as repository:app:pull,push", text)
 	}
-	s := Scope{Type: typ, Name: rest[:i], Actions: strings.Split(rest[i+1:], ",")}
-	if s.Type == "" || s.Name == "" || strings.ContainsAny(text, "\x00 \t\r\n\"\\") || slices.Contains(s.Actions, "") {
-		return Scope{}, fmt.Errorf("scope %.100q: type, name and actions must not be empty, nor have spaces or quotes", text)
+	s := Scope{Type: typ, Name: rest[:i]}
+	if s.Type == "" || s.Name == "" || strings.ContainsAny(text, "\x00 \t\r\n\"\\") {
+		return Scope{}, fmt.Errorf("scope %.100q: type and name must not be empty, and nothing may have spaces or quotes", text)
 	}
+	s.Actions = slices.DeleteFunc(strings.Split(rest[i+1:], ","), func(action string) bool { return action == "" })
 	sort.Strings(s.Actions)
 	s.Actions = slices.Compact(s.Actions)
 	return s, nil

@@ -19,6 +19,10 @@ func TestParseScope(t *testing.T) {
 		"registry:catalog:*":            {Type: "registry", Name: "catalog", Actions: []string{"*"}},
 		"repository:host:5000/app:pull": {Type: "repository", Name: "host:5000/app", Actions: []string{"pull"}},
 		"repository(plugin):app:pull":   {Type: "repository(plugin)", Name: "app", Actions: []string{"pull"}},
+		"repository:app:":               {Type: "repository", Name: "app", Actions: []string{}},
+		"repository:app:,":              {Type: "repository", Name: "app", Actions: []string{}},
+		"repository:app:pull,":          {Type: "repository", Name: "app", Actions: []string{"pull"}},
+		"repository:app:,pull,,push":    {Type: "repository", Name: "app", Actions: []string{"pull", "push"}},
 		"repository:../a:Pull":          {Type: "repository", Name: "../a", Actions: []string{"Pull"}},
 	} {
 		s, err := auth.ParseScope(text)
@@ -26,7 +30,7 @@ func TestParseScope(t *testing.T) {
 		assert.Equal(t, want, s)
 	}
 	for _, text := range []string{
-		"", "repository", "repository:app", ":app:pull", "repository::pull", "repository:app:", "repository:app:pull,", "repository:app:,pull",
+		"", "repository", "repository:app", ":app:pull", "repository::pull",
 		"repository:app:pu ll", "repository:a\x00:pull", "repository:a\n:pull", `repository:a":pull`, `repository:a\:pull`, "repository:a:pull\t",
 		"repository:" + strings.Repeat("a", 4096) + ":pull",
 	} {
@@ -46,7 +50,7 @@ func FuzzParseScope(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if s.Type == "" || s.Name == "" || len(s.Actions) == 0 || slices.Contains(s.Actions, "") || strings.ContainsAny(s.String(), "\x00 \r\n\"\\") {
+		if s.Type == "" || s.Name == "" || s.Actions == nil || slices.Contains(s.Actions, "") || strings.ContainsAny(s.String(), "\x00 \r\n\"\\") {
 			t.Errorf("%q is accepted as %#v", text, s)
 		}
 		again, err := auth.ParseScope(s.String())

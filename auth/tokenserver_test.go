@@ -69,6 +69,7 @@ func TestGrantedScopes(t *testing.T) {
 		{"catalog", alice, []string{"registry:catalog:*"}, "registry:catalog:*"},
 		{"catalog, of anybody", anonymous, []string{"registry:catalog:*"}, ""},
 		{"no action of ours", alice, []string{"repository:team/a:pull,fly", "repository:team/b:fly", "registry:catalog:pull"}, "repository:team/a:pull"},
+		{"no action", alice, []string{"repository:team/a:", "repository:team/b:pull,"}, "repository:team/b:pull"},
 		{"no type of ours", alice, []string{"repository(plugin):team/a:pull", "artifact:team/a:pull", "registry:team/a:*"}, ""},
 		{"no name of ours", alice, []string{"repository:team/A:pull", "repository:team/../a:pull", "repository:team//a:pull", "repository:team/a/:pull", "repository:host:80/team/a:pull", "repository:team/*:pull"}, ""},
 		{"anonymous", anonymous, []string{"repository:team/a:pull", "repository:public:pull"}, "repository:public:pull"},
@@ -194,10 +195,10 @@ func TestGetErrors(t *testing.T) {
 	f := newFixture(t, teamOptions(auth.TokenOptions{}))
 	many := strings.Repeat("+repository:team/a:pull", 101)
 	for query, want := range map[string]string{
-		"scope=all":                `scope "all": want type:name:actions, as repository:app:pull,push`,
-		"scope=repository:team/a:": `scope "repository:team/a:": type, name and actions must not be empty, nor have spaces or quotes`,
-		"service=other":            `service "other": this is "ocifake"`,
-		"scope=" + many:            `more than 100 scopes`,
+		"scope=all":              `scope "all": want type:name:actions, as repository:app:pull,push`,
+		"scope=repository::pull": `scope "repository::pull": type and name must not be empty, and nothing may have spaces or quotes`,
+		"service=other":          `service "other": this is "ocifake"`,
+		"scope=" + many:          `more than 100 scopes`,
 		"scope=a:" + strings.Repeat("x", 5000) + ":c": `scope "a:` + strings.Repeat("x", 98) + `": want type:name:actions, as repository:app:pull,push`,
 	} {
 		a := f.get(basic("alice", "secret"), "/v2/token?"+query)
