@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -385,6 +386,11 @@ func TestManifestDescriptorsAgree(t *testing.T) {
 			m.Subject = &entry
 		})
 	}
+	docker := func(size int64) ocispec.Manifest {
+		m := subject(func(d *ocispec.Descriptor) { d.Size = size })
+		m.MediaType = dockerManifest
+		return m
+	}
 	artifact := "application/vnd.example+json"
 	tests := []struct {
 		name     string
@@ -401,6 +407,7 @@ func TestManifestDescriptorsAgree(t *testing.T) {
 		{"media type of a subject", subject(func(d *ocispec.Descriptor) { d.MediaType = artifact }), `subject (` + string(child.Digest) + `) has the mediaType "` + artifact},
 		{"media type of a child", indexOf(func(d *ocispec.Descriptor) { d.MediaType = ocispec.MediaTypeImageIndex }),
 			"manifests[1] (" + string(child.Digest) + `) has the mediaType "` + ocispec.MediaTypeImageIndex + `" in the manifest, but the manifest in repository app is a ` + child.MediaType},
+		{"size of a docker manifest's subject", docker(child.Size + 1), "subject (" + string(child.Digest) + ") has the size"},
 		{"docker media type of a child", indexOf(func(d *ocispec.Descriptor) { d.MediaType = dockerManifest }), "manifests[1]"},
 	}
 	for _, sparse := range []bool{false, true} {
@@ -409,8 +416,11 @@ func TestManifestDescriptorsAgree(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, sparse %v", tt.name, sparse), func(t *testing.T) {
 				f := fixture{f.Registry, t}
 				mediaType := ocispec.MediaTypeImageManifest
-				if _, ok := tt.manifest.(ocispec.Index); ok {
+				switch m := tt.manifest.(type) {
+				case ocispec.Index:
 					mediaType = ocispec.MediaTypeImageIndex
+				case ocispec.Manifest:
+					mediaType = cmp.Or(m.MediaType, mediaType)
 				}
 				body := f.status(f.put("app", "wrong", mediaType, tt.manifest), http.StatusBadRequest, "MANIFEST_INVALID")
 				assert.Contains(t, errorsIn(t, body)[0].Message, tt.message)

@@ -204,9 +204,6 @@ func (d *document) references(f form) []Reference {
 		r := Reference{Descriptor: named.Descriptor, Name: named.name}
 		switch {
 		case named.name == "subject":
-			if f.docker {
-				continue
-			}
 			r.Manifest, r.Optional = true, true
 		case f.index:
 			_, known := forms[r.MediaType]

@@ -106,7 +106,7 @@ func (s *scanner) object(want *shape) *flaw {
 		}
 		s.take(',')
 	}
-	return nil
+	return want.missing(seen)
 }
 
 func (s *scanner) array(want *shape) *flaw {

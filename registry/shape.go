@@ -17,11 +17,15 @@ import (
 //   - names that differ only in case, in an object whose names are defined, since
 //     many parsers ignore case; so is a defined name that is not written as defined;
 //   - null in place of a value that is defined, as "layers": null.
+//
+// A member that must be there, and whose absence no zero value shows, is required.
 type shape struct {
 	members map[string]*shape  // of an object, by their defined names
 	each    *shape             // of the elements of an array, or of all members of an object
 	text    func(string) error // judges a string; nil: any string will do
 	folded  map[string]string  // members' names, by what fold makes of them
+
+	required []string // members that must be there
 }
 
 var (
@@ -30,11 +34,11 @@ var (
 
 	platformShape = object(map[string]*shape{
 		"architecture": anyValue, "os": anyValue, "os.version": anyValue, "os.features": {each: anyValue}, "variant": anyValue,
-	})
+	}, "architecture", "os")
 	descriptorShape = object(map[string]*shape{
 		"mediaType": mediaTypeShape, "digest": anyValue, "size": anyValue, "urls": {each: anyValue}, "annotations": {each: anyValue},
 		"data": anyValue, "platform": platformShape, "artifactType": mediaTypeShape,
-	})
+	}, "size")
 	manifestShape = object(map[string]*shape{
 		"schemaVersion": anyValue, "mediaType": mediaTypeShape, "artifactType": mediaTypeShape, "config": descriptorShape,
 		"layers": {each: descriptorShape}, "manifests": {each: descriptorShape}, "fsLayers": anyValue,
@@ -42,8 +46,8 @@ var (
 	})
 )
 
-func object(members map[string]*shape) *shape {
-	s := &shape{members: members, folded: make(map[string]string)}
+func object(members map[string]*shape, required ...string) *shape {
+	s := &shape{members: members, folded: make(map[string]string), required: required}
 	for name := range members {
 		s.folded[fold(name)] = name
 	}
@@ -75,6 +79,19 @@ func (s *shape) member(name string, seen map[string]string) (*shape, *flaw) {
 		return s.members[name], nil
 	}
 	return s.each, nil
+}
+
+// missing returns a flaw if an object with the names seen lacks a required member.
+func (s *shape) missing(seen map[string]string) *flaw {
+	if s == nil {
+		return nil
+	}
+	for _, name := range s.required {
+		if _, ok := seen[fold(name)]; !ok {
+			return &flaw{text: "has no " + name}
+		}
+	}
+	return nil
 }
 
 // fold maps names that differ only in case to the same text, as encoding/json does.

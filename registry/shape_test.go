@@ -43,6 +43,11 @@ func TestManifestAmbiguous(t *testing.T) {
 		{"name twice in a platform", index, platform, platform + `,"architecture":"arm64"`, `manifests[0].platform has the name "architecture" twice`},
 		{"name in capitals in a platform", index, platform, platform + `,"OS":"windows"`, `manifests[0].platform has the name "OS"`},
 
+		{"no size", image, `"layers":[`, `"layers":[{"mediaType":"a/b","digest":"` + string(digest.FromString("")) + `","urls":["https://x.example"]},`, `layers[0] has no size`},
+		{"no size of a subject", image, `{`, `{"subject":{"mediaType":"a/b","digest":"` + string(digest.FromString("")) + `"},`, `subject has no size`},
+		{"no architecture", index, platform + `,`, ``, `manifests[0].platform has no architecture`},
+		{"no os", index, `,"os":"linux"`, ``, `manifests[0].platform has no os`},
+
 		{"no UTF-8", image, `{`, "{\"x\":\"\xff\",", `not UTF-8`},
 		{"half a surrogate pair", image, `{`, `{"annotations":{"a":"\ud83d"},`, `annotations.a has an escape that is half of a surrogate pair`},
 		{"second half of a surrogate pair", image, `{`, `{"annotations":{"a":"\ude00\ud83d"},`, `half of a surrogate pair`},
