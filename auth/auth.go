@@ -112,8 +112,11 @@ func Needed(info *op.Info) Access {
 
 // Handler returns a handler that lets next serve what a allows, and answers
 // everything else. It belongs inside of what records. The registry is to have
-// [Allow] as its option of that name.
+// [Allow] as its option of that name. It panics if either is nil.
 func Handler(a Auth, next http.Handler) http.Handler {
+	if a == nil || next == nil {
+		panic("auth: Handler: the Auth or the next handler is nil")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, state := op.Begin(r)
 		info := state.Info()

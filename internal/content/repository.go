@@ -54,6 +54,9 @@ func (to Repository) PutBlob(ctx context.Context, c Content) (ocispec.Descriptor
 	if err := to.checkNames(); err != nil {
 		return ocispec.Descriptor{}, err
 	}
+	if c == nil {
+		return ocispec.Descriptor{}, fmt.Errorf("put a blob into %s: the content is nil", to.Name)
+	}
 	desc, err := to.putContent(ctx, c)
 	if err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("put a blob into %s: %w", to.Name, err)
