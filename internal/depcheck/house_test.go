@@ -1,0 +1,61 @@
+package depcheck_test
+
+import "strings"
+
+// floor is a package of this module and what it may import, beside the standard
+// library. The paths of this module's packages are relative to its root.
+type floor struct {
+	name    string
+	imports string // packages of this module
+	modules string // other modules; "*": any
+}
+
+const (
+	containerregistry = "github.com/google/go-containerregistry"
+	digest            = "github.com/opencontainers/go-digest"
+	distributionSpec  = "github.com/opencontainers/distribution-spec/specs-go"
+	imageSpec         = "github.com/opencontainers/image-spec"
+	jwt               = "github.com/golang-jwt/jwt/v5"
+	xcrypto           = "golang.org/x/crypto"
+	btree             = "github.com/tidwall/btree"
+	diff              = "github.com/rogpeppe/go-internal"
+	yaml              = "go.yaml.in/yaml/v3"
+	ginkgo            = "github.com/onsi/ginkgo/v2"
+	gomega            = "github.com/onsi/gomega"
+)
+
+// house is all packages of this module, from the roof to the ground. A package
+// imports only those below it.
+var house = []floor{
+	{"cmd/ocifake", "*", "*"},
+	{"exam", "faults internal/content internal/journal memstore op record registry registrytest", list(digest)},
+	{"registrytest", "auth faults internal/apistore internal/bubble internal/content internal/journal internal/server internal/terminal memstore op record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"config", "auth faults internal/strict", list(yaml)},
+	{"spec", "registry registry/storetest", list(ginkgo, gomega, digest, imageSpec)},
+	{"docs", "", ""},
+	{"internal/control", "auth faults internal/content internal/unread memstore op record registry", list(digest, imageSpec)},
+	{"internal/server", "auth faults internal/bubble internal/memnet op record", ""},
+	{"internal/journal", "internal/terminal record", ""},
+	{"internal/content", "internal/bytesize op registry", list(containerregistry, digest, imageSpec)},
+	{"internal/apistore", "op registry", list(digest, imageSpec)},
+	{"faults", "internal/plainjson internal/strict internal/unread op record registry", list(digest)},
+	{"auth", "internal/plainjson internal/strict op record registry", list(jwt, xcrypto)},
+	{"memstore", "op registry", list(digest, imageSpec, btree)},
+	{"registry/storetest", "registry", list(digest, imageSpec)},
+	{"registry", "internal/plainjson internal/unread op", list(digest, imageSpec, distributionSpec)},
+	{"record", "internal/terminal op", list(digest)},
+	{"op", "", list(digest)},
+	{"internal/memnet", "internal/bubble", ""},
+	{"internal/bubble", "", ""},
+	{"internal/bytesize", "", ""},
+	{"internal/plainjson", "", ""},
+	{"internal/strict", "", ""},
+	{"internal/terminal", "", ""},
+	{"internal/unread", "", ""},
+}
+
+// linked are the other modules that a test is linked with if it imports
+// registrytest: at most nine, with this one.
+var linked = []string{containerregistry, digest, distributionSpec, imageSpec, jwt, xcrypto, btree, diff}
+
+func list(modules ...string) string { return strings.Join(modules, " ") }
