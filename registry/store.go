@@ -25,6 +25,8 @@ import (
 // and goes on existing when that is deleted.
 //
 // Package storetest checks an implementation.
+//
+// This interface is experimental: its methods may change in any release.
 type Store interface {
 	// OpenBlob opens a blob. Fails with BlobUnknown.
 	OpenBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error)
@@ -113,6 +115,8 @@ type Blob interface {
 
 // Upload is a handle on an upload session. Handles on the same session may be
 // used concurrently; the session takes one Append or Commit at a time.
+//
+// This interface is experimental: its methods may change in any release.
 type Upload interface {
 	// ID identifies the session in its repository. It is a UUID.
 	ID() string
