@@ -157,6 +157,9 @@ func (a Answer) send(x *exchange, w http.ResponseWriter, r *http.Request) {
 		x.setHeader(a.a.Status, header, r)
 	}
 	for name, values := range a.a.Header {
+		if isConnectionField(x, name) {
+			continue
+		}
 		header.Del(name)
 		for _, value := range values {
 			header.Add(name, x.expand(value, r))

@@ -41,6 +41,9 @@ const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCD
 //	{dead}                                a host that refuses connections
 //	{realm} {service} {scope}             of the challenge that the request would get from the registry's auth
 //
+// HTTP/2 has no Connection: there the effect does not act on that field; see
+// [GoAwayGracefully].
+//
 // A Content-Length other than that of the body is sent as it is to HEAD. With a body,
 // a smaller one ends the body there, and a larger one ends in an unexpected EOF.
 func SetHeader(name string, values ...string) Header {
@@ -77,8 +80,11 @@ func checkField(name string, values []string, how string) error {
 		return fmt.Errorf("%q is no name of a header field", name)
 	}
 	name = http.CanonicalHeaderKey(name)
-	if name == "Transfer-Encoding" {
+	switch name {
+	case "Transfer-Encoding":
 		return errors.New("Transfer-Encoding is the server's: for chunks drop Content-Length, for what is not HTTP use raw")
+	case "Trailer":
+		return errors.New("Trailer is the server's: net/http sends the fields that it names behind the body")
 	}
 	for _, value := range values {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
@@ -103,6 +109,10 @@ func (e Header) prospect(*op.Info, *http.Request) prospect {
 
 func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	name := http.CanonicalHeaderKey(e.args.Name)
+	if isConnectionField(x, name) {
+		next.ServeHTTP(w, r)
+		return
+	}
 	out := &rewriter{ResponseWriter: w}
 	out.header = func(status int) int {
 		values := make([]string, len(e.args.Values))
@@ -120,6 +130,12 @@ func (e Header) serve(x *exchange, w http.ResponseWriter, r *http.Request, next 
 		out.body = upToLength(w)
 	}
 	out.serve(r, next)
+}
+
+// isConnectionField reports whether a field is the one that HTTP/2 does not have (RFC
+// 9113, 8.2.2): net/http does not send it, and takes it for an order to close.
+func isConnectionField(x *exchange, name string) bool {
+	return x.http2 && http.CanonicalHeaderKey(name) == "Connection"
 }
 
 // changes tells whether the header differs once the effect has acted.
