@@ -142,7 +142,7 @@ func TestUnfiredShadowed(t *testing.T) {
 	e.Clear()
 	connects, err := e.Inject(faults.OnConnect().Named("first").Do(faults.Refuse()), faults.OnConnect().Do(faults.Silence()))
 	require.NoError(t, err)
-	e.Open()
+	e.Open(overTLS)
 	assert.Contains(t, connects[1].Unfired(), `rule "first" won the 1 connections that it was for`)
 }
 

@@ -116,22 +116,32 @@ func (a *active) count() {
 	a.over = a.hits == a.rule.limit()
 }
 
-// fire counts a connection, and returns what is to happen to it.
-func (a *active) fire() (effects []Effect, fired bool) {
+// fire counts a connection, and returns what is to happen to it. If that depends on
+// whether it speaks TLS, and encrypted is nil, it returns ask in place of that.
+func (a *active) fire(encrypted *bool) (effects []Effect, fired, ask bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.disabled || a.ended() {
-		return nil, false
+		return nil, false, false
+	}
+	if onlyTLS(a.next()) {
+		if encrypted == nil {
+			return nil, false, true
+		}
+		if !*encrypted {
+			a.unable++
+			return nil, false, false
+		}
 	}
 	a.seen++
 	if !a.due(a.seen, func() string { return "connect" }, true) {
-		return nil, false
+		return nil, false, false
 	}
 	effects = a.next()
 	a.chosen++
 	a.count()
 	a.preset.fired()
-	return effects, true
+	return effects, true, false
 }
 
 // lose notes that another rule won a request, or a connection, that is meant.

@@ -66,3 +66,18 @@ func TestContinueAcrossAuth(t *testing.T) {
 	assert.Equal(t, "early", challenge)
 	assert.Equal(t, "early+late", letIn)
 }
+
+// A rule after auth comes before a later one that is marked BeforeAuth, from the request
+// on that its counts mean.
+func TestFirstRuleWinsAcrossAuth(t *testing.T) {
+	e := engineWith(t,
+		on("late", op.ManifestGet).After(1),
+		on("early", op.ManifestGet).BeforeAuth())
+	handler := e.BeforeAuth(challenged(e.AfterAuth(found)))
+	var got []string
+	for _, header := range [][]string{nil, {"Authorization", "Bearer x"}, {"Authorization", "Bearer x"}, nil, {"Authorization", "Bearer x"}} {
+		_, by := send(handler, getV1, header...)
+		got = append(got, by)
+	}
+	assert.Equal(t, []string{"early", "early", "late", "early", "late"}, got)
+}

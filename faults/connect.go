@@ -56,3 +56,16 @@ func (e TLS) open(o *Opening) {
 	o.Expired = o.Expired || e.args.Expired
 	o.Host = cmp.Or(e.args.Host, o.Host)
 }
+
+// onlyTLS reports whether effects act on the handshake alone.
+func onlyTLS(effects []Effect) bool {
+	for _, e := range effects {
+		if group, ok := e.(all); ok && onlyTLS(group.effects) {
+			continue
+		}
+		if _, ok := e.(TLS); !ok {
+			return false
+		}
+	}
+	return len(effects) > 0
+}

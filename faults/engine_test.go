@@ -61,9 +61,9 @@ func TestRemove(t *testing.T) {
 	injected[1].Remove()
 	injected[1].Remove()
 	assert.Equal(t, []string{"-"}, touch(handler, getV1))
-	assert.False(t, e.Open().None())
+	assert.False(t, e.Open(overTLS).None())
 	assert.True(t, e.Remove("c"))
-	assert.True(t, e.Open().None())
+	assert.True(t, e.Open(overTLS).None())
 	assert.Empty(t, e.Rules())
 	assert.False(t, e.Remove("c"), "nothing is there")
 }
@@ -112,7 +112,7 @@ func TestClear(t *testing.T) {
 func TestNilEngine(t *testing.T) {
 	var e *faults.Engine
 	e.Bind(faults.Site{Connections: true})
-	assert.True(t, e.Open().None())
+	assert.True(t, e.Open(overTLS).None())
 	for _, handler := range []http.Handler{e.Wrap(found), e.BeforeAuth(found), e.AfterAuth(found)} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v2/", nil))

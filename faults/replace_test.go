@@ -58,12 +58,12 @@ func TestReplaceConnectionRules(t *testing.T) {
 	e := faults.New(nil)
 	e.Bind(faults.Site{Connections: true})
 	require.NoError(t, e.Add(on("a"), faults.OnConnect().Named("c").Times(2).Do(faults.Refuse())))
-	assert.False(t, e.Open().None())
+	assert.False(t, e.Open(overTLS).None())
 	require.NoError(t, e.Replace([]string{"c"}, faults.OnConnect().Named("c").Times(2).Do(faults.Refuse()), on("b")))
 	assert.Equal(t, []string{"a", "b", "c"}, names(e))
 	assert.Equal(t, 1, e.Rules()[2].Hits)
 	require.NoError(t, e.Replace([]string{"c"}))
-	assert.True(t, e.Open().None())
+	assert.True(t, e.Open(overTLS).None())
 }
 
 // No request comes between two rules that replace each other.

@@ -138,8 +138,10 @@ func Point(info *op.Info) string {
 	return text
 }
 
-// Open counts a connection, and says what is to be done to it.
-func (e *Engine) Open() Opening {
+// Open counts a connection, and says what is to be done to it. encrypted reports whether
+// it speaks TLS; it is called if a rule acts on the handshake alone, which does not
+// count a connection in the clear.
+func (e *Engine) Open(encrypted func() bool) Opening {
 	var o Opening
 	if e == nil {
 		return o
@@ -148,8 +150,14 @@ func (e *Engine) Open() Opening {
 	if p == nil {
 		return o
 	}
+	var known *bool
 	for i, a := range p.connect {
-		effects, ok := a.fire()
+		effects, ok, ask := a.fire(known)
+		if ask {
+			answer := encrypted()
+			known = &answer
+			effects, ok, _ = a.fire(known)
+		}
 		if !ok {
 			continue
 		}

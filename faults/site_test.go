@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
@@ -55,7 +56,7 @@ func TestOpen(t *testing.T) {
 			e.Bind(faults.Site{Connections: true, TLS: true})
 			assert.NoError(t, e.Add(test.rules...))
 			for i, want := range test.want {
-				got := e.Open()
+				got := e.Open(overTLS)
 				assert.Equal(t, want, got, "connection %d", i)
 				assert.Equal(t, len(want.Rules) == 0, got.None())
 			}
@@ -69,7 +70,7 @@ func TestOpenWithProbability(t *testing.T) {
 	assert.NoError(t, e.Add(faults.OnConnect().WithProbability(0.5, 2).Do(faults.Refuse())))
 	var got string
 	for range 20 {
-		got += map[bool]string{true: "-", false: "a"}[e.Open().None()]
+		got += map[bool]string{true: "-", false: "a"}[e.Open(overTLS).None()]
 	}
 	assert.Equal(t, "--a-a-a-----a-aa-aa-", got)
 }
@@ -78,16 +79,16 @@ func TestOpenUntil(t *testing.T) {
 	e := faults.New(nil)
 	e.Bind(faults.Site{Connections: true, TLS: true})
 	assert.NoError(t, e.Add(faults.OnConnect().Do(faults.Refuse()).Until()))
-	assert.False(t, e.Open().None(), "until nothing is for ever")
+	assert.False(t, e.Open(overTLS).None(), "until nothing is for ever")
 	e.Clear()
 	rule, err := conf.Rules([]byte("{connect: true, until: op=ping, do: [refuse]}"))
 	assert.NoError(t, err)
 	assert.NoError(t, e.Add(rule...))
-	assert.False(t, e.Open().None())
+	assert.False(t, e.Open(overTLS).None())
 	touch(e.Wrap(found), getV1)
-	assert.False(t, e.Open().None())
+	assert.False(t, e.Open(overTLS).None())
 	touch(e.Wrap(found), ping)
-	assert.True(t, e.Open().None())
+	assert.True(t, e.Open(overTLS).None())
 }
 
 // The registry's own server has connections, but this request did not come through
@@ -114,4 +115,24 @@ func TestRequestThroughAnotherServer(t *testing.T) {
 		assert.Equal(t, want.body, w.Body.String())
 		assert.Equal(t, want.touched, touched)
 	}
+}
+
+func overTLS() bool { return true }
+
+// TestTLSRuleOnPlainConnection: where both come, a connection in the clear is not one
+// that a rule on the handshake counts, and a later rule applies to it.
+func TestTLSRuleOnPlainConnection(t *testing.T) {
+	e := faults.New(nil)
+	e.Bind(faults.Site{Connections: true, TLS: true})
+	require.NoError(t, e.Add(
+		faults.OnConnect().Named("tls").After(1).Times(1).Do(faults.FailHandshake()),
+		faults.OnConnect().Named("any").Times(1).Do(faults.Delay(time.Second))))
+	plain := func() bool { return false }
+	assert.Equal(t, faults.Opening{Rules: []string{"any"}, Delay: time.Second}, e.Open(plain))
+	assert.Contains(t, e.Rules()[0].Unfired(), "1 connections were in the clear, and tls can act on none of them")
+	assert.True(t, e.Open(plain).None())
+	assert.True(t, e.Open(overTLS).None(), "the first that counts is let pass")
+	assert.True(t, e.Open(plain).None())
+	assert.Equal(t, faults.Opening{Rules: []string{"tls"}, Alert: true}, e.Open(overTLS))
+	assert.Empty(t, e.Unfired())
 }

@@ -56,6 +56,8 @@ func (s State) why() string {
 		return fmt.Sprintf("its filters meant %d requests, its counts none of them", s.Seen)
 	case s.lost > 0:
 		return fmt.Sprintf("rule %q won the %d %s that it was for: have that rule Continue, or add this one before it", s.lostTo, s.lost, things)
+	case s.unable > 0 && s.Rule.Connect:
+		return fmt.Sprintf("%d connections were in the clear, and %s can act on none of them", s.unable, s.kinds())
 	case s.unable > 0:
 		return fmt.Sprintf("its filters meant %d requests, and %s can act on none of them", s.unable, s.kinds())
 	case s.Rule.Connect:

@@ -42,7 +42,7 @@ func TestUnfired(t *testing.T) {
 			require.NoError(t, err)
 			handler := e.Wrap(found)
 			for _, request := range test.requests {
-				e.Open()
+				e.Open(overTLS)
 				touch(handler, request)
 			}
 			assert.Equal(t, test.want, injected[0].Unfired())

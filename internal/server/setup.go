@@ -16,24 +16,30 @@ import (
 func (c *Conn) setUp() {
 	var opening faults.Opening
 	if !c.from.external {
-		opening = c.server.config.Faults.Open()
+		opening = c.server.config.Faults.Open(c.speaksTLS)
 	}
-	if !opening.None() && !c.open(opening) {
+	if c.err != nil || !opening.None() && !c.open(opening) {
 		return
 	}
 	c.clear = &c.wire
-	encrypted := c.server.config.TLS
-	if c.from.both {
-		first := make([]byte, 1)
-		if _, c.err = c.wire.Read(first); c.err != nil {
-			return
-		}
-		c.wire.first = first
-		encrypted = first[0] == recordTypeHandshake
-	}
-	if encrypted {
+	if c.speaksTLS() {
 		c.handshake(c.tlsConfigFor(opening))
 	}
+}
+
+// speaksTLS reports whether the client begins with TLS. Where both may come, it waits for
+// the first byte.
+func (c *Conn) speaksTLS() bool {
+	if !c.from.both {
+		return c.server.config.TLS
+	}
+	if len(c.wire.first) == 0 && c.err == nil {
+		first := make([]byte, 1)
+		if _, c.err = c.wire.Read(first); c.err == nil {
+			c.wire.first = first
+		}
+	}
+	return c.err == nil && c.wire.first[0] == recordTypeHandshake
 }
 
 // recordTypeHandshake begins every TLS connection (RFC 8446, 5.1).
