@@ -99,6 +99,17 @@ func (a *active) wouldAim(info *op.Info, r *http.Request) bool {
 		a.due(a.seen+1, func() string { return Point(info) }, false)
 }
 
+// letPass counts a request that the rule lets pass, and that another rule answers
+// before this one could see it.
+func (a *active) letPass(info *op.Info, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.disabled && !a.ended() && bestProspect(a.next(), info, r) != never {
+		a.seen++
+		a.due(a.seen, func() string { return Point(info) }, true)
+	}
+}
+
 // next returns the effects that are to act next.
 func (a *active) next() []Effect {
 	if len(a.rule.Steps) > 0 {

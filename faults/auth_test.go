@@ -81,3 +81,18 @@ func TestFirstRuleWinsAcrossAuth(t *testing.T) {
 	}
 	assert.Equal(t, []string{"early", "early", "late", "early", "late"}, got)
 }
+
+// A rule after auth counts the requests that auth lets in, those that a later rule
+// answers before auth included.
+func TestCountsAcrossAuth(t *testing.T) {
+	e := engineWith(t,
+		faults.On(op.ManifestGet).Named("late").After(2).Times(1).Do(faults.Status(500)),
+		faults.On(op.ManifestGet).Named("early").BeforeAuth().Do(faults.Status(503)))
+	handler := e.BeforeAuth(challenged(e.AfterAuth(found)))
+	var got []int
+	for _, header := range [][]string{nil, {"Authorization", "x"}, nil, {"Authorization", "x"}, {"Authorization", "x"}, {"Authorization", "x"}} {
+		w, _ := send(handler, getV1, header...)
+		got = append(got, w.Code)
+	}
+	assert.Equal(t, []int{503, 503, 503, 503, 500, 503}, got)
+}

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/ocifake/ocifake/op"
 )
@@ -49,6 +50,7 @@ func (c *choice) choose() (effects []chosen) {
 	}
 	rules := c.plan.byOp[c.info.Op]
 	won, _ := op.Value[last](c.r.Context())
+	var waiting []*active // rules of the later stage that let this request pass
 	for i, a := range rules {
 		switch {
 		case a.active == won.winner: // at the stage before
@@ -60,6 +62,7 @@ func (c *choice) choose() (effects []chosen) {
 				c.lost(rules[i+1:], a.active)
 				return effects
 			}
+			waiting = append(waiting, a.active)
 			continue
 		case a.at < c.at:
 			continue
@@ -68,7 +71,14 @@ func (c *choice) choose() (effects []chosen) {
 		if s == nil {
 			continue
 		}
-		effects = append(effects, s.effects()...)
+		mine := s.effects()
+		effects = append(effects, mine...)
+		if len(waiting) > 0 && slices.ContainsFunc(mine, func(e chosen) bool { return ends(e.do) }) && c.admitted() {
+			for _, w := range waiting {
+				w.letPass(c.info, c.r)
+			}
+			waiting = nil
+		}
 		if !a.rule.Flags.Continue {
 			c.lost(rules[i+1:], a.active)
 			return append(effects, chosen{do: last{a.active}})
