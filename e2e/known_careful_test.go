@@ -21,6 +21,7 @@ import (
 type carefulClient struct {
 	hosts  []string // that are asked in turn, mirrors first; none: the registry
 	accept string   // of manifests
+	chunk  int      // size of the chunks that are uploaded first
 	pushed map[digest.Digest]bool
 
 	credentials string // that the registry has asked for, for the Authorization field
@@ -31,7 +32,7 @@ type carefulClient struct {
 const manifestTypes = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " + dockerManifestType
 
 func newCareful() *carefulClient {
-	return &carefulClient{accept: manifestTypes, pushed: map[digest.Digest]bool{}}
+	return &carefulClient{accept: manifestTypes, chunk: smallChunk, pushed: map[digest.Digest]bool{}}
 }
 
 func careful() client {
@@ -43,6 +44,12 @@ func carefulPullMirrored(s *session, ref, dir string) error {
 	c := newCareful()
 	c.hosts = []string{mirrorHost, s.base.Host}
 	return c.pull(s, ref, dir)
+}
+
+func carefulPushLargeChunks(s *session, image content, ref string) error {
+	c := newCareful()
+	c.chunk = largeChunk
+	return c.push(s, image, ref)
 }
 
 func carefulResolveDocker(s *session, ref string) (digest.Digest, error) {

@@ -122,8 +122,8 @@ func locationOf(s *session, r reply) (string, error) {
 }
 
 func (c *carefulClient) inChunks(s *session, location string, d digest.Digest, data []byte) error {
-	for start := 0; start < len(data); start += smallChunk {
-		end := min(start+smallChunk, len(data))
+	for start := 0; start < len(data); start += c.chunk {
+		end := min(start+c.chunk, len(data))
 		header := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Range": {fmt.Sprintf("%d-%d", start, end-1)}}
 		r, err := c.ask(s, http.MethodPatch, location, header, data[start:end])
 		if err != nil {

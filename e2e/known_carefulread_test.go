@@ -185,15 +185,15 @@ func referrersTag(subject digest.Digest) string {
 	return strings.Replace(subject.String(), ":", "-", 1)
 }
 
-// referrersTag returns the index under the referrers tag. What is not there, or no
-// index, is an empty one.
+// referrersTag returns the index under the referrers tag. What is not there, no index, or
+// the subject itself, is an empty one.
 func (c *carefulClient) referrersTag(s *session, repo string, subject digest.Digest) (fetched, error) {
 	m, err := c.manifest(s, repo, referrersTag(subject))
 	var t *temporary
 	if errors.As(err, &t) {
 		return m, err
 	}
-	if err != nil || m.MediaType != ocispec.MediaTypeImageIndex {
+	if err != nil || m.MediaType != ocispec.MediaTypeImageIndex || m.digest == subject {
 		return fetched{}, nil
 	}
 	return m, nil

@@ -27,20 +27,22 @@ type sufferer struct {
 func sufferers() map[string]sufferer {
 	retries := func(base http.RoundTripper) http.RoundTripper { return retry.NewTransport(base) }
 	return map[string]sufferer{
-		"ggcr":                   {client: goContainerregistry},
-		"ggcr leaking":           {goContainerregistry, func(base http.RoundTripper) http.RoundTripper { return leaking{base} }},
-		"oras-go":                {orasGo, retries}, // as its default transport does
-		"oras-go with password":  {client{pull: orasGoPullWithPassword}, retries},
-		"oras-go for Docker":     {client{resolve: orasGoResolveDocker}, retries},
-		"oras-go with POST":      {client{pull: orasGoPullWithPost}, retries},
-		"regclient":              {client: regclientGo},
-		"regclient in chunks":    {client: client{push: regclientPushSmallChunks}},
-		"containerd":             {client: containerd},
-		"containerd with mirror": {client: client{pull: containerdPullMirrored}},
-		"careful":                {client: careful()},
-		"careful with mirror":    {client: client{pull: carefulPullMirrored}},
-		"careful with POST":      {client: client{pull: carefulPullWithPost}},
-		"careful for Docker":     {client: client{resolve: carefulResolveDocker}},
+		"ggcr":                      {client: goContainerregistry},
+		"ggcr leaking":              {goContainerregistry, func(base http.RoundTripper) http.RoundTripper { return leaking{base} }},
+		"oras-go":                   {orasGo, retries}, // as its default transport does
+		"oras-go with password":     {client{pull: orasGoPullWithPassword}, retries},
+		"oras-go for Docker":        {client{resolve: orasGoResolveDocker}, retries},
+		"oras-go with POST":         {client{pull: orasGoPullWithPost}, retries},
+		"regclient":                 {client: regclientGo},
+		"regclient in chunks":       {client: client{push: regclientPushSmallChunks}},
+		"regclient in large chunks": {client: client{push: regclientPushLargeChunks}},
+		"careful in large chunks":   {client: client{push: carefulPushLargeChunks}},
+		"containerd":                {client: containerd},
+		"containerd with mirror":    {client: client{pull: containerdPullMirrored}},
+		"careful":                   {client: careful()},
+		"careful with mirror":       {client: client{pull: carefulPullMirrored}},
+		"careful with POST":         {client: client{pull: carefulPullWithPost}},
+		"careful for Docker":        {client: client{resolve: carefulResolveDocker}},
 	}
 }
 
@@ -95,10 +97,17 @@ func orasGoResolveDocker(s *session, ref string) (digest.Digest, error) {
 	return desc.Digest, err
 }
 
-const smallChunk = 1000
+const (
+	smallChunk = 1000
+	largeChunk = 5 << 20
+)
 
 func regclientPushSmallChunks(s *session, c content, ref string) error {
 	return s.regclientImageCopy(config.Host{BlobChunk: smallChunk, BlobMax: smallChunk}, "ocidir://"+c.dir+":"+c.tag, ref)
+}
+
+func regclientPushLargeChunks(s *session, c content, ref string) error {
+	return s.regclientImageCopy(config.Host{BlobChunk: largeChunk, BlobMax: largeChunk}, "ocidir://"+c.dir+":"+c.tag, ref)
 }
 
 // mirrorHost is another name of the registry in memory.

@@ -137,7 +137,7 @@ func knownCredentials() []suffering {
 			"containerd": "recovers",
 			"careful":    "recovers",
 		}},
-		{"challenge-unknown-scheme", pulling, bearer, ends{
+		{"challenge-unknown-scheme", pulling, basic, ends{
 			"ggcr":       "recovers",
 			"oras-go":    "fails: status code 401",
 			"regclient":  "recovers",

@@ -53,10 +53,11 @@ var (
 		w.digest, err = w.client.resolve(w.session, w.v1())
 		return err
 	}, resolved}
-	pushing    = deed{"push", nothing, push, func(w *work) error { return w.stored(knownRepo, w.image) }}
-	pushingOne = deed{"push one blob", allButOne, push, pushing.check}
-	moving     = deed{"move the tag", another, pushOther, pushing.check}
-	retagging  = deed{"push and resolve", another, func(w *work) error {
+	pushing      = deed{"push", nothing, push, func(w *work) error { return w.stored(knownRepo, w.image) }}
+	pushingOne   = deed{"push one blob", allButOne, push, pushing.check}
+	pushingLarge = deed{"push a large blob", largeLayer, push, pushing.check}
+	moving       = deed{"move the tag", another, pushOther, pushing.check}
+	retagging    = deed{"push and resolve", another, func(w *work) error {
 		if err := pushOther(w); err != nil {
 			return err
 		}
@@ -109,6 +110,17 @@ func allButOne(w *work) {
 			w.registry.PushBlob(w.t, knownRepo, bytes.NewReader(data))
 		}
 	}
+}
+
+// largeLayer adds a blob to the image that is longer than a large chunk.
+func largeLayer(w *work) {
+	b := newBuilder(w.t, digest.SHA256)
+	layer := b.blob(ocispec.MediaTypeImageLayer, random(largeChunk+smallLayer, w.t.Name()))
+	config := b.json(ocispec.MediaTypeImageConfig, ocispec.Image{
+		Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"},
+		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
+	})
+	w.image = b.close("v1", b.manifest(config, layer))
 }
 
 // another pushes the image, and makes another one.

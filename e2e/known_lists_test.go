@@ -76,9 +76,15 @@ func knownLists() []suffering {
 			"containerd": "fooled: found 0 referrers",
 			"careful":    "recovers",
 		}},
+		{"referrers-404", findingNone, nil, ends{
+			"ggcr":      "recovers",
+			"oras-go":   "recovers",
+			"regclient": "recovers",
+			"careful":   "recovers",
+		}},
 		{"referrers-tag-no-index", findingNone, nil, ends{
 			"ggcr":       "recovers",
-			"oras-go":    "fails: Not Found",
+			"oras-go":    "recovers",
 			"regclient":  "fails: manifest is not an OCI index",
 			"containerd": "recovers",
 			"careful":    "recovers",
@@ -91,11 +97,11 @@ func knownLists() []suffering {
 			"careful":    "fails: 404 page not found",
 		}},
 		{"subject-refused-405-ecr", attaching, nil, ends{
-			"ggcr":       "fails: Method Not Allowed",
-			"oras-go":    "fails: Method Not Allowed",
+			"ggcr":       "fails: the operation is unsupported",
+			"oras-go":    "fails: the operation is unsupported",
 			"regclient":  "fails: http 405",
 			"containerd": "fails: Method Not Allowed",
-			"careful":    "fails: Method Not Allowed",
+			"careful":    "fails: the operation is unsupported",
 		}},
 		{"referrers-without-type", findingNone, nil, ends{
 			"ggcr":       "recovers",

@@ -81,18 +81,11 @@ func knownStatus() []suffering {
 			"careful":    "fails: Not Found",
 		}},
 		{"error-bare-object", pulling, nil, ends{
-			"ggcr":       "fails: DENIED",
-			"oras-go":    "fails: status code 403",
-			"regclient":  "fails: DENIED",
-			"containerd": "fails: 403 Forbidden",
-			"careful":    "fails: DENIED",
-		}},
-		{"error-list-empty", pulling, nil, ends{
-			"ggcr":       "fails: 403 Forbidden",
-			"oras-go":    "fails: status code 403",
-			"regclient":  "fails: http 403",
-			"containerd": "fails: 403 Forbidden",
-			"careful":    "fails: status 403",
+			"ggcr":       "fails: 401 Unauthorized",
+			"oras-go":    "fails: basic credential not found",
+			"regclient":  "fails: unauthorized",
+			"containerd": "fails: 401 Unauthorized",
+			"careful":    "fails: status 401",
 		}},
 		{"upload-500", pushing, nil, ends{
 			"ggcr":       "recovers",

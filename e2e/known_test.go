@@ -75,15 +75,17 @@ func TestKnownTable(t *testing.T) {
 				}
 			}
 		}
-		library, recovers := false, false
+		library, recovers, correct := false, false, false
 		for name, all := range ends {
 			library = library || !strings.HasPrefix(name, "careful")
 			recovers = recovers || slices.Contains(all, "recovers")
 			if strings.HasPrefix(name, "careful") {
+				correct = true
 				assert.Equal(t, p.Recovers, slices.Contains(all, "recovers"), "%s: %s", p.Name, all)
 			}
 		}
 		assert.True(t, library, "no library meets %s", p.Name)
+		assert.True(t, correct || p.Name == "forbidden-for-absent", "no correct client meets %s", p.Name)
 		assert.True(t, !p.Recovers || recovers, "nobody recovers from %s", p.Name)
 	}
 }
@@ -125,7 +127,9 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	for _, state := range rules {
 		hits += state.Hits
 	}
+	unfired := reg.Faults().Unfired()
 	reg.Faults().Clear()
+	require.Empty(t, unfired, "the client said: %v", err)
 	require.Positive(t, hits, "the preset did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
 	requireNamed(t, p, rules, reg)
 	got := verdict(err, func() error { return errors.Join(row.deed.check(w), inTheClear(r)) })

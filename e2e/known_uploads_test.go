@@ -79,16 +79,17 @@ func knownUploads() []suffering {
 			"regclient in chunks": "fails: Bad Request",
 			"careful":             "recovers",
 		}},
-		{"chunk-too-large-ghcr", pushing, nil, ends{
+		{"chunk-too-large-ghcr", pushingLarge, nil, ends{
+			"regclient in large chunks": "fails: http 416",
+			"careful in large chunks":   "recovers",
+		}},
+		{"chunk-too-small-500", pushing, nil, ends{
 			"regclient in chunks": "fails: http 416",
 			"careful":             "recovers",
 		}},
-		{"chunk-too-small-500", pushing, nil, ends{
-			"regclient in chunks": "fails: http 500",
-			"careful":             "recovers",
-		}},
 		{"chunk-too-small-400", pushing, nil, ends{
-			"regclient in chunks": "fails: Bad Request",
+			"regclient in chunks": "fails: http 416",
+			"regclient":           "recovers", // in a single PUT
 			"careful":             "recovers",
 		}},
 		{"upload-range-quay", pushing, nil, ends{
@@ -114,13 +115,6 @@ func knownUploads() []suffering {
 			"containerd":          "recovers",
 			"careful":             "recovers",
 			"regclient in chunks": "recovers",
-		}},
-		{"location-missing", pushing, nil, ends{
-			"ggcr":       "fails: Location",
-			"oras-go":    "fails: Location",
-			"regclient":  "fails: location header missing",
-			"containerd": "fails: no Host in request URL",
-			"careful":    "fails: there is no Location",
 		}},
 	}
 }

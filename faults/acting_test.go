@@ -40,6 +40,7 @@ func TestRuleFiresWhenItActs(t *testing.T) {
 		"lose-upload":       {faults.LoseUpload(), get, "", nil, "lose-upload can act on none of them"},
 		"drop-chunk":        {faults.DropChunk(), get, "", nil, "drop-chunk can act on none of them"},
 		"an empty chunk":    {faults.DropChunk(), patch, "", nil, "drop-chunk can act on none of them"},
+		"digest-tags":       {faults.DigestTags(), getV1, "", nil, "digest-tags can act on none of them"},
 		"refuse-mount":      {faults.RefuseMount(), getV1, "", nil, "refuse-mount can act on none of them"},
 		"gzip":              {faults.Gzip(), head, get, nil, "gzip can act on none of them"},
 		"corrupt":           {faults.Corrupt(0), head, get, nil, "corrupt can act on none of them"},

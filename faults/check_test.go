@@ -122,6 +122,7 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 		"hide":                        {faults.New(nil), faults.Site{}, faults.Hide(1, 0), "hide" + noStore},
 		"lost upload":                 {faults.New(nil), faults.Site{}, faults.LoseUpload(), "lose-upload" + noStore},
 		"dropped chunk":               {faults.New(nil), faults.Site{}, faults.DropChunk(), "drop-chunk" + noStore},
+		"tags that are digests":       {faults.New(nil), faults.Site{}, faults.DigestTags(), "digest-tags" + noStore},
 		"refused mount":               {faults.New(nil), faults.Site{}, faults.RefuseMount(), "refuse-mount" + noStore},
 		"immutable":                   {faults.New(nil), faults.Site{}, faults.Immutable(faults.Status(400)), "immutable" + noStore},
 		"other content":               {faults.New(nil), faults.Site{}, faults.ContentOf(layer), "content-of" + noStore},

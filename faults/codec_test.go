@@ -60,6 +60,7 @@ var samples = map[string][]faults.Effect{
 	"revoke-tokens":   {faults.RevokeTokens()},
 	"drop-chunk":      {faults.DropChunk()},
 	"refuse-mount":    {faults.RefuseMount()},
+	"digest-tags":     {faults.DigestTags()},
 	"vanish":          {faults.Vanish()},
 	"hide":            {faults.Hide(1, 0), faults.Hide(0, time.Second)},
 	"stale-tag":       {faults.StaleTag(3, time.Minute)},

@@ -51,6 +51,7 @@ func kinds() []kind {
 		bare("revoke-tokens", "revokes all tokens", RevokeTokens()),
 		bare("drop-chunk", "accepts a chunk and forgets it", DropChunk()),
 		bare("refuse-mount", "answers a mount with an upload session", RefuseMount()),
+		bare("digest-tags", "takes a tag such as sha256-<hex> for a digest", DigestTags()),
 		bare("vanish", "deletes what was pushed", Vanish()),
 		lagRow(hiding, "keeps what is pushed unknown for a while"),
 		lagRow(stale, "keeps a pushed tag on its previous manifest for a while"),

@@ -56,7 +56,7 @@ func knownConnection() []Preset {
 		{
 			Name:      "reset-stream-mid-blob",
 			What:      "HTTP/2: RST_STREAM (INTERNAL_ERROR) in the middle of a blob; over HTTP/1.1 the connection is closed",
-			Citations: []string{"concourse/registry-image-resource#401", "willnorris/imageproxy#156"},
+			Citations: []string{"concourse/registry-image-resource#401"},
 			Clients:   []string{"concourse"},
 			Correct:   "resumes with Range from where it was",
 			Recovers:  true,

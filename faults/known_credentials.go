@@ -36,8 +36,8 @@ func rejectedCitations() []string {
 }
 
 // Tokens, challenges, and what those are told who may not. The registry must have
-// auth with tokens; for "challenge-capitals", with passwords; for
-// "forbidden-for-absent", none.
+// auth with tokens; for "challenge-capitals" and "challenge-unknown-scheme", with
+// passwords; for "forbidden-for-absent", none.
 func knownCredentials() []Preset {
 	return []Preset{
 		{
@@ -69,8 +69,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-endpoint-500",
 			What:      "500 in place of a token, once",
-			Citations: []string{"oppia/oppia#21199", "docker/build-push-action#334", "nextstrain/docker-base#167", "containerd/containerd#5288"},
-			Clients:   []string{"buildkit", "skopeo", "containerd"},
+			Citations: []string{"oppia/oppia#21199", "containerd/containerd#5288"},
+			Clients:   []string{"buildkit", "containerd"},
 			Correct:   "asks for the token again",
 			Recovers:  true,
 			Rules:     rules(On(op.Token).Times(1).Do(Status(http.StatusInternalServerError))),
@@ -87,24 +87,24 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-endpoint-html",
 			What:      "200 with a page to log in, in place of every token",
-			Citations: []string{"cesanta/docker_auth#174", "goharbor/harbor#74", "containerd/containerd#12822", "argoproj-labs/argocd-image-updater#1775"},
-			Clients:   []string{"docker", "containerd", "argocd-image-updater"},
+			Citations: []string{"cesanta/docker_auth#174", "cesanta/docker_auth#230", "cesanta/docker_auth#338", "containerd/containerd#12857"},
+			Clients:   []string{"docker", "containerd"},
 			Correct:   "fails, and says which URL gave no token",
 			Rules:     rules(On(op.Token).Do(Status(http.StatusOK).Body(htmlType, "<!DOCTYPE html>\n<html><body><form action=\"/login\"></form></body></html>\n"))),
 		},
 		{
 			Name:      "token-endpoint-broken-json",
 			What:      "JSON that breaks off, in place of every token",
-			Citations: []string{"docker/for-win#6622"},
-			Clients:   []string{"docker"},
+			Citations: []string{"containerd/containerd#12857"},
+			Clients:   []string{"containerd"},
 			Correct:   "fails, and says which URL gave no token",
 			Rules:     rules(On(op.Token).Do(Status(http.StatusOK).Body(jsonType, `{"token":"eyJhbGciOi`))),
 		},
 		{
 			Name:      "token-endpoint-missing-field",
 			What:      "JSON with neither token nor access_token, in place of every token",
-			Citations: []string{"moby/buildkit#3117", "klausmeyer/docker-registry-browser#255", "spinnaker/clouddriver#2275"},
-			Clients:   []string{"buildkit", "docker-registry-browser", "spinnaker"},
+			Citations: []string{"moby/buildkit#3117"},
+			Clients:   []string{"buildkit"},
 			Correct:   "fails, and says which URL gave no token; never shows an empty one",
 			Rules:     rules(On(op.Token).Do(Status(http.StatusOK).Body(jsonType, `{"expires_in":300}`))),
 		},
@@ -120,15 +120,15 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-endpoint-down",
 			What:      "the connection is closed in place of every token",
-			Citations: []string{"docker/hub-feedback#2051", "airbytehq/airbyte#27329", "docker/build-push-action#334"},
+			Citations: []string{"docker/build-push-action#334", "docker/for-win#6622"},
 			Clients:   []string{"docker", "buildkit"},
 			Correct:   "asks a few times, then fails and names the URL of the token service, not that of the registry alone",
 			Rules:     rules(On(op.Token).Do(Close(0))),
 		},
 		{
 			Name:      "token-post-404",
-			What:      "404 to a POST for a token: the service knows GET alone, as with Gitea",
-			Citations: []string{"go-gitea/gitea#31861", "go-gitea/gitea#28457", "containerd/containerd#12822"},
+			What:      "404 to a POST for a token: the service knows GET alone, as with Gitea and GCR",
+			Citations: []string{"go-gitea/gitea#31861", "https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go"},
 			Clients:   []string{"docker", "containerd"},
 			Correct:   "asks with GET",
 			Recovers:  true,
@@ -137,8 +137,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-post-405",
 			What:      "405 to a POST for a token: the service knows GET alone, as with Harbor",
-			Citations: []string{"containerd/containerd#8630", "go-gitea/gitea#28457"},
-			Clients:   []string{"containerd", "docker"},
+			Citations: []string{"containerd/containerd#8630"},
+			Clients:   []string{"containerd"},
 			Correct:   "asks with GET",
 			Recovers:  true,
 			Rules:     rules(postToken(http.StatusMethodNotAllowed)),
@@ -146,7 +146,7 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-post-403",
 			What:      "403 to a POST for a token: the service knows GET alone",
-			Citations: []string{"containerd/containerd#4982", "containerd/containerd#4983"},
+			Citations: []string{"containerd/containerd#4982", "containerd/containerd#4983", "containerd/containerd#3912"},
 			Clients:   []string{"containerd"},
 			Correct:   "asks with GET, as it does first if it has no refresh token",
 			Recovers:  true,
@@ -180,8 +180,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "challenge-doubled",
 			What:      "a Basic challenge before the one for tokens, but the registry takes tokens alone, as with ACR",
-			Citations: []string{"Azure/acr#466", "prowler-cloud/prowler#12691", "go-gitea/gitea#31861"},
-			Clients:   []string{"prowler", "docker"},
+			Citations: []string{"Azure/acr#466", "GoogleContainerTools/jib#2784", "go-gitea/gitea#31861"},
+			Clients:   []string{"jib", "docker"},
 			Correct:   "prefers tokens, and shows its password to the token service alone",
 			Recovers:  true,
 			Rules:     rules(unchallenged().Do(SetHeader(challengeHeader, `Basic realm="ocifake"`, bearer))),
@@ -189,26 +189,26 @@ func knownCredentials() []Preset {
 		{
 			Name:      "challenge-capitals",
 			What:      "the scheme of the challenge is BASIC, as with Nexus",
-			Citations: []string{"dotnet/sdk-container-builds#527", "camallo/dkregistry-rs#210", "devcontainers/cli#884", "Quiq/registry-ui#11"},
-			Clients:   []string{"dotnet", "dkregistry-rs", "devcontainers", "registry-ui"},
+			Citations: []string{"dotnet/sdk-container-builds#527", "devcontainers/cli#884", "Quiq/registry-ui#11", "GoogleContainerTools/kaniko#196"},
+			Clients:   []string{"dotnet", "devcontainers", "registry-ui", "kaniko"},
 			Correct:   "compares the scheme in whatever case (RFC 9110, 11.1)",
 			Recovers:  true,
 			Rules:     rules(unchallenged().Do(SetHeader(challengeHeader, `BASIC realm="Sonatype Nexus Repository Manager"`))),
 		},
 		{
 			Name:      "challenge-unknown-scheme",
-			What:      "a challenge that the client does not know, Negotiate, before the one for tokens",
-			Citations: []string{"google/go-containerregistry#1075"},
+			What:      "a challenge that the client does not know, Negotiate, before one for passwords, as from a proxy with Kerberos",
+			Citations: []string{"google/go-containerregistry#1075", "GoogleContainerTools/kaniko#1681"},
 			Clients:   []string{"kaniko", "go-containerregistry"},
 			Correct:   "takes the first challenge that it knows",
 			Recovers:  true,
-			Rules:     rules(unchallenged().Do(SetHeader(challengeHeader, "Negotiate", bearer))),
+			Rules:     rules(unchallenged().Do(SetHeader(challengeHeader, "Negotiate", `Basic realm="ocifake"`))),
 		},
 		{
 			Name:      "realm-elsewhere",
 			What:      "the challenge leads to a token service on another host, which gives no tokens",
-			Citations: []string{"golang/vulndb#6092", "devcontainers/cli#1276", "https://github.com/oras-project/oras-go/security/advisories/GHSA-xf85-363p-868w"},
-			Clients:   []string{"go-containerregistry", "devcontainers", "oras-go"},
+			Citations: []string{"golang/vulndb#6092", "google/go-containerregistry#2193", "devcontainers/cli#1276", "GoogleContainerTools/jib#4523"},
+			Clients:   []string{"go-containerregistry", "devcontainers", "jib"},
 			Correct:   "shows its password there only if its user trusts that host, as that of a registry that is known to have its token service elsewhere",
 			Rules: rules(
 				unchallenged().Where(op.Not(op.Secure())).Do(elsewhere("http")),

@@ -3,8 +3,6 @@ package faults
 import (
 	"net/http"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -12,10 +10,6 @@ const (
 	linkHeader    = "Link"
 	subjectHeader = "OCI-Subject"
 )
-
-// noIndex is a manifest where clients expect the index of referrers.
-const noIndex = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",` +
-	`"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}`
 
 // tagList answers with these tags, written as JSON, instead of those there are.
 func tagList(tags string) Answer {
@@ -91,9 +85,9 @@ func knownLists() []Preset {
 		},
 		{
 			Name:      "tags-null",
-			What:      "the tags of a list are null",
-			Citations: []string{"containers/skopeo#2409"},
-			Clients:   []string{"skopeo"},
+			What:      "the tags of a list are null, as distribution had it to version 2.8 for a repository without any",
+			Citations: []string{"distribution/distribution#1186", "https://github.com/distribution/distribution/blob/v2.8.3/registry/handlers/tags.go"},
+			Clients:   []string{"Portus"},
 			Correct:   "takes it for an empty list",
 			Recovers:  true,
 			Rules:     rules(On(op.TagList).Do(tagList(`null`))),
@@ -127,8 +121,8 @@ func knownLists() []Preset {
 		},
 		{
 			Name:      "referrers-404",
-			What:      "404 to every list of referrers: the API is not there",
-			Citations: []string{"oras-project/oras-go#1396", "oras-project/oras#2148", "distribution/distribution#4828"},
+			What:      "404 to every list of referrers: the API is not there, as with GitLab and GHCR",
+			Citations: []string{"oras-project/oras-go#1396", "distribution/distribution#4828", "dataaxiom/ghcr-cleanup-action#114"},
 			Clients:   []string{"oras-go"},
 			Correct:   "falls back to the referrers tag (distribution specification, \"Unavailable Referrers API\")",
 			Recovers:  true,
@@ -139,16 +133,15 @@ func knownLists() []Preset {
 		},
 		{
 			Name:      "referrers-tag-no-index",
-			What:      "404 to every list of referrers, and an image manifest under the referrers tag, as GitLab has it",
-			Citations: []string{"oras-project/oras-go#1396", "oras-project/oras#2148", "sigstore/cosign#4641"},
+			What:      "404 to every list of referrers, and the subject itself under the referrers tag, as GitLab has it",
+			Citations: []string{"oras-project/oras-go#1396", "oras-project/oras#2148"},
 			Clients:   []string{"oras-go", "oras"},
-			Correct:   "takes what is no index for no referrers",
+			Correct:   "takes the subject, and what is no index, for no referrers",
 			Recovers:  true,
 			Rules: rules(
-				On(op.ReferrerList).Do(Status(http.StatusNotFound)),
+				On(op.ReferrerList).Do(Status(http.StatusNotFound).Body(textType, "404 page not found\n")),
 				On(op.ManifestPut).Do(DropHeader(subjectHeader)),
-				onManifest().Tag("sha256-*").Do(Status(http.StatusOK).Body("application/vnd.oci.image.manifest.v1+json", noIndex).
-					Header(digestHeader, digest.FromString(noIndex).String())),
+				onManifest().Tag("sha256-*").Do(DigestTags()),
 			),
 		},
 		{
@@ -189,18 +182,19 @@ func knownLists() []Preset {
 		{
 			Name:      "immutable-tag-409-quay",
 			What:      "409 TAG_IMMUTABLE to a push to a tag that there is",
-			Citations: []string{"https://github.com/quay/quay/blob/master/endpoints/v2/errors.py"},
+			Citations: []string{"https://github.com/quay/quay/blob/master/endpoints/v2/errors.py", "https://github.com/quay/quay/blob/master/endpoints/v2/manifest.py"},
 			Clients:   []string{"docker"},
 			Correct:   "fails with the message of the registry",
-			Rules:     rules(On(op.ManifestPut).Do(Immutable(Status(http.StatusConflict).Error("TAG_IMMUTABLE", "tag is immutable").Detail(map[string]any{})))),
+			Rules: rules(On(op.ManifestPut).Do(Immutable(Status(http.StatusConflict).Error("TAG_IMMUTABLE", "tag is immutable and cannot be overwritten").
+				Detail(map[string]any{"message": "tag '{tag}' is immutable"})))),
 		},
 		{
 			Name:      "immutable-tag-412-harbor",
 			What:      "412 PRECONDITION to a push to a tag that there is",
-			Citations: []string{"https://github.com/goharbor/harbor/blob/main/src/server/middleware/immutable/pushmf.go"},
+			Citations: []string{"https://github.com/goharbor/harbor/blob/main/src/server/middleware/immutable/pushmf.go", "https://github.com/goharbor/harbor/blob/main/src/server/middleware/immutable/error.go"},
 			Clients:   []string{"docker"},
 			Correct:   "fails with the message of the registry",
-			Rules:     rules(On(op.ManifestPut).Do(Immutable(Status(http.StatusPreconditionFailed).Error("PRECONDITION", "configured as immutable")))),
+			Rules:     rules(On(op.ManifestPut).Do(Immutable(Status(http.StatusPreconditionFailed).Error("PRECONDITION", "Failed to process request due to '{repo}:{tag}' configured as immutable.")))),
 		},
 	}
 }

@@ -31,8 +31,8 @@ func knownReads() []Preset {
 		{
 			Name:      "manifest-unknown-after-push",
 			What:      "a manifest that was pushed is unknown to the next two requests for it",
-			Citations: []string{"uber/kraken#34"},
-			Clients:   []string{"kraken"},
+			Citations: []string{"int128/docker-manifest-create-action#857", "p2pool-starter-stack/pithead#429", "goharbor/harbor#4259"},
+			Clients:   []string{"buildx", "harbor"},
 			Correct:   "asks again after a pause for what it has just pushed",
 			Recovers:  true,
 			Rules:     rules(On(op.ManifestPut).Times(1).Do(Hide(2, 0))),
@@ -40,8 +40,8 @@ func knownReads() []Preset {
 		{
 			Name:      "stale-tag",
 			What:      "a tag that was pushed shows what it was on before, to the next two requests",
-			Citations: []string{"containerd/containerd#2840", "uber/kraken#34"},
-			Clients:   []string{"containerd", "kraken"},
+			Citations: []string{"Mellanox/network-operator#1868"},
+			Clients:   []string{"network-operator"},
 			Correct:   "asks by digest for what it has just pushed",
 			Recovers:  true,
 			Rules:     rules(On(op.ManifestPut).Times(1).Do(StaleTag(2, 0))),
@@ -58,7 +58,7 @@ func knownReads() []Preset {
 		{
 			Name:      "redirect-expired",
 			What:      "a blob is redirected to a signed URL that has expired: 403 and XML",
-			Citations: []string{"cloudflare/cloudflare-docs#32436"},
+			Citations: []string{"distribution/distribution#4175", "cloudflare/cloudflare-docs#32436"},
 			Clients:   []string{"docker"},
 			Correct:   "asks the registry for a fresh URL",
 			Recovers:  true,
@@ -94,7 +94,7 @@ func knownReads() []Preset {
 		{
 			Name:      "head-405",
 			What:      "405 to HEAD of a manifest, where GET works",
-			Citations: []string{"containerd/cri#787", "oras-project/oras-go#882"},
+			Citations: []string{"https://github.com/containerd/containerd/blob/main/core/remotes/docker/resolver.go", "oras-project/oras-go#882"},
 			Clients:   []string{"containerd", "oras-go"},
 			Correct:   "asks with GET",
 			Recovers:  true,
@@ -103,8 +103,8 @@ func knownReads() []Preset {
 		{
 			Name:      "head-404",
 			What:      "404 to HEAD of a manifest, where GET works",
-			Citations: []string{"containerd/cri#787", "oras-project/oras-go#882"},
-			Clients:   []string{"containerd", "oras-go"},
+			Citations: []string{"containerd/cri#787"},
+			Clients:   []string{"containerd"},
 			Correct:   "asks with GET before it says that there is none",
 			Recovers:  true,
 			Rules:     rules(On(op.ManifestHead).Do(Status(http.StatusNotFound))),
@@ -112,8 +112,8 @@ func knownReads() []Preset {
 		{
 			Name:      "range-ignored",
 			What:      "a blob is cut, and the request for its rest answered with the whole, 200",
-			Citations: []string{"https://github.com/containers/image/blob/main/docker/docker_image_src.go"},
-			Clients:   []string{"skopeo", "regclient"},
+			Citations: []string{"containerd/containerd#2364", "https://github.com/containers/image/blob/main/docker/body_reader.go"},
+			Clients:   []string{"containerd", "skopeo"},
 			Correct:   "goes by the status, and leaves out what it has already",
 			Recovers:  true,
 			Rules: rules(

@@ -12,18 +12,14 @@ const (
 	htmlType = "text/html; charset=utf-8"
 )
 
-func htmlCitations() []string {
-	return []string{"moby/moby#34657", "moby/moby#14367", "moby/moby#25166", "docker/hub-feedback#1693", "crazy-max/diun#1395"}
-}
-
 // Statuses, and bodies that are not the specification's.
 func knownStatus() []Preset {
 	return []Preset{
 		{
 			Name:      "bad-gateway-html",
 			What:      "502 with a proxy's HTML page, twice",
-			Citations: htmlCitations(),
-			Clients:   []string{"docker", "diun"},
+			Citations: []string{"docker-archive/docker-registry#320"},
+			Clients:   []string{"docker"},
 			Correct:   "goes by the status, whatever the body is, and tries again",
 			Recovers:  true,
 			Rules:     rules(onPull().Times(2).Do(Status(http.StatusBadGateway).HTML())),
@@ -31,8 +27,8 @@ func knownStatus() []Preset {
 		{
 			Name:      "service-unavailable-html",
 			What:      "503 with a proxy's HTML page, once",
-			Citations: append(htmlCitations(), "GoogleContainerTools/kaniko#1578"),
-			Clients:   []string{"docker", "kaniko"},
+			Citations: []string{"docker/hub-feedback#842", "docker/cli#1143"},
+			Clients:   []string{"docker"},
 			Correct:   "goes by the status, whatever the body is, and tries again",
 			Recovers:  true,
 			Rules:     rules(onPull().Times(1).Do(Status(http.StatusServiceUnavailable).HTML())),
@@ -40,8 +36,8 @@ func knownStatus() []Preset {
 		{
 			Name:      "gateway-timeout-html",
 			What:      "504 with a proxy's HTML page, once",
-			Citations: htmlCitations(),
-			Clients:   []string{"docker"},
+			Citations: []string{"docker-library/meta-scripts#104"},
+			Clients:   []string{"meta-scripts"},
 			Correct:   "goes by the status, whatever the body is, and tries again",
 			Recovers:  true,
 			Rules:     rules(onPull().Times(1).Do(Status(http.StatusGatewayTimeout).HTML())),
@@ -57,7 +53,7 @@ func knownStatus() []Preset {
 		{
 			Name:      "push-refused-html",
 			What:      "405 with a web server's HTML page to every POST that begins an upload",
-			Citations: htmlCitations(),
+			Citations: []string{"moby/moby#34657", "distribution/distribution#2386"},
 			Clients:   []string{"docker"},
 			Correct:   "fails with the status",
 			Rules:     rules(On(op.UploadStart, op.BlobPost, op.BlobMount).Do(Status(http.StatusMethodNotAllowed).HTML())),
@@ -81,7 +77,7 @@ func knownStatus() []Preset {
 		{
 			Name:      "error-details-hub",
 			What:      `400 with {"details": …} in place of a list of errors, as Docker Hub's token service has it`,
-			Citations: []string{"google/go-containerregistry#1741"},
+			Citations: []string{"google/go-containerregistry#1741", "https://github.com/containers/image/blob/main/docker/distribution_error.go"},
 			Clients:   []string{"go-containerregistry"},
 			Correct:   "fails with the status, and with the body as it is",
 			Rules:     rules(onManifest().Do(Status(http.StatusBadRequest).Body(jsonType, `{"details":"invalid repository name"}`))),
@@ -112,19 +108,12 @@ func knownStatus() []Preset {
 		},
 		{
 			Name:      "error-bare-object",
-			What:      "403 with an error that is not in a list, as zot has it",
-			Citations: []string{"https://github.com/project-zot/zot/blob/main/pkg/api/authn.go", "https://github.com/containers/image/blob/main/docker/distribution_error.go"},
-			Clients:   []string{"skopeo"},
+			What:      "401 with an error that is not in a list, as zot has it",
+			Citations: []string{"https://github.com/project-zot/zot/blob/main/pkg/api/authn.go"},
+			Clients:   []string{"docker"},
 			Correct:   "fails with the status",
-			Rules:     rules(onManifest().Do(Status(http.StatusForbidden).Body(jsonType, `{"code":"DENIED","message":"requested access to the resource is denied","detail":{}}`))),
-		},
-		{
-			Name:      "error-list-empty",
-			What:      "403 with an empty list of errors",
-			Citations: []string{"https://github.com/containers/image/blob/main/docker/distribution_error.go"},
-			Clients:   []string{"skopeo"},
-			Correct:   "fails with the status",
-			Rules:     rules(onManifest().Do(Status(http.StatusForbidden).Body(jsonType, `{"errors":[]}`))),
+			Rules: rules(onManifest().Do(Status(http.StatusUnauthorized).Header(challengeHeader, `Basic realm="Authorization Required"`).
+				Body(jsonType, `{"code":"UNAUTHORIZED","message":"authentication required","detail":{}}`))),
 		},
 		{
 			Name:      "upload-500",

@@ -6,17 +6,13 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-func mountCitations() []string {
-	return []string{"containerd/containerd#14086", "containerd/containerd#12163", "google/go-containerregistry#1404", "google/go-containerregistry#1609", "google/go-containerregistry#1679", "oras-project/oras#1924", "paketo-buildpacks/pipeline-builder#749"}
-}
-
 // What goes wrong when blobs are pushed.
 func knownUploads() []Preset {
 	return []Preset{
 		{
 			Name:      "mount-denied-401",
-			What:      "401 to a mount whose source the client may not read, as Docker Hub has it",
-			Citations: append(mountCitations(), "google/go-containerregistry#123", "moby/moby#20387"),
+			What:      "401 to a mount whose source the client may not read, as Docker Hub and Harbor have it",
+			Citations: []string{"google/go-containerregistry#123", "google/go-containerregistry#1609", "containerd/containerd#12163", "oras-project/oras#1924", "paketo-buildpacks/pipeline-builder#749"},
 			Clients:   []string{"go-containerregistry", "docker"},
 			Correct:   "uploads the blob",
 			Recovers:  true,
@@ -25,8 +21,8 @@ func knownUploads() []Preset {
 		{
 			Name:      "mount-denied-403",
 			What:      "403 to a mount whose source the client may not read",
-			Citations: mountCitations(),
-			Clients:   []string{"containerd", "oras", "go-containerregistry"},
+			Citations: []string{"containerd/containerd#14086", "containerd/containerd#14118"},
+			Clients:   []string{"containerd"},
 			Correct:   "uploads the blob",
 			Recovers:  true,
 			Rules:     rules(On(op.BlobMount).Do(Status(http.StatusForbidden))),
@@ -34,7 +30,7 @@ func knownUploads() []Preset {
 		{
 			Name:      "mount-dropped",
 			What:      "the connection is closed instead of an answer to a mount",
-			Citations: append(mountCitations(), "google/go-containerregistry#689"),
+			Citations: []string{"google/go-containerregistry#689"},
 			Clients:   []string{"go-containerregistry"},
 			Correct:   "uploads the blob",
 			Recovers:  true,
@@ -87,21 +83,21 @@ func knownUploads() []Preset {
 		},
 		{
 			Name:      "chunk-416",
-			What:      "416 to a PATCH, as if it were out of order, with a Range that says that nothing has arrived",
+			What:      "416 to a PATCH, as if it were out of order, with the Range of what has arrived",
 			Citations: []string{"oras-project/rust-oci-client#35", "mamba-org/powerloader#32"},
 			Clients:   []string{"rust-oci-client", "powerloader"},
 			Correct:   "goes on from where the Range says, in this session or in a new one",
 			Recovers:  true,
-			Rules:     rules(On(op.UploadChunk).Times(1).Do(Status(http.StatusRequestedRangeNotSatisfiable).Header("Location", "{target}").Header("Range", "0-0"))),
+			Rules:     rules(On(op.UploadChunk).Times(1).Do(Status(http.StatusRequestedRangeNotSatisfiable))),
 		},
 		{
 			Name:      "chunk-too-large-ghcr",
-			What:      "416 to every PATCH with a Content-Range, whatever its size, as GHCR has it for more than 4 MiB",
+			What:      "416 to a PATCH with a Content-Range and more than 4 MiB, as GHCR has it; smaller ones pass",
 			Citations: []string{"oras-project/rust-oci-client#35", "ocx-sh/ocx#237", "wasmCloud/wash#268"},
 			Clients:   []string{"rust-oci-client", "ocx", "wash"},
-			Correct:   "uploads in a single PUT, or in one PATCH without Content-Range",
+			Correct:   "uploads in smaller chunks, in a single PUT, or in one PATCH without Content-Range",
 			Recovers:  true,
-			Rules: rules(On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusRequestedRangeNotSatisfiable).
+			Rules: rules(On(op.UploadChunk).Where(op.Header("Content-Range"), op.LongerThan(4<<20)).Do(Status(http.StatusRequestedRangeNotSatisfiable).
 				Error("REQUESTED_RANGE_NOT_SATISFIABLE", "the request body is too large and exceeds the maximum permissible limit of 4.00MiB"))),
 		},
 		{
@@ -125,31 +121,31 @@ func knownUploads() []Preset {
 		{
 			Name:      "upload-range-quay",
 			What:      "Range: bytes=0--1 in the answer to the POST that begins an upload, as Quay has it",
-			Citations: []string{"docker/for-linux#1296", "https://github.com/quay/quay/blob/master/endpoints/v2/blob.py"},
-			Clients:   []string{"docker", "regclient"},
+			Citations: []string{"https://github.com/quay/quay/blob/master/endpoints/v2/blob.py"},
+			Clients:   []string{"regclient"},
 			Correct:   "does not look at the Range of a session that it has sent nothing to",
 			Recovers:  true,
 			Rules:     rules(onStart().Do(SetHeader("Range", "bytes=0--1"))),
 		},
 		{
 			Name:      "chunk-too-small-500",
-			What:      "500 to every PATCH with a Content-Range, as storage has it for parts of less than 5 MiB, and nothing announced",
+			What:      "500 to a first chunk of less than 5 MiB, as storage has it for parts, and nothing announced",
 			Citations: []string{"dotnet/sdk-container-builds#424", "opencontainers/distribution-spec#374"},
 			Clients:   []string{"dotnet"},
 			Correct:   "uploads in a single PUT, or in larger chunks",
 			Recovers:  true,
-			Rules:     rules(On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusInternalServerError))),
+			Rules:     rules(smallChunk().Do(Status(http.StatusInternalServerError))),
 		},
 		{
 			Name:      "chunk-too-small-400",
-			What:      "OCI-Chunk-Min-Length of 5 MiB, and 400 to every PATCH with a Content-Range",
+			What:      "OCI-Chunk-Min-Length of 5 MiB, and 400 to a first chunk of less",
 			Citations: []string{"opencontainers/distribution-spec#391", "dotnet/sdk-container-builds#424"},
 			Clients:   []string{"dotnet"},
 			Correct:   "uploads in a single PUT, or in chunks as large as announced",
 			Recovers:  true,
 			Rules: rules(
 				onStart().Do(SetHeader("OCI-Chunk-Min-Length", "5242880")),
-				On(op.UploadChunk).Where(op.Header("Content-Range")).Do(Status(http.StatusBadRequest).Error("SIZE_INVALID", "the chunk is too small")),
+				smallChunk().Do(Status(http.StatusBadRequest).Error("SIZE_INVALID", "the chunk is too small")),
 			),
 		},
 		{
@@ -164,27 +160,25 @@ func knownUploads() []Preset {
 		{
 			Name:      "location-http",
 			What:      "the Location of an upload is absolute and has http, whatever the client speaks, as behind a proxy that ends TLS",
-			Citations: []string{"oras-project/oras-go#177"},
-			Clients:   []string{"oras-go"},
+			Citations: []string{"distribution/distribution#123", "oras-project/oras-go#1152"},
+			Clients:   []string{"docker", "oras-go"},
 			Correct:   "refuses to go from https to http, at least with credentials",
 			Rules:     rules(On(op.UploadStart, op.BlobMount, op.UploadChunk).Do(Location{Scheme: "http"})),
 		},
 		{
 			Name:      "location-absolute",
-			What:      "the Location of an upload is an absolute URL",
-			Citations: []string{"oras-project/oras-go#177", "docker/build-push-action#251"},
-			Clients:   []string{"oras-go"},
+			What:      "the Location of an upload is an absolute URL, as with Quay",
+			Citations: []string{"https://github.com/quay/quay/blob/master/endpoints/v2/blob.py"},
+			Clients:   []string{"docker"},
 			Correct:   "uses it as it is",
 			Recovers:  true,
 			Rules:     rules(On(op.UploadStart, op.BlobMount, op.UploadChunk).Do(Location{Absolute: true})),
 		},
-		{
-			Name:      "location-missing",
-			What:      "202 without Location in answer to every POST that begins an upload",
-			Citations: []string{"oras-project/oras-go#882"},
-			Clients:   []string{"oras-go"},
-			Correct:   "fails and says what is missing",
-			Rules:     rules(onStart().Do(DropHeader("Location"))),
-		},
 	}
+}
+
+// smallChunk matches the first chunk of an upload if it has less than 5 MiB. Those after
+// it may be the last, which may be small.
+func smallChunk() Rule {
+	return On(op.UploadChunk).Where(op.Header("Content-Range", "0-*"), op.Not(op.LongerThan(5<<20-1)))
 }

@@ -79,6 +79,7 @@ var (
 	onUploads = []op.Op{op.UploadChunk, op.UploadCommit}
 	onTags    = []op.Op{op.ManifestPut}
 	onMounts  = []op.Op{op.BlobMount}
+	onReads   = []op.Op{op.ManifestGet, op.ManifestHead}
 	onContent = []op.Op{op.ManifestGet, op.BlobGet}
 )
 
@@ -111,6 +112,7 @@ func wordTable() []word {
 		{name: "lose-upload", on: onUploads},
 		{name: "drop-chunk", on: onUploads},
 		{name: "refuse-mount", on: onMounts},
+		{name: "digest-tags", on: onReads},
 		{name: "vanish", on: onPushes},
 		{name: "hide", value: countValue, on: onPushes},
 		{name: "stale-tag", value: countValue, on: onTags},

@@ -31,6 +31,7 @@ type storeFaults struct {
 	swap        func() bool // reports whether contentOf may be sent
 	dropChunk   func() bool // reports whether the chunk may be dropped; nil: no
 	refuseMount func() bool // reports whether the mount may be refused; nil: no
+	digestTag   func() bool // reports whether a tag may be taken for a digest; nil: no
 }
 
 // askStore lets an effect ask something more of the Store for its request.
@@ -155,6 +156,11 @@ func (u droppingUpload) Commit(ctx context.Context, c registry.Chunk, d digest.D
 
 // Manifest implements [registry.Store].
 func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+	if act := s.faults(ctx).digestTag; act != nil {
+		if m, err := s.Store.Manifest(ctx, repo, string(digestIn(ref))); err == nil && act() {
+			return m, nil
+		}
+	}
 	if before, covered := s.engine.veil.covers(veiled{staleTag, repo, ref}); covered {
 		if before == nil {
 			return registry.Manifest{}, registry.ManifestUnknown

@@ -137,6 +137,21 @@ func TestLoseNoUpload(t *testing.T) {
 	h.want(200, "GET /v2/")
 }
 
+func TestDigestTags(t *testing.T) {
+	h := newHost(t, faults.On(op.ManifestGet, op.ManifestHead).Do(faults.DigestTags()))
+	subject := h.push("/v2/app/manifests/v1", index("subject"))
+	tag := strings.Replace(subject, "sha256:", "sha256-", 1)
+	h.push(tag, index("referrers"))
+
+	a := h.want(http.StatusOK, "GET "+tag)
+	assert.Equal(t, index("subject"), a.body)
+	assert.Equal(t, digest.FromString(index("subject")).String(), a.header.Get("Docker-Content-Digest"))
+	h.want(http.StatusOK, "HEAD "+tag)
+	h.want(http.StatusNotFound, "GET /v2/app/manifests/sha256-"+strings.Repeat("0", 64))
+	assert.Equal(t, index("subject"), h.want(http.StatusOK, "GET /v2/app/manifests/v1").body)
+	assert.Equal(t, 2, h.engine.Rules()[0].Hits)
+}
+
 func TestRefuseMount(t *testing.T) {
 	h := newHost(t, faults.On(op.BlobMount).Times(2).Do(faults.RefuseMount()))
 	h.pushBlob("lib", "content")

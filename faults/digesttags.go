@@ -1,0 +1,43 @@
+package faults
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
+)
+
+// DigestTags answers a request for a manifest by a tag such as sha256-<hex> with the
+// manifest whose digest is sha256:<hex>, if there is one, as GitLab does. The tag is that
+// of the referrers of the manifest (distribution specification, "Referrers Tag Schema").
+func DigestTags() Effect { return digestTags{} }
+
+type digestTags struct{}
+
+func (digestTags) kind() string { return "digest-tags" }
+
+func (digestTags) needs() need { return needStore }
+
+func (digestTags) actsOn() op.Set { return setOf(op.ManifestGet, op.ManifestHead) }
+
+func (digestTags) prospect(info *op.Info, _ *http.Request) prospect {
+	if digestIn(info.Tag) == "" {
+		return never
+	}
+	return perhaps
+}
+
+func (digestTags) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	x.askStore(r, func(f *storeFaults) { f.digestTag = x.act })
+	next.ServeHTTP(w, r)
+}
+
+// digestIn returns the digest that a tag is made of, or nothing.
+func digestIn(tag string) digest.Digest {
+	d := digest.Digest(strings.Replace(tag, "-", ":", 1))
+	if !op.ValidDigest(d) {
+		return ""
+	}
+	return d
+}
