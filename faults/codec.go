@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/strict"
 	"github.com/ocifake/ocifake/op"
 )
@@ -140,11 +141,7 @@ func decodeEffect(name string, arguments []byte) (Effect, error) {
 	for i, k := range table {
 		names[i] = k.name
 	}
-	err := fmt.Errorf("there is no effect %q; want one of %s", name, strings.Join(names, ", "))
-	if near, ok := strict.Nearest(name, names); ok {
-		err = fmt.Errorf("there is no effect %q; did you mean %s?", name, near)
-	}
-	return nil, &strict.Error{Key: true, Err: err}
+	return nil, &strict.Error{Key: true, Err: fmt.Errorf("there is no effect %q: %s", name, near.Hint(name, names))}
 }
 
 func decodeAll(arguments []byte) (Effect, error) {

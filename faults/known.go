@@ -3,8 +3,8 @@ package faults
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -62,11 +62,7 @@ func FindKnown(name string) (Preset, error) {
 	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
 		return all[i], nil
 	}
-	names := namesOf(all)
-	if near := nearNames(names, name); len(near) > 0 {
-		return Preset{}, fmt.Errorf("faults: there is no preset %q: did you mean %s?", name, strings.Join(near, ", "))
-	}
-	return Preset{}, fmt.Errorf("faults: there is no preset %q: want one of %s", name, strings.Join(names, ", "))
+	return Preset{}, fmt.Errorf("faults: there is no preset %q: %s", name, near.Hint(name, namesOf(all)))
 }
 
 func namesOf(presets []Preset) []string {
@@ -75,28 +71,6 @@ func namesOf(presets []Preset) []string {
 		names[i] = p.Name
 	}
 	return names
-}
-
-// nearNames returns those of the names that share the most words with a name, if
-// any does.
-func nearNames(all []string, name string) (near []string) {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
-	best := 1
-	for _, other := range all {
-		shared := 0
-		for word := range strings.SplitSeq(other, "-") {
-			if slices.Contains(words, word) {
-				shared++
-			}
-		}
-		if shared > best {
-			best, near = shared, nil
-		}
-		if shared == best {
-			near = append(near, other)
-		}
-	}
-	return near
 }
 
 // rules are those of a preset.

@@ -265,7 +265,7 @@ func TestPresetWhere(t *testing.T) {
 
 func TestFindKnown(t *testing.T) {
 	_, err := faults.FindKnown("reset-mid-blobs")
-	assert.EqualError(t, err, `faults: there is no preset "reset-mid-blobs": did you mean reset-mid-blob, reset-mid-upload, reset-stream-mid-blob?`)
+	assert.EqualError(t, err, `faults: there is no preset "reset-mid-blobs": did you mean reset-mid-blob?`)
 	_, err = faults.FindKnown("429")
 	require.ErrorContains(t, err, "pull-limit-429-hub, ")
 	assert.NotContains(t, err.Error(), "short-body")

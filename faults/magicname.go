@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -82,14 +83,11 @@ func (v *vocabulary) unknown(segment string) error {
 	if i := strings.LastIndexByte(segment, '-'); i > 0 && beginsWithDigit(segment[i+1:]) {
 		text = segment[:i]
 	}
-	near := nearNames(v.names, text)
-	if len(near) == 0 {
-		near = slices.DeleteFunc(slices.Clone(v.names), func(name string) bool { return !strings.HasPrefix(name, text) })
+	mean := near.Mean(text, v.names)
+	if mean == "" {
+		mean = "want one as status-503 or reset-mid-blob"
 	}
-	if len(near) == 0 {
-		return fmt.Errorf("%w: want one as status-503 or reset-mid-blob", err)
-	}
-	return fmt.Errorf("%w: did you mean %s?", err, strings.Join(near, ", "))
+	return fmt.Errorf("%w: %s", err, mean)
 }
 
 // rules are what a magic name asks for, on requests under it. Each fault has its

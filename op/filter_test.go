@@ -308,6 +308,8 @@ func TestAnswerFilters(t *testing.T) {
 	_, err = op.ParseFilters("name=a,b,c", term)
 	assert.ErrorIs(t, err, assert.AnError)
 	_, err = op.ParseFilters("names=a", term)
+	assert.ErrorContains(t, err, "did you mean name?")
+	_, err = op.ParseFilters("teapot=a", term)
 	assert.ErrorContains(t, err, "tls, name, header.<name>")
 }
 

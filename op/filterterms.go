@@ -69,8 +69,8 @@ func parseOps(values []string) (Filter, error) {
 			continue
 		}
 		var o Op
-		if err := o.UnmarshalText([]byte(value)); err != nil {
-			return Filter{}, err
+		if o.UnmarshalText([]byte(value)) != nil {
+			return Filter{}, unknownOperation(value, []string{uploadBegin})
 		}
 		ops = append(ops, o)
 	}
@@ -80,7 +80,7 @@ func parseOps(values []string) (Filter, error) {
 // ParseFilters reads filters separated by white space, all of which a request
 // must meet: "op=blob.get repo=app !auth". The further terms are those on answers;
 // a name that neither they nor the filters of this package have is an error that
-// lists all. No text is no filter.
+// says which one may be meant, or lists all. No text is no filter.
 func ParseFilters(text string, further ...Term) ([]Filter, error) {
 	var filters []Filter
 	all := append(slices.Clone(terms), further...)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 const spaces = " \t\r\n"
@@ -174,15 +176,11 @@ func (w word) term(terms []Term) int {
 }
 
 func (w word) unknown(terms []Term) error {
-	return fmt.Errorf("there is nothing called %q to filter by: want one of %s, header.<name>", w.name, termNames(terms))
-}
-
-func termNames(terms []Term) string {
-	names := make([]string, len(terms))
+	names := make([]string, len(terms), len(terms)+1)
 	for i, t := range terms {
 		names[i] = t.Name
 	}
-	return strings.Join(names, ", ")
+	return fmt.Errorf("there is nothing called %q to filter by: %s", w.name, near.Hint(w.name, append(names, headerPrefix+"<name>")))
 }
 
 func (w word) negate(f Filter) Filter {

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // Op is an operation of the distribution API, named after what it does to what.
@@ -143,12 +145,22 @@ func (o Op) MarshalText() ([]byte, error) {
 }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. A name that is not in
-// the table is an error that lists those that are.
+// the table is an error that says which one may be meant, or lists all.
 func (o *Op) UnmarshalText(text []byte) error {
 	i := slices.IndexFunc(table[:], func(r row) bool { return r.text == string(text) })
 	if i < 0 {
-		return fmt.Errorf("op: unknown operation %q: want one of %v", text, All())
+		return fmt.Errorf("op: %w", unknownOperation(string(text), nil))
 	}
 	*o = table[i].op
 	return nil
+}
+
+// unknownOperation is the error of a text that is neither an operation nor one of the
+// other words that may be in its place.
+func unknownOperation(text string, others []string) error {
+	words := others
+	for _, o := range All() {
+		words = append(words, o.String())
+	}
+	return fmt.Errorf("unknown operation %q: %s", text, near.Hint(text, words))
 }

@@ -113,7 +113,8 @@ func TestParseFiltersErrors(t *testing.T) {
 		{"since=1,2", "want one number, have 2"},
 		{"since=99999999999999999999", "is no number"},
 		{"conn=one", `"one" is no number`},
-		{"stat=200", "want one of all, op, repo, alias, tag, digest, session, method, host, ns, ua, length, auth, tls, status, code, fault, faulted, subject, open, left, cut, since, conn, header.<name>"},
+		{"stat=200", "did you mean status?"},
+		{"teapot=200", "want one of all, op, repo, alias, tag, digest, session, method, host, ns, ua, length, auth, tls, status, code, fault, faulted, subject, open, left, cut, since, conn, header.<name>"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/op"
 )
@@ -80,7 +80,7 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with Auth", user)
 	}
 	if known := r.service.Users(); user == "" || len(known) > 0 && !op.Matcher(known)(user) {
-		t.Fatalf("registrytest: login as %q: the options of Auth name no such user: want one of %s, or r.Auth().Password(%[1]q, 0)", user, strings.Join(known, ", "))
+		t.Fatalf("registrytest: login as %q: the options of Auth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, near.Hint(user, known))
 	}
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
 }

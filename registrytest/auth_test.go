@@ -163,9 +163,11 @@ func TestLoginUnknownUser(t *testing.T) {
 	named := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}, Rules: rules}))
 	assert.NotEmpty(t, named.Login(t, "ci").Password)
 	assert.NotEmpty(t, named.Login(t, "team-a").Password)
-	for _, user := range []string{"cii", "CI", "team", "*"} {
+	for user, hint := range map[string]string{
+		"cii": "did you mean ci?", "CI": "did you mean ci?", "team": "did you mean team-*?", "*": "did you mean team-*?", "alice": "want one of ci, team-*",
+	} {
 		ran := runTest(func(t testing.TB) { named.Login(t, user) })
-		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of Auth name no such user: want one of ci, team-*, or r.Auth().Password(%[1]q, 0)", user)}, ran.failures)
+		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of Auth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, hint)}, ran.failures)
 	}
 	free := registrytest.New(t, registrytest.Auth(auth.Options{Rules: rules[1:]}))
 	assert.NotEmpty(t, free.Login(t, "anybody").Password)

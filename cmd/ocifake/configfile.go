@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // readConfig sets the flags that a file of names and values has, in YAML, except
@@ -35,7 +36,10 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, setting config.Setting
 	f := flags.Lookup(setting.Name)
 	switch {
 	case f == nil:
-		return errors.New("there is no such flag" + didYouMean(setting.Name, flagNames(flags)) + "; see --help")
+		if mean := near.Mean(setting.Name, flagNames(flags)); mean != "" {
+			return errors.New("there is no such flag: " + mean)
+		}
+		return errors.New("there is no such flag; see --help")
 	case setting.Name == "config" || setting.Name == "help":
 		return errors.New("there is no such flag in a file; see --help")
 	}

@@ -54,7 +54,7 @@ log-level: debug
 
 func TestWrongConfigFile(t *testing.T) {
 	for text, want := range map[string]string{
-		"page-siez: 5":            "ocifake.yaml: line 1, column 1: page-siez: there is no such flag: did you mean page-size?; see --help",
+		"page-siez: 5":            "ocifake.yaml: line 1, column 1: page-siez: there is no such flag: did you mean page-size?",
 		"tls: true\npage-size: x": `line 2, column 1: page-size: invalid argument "x" for "--page-size" flag: want a number from 0 to 2147483647`,
 		"tls: maybe":              "tls: invalid argument",
 		"page-size: [1, 2]":       "page-size: want one value, not a list of 2",

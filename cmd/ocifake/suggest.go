@@ -3,58 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
-
-// didYouMean returns ": did you mean this?" about those of the words that a word may
-// be a misspelling of; empty if there is none.
-func didYouMean(word string, words []string) string {
-	var near []string
-	least := min(2, len(word)/2) // changes of a letter
-	for _, other := range words {
-		switch d := distance(word, other); {
-		case d < least:
-			near, least = []string{other}, d
-		case d == least:
-			near = append(near, other)
-		}
-	}
-	if near == nil {
-		return ""
-	}
-	return ": did you mean " + strings.Join(near, " or ") + "?"
-}
-
-// distance is how many letters have to be put in, left out or replaced to make one word
-// of another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
 
 // explainFlag adds to the error of a flag that does not exist which one may be meant.
 func explainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		return fmt.Errorf("%w%s", err, didYouMean(unknown.GetSpecifiedName(), flagNames(cmd.Flags())))
+		if mean := near.Mean(unknown.GetSpecifiedName(), flagNames(cmd.Flags())); mean != "" {
+			return fmt.Errorf("%w: %s", err, mean)
+		}
 	}
 	return err
 }
@@ -73,7 +35,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
-	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), meantOrAll(args[0], names))
+	return fmt.Errorf("unknown command %q for %q: %s", args[0], cmd.CommandPath(), near.Hint(args[0], names))
 }
 
 // onlyWords wants arguments that are among the valid ones of a command.
@@ -84,16 +46,8 @@ func onlyWords(cmd *cobra.Command, args []string) error {
 			known = known || arg == word
 		}
 		if !known {
-			return fmt.Errorf("there is no %q to %s%s", arg, cmd.Name(), meantOrAll(arg, cmd.ValidArgs))
+			return fmt.Errorf("there is no %q to %s: %s", arg, cmd.Name(), near.Hint(arg, cmd.ValidArgs))
 		}
 	}
 	return nil
-}
-
-// meantOrAll is didYouMean, or all words if nothing seems to be meant.
-func meantOrAll(word string, words []string) string {
-	if meant := didYouMean(word, words); meant != "" {
-		return meant
-	}
-	return ": want one of " + strings.Join(words, ", ")
 }

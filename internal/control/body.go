@@ -9,7 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // maxBody is how many bytes a body may have that is read as a whole.
@@ -76,7 +77,7 @@ func (p *objectParser) field() error {
 	into, known := p.fields[name]
 	switch {
 	case !known:
-		return p.place(at, wrong(name, "there is no such field: want %s", strings.Join(slices.Sorted(maps.Keys(p.fields)), ", ")))
+		return p.place(at, wrong(name, "there is no such field: %s", near.Hint(name, slices.Sorted(maps.Keys(p.fields)))))
 	case p.there[name]:
 		return p.place(at, wrong(name, "it is there twice"))
 	}

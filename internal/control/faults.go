@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -145,17 +146,35 @@ func (a *API) state(name string) (faults.State, bool) {
 	return all[i], true
 }
 
+// shownRules is how many rules a message lists.
+const shownRules = 20
+
 // replyFault sends the state of a rule, if it is there.
 func (a *API) replyFault(w http.ResponseWriter, status int, name string) error {
 	state, ok := a.state(name)
 	if !ok {
-		return noRule(name)
+		return a.noRule(name)
 	}
 	reply(w, status, newFault(state))
 	return nil
 }
 
-func noRule(name string) *failure { return notFound("there is no rule %q", name) }
+func (a *API) noRule(name string) *failure {
+	all := a.config.Faults.Rules()
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = s.Rule.Name
+	}
+	switch mean := near.Mean(name, names); {
+	case mean != "":
+		return notFound("there is no rule %q: %s", name, mean)
+	case len(names) == 0:
+		return notFound("there is no rule %q, nor any other", name)
+	case len(names) > shownRules:
+		return notFound("there is no rule %q: GET %sfaults lists the %d that there are", name, prefix, len(names))
+	}
+	return notFound("there is no rule %q: %s", name, near.Hint(name, names))
+}
 
 func (a *API) oneFault(w http.ResponseWriter, r *request) error {
 	return a.replyFault(w, http.StatusOK, value[string](r, "name"))
@@ -194,7 +213,7 @@ func (a *API) switchFault(w http.ResponseWriter, r *request) error {
 		return wrong("enabled", "it is missing: want true or false")
 	}
 	if !a.config.Faults.Enable(name, enabled) {
-		return noRule(name)
+		return a.noRule(name)
 	}
 	return a.replyFault(w, http.StatusOK, name)
 }
@@ -202,7 +221,7 @@ func (a *API) switchFault(w http.ResponseWriter, r *request) error {
 func (a *API) removeFault(w http.ResponseWriter, r *request) error {
 	name := value[string](r, "name")
 	if !a.config.Faults.Remove(name) {
-		return noRule(name)
+		return a.noRule(name)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -104,7 +105,7 @@ func some(words ...string) kind {
 		chosen := strings.Split(text, ",")
 		for _, word := range chosen {
 			if !slices.Contains(words, word) {
-				return nil, fmt.Errorf("%q is none of %s", word, strings.Join(words, ", "))
+				return nil, fmt.Errorf("there is no %q: %s", word, near.Hint(word, words))
 			}
 		}
 		return chosen, nil

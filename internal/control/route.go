@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // route is a row of the table from which derives what is served, what is refused,
@@ -146,7 +148,7 @@ func (row *route) read(r *http.Request) (map[string]any, error) {
 		known := slices.ContainsFunc(row.params, func(p param) bool { return p.name == name && !p.inPath })
 		switch {
 		case !known:
-			return nil, wrong(name, "there is no such parameter: want %s", row.queryNames())
+			return nil, wrong(name, "there is no such parameter: %s", row.parameters(name))
 		case len(values) > 1:
 			return nil, wrong(name, "it is there %d times", len(values))
 		}
@@ -167,7 +169,8 @@ func (row *route) read(r *http.Request) (map[string]any, error) {
 	return read, nil
 }
 
-func (row *route) queryNames() string {
+// parameters says what is meant by a parameter that the route does not have.
+func (row *route) parameters(wrote string) string {
 	var names []string
 	for _, p := range row.params {
 		if !p.inPath {
@@ -175,7 +178,7 @@ func (row *route) queryNames() string {
 		}
 	}
 	if names == nil {
-		return "none"
+		return "want none"
 	}
-	return "one of " + strings.Join(names, ", ")
+	return near.Hint(wrote, names)
 }

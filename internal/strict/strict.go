@@ -6,7 +6,7 @@
 //		TTL time.Duration `json:"ttl"` // text: "5m"
 //	}
 //	err := strict.Decode([]byte(`{"tll": "5m"}`), &o)
-//	// tll: there is no such field; did you mean ttl?
+//	// tll: there is no such field: did you mean ttl?
 package strict
 
 import (
@@ -20,6 +20,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // Error is an error at one place of a text.
@@ -171,11 +173,8 @@ func fieldsOf(t reflect.Type) []string {
 
 func unknownField(name string, fields []string) error {
 	known := slices.DeleteFunc(slices.Clone(fields), func(name string) bool { return name == "" })
-	if near, ok := Nearest(name, known); ok {
-		return fmt.Errorf("there is no such field; did you mean %s?", near)
-	}
 	sort.Strings(known)
-	return fmt.Errorf("there is no such field; want one of %s", strings.Join(known, ", "))
+	return fmt.Errorf("there is no such field: %s", near.Hint(name, known))
 }
 
 func (n *node) decodeMap(v reflect.Value) error {
