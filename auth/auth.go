@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -101,6 +102,7 @@ var accesses = map[op.Op]registry.Action{
 
 // Needed returns what a request needs.
 func Needed(info *op.Info) Access {
+	must.NotNil("auth: Needed: info", info)
 	if info.Op == op.RepositoryList {
 		return Access{Catalog: true}
 	}
@@ -114,9 +116,8 @@ func Needed(info *op.Info) Access {
 // everything else. It belongs inside of what records. The registry is to have
 // [Allow] as its option of that name. It panics if either is nil.
 func Handler(a Auth, next http.Handler) http.Handler {
-	if a == nil || next == nil {
-		panic("auth: Handler: the Auth or the next handler is nil")
-	}
+	must.NotNil("auth: Handler: a", a)
+	must.NotNil("auth: Handler: next", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, state := op.Begin(r)
 		info := state.Info()
@@ -187,6 +188,7 @@ type decision struct {
 // [registry.Options.Allow]. A request that came through no [Handler] may do
 // everything.
 func Allow(ctx context.Context, repo string, action registry.Action) error {
+	must.NotNil("auth: Allow: ctx", ctx)
 	d, ok := op.Value[*decision](ctx)
 	if !ok {
 		return nil
@@ -207,6 +209,7 @@ func isEntry(ctx context.Context) bool {
 
 // Who returns who sent the request with this context, as far as a [Handler] knows.
 func Who(ctx context.Context) Identity {
+	must.NotNil("auth: Who: ctx", ctx)
 	if d, ok := op.Value[*decision](ctx); ok {
 		return d.who
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -57,6 +58,7 @@ const (
 // Authenticate implements [Auth].
 func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	s.must("Authenticate")
+	must.NotNil("auth: Service.Authenticate: r", r)
 	values := r.Header["Authorization"]
 	switch {
 	case len(values) == 0:
@@ -163,6 +165,7 @@ func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
 // Challenge implements [Auth].
 func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	s.must("Challenge")
+	must.NotNil("auth: Service.Challenge: r", r)
 	if s.tokens == nil {
 		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
 	}
@@ -197,6 +200,7 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // RealmURL returns where the token service is for who sends a request.
 func (s *Service) RealmURL(r *http.Request) string {
 	s.must("RealmURL")
+	must.NotNil("auth: Service.RealmURL: r", r)
 	origin, prefix := op.Base(r, s.options.TrustForwarded)
 	return origin + prefix + op.TokenPath
 }
@@ -213,6 +217,7 @@ func (s *Service) ServiceName() string {
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or nothing.
 func (s *Service) ScopeFor(info *op.Info) string {
 	s.must("ScopeFor")
+	must.NotNil("auth: Service.ScopeFor: info", info)
 	if scope, ok := scopeFor(known(info, Needed(info))); ok {
 		return scope.String()
 	}

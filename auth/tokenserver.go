@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -44,6 +45,8 @@ func (e *oauthError) Error() string { return e.text }
 // with POST what that calls OAuth 2.0.
 func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 	s.must("ServeToken")
+	must.NotNil("auth: Service.ServeToken: w", w)
+	must.NotNil("auth: Service.ServeToken: r", r)
 	_, state := op.Begin(r)
 	switch {
 	case s.tokens == nil:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Setting is a name with its values.
@@ -18,6 +20,7 @@ type Setting struct {
 
 // Error returns an error about the setting, with its place in the text.
 func (s Setting) Error(err error) error {
+	must.NotNil("config: Setting.Error: err", err)
 	return &Error{Line: s.key.Line, Column: s.key.Column, Field: s.Name, Err: err}
 }
 

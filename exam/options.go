@@ -106,7 +106,14 @@ func WithEffects(effects ...Effect) Option {
 // network, the Store and the logger are set by [WithLoopback], [WithStore] and
 // [WithLogger] instead.
 func WithRegistry(opts ...registrytest.Option) Option {
-	return func(c *config) { c.registry = append(c.registry, opts...) }
+	return func(c *config) {
+		for i, option := range opts {
+			if option == nil {
+				c.errs = append(c.errs, fmt.Errorf("WithRegistry: option %d of %d is nil", i+1, len(opts)))
+			}
+		}
+		c.registry = append(c.registry, opts...)
+	}
 }
 
 // WithStore sets a function that returns an empty Store for a registry. The default

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -85,7 +86,7 @@ func (r Rule) checkActing() error {
 }
 
 func (r Rule) checkEffect(effect Effect) error {
-	if effect == nil {
+	if must.IsNil(effect) {
 		return errors.New("one of its effects is nil")
 	}
 	if group, ok := effect.(all); ok {

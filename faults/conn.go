@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -43,6 +44,8 @@ type Conn interface {
 // WithConn returns a context that has the connection, for those of the requests
 // that come on it; see [net/http.Server.ConnContext].
 func WithConn(ctx context.Context, c Conn) context.Context {
+	must.NotNil("faults: WithConn: ctx", ctx)
+	must.NotNil("faults: WithConn: c", c)
 	return op.With(ctx, c)
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -268,6 +269,7 @@ func (e *Engine) Rules() []State {
 // tokens and for /v2/; it may be called concurrently. info is a
 // copy. The last one is called first.
 func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) (remove func()) {
+	must.NotNil("faults: Engine.Intercept: handle", handle)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := &intercept{handle}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -45,6 +46,7 @@ const maxMagic = 1024
 // is left to do. The registry must be one that goes by [op.Info], as that of this
 // module.
 func (e *Engine) Magic(next http.Handler) http.Handler {
+	must.NotNil("faults: Engine.Magic: next", next)
 	if e == nil {
 		return next
 	}

@@ -3,6 +3,7 @@ package faults
 import (
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -10,6 +11,7 @@ import (
 // for /v2/, and those that are marked so to every request. It belongs before what
 // looks at credentials, and inside of what records.
 func (e *Engine) BeforeAuth(next http.Handler) http.Handler {
+	must.NotNil("faults: Engine.BeforeAuth: next", next)
 	if e == nil {
 		return next
 	}
@@ -18,10 +20,16 @@ func (e *Engine) BeforeAuth(next http.Handler) http.Handler {
 
 // AfterAuth returns a handler that applies all other rules. It belongs behind what
 // looks at credentials, in front of the registry.
-func (e *Engine) AfterAuth(next http.Handler) http.Handler { return e.handler(next, late) }
+func (e *Engine) AfterAuth(next http.Handler) http.Handler {
+	must.NotNil("faults: Engine.AfterAuth: next", next)
+	return e.handler(next, late)
+}
 
 // Wrap is both, for those who have no auth.
-func (e *Engine) Wrap(next http.Handler) http.Handler { return e.BeforeAuth(e.AfterAuth(next)) }
+func (e *Engine) Wrap(next http.Handler) http.Handler {
+	must.NotNil("faults: Engine.Wrap: next", next)
+	return e.BeforeAuth(e.AfterAuth(next))
+}
 
 // A stage is where on its way a request is.
 type stage uint8
@@ -125,6 +133,7 @@ func (x *exchange) missing(effects []chosen) string {
 // Point names what a request is about, whatever the order in which a client's
 // parallel requests arrive: the operation, the repository, and the tag or digest.
 func Point(info *op.Info) string {
+	must.NotNil("faults: Point: info", info)
 	text := info.Op.String()
 	if info.Repo != "" {
 		text += " " + info.Repo

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -70,6 +71,7 @@ func (b *blob) WriteRange(w io.Writer, off, n int64) (int64, error) {
 // OpenBlob implements [registry.Store]. If the blob was added by
 // [Store.AddBlob], the error may also be that of its open function.
 func (s *Store) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
+	must.NotNil("memstore: Store.OpenBlob: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -99,6 +101,7 @@ func blobUnknown(repo string, d digest.Digest) error {
 
 // DeleteBlob implements [registry.Store].
 func (s *Store) DeleteBlob(ctx context.Context, repo string, d digest.Digest) error {
+	must.NotNil("memstore: Store.DeleteBlob: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -114,6 +117,7 @@ func (s *Store) DeleteBlob(ctx context.Context, repo string, d digest.Digest) er
 
 // MountBlob implements [registry.Store].
 func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error {
+	must.NotNil("memstore: Store.MountBlob: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -141,11 +145,12 @@ func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, fro
 // [registry.SizeInvalid] if the size is negative or not that of the blob that
 // the store has already.
 func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error {
+	must.NotNil("memstore: Store.AddBlob: ctx", ctx)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case open == nil:
-		return fmt.Errorf("memstore: add blob %s to repository %s: no function to open it", desc.Digest, repo)
+		return fmt.Errorf("memstore: add blob %s to repository %s: open is nil: there is no function to open it", desc.Digest, repo)
 	case !op.ValidRepository(repo):
 		return failf(registry.NameInvalid, "add blob %s: %q is not the name of a repository", desc.Digest, repo)
 	case !op.ValidDigest(desc.Digest):

@@ -201,7 +201,7 @@ func TestAddBlobRefuses(t *testing.T) {
 		want string
 		is   error
 	}{
-		{"no function", "app", ocispec.Descriptor{Digest: d, Size: 1}, nil, "no function to open it", nil},
+		{"no function", "app", ocispec.Descriptor{Digest: d, Size: 1}, nil, "open is nil", nil},
 		{"name", "../app", ocispec.Descriptor{Digest: d, Size: 1}, open, `"../app"`, registry.NameInvalid},
 		{"digest", "app", ocispec.Descriptor{Digest: "sha256:x", Size: 1}, open, `"sha256:x"`, registry.DigestInvalid},
 		{"size", "app", ocispec.Descriptor{Digest: d, Size: -1}, open, "negative size -1", registry.SizeInvalid},

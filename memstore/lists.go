@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -47,11 +48,13 @@ func snapshot[V any](s *Store, t *tree[V]) func() (tree[V], error) {
 
 // Repositories implements [registry.Store].
 func (s *Store) Repositories(ctx context.Context, after string) iter.Seq2[string, error] {
+	must.NotNil("memstore: Store.Repositories: ctx", ctx)
 	return iterate(ctx, snapshot(s, &s.index.repositories), key{after}, 0, func(k key, _ string) string { return k[0] })
 }
 
 // Tags implements [registry.Store].
 func (s *Store) Tags(ctx context.Context, repo, after string) iter.Seq2[registry.Tag, error] {
+	must.NotNil("memstore: Store.Tags: ctx", ctx)
 	tags := func() (tree[string], error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -67,11 +70,13 @@ func (s *Store) Tags(ctx context.Context, repo, after string) iter.Seq2[registry
 
 // Manifests implements [registry.Store].
 func (s *Store) Manifests(ctx context.Context, repo string, after digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
+	must.NotNil("memstore: Store.Manifests: ctx", ctx)
 	return iterate(ctx, snapshot(s, &s.index.manifests), key{repo, string(after)}, 1, describe)
 }
 
 // Referrers implements [registry.Store].
 func (s *Store) Referrers(ctx context.Context, repo string, subject, after digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
+	must.NotNil("memstore: Store.Referrers: ctx", ctx)
 	return iterate(ctx, snapshot(s, &s.index.referrers), key{repo, string(subject), string(after)}, 2, describe)
 }
 
@@ -79,6 +84,7 @@ func describe(_ key, m *manifest) ocispec.Descriptor { return m.Descriptor }
 
 // Blobs implements [registry.Store].
 func (s *Store) Blobs(ctx context.Context, repo string, after digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
+	must.NotNil("memstore: Store.Blobs: ctx", ctx)
 	return iterate(ctx, snapshot(s, &s.index.blobs), key{repo, string(after)}, 1, func(_ key, b *blob) ocispec.Descriptor {
 		return ocispec.Descriptor{Digest: b.digest, Size: b.size}
 	})
@@ -87,11 +93,13 @@ func (s *Store) Blobs(ctx context.Context, repo string, after digest.Digest) ite
 // BlobRepositories implements [registry.Store]. The repositories are in bytewise
 // order.
 func (s *Store) BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[string, error] {
+	must.NotNil("memstore: Store.BlobRepositories: ctx", ctx)
 	return iterate(ctx, snapshot(s, &s.index.sources), key{string(d)}, 1, func(k key, _ *blob) string { return k[1] })
 }
 
 // Uploads implements [registry.Store].
 func (s *Store) Uploads(ctx context.Context, repo string) iter.Seq2[string, error] {
+	must.NotNil("memstore: Store.Uploads: ctx", ctx)
 	uploads := func() (tree[*upload], error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -41,6 +42,7 @@ func newManifest(p *registry.PutManifest) *manifest {
 
 // Manifest implements [registry.Store].
 func (s *Store) Manifest(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+	must.NotNil("memstore: Store.Manifest: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return registry.Manifest{}, err
 	}
@@ -59,6 +61,7 @@ func manifestUnknown(repo, ref string) error {
 
 // PutManifest implements [registry.Store].
 func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutManifest) error {
+	must.NotNil("memstore: Store.PutManifest: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -135,6 +138,7 @@ func (x *index) describe(k key) (blob, manifest *ocispec.Descriptor) {
 
 // DeleteManifest implements [registry.Store].
 func (s *Store) DeleteManifest(ctx context.Context, repo, ref string, p registry.Precondition) error {
+	must.NotNil("memstore: Store.DeleteManifest: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -122,6 +123,7 @@ func (s *Store) Clone() *Store {
 //
 // What from has is what it had at one moment of the call.
 func (s *Store) Restore(from *Store) {
+	must.NotNil("memstore: Store.Restore: from", from)
 	var content index
 	if from != s {
 		from.mu.Lock()

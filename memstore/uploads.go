@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -36,6 +37,7 @@ type upload struct {
 // NewUpload implements [registry.Store]. It also fails with
 // [registry.DigestInvalid] if nothing in the program computes such digests.
 func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Algorithm) (registry.Upload, error) {
+	must.NotNil("memstore: Store.NewUpload: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -65,6 +67,7 @@ func newID() string {
 
 // OpenUpload implements [registry.Store].
 func (s *Store) OpenUpload(ctx context.Context, repo, id string) (registry.Upload, error) {
+	must.NotNil("memstore: Store.OpenUpload: ctx", ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

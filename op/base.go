@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Base returns where the client reaches the API: the origin, "https://host:port",
@@ -17,6 +19,7 @@ import (
 // X-Forwarded-Host, X-Forwarded-Port and X-Forwarded-Prefix, comes first. The port is
 // that of a host which has none. Values that cannot be a part of a URL are ignored.
 func Base(r *http.Request, trustForwarded bool) (origin, prefix string) {
+	must.NotNil("op: Base: r", r)
 	_, state := Begin(r)
 	scheme, host, prefix := "http", hostOf(r), state.info.Prefix
 	if r.TLS != nil {

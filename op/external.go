@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // externalPrefix begins every path of a second origin, where a registry redirects
@@ -16,6 +18,7 @@ const externalPrefix = "/external/"
 // ExternalPath returns where a second origin has the blob, or the manifest, that a
 // request is about: "/external/<name>/blobs/<digest>".
 func ExternalPath(info *Info) string {
+	must.NotNil("op: ExternalPath: info", info)
 	kind := "/blobs/"
 	if info.Op == ManifestGet || info.Op == ManifestHead {
 		kind = "/manifests/"
@@ -28,7 +31,10 @@ type secondOrigin struct{}
 
 // WithExternal returns a context for requests to a second origin. [Begin] gives them
 // Op External, with Repo and Digest if the path is one of [ExternalPath].
-func WithExternal(ctx context.Context) context.Context { return With(ctx, secondOrigin{}) }
+func WithExternal(ctx context.Context) context.Context {
+	must.NotNil("op: WithExternal: ctx", ctx)
+	return With(ctx, secondOrigin{})
+}
 
 func parseExternal(r *http.Request) Info {
 	info := Info{Op: External, Method: r.Method}
@@ -42,6 +48,7 @@ func parseExternal(r *http.Request) Info {
 
 // IsExternalManifest reports whether a request to a second origin is for a manifest.
 func IsExternalManifest(r *http.Request) bool {
+	must.NotNil("op: IsExternalManifest: r", r)
 	_, _, ok := cutExternal(r.URL, manifest)
 	return ok
 }

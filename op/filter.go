@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Request is what is known of a request before it is answered, and what filters
@@ -25,6 +27,7 @@ type Request struct {
 
 // NewRequest returns what is known of a request now. The header is shared with r.
 func NewRequest(r *http.Request) Request {
+	must.NotNil("op: NewRequest: r", r)
 	_, state := Begin(r)
 	return Request{
 		Info:    state.info,
@@ -94,6 +97,7 @@ func (f Filter) Match(r *Request, answer any) bool {
 	case f.answer != nil:
 		return f.answer(answer) != f.not
 	case f.request != nil:
+		must.NotNil("op: Filter.Match: r", r)
 		return f.request(r) != f.not
 	}
 	return !f.not
@@ -112,6 +116,7 @@ func MatchAll(filters []Filter, r *Request, answer any) bool {
 // and the value, or the values with commas between them, that it has in text;
 // without a value it is a flag. match gets the answer given to [Filter.Match].
 func OnAnswer(name, value string, match func(answer any) bool) Filter {
+	must.NotNil("op: OnAnswer: match", match)
 	if value != "" {
 		values, rest, err := cutValues(value)
 		if err != nil || rest != "" {
@@ -129,6 +134,7 @@ func OnAnswer(name, value string, match func(answer any) bool) Filter {
 // It panics if there are no patterns.
 func OnAnswerText(name string, patterns []string, texts func(answer any) []string) Filter {
 	mustHave(name, patterns)
+	must.NotNil("op: OnAnswerText: texts", texts)
 	match := matcher(patterns)
 	return OnAnswer(name, joinValues(patterns), func(answer any) bool {
 		return slices.ContainsFunc(texts(answer), match)
@@ -156,7 +162,10 @@ func Not(f Filter) Filter {
 
 // Match means the requests for which a function says so, which may be called
 // concurrently.
-func Match(match func(*Request) bool) Filter { return flag("match", match) }
+func Match(match func(*Request) bool) Filter {
+	must.NotNil("op: Match: match", match)
+	return flag("match", match)
+}
 
 // Is means requests for one of the operations: "op=blob.get,blob.head". In text,
 // "op=upload.begin" stands for the operations of [UploadBegin].

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // resource is what a path of the API points to, whatever the method.
@@ -69,6 +71,7 @@ func setReference(i *Info, s string) {
 // [ValidDigest]. A path in which a slash or a dot segment is hidden by
 // percent-encoding is Unknown, so that no two layers can read it differently.
 func Parse(method string, u *url.URL) Info {
+	must.NotNil("op: Parse: u", u)
 	info := Info{Method: method}
 	res := info.parsePath(u)
 	if res == none {
@@ -89,6 +92,7 @@ func Parse(method string, u *url.URL) Info {
 // Methods returns the methods that the API has for a path, sorted; none if the
 // path is not part of it.
 func Methods(u *url.URL) []string {
+	must.NotNil("op: Methods: u", u)
 	var info Info
 	return methods(info.parsePath(u))
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // State is what is known of one request on its way through the layers: the facts,
@@ -73,6 +75,7 @@ func (s *State) SetStaleState(stale bool) {
 // Keep keeps a value with the request, in place of the one of the same type. A layer
 // uses a type of its own, which no other layer can name.
 func Keep[T any](s *State, value T) {
+	must.NotNil("op: Keep: s", s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, v := range s.values {
@@ -94,6 +97,7 @@ type values []any
 // With returns a context with a value for the requests that begin in it, as those
 // of a connection do: see [net/http.Server.ConnContext] and [Value].
 func With(ctx context.Context, value any) context.Context {
+	must.NotNil("op: With: ctx", ctx)
 	before, _ := ctx.Value(contextKey{}).(values)
 	return context.WithValue(ctx, contextKey{}, append(slices.Clip(before), value))
 }
@@ -101,6 +105,7 @@ func With(ctx context.Context, value any) context.Context {
 // Value returns the value of type T that the request with this context has: one
 // kept by [Keep], or one that it began with, or, before it begins, is to begin with.
 func Value[T any](ctx context.Context) (value T, ok bool) {
+	must.NotNil("op: Value: ctx", ctx)
 	switch at := ctx.Value(contextKey{}).(type) {
 	case *State:
 		at.mu.Lock()
@@ -140,11 +145,15 @@ func (c *carrier) Value(key any) any {
 //
 // Begin belongs after whatever rewrites the request's URL. A prefix that
 // [http.StripPrefix] removed is found by comparing with r.RequestURI.
-func Begin(r *http.Request) (*http.Request, *State) { return BeginWith(r, nil) }
+func Begin(r *http.Request) (*http.Request, *State) {
+	must.NotNil("op: Begin: r", r)
+	return BeginWith(r, nil)
+}
 
 // BeginWith is [Begin] with a function that may change what was parsed, if this is
 // the first call: to resolve names, say.
 func BeginWith(r *http.Request, resolve func(*Info)) (*http.Request, *State) {
+	must.NotNil("op: BeginWith: r", r)
 	given := r.Context().Value(contextKey{})
 	if s, ok := given.(*State); ok {
 		return r, s
@@ -168,6 +177,7 @@ func BeginWith(r *http.Request, resolve func(*Info)) (*http.Request, *State) {
 // StateOf returns the State of the request with this context, or nil if it has not
 // begun.
 func StateOf(ctx context.Context) *State {
+	must.NotNil("op: StateOf: ctx", ctx)
 	s, _ := ctx.Value(contextKey{}).(*State)
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -35,6 +36,7 @@ func (r *Recorder) Accept(remote string, bytes func() (in, out int64)) *Accepted
 	if r == nil {
 		return nil
 	}
+	must.NotNil("record: Recorder.Accept: bytes", bytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.accepted++
@@ -162,6 +164,7 @@ func (r *Recorder) allConnections() (open, chunks [][]byte) {
 // WithConn returns a context that has the connection, for those of the requests
 // that come on it; see [http.Server.ConnContext].
 func WithConn(ctx context.Context, c *Accepted) context.Context {
+	must.NotNil("record: WithConn: ctx", ctx)
 	return op.With(ctx, c)
 }
 

@@ -24,12 +24,12 @@ type field struct {
 // fields are all there are, in the order in which they are written. Names are
 // never changed: files bear them.
 var fields = [...]field{
-	must(plain("seq", func(x *Exchange) *uint64 { return &x.Seq })),
-	must(moment("start", func(x *Exchange) *time.Time { return &x.Start })),
-	must(plain("op", func(x *Exchange) *op.Op { return &x.Op })),
-	must(text("method", func(x *Exchange) *string { return &x.Method })),
+	required(plain("seq", func(x *Exchange) *uint64 { return &x.Seq })),
+	required(moment("start", func(x *Exchange) *time.Time { return &x.Start })),
+	required(plain("op", func(x *Exchange) *op.Op { return &x.Op })),
+	required(text("method", func(x *Exchange) *string { return &x.Method })),
 	text("target", func(x *Exchange) *string { return &x.Target }),
-	must(plain("status", func(x *Exchange) *int { return &x.Status })),
+	required(plain("status", func(x *Exchange) *int { return &x.Status })),
 	texts("codes", func(x *Exchange) *[]string { return &x.Codes }),
 	plain("open", func(x *Exchange) *bool { return &x.Open }),
 	plain("left", func(x *Exchange) *bool { return &x.Left }),
@@ -75,7 +75,8 @@ var fields = [...]field{
 	plain("responseBodyCut", func(x *Exchange) *bool { return &x.ResponseBodyCut }),
 }
 
-func must(f field) field {
+// required is a field that every exchange has.
+func required(f field) field {
 	f.required = true
 	return f
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -15,7 +16,10 @@ import (
 // else.
 
 // Match means the exchanges for which a function says so.
-func Match(match func(*Exchange) bool) op.Filter { return onExchange("match", "", match) }
+func Match(match func(*Exchange) bool) op.Filter {
+	must.NotNil("record: Match: match", match)
+	return onExchange("match", "", match)
+}
 
 // Status means exchanges answered with a status: "status=503", "status=4xx,5xx",
 // where an x is any digit. Not yet, or never, answered is "status=0". Status panics

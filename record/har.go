@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // The structures of an HTTP Archive 1.2, as far as they are written or read.
@@ -93,6 +95,7 @@ type (
 // "_ocifake" of each entry, so that [ReadHAR] returns the same log; it is the
 // object of [Exchange.MarshalJSON] without what the entry holds already.
 func (l Log) WriteHAR(w io.Writer) error {
+	must.NotNil("record: Log.WriteHAR: w", w)
 	e := newEncoder()
 	e.WriteString(`{"log":{"version":"1.2","creator":`)
 	if err := e.value(map[string]string{"name": "ocifake", "version": version()}); err != nil {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"unicode/utf8"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // ReadHAR reads an HTTP Archive. One that [Log.WriteHAR] wrote comes back as it
@@ -21,6 +23,7 @@ import (
 // with it. An entry is at most 32 MiB long, and a log that would take more than
 // about 2 GiB of memory, some 300,000 exchanges, is an error.
 func ReadHAR(r io.Reader) (Log, error) {
+	must.NotNil("record: ReadHAR: r", r)
 	return readHAR(r, defaultLimits)
 }
 

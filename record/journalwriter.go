@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // JournalWriter writes the lines of a journal while exchanges come in, below a
@@ -20,7 +22,10 @@ type JournalWriter struct {
 }
 
 // NewJournalWriter returns a writer of a journal to w.
-func NewJournalWriter(w io.Writer) *JournalWriter { return &JournalWriter{w: w} }
+func NewJournalWriter(w io.Writer) *JournalWriter {
+	must.NotNil("record: NewJournalWriter: w", w)
+	return &JournalWriter{w: w}
+}
 
 // usual are the widths of the columns before anything is known; without one, a
 // column is left out.

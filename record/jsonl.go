@@ -9,6 +9,8 @@ import (
 	"sort"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // JSONLWriter writes exchanges as JSON Lines while they come in: one object a
@@ -21,6 +23,7 @@ type JSONLWriter struct {
 
 // NewJSONLWriter returns a writer of JSON Lines to w.
 func NewJSONLWriter(w io.Writer) *JSONLWriter {
+	must.NotNil("record: NewJSONLWriter: w", w)
 	return &JSONLWriter{w: w, e: newEncoder()}
 }
 
@@ -42,6 +45,7 @@ func (j *JSONLWriter) Write(x Exchange) error {
 // WriteJSONL writes the log as JSON Lines, one exchange a line; see
 // [Exchange.MarshalJSON] for the names of the fields.
 func (l Log) WriteJSONL(w io.Writer) error {
+	must.NotNil("record: Log.WriteJSONL: w", w)
 	j := NewJSONLWriter(w)
 	for i := range l {
 		if err := j.Write(l[i]); err != nil {
@@ -58,6 +62,7 @@ func (l Log) WriteJSONL(w io.Writer) error {
 // A line is at most 32 MiB long, and a log that would take more than about 2 GiB
 // of memory, some 300,000 exchanges, is an error.
 func ReadJSONL(r io.Reader) (Log, error) {
+	must.NotNil("record: ReadJSONL: r", r)
 	return readJSONL(r, defaultLimits)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
 )
@@ -208,6 +209,7 @@ type Groups map[string]Log
 // By divides the log by a label. Requests that the label says nothing of are under
 // the empty text.
 func (l Log) By(label Label) Groups {
+	must.NotNil("record: Log.By: label", label)
 	groups := Groups{}
 	for i := range l {
 		name := label(&l[i])

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -91,6 +92,7 @@ func New(options Options) *Recorder {
 // The header of an answer is recorded as handlers have set it: what net/http adds
 // to it is not seen, such as Date.
 func (r *Recorder) Wrap(next http.Handler) http.Handler {
+	must.NotNil("record: Recorder.Wrap: next", next)
 	if r == nil {
 		return next
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -17,6 +18,8 @@ import (
 // of them is decoded, and shown to the filters, once. Those in flight are looked at
 // each time, as they change.
 func (r *Recorder) Wait(ctx context.Context, done func(Log) bool, filters ...op.Filter) error {
+	must.NotNil("record: Recorder.Wait: ctx", ctx)
+	must.NotNil("record: Recorder.Wait: done", done)
 	w := window{recorder: r, filters: filters}
 	for {
 		changed := r.Changed()

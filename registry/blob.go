@@ -2,12 +2,17 @@ package registry
 
 import (
 	"io"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // NewBlob makes a [Blob] of content that can be read at any offset: an open
 // file, a [bytes.Reader], a generator. Closing the blob closes r, if that can be
 // closed. For Store implementations.
-func NewBlob(r io.ReaderAt, size int64) Blob { return &blob{ReaderAt: r, size: size} }
+func NewBlob(r io.ReaderAt, size int64) Blob {
+	must.NotNil("registry: NewBlob: r", r)
+	return &blob{ReaderAt: r, size: size}
+}
 
 type blob struct {
 	io.ReaderAt

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -29,9 +30,7 @@ type Registry struct {
 
 // New returns a registry that keeps its content in store. It panics if that is nil.
 func New(store Store, options Options) *Registry {
-	if store == nil {
-		panic("registry: New: the store is nil")
-	}
+	must.NotNil("registry: New: store", store)
 	g := &Registry{store: store}
 	g.SetOptions(options)
 	return g
@@ -50,6 +49,8 @@ func (g *Registry) Store() Store { return g.store }
 // response that has begun cannot be completed, and if the client has left before the
 // Store had an answer.
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	must.NotNil("registry: Registry.ServeHTTP: w", w)
+	must.NotNil("registry: Registry.ServeHTTP: r", r)
 	r, state := op.Begin(r)
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set(versionHeader, version)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
@@ -73,6 +74,9 @@ type errorEntry struct {
 // What wraps none is answered with 500 or, if the client has left, by a panic with
 // [http.ErrAbortHandler]. It is for handlers in front of a registry.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	must.NotNil("registry: WriteError: w", w)
+	must.NotNil("registry: WriteError: r", r)
+	must.NotNil("registry: WriteError: err", err)
 	r, state := op.Begin(r)
 	c := &call{options: &Options{}, state: state, info: state.Info(), w: w, r: r}
 	c.fail(err)

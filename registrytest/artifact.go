@@ -13,6 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -120,7 +121,7 @@ func putArtifact(ctx context.Context, to content.Repository, a Artifact, subject
 		return ocispec.Descriptor{}, err
 	}
 	for i, layer := range a.Layers {
-		if layer.Content == nil {
+		if must.IsNil(layer.Content) {
 			return ocispec.Descriptor{}, fmt.Errorf("layer %d has no Content", i)
 		}
 		desc, err := to.PutBlob(ctx, layer.Content)

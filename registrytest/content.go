@@ -14,6 +14,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -43,7 +44,10 @@ func RandomContent(seed uint64, size int64) Content { return content.NewRandom(s
 // would take minutes. For content of more than 64 MiB the digest is taken on
 // trust; with another than the content's, clients find a corrupt blob, and so does
 // [Registry.Check], which reads it all.
-func KnownDigest(c Content, d digest.Digest) Content { return knownDigest{c, d} }
+func KnownDigest(c Content, d digest.Digest) Content {
+	must.NotNil("registrytest: KnownDigest: c", c)
+	return knownDigest{c, d}
+}
 
 type knownDigest struct {
 	Content
@@ -66,6 +70,9 @@ func (k knownDigest) Digest() digest.Digest { return k.digest }
 func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest() ([]byte, error) }) Pushed {
 	t = r.test(t)
 	t.Helper()
+	if must.IsNil(image) {
+		t.Fatalf("registrytest: Push: %s: image is nil", ref)
+	}
 	return r.push(t, ref, func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error) {
 		switch image := image.(type) {
 		case v1.ImageIndex:
@@ -93,6 +100,9 @@ func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []
 func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.Descriptor {
 	t = r.test(t)
 	t.Helper()
+	if must.IsNil(c) {
+		t.Fatalf("registrytest: PushBlob: %s: c is nil", repository)
+	}
 	desc, err := r.to(strings.TrimPrefix(repository, r.Host()+"/")).PutBlob(context.Background(), c)
 	if err != nil {
 		t.Fatal(fmt.Errorf("registrytest: %w", err))

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // noTest stands in for a test where t is nil. What would fail the test panics. What the
@@ -25,26 +27,10 @@ type noTest struct {
 func (r *Registry) test(t testing.TB) testing.TB { return testOr(t, &r.none) }
 
 func testOr(t testing.TB, none *noTest) testing.TB {
-	if isNil(t) {
+	if must.IsNil(t) {
 		return none
 	}
 	return t
-}
-
-// isNil reports whether there is no test: t is nil, or a nil pointer of one of the
-// types of package testing.
-func isNil(t testing.TB) bool {
-	switch t := t.(type) {
-	case nil:
-		return true
-	case *testing.T:
-		return t == nil
-	case *testing.B:
-		return t == nil
-	case *testing.F:
-		return t == nil
-	}
-	return false
 }
 
 func (n *noTest) Helper()                           {}

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/apistore"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -57,8 +57,7 @@ func once(name string, set func(*config) error) Option {
 
 // given returns an error if the value of an option is nil, or a nil pointer.
 func given(option string, value any) error {
-	v := reflect.ValueOf(value)
-	if value == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+	if must.IsNil(value) {
 		return fmt.Errorf("%s of nil: leave out the option for the default", option)
 	}
 	return nil

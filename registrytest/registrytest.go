@@ -14,6 +14,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/record"
@@ -47,7 +48,7 @@ type Registry struct {
 // otherwise. If the test fails, the journal of all requests is logged at its end,
 // unless a failed assertion has shown it or there is [QuietJournal].
 func New(t testing.TB, opts ...Option) *Registry {
-	if isNil(t) {
+	if must.IsNil(t) {
 		r, err := Start(opts...)
 		if err != nil {
 			panic(err.Error())

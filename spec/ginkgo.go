@@ -9,6 +9,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registry/storetest"
 )
@@ -20,6 +21,7 @@ import (
 // What is not supported, or not applicable, is skipped with that as the message.
 // Nodes are independent of each other and may run in parallel.
 func Registry(target func() Target) {
+	must.NotNil("spec: Registry: target", target)
 	start := sync.OnceValues(func() (*suite, error) { return open(target()) })
 	for _, area := range []Area{Pull, Push, Discovery, Management} {
 		ginkgo.Describe(string(area), func() {
@@ -52,6 +54,7 @@ func report(r Result) {
 // Store registers a node for each check of package storetest, for implementations
 // of [registry.Store]. newStore returns an empty one.
 func Store(newStore func() (registry.Store, error)) {
+	must.NotNil("spec: Store: newStore", newStore)
 	ginkgo.Describe("store", ginkgo.Label("store"), func() {
 		for _, check := range storetest.Checks() {
 			subject, _, _ := strings.Cut(check.Name, "/")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Outcome is what came of checking a statement.
@@ -34,6 +36,7 @@ const patience = time.Minute
 // Those without a check are left out. It fails if the target makes no sense, and
 // with what there is if ctx is done before all are checked.
 func Run(ctx context.Context, target Target, statements ...Statement) ([]Result, error) {
+	must.NotNil("spec: Run: ctx", ctx)
 	s, err := open(target)
 	if err != nil {
 		return nil, err

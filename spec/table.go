@@ -5,10 +5,13 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // WriteMarkdown writes a table of results, and a summary above it, for a README.
 func WriteMarkdown(w io.Writer, results []Result) error {
+	must.NotNil("spec: WriteMarkdown: w", w)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n| | Level | Statement | Source |\n|---|---|---|---|\n", summarize(results))
 	for _, r := range results {
@@ -88,5 +91,6 @@ pre { overflow-x: auto; max-height: 40em; background: #8881; padding: .5em }
 // WriteHTML writes a page with a table of results. The reports of failures can be
 // unfolded in it.
 func WriteHTML(w io.Writer, results []Result) error {
+	must.NotNil("spec: WriteHTML: w", w)
 	return page.Execute(w, map[string]any{"Summary": summarize(results), "Results": results})
 }

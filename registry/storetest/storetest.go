@@ -23,6 +23,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -77,6 +78,7 @@ func Checks() []Check {
 //		t.Fatal(err)
 //	}
 func TestStore(newStore func() (registry.Store, error)) error {
+	must.NotNil("storetest: TestStore: newStore", newStore)
 	var errs []error
 	for _, check := range Checks() {
 		errs = append(errs, check.Run(context.Background(), newStore))
@@ -91,6 +93,8 @@ type check struct {
 }
 
 func (c check) run(ctx context.Context, newStore func() (registry.Store, error)) error {
+	must.NotNil("storetest: Check.Run: ctx", ctx)
+	must.NotNil("storetest: Check.Run: newStore", newStore)
 	store, err := newStore()
 	if err != nil {
 		return fmt.Errorf("storetest: %s: newStore: %w", c.name, err)

@@ -1,0 +1,436 @@
+package must_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/exam"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registry/storetest"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// works is said of a parameter that may be nil, which its function documents.
+const works = ""
+
+// row is what comes of a parameter that is nil.
+type row struct {
+	parameter string              // "op.Match match"
+	says      string              // by a panic or an error; works if nothing
+	call      func(f given) error // with nil for the parameter
+}
+
+// given is what the calls of the table work with.
+type given struct {
+	t       *testing.T
+	ctx     context.Context
+	request *http.Request
+	answer  http.ResponseWriter
+	next    http.Handler
+	store   *memstore.Store
+	service *auth.Service
+	reg     *registrytest.Registry
+	engine  *faults.Engine
+	rec     *record.Recorder
+	log     record.Log
+}
+
+func newGiven(t *testing.T) given {
+	t.Helper()
+	service, err := auth.New(auth.Options{Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{}})
+	require.NoError(t, err)
+	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}}), registrytest.QuietJournal())
+	return given{
+		t:       t,
+		ctx:     t.Context(),
+		request: httptest.NewRequest(http.MethodGet, "/v2/", nil),
+		answer:  httptest.NewRecorder(),
+		next:    http.NotFoundHandler(),
+		store:   memstore.New(memstore.Options{}),
+		service: service,
+		reg:     reg,
+		engine:  faults.New(nil),
+		rec:     record.New(record.Options{}),
+		log:     record.Log{{Seq: 1}},
+	}
+}
+
+// do is a call that returns no error.
+func do(call func(f given)) func(given) error {
+	return func(f given) error {
+		call(f)
+		return nil
+	}
+}
+
+// refused is a parameter that must not be nil: the message names the package, the
+// function and the parameter.
+func refused(parameter string, call func(f given)) row {
+	function, name, _ := strings.Cut(parameter, " ")
+	pkg, function, _ := strings.Cut(function, ".")
+	return row{parameter, pkg + ": " + function + ": " + name + " is nil", do(call)}
+}
+
+func allowed(parameter string, call func(f given)) row { return row{parameter, works, do(call)} }
+
+func failing(parameter, says string, call func(f given) error) row {
+	return row{parameter, says, call}
+}
+
+// TestNil calls every exported function with nil for each parameter that can be. Each
+// works, or says which parameter is nil.
+func TestNil(t *testing.T) {
+	var listed []string
+	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofExam, ofSpec) {
+		listed = append(listed, row.parameter)
+		t.Run(row.parameter, func(t *testing.T) {
+			said := outcome(row.call, newGiven(t))
+			if row.says == works {
+				assert.Empty(t, said)
+				return
+			}
+			assert.Contains(t, said, row.says)
+			assert.NotContains(t, said, "runtime error")
+		})
+	}
+	all := nilable(t)
+	assert.Empty(t, without(all, listed), "these parameters have no row")
+	assert.Empty(t, without(listed, all), "these rows have no parameter")
+	assert.Len(t, listed, len(all), "a parameter has one row")
+}
+
+func without(list, those []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(one string) bool { return slices.Contains(those, one) })
+}
+
+// outcome returns what a call panics with or returns as its error, and nothing
+// otherwise.
+func outcome(call func(given) error, f given) (said string) {
+	defer func() {
+		if p := recover(); p != nil {
+			said = fmt.Sprint(p)
+		}
+	}()
+	if err := call(f); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func TestIsNil(t *testing.T) {
+	var pointer *int
+	var function func()
+	var list []int
+	for _, value := range []any{nil, pointer, function, list, (map[string]int)(nil), (chan int)(nil), http.Handler(http.HandlerFunc(nil))} {
+		assert.True(t, must.IsNil(value), "%T", value)
+		assert.PanicsWithValue(t, "p: F: x is nil", func() { must.NotNil("p: F: x", value) })
+	}
+	for _, value := range []any{0, "", struct{}{}, new(int), []int{}, func() {}} {
+		assert.False(t, must.IsNil(value), "%T", value)
+		must.NotNil("p: F: x", value)
+	}
+}
+
+var noContext context.Context // nil
+
+var ofOp = []row{
+	refused("op.Base r", func(f given) { op.Base(nil, false) }),
+	refused("op.Begin r", func(f given) { op.Begin(nil) }),
+	refused("op.BeginWith r", func(f given) { op.BeginWith(nil, nil) }),
+	allowed("op.BeginWith resolve", func(f given) { op.BeginWith(f.request, nil) }),
+	refused("op.ExternalPath info", func(f given) { op.ExternalPath(nil) }),
+	refused("op.Filter.Match r", func(f given) { op.Repo("app").Match(nil, nil) }),
+	allowed("op.Filter.Match answer", func(f given) { op.Repo("app").Match(&op.Request{}, nil) }),
+	refused("op.IsExternalManifest r", func(f given) { op.IsExternalManifest(nil) }),
+	refused("op.Keep s", func(f given) { op.Keep(nil, 1) }),
+	allowed("op.Keep value", func(f given) {
+		_, state := op.Begin(f.request)
+		op.Keep[error](state, nil)
+	}),
+	refused("op.Match match", func(f given) { op.Match(nil) }),
+	failing("op.MatchAll r", "op: Filter.Match: r is nil", do(func(f given) { op.MatchAll([]op.Filter{op.Repo("app")}, nil, nil) })),
+	allowed("op.MatchAll answer", func(f given) { op.MatchAll([]op.Filter{op.Repo("app"), record.Status("200")}, &op.Request{}, nil) }),
+	refused("op.Methods u", func(f given) { op.Methods(nil) }),
+	refused("op.NewRequest r", func(f given) { op.NewRequest(nil) }),
+	refused("op.OnAnswer match", func(f given) { op.OnAnswer("status", "200", nil) }),
+	refused("op.OnAnswerText texts", func(f given) { op.OnAnswerText("code", []string{"*"}, nil) }),
+	refused("op.Parse u", func(f given) { op.Parse(http.MethodGet, nil) }),
+	refused("op.StateOf ctx", func(f given) { op.StateOf(noContext) }),
+	refused("op.Value ctx", func(f given) { op.Value[int](noContext) }),
+	refused("op.With ctx", func(f given) { op.With(noContext, 1) }),
+	allowed("op.With value", func(f given) { op.With(f.ctx, nil) }),
+	refused("op.WithExternal ctx", func(f given) { op.WithExternal(noContext) }),
+}
+
+var ofRegistry = []row{
+	refused("registry.New store", func(f given) { registry.New((*memstore.Store)(nil), registry.Options{}) }),
+	refused("registry.NewBlob r", func(f given) { registry.NewBlob(nil, 0) }),
+	allowed("registry.Reference.Judge blob", func(f given) { registry.Reference{Blob: true}.Judge("app", nil, &ocispec.Descriptor{}) }),
+	allowed("registry.Reference.Judge manifest", func(f given) { registry.Reference{Manifest: true}.Judge("app", &ocispec.Descriptor{}, nil) }),
+	refused("registry.Registry.ServeHTTP w", func(f given) { registry.New(f.store, registry.Options{}).ServeHTTP(nil, f.request) }),
+	refused("registry.Registry.ServeHTTP r", func(f given) { registry.New(f.store, registry.Options{}).ServeHTTP(f.answer, nil) }),
+	refused("registry.WriteError w", func(f given) { registry.WriteError(nil, f.request, io.EOF) }),
+	refused("registry.WriteError r", func(f given) { registry.WriteError(f.answer, nil, io.EOF) }),
+	refused("registry.WriteError err", func(f given) { registry.WriteError(f.answer, f.request, nil) }),
+	refused("storetest.TestStore newStore", func(f given) { storetest.TestStore(nil) }),
+}
+
+const someDigest = digest.Digest("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+
+var ofMemstore = []row{
+	refused("memstore.Store.AddBlob ctx", func(f given) {
+		f.store.AddBlob(noContext, "app", ocispec.Descriptor{}, func() (registry.Blob, error) { return nil, io.EOF })
+	}),
+	failing("memstore.Store.AddBlob open", "open is nil", func(f given) error {
+		return f.store.AddBlob(f.ctx, "app", ocispec.Descriptor{Digest: someDigest}, nil)
+	}),
+	refused("memstore.Store.BlobRepositories ctx", func(f given) { f.store.BlobRepositories(noContext, someDigest) }),
+	refused("memstore.Store.Blobs ctx", func(f given) { f.store.Blobs(noContext, "app", "") }),
+	refused("memstore.Store.DeleteBlob ctx", func(f given) { f.store.DeleteBlob(noContext, "app", someDigest) }),
+	refused("memstore.Store.DeleteManifest ctx", func(f given) { f.store.DeleteManifest(noContext, "app", "v1", registry.Precondition{}) }),
+	refused("memstore.Store.Manifest ctx", func(f given) { f.store.Manifest(noContext, "app", "v1") }),
+	refused("memstore.Store.Manifests ctx", func(f given) { f.store.Manifests(noContext, "app", "") }),
+	refused("memstore.Store.MountBlob ctx", func(f given) { f.store.MountBlob(noContext, "app", someDigest, "lib") }),
+	refused("memstore.Store.NewUpload ctx", func(f given) { f.store.NewUpload(noContext, "app", digest.SHA256) }),
+	refused("memstore.Store.OpenBlob ctx", func(f given) { f.store.OpenBlob(noContext, "app", someDigest) }),
+	refused("memstore.Store.OpenUpload ctx", func(f given) { f.store.OpenUpload(noContext, "app", "1") }),
+	refused("memstore.Store.PutManifest ctx", func(f given) { f.store.PutManifest(noContext, "app", registry.PutManifest{}) }),
+	refused("memstore.Store.Referrers ctx", func(f given) { f.store.Referrers(noContext, "app", someDigest, "") }),
+	refused("memstore.Store.Repositories ctx", func(f given) { f.store.Repositories(noContext, "") }),
+	refused("memstore.Store.Restore from", func(f given) { f.store.Restore(nil) }),
+	refused("memstore.Store.Tags ctx", func(f given) { f.store.Tags(noContext, "app", "") }),
+	refused("memstore.Store.Uploads ctx", func(f given) { f.store.Uploads(noContext, "app") }),
+}
+
+var ofAuth = []row{
+	refused("auth.Allow ctx", func(f given) { auth.Allow(noContext, "app", registry.Pull) }),
+	refused("auth.Handler a", func(f given) { auth.Handler((*auth.Service)(nil), f.next) }),
+	refused("auth.Handler next", func(f given) { auth.Handler(f.service, nil) }),
+	refused("auth.Needed info", func(f given) { auth.Needed(nil) }),
+	refused("auth.Service.Authenticate r", func(f given) { f.service.Authenticate(nil) }),
+	allowed("auth.Service.Authorize _", func(f given) { f.service.Authorize(noContext, auth.Identity{}, auth.Access{}) }),
+	refused("auth.Service.Challenge r", func(f given) { f.service.Challenge(nil, auth.Access{}, nil) }),
+	allowed("auth.Service.Challenge failure", func(f given) { f.service.Challenge(f.request, auth.Access{}, nil) }),
+	refused("auth.Service.RealmURL r", func(f given) { f.service.RealmURL(nil) }),
+	refused("auth.Service.ScopeFor info", func(f given) { f.service.ScopeFor(nil) }),
+	refused("auth.Service.ServeToken w", func(f given) { f.service.ServeToken(nil, f.request) }),
+	refused("auth.Service.ServeToken r", func(f given) { f.service.ServeToken(f.answer, nil) }),
+	refused("auth.Who ctx", func(f given) { auth.Who(noContext) }),
+}
+
+type conn struct{ faults.Conn }
+
+var ofFaults = []row{
+	failing("faults.All effects", "one of its effects is nil", add(faults.On(op.Ping).Do(faults.All(nil)))),
+	allowed("faults.Answer.Detail detail", func(f given) { faults.Status(503).Detail(nil) }),
+	refused("faults.Engine.AfterAuth next", func(f given) { f.engine.AfterAuth(nil) }),
+	refused("faults.Engine.BeforeAuth next", func(f given) { f.engine.BeforeAuth(nil) }),
+	allowed("faults.Engine.Closed c", func(f given) { f.engine.Closed(nil) }),
+	refused("faults.Engine.Intercept handle", func(f given) { f.engine.Intercept(nil) }),
+	refused("faults.Engine.Magic next", func(f given) { f.engine.Magic(nil) }),
+	refused("faults.Engine.Wrap next", func(f given) { f.engine.Wrap(nil) }),
+	allowed("faults.New store", func(f given) { faults.New(nil) }),
+	refused("faults.Point info", func(f given) { faults.Point(nil) }),
+	failing("faults.Rule.Do effects", "one of its effects is nil", add(faults.On(op.Ping).Do(nil, faults.Status(503)))),
+	failing("faults.Rule.Seq steps", "one of its effects is nil", add(faults.On(op.Ping).Seq(faults.Pass(), nil))),
+	refused("faults.WithConn ctx", func(f given) { faults.WithConn(noContext, conn{}) }),
+	refused("faults.WithConn c", func(f given) { faults.WithConn(f.ctx, nil) }),
+}
+
+// add adds a rule: what is wrong with it is found out then.
+func add(rule faults.Rule) func(given) error {
+	return func(f given) error {
+		_, err := f.engine.Inject(rule)
+		return err
+	}
+}
+
+var ofRecord = []row{
+	refused("record.Log.By label", func(f given) { record.Log{}.By(nil) }),
+	allowed("record.Log.JournalMarking near", func(f given) { f.log.JournalMarking(nil) }),
+	refused("record.Log.WriteHAR w", func(f given) { record.Log{}.WriteHAR(nil) }),
+	refused("record.Log.WriteJSONL w", func(f given) { record.Log{}.WriteJSONL(nil) }),
+	refused("record.Match match", func(f given) { record.Match(nil) }),
+	refused("record.NewJSONLWriter w", func(f given) { record.NewJSONLWriter(nil) }),
+	refused("record.NewJournalWriter w", func(f given) { record.NewJournalWriter(nil) }),
+	refused("record.ReadHAR r", func(f given) { record.ReadHAR(nil) }),
+	refused("record.ReadJSONL r", func(f given) { record.ReadJSONL(nil) }),
+	refused("record.Recorder.Accept bytes", func(f given) { f.rec.Accept("127.0.0.1:1", nil) }),
+	refused("record.Recorder.Wait ctx", func(f given) { f.rec.Wait(noContext, func(record.Log) bool { return true }) }),
+	refused("record.Recorder.Wait done", func(f given) { f.rec.Wait(f.ctx, nil) }),
+	refused("record.Recorder.Wrap next", func(f given) { f.rec.Wrap(nil) }),
+	refused("record.WithConn ctx", func(f given) { record.WithConn(noContext, nil) }),
+	allowed("record.WithConn c", func(f given) { record.WithConn(f.ctx, nil) }),
+}
+
+// sweepVariable names one of sweepOptions for TestSweepOption.
+const sweepVariable = "OCIFAKE_TEST_SWEEP_OPTION"
+
+var sweepOptions = map[string]exam.Option{
+	"Sweep":        nil,
+	"WithLogger":   exam.WithLogger(nil),
+	"WithRegistry": exam.WithRegistry(nil),
+	"WithStore":    exam.WithStore(nil),
+}
+
+// sweep runs a sweep with one of sweepOptions in a process of its own, since it fails
+// its test, and returns what it prints.
+func sweep(name string) func(given) error {
+	return func(f given) error {
+		cmd := exec.CommandContext(f.ctx, os.Args[0], "-test.run=^TestSweepOption$")
+		cmd.Env = append(os.Environ(), sweepVariable+"="+name)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%w: %s", err, out)
+	}
+}
+
+func TestSweepOption(t *testing.T) {
+	name := os.Getenv(sweepVariable)
+	option, ok := sweepOptions[name]
+	if !ok {
+		t.Skip("TestNil runs it in a process of its own")
+	}
+	exam.Sweep(t, exam.Scenario{
+		Run:   func(context.Context, *exam.Trial) error { return nil },
+		Check: func(context.Context, *exam.Trial) error { return nil },
+	}, option)
+}
+
+// start starts a registry, and closes it.
+func start(option registrytest.Option) func(given) error {
+	return func(given) error {
+		reg, err := registrytest.Start(registrytest.InMemory(), option)
+		if err != nil {
+			return err
+		}
+		return reg.Close()
+	}
+}
+
+var ofRegistrytest = []row{
+	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
+	allowed("registrytest.Credentials.SetDockerConfig t", func(f given) {
+		f.t.Setenv("DOCKER_CONFIG", "") // comes back when the test ends
+		f.reg.Login(f.t, "ci").SetDockerConfig(nil)
+	}),
+	refused("registrytest.KnownDigest c", func(f given) { registrytest.KnownDigest(nil, someDigest) }),
+	failing("registrytest.Logger log", "Logger of nil", start(registrytest.Logger(nil))),
+	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
+	allowed("registrytest.Network.Registry t", func(f given) {
+		network := registrytest.NewNetwork()
+		registrytest.New(f.t, registrytest.OnNetwork(network, "a.example"))
+		network.Registry(nil, "a.example")
+	}),
+	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
+	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
+	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
+	failing("registrytest.OnNetwork n", "OnNetwork of nil", start(registrytest.OnNetwork(nil, "a.example"))),
+	failing("registrytest.RandomImage opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomImage(nil) })),
+	failing("registrytest.RandomIndex opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomIndex(nil) })),
+	allowed("registrytest.Registry.Assert t", func(f given) { f.reg.Assert(nil).Count(0) }),
+	allowed("registrytest.Registry.Attach t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Attach(nil, "app:v1", registrytest.Artifact{Type: "text/plain"})
+	}),
+	allowed("registrytest.Registry.Check t", func(f given) { f.reg.Check(nil) }),
+	allowed("registrytest.Registry.Inject t", func(f given) { f.reg.Inject(nil) }),
+	allowed("registrytest.Registry.Intercept t", func(f given) {
+		f.reg.Intercept(nil, func(http.ResponseWriter, *http.Request, *op.Info) bool { return false })
+	}),
+	failing("registrytest.Registry.Intercept handle", "registrytest: Intercept: handle is nil", do(func(f given) { f.reg.Intercept(nil, nil) })),
+	allowed("registrytest.Registry.Load t", func(f given) {
+		dir := f.t.TempDir()
+		layout, err := layout.Write(dir, empty.Index)
+		require.NoError(f.t, err)
+		require.NoError(f.t, layout.AppendImage(registrytest.RandomImage()))
+		f.reg.Load(nil, dir, "app")
+	}),
+	allowed("registrytest.Registry.Login t", func(f given) { f.reg.Login(nil, "ci") }),
+	allowed("registrytest.Registry.Push t", func(f given) { f.reg.Push(nil, "app:v1", registrytest.RandomImage()) }),
+	failing("registrytest.Registry.Push image", "registrytest: Push: app:v1: image is nil", do(func(f given) { f.reg.Push(nil, "app:v1", nil) })),
+	allowed("registrytest.Registry.PushArtifact t", func(f given) { f.reg.PushArtifact(nil, "app:v1", registrytest.Artifact{Type: "text/plain"}) }),
+	allowed("registrytest.Registry.PushBlob t", func(f given) { f.reg.PushBlob(nil, "app", strings.NewReader("blob")) }),
+	failing("registrytest.Registry.PushBlob c", "registrytest: PushBlob: app: c is nil", do(func(f given) { f.reg.PushBlob(nil, "app", (*strings.Reader)(nil)) })),
+	allowed("registrytest.Registry.PushManifest t", func(f given) {
+		f.reg.PushManifest(nil, "app:v1", ocispec.MediaTypeImageIndex, []byte(`{"schemaVersion":2,"mediaType":"`+ocispec.MediaTypeImageIndex+`","manifests":[]}`))
+	}),
+	allowed("registrytest.Registry.Require t", func(f given) { f.reg.Require(nil).Count(0) }),
+	failing("registrytest.Start opts", "option 1 of 1 is nil", func(given) error {
+		_, err := registrytest.Start(nil)
+		return err
+	}),
+	failing("registrytest.NewHandler opts", "option 1 of 1 is nil", func(given) error {
+		_, err := registrytest.NewHandler(nil)
+		return err
+	}),
+	allowed("registrytest.Registry.Delete t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Delete(nil, "app:v1")
+	}),
+	allowed("registrytest.Registry.Image t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Image(nil, "app:v1")
+	}),
+	allowed("registrytest.Registry.Index t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomIndex())
+		f.reg.Index(nil, "app:v1")
+	}),
+	allowed("registrytest.Registry.Pushed t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Pushed(nil, "app:v1")
+	}),
+	allowed("registrytest.Registry.Reset t", func(f given) { f.reg.Reset(nil) }),
+	allowed("registrytest.Registry.Snapshot t", func(f given) { f.reg.Snapshot(nil, filepath.Join(f.t.TempDir(), "layout")) }),
+	allowed("registrytest.Registry.Tags t", func(f given) {
+		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Tags(nil, "app")
+	}),
+	failing("registrytest.WithHandler h", "WithHandler of nil", start(registrytest.WithHandler(http.HandlerFunc(nil)))),
+	failing("registrytest.WithAuth a", "WithAuth of nil", start(registrytest.WithAuth((*auth.Service)(nil)))),
+	failing("registrytest.WithStore store", "WithStore of nil", start(registrytest.WithStore((*memstore.Store)(nil)))),
+}
+
+var ofExam = []row{
+	failing("exam.Sweep t", "exam: Sweep: t is nil", do(func(given) { exam.Sweep(nil, exam.Scenario{}) })),
+	failing("exam.Sweep opts", "option 1 of 1 is nil", sweep("Sweep")),
+	failing("exam.WithLogger log", "WithLogger of nil", sweep("WithLogger")),
+	failing("exam.WithRegistry opts", "WithRegistry: option 1 of 1 is nil", sweep("WithRegistry")),
+	failing("exam.WithStore newStore", "WithStore of nil", sweep("WithStore")),
+}
+
+var ofSpec = []row{
+	refused("config.Setting.Error err", func(f given) { config.Setting{}.Error(nil) }),
+	allowed("config.YAML v", func(f given) { config.YAML(nil) }),
+	refused("spec.Registry target", func(f given) { spec.Registry(nil) }),
+	refused("spec.Run ctx", func(f given) { spec.Run(noContext, spec.Target{URL: "http://127.0.0.1:1"}) }),
+	refused("spec.Store newStore", func(f given) { spec.Store(nil) }),
+	refused("spec.WriteHTML w", func(f given) { spec.WriteHTML(nil, nil) }),
+	refused("spec.WriteMarkdown w", func(f given) { spec.WriteMarkdown(nil, nil) }),
+}
