@@ -191,6 +191,7 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 // reason.
 func (s *Service) ChallengeTo(r *http.Request) []string {
 	s.must("ChallengeTo")
+	must.NotNil("auth: Service.ChallengeTo: r", r)
 	_, state := op.Begin(r)
 	return s.Challenge(r, Needed(state.Info()), registry.Unauthorized)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -56,6 +57,7 @@ func CodeText(code string) string { return words[code] }
 // Accept-Encoding, the size of a blob that does not have the range, and where an upload
 // stands. It leaves out what it cannot find in the store, which may be nil.
 func (c Cause) SetHeader(h http.Header, r *http.Request, store Store) {
+	must.NotNil("registry: Cause.SetHeader: r", r)
 	h.Set(versionHeader, version)
 	switch c {
 	case MethodNotAllowed:

@@ -187,6 +187,8 @@ var ofOp = []row{
 }
 
 var ofRegistry = []row{
+	refused("registry.Cause.SetHeader r", func(f given) { registry.RangeInvalid.SetHeader(http.Header{}, nil, f.store) }),
+	allowed("registry.Cause.SetHeader store", func(f given) { registry.RangeInvalid.SetHeader(http.Header{}, f.request, nil) }),
 	refused("registry.New store", func(f given) { registry.New((*memstore.Store)(nil), registry.Options{}) }),
 	refused("registry.NewBlob r", func(f given) { registry.NewBlob(nil, 0) }),
 	allowed("registry.Reference.Judge blob", func(f given) { registry.Reference{Blob: true}.Judge("app", nil, &ocispec.Descriptor{}) }),
@@ -235,6 +237,7 @@ var ofAuth = []row{
 	allowed("auth.Service.Authorize _", func(f given) { f.service.Authorize(noContext, auth.Identity{}, auth.Access{}) }),
 	refused("auth.Service.Challenge r", func(f given) { f.service.Challenge(nil, auth.Access{}, nil) }),
 	allowed("auth.Service.Challenge failure", func(f given) { f.service.Challenge(f.request, auth.Access{}, nil) }),
+	refused("auth.Service.ChallengeTo r", func(f given) { f.service.ChallengeTo(nil) }),
 	refused("auth.Service.RealmURL r", func(f given) { f.service.RealmURL(nil) }),
 	refused("auth.Service.ScopeFor info", func(f given) { f.service.ScopeFor(nil) }),
 	refused("auth.Service.ServeToken w", func(f given) { f.service.ServeToken(nil, f.request) }),
