@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -10,34 +11,54 @@ import (
 
 // expectations are the values of --expect.
 type expectations struct {
-	all   []record.Expectation
-	files []string // those that some of them are from
+	values []expectationValue
+	all    []record.Expectation // of all values, once they were read
+}
+
+// expectationValue is an expectation, or a file with one in each of its lines.
+type expectationValue struct {
+	expectation record.Expectation
+	file        string
 }
 
 func (e *expectations) Type() string   { return "EXPECTATION" }
 func (e *expectations) String() string { return "" }
 
-// Set reads an expectation, or, if there is a file with that name, one in each of
-// its lines.
+// Set takes an expectation, or the name of a file that [expectations.read] reads.
 func (e *expectations) Set(s string) error {
 	expectation, err := record.ParseExpectation(s)
 	if err == nil {
-		e.all = append(e.all, expectation)
+		e.values = append(e.values, expectationValue{expectation: expectation})
 		return nil
 	}
-	text, fileErr := os.ReadFile(s)
-	if fileErr != nil {
+	if _, fileErr := os.Stat(s); fileErr != nil {
 		return fmt.Errorf("%w, and no file: %w", err, fileErr)
 	}
-	e.files = append(e.files, s)
-	for i, line := range strings.Split(string(text), "\n") {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+	e.values = append(e.values, expectationValue{file: s})
+	return nil
+}
+
+// read reads the files. A named pipe waits for a writer until ctx ends.
+func (e *expectations) read(ctx context.Context) error {
+	for _, value := range e.values {
+		if value.file == "" {
+			e.all = append(e.all, value.expectation)
 			continue
 		}
-		if expectation, err = record.ParseExpectation(line); err != nil {
-			return fmt.Errorf("%s: line %d: %w", s, i+1, err)
+		text, err := readFile(ctx, value.file)
+		if err != nil {
+			return fmt.Errorf("--expect: %w", err)
 		}
-		e.all = append(e.all, expectation)
+		for i, line := range strings.Split(string(text), "\n") {
+			if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+				continue
+			}
+			expectation, err := record.ParseExpectation(line)
+			if err != nil {
+				return fmt.Errorf("--expect %s: line %d: %w", value.file, i+1, err)
+			}
+			e.all = append(e.all, expectation)
+		}
 	}
 	return nil
 }
@@ -45,8 +66,8 @@ func (e *expectations) Set(s string) error {
 // inputs are the files that expectations are from.
 func (e *expectations) inputs() []namedFile {
 	var files []namedFile
-	for _, name := range e.files {
-		files = append(files, namedFile{"--expect", name})
+	for _, value := range e.values {
+		files = append(files, namedFile{"--expect", value.file})
 	}
 	return files
 }

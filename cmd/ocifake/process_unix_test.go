@@ -299,3 +299,18 @@ func TestRulesBecomeAPipe(t *testing.T) {
 	log.next(t, "level=INFO msg=\"fault rules\" file="+two)
 	assert.Equal(t, []string{`"one.yaml#1" on op=blob.get`, `"two.yaml#1" on op=tag.list`}, rulesOf(f))
 }
+
+// A file of expectations is read until a signal comes, if nobody writes it: the first
+// one ends the program, and the command is not run.
+func TestExpectFromPipe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	name := pipe(t, "expectations")
+	p := newProgram(t, "ocifake", "run", "--expect", name, "--", "touch", "ran")
+	require.NoError(t, p.Start())
+	w, err := os.OpenFile(name, os.O_WRONLY, 0) // waits until it reads
+	require.NoError(t, err)
+	defer w.Close()
+	require.NoError(t, p.Process.Signal(syscall.SIGINT))
+	assert.Equal(t, 130, p.status(t))
+	assert.NoFileExists(t, "ran")
+}

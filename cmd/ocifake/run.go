@@ -58,7 +58,13 @@ the command cannot be run or is not found. With 2, the command was not run.`,
   ocifake run --tls --user ci:secret --har requests.har --junit junit.xml -- make test`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeFiles,
-		PreRunE:           func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Context(), cmd.Flags()) },
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			err := c.complete(cmd.Context(), cmd.Flags())
+			if err != nil && cmd.Context().Err() != nil {
+				return notRun(cmd.Context(), err)
+			}
+			return err
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.run(cmd.Context(), args, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
@@ -87,6 +93,9 @@ func (c *runConfig) flags() []flagGroup {
 // complete is that of serve. Files of expectations are read, too.
 func (c *runConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err error) {
 	if err := c.prepare(ctx, flags); err != nil {
+		return err
+	}
+	if err := c.expect.read(ctx); err != nil {
 		return err
 	}
 	c.targets, err = findTargets(c.output.files(), append(c.inputs(), c.expect.inputs()...))
