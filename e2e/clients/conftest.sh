@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 needs conftest
 policies=$OCIFAKE_HOST/policies
-flags=()
+flags=(--tls=true) # a loopback address is plain HTTP otherwise
 plain && flags=(--tls=false)
 mkdir "$work/policy"
 printf 'package main\n\ndeny contains "no name" if not input.name\n' >"$work/policy/name.rego"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # nerdctl, with a containerd of its own: the newest, not Debian's.
 . "$(dirname "$0")/containerd.sh"
-needs nerdctl
+needs nerdctl notation
 start_containerd
 context
 layout "$work/layout"
@@ -44,6 +44,26 @@ pull() {
 	same "the digest of what was pulled" "$(id "$app:v1")" "$wanted"
 	nerdctl save "$app:v1" | tar -xO "blobs/sha256/$(registry GET app manifests/v1 | jq -r '.layers[0].digest | ltrimstr("sha256:")')" | tar -xzO payload >"$work/payload"
 	same_file "$work/payload" "$work/context/payload"
+}
+
+# sign and verify call notation, and reach its registry as nerdctl says.
+sign() {
+	notation certificate generate-test --default ocifake.example
+	nerdctl tag "$app:v1" "$app:signed"
+	nerdctl push --sign=notation --notation-key-name ocifake.example "$app:signed"
+	same "the number of referrers" "$(referrers "$app@$wanted")" 1
+}
+
+verify() {
+	cat >"$work/trust.json" <<-END
+		{"version": "1.0", "trustPolicies": [{"name": "ocifake", "registryScopes": ["*"], "trustStores": ["ca:ocifake.example"],
+		 "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
+	END
+	notation policy import --force "$work/trust.json"
+	nerdctl pull --verify=notation "$app:signed"
+	jq '.config.annotations.unsigned = "yes"' "$work/layout/blobs/sha256/$(seeded)" >"$work/unsigned.json"
+	registry PUT app manifests/unsigned -f -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "@$work/unsigned.json"
+	refused nerdctl pull --verify=notation "$app:unsigned"
 }
 
 copy() {

@@ -127,7 +127,7 @@ ocifake run --tls -- bash e2e/clients/docker.sh push pull  # steps of one
 
 ## Steps
 
-– means that the client has no command for it. ctr is Debian's, with its containerd, and ctr2 the newest.
+– means that the client has no command for it, ? that it has one which no test has run yet. ctr is Debian's, with its containerd, and ctr2 the newest.
 
 `
 	variantsIntro = `
@@ -199,8 +199,11 @@ type footnotes struct {
 // cell shows a result, with the number of a footnote if there is more to say.
 func (f *footnotes) cell(result string) string {
 	kind, text, _ := strings.Cut(result, ": ")
-	if kind == none {
+	switch kind {
+	case none:
 		kind = "–"
+	case notRun:
+		kind = "?"
 	}
 	if text == "" || text == "no such command" {
 		return kind
