@@ -1,12 +1,10 @@
 package auth_test
 
 import (
-	"net/http"
 	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
 )
@@ -27,12 +25,4 @@ func TestNilService(t *testing.T) {
 		want := "auth: " + method.Name + ": the Service is nil: the registry was started without auth.Options"
 		assert.PanicsWithValue(t, want, func() { method.Func.Call(args) })
 	}
-}
-
-func TestNilHandler(t *testing.T) {
-	service, err := auth.New(auth.Options{})
-	require.NoError(t, err)
-	const want = "auth: Handler: the Auth or the next handler is nil"
-	assert.PanicsWithValue(t, want, func() { auth.Handler(nil, http.NotFoundHandler()) })
-	assert.PanicsWithValue(t, want, func() { auth.Handler(service, nil) })
 }
