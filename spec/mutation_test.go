@@ -1,7 +1,6 @@
 package spec_test
 
 import (
-	"flag"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/spec"
 )
 
@@ -45,19 +45,20 @@ var heavy = []string{
 	"manifest-limit", "manifest-limit-status", "manifest-4-megabytes", "referrers-link", "referrers-link-next", "upload-large",
 }
 
-// sample says how many of the statements that a mutation must not break are checked
-// with it: one of so many, and another one with each mutation. All are checked with the
-// flag -thorough, as .ci/run does.
-const sample = 40
+// One of so many statements is checked by default: of those that a mutation must not
+// break, and of all with a fixture. Each mutation and each fixture has another sample.
+// With the flag -thorough, which .ci/run sets, all statements are checked.
+const (
+	mutationSample = 40
+	fixtureSample  = 5
+)
 
-var thorough = flag.Bool("thorough", false, "check all statements with every mutation, rather than a sample, and the largest with every fixture")
-
-// affordable are the statements that every fixture is checked with: all, or all but the
-// heavy ones.
-func affordable() []spec.Statement {
-	return slices.DeleteFunc(spec.Statements(), func(s spec.Statement) bool {
-		return !*thorough && slices.Contains(heavy, s.ID)
-	})
+// affordable returns the statements to check with a fixture: a sample without the heavy
+// ones, or all. Different numbers give different samples.
+func affordable(number int) []spec.Statement {
+	return thorough.Sample(slices.DeleteFunc(spec.Statements(), func(s spec.Statement) bool {
+		return !thorough.Enabled() && slices.Contains(heavy, s.ID)
+	}), fixtureSample, number)
 }
 
 // TestMutations runs in bubbles, where a mutation can have other requests go first,
@@ -70,7 +71,7 @@ func TestMutations(t *testing.T) {
 		t.Run(mutation.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				mutation.check(t, func(j int) bool { return *thorough || (i+j)%sample == 0 })
+				mutation.check(t, func(j int) bool { return thorough.Enabled() || (i+j)%mutationSample == 0 })
 			})
 		})
 	}
@@ -119,7 +120,7 @@ func (m mutation) statements(t *testing.T, chosen func(position int) bool) []spe
 // TestMutantIsGood checks that the mutants' mechanism itself breaks nothing.
 func TestMutantIsGood(t *testing.T) {
 	m := mutation{name: "nothing", mutate: func(m *mutant) { m.answers(func(*reply) {}) }}
-	m.check(t, func(int) bool { return true })
+	m.check(t, func(j int) bool { return thorough.Enabled() || j%fixtureSample == 0 })
 }
 
 // TestTeeth checks that there is a mutation for each statement.

@@ -18,6 +18,7 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -58,9 +59,13 @@ func TestReadWhileServed(t *testing.T) {
 					}
 				})
 			}
+			rounds := 1
+			if thorough.Enabled() {
+				rounds = 3
+			}
 			for range 3 {
 				clients.Go(func() {
-					for range 3 {
+					for range rounds {
 						everyOperation(t, f, c.auth != nil)
 					}
 				})
