@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 func TestRedactText(t *testing.T) {
@@ -87,12 +89,45 @@ func TestRedactBody(t *testing.T) {
 		{`{"token":"hush\`, `{"token":"[redacted]"`},
 		{`{"tok`, `{"tok`},
 		{`{"errors":[{"code":"UNAUTHORIZED","message":"no","detail":null}]}`, `{"errors":[{"code":"UNAUTHORIZED","message":"no","detail":null}]}`},
+		{"grant_type=authorization_code&code=hush&client_id=a", "grant_type=authorization_code&code=[redacted]&client_id=a"},
+		{`{"config":"{\"password\":\"hush\",\"a\":\"<seen>\"}","b":1}`, `{"config":"{\"password\":\"[redacted]\",\"a\":\"<seen>\"}","b":1}`},
+		{`{"a":" [{\"b\":\"{\\\"token\\\":\\\"hush\\\"}\"}]"}`, `{"a":"[{\"b\":\"{\\\"token\\\":\\\"[redacted]\\\"}\"}]"}`},
+		{`{"a":"{\u0022token\u0022:\u0022hush\u0022}"}`, `{"a":"{\"token\":\"[redacted]\"}"}`},
+		{`{"a":"{\"token\":\"hush`, `{"a":"[redacted]"`},
+		{`{"a":"{\"b\":\"seen\"}","c":"{","d":"\\{\"","e":"`, `{"a":"{\"b\":\"seen\"}","c":"{","d":"\\{\"","e":"`},
 		{"<html>token=hush\n</html>", "<html>token=hush\n</html>"},
 	} {
 		if strings.HasPrefix(test.body, "<") {
 			test.want = strings.ReplaceAll(test.want, "hush", "[redacted]")
 		}
 		assert.Equal(t, test.want, string(redactBody([]byte(test.body))))
+	}
+}
+
+// TestRedactBodies passes bodies of which it depends on the request, and on what they
+// are, whether secrets can be told from the rest.
+func TestRedactBodies(t *testing.T) {
+	multipart := "--X\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhush\r\n--X--\r\n"
+	for name, test := range map[string]struct {
+		o           op.Op
+		status      int
+		asked, want string // of the request
+		answered    string
+		wantAnswer  string
+	}{
+		"form":              {op.Token, 200, "password=hush&a=b\n", "password=[redacted]&a=b\n", "", ""},
+		"multipart":         {op.Token, 200, multipart, redacted, "", ""},
+		"xml":               {op.Token, 200, `<a password="hush"/>`, redacted, "", ""},
+		"no pairs":          {op.Token, 400, "hush", redacted, "bad gateway", "bad gateway"},
+		"nothing":           {op.Token, 200, "", "", "", ""},
+		"error with secret": {op.TagList, 429, "", "", `{"errors":[{"code":"TOOMANYREQUESTS"}],"token":"hush"}`, `{"errors":[{"code":"TOOMANYREQUESTS"}],"token":"[redacted]"}`},
+		"error in text":     {op.TagList, 500, "", "", "no https://me:hush@hub.test", "no https://%5Bredacted%5D@hub.test"},
+		"manifest":          {op.ManifestPut, 201, `{"token":"seen"}`, `{"token":"seen"}`, "", ""},
+	} {
+		b := bodies{asked: kept{b: []byte(test.asked)}, answered: kept{b: []byte(test.answered)}}
+		b.redact(test.o, test.status)
+		assert.Equal(t, test.want, string(b.asked.b), name)
+		assert.Equal(t, test.wantAnswer, string(b.answered.b), name)
 	}
 }
 
@@ -152,6 +187,7 @@ func TestSecretNames(t *testing.T) {
 		"X-Auth", "X-Auth-Key", "X-Csrf-Token", "X-Github-Otp", "X-Hub-Signature-256", "X-Access-Token", "X-Gitlab-Token", "Deploy-Token",
 		"X-Consul-Token", "X-Ms-Token-Aad-Access-Token", "X-Plex-Token", "X-Forwarded-Access-Token", "X-Session-Id", "jsessionid",
 		"X-Amz-Server-Side-Encryption-Customer-Key", "code_verifier", "device_code", "auth_key", "X-Docker-Auth", "Cookie2", "secret_id",
+		"Dpop", "DPoP", "X-Wsse", "SAMLResponse", "AWSAuth", "APIKey", "SASKey",
 	} {
 		assert.True(t, secretName(name), name)
 	}

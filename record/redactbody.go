@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -15,7 +16,12 @@ import (
 func (b *bodies) redact(o op.Op, status int) {
 	switch {
 	case o == op.Token:
+		if !isJSON(b.asked.b) && !isForm(b.asked.b) {
+			b.asked.b = []byte(redacted)
+		}
 		b.asked.b, b.answered.b = redactBody(b.asked.b), redactBody(b.answered.b)
+	case status >= http.StatusBadRequest && isJSON(b.answered.b):
+		b.answered.b = []byte(redactText(string(redactJSON(b.answered.b))))
 	case status >= http.StatusBadRequest:
 		b.answered.b = []byte(redactText(string(b.answered.b)))
 	}
@@ -37,6 +43,18 @@ func isJSON(b []byte) bool {
 	return len(start) > 0 && strings.IndexByte(`{["`, start[0]) >= 0
 }
 
+// isForm reports whether a body consists of pairs name=value, so that its secrets
+// can be told from the rest.
+func isForm(b []byte) bool {
+	for line := range bytes.Lines(b) {
+		name, _, ok := bytes.Cut(line, []byte("="))
+		if len(bytes.TrimSpace(line)) > 0 && (!ok || bytes.ContainsAny(bytes.TrimSpace(name), " \t:<>\"")) {
+			return false
+		}
+	}
+	return true
+}
+
 // redactForm takes the secret values out of a form, which may be not encoded as it
 // should.
 func redactForm(b []byte) []byte {
@@ -45,7 +63,7 @@ func redactForm(b []byte) []byte {
 		for pair := range bytes.SplitAfterSeq(line, []byte("&")) {
 			name, value, _ := bytes.Cut(pair, []byte("="))
 			value = bytes.TrimRight(value, "&\n")
-			if secretName(string(name)) && !harmlessValue(string(value)) {
+			if (secretName(string(name)) || string(name) == authorizationCode) && !harmlessValue(string(value)) {
 				out = append(append(append(out, name...), '='), redacted...)
 				pair = pair[len(name)+1+len(value):]
 			}
@@ -55,8 +73,13 @@ func redactForm(b []byte) []byte {
 	return out
 }
 
-// redactJSON takes out the strings that are the value of a secret member. It
-// does without a parser, which would give up on what is malformed.
+// authorizationCode is the parameter of an OAuth 2.0 request that has a one-time code
+// for a token. The name of an error code is the same in JSON.
+const authorizationCode = "code"
+
+// redactJSON takes out the strings that are the value of a secret member, also those
+// of JSON in a string. It does without a parser, which would give up on what is
+// malformed.
 func redactJSON(b []byte) []byte {
 	var out []byte
 	kept, hide := 0, false
@@ -76,10 +99,37 @@ func redactJSON(b []byte) []byte {
 			out = append(out, b[kept:at]...)
 			out = append(out, `"`+redacted+`"`...)
 			kept = end
+		default:
+			if clean, ok := redactNested(b[at:end]); ok {
+				out = append(append(out, b[kept:at]...), clean...)
+				kept = end
+			}
 		}
 		at = end
 	}
 	return append(out, b[kept:]...)
+}
+
+// redactNested takes the secrets out of a string that has JSON in it. It reports
+// whether there were any.
+func redactNested(literal []byte) (clean []byte, ok bool) {
+	if start := bytes.TrimLeft(literal[1:], " "); len(start) == 0 || start[0] != '{' && start[0] != '[' && start[0] != '\\' {
+		return nil, false
+	}
+	var text string
+	if json.Unmarshal(literal, &text) != nil {
+		return []byte(`"` + redacted + `"`), true // it is cut off
+	}
+	nested := []byte(strings.TrimLeft(text, " \t\r\n"))
+	if len(nested) == 0 || nested[0] != '{' && nested[0] != '[' {
+		return nil, false
+	}
+	without := redactJSON(nested)
+	if bytes.Equal(without, nested) {
+		return nil, false
+	}
+	clean, err := plainjson.Marshal(string(without))
+	return clean, err == nil
 }
 
 // stringEnd is the offset of what follows the string that begins at an offset.

@@ -39,7 +39,7 @@ var (
 	// secretParts make a name secret wherever they stand, also within a word.
 	secretParts = []string{
 		"accesskey", "apikey", "assertion", "authoriz", "authkey", "bearer", "cookie", "credential", "macaroon", "passcode", "passphrase",
-		"passwd", "password", "privatekey", "secret", "sessid", "sessionid", "signature", "token",
+		"dpop", "passwd", "password", "privatekey", "secret", "sessid", "sessionid", "signature", "token", "wsse",
 	}
 
 	// secretWords make a name secret if they are words of it.
@@ -72,7 +72,8 @@ func containsAny(s string, parts []string) bool {
 }
 
 // wordsOf returns the words of a name in lower case, each with a hyphen before and
-// behind it: "-x-vault-token-", "-api-key-" of "apiKey".
+// behind it: "-x-vault-token-", "-api-key-" of "apiKey", "-saml-response-" of
+// "SAMLResponse".
 func wordsOf(name string) string {
 	var words strings.Builder
 	words.Grow(len(name) + 4)
@@ -81,8 +82,9 @@ func wordsOf(name string) string {
 	for i := range len(name) {
 		c := name[i]
 		upper := 'A' <= c && c <= 'Z'
+		afterAcronym := upper && !lower && i+1 < len(name) && 'a' <= name[i+1] && name[i+1] <= 'z'
 		switch {
-		case upper && lower && !hyphen:
+		case upper && (lower || afterAcronym) && !hyphen:
 			words.WriteByte('-')
 			fallthrough
 		case upper:
