@@ -127,6 +127,11 @@ func (s *Service) posted(r *http.Request) (wish, error) {
 			return wish{}, invalid(fmt.Errorf("%s is missing", name))
 		}
 	}
+	for _, name := range []string{"grant_type", "service", "client_id", "username", "password", "refresh_token", "access_type"} {
+		if len(form[name]) > 1 { // RFC 6749, 5.2
+			return wish{}, invalid(fmt.Errorf("%s is there more than once", name))
+		}
+	}
 	if service := form.Get("service"); service != s.tokens.service() {
 		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.tokens.service()))
 	}

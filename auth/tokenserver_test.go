@@ -165,6 +165,7 @@ func TestPostErrors(t *testing.T) {
 			`{"error":"invalid_scope","error_description":"scope \"all\": want type:name:actions, as repository:app:pull,push"}`},
 		"other grant": {form("grant_type", "authorization_code", "service", "ocifake", "client_id", "c"), formType, 400,
 			`{"error":"unsupported_grant_type","error_description":"want password or refresh_token"}`},
+		"twice":        {form("grant_type", "password", "service", "ocifake", "client_id", "c", "username", "alice", "password", "wrong", "password", "secret"), formType, 400, invalid(`"password is there more than once"`)},
 		"in the query": {"", formType, 400, invalid(`"grant_type is missing"`)},
 	} {
 		target := "/v2/token"
