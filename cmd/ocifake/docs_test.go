@@ -144,7 +144,7 @@ func TestActionWithWrongFlags(t *testing.T) {
 // TestDocumentationHasTheExamples wants what the documentation shows to be in the
 // files that are run here.
 func TestDocumentationHasTheExamples(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(docs, "ci.md"))
+	text, err := os.ReadFile(filepath.Join(docs, "guides", "ci.md"))
 	require.NoError(t, err)
 	for _, name := range []string{"github.yml", "gitlab-ci.yml", "Makefile"} {
 		example, err := os.ReadFile(filepath.Join(docs, "examples", name))

@@ -1,0 +1,338 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ocifake/ocifake/config"
+)
+
+const module = "github.com/ocifake/ocifake"
+
+// block is a fenced block of a page.
+type block struct {
+	page     string // from the root of the module
+	line     int
+	language string
+	kind     string // the second word behind the fence
+	text     string
+}
+
+func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
+
+// pages returns README.md and the pages of the documentation.
+func pages(t *testing.T) []string {
+	t.Helper()
+	all := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}
+	require.NoError(t, filepath.WalkDir(docs, func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".md" {
+			all = append(all, "docs"+filepath.ToSlash(strings.TrimPrefix(path, docs)))
+		}
+		return err
+	}))
+	return all
+}
+
+func readPage(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", page))
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+var fence = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\w+))?\n(.*?)^```$")
+
+// blocks returns the fenced blocks of a language of all pages.
+func blocks(t *testing.T, language string) (all []block) {
+	t.Helper()
+	for _, page := range pages(t) {
+		text := readPage(t, page)
+		for _, m := range fence.FindAllStringSubmatchIndex(text, -1) {
+			b := block{page: page, line: 1 + strings.Count(text[:m[0]], "\n"), language: text[m[2]:m[3]], text: text[m[6]:m[7]]}
+			if m[4] >= 0 {
+				b.kind = text[m[4]:m[5]]
+			}
+			if b.language == language {
+				all = append(all, b)
+			}
+		}
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// pageImports are what the code of pages may use without an import declaration.
+var pageImports = []string{
+	"context", "errors", "fmt", "io", "log", "net/http", "net/http/httptest", "os", "path/filepath", "syscall", "testing", "testing/synctest", "time",
+	"github.com/google/go-containerregistry/pkg/authn", "github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
+	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
+	module + "/auth", module + "/config", module + "/exam", module + "/faults", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest",
+	module + "/registrytest", module + "/spec",
+}
+
+// version is the end of the paths of modules from version 2 on.
+var version = regexp.MustCompile(`/v\d+$`)
+
+// alone matches code that needs a package of its own: a whole file, TestMain, and suites of
+// ginkgo, of which a program has one.
+var alone = regexp.MustCompile(`(?m)^package |^func TestMain|\bginkgo\.`)
+
+// TestPagesCode runs the Go code of the documentation: a block is a whole file, or
+// declarations, or the statements of a test. A block "go parse" is code that needs what
+// tests do not have, such as containers.
+func TestPagesCode(t *testing.T) {
+	dir := t.TempDir()
+	copyModule(t, dir)
+	for i, b := range blocks(t, "go") {
+		name := fmt.Sprintf("Block%d", i+1)
+		assert.Equal(t, formatted(t, b), b.text, "%s: not as gofmt formats it", b)
+		if b.kind == "parse" {
+			continue
+		}
+		require.Empty(t, b.kind, b)
+		path := filepath.Join(dir, name+"_test.go")
+		if alone.MatchString(b.text) {
+			path = filepath.Join(dir, strings.ToLower(name), "page_test.go")
+			require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
+		}
+		require.NoError(t, os.WriteFile(path, pageSource(t, name, b), 0o600))
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "./...")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "OCIFAKE_UPDATE=1") // there are no golden files yet
+	out, err := cmd.CombinedOutput()
+	assert.NoError(t, err, "%s", out)
+	assert.NotContains(t, string(out), "no tests to run")
+	assert.NotContains(t, string(out), "no test files")
+}
+
+// TestPagesParsedOnly limits the blocks that are not run.
+func TestPagesParsedOnly(t *testing.T) {
+	var parsed []string
+	for _, b := range blocks(t, "go") {
+		if b.kind == "parse" {
+			parsed = append(parsed, b.page)
+		}
+	}
+	assert.Equal(t, []string{"docs/guides/containers.md"}, parsed)
+}
+
+// copyModule makes a module in dir that has this one's dependencies, and it.
+func copyModule(t *testing.T, dir string) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	text := strings.Replace(string(mod), "module "+module+"\n", "module pages\n", 1) +
+		fmt.Sprintf("\nrequire %s v0.0.0\nreplace %[1]s => %q\n", module, root)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600))
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600))
+}
+
+// pageSource makes a test file of a block. The comment at its beginning names the place in
+// the documentation that errors of the compiler are about.
+func pageSource(t *testing.T, name string, b block) []byte {
+	t.Helper()
+	if strings.HasPrefix(b.text, "package ") {
+		return []byte(b.text)
+	}
+	const header = "package pages\n\n"
+	body := b.text
+	file, err := parser.ParseFile(token.NewFileSet(), "", header+body, parser.SkipObjectResolution)
+	if err != nil {
+		body = "func Test" + name + "(t *testing.T) {\n" + b.text + "}\n"
+		file, err = parser.ParseFile(token.NewFileSet(), "", header+body, parser.SkipObjectResolution)
+	}
+	require.NoError(t, err, "%s\n%s", b, b.text)
+	used := map[string]bool{"testing": true}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok {
+				used[x.Name] = true
+			}
+		}
+		return true
+	})
+	var imports strings.Builder
+	for _, path := range pageImports {
+		if used[filepath.Base(version.ReplaceAllString(path, ""))] {
+			fmt.Fprintf(&imports, "import %q\n", path)
+		}
+	}
+	source, err := format.Source([]byte("// " + b.String() + "\n" + header + imports.String() + "\n" + body))
+	require.NoError(t, err, "%s\n%s", b, body)
+	return source
+}
+
+func formatted(t *testing.T, b block) string {
+	t.Helper()
+	source, err := format.Source([]byte(b.text))
+	require.NoError(t, err, b)
+	return string(source)
+}
+
+// TestPagesCommands parses the shell code of the documentation, and the command lines of
+// ocifake in it.
+func TestPagesCommands(t *testing.T) {
+	all := blocks(t, "sh")
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("ocifake.yaml", []byte("page-size: 5\n"), 0o600))
+	command := regexp.MustCompile(`(?m)^(?:go run \./cmd/)?ocifake (.*)$`)
+	var found int
+	for _, b := range all {
+		out, err := exec.CommandContext(t.Context(), "sh", "-n", "-c", b.text).CombinedOutput()
+		assert.NoError(t, err, "%s: %s", b, out)
+		for _, line := range command.FindAllStringSubmatch(strings.ReplaceAll(b.text, "\\\n", " "), -1) {
+			found++
+			cmd, args, err := newRoot().Find(shellWords(t, strings.TrimSuffix(line[1], " &")))
+			require.NoError(t, err, "%s: %s", b, line[0])
+			cmd.SetContext(t.Context())
+			if assert.NoError(t, cmd.ParseFlags(args), "%s: %s", b, line[0]) && cmd.PreRunE != nil {
+				assert.NoError(t, cmd.PreRunE(cmd, nil), "%s: %s", b, line[0])
+			}
+		}
+	}
+	assert.NotZero(t, found)
+}
+
+// shellWords are the words that a shell makes of a line.
+func shellWords(t *testing.T, line string) []string {
+	t.Helper()
+	line, _, _ = strings.Cut(line, " | ")
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+line).Output()
+	require.NoError(t, err, line)
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}
+
+// TestPagesYAML reads the YAML of the documentation as that which it is.
+func TestPagesYAML(t *testing.T) {
+	readers := map[string]func([]byte) error{
+		"":         func(text []byte) error { return yaml.Unmarshal(text, new(any)) },
+		"rules":    func(text []byte) error { _, err := config.Rules(text); return err },
+		"auth":     func(text []byte) error { _, err := config.Auth(text); return err },
+		"settings": func(text []byte) error { _, err := config.Settings(text); return err },
+	}
+	found := map[string]bool{}
+	for _, b := range blocks(t, "yaml") {
+		read := readers[b.kind]
+		require.NotNil(t, read, "%s: yaml %s", b, b.kind)
+		assert.NoError(t, read([]byte(b.text)), b)
+		found[b.kind] = true
+	}
+	assert.Len(t, found, len(readers))
+}
+
+// TestPagesHaveNoOtherBlocks wants every fence to be one that the tests know.
+func TestPagesHaveNoOtherBlocks(t *testing.T) {
+	known := []string{"go", "sh", "yaml", "text", "python", "make", "json", "toml"}
+	opening := regexp.MustCompile("(?m)^```(.*)$")
+	for _, page := range pages(t) {
+		open := false
+		for _, m := range opening.FindAllStringSubmatch(readPage(t, page), -1) {
+			if open = !open; open {
+				language, _, _ := strings.Cut(m[1], " ")
+				assert.Contains(t, known, language, page)
+			}
+		}
+		assert.False(t, open, "%s: a fence is open", page)
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.*)$`)
+)
+
+// TestPagesLinks follows the links between pages, and to places in them.
+func TestPagesLinks(t *testing.T) {
+	places := map[string][]string{}
+	for _, page := range pages(t) {
+		places[page] = anchors(t, page)
+	}
+	for _, page := range pages(t) {
+		text := fence.ReplaceAllString(readPage(t, page), "")
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, place, _ := strings.Cut(m[1], "#")
+			target := page
+			if path != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
+			}
+			_, err := os.Stat(filepath.Join("../..", target))
+			if assert.NoError(t, err, "%s: %s", page, m[1]) && place != "" {
+				assert.Contains(t, places[target], place, "%s: %s", page, m[1])
+			}
+		}
+	}
+}
+
+// anchors returns the names that GitHub gives to the headings of a page.
+func anchors(t *testing.T, page string) (all []string) {
+	t.Helper()
+	other := regexp.MustCompile(`[^\p{L}\p{N}_-]`)
+	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(readPage(t, page), ""), -1) {
+		name := strings.ToLower(strings.ReplaceAll(m[1], " ", "-"))
+		all = append(all, other.ReplaceAllString(name, ""))
+	}
+	return all
+}
+
+// TestPagesIndex wants every page to be in the table of contents.
+func TestPagesIndex(t *testing.T) {
+	var listed []string
+	for _, m := range link.FindAllStringSubmatch(readPage(t, "docs/README.md"), -1) {
+		listed = append(listed, "docs/"+m[1])
+	}
+	for _, page := range pages(t) {
+		if strings.HasPrefix(page, "docs/") && page != "docs/README.md" {
+			assert.True(t, slices.Contains(listed, page), "%s is not in docs/README.md", page)
+		}
+	}
+}
+
+// TestPagesOptions wants a row for every option of the registry that has a flag, with the
+// names of both.
+func TestPagesOptions(t *testing.T) {
+	page := readPage(t, "docs/reference/options.md")
+	c := new(serveConfig)
+	options := reflect.ValueOf(&c.registry).Elem()
+	for _, group := range c.flags() {
+		for _, row := range group.flags {
+			for i := range options.NumField() {
+				if options.Field(i).Addr().Interface() == row.field {
+					assert.Contains(t, page, fmt.Sprintf("| `%s` | `--%s` |", options.Type().Field(i).Name, row.name))
+				}
+			}
+		}
+	}
+}
+
+// TestReadme wants the README to be short, and to have the commands that .ci/run and a
+// newcomer take from it at the beginning of a line.
+func TestReadme(t *testing.T) {
+	text := readPage(t, "README.md")
+	assert.LessOrEqual(t, len(text), 8<<10)
+	assert.Regexp(t, `(?m)^go run \./cmd/ocifake serve\b`, text)
+	assert.Regexp(t, `(?m)^go test \./\.\.\.`, text)
+}
