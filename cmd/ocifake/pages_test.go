@@ -133,17 +133,18 @@ func TestPagesParsedOnly(t *testing.T) {
 	assert.Equal(t, []string{"docs/guides/containers.md"}, parsed)
 }
 
-// copyModule makes a module in dir that has this one's dependencies, and it.
+// copyModule makes a module in dir that depends on this one, with the versions of e2e:
+// those that a new user gets, rather than the oldest that work.
 func copyModule(t *testing.T, dir string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	mod, err := os.ReadFile(filepath.Join(root, "e2e", "go.mod"))
 	require.NoError(t, err)
-	text := strings.Replace(string(mod), "module "+module+"\n", "module pages\n", 1) +
-		fmt.Sprintf("\nrequire %s v0.0.0\nreplace %[1]s => %q\n", module, root)
+	text := strings.Replace(string(mod), "module "+module+"/e2e\n", "module pages\n", 1)
+	text = strings.Replace(text, module+" => ../", fmt.Sprintf("%s => %q", module, root), 1)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600))
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	sum, err := os.ReadFile(filepath.Join(root, "e2e", "go.sum"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600))
 }
