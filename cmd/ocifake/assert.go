@@ -74,7 +74,7 @@ type judgement struct {
 
 func newJudgement(j judgement, timeout string, cmd cobra.Command) *cobra.Command {
 	var r remote
-	cmd.Args = func(_ *cobra.Command, args []string) error { return j.read(args) }
+	cmd.Args = func(cmd *cobra.Command, args []string) error { return j.read(cmd.Context(), args) }
 	cmd.ValidArgsFunction = completeFilters
 	cmd.RunE = r.action(func(cmd *cobra.Command, c *client, _ []string) error {
 		return j.run(cmd.Context(), c, cmd.OutOrStdout())
@@ -88,7 +88,7 @@ func newJudgement(j judgement, timeout string, cmd cobra.Command) *cobra.Command
 
 // read reads expectations. Several words in place of one argument are refused: they
 // could be meant as one expectation, or as one each.
-func (j *judgement) read(args []string) error {
+func (j *judgement) read(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("want an expectation, such as 'op=blob.get count<=3'")
 	}
@@ -100,6 +100,9 @@ func (j *judgement) read(args []string) error {
 		if err := j.expect.Set(arg); err != nil {
 			return err
 		}
+	}
+	if err := j.expect.read(ctx); err != nil {
+		return err
 	}
 	if j.timeout < 0 || j.timeout > maxTimeout {
 		return fmt.Errorf("--timeout: want a time from 0s to %v", maxTimeout)

@@ -47,7 +47,7 @@ func (e *expectations) read(ctx context.Context) error {
 		}
 		text, err := readFile(ctx, value.file)
 		if err != nil {
-			return fmt.Errorf("--expect: %w", err)
+			return fmt.Errorf("%s: %w", value.file, err)
 		}
 		for i, line := range strings.Split(string(text), "\n") {
 			if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
@@ -55,7 +55,7 @@ func (e *expectations) read(ctx context.Context) error {
 			}
 			expectation, err := record.ParseExpectation(line)
 			if err != nil {
-				return fmt.Errorf("--expect %s: line %d: %w", value.file, i+1, err)
+				return fmt.Errorf("%s: line %d: %w", value.file, i+1, err)
 			}
 			e.all = append(e.all, expectation)
 		}

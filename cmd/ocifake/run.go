@@ -96,7 +96,7 @@ func (c *runConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err err
 		return err
 	}
 	if err := c.expect.read(ctx); err != nil {
-		return err
+		return fmt.Errorf("--expect %w", err)
 	}
 	c.targets, err = findTargets(c.output.files(), append(c.inputs(), c.expect.inputs()...))
 	return err
