@@ -44,7 +44,7 @@ var house = []floor{
 	{"registry/storetest", "registry", list(digest, imageSpec)},
 	{"registry", "internal/plainjson internal/unread op", list(digest, imageSpec, distributionSpec)},
 	{"record", "internal/terminal op", list(digest)},
-	{"op", "", list(digest)},
+	{"op", "internal/bytesize", list(digest)},
 	{"internal/memnet", "internal/bubble", ""},
 	{"internal/bubble", "", ""},
 	{"internal/bytesize", "", ""},

@@ -16,6 +16,8 @@ import (
 var unchecked = map[string]string{
 	"Store: A Store keeps the content of a registry.":                                           "says what it is",
 	"Store: Names, tags and digests given to a Store are valid by the specification's grammar.": "is promised to the Store",
+	"Store: This interface is experimental: its methods may change in any release.":             "is about stability",
+	"Upload: This interface is experimental: its methods may change in any release.":            "is about stability",
 	"Store: Package storetest checks an implementation.":                                        "is about this package",
 	"Store.NewUpload: Fails with TooManyUploads.":                                               "needs to know the Store's limit",
 	"Blob: Blob is an open blob.":                                                               "says what it is",
