@@ -38,10 +38,12 @@ func (r Rule) Check() error {
 		return errors.New("it has both effects and steps: choose Do or Seq")
 	case len(r.Steps) > 0 && w.Times != 0:
 		return errors.New("times does not go with a sequence, which is over after its last step")
-	case w.After < 0 || w.Every < 0 || w.Times < 0 || w.For < 0:
-		return errors.New("after, every, times and for must not be negative")
+	case w.After < 0:
+		return errors.New("after must not be negative")
+	case w.Every < 0 || w.Times < 0 || w.For < 0:
+		return errors.New("every, times and for must be more than 0; leave them out for no bound")
 	case !(w.Probability >= 0 && w.Probability <= 1):
-		return fmt.Errorf("probability %v is not between 0 and 1", w.Probability)
+		return errors.New("probability must be more than 0 and at most 1; leave it out for all requests")
 	case r.Connect && len(r.Filters) > 0:
 		return errors.New("a rule on connections has no filters: there is no request yet")
 	case r.Connect && r.Flags.BeforeAuth:

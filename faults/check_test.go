@@ -13,7 +13,19 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-const negativeCounts = "after, every, times and for must not be negative"
+const negativeCounts = "after must not be negative"
+
+const noBound = "every, times and for must be more than 0; leave them out for no bound"
+
+const probabilities = "probability must be more than 0 and at most 1; leave it out for all requests"
+
+// TestNoBoundInText reads rules in text that would never fire as they are written.
+func TestNoBoundInText(t *testing.T) {
+	for field, want := range map[string]string{`"times": 0`: noBound, `"every": 0`: noBound, `"for": "0s"`: noBound, `"probability": 0`: probabilities} {
+		var rule faults.Rule
+		assert.ErrorContains(t, rule.UnmarshalJSON([]byte(`{`+field+`, "do": ["pass"]}`)), want, field)
+	}
+}
 
 func TestRuleCheck(t *testing.T) {
 	all, do, connect := faults.On(), on(""), faults.OnConnect()
@@ -28,12 +40,16 @@ func TestRuleCheck(t *testing.T) {
 		"effects and steps":     {do.Seq(faults.Pass()), "it has both effects and steps: choose Do or Seq"},
 		"times of a sequence":   {all.Seq(faults.Pass()).Times(1), "times does not go with a sequence, which is over after its last step"},
 		"after":                 {do.After(-1), negativeCounts},
-		"every":                 {do.Every(-1), negativeCounts},
-		"times":                 {do.Times(-1), negativeCounts},
-		"for":                   {do.For(-1), negativeCounts},
-		"probability too low":   {do.WithProbability(-0.1, 0), "probability -0.1 is not between 0 and 1"},
-		"probability too high":  {do.WithProbability(1.1, 0), "probability 1.1 is not between 0 and 1"},
-		"probability no number": {do.WithProbability(math.NaN(), 0), "probability NaN is not between 0 and 1"},
+		"every":                 {do.Every(-1), noBound},
+		"times":                 {do.Times(-1), noBound},
+		"no times":              {do.Times(0), noBound},
+		"every 0":               {do.Every(0), noBound},
+		"for no time":           {do.For(0), noBound},
+		"probability of 0":      {do.WithProbability(0, 1), probabilities},
+		"for":                   {do.For(-1), noBound},
+		"probability too low":   {do.WithProbability(-0.1, 0), probabilities},
+		"probability too high":  {do.WithProbability(1.1, 0), probabilities},
+		"probability no number": {do.WithProbability(math.NaN(), 0), probabilities},
 		"opposed operations":    {on("", op.BlobGet).Where(op.Is(op.ManifestGet)), "its filters together allow no operation"},
 		"no operation left":     {on("", op.BlobGet).Where(op.Not(op.Is(op.BlobGet))), "its filters together allow no operation"},
 		"until nothing":         {do.Until(op.Is(op.Ping), op.Is(op.Token)), "the filters of until together allow no operation"},
@@ -46,6 +62,7 @@ func TestRuleCheck(t *testing.T) {
 		"connection, in all":    {connect.Do(faults.All(faults.Refuse(), faults.Gzip())), "gzip acts on requests: use it with On, not OnConnect"},
 		"request, effect":       {doing(faults.Refuse()), "refuse acts on connections: use it with OnConnect"},
 		"request, in all":       {doing(faults.All(faults.FailHandshake())), "tls acts on connections: use it with OnConnect"},
+		"cut of no body":        {on("", op.BlobHead).Do(faults.Close(1)), "close can act on none of the requests that the filters allow: it acts on [ping blob.get manifest.get upload.start blob.post upload.chunk upload.commit manifest.put tag.list manifest.delete tag.delete blob.delete blob.mount referrer.list upload.status upload.cancel repository.list token token.keys external]"},
 		"nil":                   {doing(nil), "one of its effects is nil"},
 		"nil in all":            {doing(faults.All(faults.Pass(), nil)), "one of its effects is nil"},
 		"all of nothing":        {doing(faults.All()), "all: no effects"},

@@ -19,11 +19,11 @@ type ruleText struct {
 	Where       filterText `json:"where,omitempty" doc:"filters on requests, all of which must match; by default every request matches"`
 	Connect     bool       `json:"connect,omitempty" doc:"acts on connections as they are opened; takes no filters"`
 	After       int        `json:"after,omitempty" doc:"lets this many matching requests pass first"`
-	Every       int        `json:"every,omitempty" doc:"fires at every n-th matching request"`
-	Times       int        `json:"times,omitempty" doc:"the rule ends after firing this many times"`
-	For         duration   `json:"for,omitempty" doc:"the rule ends this long after it first fired"`
+	Every       *int       `json:"every,omitempty" doc:"fires at every n-th matching request"`
+	Times       *int       `json:"times,omitempty" doc:"the rule ends after firing this many times"`
+	For         *duration  `json:"for,omitempty" doc:"the rule ends this long after it first fired"`
 	Until       filterText `json:"until,omitempty" doc:"the rule ends when a request that matches these filters begins"`
-	Probability float64    `json:"probability,omitempty" doc:"fires at this fraction of the matching requests, between 0 and 1"`
+	Probability *float64   `json:"probability,omitempty" doc:"fires at this fraction of the matching requests, between 0 and 1"`
 	Seed        uint64     `json:"seed,omitempty" doc:"chooses the fraction; the same seed chooses the same requests"`
 	Continue    bool       `json:"continue,omitempty" doc:"later rules apply to the same request too"`
 	Optional    bool       `json:"optional,omitempty" doc:"a rule that never fires does not fail the test"`
@@ -67,14 +67,30 @@ func (t ruleText) rule() Rule {
 		Filters: t.Where,
 		Connect: t.Connect,
 		When: When{
-			After: t.After, Every: t.Every, Times: t.Times, For: time.Duration(t.For), Until: t.Until,
-			Probability: t.Probability, Seed: t.Seed,
+			After: t.After, Every: bound(t.Every), Times: bound(t.Times), For: time.Duration(bound(t.For)), Until: t.Until,
+			Probability: bound(t.Probability), Seed: t.Seed,
 		},
 		Effects: effectsOf(t.Do),
 		Steps:   effectsOf(t.Seq),
 		Flags:   Flags{Continue: t.Continue, Optional: t.Optional, BeforeAuth: t.BeforeAuth, Disabled: t.Disabled},
 		Preset:  t.Preset,
 	}
+}
+
+// bound returns a bound of [When]: 0 if the text has none.
+func bound[N int | duration | float64](given *N) (none N) {
+	if given == nil {
+		return none
+	}
+	return positive(*given)
+}
+
+// boundText returns a bound for text, which has none if it is 0.
+func boundText[N int | duration | float64](n N) *N {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 // filterText is a list of filters as text.
@@ -170,8 +186,8 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 	w, f := r.When, r.Flags
 	text, err := json.Marshal(ruleText{
 		Name: r.Name, Where: r.Filters, Connect: r.Connect,
-		After: w.After, Every: w.Every, Times: w.Times, For: duration(w.For), Until: w.Until,
-		Probability: w.Probability, Seed: w.Seed,
+		After: w.After, Every: boundText(w.Every), Times: boundText(w.Times), For: boundText(duration(w.For)), Until: w.Until,
+		Probability: boundText(w.Probability), Seed: w.Seed,
 		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Preset: r.Preset,
 		Do: textsOf(r.Effects), Seq: textsOf(r.Steps),
 	})

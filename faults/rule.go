@@ -113,21 +113,21 @@ func (r Rule) After(n int) Rule {
 	return r
 }
 
-// Times ends the rule once it has fired n times.
+// Times ends the rule once it has fired n times, at least once.
 func (r Rule) Times(n int) Rule {
-	r.When.Times = n
+	r.When.Times = positive(n)
 	return r
 }
 
-// Every fires at every n'th request only.
+// Every fires at every n'th request only; at each of them if n is 1.
 func (r Rule) Every(n int) Rule {
-	r.When.Every = n
+	r.When.Every = positive(n)
 	return r
 }
 
-// For ends the rule some time after it first fired.
+// For ends the rule some time after it first fired, more than 0.
 func (r Rule) For(d time.Duration) Rule {
-	r.When.For = d
+	r.When.For = positive(d)
 	return r
 }
 
@@ -137,11 +137,21 @@ func (r Rule) Until(filters ...op.Filter) Rule {
 	return r
 }
 
-// WithProbability fires at a part of the requests, chosen by the seed; see
-// [When].
+// WithProbability fires at a part of the requests, more than 0 and at most 1, chosen
+// by the seed; see [When].
 func (r Rule) WithProbability(p float64, seed uint64) Rule {
-	r.When.Probability, r.When.Seed = p, seed
+	r.When.Probability, r.When.Seed = positive(p), seed
 	return r
+}
+
+// positive returns a number that was given. 0, which means no bound in [When], becomes
+// a negative number, which [Rule.Check] refuses: a rule that fires 0 times is a
+// mistake, and not one that fires always.
+func positive[N int | duration | time.Duration | float64](n N) N {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // Do sets what happens, all of it at each time.

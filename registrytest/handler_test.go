@@ -121,6 +121,17 @@ func TestNewHandler(t *testing.T) {
 	}
 	reg.Assert(t, op.Is(op.TagList)).Count(2)
 
+	for _, rule := range []faults.Rule{
+		faults.OnConnect().Do(faults.Refuse()),
+		faults.On(op.BlobGet).Do(faults.Reset(1)),
+		faults.On(op.BlobGet).Do(faults.Raw("x")),
+		faults.On(op.BlobGet).Do(faults.CloseIdle()),
+		faults.On(op.BlobGet).Do(faults.GoAway(0, 1)),
+		faults.On(op.BlobGet).Do(faults.Redirect(307, "{cdn}")),
+	} {
+		assert.ErrorContains(t, reg.Faults().Add(rule), "which a handler in another server's mux does not have")
+	}
+
 	for _, option := range []registrytest.Option{registrytest.Addr("127.0.0.1:0"), registrytest.TLS(), registrytest.H2C(), registrytest.ClientCerts(true),
 		registrytest.HTTP2(), registrytest.OnNetwork(registrytest.NewNetwork(), "a.example")} {
 		_, err := registrytest.NewHandler(option)

@@ -136,7 +136,8 @@ func NewHandler(opts ...Option) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
-	return start(slog.Default(), append(slices.Clone(opts), InMemory()))
+	mounted := func(c *config) { c.server.Mounted = true }
+	return start(slog.Default(), append(slices.Clone(opts), InMemory(), mounted))
 }
 
 // Close stops the registry: its connections are closed, whatever their state,

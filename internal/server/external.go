@@ -30,6 +30,9 @@ func (s *Server) site() faults.Site {
 		dead = memnet.Dead
 	}
 	site := faults.Site{Connections: true, TLS: s.config.TLS || s.config.Network != nil, External: s.External, Dead: dead}
+	if s.config.Mounted {
+		site = faults.Site{Dead: net.JoinHostPort("localhost", deadPort)}
+	}
 	if tokens, ok := s.config.Auth.(faults.Tokens); ok {
 		site.Tokens = tokens
 	}

@@ -107,6 +107,10 @@ type Config struct {
 	// Host is the server's name in the network. Default: every name that no other
 	// server has.
 	Host string
+
+	// Mounted says that requests come through [Server.Handler], mounted in another
+	// server: rules and effects that need a connection or a second origin are refused.
+	Mounted bool
 }
 
 // Server is a registry on the network.
