@@ -57,9 +57,10 @@ func TestImports(t *testing.T) {
 
 // violations describes the imports that a house does not permit.
 func violations(all map[string]pkg, house []floor) (found []string) {
-	levels := map[string]int{}
+	levels, ground := map[string]int{}, map[string]bool{}
 	for i, f := range house {
 		levels[f.name] = i
+		ground[f.name] = f.imports == "" && f.modules == "" && strings.HasPrefix(f.name, "internal/")
 		if p, ok := all[module+"/"+f.name]; !ok || len(p.GoFiles) == 0 {
 			found = append(found, fmt.Sprintf("%s: there is no such package: take it out of the table", f.name))
 		}
@@ -75,7 +76,7 @@ func violations(all map[string]pkg, house []floor) (found []string) {
 			continue
 		}
 		for _, to := range p.Imports {
-			if why := refuse(all[to], house[level], levels); why != "" {
+			if why := refuse(all[to], house[level], levels, ground); why != "" {
 				found = append(found, fmt.Sprintf("%s imports %s: %s", name, to, why))
 			}
 		}
@@ -85,14 +86,14 @@ func violations(all map[string]pkg, house []floor) (found []string) {
 }
 
 // refuse says why a floor may not import a package; it is empty if it may.
-func refuse(to pkg, from floor, levels map[string]int) string {
+func refuse(to pkg, from floor, levels map[string]int, ground map[string]bool) string {
 	name, isOwn := own(to.ImportPath)
 	switch {
 	case to.Standard || to.ImportPath == "C" || to.ImportPath == "":
 		return ""
 	case isOwn && levels[name] <= levels[from.name]:
 		return "imports point downwards"
-	case isOwn && !permits(from.imports, name):
+	case isOwn && !ground[name] && !permits(from.imports, name):
 		return "the table does not permit this package"
 	case !isOwn && (to.Module == nil || !permits(from.modules, to.Module.Path)):
 		return "the table does not permit this module"
@@ -143,7 +144,7 @@ func TestViolations(t *testing.T) {
 	of := func(name string, imports ...string) pkg {
 		return pkg{ImportPath: module + "/" + name, GoFiles: []string{"x.go"}, Imports: imports, Module: &struct{ Path string }{module}}
 	}
-	house := []floor{{"a", "c", "example.com/m"}, {"b", "c", ""}, {"c", "", ""}}
+	house := []floor{{"a", "c", "example.com/m"}, {"b", "c", ""}, {"c", "", ""}, {"internal/g", "", ""}}
 	for _, c := range []struct {
 		name string
 		a    pkg
@@ -152,7 +153,7 @@ func TestViolations(t *testing.T) {
 		more []pkg
 		want []string
 	}{
-		{name: "permitted", a: of("a", module+"/c", "example.com/m/p"), b: of("b", module+"/c"), c: of("c")},
+		{name: "permitted", a: of("a", module+"/c", module+"/internal/g", "example.com/m/p"), b: of("b", module+"/c"), c: of("c")},
 		{name: "upwards", a: of("a"), b: of("b"), c: of("c", module+"/a"), want: []string{"c imports " + module + "/a: imports point downwards"}},
 		{name: "package", a: of("a", module+"/b"), b: of("b"), c: of("c"), want: []string{"a imports " + module + "/b: the table does not permit this package"}},
 		{name: "module", a: of("a"), b: of("b", "example.com/m/p"), c: of("c"), want: []string{"b imports example.com/m/p: the table does not permit this module"}},
@@ -161,7 +162,7 @@ func TestViolations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := map[string]pkg{}
-			for _, p := range append(c.more, c.a, c.b, c.c, other) {
+			for _, p := range append(c.more, c.a, c.b, c.c, of("internal/g"), other) {
 				all[p.ImportPath] = p
 			}
 			assert.Equal(t, c.want, violations(all, house))
