@@ -95,6 +95,9 @@ func (c *runConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err err
 	if err := c.prepare(ctx, flags); err != nil {
 		return err
 	}
+	if c.strictFaults && len(c.faults) == 0 {
+		return errors.New("--strict-faults needs --faults: without rules, none can fail to fire")
+	}
 	if err := c.expect.read(ctx); err != nil {
 		return fmt.Errorf("--expect %w", err)
 	}
