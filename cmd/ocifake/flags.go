@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -63,6 +64,10 @@ func bindField(fs *pflag.FlagSet, name, usage string, field any) {
 	case *bool:
 		fs.BoolVar(p, name, *p, usage)
 	case *string:
+		if strings.Contains(usage, "`file`") {
+			fs.Var((*fileName)(p), name, usage)
+			return
+		}
 		fs.StringVar(p, name, *p, usage)
 	case *[]string:
 		fs.Var((*texts)(p), name, usage)
@@ -95,6 +100,24 @@ func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
 			completeFlag(cmd, f.Name, completeFiles)
 		}
 	}
+}
+
+// fileName is the name of a file. A second one would take the place of the first in
+// silence, and an empty one, as of a variable that is not set, would be none.
+type fileName string
+
+func (f *fileName) Type() string   { return "string" }
+func (f *fileName) String() string { return string(*f) }
+
+func (f *fileName) Set(s string) error {
+	switch {
+	case s == "":
+		return errors.New("want the name of a file")
+	case *f != "" && string(*f) != s:
+		return fmt.Errorf("%q is given already: want one", string(*f))
+	}
+	*f = fileName(s)
+	return nil
 }
 
 // texts are those of a flag that is given several times.
