@@ -14,7 +14,7 @@ import (
 
 // authorized is ocifake that asks for a token, which its client has.
 var authorized = []subject{{"ocifake", func() (*server, error) {
-	s, reg, err := fixture(registrytest.Auth(auth.Options{Token: &auth.TokenOptions{TTL: 24 * time.Hour}}))
+	s, reg, err := fixture(registrytest.WithAuth(auth.Options{Token: &auth.TokenOptions{TTL: 24 * time.Hour}}))
 	if err != nil {
 		return nil, err
 	}

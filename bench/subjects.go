@@ -66,7 +66,7 @@ var registries = []subject{
 
 // inMemory is ocifake without a socket.
 var inMemory = []subject{{"ocifake", func() (*server, error) {
-	s, reg, err := fixture(registrytest.InMemory())
+	s, reg, err := fixture(registrytest.WithInMemory())
 	if err == nil {
 		s.transport = reg.Transport()
 	}

@@ -155,7 +155,7 @@ func (b closingBody) Close() error {
 }
 
 func (g guest) outlives(t *testing.T, scheme authScheme, e expiry, want string) {
-	r := guarded(t, registrytest.Auth(scheme.options()), g.place...)
+	r := guarded(t, registrytest.WithAuth(scheme.options()), g.place...)
 	r.transport = patchesEnded{r.transport}
 	password := userPassword
 	if e.basic {

@@ -25,7 +25,7 @@ type authStep struct {
 	can    func(guest) bool // nil: every client can
 	tokens func(guest) span // nil: however many
 
-	// access is what the registry asks with; nil: registrytest.Auth.
+	// access is what the registry asks with; nil: registrytest.WithAuth.
 	access func(*testing.T, auth.Options) registrytest.Option
 }
 
@@ -109,7 +109,7 @@ func (u unmountable) Authorize(ctx context.Context, who auth.Identity, access au
 func withoutMounts(t *testing.T, options auth.Options) registrytest.Option {
 	service, err := auth.New(options)
 	require.NoError(t, err)
-	return registrytest.WithAuth(unmountable{service})
+	return registrytest.WithAuthenticator(unmountable{service})
 }
 
 // copiesWithoutMounts copies what the user may pull, but not mount.

@@ -74,7 +74,7 @@ type span [2]int
 func exactly(n int) span { return span{n, n} }
 
 var (
-	inMemory   = []registrytest.Option{registrytest.InMemory()}
+	inMemory   = []registrytest.Option{registrytest.WithInMemory()}
 	onLoopback []registrytest.Option
 )
 
@@ -131,7 +131,7 @@ var guests = []guest{
 func guarded(t *testing.T, access registrytest.Option, place ...registrytest.Option) *target {
 	t.Helper()
 	r := unchecked(append(slices.Clone(place), access)...)(t)
-	open := registrytest.New(t, registrytest.InMemory(), registrytest.WithStore(r.registry.Store()), registrytest.QuietJournal())
+	open := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithStore(r.registry.Store()), registrytest.WithQuietJournal())
 	r.direct = open.Client()
 	return r
 }
@@ -172,7 +172,7 @@ func TestAuth(t *testing.T) {
 				}
 				t.Run(g.name+"/"+scheme.name+"/"+step.name, func(t *testing.T) {
 					t.Parallel()
-					access := registrytest.Auth(scheme.options())
+					access := registrytest.WithAuth(scheme.options())
 					if step.access != nil {
 						access = step.access(t, scheme.options())
 					}

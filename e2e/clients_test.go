@@ -74,10 +74,10 @@ type place struct {
 
 var (
 	libraryPlaces = []place{
-		{name: "memory", start: inProcess(registrytest.InMemory(), paged)},
-		{name: "memory HTTP/2", start: inProcess(registrytest.InMemory(), registrytest.HTTP2(), paged)},
+		{name: "memory", start: inProcess(registrytest.WithInMemory(), paged)},
+		{name: "memory HTTP/2", start: inProcess(registrytest.WithInMemory(), registrytest.WithHTTP2(), paged)},
 		{name: "loopback", start: inProcess(paged)},
-		{name: "loopback TLS", start: inProcess(registrytest.TLS())},
+		{name: "loopback TLS", start: inProcess(registrytest.WithTLS())},
 	}
 	commandPlaces = []place{
 		{name: "serve", start: served},

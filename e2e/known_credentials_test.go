@@ -7,7 +7,7 @@ import (
 
 // asking is a registry in which the user may do everything, and nobody else anything.
 func asking(scheme authScheme) []registrytest.Option {
-	return []registrytest.Option{registrytest.Auth(auth.Options{
+	return []registrytest.Option{registrytest.WithAuth(auth.Options{
 		Users: map[string]string{userName: userPassword},
 		Token: scheme.token,
 	})}

@@ -44,8 +44,8 @@ func sufferings() []suffering {
 	return slices.Concat(knownConnection(), knownThrottling(), knownStatus(), knownCredentials(), knownUploads(), knownReads(), knownLies(), knownLists())
 }
 
-func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.TLS()} }
-func overHTTP2() []registrytest.Option { return []registrytest.Option{registrytest.HTTP2()} }
+func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.WithTLS()} }
+func overHTTP2() []registrytest.Option { return []registrytest.Option{registrytest.WithHTTP2()} }
 
 // TestKnown has every preset suffered by clients, each in virtual time.
 func TestKnown(t *testing.T) {
@@ -101,7 +101,7 @@ func injected(t *testing.T, p faults.Preset, r *registrytest.Registry) string {
 
 // suffer has the client do one deed under a preset.
 func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string, choose choice) {
-	reg := registrytest.New(t, append([]registrytest.Option{registrytest.InMemory(), registrytest.QuietJournal()}, row.options...)...)
+	reg := registrytest.New(t, append([]registrytest.Option{registrytest.WithInMemory(), registrytest.WithQuietJournal()}, row.options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
 	r := &target{base: base, transport: reg.Transport(), registry: reg}

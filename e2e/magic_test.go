@@ -30,7 +30,7 @@ func TestMagic(t *testing.T) {
 		if p.Magic() != nil {
 			continue
 		}
-		row.options = append(slices.Clone(row.options), registrytest.Magic())
+		row.options = append(slices.Clone(row.options), registrytest.WithFaultNames())
 		for name, end := range row.ends {
 			t.Run(row.preset+"/"+row.deed.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -47,7 +47,7 @@ func TestMagicAuth(t *testing.T) {
 		for _, scheme := range g.schemes {
 			t.Run(g.name+"/"+scheme.name, func(t *testing.T) {
 				t.Parallel()
-				r := guarded(t, registrytest.Auth(scheme.options()), append(slices.Clone(g.place), registrytest.Magic())...)
+				r := guarded(t, registrytest.WithAuth(scheme.options()), append(slices.Clone(g.place), registrytest.WithFaultNames())...)
 				t.Run("push", func(t *testing.T) {
 					const under = "fault/status-403/on-manifest.put/times-1/"
 					c, s := g.newContent(t, authTag), g.asUser(t, r)
@@ -100,7 +100,7 @@ func TestMagicConformance(t *testing.T) {
 			t.Parallel()
 			options := scheme.options()
 			options.Rules = append(options.Rules, auth.Rule{Users: []string{userName}, Repos: []string{repo1, repo2}})
-			reg := registrytest.New(t, registrytest.Magic(), registrytest.Auth(options), registrytest.WithOptions(registry.Options{AllowSparse: true}))
+			reg := registrytest.New(t, registrytest.WithFaultNames(), registrytest.WithAuth(options), registrytest.WithOptions(registry.Options{AllowSparse: true}))
 			r, err := conformance(t, "OCI_CONFIGURATION="+settings, "OCI_VERSION=dev", "OCI_TLS=disabled", "OCI_REGISTRY="+reg.Host(),
 				"OCI_REPO1="+under+repo1, "OCI_REPO2="+under+repo2, "OCI_USERNAME="+userName, "OCI_PASSWORD="+userPassword)
 			assert.NoError(t, err)

@@ -16,7 +16,7 @@ func TestTranscripts(t *testing.T) {
 	index := newIndex(t, tag)
 	for _, c := range []client{goContainerregistry, orasGo, regclientGo, containerd} {
 		t.Run(c.name, func(t *testing.T) {
-			r := inProcess(registrytest.InMemory())(t)
+			r := inProcess(registrytest.WithInMemory())(t)
 			s := &session{target: r, t: t}
 			require.NoError(t, c.push(s, index, s.ref(repo, tag)))
 			r.registry.Assert(t).Transcript(golden(c, "push"))

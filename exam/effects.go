@@ -60,7 +60,7 @@ func DefaultEffects() []Effect {
 		{Name: "close", Effect: faults.Close(0)},
 		{Name: "close-body", At: halfway(func(n int64) faults.Effect { return faults.Close(n) })},
 		{Name: "reset-body", At: halfway(func(n int64) faults.Effect { return faults.Reset(n) })},
-		{Name: "reset-stream", At: where(isHTTP2, faults.ResetStream(internalError, 0))},
+		{Name: "reset-stream", At: where(isHTTP2, faults.ResetStream(0).Code(internalError))},
 		{Name: "close-upload", At: closeUpload},
 		{Name: "lost-reply", At: where(func(p Point) bool { return p.Op.Write() }, faults.LoseReply())},
 		{Name: "stall", At: stall},

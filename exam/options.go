@@ -84,9 +84,9 @@ func (c *config) store() registry.Store {
 }
 
 func (c *config) registryOptions() []registrytest.Option {
-	opts := []registrytest.Option{registrytest.Logger(c.log)}
+	opts := []registrytest.Option{registrytest.WithLogger(c.log)}
 	if !c.loopback {
-		opts = append(opts, registrytest.InMemory())
+		opts = append(opts, registrytest.WithInMemory())
 	}
 	return append(opts, c.registry...)
 }
@@ -102,7 +102,7 @@ func WithEffects(effects ...Effect) Option {
 	}
 }
 
-// WithRegistry adds options of the registries, such as [registrytest.HTTP2]. The
+// WithRegistry adds options of the registries, such as [registrytest.WithHTTP2]. The
 // network, the Store and the logger are set by [WithLoopback], [WithStore] and
 // [WithLogger] instead.
 func WithRegistry(opts ...registrytest.Option) Option {

@@ -30,7 +30,7 @@ func TestOptions(t *testing.T) {
 		assert.ErrorContains(t, errors.Join(c.errs...), want)
 	}
 	c := newConfig([]Option{
-		WithRegistry(registrytest.TLS()), WithRegistry(registrytest.HTTP2(), registrytest.Magic()), WithSerialTrials(), WithSerialTrials(),
+		WithRegistry(registrytest.WithTLS()), WithRegistry(registrytest.WithHTTP2(), registrytest.WithFaultNames()), WithSerialTrials(), WithSerialTrials(),
 	})
 	assert.Empty(t, c.errs)
 	assert.Len(t, c.registry, 3)

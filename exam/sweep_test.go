@@ -113,8 +113,8 @@ func TestSweepTransports(t *testing.T) {
 		opts    []exam.Option
 		streams bool // the effect on streams applies
 	}{
-		{"memory TLS", []exam.Option{exam.WithRegistry(registrytest.TLS())}, false},
-		{"memory HTTP/2", []exam.Option{exam.WithRegistry(registrytest.HTTP2())}, true},
+		{"memory TLS", []exam.Option{exam.WithRegistry(registrytest.WithTLS())}, false},
+		{"memory HTTP/2", []exam.Option{exam.WithRegistry(registrytest.WithHTTP2())}, true},
 		{"loopback", []exam.Option{exam.WithLoopback(), exam.WithTimeout(10 * time.Second), exam.WithEffects(few...)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

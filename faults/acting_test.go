@@ -36,7 +36,7 @@ func TestRuleFiresWhenItActs(t *testing.T) {
 	}{
 		"ignore-range":      {faults.IgnoreRange(), get, get, []string{"Range", "bytes=2-3"}, "its filters meant 1 requests, and ignore-range can act on none of them"},
 		"range, HEAD":       {faults.IgnoreRange(), head, "", nil, "ignore-range can act on none of them"},
-		"shift-range":       {faults.ShiftRange(1, false), get, get, []string{"Range", "bytes=2-3"}, "shift-range can act on none of them"},
+		"shift-range":       {faults.ShiftRange(1), get, get, []string{"Range", "bytes=2-3"}, "shift-range can act on none of them"},
 		"lose-upload":       {faults.LoseUpload(), get, "", nil, "lose-upload can act on none of them"},
 		"drop-chunk":        {faults.DropChunk(), get, "", nil, "drop-chunk can act on none of them"},
 		"an empty chunk":    {faults.DropChunk(), patch, "", nil, "drop-chunk can act on none of them"},
@@ -203,7 +203,7 @@ func TestAddRefusesWhatNeverActs(t *testing.T) {
 	e := faults.New(nil)
 	e.Bind(faults.Site{Connections: true})
 	assert.ErrorContains(t, e.Add(faults.OnConnect().Do(faults.ExpiredCertificate())),
-		"tls is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.TLS or ocifake serve --tls")
+		"tls is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.WithTLS or ocifake serve --tls")
 }
 
 // Header fields that the server cannot send as they are, are refused.
@@ -231,7 +231,7 @@ func TestAddRefusesWhatCannotBeSent(t *testing.T) {
 		"redirect":            {faults.Redirect(307, "/a\r\nb"), "has a control character"},
 		"no redirect":         {faults.Redirect(304, "/a"), "304 is no redirect"},
 		"location":            {faults.Location{Path: "/a\nb"}, "has a control character"},
-		"shift by nothing":    {faults.ShiftRange(0, false), "shift-range: by: want a number of bytes other than 0"},
+		"shift by nothing":    {faults.ShiftRange(0), "shift-range: by: want a number of bytes other than 0"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.ErrorContains(t, faults.On().Do(test.effect).Check(), test.want) })
 	}

@@ -23,7 +23,7 @@ import (
 // any order, and returns which rule hit what.
 func chaosHits(t *testing.T, seed uint64, rate float64) (hits []string, requests int) {
 	t.Helper()
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.QuietJournal())
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithQuietJournal())
 	require.NoError(t, reg.Faults().Add(faults.Chaos(seed, rate)...))
 	var targets []string
 	for i := range 60 {
@@ -113,7 +113,7 @@ func TestChaosRules(t *testing.T) {
 
 // The client of this example tries each request again until it is answered.
 func ExampleChaos() {
-	reg, err := registrytest.Start(registrytest.InMemory())
+	reg, err := registrytest.Start(registrytest.WithInMemory())
 	if err != nil {
 		panic(err)
 	}

@@ -138,13 +138,13 @@ func (e *Engine) can(effect Effect) error {
 	case n&needConn != 0 && !site.Connections:
 		return fmt.Errorf("%s acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve", effect.kind())
 	case n&needTLS != 0 && !site.TLS:
-		return fmt.Errorf("%s is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.TLS or ocifake serve --tls", effect.kind())
+		return fmt.Errorf("%s is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.WithTLS or ocifake serve --tls", effect.kind())
 	case n&needStore != 0 && e.store == nil:
 		return fmt.Errorf("%s acts on content: give the Store to faults.New, and Engine.Store to the registry", effect.kind())
 	case n&needDead != 0 && site.Dead == "":
 		return fmt.Errorf("%s needs a host that refuses connections, which this server does not know", effect.kind())
 	case n&needTokens != 0 && site.Tokens == nil:
-		return fmt.Errorf("%s is about tokens, and the registry has no auth: give it one, with registrytest.Auth or ocifake serve --token-auth", effect.kind())
+		return fmt.Errorf("%s is about tokens, and the registry has no auth: give it one, with registrytest.WithAuth or ocifake serve --token-auth", effect.kind())
 	case n&needExternal == 0:
 		return nil
 	case site.External == nil:

@@ -84,8 +84,8 @@ func TestRuleCheck(t *testing.T) {
 		"no bandwidth":           {doing(faults.Bandwidth(0)), "trickle: bytes and every must be more than 0"},
 		"close":                  {doing(faults.Close(-1)), "close: after -1 bytes: want 0 or more"},
 		"reset":                  {doing(faults.Reset(-1)), "reset: after -1 bytes: want 0 or more"},
-		"goaway":                 {doing(faults.GoAway(0, -1)), "goaway: after -1 bytes: want 0 or more"},
-		"reset of a stream":      {doing(faults.ResetStream(0, -1)), "reset-stream: after -1 bytes: want 0 or more"},
+		"goaway":                 {doing(faults.GoAway(-1)), "goaway: after -1 bytes: want 0 or more"},
+		"reset of a stream":      {doing(faults.ResetStream(-1)), "reset-stream: after -1 bytes: want 0 or more"},
 		"truncate":               {doing(faults.Truncate(-1)), "truncate: after -1 bytes: want 0 or more"},
 		"no status to set":       {doing(faults.SetStatus(600)), "set-status: 600 is no status to answer with: want 200 to 599"},
 		"no digest":              {doing(faults.ContentOf("latest")), `content-of: digest "latest": invalid checksum digest format`},
@@ -116,7 +116,7 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 		noDead     = " needs a host that refuses connections, which this server does not know"
 		noExternal = " needs a second origin, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
 	)
-	const noTokens = " is about tokens, and the registry has no auth: give it one, with registrytest.Auth or ocifake serve --token-auth"
+	const noTokens = " is about tokens, and the registry has no auth: give it one, with registrytest.WithAuth or ocifake serve --token-auth"
 	store := memstore.New(memstore.Options{})
 	elsewhere := func() (string, error) { return "cdn.test", nil }
 	broken := func() (string, error) { return "", errors.New("no port is free") }
@@ -128,8 +128,8 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 	}{
 		"reset":                       {faults.New(nil), faults.Site{}, faults.Reset(0), "reset" + noConn},
 		"reset in a sequence":         {faults.New(nil), faults.Site{}, faults.All(faults.Pass(), faults.Reset(0)), "all" + noConn},
-		"reset of a stream":           {faults.New(nil), faults.Site{}, faults.ResetStream(2, 0), "reset-stream" + noConn},
-		"goaway":                      {faults.New(nil), faults.Site{}, faults.GoAway(0, 0), "goaway" + noConn},
+		"reset of a stream":           {faults.New(nil), faults.Site{}, faults.ResetStream(0).Code(2), "reset-stream" + noConn},
+		"goaway":                      {faults.New(nil), faults.Site{}, faults.GoAway(0), "goaway" + noConn},
 		"raw":                         {faults.New(nil), faults.Site{}, faults.Raw("x"), "raw" + noConn},
 		"close of idle connections":   {faults.New(nil), faults.Site{}, faults.CloseIdle(), "close-idle" + noConn},
 		"reset with connections":      {faults.New(nil), faults.Site{Connections: true}, faults.Reset(0), ""},

@@ -217,9 +217,18 @@ func requestedRange(r *http.Request) (set string, ok bool) {
 }
 
 // ShiftRange answers a request for a part with another part, that begins so many
-// bytes later. Content-Range says which; with claim, it says what was asked for, also
-// if the content ends before so many bytes have come.
-func ShiftRange(by int64, claim bool) Effect { return shiftRange{by, claim} }
+// bytes later. Content-Range says which part it is, unless the effect is Claimed.
+func ShiftRange(by int64) ShiftedRange { return ShiftedRange{shiftRange{By: by}} }
+
+// ShiftedRange is the effect of [ShiftRange].
+type ShiftedRange struct{ shiftRange }
+
+// Claimed has Content-Range say what was asked for, also if the content ends before so
+// many bytes have come.
+func (e ShiftedRange) Claimed() ShiftedRange {
+	e.Claim = true
+	return e
+}
 
 type shiftRange struct {
 	By    int64 `json:"by" doc:"bytes by which the range begins later; negative: earlier"`

@@ -56,19 +56,25 @@ func Close(n int64) Cut { return Cut{closing, cutArgs{After: n}} }
 // read or write fails with ECONNRESET.
 func Reset(n int64) Cut { return Cut{reset, cutArgs{After: n}} }
 
-// ResetStream resets the stream after n bytes of the answer's body with an
-// error code of HTTP/2 (RFC 9113, 7), such as 2 for INTERNAL_ERROR and 7 for
-// REFUSED_STREAM. In HTTP/1.1 it is [Close].
-func ResetStream(code uint32, n int64) Cut { return Cut{resetOne, cutArgs{After: n, Code: code}} }
+// ResetStream resets the stream of HTTP/2 after n bytes of the answer's body, with the
+// error code NO_ERROR unless there is a [Cut.Code]. In HTTP/1.1 it is [Close].
+func ResetStream(n int64) Cut { return Cut{resetOne, cutArgs{After: n}} }
 
 // GoAway gives up the stream after n bytes of the answer's body, and sends a GOAWAY
-// frame with an error code of HTTP/2 (RFC 9113, 6.8 and 7), as a proxy does that stops.
-// The frame names the last stream that was or will be processed; streams above it are
-// not answered. With 0, NO_ERROR, the connection ends when those up to it have ended,
-// with any other code at once. After 0 bytes of the answer, or after bytes of the
+// frame (RFC 9113, 6.8), as a proxy does that stops. The frame names the last stream
+// that was or will be processed; streams above it are not answered. Its error code is
+// NO_ERROR, with which the connection ends when those up to it have ended, unless there
+// is a [Cut.Code]: with any other code it ends at once. After 0 bytes of the answer, or after bytes of the
 // request, the stream was not processed: it is reset with REFUSED_STREAM, and clients
 // may send the request again. In HTTP/1.1 it is [Close].
-func GoAway(code uint32, n int64) Cut { return Cut{goAway, cutArgs{After: n, Code: code}} }
+func GoAway(n int64) Cut { return Cut{goAway, cutArgs{After: n}} }
+
+// Code sets the error code of HTTP/2 that [ResetStream] and [GoAway] send (RFC 9113,
+// 7), such as 2 for INTERNAL_ERROR and 7 for REFUSED_STREAM.
+func (c Cut) Code(code uint32) Cut {
+	c.args.Code = code
+	return c
+}
 
 // OfRequest counts the bytes of the request's body. A request with fewer bytes
 // goes through as it is.

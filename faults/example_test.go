@@ -33,7 +33,7 @@ func show(client *http.Client, n int, url string) {
 // Rules belong to a registry of package registrytest, by way of its Inject, which
 // fails the test if one of them does not fire. Here it is without a test.
 func Example() {
-	reg, err := registrytest.Start(registrytest.InMemory())
+	reg, err := registrytest.Start(registrytest.WithInMemory())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -64,7 +64,7 @@ func ExampleOn() {
 }
 
 func ExampleOnConnect() {
-	reg, err := registrytest.Start(registrytest.InMemory(), registrytest.TLS())
+	reg, err := registrytest.Start(registrytest.WithInMemory(), registrytest.WithTLS())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -190,7 +190,7 @@ func ExampleEngine_Replace() {
 // A client that cannot be configured is told by the reference what to suffer. Each
 // name has counts of its own; the repository under its own name is well.
 func ExampleEngine_Magic() {
-	reg, err := registrytest.Start(registrytest.InMemory(), registrytest.Magic())
+	reg, err := registrytest.Start(registrytest.WithInMemory(), registrytest.WithFaultNames())
 	if err != nil {
 		fmt.Println(err)
 		return

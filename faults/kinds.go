@@ -41,7 +41,7 @@ func kinds() []kind {
 		row("content-of", "digest", "sends other content of the repository", effect[contentOf], same[contentOf]),
 		bare("gzip", "compresses the content, with Content-Encoding", Gzip()),
 		bare("ignore-range", "answers a range request with the whole content", IgnoreRange()),
-		row("shift-range", "by", "answers a range request with another range", effect[shiftRange], same[shiftRange]),
+		row("shift-range", "by", "answers a range request with another range", func(a shiftRange) Effect { return ShiftedRange{a} }, func(e ShiftedRange) shiftRange { return e.shiftRange }),
 		headerRow(setting, "sets a header field of the answer"),
 		headerRow(adding, "adds a header field to the answer"),
 		headerRow(dropping, "removes a header field from the answer"),

@@ -51,7 +51,7 @@ func knownConnection() []Preset {
 			Clients:   []string{"kaniko", "werf"},
 			Correct:   "sends the request again on a new connection, or opens a new upload session",
 			Recovers:  true,
-			Rules:     rules(onUpload().Times(1).Do(GoAway(0, someBytes).OfRequest())),
+			Rules:     rules(onUpload().Times(1).Do(GoAway(someBytes).OfRequest())),
 		},
 		{
 			Name:      "reset-stream-mid-blob",
@@ -60,7 +60,7 @@ func knownConnection() []Preset {
 			Clients:   []string{"concourse"},
 			Correct:   "resumes with Range from where it was",
 			Recovers:  true,
-			Rules:     rules(On(op.BlobGet).Times(1).Do(ResetStream(2, someBytes))),
+			Rules:     rules(On(op.BlobGet).Times(1).Do(ResetStream(someBytes).Code(2))),
 		},
 		{
 			Name:      "slow-upload",

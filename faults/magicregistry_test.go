@@ -62,7 +62,7 @@ func TestMagicURLs(t *testing.T) {
 	for name, absolute := range map[string]bool{"paths": false, "absolute": true} {
 		for _, prefix := range []string{"", "/some/prefix"} {
 			t.Run(name+prefix, func(t *testing.T) {
-				reg := registrytest.New(t, registrytest.Magic(), registrytest.WithOptions(registry.Options{AbsoluteURLs: absolute}))
+				reg := registrytest.New(t, registrytest.WithFaultNames(), registrytest.WithOptions(registry.Options{AbsoluteURLs: absolute}))
 				server := httptest.NewServer(http.StripPrefix(prefix, reg.Handler()))
 				defer server.Close()
 				under := server.URL + prefix
@@ -156,8 +156,8 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 // with POST, and get them for the repository, if they may. What is on record is what
 // they have sent.
 func TestMagicTokens(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Magic(), registrytest.WithRecording(record.Options{KeepSecrets: true}),
-		registrytest.Auth(auth.Options{
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithRecording(record.Options{KeepSecrets: true}),
+		registrytest.WithAuth(auth.Options{
 			Users: map[string]string{"ann": "hush"},
 			Rules: []auth.Rule{{Users: []string{"ann"}, Repos: []string{"app", "fault/*"}, Actions: []registry.Action{registry.Pull}}},
 			Token: &auth.TokenOptions{},
@@ -230,7 +230,7 @@ var unmagical = map[string][]string{
 // TestMagicPresets: every preset says whether it can be chosen by name, and one that
 // can is, whatever it needs.
 func TestMagicPresets(t *testing.T) {
-	reg := registrytest.New(t, registrytest.Magic(), registrytest.Auth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
+	reg := registrytest.New(t, registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
 	refused := map[string][]string{}
 	for _, p := range faults.Known() {
 		name := "fault/" + p.Name + "/app"
@@ -265,7 +265,7 @@ func TestMagicPresets(t *testing.T) {
 // TestMagicSecondOrigin: what is done to requests to the second origin is done to
 // those under the name, too.
 func TestMagicSecondOrigin(t *testing.T) {
-	reg := registrytest.New(t, registrytest.Magic())
+	reg := registrytest.New(t, registrytest.WithFaultNames())
 	blob := reg.PushBlob(t, "app", strings.NewReader("content")).Digest.String()
 	get := func(name string) (int, string) {
 		response, body := ask(t, reg.Client(), "GET", reg.URL()+"/v2/"+name+"/blobs/"+blob, "")
@@ -287,7 +287,7 @@ func TestMagicSecondOrigin(t *testing.T) {
 
 // TestMagicIsOff: without it, such names are names as others.
 func TestMagicIsOff(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	reg.PushBlob(t, "fault/status-503/app", strings.NewReader("content"))
 	response, body := ask(t, reg.Client(), "GET", reg.URL()+"/v2/fault/status-503/app/tags/list", "")
 	assert.Equal(t, http.StatusOK, response.StatusCode)
@@ -297,7 +297,7 @@ func TestMagicIsOff(t *testing.T) {
 
 // TestMagicRefusalsAreOnRecord, under the name that was asked for.
 func TestMagicRefusalsAreOnRecord(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Magic(), registrytest.Auth(auth.Options{Users: map[string]string{"ann": "hush"}}))
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}}))
 	ask(t, reg.Client(), "GET", reg.URL()+"/v2/fault/x/app/tags/list", "")
 	x := reg.Requests()[0]
 	assert.Equal(t, []any{http.StatusNotFound, []string{"NAME_UNKNOWN"}, "fault/x/app", ""}, []any{x.Status, x.Codes, x.Repo, x.Alias})
@@ -305,7 +305,7 @@ func TestMagicRefusalsAreOnRecord(t *testing.T) {
 
 // TestMagicChallenge: a client is told to ask for the name that it knows.
 func TestMagicChallenge(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Magic(), registrytest.Auth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
 	for _, name := range []string{"app", magicName, "fault/token-rejected-fresh/app"} {
 		response, _ := ask(t, reg.Client(), "GET", reg.URL()+"/v2/"+name+"/manifests/v1", "")
 		assert.Equal(t, http.StatusUnauthorized, response.StatusCode)

@@ -228,7 +228,7 @@ func TestAssertions(t *testing.T) {
 				t.Setenv("OCIFAKE_UPDATE", "") // or a transcript would never be other than its file
 			}
 			synctest.Test(t, func(t *testing.T) {
-				reg := registrytest.New(t, registrytest.InMemory())
+				reg := registrytest.New(t, registrytest.WithInMemory())
 				app := reg.Push(t, "app:v1", registrytest.RandomImage())
 				c := &talk{t, reg, app, app.Layers[0].Digest}
 				test.client(c)
@@ -268,14 +268,14 @@ func requireVerdict(t testing.TB, form string, holds bool, assertion func(testin
 }
 
 func TestAssertWithoutTest(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	assert.True(t, reg.Require(nil).Nothing())
 	assert.PanicsWithValue(t, "registrytest: want exactly 1 request\ngot none\njournal:\nno requests", func() { reg.Assert(nil).Count(1) })
 }
 
 // TestAssertDropped wants no assertion to hold on a record that is not complete.
 func TestAssertDropped(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.WithRecording(record.Options{MaxBytes: -1}))
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithRecording(record.Options{MaxBytes: -1}))
 	requirePing(t, reg.Client(), reg.URL())
 	requirePing(t, reg.Client(), reg.URL())
 	for _, assertion := range []func(*registrytest.Assertions) bool{
@@ -293,7 +293,7 @@ func TestAssertDropped(t *testing.T) {
 // TestAssertShared has subtests that share a registry and know their requests by a
 // header.
 func TestAssertShared(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	t.Run("group", func(t *testing.T) {
 		for n := 1; n < 8; n++ {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -318,7 +318,7 @@ func TestAssertShared(t *testing.T) {
 // TestEventually wants waiting to take as long as it must.
 func TestEventually(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := registrytest.New(t, registrytest.InMemory())
+		reg := registrytest.New(t, registrytest.WithInMemory())
 		c := &talk{t: t, reg: reg}
 		begin := time.Now()
 		done := make(chan struct{})

@@ -13,10 +13,10 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Auth asks clients who they are: see [auth.Options]. Starting fails if the options
+// WithAuth asks clients who they are: see [auth.Options]. Starting fails if the options
 // make no sense.
-func Auth(options auth.Options) Option {
-	return once("Auth", func(c *config) (err error) {
+func WithAuth(options auth.Options) Option {
+	return once("WithAuth", func(c *config) (err error) {
 		c.auths++
 		c.service, err = auth.New(options)
 		c.server.Auth = c.service
@@ -24,28 +24,29 @@ func Auth(options auth.Options) Option {
 	})
 }
 
-// WithAuth is [Auth] with an implementation of one's own, or with a Service that
+// WithAuthenticator is [WithAuth] with an implementation of one's own, or with a Service that
 // registries share.
-func WithAuth(a auth.Auth) Option {
-	return once("WithAuth", func(c *config) error {
+func WithAuthenticator(a auth.Auth) Option {
+	return once("WithAuthenticator", func(c *config) error {
 		c.auths++
 		c.service, _ = a.(*auth.Service)
 		c.server.Auth = a
-		return given("WithAuth", a)
+		return given("WithAuthenticator", a)
 	})
 }
 
-// ClientCerts serves HTTPS and asks clients for certificates, which
-// [Registry.ClientCertificate] makes. If they are required, the TLS handshake fails
-// without one; a registry in memory takes http, too, without a handshake. A certificate
-// is a login only with CertificateLogin of [auth.Options].
-func ClientCerts(required bool) Option {
-	return once("ClientCerts", func(c *config) error {
-		c.server.TLS = true
-		c.server.ClientCerts = server.OptionalClientCerts
-		if required {
-			c.server.ClientCerts = server.RequireClientCerts
-		}
+// WithClientCerts serves HTTPS and asks clients for certificates, which
+// [Registry.ClientCertificate] makes; a client without one is let in. A certificate is
+// a login only with CertificateLogin of [auth.Options].
+func WithClientCerts() Option { return clientCerts(server.OptionalClientCerts) }
+
+// WithRequiredClientCerts is [WithClientCerts], but the TLS handshake fails without a
+// certificate. A registry in memory takes http, too, without a handshake.
+func WithRequiredClientCerts() Option { return clientCerts(server.RequireClientCerts) }
+
+func clientCerts(which server.ClientCerts) Option {
+	return once("WithClientCerts", func(c *config) error {
+		c.server.TLS, c.server.ClientCerts = true, which
 		return nil
 	})
 }
@@ -56,8 +57,8 @@ func (r *Registry) ClientCertificate(name string) tls.Certificate {
 	return r.server.Authority().ClientCertificate(name)
 }
 
-// Auth returns what decides who may do what, to revoke tokens and to set how they
-// live; nil without [Auth], and if [WithAuth] was given another implementation. The
+// WithAuth returns what decides who may do what, to revoke tokens and to set how they
+// live; nil without [WithAuth], and if [WithAuthenticator] was given another implementation. The
 // methods of a nil Service panic and say what is missing.
 func (r *Registry) Auth() *auth.Service { return r.service }
 
@@ -70,17 +71,17 @@ type Credentials struct {
 
 // Login returns credentials for a user of the registry, with a password that was
 // made for it: the one in [auth.Options] works as well. It fails t if the registry
-// was started without [Auth], or if the options name users and none of them, nor a
+// was started without [WithAuth], or if the options name users and none of them, nor a
 // pattern of a rule, is this one. Options that name nobody allow any name; see also
 // [auth.Service.Password].
 func (r *Registry) Login(t testing.TB, user string) Credentials {
 	t = r.test(t)
 	t.Helper()
 	if r.service == nil {
-		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with Auth", user)
+		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with WithAuth", user)
 	}
 	if known := r.service.Users(); user == "" || len(known) > 0 && !op.Matcher(known)(user) {
-		t.Fatalf("registrytest: login as %q: the options of Auth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, near.Hint(user, known))
+		t.Fatalf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, near.Hint(user, known))
 	}
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
 }

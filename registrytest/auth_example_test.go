@@ -21,10 +21,10 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-func ExampleAuth() {
+func ExampleWithAuth() {
 	// In a test file this is func TestPull(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{
 			Users: map[string]string{"alice": "secret"},
 			Token: &auth.TokenOptions{},
 		}))
@@ -40,8 +40,8 @@ func ExampleAuth() {
 	// Output: [repository:app:pull]
 }
 
-func ExampleWithAuth() {
-	reg := must(registrytest.Start(registrytest.WithAuth(closed{})))
+func ExampleWithAuthenticator() {
+	reg := must(registrytest.Start(registrytest.WithAuthenticator(closed{})))
 	defer reg.Close()
 	fmt.Println(fetch(reg, "/v2/"))
 	// Output: 403
@@ -56,8 +56,8 @@ func (closed) Authorize(context.Context, auth.Identity, auth.Access) error {
 }
 func (closed) Challenge(*http.Request, auth.Access, error) []string { return nil }
 
-func ExampleClientCerts() {
-	reg := must(registrytest.Start(registrytest.ClientCerts(true)))
+func ExampleWithClientCerts() {
+	reg := must(registrytest.Start(registrytest.WithRequiredClientCerts()))
 	defer reg.Close()
 	_, err := reg.Client().Get(reg.URL() + "/v2/")
 	fmt.Println(err != nil)
@@ -65,7 +65,7 @@ func ExampleClientCerts() {
 }
 
 func ExampleRegistry_ClientCertificate() {
-	reg := must(registrytest.Start(registrytest.ClientCerts(true), registrytest.Auth(auth.Options{CertificateLogin: true})))
+	reg := must(registrytest.Start(registrytest.WithRequiredClientCerts(), registrytest.WithAuth(auth.Options{CertificateLogin: true})))
 	defer reg.Close()
 	transport := reg.Transport().Clone()
 	transport.TLSClientConfig.Certificates = []tls.Certificate{reg.ClientCertificate("alice")}
@@ -80,7 +80,7 @@ func ExampleRegistry_ClientCertificate() {
 func ExampleRegistry_Auth() {
 	// In a test file this is func TestPush(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{Token: &auth.TokenOptions{}}))
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Token: &auth.TokenOptions{}}))
 		reg.Auth().Next(auth.Life{Uses: 2}) // then the client must get another token
 		login := reg.Login(t, "alice")
 		err := crane.Push(registrytest.RandomImage(), reg.Ref("app:v1"), crane.WithJobs(1),
@@ -95,7 +95,7 @@ func ExampleRegistry_Auth() {
 func ExampleRegistry_Login() {
 	// In a test file this is func TestPull(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{}))
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
 		reg.Push(t, "app:v1", registrytest.RandomImage())
 		login := reg.Login(t, "alice")
 		_, err := crane.Digest(reg.Ref("app:v1"), crane.WithAuth(&authn.Basic{Username: login.Username, Password: login.Password}))
@@ -108,7 +108,7 @@ func ExampleRegistry_Login() {
 func ExampleCredentials_DockerConfig() {
 	// In a test file this is func TestTool(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{}))
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
 		dir := reg.Login(t, "alice").DockerConfig(t)
 		// Here: exec.Command("oras", "pull", "--registry-config", filepath.Join(dir, "config.json"), ...)
 		_, err := os.Stat(filepath.Join(dir, "config.json"))
@@ -121,7 +121,7 @@ func ExampleCredentials_DockerConfig() {
 func ExampleCredentials_SetDockerConfig() {
 	// In a test file this is func TestPull(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{}))
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
 		reg.Push(t, "app:v1", registrytest.RandomImage())
 		reg.Login(t, "alice").SetDockerConfig(t)
 		_, err := crane.Digest(reg.Ref("app:v1"))
@@ -134,7 +134,7 @@ func ExampleCredentials_SetDockerConfig() {
 func ExampleRegistry_Auth_revoke() {
 	// In a test file this is func TestPush(t *testing.T).
 	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{
 			Users: map[string]string{"alice": "secret"}, // other passwords would be revoked, too
 			Token: &auth.TokenOptions{},
 		}))

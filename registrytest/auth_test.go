@@ -38,7 +38,7 @@ func ways() map[string]auth.Options {
 // guarded starts a registry with a token service that knows alice.
 func guarded(t testing.TB, opts ...registrytest.Option) *registrytest.Registry {
 	t.Helper()
-	return registrytest.New(t, append([]registrytest.Option{registrytest.Auth(ways()["JWT"])}, opts...)...)
+	return registrytest.New(t, append([]registrytest.Option{registrytest.WithAuth(ways()["JWT"])}, opts...)...)
 }
 
 // as makes ggcr log in.
@@ -50,16 +50,16 @@ func as(c registrytest.Credentials) remote.Option {
 func TestAuthEverywhere(t *testing.T) {
 	for place, options := range map[string][]registrytest.Option{
 		"TCP":              nil,
-		"TLS":              {registrytest.TLS()},
-		"HTTP/2":           {registrytest.HTTP2()},
-		"in memory":        {registrytest.InMemory()},
-		"TLS in memory":    {registrytest.InMemory(), registrytest.TLS()},
-		"HTTP/2 in memory": {registrytest.InMemory(), registrytest.HTTP2()},
+		"TLS":              {registrytest.WithTLS()},
+		"HTTP/2":           {registrytest.WithHTTP2()},
+		"in memory":        {registrytest.WithInMemory()},
+		"TLS in memory":    {registrytest.WithInMemory(), registrytest.WithTLS()},
+		"HTTP/2 in memory": {registrytest.WithInMemory(), registrytest.WithHTTP2()},
 	} {
 		for way, o := range ways() {
 			t.Run(way+" "+place, func(t *testing.T) {
 				t.Parallel()
-				reg := registrytest.New(t, append(options, registrytest.Auth(o))...)
+				reg := registrytest.New(t, append(options, registrytest.WithAuth(o))...)
 				pushed := registrytest.RandomImage()
 				ref, transport := remoteRef(t, reg, "app:v1")
 				require.NoError(t, remote.Write(ref, pushed, transport, as(reg.Login(t, "alice"))))
@@ -94,7 +94,7 @@ func TestAuthUnderPrefix(t *testing.T) {
 
 // TestAuthOnRecord: who asked, how, for what, and what they got.
 func TestAuthOnRecord(t *testing.T) {
-	reg := guarded(t, registrytest.InMemory())
+	reg := guarded(t, registrytest.WithInMemory())
 	reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
 	pullAs := func(user string) {
 		ref, transport := remoteRef(t, reg, "app:v1")
@@ -128,7 +128,7 @@ func TestAuthOnRecord(t *testing.T) {
 
 // Tokens that only the registry can read, and certificates, are on record as well.
 func TestOpaqueTokensOnRecord(t *testing.T) {
-	reg := registrytest.New(t, registrytest.Auth(ways()["opaque"]))
+	reg := registrytest.New(t, registrytest.WithAuth(ways()["opaque"]))
 	c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 	c.get("/v2/app/tags/list")
 	x := reg.Requests(op.Is(op.TagList), op.Authenticated())[0]
@@ -153,23 +153,23 @@ func TestLogin(t *testing.T) {
 	open := registrytest.New(t)
 	assert.Nil(t, open.Auth())
 	ran := runTest(func(t testing.TB) { open.Login(t, "alice") })
-	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry asks nobody who they are: start it with Auth"}, ran.failures)
+	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry asks nobody who they are: start it with WithAuth"}, ran.failures)
 }
 
 // A user whom the options do not name is a typing error; options that name nobody allow
 // any name.
 func TestLoginUnknownUser(t *testing.T) {
 	rules := []auth.Rule{{Users: []string{"team-*"}}, auth.Anonymous("public")}
-	named := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}, Rules: rules}))
+	named := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}, Rules: rules}))
 	assert.NotEmpty(t, named.Login(t, "ci").Password)
 	assert.NotEmpty(t, named.Login(t, "team-a").Password)
 	for user, hint := range map[string]string{
 		"cii": "did you mean ci?", "CI": "did you mean ci?", "team": "did you mean team-*?", "*": "did you mean team-*?", "alice": "want one of ci, team-*",
 	} {
 		ran := runTest(func(t testing.TB) { named.Login(t, user) })
-		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of Auth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, hint)}, ran.failures)
+		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, hint)}, ran.failures)
 	}
-	free := registrytest.New(t, registrytest.Auth(auth.Options{Rules: rules[1:]}))
+	free := registrytest.New(t, registrytest.WithAuth(auth.Options{Rules: rules[1:]}))
 	assert.NotEmpty(t, free.Login(t, "anybody").Password)
 	ran := runTest(func(t testing.TB) { free.Login(t, "") })
 	assert.Len(t, ran.failures, 1)
@@ -179,9 +179,9 @@ func TestLoginUnknownUser(t *testing.T) {
 func TestWithAuth(t *testing.T) {
 	service, err := auth.New(ways()["Basic"])
 	require.NoError(t, err)
-	reg := registrytest.New(t, registrytest.WithAuth(service))
+	reg := registrytest.New(t, registrytest.WithAuthenticator(service))
 	assert.Same(t, service, reg.Auth())
-	own := registrytest.New(t, registrytest.WithAuth(struct{ auth.Auth }{service}))
+	own := registrytest.New(t, registrytest.WithAuthenticator(struct{ auth.Auth }{service}))
 	assert.Nil(t, own.Auth())
 	for _, r := range []*registrytest.Registry{reg, own} {
 		_, _, err := get(t.Context(), r.Client(), r.URL()+"/v2/")
@@ -191,7 +191,7 @@ func TestWithAuth(t *testing.T) {
 }
 
 func TestBadAuthOptions(t *testing.T) {
-	_, err := registrytest.Start(registrytest.Auth(auth.Options{Hide: 500}))
+	_, err := registrytest.Start(registrytest.WithAuth(auth.Options{Hide: 500}))
 	assert.EqualError(t, err, "registrytest: auth: hide with status 500: want 401, 403 or 404")
 }
 
@@ -231,7 +231,7 @@ func TestDockerConfig(t *testing.T) {
 
 // A password of a cloud registry's is a token for a fixed user.
 func TestCloudLogin(t *testing.T) {
-	reg := registrytest.New(t, registrytest.Auth(auth.Options{}))
+	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
 	c := client{t, reg.Client(), reg.URL(), "AWS", reg.Auth().Password("AWS", 12*time.Hour)}
 	assert.Equal(t, 404, c.get("/v2/app/tags/list").StatusCode)
 	c.password = "made up"
@@ -241,7 +241,7 @@ func TestCloudLogin(t *testing.T) {
 
 // SetOptions does not let everybody into the catalog.
 func TestSetOptionsKeepsAuth(t *testing.T) {
-	reg := registrytest.New(t, registrytest.Auth(auth.Options{Rules: []auth.Rule{{Actions: []registry.Action{auth.Catalog}}, auth.Anonymous("public")}}))
+	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Rules: []auth.Rule{{Actions: []registry.Action{auth.Catalog}}, auth.Anonymous("public")}}))
 	reg.Push(t, "public:v1", registrytest.RandomImage())
 	reg.Push(t, "private:v1", registrytest.RandomImage())
 	for range 2 {

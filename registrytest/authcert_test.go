@@ -27,9 +27,9 @@ func withCertificate(t testing.TB, reg *registrytest.Registry, name string) *htt
 // TestClientCerts: what a client gets without a certificate, and with one.
 func TestClientCerts(t *testing.T) {
 	rules := []auth.Rule{{Users: []string{"alice"}, Repos: []string{"app"}, Actions: []registry.Action{registry.Pull}}}
-	password := registrytest.Auth(auth.Options{Rules: rules, CertificateLogin: true})
-	token := registrytest.Auth(auth.Options{Rules: rules, Token: &auth.TokenOptions{}, CertificateLogin: true})
-	secured := registrytest.Auth(auth.Options{Rules: rules})
+	password := registrytest.WithAuth(auth.Options{Rules: rules, CertificateLogin: true})
+	token := registrytest.WithAuth(auth.Options{Rules: rules, Token: &auth.TokenOptions{}, CertificateLogin: true})
+	secured := registrytest.WithAuth(auth.Options{Rules: rules})
 	open := func() []registrytest.Option { return nil }
 	for name, test := range map[string]struct {
 		required            bool
@@ -43,12 +43,16 @@ func TestClientCerts(t *testing.T) {
 		"required, and Basic":  {true, []registrytest.Option{password}, 0, 200, 403},
 		"optional, or Bearer":  {false, []registrytest.Option{token}, 401, 200, 403},
 		"required, and Bearer": {true, []registrytest.Option{token}, 0, 200, 403},
-		"required, HTTP/2":     {true, []registrytest.Option{password, registrytest.HTTP2()}, 0, 200, 403},
-		"required, in memory":  {true, []registrytest.Option{password, registrytest.InMemory()}, 0, 200, 403},
+		"required, HTTP/2":     {true, []registrytest.Option{password, registrytest.WithHTTP2()}, 0, 200, 403},
+		"required, in memory":  {true, []registrytest.Option{password, registrytest.WithInMemory()}, 0, 200, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reg := registrytest.New(t, append(test.options, registrytest.ClientCerts(test.required))...)
+			certs := registrytest.WithClientCerts()
+			if test.required {
+				certs = registrytest.WithRequiredClientCerts()
+			}
+			reg := registrytest.New(t, append(test.options, certs)...)
 			reg.Push(t, "app:v1", registrytest.RandomImage())
 			status := func(client *http.Client) int {
 				response, _, err := get(t.Context(), client, reg.URL()+tagsList)
@@ -76,7 +80,7 @@ func TestClientCerts(t *testing.T) {
 
 // A certificate is good for a token, too.
 func TestTokenForCertificate(t *testing.T) {
-	reg := registrytest.New(t, registrytest.ClientCerts(false), registrytest.Auth(auth.Options{Token: &auth.TokenOptions{}, CertificateLogin: true}))
+	reg := registrytest.New(t, registrytest.WithClientCerts(), registrytest.WithAuth(auth.Options{Token: &auth.TokenOptions{}, CertificateLogin: true}))
 	c := client{t: t, http: withCertificate(t, reg, "carol"), base: reg.URL()}
 	answer := c.ask("GET", "/v2/token?scope=repository:app:pull")
 	require.Equal(t, 200, answer.StatusCode)

@@ -40,7 +40,7 @@ func TestTokenFaults(t *testing.T) {
 		"elsewhere":       {faults.Redirect(http.StatusTemporaryRedirect, "http://{dead}/"), 0, "refused", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reg := guarded(t, registrytest.InMemory())
+			reg := guarded(t, registrytest.WithInMemory())
 			reg.Push(t, "app:v1", registrytest.RandomImage())
 			reg.Inject(t, faults.On(op.Token).Named("rule").Times(1).Do(test.effect))
 			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
@@ -62,7 +62,7 @@ func TestTokenFaults(t *testing.T) {
 
 func TestSlowTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := guarded(t, registrytest.InMemory())
+		reg := guarded(t, registrytest.WithInMemory())
 		reg.Push(t, "app:v1", registrytest.RandomImage())
 		reg.Inject(t, faults.On(op.Token).Do(faults.Delay(time.Minute)))
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
@@ -80,7 +80,7 @@ func TestSlowTokens(t *testing.T) {
 // TestTokenLives: what is wrong with tokens, as clients find out.
 func TestTokenLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := guarded(t, registrytest.InMemory())
+		reg := guarded(t, registrytest.WithInMemory())
 		reg.Push(t, "app:v1", registrytest.RandomImage())
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 		const problem = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull",error="invalid_token"`
@@ -99,7 +99,7 @@ func TestTokenLives(t *testing.T) {
 func TestRevokedInMidPush(t *testing.T) {
 	for name, options := range map[string]auth.Options{"JWT": ways()["JWT"], "opaque": ways()["opaque"]} {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(t, registrytest.Auth(options))
+			reg := registrytest.New(t, registrytest.WithAuth(options))
 			reg.Inject(t, faults.On(op.UploadCommit).Named("revoked").BeforeAuth().Times(1).Do(faults.RevokeTokens()))
 			ref, transport := remoteRef(t, reg, "app:v1")
 			login := as(registrytest.Credentials{Username: "alice", Password: "secret"})
@@ -119,7 +119,7 @@ func TestRevokedInMidPush(t *testing.T) {
 func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 	for name, options := range ways() {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(t, registrytest.Auth(options))
+			reg := registrytest.New(t, registrytest.WithAuth(options))
 			reg.Push(t, "app:v1", registrytest.RandomImage())
 			reg.Inject(t, faults.On(op.ManifestGet).Named("first").Times(1).Do(faults.Status(http.StatusTeapot)))
 			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
@@ -135,7 +135,7 @@ func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 func TestStatusUnauthorized(t *testing.T) {
 	for name, options := range ways() {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(t, registrytest.Auth(options))
+			reg := registrytest.New(t, registrytest.WithAuth(options))
 			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 			own := c.ask("GET", tagsList)
 			reg.Inject(t, faults.On(op.TagList).BeforeAuth().Do(faults.Status(http.StatusUnauthorized)))
@@ -153,7 +153,7 @@ func TestStatusUnauthorized(t *testing.T) {
 
 // TestChallengeFaults: what is wrong with WWW-Authenticate, to the letter.
 func TestChallengeFaults(t *testing.T) {
-	reg := guarded(t, registrytest.InMemory())
+	reg := guarded(t, registrytest.WithInMemory())
 	reg.Push(t, "app:v1", registrytest.RandomImage())
 	const honest = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull"`
 	const field = "WWW-Authenticate"
@@ -194,10 +194,10 @@ func TestChallengeFaults(t *testing.T) {
 // A registry whose realm is on another host gets the client to send its password
 // there, which shows.
 func TestRealmElsewhere(t *testing.T) {
-	for name, options := range map[string][]registrytest.Option{"TCP": nil, "in memory": {registrytest.InMemory()}} {
+	for name, options := range map[string][]registrytest.Option{"TCP": nil, "in memory": {registrytest.WithInMemory()}} {
 		t.Run(name, func(t *testing.T) {
 			ran := runTest(func(ft testing.TB) {
-				reg := registrytest.New(ft, append(options, registrytest.Auth(ways()["JWT"]), registrytest.QuietJournal())...)
+				reg := registrytest.New(ft, append(options, registrytest.WithAuth(ways()["JWT"]), registrytest.WithQuietJournal())...)
 				reg.Inject(ft, faults.On(op.TagList).BeforeAuth().Times(1).Do(
 					faults.SetHeader("WWW-Authenticate", `Bearer realm="http://{cdnhost}/v2/token",service="{service}"`)))
 				c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
@@ -227,7 +227,7 @@ func TestAuthFaultsNeedAuth(t *testing.T) {
 // request that has begun goes on.
 func TestExpiryWhileUploading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := guarded(t, registrytest.InMemory())
+		reg := guarded(t, registrytest.WithInMemory())
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 		reg.Auth().Next(auth.Life{TTL: time.Minute})
 		answer := c.ask("GET", "/v2/token?service=ocifake&scope=repository:app:push", "Authorization", "Basic "+basicOf("alice", "secret"))

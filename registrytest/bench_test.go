@@ -38,8 +38,8 @@ func BenchmarkStart(b *testing.B) {
 		bare    func(b *testing.B)
 	}{
 		{"loopback", nil, bare},
-		{"memory", []registrytest.Option{registrytest.InMemory()}, bare},
-		{"TLS", []registrytest.Option{registrytest.TLS()}, bareTLS},
+		{"memory", []registrytest.Option{registrytest.WithInMemory()}, bare},
+		{"TLS", []registrytest.Option{registrytest.WithTLS()}, bareTLS},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			var ours, theirs time.Duration

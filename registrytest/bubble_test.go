@@ -18,7 +18,7 @@ import (
 func TestNewInBubble(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *registrytest.Registry{
 		"New":   func(t testing.TB) *registrytest.Registry { return registrytest.New(t) },
-		"TLS":   func(t testing.TB) *registrytest.Registry { return registrytest.New(t, registrytest.TLS()) },
+		"TLS":   func(t testing.TB) *registrytest.Registry { return registrytest.New(t, registrytest.WithTLS()) },
 		"Start": func(testing.TB) *registrytest.Registry { return must(registrytest.Start()) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestNewInBubble(t *testing.T) {
 // An address is heeded in a bubble, too.
 func TestNewInBubbleWithAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := registrytest.New(t, registrytest.Addr("127.0.0.1:0"))
+		reg := registrytest.New(t, registrytest.WithAddr("127.0.0.1:0"))
 		assert.Regexp(t, `^127\.0\.0\.1:\d+$`, reg.Host())
 	})
 }
@@ -52,7 +52,7 @@ func TestOutsideInBubble(t *testing.T) {
 	const problem = "the registry was started outside of the testing/synctest bubble in which it is used: " +
 		"start it in the bubble, in the function that is given to synctest.Test"
 	for name, options := range map[string][]registrytest.Option{
-		"loopback": nil, "in memory": {registrytest.InMemory()}, "HTTP/2": {registrytest.HTTP2()},
+		"loopback": nil, "in memory": {registrytest.WithInMemory()}, "HTTP/2": {registrytest.WithHTTP2()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := registrytest.New(t, options...)
@@ -87,7 +87,7 @@ func TestOutsideInBubble(t *testing.T) {
 	}
 	t.Run("network", func(t *testing.T) {
 		network := registrytest.NewNetwork()
-		reg := registrytest.New(t, registrytest.OnNetwork(network, "a.example"))
+		reg := registrytest.New(t, registrytest.WithNetwork(network, "a.example"))
 		synctest.Test(t, func(t *testing.T) {
 			_, err := network.Transport().DialContext(t.Context(), "tcp", "a.example:80")
 			assert.ErrorContains(t, err, problem)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	reg.Check(t)
 	app := reg.Push(t, "app:v1", registrytest.RandomImage())
 	reg.Check(t)

@@ -74,7 +74,7 @@ func TestPush(t *testing.T) {
 }
 
 func TestPushIndex(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	inner := registrytest.RandomIndex(registrytest.Platforms("linux/arm/v7"))
 	index := mutate.AppendManifests(registrytest.RandomIndex(registrytest.Seed(1)), mutate.IndexAddendum{Add: inner})
 	pushed := reg.Push(t, reg.Ref("team/app:v1"), index)
@@ -96,7 +96,7 @@ func TestPushIndex(t *testing.T) {
 }
 
 func TestPushUntagged(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	img := registrytest.RandomImage()
 	pushed := reg.Push(t, "app", img)
 	assert.Empty(t, pushed.Tags)
@@ -139,7 +139,7 @@ func TestAttach(t *testing.T) {
 }
 
 func TestPushArtifact(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	pushed := reg.PushArtifact(t, "chart:1.0.0", registrytest.Artifact{Type: "application/x-chart"})
 	assert.Equal(t, []string{"1.0.0"}, pushed.Tags)
 	ref, transport := remoteRef(t, reg, "chart:1.0.0")
@@ -150,7 +150,7 @@ func TestPushArtifact(t *testing.T) {
 }
 
 func TestPushManifest(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	raw := []byte(`{"schemaVersion":2,"mediaType":"` + ocispec.MediaTypeImageIndex + `","manifests":[{"mediaType":"` +
 		ocispec.MediaTypeImageManifest + `","digest":"` + string(digest.FromString("missing")) + `","size":7}]}`)
 	failed := runTest(func(t testing.TB) { reg.PushManifest(t, "app:v1", ocispec.MediaTypeImageIndex, raw) })
@@ -168,7 +168,7 @@ func TestPushManifest(t *testing.T) {
 
 func TestPushBlob(t *testing.T) {
 	const size = 100 << 30
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	small := reg.PushBlob(t, "app", strings.NewReader("hello"))
 	assert.Equal(t, digest.FromString("hello"), small.Digest)
 	content := registrytest.RandomContent(1, size)
@@ -197,7 +197,7 @@ type broken struct{}
 func (broken) RawManifest() ([]byte, error) { return nil, nil }
 
 func TestPushFails(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	reg.Push(t, "app:v1", empty.Image)
 	other := "app@" + string(digest.FromString("other"))
 	tests := map[string]struct {
@@ -260,7 +260,7 @@ func ExampleRegistry_Push_withoutTest() {
 }
 
 func ExampleRegistry_PushManifest() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	empty := reg.Push(nil, "cache:v1", empty.Image)
 	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`,
@@ -271,7 +271,7 @@ func ExampleRegistry_PushManifest() {
 }
 
 func ExampleRegistry_PushArtifact() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	chart := reg.PushArtifact(nil, "chart:1.0.0", registrytest.Artifact{
 		Type:   "application/vnd.example.chart",
@@ -282,7 +282,7 @@ func ExampleRegistry_PushArtifact() {
 }
 
 func ExampleRegistry_Attach() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	app := reg.Push(nil, "app:v1", registrytest.RandomImage())
 	reg.Attach(nil, "app:v1", registrytest.Artifact{Type: "application/vnd.example.signature"})
@@ -298,7 +298,7 @@ func ExampleRegistry_Attach() {
 }
 
 func ExampleRegistry_PushBlob() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	blob := reg.PushBlob(nil, "app", strings.NewReader("hello"))
 	fmt.Println(blob.Digest)
@@ -308,7 +308,7 @@ func ExampleRegistry_PushBlob() {
 // A blob of 100 GiB costs no memory, and none of the hour that it would take to
 // receive it, if its digest is known.
 func ExampleKnownDigest() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	content := registrytest.RandomContent(1, 100<<30)
 	blob := reg.PushBlob(nil, "app", registrytest.KnownDigest(content, digest.FromString("anything")))

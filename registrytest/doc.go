@@ -8,7 +8,7 @@
 //
 // The registry is the one of package registry: it does what the distribution
 // specification says, and refuses what the specification does not allow. It is
-// on loopback, or with [InMemory] on no network at all, and is gone when the
+// on loopback, or with [WithInMemory] on no network at all, and is gone when the
 // test ends, however busy its connections are. Any number of them may run at the
 // same time.
 //
@@ -17,7 +17,7 @@
 // Any client can use the registry under its [Registry.URL], and those that take
 // an [net/http.Client] or an [net/http.RoundTripper] are best given
 // [Registry.Client] or [Registry.Transport]: these trust the certificates of a
-// registry with [TLS], speak HTTP/2 if the registry does, and are the only way
+// registry with [WithTLS], speak HTTP/2 if the registry does, and are the only way
 // to a registry in memory.
 //
 // # Recording
@@ -32,7 +32,7 @@
 // # Virtual time
 //
 // A registry that is started in a bubble of [testing/synctest] is in memory, unless it
-// has an [Addr], and waiting costs no time. Clients reach it through
+// has an [WithAddr], and waiting costs no time. Clients reach it through
 // [Registry.Transport] only. The clock of a bubble starts in the year 2000, by which a
 // bubble is known, and the registry's certificates are valid.
 //

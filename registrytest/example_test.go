@@ -73,7 +73,7 @@ func must(reg *registrytest.Registry, err error) *registrytest.Registry {
 }
 
 func ExampleRegistry_Close() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	fmt.Println(reg.Close())
 	_, err := reg.Client().Get(reg.URL())
 	fmt.Println(err)
@@ -83,35 +83,35 @@ func ExampleRegistry_Close() {
 }
 
 func ExampleRegistry_URL() {
-	reg := must(registrytest.Start(registrytest.InMemory(), registrytest.TLS()))
+	reg := must(registrytest.Start(registrytest.WithInMemory(), registrytest.WithTLS()))
 	defer reg.Close()
 	fmt.Println(reg.URL())
 	// Output: https://use-registry-transport.test
 }
 
 func ExampleRegistry_Host() {
-	reg := must(registrytest.Start(registrytest.Addr("127.0.0.1:0")))
+	reg := must(registrytest.Start(registrytest.WithAddr("127.0.0.1:0")))
 	defer reg.Close()
 	fmt.Println("http://"+reg.Host() == reg.URL())
 	// Output: true
 }
 
 func ExampleRegistry_Ref() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fmt.Println(reg.Ref("team/app:v1"))
 	// Output: use-registry-transport.test/team/app:v1
 }
 
 func ExampleRegistry_Client() {
-	reg := must(registrytest.Start(registrytest.HTTP2()))
+	reg := must(registrytest.Start(registrytest.WithHTTP2()))
 	defer reg.Close()
 	ping(reg.Client(), reg.URL())
 	// Output: HTTP/2.0 200 OK
 }
 
 func ExampleRegistry_Transport() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	client := &http.Client{Transport: reg.Transport(), Timeout: time.Minute}
 	ping(client, "https://mirror.example")
@@ -119,7 +119,7 @@ func ExampleRegistry_Transport() {
 }
 
 func ExampleRegistry_CertPool() {
-	reg := must(registrytest.Start(registrytest.TLS()))
+	reg := must(registrytest.Start(registrytest.WithTLS()))
 	defer reg.Close()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig.RootCAs = reg.CertPool()
@@ -129,7 +129,7 @@ func ExampleRegistry_CertPool() {
 }
 
 func ExampleRegistry_Handler() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/registry/", http.StripPrefix("/registry", reg.Handler()))
@@ -148,7 +148,7 @@ func ExampleRegistry_Store() {
 }
 
 func ExampleRegistry_SetOptions() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	options := reg.Options()
 	options.NoCatalog = true
@@ -191,8 +191,8 @@ func ExampleWithStore() {
 	// Output: true
 }
 
-func ExampleTLS() {
-	reg := must(registrytest.Start(registrytest.TLS()))
+func ExampleWithTLS() {
+	reg := must(registrytest.Start(registrytest.WithTLS()))
 	defer reg.Close()
 	fmt.Println(strings.HasPrefix(reg.URL(), "https://127.0.0.1:"))
 	ping(reg.Client(), reg.URL())
@@ -201,15 +201,15 @@ func ExampleTLS() {
 	// HTTP/1.1 200 OK
 }
 
-func ExampleHTTP2() {
-	reg := must(registrytest.Start(registrytest.HTTP2()))
+func ExampleWithHTTP2() {
+	reg := must(registrytest.Start(registrytest.WithHTTP2()))
 	defer reg.Close()
 	ping(reg.Client(), reg.URL())
 	// Output: HTTP/2.0 200 OK
 }
 
-func ExampleH2C() {
-	reg := must(registrytest.Start(registrytest.H2C()))
+func ExampleWithH2C() {
+	reg := must(registrytest.Start(registrytest.WithH2C()))
 	defer reg.Close()
 	fmt.Println(strings.HasPrefix(reg.URL(), "http://"))
 	ping(reg.Client(), reg.URL())
@@ -218,16 +218,16 @@ func ExampleH2C() {
 	// HTTP/2.0 200 OK
 }
 
-func ExampleAddr() {
-	reg := must(registrytest.Start(registrytest.Addr("127.0.0.1:0")))
+func ExampleWithAddr() {
+	reg := must(registrytest.Start(registrytest.WithAddr("127.0.0.1:0")))
 	defer reg.Close()
-	_, err := registrytest.Start(registrytest.Addr(reg.Host()))
+	_, err := registrytest.Start(registrytest.WithAddr(reg.Host()))
 	fmt.Println(err != nil)
 	// Output: true
 }
 
-func ExampleInMemory() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+func ExampleWithInMemory() {
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	for _, url := range []string{reg.URL(), "https://any.example", "http://localhost:5000"} {
 		ping(reg.Client(), url)
@@ -240,9 +240,9 @@ func ExampleInMemory() {
 
 func ExampleNewNetwork() {
 	network := registrytest.NewNetwork()
-	upstream := must(registrytest.Start(registrytest.OnNetwork(network, "upstream.example")))
+	upstream := must(registrytest.Start(registrytest.WithNetwork(network, "upstream.example")))
 	defer upstream.Close()
-	mirror := must(registrytest.Start(registrytest.OnNetwork(network, "mirror.example"), registrytest.HTTP2()))
+	mirror := must(registrytest.Start(registrytest.WithNetwork(network, "mirror.example"), registrytest.WithHTTP2()))
 	defer mirror.Close()
 	client := &http.Client{Transport: network.Transport()}
 	ping(client, upstream.URL())
@@ -252,15 +252,15 @@ func ExampleNewNetwork() {
 	// HTTP/2.0 200 OK
 }
 
-func ExampleOnNetwork() {
+func ExampleWithNetwork() {
 	network := registrytest.NewNetwork()
-	reg := must(registrytest.Start(registrytest.OnNetwork(network, "a.example")))
+	reg := must(registrytest.Start(registrytest.WithNetwork(network, "a.example")))
 	defer reg.Close()
 	fmt.Println(reg.Ref("app:v1"))
 	// Output: a.example/app:v1
 }
 
-func ExampleLogger() {
+func ExampleWithLogger() {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -270,7 +270,7 @@ func ExampleLogger() {
 			return a
 		},
 	}))
-	reg := must(registrytest.Start(registrytest.InMemory(), registrytest.Logger(log)))
+	reg := must(registrytest.Start(registrytest.WithInMemory(), registrytest.WithLogger(log)))
 	_, err := reg.Client().Head(reg.URL() + "/v2/app/manifests/v1")
 	fmt.Println(err)
 	reg.Close()

@@ -40,7 +40,7 @@ const pingTranscript = `GET http://<host-1>/v2/
 `
 
 func TestTranscript(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	ping := func() { requirePing(t, reg.Client(), reg.URL()) }
 	ping()
 	write := func(t *testing.T, text string) string {

@@ -30,8 +30,8 @@ func other(opts ...ggcr.Option) http.Handler {
 
 // Another registry has the same recording, faults and auth, and content helpers.
 func TestWithHandler(t *testing.T) {
-	reg := registrytest.New(t, registrytest.TLS(), registrytest.WithHandler(other(ggcr.WithReferrersSupport(true))),
-		registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}}))
+	reg := registrytest.New(t, registrytest.WithTLS(), registrytest.WithHandler(other(ggcr.WithReferrersSupport(true))),
+		registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
 	reg.Login(t, "ci").SetDockerConfig(t)
 	pushed := reg.Push(t, "team/app:v1", registrytest.RandomImage())
 	reg.Attach(t, "team/app:v1", registrytest.Artifact{Type: "application/x.sbom"})
@@ -91,7 +91,7 @@ func TestWithHandlerCannot(t *testing.T) {
 	for want, opts := range map[string][]registrytest.Option{
 		"leave them out with WithHandler":                {registrytest.WithOptions(registry.Options{})},
 		"WithOptions and WithStore are for the registry": {registrytest.WithStore(memstore.New(memstore.Options{}))},
-		"leave out Magic, or WithHandler":                {registrytest.Magic()},
+		"leave out WithFaultNames, or WithHandler":       {registrytest.WithFaultNames()},
 	} {
 		_, err := registrytest.Start(append(opts, registrytest.WithHandler(other()))...)
 		assert.ErrorContains(t, err, want)
@@ -104,7 +104,7 @@ func TestWithHandlerCannot(t *testing.T) {
 
 // NewHandler is the whole chain without a listener.
 func TestNewHandler(t *testing.T) {
-	reg, err := registrytest.NewHandler(registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}}))
+	reg, err := registrytest.NewHandler(registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
 	require.NoError(t, err)
 	defer reg.Close()
 	mux := http.NewServeMux()
@@ -126,14 +126,14 @@ func TestNewHandler(t *testing.T) {
 		faults.On(op.BlobGet).Do(faults.Reset(1)),
 		faults.On(op.BlobGet).Do(faults.Raw("x")),
 		faults.On(op.BlobGet).Do(faults.CloseIdle()),
-		faults.On(op.BlobGet).Do(faults.GoAway(0, 1)),
+		faults.On(op.BlobGet).Do(faults.GoAway(1)),
 		faults.On(op.BlobGet).Do(faults.Redirect(307, "{cdn}")),
 	} {
 		assert.ErrorContains(t, reg.Faults().Add(rule), "which a handler in another server's mux does not have")
 	}
 
-	for _, option := range []registrytest.Option{registrytest.Addr("127.0.0.1:0"), registrytest.TLS(), registrytest.H2C(), registrytest.ClientCerts(true),
-		registrytest.HTTP2(), registrytest.OnNetwork(registrytest.NewNetwork(), "a.example")} {
+	for _, option := range []registrytest.Option{registrytest.WithAddr("127.0.0.1:0"), registrytest.WithTLS(), registrytest.WithH2C(), registrytest.WithRequiredClientCerts(),
+		registrytest.WithHTTP2(), registrytest.WithNetwork(registrytest.NewNetwork(), "a.example")} {
 		_, err := registrytest.NewHandler(option)
 		assert.ErrorContains(t, err, "NewHandler has no listener")
 	}

@@ -49,7 +49,7 @@ no requests`},
 			}
 			t.Errorf("for some reason")
 		}, "journal of http://use-registry-transport.test:\nno requests" + refusals(10) + "\n… 2 more"},
-		{"quiet", []registrytest.Option{registrytest.QuietJournal()}, func(t testing.TB, c *talk) {
+		{"quiet", []registrytest.Option{registrytest.WithQuietJournal()}, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Errorf("for some reason")
 		}, ""},
@@ -75,7 +75,7 @@ no requests`},
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ran := runTest(func(fake testing.TB) {
-					reg := registrytest.New(fake, append(test.options, registrytest.InMemory())...)
+					reg := registrytest.New(fake, append(test.options, registrytest.WithInMemory())...)
 					test.test(fake, &talk{t: t, reg: reg})
 				})
 				var journals []string
@@ -107,7 +107,7 @@ func TestFailing(t *testing.T) {
 	if os.Getenv("OCIFAKE_FAILING") == "" {
 		t.Skip("runs in TestFailure")
 	}
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	t.Run("assert", func(t *testing.T) {
 		requirePing(t, reg.Client(), reg.URL())
 		reg.Assert(t, op.Is(op.Ping)).Count(2) // this line
@@ -119,7 +119,7 @@ func TestFailing(t *testing.T) {
 		t.Error("goes on")
 	})
 	t.Run("other", func(t *testing.T) {
-		other := registrytest.New(t, registrytest.InMemory())
+		other := registrytest.New(t, registrytest.WithInMemory())
 		requirePing(t, other.Client(), other.URL())
 		t.Fatal("for some reason")
 	})

@@ -98,11 +98,11 @@ var departures = []struct {
 	ask func(t *testing.T, reg *registrytest.Registry, asked chan struct{}, method, target, body string)
 }{
 	{"HTTP/1.1", nil, overSocket},
-	{"TLS", []registrytest.Option{registrytest.TLS()}, overSocket},
-	{"HTTP/2", []registrytest.Option{registrytest.HTTP2()}, cancelled},
-	{"h2c", []registrytest.Option{registrytest.H2C()}, cancelled},
-	{"memory", []registrytest.Option{registrytest.InMemory()}, cancelled},
-	{"memory, HTTP/2", []registrytest.Option{registrytest.InMemory(), registrytest.HTTP2()}, cancelled},
+	{"TLS", []registrytest.Option{registrytest.WithTLS()}, overSocket},
+	{"HTTP/2", []registrytest.Option{registrytest.WithHTTP2()}, cancelled},
+	{"h2c", []registrytest.Option{registrytest.WithH2C()}, cancelled},
+	{"memory", []registrytest.Option{registrytest.WithInMemory()}, cancelled},
+	{"memory, HTTP/2", []registrytest.Option{registrytest.WithInMemory(), registrytest.WithHTTP2()}, cancelled},
 }
 
 // contentType is that of a manifest for PUT, and that of a blob for all others.
@@ -164,8 +164,8 @@ func TestClientLeaves(t *testing.T) {
 			const rounds = 5
 			var errors lockedBuffer
 			store := &abandoned{Store: memstore.New(memstore.Options{}), asked: make(chan struct{})}
-			reg := registrytest.New(t, append(way.options, registrytest.WithStore(store), registrytest.QuietJournal(),
-				registrytest.Logger(slog.New(slog.NewTextHandler(&errors, &slog.HandlerOptions{Level: slog.LevelInfo}))))...)
+			reg := registrytest.New(t, append(way.options, registrytest.WithStore(store), registrytest.WithQuietJournal(),
+				registrytest.WithLogger(slog.New(slog.NewTextHandler(&errors, &slog.HandlerOptions{Level: slog.LevelInfo}))))...)
 			for range rounds {
 				for _, request := range requests {
 					method, target, _ := strings.Cut(request, " ")
@@ -192,7 +192,7 @@ func TestClientLeavesAfterCommit(t *testing.T) {
 	for _, way := range departures {
 		t.Run(way.name, func(t *testing.T) {
 			store := &abandoned{Store: memstore.New(memstore.Options{}), asked: make(chan struct{}), after: true}
-			reg := registrytest.New(t, append(way.options, registrytest.WithStore(store), registrytest.QuietJournal())...)
+			reg := registrytest.New(t, append(way.options, registrytest.WithStore(store), registrytest.WithQuietJournal())...)
 			for range 20 {
 				way.ask(t, reg, store.asked, "PUT", "/v2/app/manifests/v1", emptyIndex)
 			}
@@ -209,8 +209,8 @@ func TestClosedAtOnce(t *testing.T) {
 	for _, way := range departures[:2] {
 		t.Run(way.name, func(t *testing.T) {
 			var errors lockedBuffer
-			reg := registrytest.New(t, append(way.options, registrytest.QuietJournal(),
-				registrytest.Logger(slog.New(slog.NewTextHandler(&errors, &slog.HandlerOptions{Level: slog.LevelInfo}))))...)
+			reg := registrytest.New(t, append(way.options, registrytest.WithQuietJournal(),
+				registrytest.WithLogger(slog.New(slog.NewTextHandler(&errors, &slog.HandlerOptions{Level: slog.LevelInfo}))))...)
 			layer := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(4<<20))).Layers[0].Digest
 			for range 50 {
 				for _, target := range []string{"manifests/v1", "blobs/" + layer.String(), "tags/list"} {

@@ -68,7 +68,7 @@ func TestLoadSparse(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(dir, "blobs", "sha256", children.Manifests[0].Digest.Hex)))
 
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	failed := runTest(func(t testing.TB) { reg.Load(t, dir, "app") })
 	require.Len(t, failed.failures, 1)
 	assert.Contains(t, failed.failures[0], "registrytest: load "+dir+": blobs/sha256/"+children.Manifests[0].Digest.Hex+": missing")
@@ -84,7 +84,7 @@ func TestLoadSparse(t *testing.T) {
 // A snapshot comes back into a strict registry whatever is in it: indexes that have
 // each child twice, so that there are 2^40 ways down, and what is no manifest.
 func TestLoadSnapshot(t *testing.T) {
-	from := registrytest.New(t, registrytest.InMemory())
+	from := registrytest.New(t, registrytest.WithInMemory())
 	to := fixture.Repository{Store: from.Store(), Name: "app"}
 	index := func(children ...ocispec.Descriptor) ocispec.Descriptor {
 		encoded, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: children})
@@ -104,7 +104,7 @@ func TestLoadSnapshot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "snapshot.tar")
 	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
 
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	loaded := reg.Load(t, path, "")
 	require.Len(t, loaded, 2)
 	assert.Equal(t, []string{"raw"}, loaded[0].Tags)
@@ -117,7 +117,7 @@ func TestLoadSnapshot(t *testing.T) {
 }
 
 func TestLoadFails(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	path := filepath.Join(t.TempDir(), "none")
 	failed := runTest(func(t testing.TB) { reg.Load(t, path, "") })
 	require.Len(t, failed.failures, 1)
@@ -134,7 +134,7 @@ func ExampleRegistry_Load() {
 	if err := writeLayout(dir, "v1"); err != nil { // by any tool that writes OCI image layouts
 		panic(err)
 	}
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	for _, loaded := range reg.Load(nil, dir, "app") {
 		fmt.Println(loaded.Repository, loaded.Tags, loaded.MediaType)

@@ -26,7 +26,7 @@ type Network struct {
 	none noTest // stands in for a nil t
 }
 
-// NewNetwork returns an empty network, to be filled by [OnNetwork].
+// NewNetwork returns an empty network, to be filled by [WithNetwork].
 func NewNetwork() *Network { return new(Network) }
 
 // Transport returns the transport that reaches every registry on the network

@@ -44,8 +44,8 @@ func TestCredentialsAcrossANetwork(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := registrytest.NewNetwork()
-				hub := registrytest.New(t, registrytest.OnNetwork(network, "hub.example"))
-				mirror := registrytest.New(t, registrytest.OnNetwork(network, "mirror.example"))
+				hub := registrytest.New(t, registrytest.WithNetwork(network, "hub.example"))
+				mirror := registrytest.New(t, registrytest.WithNetwork(network, "mirror.example"))
 				askWith(t, network, "hub.example", "Authorization", "Basic eDp5")
 				askWith(t, network, "mirror.example", test.field, test.value)
 				for name, choose := range map[string]func(testing.TB, ...op.Filter) *registrytest.Assertions{
@@ -77,7 +77,7 @@ func TestNetworkAssertions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := registrytest.NewNetwork()
 		for _, host := range []string{"a.example", "b.example"} {
-			registrytest.New(t, registrytest.OnNetwork(network, host))
+			registrytest.New(t, registrytest.WithNetwork(network, host))
 		}
 		for _, host := range []string{"b.example", "a.example", "b.example"} {
 			askWith(t, network, host, "", "")
@@ -101,9 +101,9 @@ func TestNetworkAssertions(t *testing.T) {
 		ran = runTest(func(t testing.TB) { network.Assert(t).Eventually(5, time.Second) })
 		assert.Len(t, ran.failures, 1)
 
-		again := registrytest.New(t, registrytest.OnNetwork(network, "c.example"))
+		again := registrytest.New(t, registrytest.WithNetwork(network, "c.example"))
 		require.NoError(t, again.Close())
-		registrytest.New(t, registrytest.OnNetwork(network, "c.example"))
+		registrytest.New(t, registrytest.WithNetwork(network, "c.example"))
 		network.Assert(t).Count(4)
 	})
 }
@@ -113,7 +113,7 @@ func TestNetworkAssertions(t *testing.T) {
 func TestJournalOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran := runTest(func(fake testing.TB) {
-			reg := registrytest.New(fake, registrytest.InMemory())
+			reg := registrytest.New(fake, registrytest.WithInMemory())
 			requirePing(t, reg.Client(), reg.URL())
 			reg.Assert(fake).Count(2)
 			reg.Assert(fake).Never()
@@ -134,7 +134,7 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", "hub"} {
 		var url string
 		ran := runTest(func(fake testing.TB) {
-			reg := registrytest.New(fake, registrytest.Name(name))
+			reg := registrytest.New(fake, registrytest.WithName(name))
 			url = reg.URL()
 			app := reg.Push(fake, "app:v1", registrytest.RandomImage())
 			reg.Inject(fake, faults.On(op.BlobGet).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}")))

@@ -22,7 +22,7 @@ func TestWithoutTest(t *testing.T) {
 		"nil": nil, "T": (*testing.T)(nil), "B": (*testing.B)(nil), "F": (*testing.F)(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(none, registrytest.InMemory(), registrytest.Auth(auth.Options{}))
+			reg := registrytest.New(none, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{}))
 			defer reg.Close()
 			app := reg.Push(none, "app:v1", registrytest.RandomImage())
 			manifest, err := reg.Store().Manifest(t.Context(), "app", "v1")
@@ -54,7 +54,7 @@ func TestWithoutTest(t *testing.T) {
 			assert.Panics(t, func() { reg.Load(none, "nowhere", "") })
 			assert.Panics(t, func() { reg.Inject(none, faults.On(op.Ping)) })
 			assert.Panics(t, func() { reg.Assert(none).Never() })
-			assert.Panics(t, func() { registrytest.New(none, registrytest.InMemory(), registrytest.Addr("127.0.0.1:0")) })
+			assert.Panics(t, func() { registrytest.New(none, registrytest.WithInMemory(), registrytest.WithAddr("127.0.0.1:0")) })
 			assert.ErrorContains(t, reg.Close(), `fault rule "unmet"`)
 			assert.NoError(t, reg.Close())
 		})

@@ -74,19 +74,19 @@ func newConfig(opts []Option) (config, error) {
 		option(&c)
 	}
 	if c.networks > 1 {
-		c.errs = append(c.errs, errors.New("choose one of InMemory and OnNetwork"))
+		c.errs = append(c.errs, errors.New("choose one of WithInMemory and WithNetwork"))
 	}
 	if c.auths > 1 {
-		c.errs = append(c.errs, errors.New("choose one of Auth and WithAuth"))
+		c.errs = append(c.errs, errors.New("choose one of WithAuth and WithAuthenticator"))
 	}
 	if c.networks > 0 && c.server.Addr != "" {
-		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out Addr, or InMemory and OnNetwork"))
+		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out WithAddr, or WithInMemory and WithNetwork"))
 	}
 	if c.handler != nil && (c.names["WithOptions"] || c.names["WithStore"]) {
 		c.errs = append(c.errs, errors.New("WithOptions and WithStore are for the registry of this module: leave them out with WithHandler"))
 	}
 	if c.handler != nil && c.server.Magic {
-		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out Magic, or WithHandler"))
+		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out WithFaultNames, or WithHandler"))
 	}
 	if c.handler == nil && c.names["WithHandlerLogin"] {
 		c.errs = append(c.errs, errors.New("WithHandlerLogin is for the handler of WithHandler, which is missing"))
@@ -136,35 +136,35 @@ func WithHandlerLogin(username, password string) Option {
 	})
 }
 
-// TLS serves HTTPS. The registry has a certificate authority of its own, whose
+// WithTLS serves HTTPS. The registry has a certificate authority of its own, whose
 // certificate [Registry.CertPool] has.
-func TLS() Option {
+func WithTLS() Option {
 	return func(c *config) { c.server.TLS = true }
 }
 
-// HTTP2 serves HTTPS and offers HTTP/2 beside HTTP/1.1.
-func HTTP2() Option {
+// WithHTTP2 serves HTTPS and offers HTTP/2 beside HTTP/1.1.
+func WithHTTP2() Option {
 	return func(c *config) { c.server.HTTP2 = true }
 }
 
-// H2C accepts HTTP/2 with prior knowledge beside HTTP/1.1, in the clear.
-func H2C() Option {
+// WithH2C accepts HTTP/2 with prior knowledge beside HTTP/1.1, in the clear.
+func WithH2C() Option {
 	return func(c *config) { c.server.H2C = true }
 }
 
-// Addr sets the TCP address to listen on, "127.0.0.1:5000". The default is a
+// WithAddr sets the TCP address to listen on, "127.0.0.1:5000". The default is a
 // free port of 127.0.0.1.
-func Addr(address string) Option {
-	return once("Addr", func(c *config) error {
+func WithAddr(address string) Option {
+	return once("WithAddr", func(c *config) error {
 		c.server.Addr = address
 		return nil
 	})
 }
 
-// InMemory needs no socket: clients connect in memory, through
+// WithInMemory needs no socket: clients connect in memory, through
 // [Registry.Transport]. Every host name leads to the registry, on every port,
 // over both http and https; URL and Host name it "use-registry-transport.test".
-func InMemory() Option {
+func WithInMemory() Option {
 	return func(c *config) {
 		if !c.inMemory {
 			c.inMemory = true
@@ -174,13 +174,13 @@ func InMemory() Option {
 	}
 }
 
-// OnNetwork is a registry in memory that others share the network with, under a
+// WithNetwork is a registry in memory that others share the network with, under a
 // host name, such as "a.example". The name "*" stands for all that nobody else
 // has. Starting fails if the name is taken.
-func OnNetwork(n *Network, host string) Option {
-	return once("OnNetwork", func(c *config) error {
+func WithNetwork(n *Network, host string) Option {
+	return once("WithNetwork", func(c *config) error {
 		if n == nil {
-			return errors.New("OnNetwork of nil: make a network by NewNetwork")
+			return errors.New("WithNetwork of nil: make a network by NewNetwork")
 		}
 		c.server.Network = &n.network
 		c.server.Host = host
@@ -190,19 +190,19 @@ func OnNetwork(n *Network, host string) Option {
 	})
 }
 
-// Magic lets clients choose faults by the name of the repository, for those that
+// WithFaultNames lets clients choose faults by the name of the repository, for those that
 // cannot be told otherwise: "fault/status-503/times-2/app" is "app" with two failures.
 // See [faults.Engine.Magic].
-func Magic() Option {
+func WithFaultNames() Option {
 	return func(c *config) { c.server.Magic = true }
 }
 
-// Logger sets where the registry logs to: one record for each request, at level
+// WithLogger sets where the registry logs to: one record for each request, at level
 // Debug, and errors.
-func Logger(log *slog.Logger) Option {
-	return once("Logger", func(c *config) error {
+func WithLogger(log *slog.Logger) Option {
+	return once("WithLogger", func(c *config) error {
 		c.server.Log = log
-		return given("Logger", log)
+		return given("WithLogger", log)
 	})
 }
 
@@ -216,17 +216,17 @@ func WithRecording(options record.Options) Option {
 	})
 }
 
-// Name sets what messages and journals call the registry, which otherwise is its URL:
+// WithName sets what messages and journals call the registry, which otherwise is its URL:
 // where a test has several registries on ports, it tells them apart.
-func Name(name string) Option {
-	return once("Name", func(c *config) error {
+func WithName(name string) Option {
+	return once("WithName", func(c *config) error {
 		c.name = name
 		return nil
 	})
 }
 
-// QuietJournal leaves it to failed assertions to show the journal: a test that
+// WithQuietJournal leaves it to failed assertions to show the journal: a test that
 // fails for another reason does not log it. See [New].
-func QuietJournal() Option {
+func WithQuietJournal() Option {
 	return func(c *config) { c.quiet = true }
 }

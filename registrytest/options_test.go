@@ -22,18 +22,18 @@ func TestOptionsTwice(t *testing.T) {
 	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
 	for want, options := range map[string][]registrytest.Option{
-		"WithOptions is given twice":   {registrytest.WithOptions(registry.Options{NoCatalog: true}), registrytest.WithOptions(registry.Options{AllowSparse: true})},
-		"WithStore is given twice":     {registrytest.WithStore(memstore.New(memstore.Options{})), registrytest.WithStore(memstore.New(memstore.Options{}))},
-		"Addr is given twice":          {registrytest.Addr("127.0.0.1:0"), registrytest.Addr("[::1]:0")},
-		"OnNetwork is given twice":     {registrytest.OnNetwork(network, "a"), registrytest.OnNetwork(network, "b")},
-		"choose one of InMemory":       {registrytest.InMemory(), registrytest.OnNetwork(network, "b")},
-		"choose one of InMemory and":   {registrytest.OnNetwork(network, "b"), registrytest.InMemory()},
-		"Logger is given twice":        {registrytest.Logger(log), registrytest.Logger(log)},
-		"WithRecording is given twice": {registrytest.WithRecording(record.Options{}), registrytest.WithRecording(record.Options{})},
-		"Auth is given twice":          {registrytest.Auth(auth.Options{}), registrytest.Auth(auth.Options{})},
-		"WithAuth is given twice":      {registrytest.WithAuth(service), registrytest.WithAuth(service)},
-		"choose one of Auth and":       {registrytest.WithAuth(service), registrytest.Auth(auth.Options{})},
-		"ClientCerts is given twice":   {registrytest.ClientCerts(true), registrytest.ClientCerts(false)},
+		"WithOptions is given twice":       {registrytest.WithOptions(registry.Options{NoCatalog: true}), registrytest.WithOptions(registry.Options{AllowSparse: true})},
+		"WithStore is given twice":         {registrytest.WithStore(memstore.New(memstore.Options{})), registrytest.WithStore(memstore.New(memstore.Options{}))},
+		"WithAddr is given twice":          {registrytest.WithAddr("127.0.0.1:0"), registrytest.WithAddr("[::1]:0")},
+		"WithNetwork is given twice":       {registrytest.WithNetwork(network, "a"), registrytest.WithNetwork(network, "b")},
+		"choose one of WithInMemory":       {registrytest.WithInMemory(), registrytest.WithNetwork(network, "b")},
+		"choose one of WithInMemory and":   {registrytest.WithNetwork(network, "b"), registrytest.WithInMemory()},
+		"WithLogger is given twice":        {registrytest.WithLogger(log), registrytest.WithLogger(log)},
+		"WithRecording is given twice":     {registrytest.WithRecording(record.Options{}), registrytest.WithRecording(record.Options{})},
+		"WithAuth is given twice":          {registrytest.WithAuth(auth.Options{}), registrytest.WithAuth(auth.Options{})},
+		"WithAuthenticator is given twice": {registrytest.WithAuthenticator(service), registrytest.WithAuthenticator(service)},
+		"choose one of WithAuth and":       {registrytest.WithAuthenticator(service), registrytest.WithAuth(auth.Options{})},
+		"WithClientCerts is given twice":   {registrytest.WithRequiredClientCerts(), registrytest.WithClientCerts()},
 	} {
 		_, err := registrytest.Start(options...)
 		assert.ErrorContains(t, err, want)
@@ -41,9 +41,9 @@ func TestOptionsTwice(t *testing.T) {
 		require.Len(t, ran.failures, 1)
 		assert.Contains(t, ran.failures[0], want)
 	}
-	flags := []registrytest.Option{registrytest.InMemory(), registrytest.TLS(), registrytest.HTTP2(), registrytest.H2C(), registrytest.Magic(), registrytest.QuietJournal()}
+	flags := []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS(), registrytest.WithHTTP2(), registrytest.WithH2C(), registrytest.WithFaultNames(), registrytest.WithQuietJournal()}
 	registrytest.New(t, append(flags, flags...)...)
-	registrytest.New(t, registrytest.Logger(log))
+	registrytest.New(t, registrytest.WithLogger(log))
 }
 
 func TestImageOptionsTwice(t *testing.T) {
@@ -65,11 +65,11 @@ func TestImageOptionsTwice(t *testing.T) {
 // TestNilOptions: nil is no value for an option.
 func TestNilOptions(t *testing.T) {
 	for want, option := range map[string]registrytest.Option{
-		"option 1 of 1 is nil": nil,
-		"WithStore of nil":     registrytest.WithStore((*memstore.Store)(nil)),
-		"WithAuth of nil":      registrytest.WithAuth((*auth.Service)(nil)),
-		"Logger of nil":        registrytest.Logger(nil),
-		"OnNetwork of nil":     registrytest.OnNetwork(nil, "a"),
+		"option 1 of 1 is nil":     nil,
+		"WithStore of nil":         registrytest.WithStore((*memstore.Store)(nil)),
+		"WithAuthenticator of nil": registrytest.WithAuthenticator((*auth.Service)(nil)),
+		"WithLogger of nil":        registrytest.WithLogger(nil),
+		"WithNetwork of nil":       registrytest.WithNetwork(nil, "a"),
 	} {
 		_, err := registrytest.Start(option)
 		assert.ErrorContains(t, err, want)

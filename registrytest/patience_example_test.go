@@ -71,7 +71,7 @@ func (p *patient) login() error {
 // In a bubble, a Retry-After of an hour and the expiry of a token take no time.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := registrytest.New(t, registrytest.InMemory(), registrytest.Auth(auth.Options{
+		reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{
 			Rules: []auth.Rule{auth.Anonymous()},
 			Token: &auth.TokenOptions{TTL: 5 * time.Minute},
 		}))

@@ -38,7 +38,7 @@ func fetch(reg *registrytest.Registry, path string) int {
 // a test file func TestPull(t *testing.T).
 func verdicts(test func(t testing.TB, reg *registrytest.Registry)) {
 	ran := runTest(func(t testing.TB) {
-		test(t, registrytest.New(t, registrytest.InMemory(), registrytest.QuietJournal()))
+		test(t, registrytest.New(t, registrytest.WithInMemory(), registrytest.WithQuietJournal()))
 	})
 	for _, failure := range ran.failures {
 		wanted, _, _ := strings.Cut(failure, "\njournal")
@@ -57,7 +57,7 @@ func pullImage(t testing.TB, reg *registrytest.Registry, ref string) {
 }
 
 func ExampleRegistry_Requests() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fetch(reg, "/v2/")
 	fetch(reg, "/v2/app/manifests/v1")
@@ -77,7 +77,7 @@ func ExampleRegistry_Requests_har() {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fetch(reg, "/v2/app/manifests/v1")
 
@@ -100,7 +100,7 @@ func ExampleRegistry_Requests_har() {
 
 // In a shared registry, each client's requests are told apart.
 func ExampleRegistry_Requests_labels() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fetch(reg, "/v2/team-a/app/tags/list")
 	fetch(reg, "/v2/team-b/app/tags/list")
@@ -114,7 +114,7 @@ func ExampleRegistry_Requests_labels() {
 }
 
 func ExampleRegistry_Connections() {
-	reg := must(registrytest.Start(registrytest.TLS()))
+	reg := must(registrytest.Start(registrytest.WithTLS()))
 	defer reg.Close()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}}
 	_, err := client.Get(reg.URL())
@@ -131,7 +131,7 @@ func ExampleRegistry_Connections() {
 }
 
 func ExampleRegistry_Mark() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fetch(reg, "/v2/")
 	mark := reg.Mark()
@@ -141,7 +141,7 @@ func ExampleRegistry_Mark() {
 }
 
 func ExampleRegistry_Forget() {
-	reg := must(registrytest.Start(registrytest.InMemory()))
+	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
 	fetch(reg, "/v2/")
 	reg.Forget()
@@ -355,24 +355,24 @@ func ExampleAssertions_Transcript() {
 }
 
 func ExampleWithRecording() {
-	reg := must(registrytest.Start(registrytest.InMemory(), registrytest.WithRecording(record.Options{MaxBody: 12})))
+	reg := must(registrytest.Start(registrytest.WithInMemory(), registrytest.WithRecording(record.Options{MaxBody: 12})))
 	defer reg.Close()
 	fetch(reg, "/v2/app/manifests/v1")
 	fmt.Printf("%s\n", reg.Requests()[0].ResponseBody)
 	// Output: {"errors":[{
 }
 
-func ExampleQuietJournal() {
+func ExampleWithQuietJournal() {
 	test := func(opts ...registrytest.Option) {
 		ran := runTest(func(t testing.TB) {
-			reg := registrytest.New(t, append(opts, registrytest.InMemory())...)
+			reg := registrytest.New(t, append(opts, registrytest.WithInMemory())...)
 			fetch(reg, "/v2/")
 			t.Errorf("for some reason")
 		})
 		fmt.Println(len(ran.failures), strings.Contains(strings.Join(ran.logs, "\n"), "journal of"))
 	}
 	test()
-	test(registrytest.QuietJournal())
+	test(registrytest.WithQuietJournal())
 	// Output:
 	// 1 true
 	// 1 false

@@ -42,11 +42,11 @@ type Registry struct {
 
 // New starts a registry for a test and closes it when the test and its subtests
 // have ended. It fails the test if the registry cannot be started. In a bubble of
-// [testing/synctest] the registry is in memory, unless there is [Addr].
+// [testing/synctest] the registry is in memory, unless there is [WithAddr].
 //
-// What the registry logs, from level Info on, goes to t.Log, unless [Logger] says
+// What the registry logs, from level Info on, goes to t.Log, unless [WithLogger] says
 // otherwise. If the test fails, the journal of all requests is logged at its end,
-// unless a failed assertion has shown it or there is [QuietJournal].
+// unless a failed assertion has shown it or there is [WithQuietJournal].
 func New(t testing.TB, opts ...Option) *Registry {
 	if must.IsNil(t) {
 		r, err := Start(opts...)
@@ -75,8 +75,8 @@ func New(t testing.TB, opts ...Option) *Registry {
 
 // Start starts a registry for those who have no test, or more than one: TestMain,
 // an Example, a program. It must be closed. What the registry logs goes to
-// [slog.Default], unless [Logger] says otherwise. In a bubble of [testing/synctest] the
-// registry is in memory, unless there is [Addr].
+// [slog.Default], unless [WithLogger] says otherwise. In a bubble of [testing/synctest] the
+// registry is in memory, unless there is [WithAddr].
 func Start(opts ...Option) (*Registry, error) { return start(slog.Default(), opts) }
 
 func start(log *slog.Logger, opts []Option) (*Registry, error) {
@@ -124,20 +124,20 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 // own, with everything in the right order: recording, faults, auth and the registry.
 // Its handler is [Registry.Handler]; it must be closed once that serves no more. Rules on
 // connections, and effects that need one, are refused; options about the listener are
-// errors: [Addr], [TLS], [HTTP2], [H2C], [ClientCerts] and [OnNetwork].
+// errors: [WithAddr], [WithTLS], [WithHTTP2], [WithH2C], [WithClientCerts] and [WithNetwork].
 //
 //	reg, err := registrytest.NewHandler(registrytest.WithAuth(service))
 //	mux.Handle("/v2/", reg.Handler())
 func NewHandler(opts ...Option) (*Registry, error) {
 	c, err := newConfig(opts)
 	if err == nil && (c.server.Addr != "" || c.server.TLS || c.server.HTTP2 || c.server.H2C || c.network != nil) {
-		err = errors.New("NewHandler has no listener: leave out Addr, TLS, HTTP2, H2C, ClientCerts and OnNetwork")
+		err = errors.New("NewHandler has no listener: leave out WithAddr, WithTLS, WithHTTP2, WithH2C, WithClientCerts and WithNetwork")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
 	mounted := func(c *config) { c.server.Mounted = true }
-	return start(slog.Default(), append(slices.Clone(opts), InMemory(), mounted))
+	return start(slog.Default(), append(slices.Clone(opts), WithInMemory(), mounted))
 }
 
 // Close stops the registry: its connections are closed, whatever their state,
@@ -164,8 +164,8 @@ func (r *Registry) Ref(name string) string { return r.Host() + "/" + name }
 func (r *Registry) Client() *http.Client { return &http.Client{Transport: r.Transport()} }
 
 // Transport returns the transport that reaches the registry and trusts its
-// certificates. It speaks HTTP/2 if the registry was started with [HTTP2] or
-// [H2C]. Connections to a registry in memory, and to those that share its
+// certificates. It speaks HTTP/2 if the registry was started with [WithHTTP2] or
+// [WithH2C]. Connections to a registry in memory, and to those that share its
 // network, can be made with it alone. It uses no proxy.
 func (r *Registry) Transport() *http.Transport { return r.server.Transport() }
 

@@ -71,14 +71,14 @@ func TestReachable(t *testing.T) {
 		proto   string
 	}{
 		{"default", nil, `^http://127\.0\.0\.1:\d+$`, "HTTP/1.1"},
-		{"TLS", []registrytest.Option{registrytest.TLS()}, `^https://127\.0\.0\.1:\d+$`, "HTTP/1.1"},
-		{"HTTP/2", []registrytest.Option{registrytest.HTTP2()}, `^https://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
-		{"h2c", []registrytest.Option{registrytest.H2C()}, `^http://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
-		{"address", []registrytest.Option{registrytest.Addr("localhost:0")}, `^http://[^/]+:\d+$`, "HTTP/1.1"},
-		{"in memory", []registrytest.Option{registrytest.InMemory()}, `^http://use-registry-transport\.test$`, "HTTP/1.1"},
-		{"TLS in memory", []registrytest.Option{registrytest.InMemory(), registrytest.TLS()}, `^https://use-registry-transport\.test$`, "HTTP/1.1"},
-		{"HTTP/2 in memory", []registrytest.Option{registrytest.HTTP2(), registrytest.InMemory()}, `^https://use-registry-transport\.test$`, "HTTP/2.0"},
-		{"h2c in memory", []registrytest.Option{registrytest.InMemory(), registrytest.H2C()}, `^http://use-registry-transport\.test$`, "HTTP/2.0"},
+		{"TLS", []registrytest.Option{registrytest.WithTLS()}, `^https://127\.0\.0\.1:\d+$`, "HTTP/1.1"},
+		{"HTTP/2", []registrytest.Option{registrytest.WithHTTP2()}, `^https://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
+		{"h2c", []registrytest.Option{registrytest.WithH2C()}, `^http://127\.0\.0\.1:\d+$`, "HTTP/2.0"},
+		{"address", []registrytest.Option{registrytest.WithAddr("localhost:0")}, `^http://[^/]+:\d+$`, "HTTP/1.1"},
+		{"in memory", []registrytest.Option{registrytest.WithInMemory()}, `^http://use-registry-transport\.test$`, "HTTP/1.1"},
+		{"TLS in memory", []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS()}, `^https://use-registry-transport\.test$`, "HTTP/1.1"},
+		{"HTTP/2 in memory", []registrytest.Option{registrytest.WithHTTP2(), registrytest.WithInMemory()}, `^https://use-registry-transport\.test$`, "HTTP/2.0"},
+		{"h2c in memory", []registrytest.Option{registrytest.WithInMemory(), registrytest.WithH2C()}, `^http://use-registry-transport\.test$`, "HTTP/2.0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestReachable(t *testing.T) {
 
 // TestOwnClient uses clients that know nothing but the certificate pool.
 func TestOwnClient(t *testing.T) {
-	reg := registrytest.New(t, registrytest.HTTP2())
+	reg := registrytest.New(t, registrytest.WithHTTP2())
 	client := func(roots *x509.CertPool) *http.Client {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 		t.Cleanup(transport.CloseIdleConnections)
@@ -120,7 +120,7 @@ func TestOwnClient(t *testing.T) {
 }
 
 func TestInMemory(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	for _, url := range []string{"http://use-registry-transport.test", "https://use-registry-transport.test", "http://a.example:5000", "https://index.docker.io", "https://192.0.2.1:8443", "http://[2001:db8::1]"} {
 		requirePing(t, reg.Client(), url)
 	}
@@ -130,8 +130,8 @@ func TestInMemory(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	network := registrytest.NewNetwork()
-	a := registrytest.New(t, registrytest.OnNetwork(network, "a.example"))
-	b := registrytest.New(t, registrytest.OnNetwork(network, "b.example"), registrytest.HTTP2())
+	a := registrytest.New(t, registrytest.WithNetwork(network, "a.example"))
+	b := registrytest.New(t, registrytest.WithNetwork(network, "b.example"), registrytest.WithHTTP2())
 	assert.Equal(t, "http://a.example", a.URL())
 	assert.Equal(t, "https://b.example", b.URL())
 	assert.Equal(t, "b.example/app:v1", b.Ref("app:v1"))
@@ -155,7 +155,7 @@ func TestNetwork(t *testing.T) {
 
 	_, _, err := get(t.Context(), shared, "https://c.example")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	rest := registrytest.New(t, registrytest.OnNetwork(network, "*"))
+	rest := registrytest.New(t, registrytest.WithNetwork(network, "*"))
 	requirePing(t, shared, "https://c.example")
 	assert.Equal(t, "use-registry-transport.test", rest.Host())
 
@@ -184,10 +184,10 @@ func TestOptions(t *testing.T) {
 
 func TestWithStore(t *testing.T) {
 	store := memstore.New(memstore.Options{})
-	first := registrytest.New(t, registrytest.WithStore(store), registrytest.InMemory())
+	first := registrytest.New(t, registrytest.WithStore(store), registrytest.WithInMemory())
 	push(t, first, "app", "content")
 	require.NoError(t, first.Close())
-	second := registrytest.New(t, registrytest.WithStore(store), registrytest.InMemory())
+	second := registrytest.New(t, registrytest.WithStore(store), registrytest.WithInMemory())
 	assert.Same(t, store, second.Store())
 	_, body, err := get(t.Context(), second.Client(), second.URL()+"/v2/_catalog")
 	require.NoError(t, err)
@@ -195,7 +195,7 @@ func TestWithStore(t *testing.T) {
 }
 
 func TestHandler(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	other := httptest.NewServer(http.StripPrefix("/prefix", reg.Handler()))
 	defer other.Close()
 	requirePing(t, other.Client(), other.URL+"/prefix")
@@ -210,15 +210,15 @@ func TestHandler(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	reg := registrytest.New(t)
 	network := registrytest.NewNetwork()
-	registrytest.New(t, registrytest.OnNetwork(network, "a.example"))
+	registrytest.New(t, registrytest.WithNetwork(network, "a.example"))
 	for _, test := range []struct {
 		options []registrytest.Option
 		want    string
 	}{
-		{[]registrytest.Option{registrytest.Addr(reg.Host())}, "registrytest: server: listen tcp " + reg.Host()},
-		{[]registrytest.Option{registrytest.OnNetwork(network, "a.example")}, "registrytest: server: listen mem a.example:0: bind: "},
-		{[]registrytest.Option{registrytest.InMemory(), registrytest.OnNetwork(network, "b.example")}, "registrytest: choose one of InMemory and OnNetwork"},
-		{[]registrytest.Option{registrytest.InMemory(), registrytest.Addr("127.0.0.1:0")}, "registrytest: a registry in memory has no address"},
+		{[]registrytest.Option{registrytest.WithAddr(reg.Host())}, "registrytest: server: listen tcp " + reg.Host()},
+		{[]registrytest.Option{registrytest.WithNetwork(network, "a.example")}, "registrytest: server: listen mem a.example:0: bind: "},
+		{[]registrytest.Option{registrytest.WithInMemory(), registrytest.WithNetwork(network, "b.example")}, "registrytest: choose one of WithInMemory and WithNetwork"},
+		{[]registrytest.Option{registrytest.WithInMemory(), registrytest.WithAddr("127.0.0.1:0")}, "registrytest: a registry in memory has no address"},
 	} {
 		_, err := registrytest.Start(test.options...)
 		require.ErrorContains(t, err, test.want)
@@ -238,7 +238,7 @@ func TestClose(t *testing.T) {
 	require.NoError(t, reg.Close())
 	_, _, err = get(t.Context(), client, reg.URL())
 	require.Error(t, err)
-	again, err := registrytest.Start(registrytest.Addr(reg.Host()))
+	again, err := registrytest.Start(registrytest.WithAddr(reg.Host()))
 	require.NoError(t, err)
 	require.NoError(t, again.Close())
 }
@@ -248,8 +248,8 @@ func TestClose(t *testing.T) {
 func TestCloseHanging(t *testing.T) {
 	for name, options := range map[string][]registrytest.Option{
 		"HTTP/1.1":  nil,
-		"HTTP/2":    {registrytest.HTTP2()},
-		"in memory": {registrytest.InMemory()},
+		"HTTP/2":    {registrytest.WithHTTP2()},
+		"in memory": {registrytest.WithInMemory()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var clients sync.WaitGroup
@@ -281,7 +281,7 @@ func TestCloseHanging(t *testing.T) {
 func TestLog(t *testing.T) {
 	var reg *registrytest.Registry
 	test := runTest(func(fake testing.TB) {
-		reg = registrytest.New(fake, registrytest.InMemory())
+		reg = registrytest.New(fake, registrytest.WithInMemory())
 		requirePing(t, reg.Client(), reg.URL())
 		reg.Options().Log.Info("seen", "a", "b")
 		fake.Errorf("for some reason")
@@ -296,7 +296,7 @@ func TestLog(t *testing.T) {
 func TestLogger(t *testing.T) {
 	var text bytes.Buffer
 	test := runTest(func(fake testing.TB) {
-		reg := registrytest.New(fake, registrytest.Logger(slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		reg := registrytest.New(fake, registrytest.WithLogger(slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		requirePing(t, reg.Client(), reg.URL())
 		assert.NotNil(t, reg.Options().Log)
 	})
@@ -307,7 +307,7 @@ func TestLogger(t *testing.T) {
 // TestLogOfBenchmark: what a benchmark logs is always printed.
 func TestLogOfBenchmark(t *testing.T) {
 	result := testing.Benchmark(func(b *testing.B) {
-		reg := registrytest.New(b, registrytest.InMemory())
+		reg := registrytest.New(b, registrytest.WithInMemory())
 		debug, info := reg.Options().Log.Enabled(b.Context(), slog.LevelDebug), reg.Options().Log.Enabled(b.Context(), slog.LevelInfo)
 		if debug || !info {
 			b.Fatal("a benchmark logs from Info on")
@@ -319,9 +319,9 @@ func TestLogOfBenchmark(t *testing.T) {
 // TestVirtualTime waits an hour between two requests.
 func TestVirtualTime(t *testing.T) {
 	for name, options := range map[string][]registrytest.Option{
-		"HTTP/1.1": {registrytest.InMemory()},
-		"HTTP/2":   {registrytest.InMemory(), registrytest.HTTP2()},
-		"h2c":      {registrytest.InMemory(), registrytest.H2C()},
+		"HTTP/1.1": {registrytest.WithInMemory()},
+		"HTTP/2":   {registrytest.WithInMemory(), registrytest.WithHTTP2()},
+		"h2c":      {registrytest.WithInMemory(), registrytest.WithH2C()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -337,8 +337,8 @@ func TestVirtualTime(t *testing.T) {
 	t.Run("network", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			network := registrytest.NewNetwork()
-			registrytest.New(t, registrytest.OnNetwork(network, "a.example"))
-			registrytest.New(t, registrytest.OnNetwork(network, "b.example"))
+			registrytest.New(t, registrytest.WithNetwork(network, "a.example"))
+			registrytest.New(t, registrytest.WithNetwork(network, "b.example"))
 			client := &http.Client{Transport: network.Transport()}
 			requirePing(t, client, "https://a.example")
 			requirePing(t, client, "http://b.example")
@@ -348,7 +348,7 @@ func TestVirtualTime(t *testing.T) {
 
 // TestThousand has a thousand tests with a registry each.
 func TestThousand(t *testing.T) {
-	for name, options := range map[string][]registrytest.Option{"loopback": nil, "memory": {registrytest.InMemory()}} {
+	for name, options := range map[string][]registrytest.Option{"loopback": nil, "memory": {registrytest.WithInMemory()}} {
 		t.Run(name, func(t *testing.T) {
 			for i := range 1000 {
 				t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -366,7 +366,7 @@ func aliveAtOnce(t *testing.T) {
 	t.Helper()
 	registries := make([]*registrytest.Registry, 1000)
 	for i := range registries {
-		registries[i] = registrytest.New(t, registrytest.InMemory())
+		registries[i] = registrytest.New(t, registrytest.WithInMemory())
 	}
 	for i, reg := range registries {
 		repo := fmt.Sprintf("app%d", i)

@@ -55,7 +55,7 @@ func TestRequests(t *testing.T) {
 // one that has ended.
 func TestRequestsSettled(t *testing.T) {
 	for name, options := range map[string][]registrytest.Option{
-		"HTTP/1.1": nil, "HTTP/2": {registrytest.HTTP2()}, "in memory": {registrytest.InMemory()},
+		"HTTP/1.1": nil, "HTTP/2": {registrytest.WithHTTP2()}, "in memory": {registrytest.WithInMemory()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestRequestsSettled(t *testing.T) {
 // TestRequestsStalled has a client that does not read what it asked for.
 func TestRequestsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := registrytest.New(t, registrytest.InMemory())
+		reg := registrytest.New(t, registrytest.WithInMemory())
 		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(32<<20)))
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + app.Layers[0].Digest.String())
 		require.NoError(t, err)
@@ -115,7 +115,7 @@ func (b slowBlob) Close() error {
 // TestRequestsLeft wants the end of an answer whose client has left.
 func TestRequestsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reg := registrytest.New(t, registrytest.InMemory(), registrytest.WithStore(slow{memstore.New(memstore.Options{})}))
+		reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithStore(slow{memstore.New(memstore.Options{})}))
 		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(32<<20)))
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + app.Layers[0].Digest.String())
 		require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestRequestsLeft(t *testing.T) {
 
 // TestRequestsParallel asks questions while many clients are at work.
 func TestRequestsParallel(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Logger(slog.New(slog.DiscardHandler)))
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithLogger(slog.New(slog.DiscardHandler)))
 	var clients sync.WaitGroup
 	for n := range 200 {
 		clients.Go(func() {

@@ -139,7 +139,7 @@ func TestAttachWithoutReferrers(t *testing.T) {
 
 func TestNetworkRegistry(t *testing.T) {
 	network := registrytest.NewNetwork()
-	hub := registrytest.New(t, registrytest.OnNetwork(network, "hub.example"))
+	hub := registrytest.New(t, registrytest.WithNetwork(network, "hub.example"))
 	network.Registry(t, "hub.example").Push(t, "app:v1", mutate.MediaType(empty.Image, "application/vnd.oci.image.manifest.v1+json"))
 	assert.Equal(t, []string{"v1"}, hub.Tags(t, "app"))
 	assert.Contains(t, fatal(func(t testing.TB) { network.Registry(t, "other.example") }), `no registry on the network has the host "other.example"`)

@@ -13,7 +13,7 @@ import (
 // TestAssertWithoutEnd wants a test to fail that says what requests are meant, and
 // nothing of them.
 func TestAssertWithoutEnd(t *testing.T) {
-	reg := registrytest.New(t, registrytest.InMemory())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	for name, test := range map[string]struct {
 		run  func(testing.TB)
 		want []string
@@ -38,7 +38,7 @@ func TestAssertWithoutEnd(t *testing.T) {
 		})
 	}
 
-	alone, err := registrytest.Start(registrytest.InMemory())
+	alone, err := registrytest.Start(registrytest.WithInMemory())
 	require.NoError(t, err)
 	alone.Assert(nil)
 	alone.Assert(nil).Never()

@@ -18,7 +18,7 @@ import (
 func TestEventuallyDecodesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const before, during = 500, 100
-		reg := registrytest.New(t, registrytest.InMemory())
+		reg := registrytest.New(t, registrytest.WithInMemory())
 		get := func(n int) {
 			for range n {
 				response, err := reg.Client().Get(reg.URL() + "/v2/")

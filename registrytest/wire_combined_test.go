@@ -46,7 +46,7 @@ var combinedCases = []wireCase{
 func TestWireSequence(t *testing.T) {
 	eachWire(t, nil, func(t *testing.T, w *wire) {
 		w.inject(t, faults.On(op.BlobGet).Seq(faults.Status(503), faults.Pass(), faults.Close(10),
-			faults.All(faults.SetHeader("X-A", "b"), faults.ResetStream(8, 20))))
+			faults.All(faults.SetHeader("X-A", "b"), faults.ResetStream(20).Code(8))))
 		cut := func(http2 string) string { return map[bool]string{false: fin, true: "RST_STREAM " + http2}[w.http2] }
 		for _, want := range []struct {
 			status, bytes int

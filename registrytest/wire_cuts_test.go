@@ -28,11 +28,11 @@ var cuts = []struct {
 }{
 	{"close", faults.Close, fin, ends("RST_STREAM INTERNAL_ERROR")},
 	{"reset", faults.Reset, rst, ends(rst)},
-	{"reset-stream", func(n int64) faults.Cut { return faults.ResetStream(7, n) }, fin, ends("RST_STREAM REFUSED_STREAM")},
-	{"goaway", func(n int64) faults.Cut { return faults.GoAway(0, n) }, fin, func(s struck) string {
+	{"reset-stream", func(n int64) faults.Cut { return faults.ResetStream(n).Code(7) }, fin, ends("RST_STREAM REFUSED_STREAM")},
+	{"goaway", func(n int64) faults.Cut { return faults.GoAway(n) }, fin, func(s struck) string {
 		return s.goAway("NO_ERROR", "RST_STREAM INTERNAL_ERROR")
 	}},
-	{"goaway with a code", func(n int64) faults.Cut { return faults.GoAway(11, n) }, fin, func(s struck) string {
+	{"goaway with a code", func(n int64) faults.Cut { return faults.GoAway(n).Code(11) }, fin, func(s struck) string {
 		return s.goAway("ENHANCE_YOUR_CALM", fin)
 	}},
 }

@@ -28,12 +28,12 @@ type wireForm struct {
 
 var wireForms = []wireForm{
 	{name: "HTTP/1.1"},
-	{name: "HTTP/1.1 over TLS", tls: true, options: []registrytest.Option{registrytest.TLS()}},
-	{name: "HTTP/2", http2: true, tls: true, options: []registrytest.Option{registrytest.HTTP2()}},
-	{name: "h2c", http2: true, options: []registrytest.Option{registrytest.H2C()}},
-	{name: "HTTP/1.1 in memory", memory: true, options: []registrytest.Option{registrytest.InMemory()}},
-	{name: "HTTP/2 in memory", memory: true, http2: true, options: []registrytest.Option{registrytest.InMemory(), registrytest.H2C()}},
-	{name: "HTTP/2 over TLS in memory", memory: true, http2: true, tls: true, options: []registrytest.Option{registrytest.InMemory(), registrytest.HTTP2()}},
+	{name: "HTTP/1.1 over TLS", tls: true, options: []registrytest.Option{registrytest.WithTLS()}},
+	{name: "HTTP/2", http2: true, tls: true, options: []registrytest.Option{registrytest.WithHTTP2()}},
+	{name: "h2c", http2: true, options: []registrytest.Option{registrytest.WithH2C()}},
+	{name: "HTTP/1.1 in memory", memory: true, options: []registrytest.Option{registrytest.WithInMemory()}},
+	{name: "HTTP/2 in memory", memory: true, http2: true, options: []registrytest.Option{registrytest.WithInMemory(), registrytest.WithH2C()}},
+	{name: "HTTP/2 over TLS in memory", memory: true, http2: true, tls: true, options: []registrytest.Option{registrytest.WithInMemory(), registrytest.WithHTTP2()}},
 }
 
 // eachWire runs a check in every form that a function wants, or in all, with a

@@ -86,7 +86,7 @@ func immutableTag(t *testing.T, w *wire) {
 
 // revokeTokens has a token refused in the middle of a pull, and a new one accepted.
 func revokeTokens(t *testing.T, w *wire) {
-	w = w.start(t, w.wireForm, registrytest.Auth(auth.Options{Users: map[string]string{"ada": "lovelace"}, Token: &auth.TokenOptions{}}))
+	w = w.start(t, w.wireForm, registrytest.WithAuth(auth.Options{Users: map[string]string{"ada": "lovelace"}, Token: &auth.TokenOptions{}}))
 	w.inject(t, faults.On(op.BlobGet).After(2).Times(1).BeforeAuth().Do(faults.RevokeTokens()))
 	talk := w.talk(t)
 	q := w.blob(w.small)

@@ -27,7 +27,7 @@ const bigSize = 1<<20 + 4096
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
 	s := &shelf{bytes: map[string][]byte{}, store: memstore.New(memstore.Options{})}
-	reg, err := registrytest.Start(registrytest.InMemory(), registrytest.WithStore(s.store))
+	reg, err := registrytest.Start(registrytest.WithInMemory(), registrytest.WithStore(s.store))
 	require.NoError(t, err)
 	for i, blob := range []struct {
 		desc *ocispec.Descriptor
@@ -65,7 +65,7 @@ func (s *shelf) each(t *testing.T, wants func(wireForm) bool, check func(t *test
 
 func (s *shelf) start(t testing.TB, form wireForm, more ...registrytest.Option) *wire {
 	t.Helper()
-	opts := []registrytest.Option{registrytest.QuietJournal(), registrytest.WithStore(s.store.Clone())}
+	opts := []registrytest.Option{registrytest.WithQuietJournal(), registrytest.WithStore(s.store.Clone())}
 	opts = append(append(opts, form.options...), more...)
 	return &wire{wireForm: form, shelf: s, reg: registrytest.New(t, opts...)}
 }

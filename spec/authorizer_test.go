@@ -45,7 +45,7 @@ func TestTokensOfAllKinds(t *testing.T) {
 		"opaque":       {Opaque: true, OmitExpiresIn: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{"u": "p"}, Token: &options}))
+			reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}, Token: &options}))
 			s, err := open(Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
 			require.NoError(t, err)
 			for _, id := range []string{"manifest-get", "manifest-delete-gone", "mount-unable-upload"} {
@@ -62,7 +62,7 @@ func TestCredentialsStay(t *testing.T) {
 	var got http.Header
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
 	t.Cleanup(other.Close)
-	reg := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{"u": "p"}}))
+	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}}))
 	s, err := open(Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
 	require.NoError(t, err)
 	worker := newTester(t.Context(), s)

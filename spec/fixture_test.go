@@ -40,19 +40,19 @@ const (
 var fixtures = map[string][]registrytest.Option{
 	// full has whatever statements are about, and pages that are soon full.
 	full: {
-		registrytest.Auth(auth.Options{Users: map[string]string{user: secret}}),
+		registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}}),
 		registrytest.WithOptions(registry.Options{
 			ChunkMinLength: 100, PageSize: 50, MaxManifest: 4 << 20, Warnings: []string{`a "test" registry`},
 		}),
 	},
 	"plain":    nil,
-	"tls":      {registrytest.TLS()},
-	"http2":    {registrytest.HTTP2()},
-	"h2c":      {registrytest.H2C()},
-	"memory":   {registrytest.InMemory()},
+	"tls":      {registrytest.WithTLS()},
+	"http2":    {registrytest.WithHTTP2()},
+	"h2c":      {registrytest.WithH2C()},
+	"memory":   {registrytest.WithInMemory()},
 	"prefix":   nil,
-	"basic":    {registrytest.Auth(auth.Options{Users: map[string]string{user: secret}})},
-	"bearer":   {registrytest.Auth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{Opaque: true}})},
+	"basic":    {registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}})},
+	"bearer":   {registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{Opaque: true}})},
 	"absolute": {registrytest.WithOptions(registry.Options{AbsoluteURLs: true})},
 	// least refuses whatever may be refused.
 	"least": {registrytest.WithOptions(registry.Options{
@@ -108,5 +108,5 @@ func chosen(t testing.TB) spec.Target {
 
 // silent adds that a registry logs nothing: its requests are thousands.
 func silent(options ...registrytest.Option) []registrytest.Option {
-	return append([]registrytest.Option{registrytest.Logger(slog.New(slog.DiscardHandler)), registrytest.QuietJournal()}, options...)
+	return append([]registrytest.Option{registrytest.WithLogger(slog.New(slog.DiscardHandler)), registrytest.WithQuietJournal()}, options...)
 }

@@ -102,8 +102,8 @@ func TestFlags(t *testing.T) {
 	}
 	program, err := os.Executable()
 	require.NoError(t, err)
-	reg := registrytest.New(t, silent(registrytest.TLS(),
-		registrytest.Auth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{}}))...)
+	reg := registrytest.New(t, silent(registrytest.WithTLS(),
+		registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{}}))...)
 	// The command runs all statements for each file: by default one file is enough.
 	for _, file := range thorough.Sample([]string{"results.md", "results.html"}, 2, 0) {
 		path := filepath.Join(t.TempDir(), file)

@@ -102,7 +102,7 @@ func TestNoAnswerIsAFailure(t *testing.T) {
 
 func TestWrongPasswordIsAFailure(t *testing.T) {
 	for _, token := range []*auth.TokenOptions{nil, {}} {
-		reg := registrytest.New(t, registrytest.Auth(auth.Options{Users: map[string]string{user: secret}, Token: token}))
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: token}))
 		r := check(t, spec.Target{URL: reg.URL(), Client: reg.Client(), Username: user, Password: "not-this-one"}, "blob-get")
 		assert.Equal(t, spec.Failed, r.Outcome)
 		assert.Contains(t, r.Detail, "401")

@@ -175,7 +175,7 @@ The texts of ` + "`status`, `redirect`, `location`, `set-header` and `add-header
 		markdownRow("`{realm}` `{service}` `{scope}`", "the parts of the challenge that the request would get") + `
 ## Faults by name in references
 
-With ` + "`ocifake serve --magic`, or `registrytest.Magic()`" + `, a reference chooses faults: between ` + "`fault/`" + ` and the repository stand these
+With ` + "`ocifake serve --magic`, or `registrytest.WithFaultNames()`" + `, a reference chooses faults: between ` + "`fault/`" + ` and the repository stand these
 words, or the name of a [known fault](known-faults.md) that does not act on connections or tokens.
 
 ` + "```text\nHOST/fault/status-503/times-2/app:v1\nHOST/fault/reset-mid-blob/app:v1\n```" + `

@@ -63,7 +63,7 @@ func newGiven(t *testing.T) given {
 	t.Helper()
 	service, err := auth.New(auth.Options{Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{}})
 	require.NoError(t, err)
-	reg := registrytest.New(t, registrytest.InMemory(), registrytest.Auth(auth.Options{Users: map[string]string{"ci": "secret"}}), registrytest.QuietJournal())
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}), registrytest.WithQuietJournal())
 	return given{
 		t:       t,
 		ctx:     t.Context(),
@@ -329,7 +329,7 @@ func TestSweepOption(t *testing.T) {
 // start starts a registry, and closes it.
 func start(option registrytest.Option) func(given) error {
 	return func(given) error {
-		reg, err := registrytest.Start(registrytest.InMemory(), option)
+		reg, err := registrytest.Start(registrytest.WithInMemory(), option)
 		if err != nil {
 			return err
 		}
@@ -344,17 +344,17 @@ var ofRegistrytest = []row{
 		f.reg.Login(f.t, "ci").SetDockerConfig(nil)
 	}),
 	refused("registrytest.KnownDigest c", func(f given) { registrytest.KnownDigest(nil, someDigest) }),
-	failing("registrytest.Logger log", "Logger of nil", start(registrytest.Logger(nil))),
+	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
 	allowed("registrytest.Network.Registry t", func(f given) {
 		network := registrytest.NewNetwork()
-		registrytest.New(f.t, registrytest.OnNetwork(network, "a.example"))
+		registrytest.New(f.t, registrytest.WithNetwork(network, "a.example"))
 		network.Registry(nil, "a.example")
 	}),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
-	failing("registrytest.OnNetwork n", "OnNetwork of nil", start(registrytest.OnNetwork(nil, "a.example"))),
+	failing("registrytest.WithNetwork n", "OnNetwork of nil", start(registrytest.WithNetwork(nil, "a.example"))),
 	failing("registrytest.RandomImage opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomImage(nil) })),
 	failing("registrytest.RandomIndex opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomIndex(nil) })),
 	allowed("registrytest.Registry.Assert t", func(f given) { f.reg.Assert(nil).Count(0) }),
