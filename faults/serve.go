@@ -151,6 +151,7 @@ func Point(info *op.Info) string {
 // it speaks TLS; it is called if a rule acts on the handshake alone, which does not
 // count a connection in the clear.
 func (e *Engine) Open(encrypted func() bool) Opening {
+	must.NotNil("faults: Engine.Open: encrypted", encrypted)
 	var o Opening
 	if e == nil {
 		return o

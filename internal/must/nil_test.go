@@ -253,6 +253,7 @@ var ofFaults = []row{
 	refused("faults.Engine.AfterAuth next", func(f given) { f.engine.AfterAuth(nil) }),
 	refused("faults.Engine.BeforeAuth next", func(f given) { f.engine.BeforeAuth(nil) }),
 	allowed("faults.Engine.Closed c", func(f given) { f.engine.Closed(nil) }),
+	refused("faults.Engine.Open encrypted", func(f given) { f.engine.Open(nil) }),
 	refused("faults.Engine.Intercept handle", func(f given) { f.engine.Intercept(nil) }),
 	refused("faults.Engine.Magic next", func(f given) { f.engine.Magic(nil) }),
 	refused("faults.Engine.Wrap next", func(f given) { f.engine.Wrap(nil) }),
@@ -354,7 +355,7 @@ var ofRegistrytest = []row{
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
-	failing("registrytest.WithNetwork n", "OnNetwork of nil", start(registrytest.WithNetwork(nil, "a.example"))),
+	failing("registrytest.WithNetwork n", "WithNetwork of nil", start(registrytest.WithNetwork(nil, "a.example"))),
 	failing("registrytest.RandomImage opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomImage(nil) })),
 	failing("registrytest.RandomIndex opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomIndex(nil) })),
 	allowed("registrytest.Registry.Assert t", func(f given) { f.reg.Assert(nil).Count(0) }),
@@ -416,7 +417,7 @@ var ofRegistrytest = []row{
 		f.reg.Tags(nil, "app")
 	}),
 	failing("registrytest.WithHandler h", "WithHandler of nil", start(registrytest.WithHandler(http.HandlerFunc(nil)))),
-	failing("registrytest.WithAuth a", "WithAuth of nil", start(registrytest.WithAuth((*auth.Service)(nil)))),
+	failing("registrytest.WithAuthenticator a", "WithAuthenticator of nil", start(registrytest.WithAuthenticator((*auth.Service)(nil)))),
 	failing("registrytest.WithStore store", "WithStore of nil", start(registrytest.WithStore((*memstore.Store)(nil)))),
 }
 
