@@ -116,7 +116,7 @@ func TestProbabilityIsFrequency(t *testing.T) {
 }
 
 func TestProbabilityBounds(t *testing.T) {
-	for p, want := range map[float64]int{0: 100, 1: 100} {
+	for p, want := range map[float64]int{1e-300: 0, 1: 100} {
 		e := engineWith(t, on("a").WithProbability(p, 5))
 		touch(e.Wrap(found), times(100, getV1)...)
 		assert.Equal(t, want, e.Rules()[0].Hits, "p = %v", p)

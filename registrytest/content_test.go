@@ -214,7 +214,7 @@ func TestPushFails(t *testing.T) {
 		"no content": {func(t testing.TB) {
 			reg.PushArtifact(t, "app:v2", registrytest.Artifact{Type: "a/b", Layers: []registrytest.Layer{{}}})
 		}, "layer 0 has no Content"},
-		"no blob": {func(t testing.TB) { reg.PushBlob(t, "app", nil) }, `registrytest: put a blob into app: the content is nil`},
+		"no blob": {func(t testing.TB) { reg.PushBlob(t, "app", nil) }, `registrytest: PushBlob: app: c is nil`},
 		"blob":    {func(t testing.TB) { reg.PushBlob(t, "app:v1", strings.NewReader("")) }, `registrytest: "app:v1" is not the name of a repository`},
 		"digest of a blob": {func(t testing.TB) {
 			reg.PushBlob(t, "app", registrytest.KnownDigest(strings.NewReader("a"), digest.FromString("b")))

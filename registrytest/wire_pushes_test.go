@@ -23,6 +23,7 @@ var pushCases = []wireCase{
 	{name: "vanish, a blob", do: []faults.Effect{faults.Vanish()}, talk: vanishBlob},
 	{name: "vanish, a manifest", do: []faults.Effect{faults.Vanish()}, talk: vanishManifest},
 	{name: "immutable", do: []faults.Effect{faults.Immutable(faults.Status(409))}, talk: immutableTag},
+	{name: "digest-tags", do: []faults.Effect{faults.DigestTags()}, talk: digestTags},
 	{name: "revoke-tokens", do: []faults.Effect{faults.RevokeTokens()}, talk: revokeTokens},
 }
 
@@ -41,6 +42,19 @@ func refuseMount(t *testing.T, w *wire) {
 	require.Equal(t, 201, mounted.status)
 	assert.Equal(t, []string{blob.target}, mounted.fields["Location"])
 	requireBytes(t, w.bytes[string(w.small.Digest)], ask(t, talk, blob).body)
+}
+
+func digestTags(t *testing.T, w *wire) {
+	talk := w.talk(t)
+	want := ask(t, talk, inApp("manifests/"+string(w.v2.Digest)))
+	byTag := inApp("manifests/" + strings.Replace(string(w.v2.Digest), ":", "-", 1))
+	assert.Equal(t, 404, ask(t, talk, byTag).status)
+	w.inject(t, faults.On(op.ManifestGet).Times(1).Do(faults.DigestTags()))
+	assert.Equal(t, 404, ask(t, talk, inApp("manifests/sha256-"+strings.Repeat("0", 64))).status, "there is no such manifest")
+	served := ask(t, talk, byTag)
+	requireSame(t, want, served)
+	w.checkRecord(t, served)
+	assert.Equal(t, 404, ask(t, talk, byTag).status)
 }
 
 func vanishBlob(t *testing.T, w *wire) {

@@ -44,8 +44,8 @@ func (s *Store) OpenUpload(context.Context, string, string) (registry.Upload, er
 }
 
 // moved takes the Location of an answer.
-func (u *upload) moved(a answer, status int) error {
-	if err := a.want(registry.UploadUnknown, status); err != nil {
+func (u *upload) moved(a answer, statuses ...int) error {
+	if err := a.want(registry.UploadUnknown, statuses...); err != nil {
 		return err
 	}
 	if u.location = a.header.Get("Location"); u.location == "" {
@@ -93,7 +93,7 @@ func (u *upload) Append(ctx context.Context, c registry.Chunk) error {
 		return err
 	}
 	u.size += count.n
-	return u.moved(a, http.StatusAccepted)
+	return u.moved(a, http.StatusAccepted, http.StatusNoContent, http.StatusCreated) // registries differ
 }
 
 // Commit implements [registry.Upload].

@@ -13,6 +13,9 @@ import (
 // sees the request earlier, and the answer as the client gets it.
 func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Handler) http.Handler {
 	handler := registry
+	if handler == nil { // a server for its connections alone
+		handler = http.NotFoundHandler()
+	}
 	handler = s.config.Faults.AfterAuth(handler)
 	if access != nil {
 		handler = auth.Handler(access, handler)
