@@ -50,10 +50,10 @@ func (r Rule) Check() error {
 		return errors.New("a rule on connections is always before auth")
 	}
 	if allowed, _ := op.Split(r.Filters); allowed == 0 {
-		return errors.New("its filters together allow no operation")
+		return errors.New("its filters together match no request")
 	}
 	if allowed, _ := op.Split(w.Until); allowed == 0 {
-		return errors.New("the filters of until together allow no operation")
+		return errors.New("the filters of until together match no request")
 	}
 	for _, f := range slices.Concat(r.Filters, w.Until) {
 		if f.NeedsAnswer() {

@@ -138,7 +138,7 @@ func TestRuleText(t *testing.T) {
 		"flags":       disabled(base.Optional().BeforeAuth().Continue()),
 		"connection":  faults.OnConnect().Do(faults.Delay(time.Second), faults.Raw("x")),
 		"filters":     faults.On(op.BlobGet, op.BlobHead).Repo("lib/*", "a,b").Where(op.Not(op.Authenticated()), op.Header("User-Agent", odd)).Do(faults.Pass()),
-		"all, none":   base.Where(op.Filter{}, op.Not(op.Filter{})),
+		"all":         base.Where(op.Filter{}),
 		"until":       base.Until(op.Is(op.ManifestPut), op.Tag("v1"), op.Digest(layer)),
 		"steps":       faults.On().Seq(faults.Pass(), faults.Status(500), faults.All(faults.Zeros())),
 	} {

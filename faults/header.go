@@ -82,9 +82,9 @@ func checkField(name string, values []string, how string) error {
 	name = http.CanonicalHeaderKey(name)
 	switch name {
 	case "Transfer-Encoding":
-		return errors.New("Transfer-Encoding is the server's: for chunks drop Content-Length, for what is not HTTP use raw")
+		return errors.New("the field Transfer-Encoding is the server's: for chunks drop Content-Length, for what is not HTTP use raw")
 	case "Trailer":
-		return errors.New("Trailer is the server's: net/http sends the fields that it names behind the body")
+		return errors.New("the field Trailer is the server's: net/http sends the fields that it names behind the body")
 	}
 	for _, value := range values {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {

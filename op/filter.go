@@ -64,6 +64,7 @@ type Filter struct {
 	over    bool   // in text, the values follow a ">"
 	not     bool
 	ops     Set // of a filter made by Is
+	reach   Set // operations outside of which it matches nothing; 0: it has no such bounds
 	request func(*Request) bool
 	answer  func(any) bool
 }
@@ -189,13 +190,20 @@ type Set uint64
 func (s Set) Has(o Op) bool { return s&(1<<o) != 0 }
 
 // Split returns the operations that filters on operations allow, and the filters
-// that are left to be asked about a request for one of them.
+// that are left to be asked about a request for one of them. No operation is allowed
+// if the filters together match nothing.
 func Split(filters []Filter) (allowed Set, rest []Filter) {
-	allowed = 1<<len(table) - 1
+	allowed = everything
 	for _, f := range filters {
 		switch {
 		case f.ops == 0:
 			rest = append(rest, f)
+			if f.not && f.request == nil && f.answer == nil { // the opposite of the zero value
+				allowed = 0
+			}
+			if !f.not && f.reach != 0 {
+				allowed &= f.reach
+			}
 		case f.not:
 			allowed &^= f.ops
 		default:
@@ -208,13 +216,13 @@ func Split(filters []Filter) (allowed Set, rest []Filter) {
 // Repo means requests for a repository: "repo=app", "repo=lib/*".
 func Repo(patterns ...string) Filter {
 	mustBeAll("repo", patterns, checkRepo)
-	return onText("repo", patterns, func(r *Request) string { return r.Repo })
+	return onText("repo", patterns, func(r *Request) string { return r.Repo }).within(patterns, inRepository)
 }
 
 // Alias means requests for a repository under another name than its own, by that
 // name: "alias=fault/status-503/app".
 func Alias(patterns ...string) Filter {
-	return onText("alias", patterns, func(r *Request) string { return r.Alias })
+	return onText("alias", patterns, func(r *Request) string { return r.Alias }).within(patterns, inRepository)
 }
 
 // Tag means requests for a manifest by tag, and those that set tags by parameter:
@@ -224,7 +232,7 @@ func Tag(patterns ...string) Filter {
 	match := matcher(patterns)
 	return onRequest("tag", patterns, func(r *Request) bool {
 		return slices.ContainsFunc(r.Tags, match) || (r.Info.Tag != "" || len(r.Tags) == 0) && match(r.Info.Tag)
-	})
+	}).within(patterns, hasTags)
 }
 
 // Digest means requests for content with a digest, also for uploading or
@@ -235,18 +243,20 @@ func Digest(digests ...digest.Digest) Filter {
 		patterns[i] = string(d)
 	}
 	mustBeAll("digest", patterns, checkDigest)
-	return onText("digest", patterns, func(r *Request) string { return string(r.Info.Digest) })
+	return onText("digest", patterns, func(r *Request) string { return string(r.Info.Digest) }).within(patterns, hasDigests)
 }
 
 // Session means requests for an upload session: "session=…".
 func Session(ids ...string) Filter {
-	return onText("session", ids, func(r *Request) string { return r.Info.Session })
+	return onText("session", ids, func(r *Request) string { return r.Info.Session }).within(ids, hasSession)
 }
 
 // Method means requests with an HTTP method, in upper case: "method=PUT".
 func Method(methods ...string) Filter {
 	mustBeAll("method", methods, checkMethod)
-	return onText("method", methods, func(r *Request) string { return r.Info.Method })
+	match := matcher(methods)
+	return onText("method", methods, func(r *Request) string { return r.Info.Method }).
+		within(methods, func(r *row) bool { return slices.ContainsFunc(r.methods, match) })
 }
 
 // Host means requests for a host name, with or without its port, in whatever

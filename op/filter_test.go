@@ -112,6 +112,10 @@ func TestFilters(t *testing.T) {
 			assert.False(t, tt.filter.NeedsAnswer())
 
 			parsed, err := op.ParseFilters(tt.text)
+			if tt.text == "!all" {
+				require.ErrorContains(t, err, "together they match no request")
+				return
+			}
 			require.NoError(t, err)
 			require.Len(t, parsed, 1)
 			assert.Equal(t, tt.text, parsed[0].String())
@@ -472,4 +476,22 @@ func ExampleMatch() {
 	r := op.NewRequest(httptest.NewRequest(http.MethodGet, "/v2/", nil))
 	fmt.Println(op.MatchAll([]op.Filter{long, op.Is(op.Ping)}, &r, nil))
 	// Output: false
+}
+
+// Filters that together match nothing are found, and only those.
+func TestContradict(t *testing.T) {
+	for text, want := range map[string]bool{
+		"op=ping repo=app": true, "op=blob.get tag=v1": true, "op=blob.get method=PUT": true, "!all": true, "op=ping op=blob.get": true,
+		"op=tag.list digest=" + string(digest.FromString("x")): true, "op=manifest.get session=a": true, "op!=ping method=GET op=ping": true,
+		"op=repository.list repo=lib/*": true, "op=upload.chunk tag=*": true, "op=token alias=a": true,
+		"": false, "all": false, "op=ping": false, "op=ping repo!=app": false, `op=ping repo=""`: false, `op=blob.get tag=""`: false,
+		"op=manifest.get tag=v1 repo=app method=GET": false, "op=tag.list method=HEAD": false, "op=unknown repo=app": false,
+		"op=external repo=app": false, "op=manifest.put tag=v1": false, "op=tag.delete tag=v1": false, "op=token method=POST": false,
+		"op=upload.commit session=a digest=" + string(digest.FromString("x")): false, "repo=a tag=b": false, "session=a repo=b": false,
+	} {
+		filters, err := op.ParseFilters(text)
+		assert.Equal(t, want, err != nil, "%q: %v", text, err)
+		assert.Equal(t, want && err == nil, op.Contradict(filters...), text)
+	}
+	assert.True(t, op.Contradict(op.Is(op.Ping), op.Repo("app")))
 }

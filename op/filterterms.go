@@ -98,5 +98,8 @@ func ParseFilters(text string, further ...Term) ([]Filter, error) {
 		}
 		filters, rest = append(filters, f), tail
 	}
+	if Contradict(filters...) {
+		return nil, fmt.Errorf("filter %q: together they match no request", text)
+	}
 	return filters, nil
 }

@@ -64,6 +64,9 @@ func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
 func newAssertions(t testing.TB, of recorded, method string, filters []op.Filter) *Assertions {
 	t.Helper()
 	a := &Assertions{t: t, of: of, filters: filters, method: method}
+	if op.Contradict(filters...) {
+		t.Fatalf("registrytest: %s: no request can have %s together", method, a.requests())
+	}
 	_, file, line, _ := runtime.Caller(2)
 	t.Cleanup(func() {
 		t.Helper()

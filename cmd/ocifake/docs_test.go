@@ -18,8 +18,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const docs = "../../docs"
-
 // execute runs a program in a folder, with further variables, and returns what it
 // printed.
 func execute(t *testing.T, dir string, env []string, name string, args ...string) string {

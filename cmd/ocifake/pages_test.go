@@ -36,6 +36,9 @@ type block struct {
 
 func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
 
+// docs is the folder of the documentation.
+const docs = "../../docs"
+
 // pages returns README.md and the pages of the documentation.
 func pages(t *testing.T) []string {
 	t.Helper()
