@@ -23,7 +23,7 @@ type Auth interface {
 	// 401 and the challenge.
 	Authenticate(r *http.Request) (Identity, error)
 
-	// Authorize tells whether somebody may do something: nil means yes. An error
+	// Authorize reports whether somebody may do something: nil means yes. An error
 	// that wraps [registry.Unauthorized] is answered with 401 and the challenge; one
 	// that wraps another [registry.Cause] with the status of that; any other with
 	// 403 DENIED.

@@ -47,7 +47,7 @@ type Options struct {
 	// certificates, and 401 with error="insufficient_scope" for tokens.
 	//
 	// Whoever is not known gets 401, and so does a token that lacks what its user may
-	// do. No answer tells whether a repository exists that may not be pulled from.
+	// do. No answer reports whether a repository exists that may not be pulled from.
 	Hide int `json:"hide,omitempty"`
 
 	// TrustForwarded takes the realm's scheme, host and prefix from the Forwarded or

@@ -105,7 +105,7 @@ func (s Scope) accesses() map[string]Access {
 // actions are all there are in a repository.
 var actions = []registry.Action{registry.Pull, registry.Push, registry.Delete}
 
-// covers tells whether scopes allow something.
+// covers reports whether scopes allow something.
 func covers(granted []Scope, a Access) bool {
 	if a == (Access{}) {
 		return true

@@ -53,7 +53,7 @@ func (t target) ratio(p pair) float64 {
 	return p.subject / p.base
 }
 
-// reached tells whether a ratio is what is asked for, given those of the others.
+// reached reports whether a ratio is what is asked for, given those of the others.
 func (t target) reached(median float64, others ...float64) bool {
 	switch t.sign {
 	case "≥":

@@ -172,7 +172,7 @@ func verdict(err error, check func() error) string {
 	return "recovers"
 }
 
-// inTheClear tells whether a client that was to speak https has spoken http.
+// inTheClear reports whether a client that was to speak https has spoken http.
 func inTheClear(r *target) error {
 	for _, x := range r.registry.Requests() {
 		if r.tls() && !x.Secure {
@@ -187,7 +187,7 @@ func inTheClear(r *target) error {
 // is none of in a bubble.
 const addressHost = "192.0.2.1"
 
-// leaked tells whether another host has seen credentials of the user.
+// leaked reports whether another host has seen credentials of the user.
 func leaked(r *target) bool {
 	return len(r.registry.Requests(op.Is(op.External), record.Subject(userName))) > 0
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ocifake/ocifake/spec"
 )
 
-// races is the outcome of a statement whose outcome hangs on which request is first.
+// races is the outcome of a statement whose outcome depends on which request is first.
 const races spec.Outcome = "races"
 
 // TestSpecPeers holds the specification against ocifake and against other registries.

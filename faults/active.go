@@ -59,7 +59,7 @@ func only(f op.Filter, kind string, at *string) bool {
 	return true
 }
 
-// means tells whether the rule's filters mean a request for one of its operations.
+// means reports whether the rule's filters mean a request for one of its operations.
 // The request is made when it is needed.
 func (a *active) means(info *op.Info, request func() *op.Request) bool {
 	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
@@ -165,7 +165,7 @@ func (a *active) lose(winner string) {
 	}
 }
 
-// ended tells whether the rule will not fire any more.
+// ended reports whether the rule will not fire any more.
 func (a *active) ended() bool {
 	w := &a.rule.When
 	if w.For > 0 && !a.first.IsZero() && time.Since(a.first) >= w.For {
@@ -174,7 +174,7 @@ func (a *active) ended() bool {
 	return a.over
 }
 
-// due tells whether the request with this number is one to fire at. With remember,
+// due reports whether the request with this number is one to fire at. With remember,
 // it counts how often the point was asked for.
 func (a *active) due(number int, point func() string, remember bool) bool {
 	w := &a.rule.When
@@ -189,7 +189,7 @@ func (a *active) due(number int, point func() string, remember bool) bool {
 	return chance(w.Seed, p, a.asked.count(p, remember)) < w.Probability
 }
 
-// chance returns a number between 0 and 1 that hangs on its arguments alone.
+// chance returns a number between 0 and 1 that depends on its arguments alone.
 func chance(seed uint64, point string, occurrence int) float64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d\x00%s\x00%d", seed, point, occurrence)

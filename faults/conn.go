@@ -109,5 +109,5 @@ type Opening struct {
 	Host    string // show a certificate for this host name alone
 }
 
-// None tells whether the connection is to be served as any other.
+// None reports whether the connection is to be served as any other.
 func (o Opening) None() bool { return len(o.Rules) == 0 }

@@ -160,7 +160,7 @@ func (gzipped) serve(x *exchange, w http.ResponseWriter, r *http.Request, next h
 	}
 }
 
-// bodyless tells whether an answer with the status has no body.
+// bodyless reports whether an answer with the status has no body.
 func bodyless(status int) bool {
 	return status == http.StatusNoContent || status == http.StatusNotModified
 }

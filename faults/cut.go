@@ -90,7 +90,7 @@ func (c Cut) kind() string { return c.how.name }
 
 func (c Cut) needs() need { return c.how.needs }
 
-// ends tells whether nothing of the answer gets through. A request without a body is
+// ends reports whether nothing of the answer gets through. A request without a body is
 // not cut in it.
 func (c Cut) ends() bool { return c.args.After == 0 && !c.args.Request }
 
@@ -231,7 +231,7 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// peeker is a body that tells whether it goes on.
+// peeker is a body that reports whether it goes on.
 type peeker interface {
 	io.ReadCloser
 	Peek() error // waits for the next byte, which stays; the error is that of Read

@@ -28,7 +28,7 @@ func (d *doomed) add(c Conn, why doom) {
 	d.any.Store(true)
 }
 
-// take tells whether a connection is doomed, once, and why. A connection that has
+// take reports whether a connection is doomed, once, and why. A connection that has
 // ended is taken, too.
 func (d *doomed) take(c Conn) (why doom, ok bool) {
 	if !d.any.Load() {

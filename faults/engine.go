@@ -222,7 +222,7 @@ func (e *Engine) remove(gone func(*active) bool) int {
 	return before - len(p.all())
 }
 
-// Remove removes the rule with this name, and tells whether there was one.
+// Remove removes the rule with this name, and reports whether there was one.
 // Requests that it acts on already are not affected.
 func (e *Engine) Remove(name string) bool {
 	return e.remove(func(a *active) bool { return a.rule.Name == name }) > 0
@@ -238,7 +238,7 @@ func (e *Engine) Clear() {
 	e.doomed.clear()
 }
 
-// Enable switches the rule with this name on or off, and tells whether there is
+// Enable switches the rule with this name on or off, and reports whether there is
 // one. Its counts go on where they were.
 func (e *Engine) Enable(name string, on bool) bool {
 	e.mu.Lock()

@@ -138,7 +138,7 @@ func isConnectionField(x *exchange, name string) bool {
 	return x.http2 && http.CanonicalHeaderKey(name) == "Connection"
 }
 
-// changes tells whether the header differs once the effect has acted.
+// changes reports whether the header differs once the effect has acted.
 func (e Header) changes(h http.Header, r *http.Request, status int, values []string) bool {
 	name := http.CanonicalHeaderKey(e.args.Name)
 	switch {

@@ -116,7 +116,7 @@ func (e *Engine) enter(v *vocabulary, name string) (repo string, err error) {
 
 var errFull = fmt.Errorf("there are %d names with faults already: remove rules, or reset the registry", maxMagic)
 
-// hasMagic tells whether there are rules for a magic name.
+// hasMagic reports whether there are rules for a magic name.
 func (p *plan) hasMagic(name string) bool { return p != nil && p.magic[name] != nil }
 
 // admit notes that auth has let in a request under a name.

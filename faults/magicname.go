@@ -18,7 +18,7 @@ const (
 	maxFaults = 8
 )
 
-// isMagic tells whether a name of a repository may have faults in it. One that is
+// isMagic reports whether a name of a repository may have faults in it. One that is
 // not valid is left to the registry to refuse.
 func isMagic(name string) bool {
 	return strings.HasPrefix(name, magicPrefix) && op.ValidRepository(name)

@@ -37,7 +37,7 @@ func (v *vocabulary) withRealScopes(r *http.Request) *http.Request {
 	}{io.MultiReader(bytes.NewReader(begin), r.Body), r.Body})
 }
 
-// putReal changes scopes, and tells whether one of them had a magic name in it. There
+// putReal changes scopes, and reports whether one of them had a magic name in it. There
 // may be several in a text, with spaces between them.
 func (v *vocabulary) putReal(texts []string) (changed bool) {
 	for i, text := range texts {

@@ -84,7 +84,7 @@ func TestProbabilityOfSeed(t *testing.T) {
 	}
 }
 
-// What a seed decides hangs on the operation, the repository, and the tag or digest.
+// What a seed decides depends on the operation, the repository, and the tag or digest.
 func TestProbabilityTellsPointsApart(t *testing.T) {
 	requests := []string{getV1, headV1, "GET /v2/lib/manifests/v1", "GET /v2/app/manifests/v2", "GET /v2/app/manifests/" + layer, listTags}
 	var all []string

@@ -42,7 +42,7 @@ func goOn(rules, before []*active) {
 	}
 }
 
-// sameText tells whether two rules are written alike. Those that cannot be written
+// sameText reports whether two rules are written alike. Those that cannot be written
 // are like no other.
 func sameText(a, b Rule) bool {
 	one, err := json.Marshal(a)

@@ -84,7 +84,7 @@ func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Diges
 	return s.Store.MountBlob(ctx, repo, d, from)
 }
 
-// has tells whether a mount can find a blob; from nowhere in particular, it may.
+// has reports whether a mount can find a blob; from nowhere in particular, it may.
 func (s *faultyStore) has(ctx context.Context, from string, d digest.Digest) bool {
 	if from == "" {
 		return true

@@ -10,7 +10,7 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// wait waits for a duration, or without end if it is 0, and tells whether the
+// wait waits for a duration, or without end if it is 0, and reports whether the
 // request is still wanted then: not if the client has left or the server closes.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d == 0 {

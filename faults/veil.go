@@ -58,7 +58,7 @@ func (v *veil) add(key veiled, l lease) {
 	v.count.Store(int64(len(v.leases)))
 }
 
-// covers tells whether something does not show, and counts that it was asked for.
+// covers reports whether something does not show, and counts that it was asked for.
 func (v *veil) covers(key veiled) (before *registry.Manifest, covered bool) {
 	if v.count.Load() == 0 {
 		return nil, false

@@ -91,7 +91,7 @@ func (f Filter) String() string {
 	return name + "=" + f.values
 }
 
-// Match tells whether a request is meant. answer is what the request was answered
+// Match reports whether a request is meant. answer is what the request was answered
 // with, for filters made by [OnAnswer]; others ignore it.
 func (f Filter) Match(r *Request, answer any) bool {
 	switch {
@@ -104,11 +104,11 @@ func (f Filter) Match(r *Request, answer any) bool {
 	return !f.not
 }
 
-// NeedsAnswer tells whether the filter can be judged only once the request has
+// NeedsAnswer reports whether the filter can be judged only once the request has
 // been answered.
 func (f Filter) NeedsAnswer() bool { return f.answer != nil }
 
-// MatchAll tells whether a request is meant by every one of the filters.
+// MatchAll reports whether a request is meant by every one of the filters.
 func MatchAll(filters []Filter, r *Request, answer any) bool {
 	return !slices.ContainsFunc(filters, func(f Filter) bool { return !f.Match(r, answer) })
 }
@@ -186,7 +186,7 @@ func Is(ops ...Op) Filter {
 // Set is a set of operations.
 type Set uint64
 
-// Has tells whether an operation is in the set.
+// Has reports whether an operation is in the set.
 func (s Set) Has(o Op) bool { return s&(1<<o) != 0 }
 
 // Split returns the operations that filters on operations allow, and the filters

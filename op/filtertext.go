@@ -130,7 +130,7 @@ func joinValues(values []string) string {
 	return strings.Join(quoted, ",")
 }
 
-// isSpecial tells whether Go escapes something in the text; but for the
+// isSpecial reports whether Go escapes something in the text; but for the
 // backslash, which means nothing outside quotes.
 func isSpecial(text string) bool {
 	quoted := strconv.Quote(text)
@@ -190,11 +190,11 @@ func (w word) negate(f Filter) Filter {
 	return f
 }
 
-// Matcher returns a function that tells whether a text matches one of the patterns,
+// Matcher returns a function that reports whether a text matches one of the patterns,
 // in which a star stands for any characters; see [Filter].
 func Matcher(patterns []string) func(string) bool { return matcher(patterns) }
 
-// matcher tells whether a text matches one of the patterns.
+// matcher reports whether a text matches one of the patterns.
 func matcher(patterns []string) func(string) bool {
 	all := make([]pattern, len(patterns))
 	for i, text := range patterns {

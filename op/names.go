@@ -13,7 +13,7 @@ const (
 	maxTag        = 128 // octets
 )
 
-// ValidRepository tells whether name matches the specification's
+// ValidRepository reports whether name matches the specification's
 //
 //	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
 //
@@ -58,7 +58,7 @@ func validSeparator(s string) bool {
 	return s == "." || s == "_" || s == "__" || strings.Trim(s, "-") == ""
 }
 
-// ValidTag tells whether tag matches the specification's
+// ValidTag reports whether tag matches the specification's
 // [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} ("Pulling manifests").
 func ValidTag(tag string) bool {
 	if tag == "" || len(tag) > maxTag {
@@ -74,7 +74,7 @@ func ValidTag(tag string) bool {
 	return true
 }
 
-// ValidDigest tells whether d is a digest that the registry can check: sha256
+// ValidDigest reports whether d is a digest that the registry can check: sha256
 // or sha512 with a lower-case hexadecimal part of the right length (image
 // specification, "Digests").
 func ValidDigest(d digest.Digest) bool {
@@ -90,7 +90,7 @@ func ValidDigest(d digest.Digest) bool {
 	return true
 }
 
-// ValidAlgorithm tells whether the registry computes digests of this kind:
+// ValidAlgorithm reports whether the registry computes digests of this kind:
 // sha256 and sha512, which the image specification registers.
 func ValidAlgorithm(a digest.Algorithm) bool {
 	return a == digest.SHA256 || a == digest.SHA512

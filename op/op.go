@@ -128,10 +128,10 @@ func (o Op) String() string {
 	return table[o].text
 }
 
-// Write tells whether the operation changes the registry's content.
+// Write reports whether the operation changes the registry's content.
 func (o Op) Write() bool { return int(o) < len(table) && table[o].write }
 
-// InRepository tells whether requests for the operation name a repository.
+// InRepository reports whether requests for the operation name a repository.
 func (o Op) InRepository() bool {
 	return int(o) < len(table) && slices.ContainsFunc(suffixes, func(s suffix) bool { return s.resource == table[o].resource })
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// keepsRequest tells whether the body of a request is kept.
+// keepsRequest reports whether the body of a request is kept.
 func keepsRequest(o op.Op) bool { return o == op.ManifestPut || o == op.Token }
 
-// keepsAnswer tells whether the body of an answer is kept.
+// keepsAnswer reports whether the body of an answer is kept.
 func keepsAnswer(o op.Op, status int) bool {
 	if status >= http.StatusBadRequest {
 		return true

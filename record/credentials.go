@@ -59,7 +59,7 @@ func jwtClaims(token string) string {
 	return claims
 }
 
-// isObject tells whether a part of a JWT begins as a JSON object with a member.
+// isObject reports whether a part of a JWT begins as a JSON object with a member.
 func isObject(part string) bool { return strings.HasPrefix(part, "eyJ") }
 
 // facts are what claims say.

@@ -42,7 +42,7 @@ type bound struct {
 
 func (b bound) String() string { return b.name + b.comparison + strconv.FormatInt(b.want, 10) }
 
-// holds tells whether a number is as it should be.
+// holds reports whether a number is as it should be.
 func (b bound) holds(got int64) bool {
 	return slices.Contains(comparisons[b.comparison], cmp.Compare(got, b.want))
 }

@@ -195,7 +195,7 @@ func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
 	}
 }
 
-// add adds an exchange that the filters mean, and tells whether they do.
+// add adds an exchange that the filters mean, and reports whether they do.
 func (f *Follower) add(to *Log, x Exchange) bool {
 	if !op.MatchAll(f.filters, &x.Request, &x) {
 		return false

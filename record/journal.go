@@ -64,7 +64,7 @@ func (l Log) JournalMarking(near func(*Exchange) bool) string {
 	return page.String()
 }
 
-// hasHosts tells whether the requests were for more than one host.
+// hasHosts reports whether the requests were for more than one host.
 func (l Log) hasHosts() bool {
 	for i := range l {
 		if l[i].Host != l[0].Host {

@@ -191,7 +191,7 @@ func (x *Exchange) fetch() bool {
 		(x.Status == http.StatusOK || x.Status == http.StatusPartialContent)
 }
 
-// whole tells whether a fetch brought all bytes.
+// whole reports whether a fetch brought all bytes.
 func (x *Exchange) whole() bool {
 	if x.Status == http.StatusOK {
 		return true

@@ -249,7 +249,7 @@ func (p *pending) unsend() {
 	}
 }
 
-// incomplete tells whether less was sent than the header promised.
+// incomplete reports whether less was sent than the header promised.
 func (p *pending) incomplete() bool {
 	return p.answered != nil && p.answered.length > p.sent.Load() && p.method != http.MethodHead &&
 		p.status != http.StatusNotModified && p.status != http.StatusNoContent

@@ -113,7 +113,7 @@ func (p *pending) count(n int64, err error) {
 	}
 }
 
-// isLoss tells whether writing failed because the client is no longer there.
+// isLoss reports whether writing failed because the client is no longer there.
 func isLoss(err error) bool {
 	for _, mistake := range []error{http.ErrHijacked, http.ErrContentLength, http.ErrBodyNotAllowed, http.ErrHandlerTimeout, errors.ErrUnsupported} {
 		if errors.Is(err, mistake) {

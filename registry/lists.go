@@ -38,7 +38,7 @@ func (c *call) page() (page, error) {
 	return p, nil
 }
 
-// take collects up to p.n of the entries that keep wants, and tells whether there
+// take collects up to p.n of the entries that keep wants, and reports whether there
 // are more. size, if not nil, is what an entry adds to the answer, in bytes: a
 // page ends before it outgrows limit, but has at least one entry.
 func take[T any](p page, list iter.Seq2[T, error], keep func(T) bool, size func(T) int64, limit int64) (entries []T, more bool, err error) {

@@ -182,7 +182,7 @@ func checkDescriptor(name string, d ocispec.Descriptor) error {
 	return nil
 }
 
-// refersTo tells whether a digest may refer to content, in the registry or not. Of an
+// refersTo reports whether a digest may refer to content, in the registry or not. Of an
 // algorithm that the registry does not compute it must be well-formed (image
 // specification, "Digests").
 func refersTo(d digest.Digest) bool {

@@ -16,7 +16,7 @@ import (
 )
 
 // Assertions say what must hold of certain requests: [Registry.Assert],
-// [Registry.Require] and [Network.Assert] choose them. A method tells whether it holds. If it does not,
+// [Registry.Require] and [Network.Assert] choose them. A method reports whether it holds. If it does not,
 // the test fails with what was wanted, what was found, and the journal: a line for
 // each request on record.
 //

@@ -70,7 +70,7 @@ func writeGolden(file, text string) error {
 	return os.WriteFile(file, []byte(text), 0o644)
 }
 
-// updating tells whether golden files are to be written.
+// updating reports whether golden files are to be written.
 func updating() (bool, error) {
 	if f := flag.Lookup("update"); f != nil {
 		if g, ok := f.Value.(flag.Getter); ok && g.Get() == true {

@@ -134,7 +134,7 @@ func (c wireCase) run(t *testing.T, w *wire) {
 	requireSame(t, clean, ask(t, w.talk(t), q)) // nobody has written into the content
 }
 
-// idle tells whether nothing comes of the effects, so that the rule must not fire.
+// idle reports whether nothing comes of the effects, so that the rule must not fire.
 func (want seen) idle(t *testing.T, effects []faults.Effect, clean *rawAnswer, q rawAsk) bool {
 	t.Helper()
 	for _, e := range effects {
@@ -263,7 +263,7 @@ func (w *wire) checkRecord(t *testing.T, got *rawAnswer) {
 	assert.False(t, x.Left, "the client has not left")
 }
 
-// cut tells whether the answer lacks something.
+// cut reports whether the answer lacks something.
 func (a *rawAnswer) cut() bool {
 	if a.end != whole {
 		return true

@@ -26,7 +26,7 @@ func listenAddress(flag, addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// isExposed tells whether other machines may reach an address.
+// isExposed reports whether other machines may reach an address.
 func isExposed(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
 	ip, err := netip.ParseAddr(host)

@@ -110,7 +110,7 @@ func (j *judgement) read(ctx context.Context, args []string) error {
 	return nil
 }
 
-// isWord tells whether an argument is an expectation of one word.
+// isWord reports whether an argument is an expectation of one word.
 func isWord(arg string) bool {
 	_, err := record.ParseExpectation(arg)
 	return err == nil && len(strings.Fields(arg)) == 1

@@ -44,7 +44,7 @@ func (f *access) check() error {
 	return nil
 }
 
-// asks tells whether clients must say who they are.
+// asks reports whether clients must say who they are.
 func (f *access) asks() bool { return f.hasPasswords() || f.certs }
 
 func (f *access) hasPasswords() bool {

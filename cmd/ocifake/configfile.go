@@ -57,7 +57,7 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, setting config.Setting
 	return nil
 }
 
-// isRepeatable tells whether a flag may be given several times.
+// isRepeatable reports whether a flag may be given several times.
 func isRepeatable(value pflag.Value) bool {
 	switch value.(type) {
 	case *texts, *loads, *generates, *expectations:

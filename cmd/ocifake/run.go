@@ -185,7 +185,7 @@ func runCommand(args, env []string, std streams, signals <-chan os.Signal) ended
 	}
 }
 
-// fromTerminal tells whether a signal has come from the keyboard, so that the
+// fromTerminal reports whether a signal has come from the keyboard, so that the
 // command has it already.
 func fromTerminal(s os.Signal) bool {
 	return (s == os.Interrupt || s == syscall.SIGQUIT) && term.IsTerminal(int(os.Stdin.Fd()))

@@ -119,7 +119,7 @@ func (s scenario) hit(t *testing.T, name string) record.Log {
 	})
 }
 
-// waits tells whether a client that was told to wait, by an answer of 429, did so
+// waits reports whether a client that was told to wait, by an answer of 429, did so
 // before it asked again with success.
 func waits(log record.Log) string {
 	throttled := func(x record.Exchange) bool { return x.Status == http.StatusTooManyRequests }

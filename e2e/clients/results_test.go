@@ -52,7 +52,7 @@ const (
 	documentFile = "../../docs/clients.md"
 )
 
-// updating tells whether files are to be written rather than compared.
+// updating reports whether files are to be written rather than compared.
 func updating() bool { return os.Getenv("OCIFAKE_UPDATE") == "1" }
 
 func readDocument(t *testing.T) *document {

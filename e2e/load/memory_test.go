@@ -23,7 +23,7 @@ type collections struct {
 // traced is a line such as "gc 7 @0.9s 1%: ... ms cpu, 11->12->6 MB, 12 MB goal, ...".
 var traced = regexp.MustCompile(`^gc \d+ @.*, \d+->\d+->(\d+) MB, `)
 
-// line takes a line of stderr, and tells whether it is about something else.
+// line takes a line of stderr, and reports whether it is about something else.
 func (c *collections) line(text string) bool {
 	m := traced.FindStringSubmatch(text)
 	if m == nil {

@@ -75,7 +75,7 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// dark tells whether the ground of the page is.
+// dark reports whether the ground of the page is.
 const dark = `getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).every(c => c < 64)`
 
 // faint lists elements whose text has less than 4.5:1 of contrast to its ground.

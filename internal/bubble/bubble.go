@@ -1,4 +1,4 @@
-// Package bubble tells whether code runs in a bubble of [testing/synctest].
+// Package bubble reports whether code runs in a bubble of [testing/synctest].
 package bubble
 
 import (

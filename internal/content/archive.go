@@ -97,7 +97,7 @@ func (a *archive) has(name string) bool {
 	return isFile || isLink
 }
 
-// isSparse tells whether a file is not there as it is read: its size would be
+// isSparse reports whether a file is not there as it is read: its size would be
 // what its header makes of it.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {

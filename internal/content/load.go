@@ -159,7 +159,7 @@ type located struct {
 	frame func(Content) Content // if set, makes the blob of the file
 }
 
-// isBlob tells whether it is no image but a blob on its own.
+// isBlob reports whether it is no image but a blob on its own.
 func (i *image) isBlob() bool { return len(i.manifests) == 0 }
 
 // root is what the name is on.

@@ -87,7 +87,7 @@ func (g *guard) local(r *http.Request) *failure {
 	return nil
 }
 
-// knows tells whether a host is one of which nobody else can decide to what address
+// knows reports whether a host is one of which nobody else can decide to what address
 // it leads (DNS rebinding): by such a name a page of his could ask for the API as
 // its own origin.
 func (g *guard) knows(host string) bool {
@@ -103,7 +103,7 @@ func hostname(host string) string {
 	return strings.ToLower(strings.TrimSuffix((&url.URL{Host: host}).Hostname(), "."))
 }
 
-// foreign tells whether a browser sends a request on behalf of another origin,
+// foreign reports whether a browser sends a request on behalf of another origin,
 // whatever the method.
 func (g *guard) foreign(r *http.Request) bool {
 	for _, site := range r.Header["Sec-Fetch-Site"] {

@@ -146,7 +146,7 @@ func (p *pipe) copyOut(b []byte) int {
 	return len(b)
 }
 
-// closeReader ends reading, and tells whether it had not ended before.
+// closeReader ends reading, and reports whether it had not ended before.
 func (p *pipe) closeReader() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +210,7 @@ func (p *pipe) wake() {
 	p.writable.Broadcast()
 }
 
-// setReadDeadline tells whether reading had not ended.
+// setReadDeadline reports whether reading had not ended.
 func (p *pipe) setReadDeadline(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -184,7 +184,7 @@ func template(commonName string) *x509.Certificate {
 	}
 }
 
-// certifiable tells whether a certificate can carry the name: an IP address, or
+// certifiable reports whether a certificate can carry the name: an IP address, or
 // a host name of letters, digits, hyphens and underscores.
 func certifiable(name string) bool {
 	if net.ParseIP(name) != nil {

@@ -27,7 +27,7 @@ var endings = []struct {
 }
 
 // open does what rules want done to a connection before anything is read from it,
-// and tells whether it goes on.
+// and reports whether it goes on.
 func (c *Conn) open(o faults.Opening) bool {
 	if o.Delay > 0 {
 		c.fault(o, "delay of "+o.Delay.String())
@@ -51,7 +51,7 @@ func (c *Conn) fault(o faults.Opening, what string) {
 	c.record.Failed("fault " + strings.Join(o.Rules, ", ") + ": " + what)
 }
 
-// delay waits, and tells whether the server is still there.
+// delay waits, and reports whether the server is still there.
 func (c *Conn) delay(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -140,7 +140,7 @@ func (s *stalled) stall() error {
 	}
 }
 
-// holds tells whether somebody is stuck.
+// holds reports whether somebody is stuck.
 func (s *stalled) holds() bool {
 	select {
 	case <-s.free:

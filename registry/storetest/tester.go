@@ -98,7 +98,7 @@ func (t *tester) wait(c <-chan struct{}) {
 	}
 }
 
-// timeIsUp tells whether the check is over because it took too long.
+// timeIsUp reports whether the check is over because it took too long.
 func (t *tester) timeIsUp() bool { return errors.Is(t.over.Err(), context.DeadlineExceeded) }
 
 func (t *tester) violations() error {
@@ -179,7 +179,7 @@ func (t *tester) finish(c *call) {
 	t.running = slices.DeleteFunc(t.running, func(other *call) bool { return other == c })
 }
 
-// isStalled tells whether the call waits for what the check has not released.
+// isStalled reports whether the call waits for what the check has not released.
 func (c *call) isStalled() bool {
 	s, ok := c.uses.(*stalled)
 	return ok && s.holds()
@@ -227,7 +227,7 @@ func (c *call) hasOther(causes []registry.Cause) bool {
 	return false
 }
 
-// happened tells whether a call whose context was done succeeded. If it failed,
+// happened reports whether a call whose context was done succeeded. If it failed,
 // that must not be with a cause, for none applies.
 func (c *call) happened() bool {
 	if c.hasOther(nil) {
