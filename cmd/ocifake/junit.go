@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -39,15 +40,8 @@ type (
 	}
 )
 
-// newJUnitText makes a text of characters that XML can have.
-func newJUnitText(text string) junitText {
-	return junitText{strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0xFFFE || r == 0xFFFF {
-			return '\uFFFD'
-		}
-		return r
-	}, text)}
-}
+// newJUnitText returns a text of characters that XML can have and a terminal shows.
+func newJUnitText(text string) junitText { return junitText{terminal.EscapeLines(text)} }
 
 // newJUnit is the judgement of a run: how the command ended, what became of the
 // expectations, and the journal.
@@ -74,9 +68,9 @@ func newJUnit(args []string, ended ended, verdicts verdicts, log record.Log) *ju
 
 // add adds a test, which has failed if there is a text that says so.
 func (s *junitSuite) add(name, took, failure, journal string) {
-	test := junitCase{Class: "ocifake", Name: name, Time: took}
+	test := junitCase{Class: "ocifake", Name: terminal.Escape(name), Time: took}
 	if failure != "" {
-		test.Failure = &junitFailure{failure, newJUnitText(strings.TrimSuffix(failure+"\n"+journal, "\n"))}
+		test.Failure = &junitFailure{terminal.EscapeLines(failure), newJUnitText(strings.TrimSuffix(failure+"\n"+journal, "\n"))}
 		s.Failures++
 	}
 	s.Tests++
