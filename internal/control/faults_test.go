@@ -103,10 +103,12 @@ func TestKnown(t *testing.T) {
 	assert.Equal(t, all[0].Preset.What, one.What)
 	assert.Len(t, one.Rules, len(all[0].Rules))
 	assert.NotEmpty(t, one.Rules)
-	added := decode[faultList](t, f.v1(t, 201, "POST", "faults/known/reset-mid-blob?where="+url.QueryEscape("repo=app tag=v1"), "").body)
+	refused := decode[refusal](t, f.v1(t, 400, "POST", "faults/known/reset-mid-blob?where=tag%3Dv1", "").body).Error
+	assert.Contains(t, refused.Message, "its filters together match no request", "a blob has no tag")
+	added := decode[faultList](t, f.v1(t, 201, "POST", "faults/known/reset-mid-blob?where="+url.QueryEscape("repo=app"), "").body)
 	require.NotEmpty(t, added.Faults)
 	assert.Equal(t, "reset-mid-blob", added.Faults[0].Name)
-	assert.Contains(t, added.Faults[0].Rule.String(), "repo=app tag=v1")
+	assert.Contains(t, added.Faults[0].Rule.String(), "repo=app")
 	assert.Equal(t, "never fired: no request was meant", added.Faults[0].Unfired, "as in Go")
 	e := decode[refusal](t, f.v1(t, 404, "GET", "faults/known/reset-mid-blobs", "").body).Error
 	assert.Contains(t, e.Message, "did you mean")
