@@ -42,8 +42,8 @@ func knownThrottling() []Preset {
 		{
 			Name:      "pull-limit-429-hub",
 			What:      "Docker Hub's pull limit: 429 to every GET of a manifest, none to HEAD, with ratelimit headers and without Retry-After",
-			Citations: []string{"ScribeMD/docker-cache#829", "apptension/saas-boilerplate#204", "https://gist.github.com/jeversol/369009aaad4cd2cd8e2610fa68d4c4be"},
-			Clients:   []string{"docker", "go-containerregistry"},
+			Citations: []string{"ScribeMD/docker-cache#829", "apptension/saas-boilerplate#204", "docker/hub-feedback#2464"},
+			Clients:   []string{"buildkit", "docker"},
 			Correct:   "tries again a few times, then fails with the message of the registry",
 			Rules: rules(On(op.ManifestGet).Do(Status(tooMany).
 				Error("TOOMANYREQUESTS", "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit").
@@ -52,19 +52,19 @@ func knownThrottling() []Preset {
 		{
 			Name:      "rate-exceeded-429-ecr",
 			What:      "ECR's limit on requests: 429 without Retry-After, twice",
-			Citations: []string{"containerd/containerd#10447", "aws/aws-lambda-web-adapter#429", "aws/aws-cdk#16927", "DataDog/datadog-lambda-extension#123"},
-			Clients:   []string{"containerd", "docker", "aws-cdk"},
+			Citations: []string{"aws/aws-lambda-web-adapter#429", "aws/aws-cdk#16927", "DataDog/datadog-lambda-extension#123", "google/go-containerregistry#750"},
+			Clients:   []string{"docker", "aws-cdk", "go-containerregistry"},
 			Correct:   "backs off with growing pauses, and tries again",
 			Recovers:  true,
 			Rules:     rules(onPull().Times(2).Do(Status(tooMany).Error("TOOMANYREQUESTS", "Rate exceeded"))),
 		},
 		{
 			Name:      "data-limit-429-ecr-public",
-			What:      "ECR Public's limit on data: 429 to every blob, without Retry-After",
+			What:      "ECR Public's limit on data: 429 to every GET of a manifest, without Retry-After",
 			Citations: []string{"aws/aws-lambda-web-adapter#595"},
-			Clients:   []string{"docker"},
+			Clients:   []string{"buildkit"},
 			Correct:   "tries again a few times, then fails with the message of the registry",
-			Rules:     rules(On(op.BlobGet).Do(Status(tooMany).Error("TOOMANYREQUESTS", "Data limit exceeded"))),
+			Rules:     rules(On(op.ManifestGet).Do(Status(tooMany).Error("TOOMANYREQUESTS", "Data limit exceeded"))),
 		},
 		{
 			Name:      "rate-limit-429-ghcr",
