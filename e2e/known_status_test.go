@@ -46,11 +46,11 @@ func knownStatus() []suffering {
 			"careful":    "fails: 404 page not found",
 		}},
 		{"empty-error-body", pulling, nil, ends{
-			"ggcr":       "fails: 403 Forbidden",
-			"oras-go":    "fails: status code 403",
-			"regclient":  "fails: http 403",
-			"containerd": "fails: 403 Forbidden",
-			"careful":    "fails: status 403",
+			"ggcr":       "fails: 404 Not Found",
+			"oras-go":    "fails: not found",
+			"regclient":  "fails: http 404",
+			"containerd": "fails: not found",
+			"careful":    "fails: status 404",
 		}},
 		{"error-details-hub", pulling, nil, ends{
 			"ggcr":       "fails: invalid repository name",
