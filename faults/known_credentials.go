@@ -32,7 +32,7 @@ func postToken(status int) Rule {
 }
 
 func rejectedCitations() []string {
-	return []string{"moby/moby#22158", "docker/hub-feedback#647", "helm/helm#10396", "Azure/azure-cli#24886"}
+	return []string{"moby/moby#22158", "docker/hub-feedback#647", "helm/helm#10396", "Azure/azure-cli#22593"}
 }
 
 // Tokens, challenges, and what those are told who may not. The registry must have
@@ -69,8 +69,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-endpoint-500",
 			What:      "500 in place of a token, once",
-			Citations: []string{"oppia/oppia#21199", "containerd/containerd#5288"},
-			Clients:   []string{"buildkit", "containerd"},
+			Citations: []string{"containerd/containerd#5288"},
+			Clients:   []string{"containerd"},
 			Correct:   "asks for the token again",
 			Recovers:  true,
 			Rules:     rules(On(op.Token).Times(1).Do(Status(http.StatusInternalServerError))),
@@ -79,16 +79,16 @@ func knownCredentials() []Preset {
 			Name:      "token-endpoint-429",
 			What:      "429 with Retry-After: 5 in place of a token, once",
 			Citations: []string{"docker/hub-feedback#2204", "nektos/act#2078"},
-			Clients:   []string{"containerd", "act"},
+			Clients:   []string{"containerd", "docker"},
 			Correct:   "waits as long as it is told, and asks for the token again",
 			Recovers:  true,
 			Rules:     rules(On(op.Token).Times(1).Do(Status(tooMany).RetryAfter(5 * time.Second))),
 		},
 		{
 			Name:      "token-endpoint-html",
-			What:      "200 with a page to log in, in place of every token",
-			Citations: []string{"cesanta/docker_auth#174", "cesanta/docker_auth#230", "cesanta/docker_auth#338", "containerd/containerd#12857"},
-			Clients:   []string{"docker", "containerd"},
+			What:      "200 with an HTML page in place of every token",
+			Citations: []string{"cesanta/docker_auth#174", "argoproj-labs/argocd-image-updater#1024", "containerd/containerd#12857"},
+			Clients:   []string{"docker", "argocd-image-updater", "containerd"},
 			Correct:   "fails, and says which URL gave no token",
 			Rules:     rules(On(op.Token).Do(Status(http.StatusOK).Body(htmlType, "<!DOCTYPE html>\n<html><body><form action=\"/login\"></form></body></html>\n"))),
 		},
@@ -111,7 +111,7 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-endpoint-slow",
 			What:      "a token comes after a minute, once",
-			Citations: []string{"moby/moby#38331", "urlstechie/urlchecker-action#103"},
+			Citations: []string{"urlstechie/urlchecker-action#103"},
 			Clients:   []string{"docker"},
 			Correct:   "waits; after a timeout, asks for the token again",
 			Recovers:  true,
@@ -128,8 +128,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-post-404",
 			What:      "404 to a POST for a token: the service knows GET alone, as with Gitea and GCR",
-			Citations: []string{"go-gitea/gitea#31861", "https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go"},
-			Clients:   []string{"docker", "containerd"},
+			Citations: []string{"go-gitea/gitea#29118", "https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go"},
+			Clients:   []string{"helm", "containerd"},
 			Correct:   "asks with GET",
 			Recovers:  true,
 			Rules:     rules(postToken(http.StatusNotFound)),
@@ -155,8 +155,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "token-denied-ghcr",
 			What:      "403 DENIED in place of every token, for a repository that is not there or private",
-			Citations: []string{"quay/quay#4235", "mccutchen/go-httpbin#223", "docker/build-push-action#586"},
-			Clients:   []string{"quay", "go-httpbin", "buildkit"},
+			Citations: []string{"openai/tart#277", "quay/quay#4235", "phusion/holy-build-box#62"},
+			Clients:   []string{"tart", "quay"},
 			Correct:   "fails with the message of the token service",
 			Rules:     rules(On(op.Token).Do(Status(http.StatusForbidden).Error("DENIED", "denied"))),
 		},
@@ -171,15 +171,15 @@ func knownCredentials() []Preset {
 		{
 			Name:      "challenge-only-on-ping",
 			What:      "401 without WWW-Authenticate, but for GET /v2/, which has one without a scope",
-			Citations: []string{"https://github.com/containers/image/blob/main/docker/docker_client.go", "containers/image#211"},
-			Clients:   []string{"skopeo"},
+			Citations: []string{"https://github.com/containers/image/blob/main/docker/docker_client.go", "containers/image#211", "containerd/containerd#1205"},
+			Clients:   []string{"skopeo", "containerd"},
 			Correct:   "asks /v2/ for the challenge, and knows the scope that it needs",
 			Recovers:  true,
 			Rules:     rules(unchallenged().Where(op.Not(op.Is(op.Ping))).Do(DropHeader(challengeHeader))),
 		},
 		{
 			Name:      "challenge-doubled",
-			What:      "a Basic challenge before the one for tokens, but the registry takes tokens alone, as with ACR",
+			What:      "two challenges, for a password and for a token, as with Gitea; the registry takes tokens alone, as ACR does where it asks for a password",
 			Citations: []string{"Azure/acr#466", "GoogleContainerTools/jib#2784", "go-gitea/gitea#31861"},
 			Clients:   []string{"jib", "docker"},
 			Correct:   "prefers tokens, and shows its password to the token service alone",
@@ -207,7 +207,7 @@ func knownCredentials() []Preset {
 		{
 			Name:      "realm-elsewhere",
 			What:      "the challenge leads to a token service on another host, which gives no tokens",
-			Citations: []string{"golang/vulndb#6092", "google/go-containerregistry#2193", "devcontainers/cli#1276", "GoogleContainerTools/jib#4523"},
+			Citations: []string{"golang/vulndb#6092", "google/go-containerregistry#2193", "devcontainers/cli#1278", "GoogleContainerTools/jib#4523"},
 			Clients:   []string{"go-containerregistry", "devcontainers", "jib"},
 			Correct:   "shows its password there only if its user trusts that host, as that of a registry that is known to have its token service elsewhere",
 			Rules: rules(
@@ -240,8 +240,8 @@ func knownCredentials() []Preset {
 		{
 			Name:      "unauthorized-for-absent",
 			What:      "401 insufficient_scope in place of 404 for a repository that is not there or private, whoever asks, as Docker Hub has it",
-			Citations: []string{"fluxcd/flux2#5089", "https://github.com/containers/image/blob/main/docker/errors_test.go"},
-			Clients:   []string{"flux", "skopeo"},
+			Citations: []string{"distribution/distribution#1676", "https://github.com/containers/image/blob/main/docker/errors_test.go"},
+			Clients:   []string{"skopeo"},
 			Correct:   "fetches one more token, then fails and says that it is not there or not allowed",
 			Rules: rules(On(op.ManifestGet, op.ManifestHead, op.BlobGet, op.TagList).Do(Status(http.StatusUnauthorized).Header(challengeHeader, weakToken).
 				Error("UNAUTHORIZED", "authentication required").
