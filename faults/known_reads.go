@@ -40,8 +40,8 @@ func knownReads() []Preset {
 		{
 			Name:      "stale-tag",
 			What:      "a tag that was pushed shows what it was on before, to the next two requests",
-			Citations: []string{"Mellanox/network-operator#1868"},
-			Clients:   []string{"network-operator"},
+			Citations: []string{"docker/hub-feedback#1819", "catalyst-cooperative/pudl#3206"},
+			Clients:   []string{"docker"},
 			Correct:   "asks by digest for what it has just pushed",
 			Recovers:  true,
 			Rules:     rules(On(op.ManifestPut).Times(1).Do(StaleTag(2, 0))),
