@@ -118,8 +118,8 @@ func knownStatus() []Preset {
 		{
 			Name:      "upload-500",
 			What:      "500 to a PATCH or PUT of a blob, once, before its body is read",
-			Citations: []string{"distribution/distribution#1645", "distribution/distribution#1603", "distribution/distribution#1116", "goharbor/harbor#2391", "docker/build-push-action#626", "heroku/docker-registry-client#60"},
-			Clients:   []string{"docker", "buildkit", "heroku"},
+			Citations: []string{"distribution/distribution#1645", "distribution/distribution#1603", "distribution/distribution#1116", "goharbor/harbor#2391", "docker/build-push-action#626", "moby/moby#19191"},
+			Clients:   []string{"docker", "buildkit"},
 			Correct:   "can send the body again: in the same session, or in a new one",
 			Recovers:  true,
 			Rules:     rules(onUpload().Times(1).Do(Status(http.StatusInternalServerError))),
