@@ -69,11 +69,6 @@ func knownUploads() []suffering {
 			"regclient in chunks": "recovers",
 			"careful":             "recovers",
 		}},
-		{"chunk-dropped", pushing, nil, ends{
-			"ggcr":                "fails: DIGEST_INVALID",
-			"regclient in chunks": "fails: http 416",
-			"careful":             "recovers",
-		}},
 		{"chunks-unsupported", pushing, nil, ends{
 			"ggcr":                "fails: the operation is unsupported",
 			"regclient in chunks": "fails: Bad Request",
