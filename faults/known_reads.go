@@ -13,7 +13,7 @@ func knownReads() []Preset {
 		{
 			Name:      "blob-unknown-after-push",
 			What:      "blobs that were pushed are unknown when next asked for, by a manifest too, for 3 seconds at most",
-			Citations: []string{"moby/moby#36823", "openshift/image-registry#220", "infobloxopen/konk#626", "oras-project/rust-oci-client#35"},
+			Citations: []string{"moby/moby#36823", "openshift/image-registry#220", "oras-project/rust-oci-client#35"},
 			Clients:   []string{"docker", "openshift", "rust-oci-client"},
 			Correct:   "puts the manifest again after a pause",
 			Recovers:  true,
@@ -22,7 +22,7 @@ func knownReads() []Preset {
 		{
 			Name:      "blob-gone-after-push",
 			What:      "a blob is gone as soon as it was pushed, so that the manifest is refused",
-			Citations: []string{"cloudfoundry/korifi#2381"},
+			Citations: []string{"quay/quay#6318", "cloudfoundry/korifi#2347"},
 			Clients:   []string{"korifi"},
 			Correct:   "pushes the blob that the error names again",
 			Recovers:  true,
@@ -40,8 +40,8 @@ func knownReads() []Preset {
 		{
 			Name:      "stale-tag",
 			What:      "a tag that was pushed shows what it was on before, to the next two requests",
-			Citations: []string{"docker/hub-feedback#1819", "catalyst-cooperative/pudl#3206"},
-			Clients:   []string{"docker"},
+			Citations: []string{"catalyst-cooperative/pudl#3206", "Mellanox/network-operator#1868"},
+			Clients:   []string{"pudl", "network-operator"},
 			Correct:   "asks by digest for what it has just pushed",
 			Recovers:  true,
 			Rules:     rules(On(op.ManifestPut).Times(1).Do(StaleTag(2, 0))),
@@ -57,8 +57,8 @@ func knownReads() []Preset {
 		},
 		{
 			Name:      "redirect-expired",
-			What:      "a blob is redirected to a signed URL that has expired: 403 and XML",
-			Citations: []string{"distribution/distribution#4175", "cloudflare/cloudflare-docs#32436"},
+			What:      "a blob is redirected to a signed URL that has expired: 403 and XML, as R2 has it",
+			Citations: []string{"cloudflare/cloudflare-docs#32436", "distribution/distribution#3526", "docker/hub-feedback#1636"},
 			Clients:   []string{"docker"},
 			Correct:   "asks the registry for a fresh URL",
 			Recovers:  true,
@@ -66,7 +66,7 @@ func knownReads() []Preset {
 		},
 		{
 			Name:      "redirect-dead-host",
-			What:      "blobs are redirected to a host that refuses connections",
+			What:      "blobs are redirected to a host that cannot be reached; it refuses connections",
 			Citations: []string{"containerd/containerd#11365", "openshift/image-registry#77"},
 			Clients:   []string{"containerd", "openshift"},
 			Correct:   "tries again a few times, then fails and names the host that it was sent to",
@@ -74,7 +74,7 @@ func knownReads() []Preset {
 		},
 		{
 			Name:      "redirect-loop",
-			What:      "blobs are redirected to themselves",
+			What:      "blobs are redirected to themselves; docker.io had a redirect loop for clients that took it for the registry",
 			Citations: []string{"moby/moby#9410"},
 			Clients:   []string{"docker"},
 			Correct:   "gives up after a few redirects",
@@ -103,7 +103,7 @@ func knownReads() []Preset {
 		{
 			Name:      "head-404",
 			What:      "404 to HEAD of a manifest, where GET works",
-			Citations: []string{"containerd/cri#787"},
+			Citations: []string{"containerd/cri#787", "zalando-stups/pierone#160"},
 			Clients:   []string{"containerd"},
 			Correct:   "asks with GET before it says that there is none",
 			Recovers:  true,
@@ -112,7 +112,7 @@ func knownReads() []Preset {
 		{
 			Name:      "range-ignored",
 			What:      "a blob is cut, and the request for its rest answered with the whole, 200",
-			Citations: []string{"containerd/containerd#2364", "https://github.com/containers/image/blob/main/docker/body_reader.go"},
+			Citations: []string{"containerd/containerd#2364", "podman-container-tools/container-libs#1114", "https://github.com/containers/image/blob/main/docker/body_reader.go"},
 			Clients:   []string{"containerd", "skopeo"},
 			Correct:   "goes by the status, and leaves out what it has already",
 			Recovers:  true,
@@ -124,8 +124,8 @@ func knownReads() []Preset {
 		{
 			Name:      "index-accept-404",
 			What:      "404 to a request for a manifest that does not accept OCI indexes",
-			Citations: []string{"GoogleContainerTools/jib#2749", "NotGlop/docker-drag#41", "klausmeyer/docker-registry-browser#409"},
-			Clients:   []string{"jib", "docker-drag", "docker-registry-browser"},
+			Citations: []string{"GoogleContainerTools/jib#2749", "NotGlop/docker-drag#41"},
+			Clients:   []string{"jib", "docker-drag"},
 			Correct:   "accepts every media type that it can read",
 			Rules: rules(onManifest().Where(op.Not(op.Header("Accept", "*application/vnd.oci.image.index.v1+json*"))).
 				Do(Status(http.StatusNotFound).Error("MANIFEST_UNKNOWN", "OCI index found, but accept header does not support OCI indexes"))),
