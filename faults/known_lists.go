@@ -22,7 +22,7 @@ func knownLists() []Preset {
 		{
 			Name:      "pagination-ignored",
 			What:      "n and last are ignored: every list of tags is the same one, without Link",
-			Citations: []string{"cue-labs/oci#53", "google/go-containerregistry#897", "google/go-containerregistry#1643"},
+			Citations: []string{"cue-labs/oci#53", "google/go-containerregistry#897", "distribution/distribution#1936"},
 			Clients:   []string{"ociclient", "go-containerregistry"},
 			Correct:   "takes a list without Link for the whole",
 			Recovers:  true,
@@ -48,7 +48,7 @@ func knownLists() []Preset {
 			Name:      "link-wrong-path",
 			What:      "the Link of a list of tags has a path that the registry does not know, as Nexus has it: 400",
 			Citations: []string{"sonatype/nexus-public#1011"},
-			Clients:   []string{"docker"},
+			Clients:   []string{"curl"},
 			Correct:   "fails, rather than take the first page for the whole",
 			Rules: rules(
 				On(op.TagList).Do(SetHeader(linkHeader, `<{prefix}/repository/docker/v2/{repo}/tags/list?n=100&last=v1>; rel="next"`)),
@@ -67,7 +67,7 @@ func knownLists() []Preset {
 		{
 			Name:      "link-without-brackets",
 			What:      "the first page of tags ends at v1, and its Link has no angle brackets, as with Cloudflare's serverless registry",
-			Citations: []string{"https://github.com/cloudflare/serverless-registry/blob/main/src/router.ts"},
+			Citations: []string{"cloudflare/serverless-registry#114", "https://github.com/cloudflare/serverless-registry/blob/main/src/router.ts"},
 			Clients:   []string{"oras-go"},
 			Correct:   "fails, or reads it all the same; but does not take the first page for the whole",
 			Recovers:  true,
@@ -75,8 +75,8 @@ func knownLists() []Preset {
 		},
 		{
 			Name:      "page-size-405-ecr",
-			What:      "a list of tags is refused, once, as ECR does for n over 1000",
-			Citations: []string{"google/go-containerregistry#681", "renovatebot/renovate#3800", "andrey-pohilko/registry-cli#79"},
+			What:      "UNSUPPORTED to a list of tags, once, as ECR has it for n over 1000; 405 is the status it has with this code for other parameters",
+			Citations: []string{"google/go-containerregistry#681", "renovatebot/renovate#3800", "andrey-pohilko/registry-cli#79", "CodesWhat/drydock#927", "oras-project/oras#690"},
 			Clients:   []string{"go-containerregistry", "renovate", "registry-cli"},
 			Correct:   "asks for smaller pages, or leaves n out",
 			Recovers:  true,
@@ -113,8 +113,8 @@ func knownLists() []Preset {
 		{
 			Name:      "tags-unsorted",
 			What:      "the tags of a list are in no order",
-			Citations: []string{"deitch/docker_registry2#34", "containers/skopeo#1465"},
-			Clients:   []string{"docker_registry2", "skopeo"},
+			Citations: []string{"distribution/distribution#3143", "concourse/registry-image-resource#352", "containers/skopeo#1465"},
+			Clients:   []string{"registry-image-resource", "skopeo"},
 			Correct:   "does not rely on the order",
 			Recovers:  true,
 			Rules:     rules(On(op.TagList).Do(tagList(`["v2","v3","v1"]`))),
@@ -122,8 +122,8 @@ func knownLists() []Preset {
 		{
 			Name:      "referrers-404",
 			What:      "404 to every list of referrers: the API is not there, as with GitLab and GHCR",
-			Citations: []string{"oras-project/oras-go#1396", "distribution/distribution#4828", "dataaxiom/ghcr-cleanup-action#114"},
-			Clients:   []string{"oras-go"},
+			Citations: []string{"oras-project/oras-go#1396", "oras-project/rust-oci-client#259", "dataaxiom/ghcr-cleanup-action#13"},
+			Clients:   []string{"oras-go", "rust-oci-client"},
 			Correct:   "falls back to the referrers tag (distribution specification, \"Unavailable Referrers API\")",
 			Recovers:  true,
 			Rules: rules(
@@ -147,8 +147,8 @@ func knownLists() []Preset {
 		{
 			Name:      "subject-refused-404-hub",
 			What:      "404 to every manifest that is pushed by digest, as Docker Hub had for those with a subject",
-			Citations: []string{"docker/hub-feedback#2307"},
-			Clients:   []string{"oras"},
+			Citations: []string{"docker/hub-feedback#2307", "regclient/regclient#357"},
+			Clients:   []string{"regclient"},
 			Correct:   "fails, and says that the registry does not take the artifact",
 			Rules:     rules(On(op.ManifestPut).Tag("").Do(Status(http.StatusNotFound).Body(textType, "404 page not found\n"))),
 		},
@@ -173,7 +173,7 @@ func knownLists() []Preset {
 		{
 			Name:      "immutable-tag-400-ecr",
 			What:      "400 TAG_INVALID to a push to a tag that there is, with the same digest too",
-			Citations: []string{"moby/buildkit#3776", "docker/build-push-action#1042", "osscontainertools/kaniko#204", "aws/containers-roadmap#2380"},
+			Citations: []string{"moby/buildkit#3776", "docker/build-push-action#1042", "osscontainertools/kaniko#204", "triggerdotdev/trigger.dev#2473", "aws/containers-roadmap#2179"},
 			Clients:   []string{"buildkit", "kaniko"},
 			Correct:   "fails with the message of the registry; if the tag is on that digest, it may take it for done",
 			Rules: rules(On(op.ManifestPut).Do(Immutable(Status(http.StatusBadRequest).
