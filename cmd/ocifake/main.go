@@ -76,6 +76,7 @@ run" is that of its command.`,
 			return cmd.Help()
 		},
 	}
+	root.SetHelpCommand(newHelp())
 	root.Flags().BoolVar(&version, "version", false, "print the version, the commit and the platform")
 	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)

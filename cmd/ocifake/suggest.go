@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -50,4 +51,19 @@ func onlyWords(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return nil
+}
+
+// newHelp is cobra's command for help, but a word that is no command is an error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return cmp.Or(noSuchCommand(of, rest), err)
+			}
+			return of.Help()
+		},
+	}
 }
