@@ -86,7 +86,7 @@ func knownUploads() []Preset {
 			What:      "416 to a PATCH, as if it were out of order, with the Range of what has arrived",
 			Citations: []string{"crashappsec/chalk#682", "distribution/distribution#3227"},
 			Clients:   []string{"chalk"},
-			Correct:   "goes on from where the Range says, in this session or in a new one",
+			Correct:   "goes on from where the Range says, in this upload session or in a new one",
 			Recovers:  true,
 			Rules:     rules(On(op.UploadChunk).Times(1).Do(Status(http.StatusRequestedRangeNotSatisfiable))),
 		},
