@@ -215,7 +215,7 @@ var gracefulCases = []wireCase{
 		assert.Equal(t, []string{"close"}, got.fields["Connection"])
 		delete(got.fields, "Connection")
 		requireSame(t, clean, got)
-		assert.Equal(t, fin, ask(t, talk, q).end)
+		assert.Equal(t, fin, talk.hear(t).end) // a second request could meet a reset
 		w.checkRecord(t, got)
 		w.reg.Require(t, op.Is(op.BlobGet)).Count(2)
 	}},
