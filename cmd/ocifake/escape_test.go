@@ -27,6 +27,8 @@ func TestTerminal(t *testing.T) {
 			reply(w, http.StatusOK, rules)
 		case "requests":
 			reply(w, http.StatusOK, map[string]int{"dropped": 0})
+		case "requests.jsonl", "requests.har":
+			reply(w, http.StatusOK, map[string]string{"target": evil})
 		case "journal.txt":
 			_, err := w.Write([]byte("…" + evil + "\n\xff\n"))
 			assert.NoError(t, err)
@@ -43,7 +45,8 @@ func TestTerminal(t *testing.T) {
 		command string
 		status  int
 	}{
-		{"faults list", 0}, {"faults add known:reset-mid-blob", 0}, {"requests", 0}, {"assert count==0", 1}, {"load " + t.TempDir(), 0},
+		{"faults list", 0}, {"faults add known:reset-mid-blob", 0}, {"requests", 0}, {"assert count==0", 1},
+		{"faults list --json", 0}, {"requests --json", 0}, {"requests --har -", 0}, {"assert count==0 --json", 1}, {"load " + t.TempDir(), 0},
 		{"reset", 1}, {"tokens revoke", 1}, {"faults rm x", 1}, {evil, 2},
 	} {
 		t.Run(strings.Fields(test.command)[0], func(t *testing.T) {

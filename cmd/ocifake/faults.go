@@ -174,7 +174,7 @@ func newFaultsClear() *cobra.Command {
 }
 
 func printJSON(w io.Writer, v any) error {
-	out := json.NewEncoder(w)
+	out := json.NewEncoder(terminal.JSONWriter(w))
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
 	return out.Encode(v)

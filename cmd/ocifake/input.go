@@ -15,7 +15,7 @@ func readFile(ctx context.Context, name string) ([]byte, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		text, err := os.ReadFile(name)
+		text, err := readLimited(name)
 		read <- result{text, err}
 	}()
 	select {
@@ -40,8 +40,30 @@ func readRegular(name string) (text []byte, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file any more (%v)", name, info.Mode().Type())
 	}
-	return io.ReadAll(f)
+	return readAll(f)
 }
+
+func readLimited(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+// readAll reads a file of at most maxInput bytes.
+func readAll(f *os.File) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(f, maxInput+1))
+	if err == nil && len(text) > maxInput {
+		return nil, fmt.Errorf("%s has more than %d MiB", f.Name(), maxInput>>20)
+	}
+	return text, err
+}
+
+// maxInput is the largest number of bytes that a file of rules, users, options or
+// expectations may have.
+const maxInput = 16 << 20
 
 // wrongInput makes the error of a file that is read one of the command line.
 func wrongInput(err error) error { return &exit{wrongUsage, err} }

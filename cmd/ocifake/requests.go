@@ -101,7 +101,7 @@ func (c *requestsConfig) run(ctx context.Context, api *client, filter string, ou
 func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values, out io.Writer) error {
 	switch {
 	case c.follow && c.json:
-		lines := record.NewJSONLWriter(out)
+		lines := record.NewJSONLWriter(terminal.JSONWriter(out))
 		return api.follow(ctx, query, lines.Write)
 	case c.follow:
 		lines := record.NewJournalWriter(out)
@@ -109,7 +109,7 @@ func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values
 	case c.har != "":
 		return api.download(ctx, harFlag, c.har, out, "requests.har", query)
 	case c.json:
-		return api.copy(ctx, out, "requests.jsonl", query)
+		return api.copy(ctx, terminal.JSONWriter(out), "requests.jsonl", query)
 	}
 	return api.copy(ctx, terminal.Writer(out), "journal.txt", query)
 }
@@ -124,7 +124,7 @@ func (c *client) dropped(ctx context.Context) (int, error) {
 // download writes the answer to a request into a file, or to out if that is "-".
 func (c *client) download(ctx context.Context, flag, name string, out io.Writer, path string, query url.Values) error {
 	if name == "-" {
-		return c.copy(ctx, out, path, query)
+		return c.copy(ctx, terminal.JSONWriter(out), path, query)
 	}
 	t, err := findTarget(flag, name)
 	if err != nil {

@@ -189,3 +189,22 @@ func TestTargetIsDescriptor(t *testing.T) {
 	_, err = findTarget("--har", "/dev/fd/12345")
 	assert.ErrorContains(t, err, "is not open for writing")
 }
+
+func TestReadFile(t *testing.T) {
+	_, err := readFile(t.Context(), "/dev/zero")
+	assert.EqualError(t, err, "/dev/zero has more than 16 MiB")
+
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan error)
+	go func() {
+		_, err := readFile(ctx, pipe)
+		read <- err
+	}()
+	cancel()
+	assert.ErrorIs(t, <-read, context.Canceled)
+	writer, err := os.OpenFile(pipe, os.O_WRONLY, 0) // ends the reader that is left
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+}

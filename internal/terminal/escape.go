@@ -2,10 +2,12 @@
 package terminal
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -42,11 +44,39 @@ func escape(s, allowed string) string {
 // Writer returns a writer that escapes what is written to it, as [EscapeLines] does.
 // The beginning of a character is not written before its end, and so not at all if
 // that does not come. The writer is not safe for concurrent use.
-func Writer(w io.Writer) io.Writer { return &writer{w: w} }
+func Writer(w io.Writer) io.Writer { return &writer{w: w, escape: EscapeLines} }
+
+// JSONWriter is [Writer] for JSON texts: they keep their meaning. Bytes that are not
+// UTF-8 are replaced by U+FFFD.
+func JSONWriter(w io.Writer) io.Writer { return &writer{w: w, escape: escapeJSON} }
+
+// escapeJSON escapes the characters of strings in a JSON text that do not print. Those
+// of ASCII are escaped already, except DEL.
+func escapeJSON(s string) string {
+	if strings.IndexFunc(s, hiddenInJSON) < 0 {
+		return s
+	}
+	var text strings.Builder
+	for _, c := range s {
+		if !hiddenInJSON(c) {
+			text.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, c) {
+			fmt.Fprintf(&text, `\u%04x`, unit)
+		}
+	}
+	return text.String()
+}
+
+func hiddenInJSON(c rune) bool {
+	return c > unicode.MaxASCII && !unicode.IsPrint(c) || c == 0x7f || c == utf8.RuneError
+}
 
 type writer struct {
-	w    io.Writer
-	rest []byte // the beginning of a character
+	w      io.Writer
+	escape func(string) string
+	rest   []byte // the beginning of a character
 }
 
 func (w *writer) Write(p []byte) (int, error) {
@@ -61,7 +91,7 @@ func (w *writer) Write(p []byte) (int, error) {
 		}
 	}
 	w.rest = append([]byte(nil), text[end:]...)
-	if _, err := io.WriteString(w.w, EscapeLines(string(text[:end]))); err != nil {
+	if _, err := io.WriteString(w.w, w.escape(string(text[:end]))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

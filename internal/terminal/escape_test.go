@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,4 +51,27 @@ func FuzzEscape(f *testing.F) {
 		}
 		require.Equal(t, terminal.Escape(s), terminal.Escape(terminal.EscapeLines(s)))
 	})
+}
+
+func TestJSONWriter(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"{\n\t\"a\": \"b\\u001b é日\"\n}\n", "{\n\t\"a\": \"b\\u001b é日\"\n}\n"},
+		{"\"\u009b31m\u202e\x7f\"", `"\u009b31m\u202e\u007f"`},
+		{"\"\U000e0041\"", `"\udb40\udc41"`},
+		{"\"\xff\"", `"\ufffd"`},
+	} {
+		var whole, bytewise strings.Builder
+		_, err := io.WriteString(terminal.JSONWriter(&whole), test.text)
+		require.NoError(t, err)
+		assert.Equal(t, test.want, whole.String())
+		w := terminal.JSONWriter(&bytewise)
+		for i := range len(test.text) {
+			_, err = io.WriteString(w, test.text[i:i+1])
+			require.NoError(t, err)
+		}
+		assert.Equal(t, test.want, bytewise.String())
+		if utf8.ValidString(test.text) {
+			assert.JSONEq(t, test.text, test.want)
+		}
+	}
 }
