@@ -131,7 +131,7 @@ var guests = []guest{
 func guarded(t *testing.T, access registrytest.Option, place ...registrytest.Option) *target {
 	t.Helper()
 	r := unchecked(append(slices.Clone(place), access)...)(t)
-	open := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithStore(r.registry.Store()), registrytest.WithQuietJournal())
+	open := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithStore(r.registry.Store()))
 	r.direct = open.Client()
 	return r
 }

@@ -101,7 +101,7 @@ func injected(t *testing.T, p faults.Preset, r *registrytest.Registry) string {
 
 // suffer has the client do one deed under a preset.
 func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string, choose choice) {
-	reg := registrytest.New(t, append([]registrytest.Option{registrytest.WithInMemory(), registrytest.WithQuietJournal()}, row.options...)...)
+	reg := registrytest.New(t, append([]registrytest.Option{registrytest.WithInMemory()}, row.options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
 	r := &target{base: base, transport: reg.Transport(), registry: reg}

@@ -35,7 +35,7 @@ type peer struct {
 // The peers hold everything in memory, with all on that they have.
 var peers = []peer{
 	{name: "ocifake", start: func(t *testing.T) spec.Target {
-		reg := registrytest.New(t, registrytest.WithLogger(slog.New(slog.DiscardHandler)), registrytest.WithQuietJournal())
+		reg := registrytest.New(t, registrytest.WithLogger(slog.New(slog.DiscardHandler)))
 		return spec.Target{URL: reg.URL(), Client: reg.Client()}
 	}},
 	{name: "go-containerregistry", start: func(t *testing.T) spec.Target {

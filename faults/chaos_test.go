@@ -23,7 +23,7 @@ import (
 // any order, and returns which rule hit what.
 func chaosHits(t *testing.T, seed uint64, rate float64) (hits []string, requests int) {
 	t.Helper()
-	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithQuietJournal())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	require.NoError(t, reg.Faults().Add(faults.Chaos(seed, rate)...))
 	var targets []string
 	for i := range 60 {

@@ -71,7 +71,7 @@ func newAssertions(t testing.TB, of recorded, method string, filters []op.Filter
 	t.Cleanup(func() {
 		t.Helper()
 		if !a.asserts.Load() && !t.Failed() && !t.Skipped() {
-			t.Errorf("registrytest: %s at %s:%d asserts nothing about %s: end it with what must hold, such as .Count(1) or .Never()",
+			t.Errorf("registrytest: %s at %s:%d asserts nothing about %s: end it with what must hold, such as .Count(1) or .Count(0)",
 				a.method, filepath.Base(file), line, a.requests())
 		}
 	})
@@ -105,19 +105,6 @@ func (a *Assertions) AtMost(n int) bool {
 	return a.check(a.count("at most "+a.number(n), 0, n))
 }
 
-// Between asserts that there are as many of the requests as least and most, or a
-// number between them.
-func (a *Assertions) Between(least, most int) bool {
-	a.t.Helper()
-	return a.check(a.count(fmt.Sprintf("%d to %s", least, a.number(most)), least, most))
-}
-
-// Never asserts that there is none of the requests.
-func (a *Assertions) Never() bool {
-	a.t.Helper()
-	return a.check(a.count("no "+a.requests(), 0, 0))
-}
-
 // count finds too few or too many requests.
 func (a *Assertions) count(want string, least, most int) judge {
 	return func(log record.Log) verdict {
@@ -132,29 +119,6 @@ func (a *Assertions) count(want string, least, most int) judge {
 		}
 		return v
 	}
-}
-
-// Nothing asserts that there is none of the requests, nor any connection that
-// never carried a request, whoever opened it: without filters, that nothing has
-// come to the registry at all.
-func (a *Assertions) Nothing() bool {
-	a.t.Helper()
-	return a.check(func(log record.Log) verdict {
-		v := a.count("no "+a.requests()+", and no connection", 0, 0)(log)
-		var found []string
-		if v.got != "" {
-			found = append(found, v.got)
-		}
-		for _, r := range a.of {
-			for _, c := range r.Connections() {
-				if c.Requests == 0 {
-					found = append(found, fmt.Sprintf("connection %d without a request", c.ID))
-				}
-			}
-		}
-		v.got = strings.Join(found, "\nand ")
-		return v
-	})
 }
 
 // All asserts that every one of the requests meets these filters too, and that
@@ -181,39 +145,13 @@ func (a *Assertions) All(filters ...op.Filter) bool {
 	})
 }
 
-// MaxInFlight asserts that at most n of the requests were being answered at the
-// same time.
-func (a *Assertions) MaxInFlight(n int) bool {
-	a.t.Helper()
-	return a.check(func(log record.Log) verdict {
-		v := verdict{want: "at most " + a.number(n) + " at the same time"}
-		if most := log.MaxInFlight(); most > n {
-			v.got = fmt.Sprint(most)
-			v.markAll(log)
-		}
-		return v
-	})
-}
-
 // BackoffAtLeast asserts that each of the requests but the first began that long,
 // or longer, after the answers to those before it had ended: that a client did not
 // try again too soon. There must be two or more.
 func (a *Assertions) BackoffAtLeast(pause time.Duration) bool {
 	a.t.Helper()
-	return a.check(a.backoff("at least", pause, func(gap time.Duration) bool { return gap < pause }))
-}
-
-// BackoffAtMost asserts that each of the requests but the first began no later than
-// that after the answers to those before it had ended. There must be two or more.
-func (a *Assertions) BackoffAtMost(pause time.Duration) bool {
-	a.t.Helper()
-	return a.check(a.backoff("at most", pause, func(gap time.Duration) bool { return gap > pause }))
-}
-
-// backoff finds the pauses that are wrong.
-func (a *Assertions) backoff(how string, pause time.Duration, wrong func(time.Duration) bool) judge {
-	return func(log record.Log) verdict {
-		v := verdict{want: fmt.Sprintf("%s %v between two %s", how, pause, a.requests())}
+	return a.check(func(log record.Log) verdict {
+		v := verdict{want: fmt.Sprintf("at least %v between two %s", pause, a.requests())}
 		if len(log) < 2 {
 			v.got = numbers(log)
 			v.near(a.filters, nil)
@@ -222,34 +160,13 @@ func (a *Assertions) backoff(how string, pause time.Duration, wrong func(time.Du
 		var found []string
 		var late record.Log
 		for i, gap := range log.Gaps() {
-			if wrong(gap) {
+			if gap < pause {
 				late = append(late, log[i+1])
 				found = append(found, fmt.Sprintf("%v before #%d", gap, log[i+1].Seq))
 			}
 		}
 		v.got = strings.Join(found, ", ")
 		v.markAll(late)
-		return v
-	}
-}
-
-// NoDigestTwice asserts that no blob and no manifest was fetched whole more than
-// once by the requests, as [record.Log.Repeated] has it.
-func (a *Assertions) NoDigestTwice() bool {
-	a.t.Helper()
-	return a.check(func(log record.Log) verdict {
-		v := verdict{want: "no digest fetched twice by " + a.requests()}
-		var found []string
-		var fetches record.Log
-		for _, d := range log.Repeated() {
-			of := log.Filter(op.Method("GET"), record.Match(func(x *record.Exchange) bool {
-				return x.Info.Digest == d || x.ResponseHeader.Get("Docker-Content-Digest") == string(d)
-			}))
-			fetches = append(fetches, of...)
-			found = append(found, fmt.Sprintf("%s: %s", d, seqs(of)))
-		}
-		v.got = strings.Join(found, "\nand ")
-		v.markAll(fetches)
 		return v
 	})
 }

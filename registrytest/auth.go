@@ -106,12 +106,3 @@ func (c Credentials) DockerConfig(t testing.TB) (dir string) {
 	}
 	return dir
 }
-
-// SetDockerConfig is DockerConfig, and sets DOCKER_CONFIG to the directory while
-// the test runs: clients that read Docker's configuration then log in. As with
-// [testing.T.Setenv], the test must not be parallel.
-func (c Credentials) SetDockerConfig(t testing.TB) {
-	t = testOr(t, new(noTest))
-	t.Helper()
-	t.Setenv("DOCKER_CONFIG", c.DockerConfig(t))
-}

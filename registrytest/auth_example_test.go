@@ -118,19 +118,6 @@ func ExampleCredentials_DockerConfig() {
 	// Output: <nil>
 }
 
-func ExampleCredentials_SetDockerConfig() {
-	// In a test file this is func TestPull(t *testing.T).
-	test := func(t testing.TB) {
-		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
-		reg.Push(t, "app:v1", registrytest.RandomImage())
-		reg.Login(t, "alice").SetDockerConfig(t)
-		_, err := crane.Digest(reg.Ref("app:v1"))
-		fmt.Println(err)
-	}
-	runTest(test)
-	// Output: <nil>
-}
-
 func ExampleRegistry_Auth_revoke() {
 	// In a test file this is func TestPush(t *testing.T).
 	test := func(t testing.TB) {

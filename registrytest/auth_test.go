@@ -204,7 +204,7 @@ func TestDockerConfig(t *testing.T) {
 	require.ErrorContains(t, err, "UNAUTHORIZED")
 	login := reg.Login(t, "alice")
 	t.Run("logged in", func(t *testing.T) {
-		login.SetDockerConfig(t)
+		t.Setenv("DOCKER_CONFIG", login.DockerConfig(t))
 		_, err := remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
 		require.NoError(t, err)
 		other, err := name.NewRegistry("other.example")

@@ -74,7 +74,6 @@ func TestOutsideInBubble(t *testing.T) {
 				assert.PanicsWithValue(t, want, func() { reg.Forget() })
 				for _, a := range []func(a *registrytest.Assertions){
 					func(a *registrytest.Assertions) { a.Count(1) },
-					func(a *registrytest.Assertions) { a.Nothing() },
 					func(a *registrytest.Assertions) { a.Eventually(1, time.Hour) },
 				} {
 					ran := runTest(func(t testing.TB) { a(reg.Assert(t)) })
@@ -94,7 +93,7 @@ func TestOutsideInBubble(t *testing.T) {
 		})
 		_, err := network.Transport().DialContext(t.Context(), "tcp", "a.example:80")
 		require.NoError(t, err)
-		reg.Assert(t).Never()
+		reg.Assert(t).Count(0)
 	})
 }
 

@@ -32,7 +32,7 @@ func other(opts ...ggcr.Option) http.Handler {
 func TestWithHandler(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithTLS(), registrytest.WithHandler(other(ggcr.WithReferrersSupport(true))),
 		registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
-	reg.Login(t, "ci").SetDockerConfig(t)
+	t.Setenv("DOCKER_CONFIG", reg.Login(t, "ci").DockerConfig(t))
 	pushed := reg.Push(t, "team/app:v1", registrytest.RandomImage())
 	reg.Attach(t, "team/app:v1", registrytest.Artifact{Type: "application/x.sbom"})
 	reg.PushBlob(t, "team/app", registrytest.RandomContent(1, 1000))
@@ -59,22 +59,6 @@ func TestWithHandlerWithoutReferrers(t *testing.T) {
 	assert.Equal(t, artifact.Digest, reg.Pushed(t, "app:sha256-"+subject.Digest.Encoded()).Manifests[0].Digest)
 }
 
-// Helpers log in at a handler that asks for it.
-func TestWithHandlerLogin(t *testing.T) {
-	handler := other()
-	guarded := func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "admin" || password != "secret" {
-			http.Error(w, "no", http.StatusUnauthorized)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}
-	reg := registrytest.New(t, registrytest.WithHandler(http.HandlerFunc(guarded)), registrytest.WithHandlerLogin("admin", "secret"))
-	reg.Push(t, "app:v1", registrytest.RandomImage())
-	reg = registrytest.New(t, registrytest.WithHandler(http.HandlerFunc(guarded)))
-	assert.Contains(t, fatal(func(t testing.TB) { reg.Push(t, "app:v1", registrytest.RandomImage()) }), "the handler answers 401 no")
-}
-
 // What the distribution API has no way to do is refused, and said.
 func TestWithHandlerCannot(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithHandler(other()))
@@ -96,9 +80,7 @@ func TestWithHandlerCannot(t *testing.T) {
 		_, err := registrytest.Start(append(opts, registrytest.WithHandler(other()))...)
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := registrytest.Start(registrytest.WithHandlerLogin("a", "b"))
-	assert.ErrorContains(t, err, "which is missing")
-	_, err = registrytest.Start(registrytest.WithHandler(nil))
+	_, err := registrytest.Start(registrytest.WithHandler(nil))
 	assert.ErrorContains(t, err, "WithHandler of nil")
 }
 

@@ -11,8 +11,6 @@ import (
 
 // shownJournal remembers how much of the journal a test has shown.
 type shownJournal struct {
-	quiet bool
-
 	mu  sync.Mutex
 	end uint64     // number of the last request, and 1
 	by  testing.TB // that has shown it
@@ -29,7 +27,7 @@ func (s *shownJournal) set(t testing.TB, log record.Log) {
 func (s *shownJournal) all(log record.Log) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.quiet || s.end == lastSeq(log)+1
+	return s.end == lastSeq(log)+1
 }
 
 // above reports whether the same test has shown it all.
@@ -84,20 +82,12 @@ func (r *Registry) logJournal(t testing.TB) {
 	if r.shown.all(log) {
 		return
 	}
-	text := "journal of " + r.title()
+	text := "journal of " + r.URL()
 	if dropped := r.recorder.Dropped(); dropped > 0 {
 		text += fmt.Sprintf(", of a record that is not complete: %d dropped", dropped)
 	}
 	of := recorded{r}
 	t.Log(text + ":\n" + of.named(log).Journal() + of.refused())
-}
-
-// title names the registry in messages.
-func (r *Registry) title() string {
-	if r.name == "" {
-		return r.URL()
-	}
-	return r.name + " (" + r.URL() + ")"
 }
 
 // refused lists the connections that were refused before they carried a request.

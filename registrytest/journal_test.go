@@ -49,10 +49,6 @@ no requests`},
 			}
 			t.Errorf("for some reason")
 		}, "journal of http://use-registry-transport.test:\nno requests" + refusals(10) + "\n… 2 more"},
-		{"quiet", []registrytest.Option{registrytest.WithQuietJournal()}, func(t testing.TB, c *talk) {
-			ping(t, c)
-			t.Errorf("for some reason")
-		}, ""},
 		{"shown", nil, func(t testing.TB, c *talk) {
 			ping(t, c)
 			c.reg.Assert(t).Count(2)

@@ -1,7 +1,6 @@
 package registrytest
 
 import (
-	"crypto/x509"
 	"net/http"
 	"slices"
 	"sync"
@@ -61,19 +60,6 @@ func (n *Network) Require(t testing.TB, filters ...op.Filter) *Assertions {
 	return a
 }
 
-// Registry returns the registry with a host name, for its content, rules and options.
-// If there is none, the test fails and ends.
-func (n *Network) Registry(t testing.TB, host string) *Registry {
-	t = testOr(t, &n.none)
-	t.Helper()
-	all := n.all()
-	i := slices.IndexFunc(all, func(r *Registry) bool { return r.Host() == host })
-	if i < 0 {
-		t.Fatalf("registrytest: no registry on the network has the host %q", host)
-	}
-	return all[i]
-}
-
 // join adds a registry, in the place of a former one with its name.
 func (n *Network) join(r *Registry) {
 	n.mu.Lock()
@@ -88,7 +74,3 @@ func (n *Network) all() recorded {
 	defer n.mu.Unlock()
 	return slices.Clone(n.registries)
 }
-
-// CertPool returns a new pool with the certificate of the authority that
-// certifies the registries on the network.
-func (n *Network) CertPool() *x509.CertPool { return n.network.Authority().CertPool() }

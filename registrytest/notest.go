@@ -59,13 +59,6 @@ func (n *noTest) TempDir() string {
 	return dir
 }
 
-// Setenv sets a variable until somebody else sets it.
-func (n *noTest) Setenv(key, value string) {
-	if err := os.Setenv(key, value); err != nil {
-		panic(fmt.Sprintf("registrytest: %v", err))
-	}
-}
-
 func (n *noTest) Cleanup(f func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
@@ -23,13 +22,10 @@ type config struct {
 	registry registry.Options
 	server   server.Config
 	store    registry.Store
-	handler  http.Handler   // in place of our registry
-	login    apistore.Login // at the handler
+	handler  http.Handler // in place of our registry
 	record   record.Options
-	quiet    bool
 	service  *auth.Service // what Auth has made
 	network  *Network      // that others share
-	name     string
 
 	names    map[string]bool // options with a value that were given
 	inMemory bool            // InMemory was given
@@ -88,9 +84,6 @@ func newConfig(opts []Option) (config, error) {
 	if c.handler != nil && c.server.Magic {
 		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out WithFaultNames, or WithHandler"))
 	}
-	if c.handler == nil && c.names["WithHandlerLogin"] {
-		c.errs = append(c.errs, errors.New("WithHandlerLogin is for the handler of WithHandler, which is missing"))
-	}
 	return c, errors.Join(c.errs...)
 }
 
@@ -124,15 +117,6 @@ func WithHandler(h http.Handler) Option {
 	return once("WithHandler", func(c *config) error {
 		c.handler = h
 		return given("WithHandler", h)
-	})
-}
-
-// WithHandlerLogin sets the credentials with which the methods of [Registry] log in at
-// the handler of [WithHandler], if it asks for Basic authentication itself.
-func WithHandlerLogin(username, password string) Option {
-	return once("WithHandlerLogin", func(c *config) error {
-		c.login = apistore.Login{Username: username, Password: password}
-		return nil
 	})
 }
 
@@ -214,19 +198,4 @@ func WithRecording(options record.Options) Option {
 		c.record = options
 		return nil
 	})
-}
-
-// WithName sets what messages and journals call the registry, which otherwise is its URL:
-// where a test has several registries on ports, it tells them apart.
-func WithName(name string) Option {
-	return once("WithName", func(c *config) error {
-		c.name = name
-		return nil
-	})
-}
-
-// WithQuietJournal leaves it to failed assertions to show the journal: a test that
-// fails for another reason does not log it. See [New].
-func WithQuietJournal() Option {
-	return func(c *config) { c.quiet = true }
 }

@@ -41,7 +41,7 @@ func TestOptionsTwice(t *testing.T) {
 		require.Len(t, ran.failures, 1)
 		assert.Contains(t, ran.failures[0], want)
 	}
-	flags := []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS(), registrytest.WithHTTP2(), registrytest.WithH2C(), registrytest.WithFaultNames(), registrytest.WithQuietJournal()}
+	flags := []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS(), registrytest.WithHTTP2(), registrytest.WithH2C(), registrytest.WithFaultNames()}
 	registrytest.New(t, append(flags, flags...)...)
 	registrytest.New(t, registrytest.WithLogger(log))
 }

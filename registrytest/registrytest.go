@@ -35,7 +35,6 @@ type Registry struct {
 	shown    shownJournal
 	network  *Network // nil: none that others share
 	inMemory bool
-	name     string // in messages, empty: its URL
 	log      *slog.Logger
 	none     noTest // stands in for a nil t
 }
@@ -44,9 +43,9 @@ type Registry struct {
 // have ended. It fails the test if the registry cannot be started. In a bubble of
 // [testing/synctest] the registry is in memory, unless there is [WithAddr].
 //
-// What the registry logs, from level Info on, goes to t.Log, unless [WithLogger] says
-// otherwise. If the test fails, the journal of all requests is logged at its end,
-// unless a failed assertion has shown it or there is [WithQuietJournal].
+// The registry logs to t.Log, from level Info on; [WithLogger] changes that. If the test
+// fails, the journal of all requests is logged at its end, unless a failed assertion has
+// shown it.
 func New(t testing.TB, opts ...Option) *Registry {
 	if must.IsNil(t) {
 		r, err := Start(opts...)
@@ -90,7 +89,7 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
 	if c.handler != nil {
-		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), faults.New(nil), true
+		r.store, r.faults, r.foreign = apistore.New(c.handler), faults.New(nil), true
 	} else {
 		r.store = cmp.Or[registry.Store](c.store, memstore.New(memstore.Options{}))
 		r.faults = faults.New(r.store)
@@ -108,8 +107,7 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 		c.record.Log = c.server.Log
 	}
 	r.recorder = record.New(c.record)
-	r.shown.quiet = c.quiet
-	r.network, r.inMemory, r.name = c.network, c.server.Network != nil, c.name
+	r.network, r.inMemory = c.network, c.server.Network != nil
 	c.server.Faults, c.server.Recorder = r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)

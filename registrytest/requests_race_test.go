@@ -16,7 +16,7 @@ import (
 // TestRequestsDuringMounts reads the record of mounts while they are served, for the
 // race detector.
 func TestRequestsDuringMounts(t *testing.T) {
-	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithQuietJournal())
+	reg := registrytest.New(t, registrytest.WithInMemory())
 	d := digest.SHA512.FromString("content")
 	var readers, clients sync.WaitGroup
 	done := make(chan struct{})

@@ -46,7 +46,6 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, []op.Op{op.Ping}, reg.Requests(record.Since(mark)).Ops())
 	reg.Forget()
 	assert.Empty(t, reg.Requests())
-	reg.Assert(t).Nothing() // but connections that carried what is forgotten
 	require.NoError(t, reg.Close())
 	assert.Empty(t, reg.Requests())
 }
@@ -65,7 +64,7 @@ func TestRequestsSettled(t *testing.T) {
 			for range 50 {
 				mark := reg.Mark()
 				c.ask("GET", "/v2/app/blobs/"+c.layer.String())
-				reg.Require(t, record.Since(mark), record.Open()).Never()
+				reg.Require(t, record.Since(mark), record.Open()).Count(0)
 			}
 		})
 	}
@@ -89,8 +88,8 @@ func TestRequestsStalled(t *testing.T) {
 		n, err := io.Copy(io.Discard, response.Body)
 		require.NoError(t, err)
 		assert.Equal(t, app.Layers[0].Size, n)
-		reg.Assert(t, record.Open()).Never()
-		reg.Assert(t, record.Left()).Never()
+		reg.Assert(t, record.Open()).Count(0)
+		reg.Assert(t, record.Left()).Count(0)
 	})
 }
 

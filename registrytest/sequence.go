@@ -38,31 +38,6 @@ func (a *Assertions) Sequence(steps ...Step) bool {
 	})
 }
 
-// StrictSequence asserts that the requests are those of the steps, in this order,
-// and no others. What a client asks for in parallel has no order.
-func (a *Assertions) StrictSequence(steps ...Step) bool {
-	a.t.Helper()
-	return a.check(func(log record.Log) verdict {
-		v := verdict{want: a.order("in this order and no others", steps)}
-		n := 0
-		for n < len(log) && n < len(steps) && steps[n].means(&log[n]) {
-			n++
-		}
-		switch {
-		case n < len(log) && n < len(steps):
-			v.got = fmt.Sprintf("#%d for step %d%s", log[n].Seq, n+1, after(log[:n]))
-			v.markAll(log[n : n+1])
-		case n < len(steps):
-			v.got = fmt.Sprintf("no step %d%s", n+1, after(log))
-			v.near(slices.Concat(a.filters, steps[n]), log)
-		case n < len(log):
-			v.got = fmt.Sprintf("%d more: %s", len(log)-n, seqs(log[n:]))
-			v.markAll(log[n:])
-		}
-		return v
-	})
-}
-
 func (s Step) means(x *record.Exchange) bool { return op.MatchAll(s, &x.Request, x) }
 
 // order lists the steps.

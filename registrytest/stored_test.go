@@ -6,15 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -135,13 +132,4 @@ func TestAttachWithoutReferrers(t *testing.T) {
 	assert.Equal(t, map[string]string{"a": "b"}, list.Manifests[0].Annotations)
 	assert.Equal(t, second.Digest, list.Manifests[1].Digest)
 	reg.Check(t)
-}
-
-func TestNetworkRegistry(t *testing.T) {
-	network := registrytest.NewNetwork()
-	hub := registrytest.New(t, registrytest.WithNetwork(network, "hub.example"))
-	network.Registry(t, "hub.example").Push(t, "app:v1", mutate.MediaType(empty.Image, "application/vnd.oci.image.manifest.v1+json"))
-	assert.Equal(t, []string{"v1"}, hub.Tags(t, "app"))
-	assert.Contains(t, fatal(func(t testing.TB) { network.Registry(t, "other.example") }), `no registry on the network has the host "other.example"`)
-	hub.Assert(t, op.Repo("app")).Never()
 }

@@ -20,13 +20,13 @@ func TestAssertWithoutEnd(t *testing.T) {
 	}{
 		"Assert": {
 			func(t testing.TB) { reg.Assert(t, op.Is(op.BlobGet), op.Repo("app")) },
-			[]string{`registrytest: Assert at unused_test.go:22 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Never()`},
+			[]string{`registrytest: Assert at unused_test.go:22 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Count(0)`},
 		},
 		"Require": {
 			func(t testing.TB) { reg.Require(t) },
-			[]string{`registrytest: Require at unused_test.go:26 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Never()`},
+			[]string{`registrytest: Require at unused_test.go:26 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Count(0)`},
 		},
-		"with an end":         {func(t testing.TB) { reg.Assert(t).Never() }, nil},
+		"with an end":         {func(t testing.TB) { reg.Assert(t).Count(0) }, nil},
 		"with one that waits": {func(t testing.TB) { reg.Assert(t).Eventually(0, 0) }, nil},
 		"a test that failed": {
 			func(t testing.TB) { reg.Assert(t); t.Errorf("for another reason") },
@@ -41,7 +41,7 @@ func TestAssertWithoutEnd(t *testing.T) {
 	alone, err := registrytest.Start(registrytest.WithInMemory())
 	require.NoError(t, err)
 	alone.Assert(nil)
-	alone.Assert(nil).Never()
+	alone.Assert(nil).Count(0)
 	assert.ErrorContains(t, alone.Close(), "Assert at unused_test.go:43 asserts nothing about requests")
 	assert.NoError(t, alone.Close())
 }

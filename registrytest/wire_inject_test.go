@@ -24,7 +24,7 @@ type skippedTest struct {
 // injecting runs a test with a registry that outlives it.
 func injecting(t *testing.T, test func(t *skippedTest, reg *registrytest.Registry)) *fakeTest {
 	t.Helper()
-	reg := registrytest.New(t, registrytest.WithQuietJournal())
+	reg := registrytest.New(t)
 	return runTest(func(fake testing.TB) { test(&skippedTest{fakeTest: fake.(*fakeTest)}, reg) })
 }
 

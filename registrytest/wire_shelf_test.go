@@ -65,7 +65,7 @@ func (s *shelf) each(t *testing.T, wants func(wireForm) bool, check func(t *test
 
 func (s *shelf) start(t testing.TB, form wireForm, more ...registrytest.Option) *wire {
 	t.Helper()
-	opts := []registrytest.Option{registrytest.WithQuietJournal(), registrytest.WithStore(s.store.Clone())}
+	opts := []registrytest.Option{registrytest.WithStore(s.store.Clone())}
 	opts = append(append(opts, form.options...), more...)
 	return &wire{wireForm: form, shelf: s, reg: registrytest.New(t, opts...)}
 }

@@ -108,5 +108,5 @@ func chosen(t testing.TB) spec.Target {
 
 // silent adds that a registry logs nothing: its requests are thousands.
 func silent(options ...registrytest.Option) []registrytest.Option {
-	return append([]registrytest.Option{registrytest.WithLogger(slog.New(slog.DiscardHandler)), registrytest.WithQuietJournal()}, options...)
+	return append([]registrytest.Option{registrytest.WithLogger(slog.New(slog.DiscardHandler))}, options...)
 }

@@ -1,7 +1,7 @@
 // Package apistore is a [registry.Store] over any registry that is an
 // [http.Handler]: it speaks the distribution API to the handler, in process.
 //
-//	store := apistore.New(handler, apistore.Login{})
+//	store := apistore.New(handler)
 //	m, err := store.Manifest(ctx, "app", "v1") // GET /v2/app/manifests/v1
 //
 // What the API cannot do fails with an error that says so: to list the blobs or the
@@ -28,19 +28,13 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Login is what the handler asks for, as Basic credentials. The zero value is none.
-type Login struct{ Username, Password string }
-
 // Store implements [registry.Store].
-type Store struct {
-	handler http.Handler
-	login   Login
-}
+type Store struct{ handler http.Handler }
 
 var _ registry.Store = (*Store)(nil)
 
 // New returns a Store over a handler of the distribution API.
-func New(handler http.Handler, login Login) *Store { return &Store{handler, login} }
+func New(handler http.Handler) *Store { return &Store{handler} }
 
 // host is the host of requests; handlers that make absolute URLs use it.
 const host = "registry.test"
@@ -83,9 +77,6 @@ func (s *Store) do(ctx context.Context, c call) (answer, error) {
 	}
 	if c.body != nil {
 		r.Body, r.ContentLength = io.NopCloser(c.body), c.length
-	}
-	if s.login != (Login{}) {
-		r.SetBasicAuth(s.login.Username, s.login.Password)
 	}
 	w := httptest.NewRecorder()
 	if err := serve(s.handler, w, r); err != nil {

@@ -63,7 +63,7 @@ func newGiven(t *testing.T) given {
 	t.Helper()
 	service, err := auth.New(auth.Options{Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{}})
 	require.NoError(t, err)
-	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}), registrytest.WithQuietJournal())
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
 	return given{
 		t:       t,
 		ctx:     t.Context(),
@@ -340,18 +340,9 @@ func start(option registrytest.Option) func(given) error {
 
 var ofRegistrytest = []row{
 	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
-	allowed("registrytest.Credentials.SetDockerConfig t", func(f given) {
-		f.t.Setenv("DOCKER_CONFIG", "") // comes back when the test ends
-		f.reg.Login(f.t, "ci").SetDockerConfig(nil)
-	}),
 	refused("registrytest.KnownDigest c", func(f given) { registrytest.KnownDigest(nil, someDigest) }),
 	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
-	allowed("registrytest.Network.Registry t", func(f given) {
-		network := registrytest.NewNetwork()
-		registrytest.New(f.t, registrytest.WithNetwork(network, "a.example"))
-		network.Registry(nil, "a.example")
-	}),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
