@@ -4,10 +4,10 @@ import (
 	"fmt"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/recorder"
 	serving "github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -34,7 +34,7 @@ func withRules(rules ...faults.Rule) []subject {
 }
 
 func serveRecorded(store registry.Store, config serving.Config) (*server, error) {
-	config.Recorder = record.New(record.Options{})
+	config.Recorder = recorder.New(recorder.Options{})
 	s, err := serving.Start(config)
 	if err != nil {
 		return nil, err

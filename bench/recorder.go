@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	serving "github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -95,15 +95,15 @@ func exchanges(n int) comparison {
 
 func recordHeads(handler http.Handler, n int) (pair, error) {
 	before := liveHeap()
-	recorder := record.New(record.Options{MaxBytes: 1 << 40})
-	handler = recorder.Wrap(handler)
+	rec := recorder.New(recorder.Options{MaxBytes: 1 << 40})
+	handler = rec.Wrap(handler)
 	for i := range n {
 		if err := headWithin(handler, manifestPath(i%manifests)); err != nil {
 			return pair{}, err
 		}
 	}
 	after := liveHeap()
-	if dropped := recorder.Dropped(); dropped > 0 {
+	if dropped := rec.Dropped(); dropped > 0 {
 		return pair{}, fmt.Errorf("%d of %d exchanges were dropped", dropped, n)
 	}
 	return pair{float64(n), after - before}, nil

@@ -20,7 +20,6 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -156,7 +155,7 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 // with POST, and get them for the repository, if they may. What is on record is what
 // they have sent.
 func TestMagicTokens(t *testing.T) {
-	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithRecording(record.Options{KeepSecrets: true}),
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithRecording(registrytest.Recording{KeepSecrets: true}),
 		registrytest.WithAuth(auth.Options{
 			Users: map[string]string{"ann": "hush"},
 			Rules: []auth.Rule{{Users: []string{"ann"}, Repos: []string{"app", "fault/*"}, Actions: []registry.Action{registry.Pull}}},

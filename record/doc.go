@@ -1,12 +1,9 @@
-// Package record keeps what clients asked of a registry and what they were
-// answered, to be questioned by tests and people.
+// Package record is about the requests that a registry got, and its answers.
 //
-// A [Recorder] is the outermost middleware of a server, so that it sees what the
-// client sees. It gives a [Log] of [Exchange] values, which filters select and
-// methods sum up. It changes nothing of what goes over the wire: not when
-// something is flushed, hijacked or sent from a file, not over HTTP/2, and not
-// when the answer to "Expect: 100-continue" is sent.
+// A [Log] is a list of [Exchange] values. Filters select exchanges, and methods count and
+// sum them up, print them as a journal or a transcript, and write them as an HTTP Archive
+// or as JSON Lines. An [Expectation] judges a log.
 //
-// Recording is bounded in memory and hashes no body. Credentials are taken out
-// before anything is kept.
+// Package registrytest returns the log of a registry. [ReadHAR] and [ReadJSONL] read those
+// of other programs and of earlier runs. Credentials are redacted.
 package record

@@ -13,7 +13,7 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// head is a recorded request. A recorder makes such; see [record.New].
+// head is a recorded request. registrytest records such.
 func head() record.Exchange {
 	return record.Exchange{
 		Request: op.Request{
@@ -40,12 +40,11 @@ func ExampleLog_WriteJSONL() {
 	// {"seq":1,"start":"2026-03-01T12:00:00Z","op":"manifest.head","method":"HEAD","target":"/v2/app/manifests/v1","status":404,"durationNanos":2000000,"repo":"app","tag":"v1","host":"127.0.0.1:5000","proto":"HTTP/1.1","header":{"User-Agent":["crane/1"]}}
 }
 
-// Lines can be written while recording goes on.
-func ExampleJSONLWriter() {
-	w := record.NewJSONLWriter(os.Stdout)
+// Lines can be written one by one, while a recording goes on.
+func ExampleLog_WriteJSONL_lines() {
 	for seq := range uint64(2) {
 		x := record.Exchange{Seq: seq + 1, Request: op.Request{Info: op.Info{Op: op.Ping, Method: "GET"}}, Status: 200}
-		if err := w.Write(x); err != nil {
+		if err := (record.Log{x}).WriteJSONL(os.Stdout); err != nil {
 			fmt.Println(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package record
+package record_test
 
 import (
 	"bytes"
@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,8 +19,8 @@ import (
 // What a recorder saw of a client comes back from both kinds of file, and can be
 // asked the same questions.
 func TestFilesOfARecorder(t *testing.T) {
-	recorder := New(Options{})
-	server := httptest.NewServer(recorder.Wrap(registry.New(memstore.New(memstore.Options{}), registry.Options{})))
+	rec := recorder.New(recorder.Options{})
+	server := httptest.NewServer(rec.Wrap(registry.New(memstore.New(memstore.Options{}), registry.Options{})))
 	for _, r := range []struct{ method, target, mediaType, body string }{
 		{"GET", "/v2/", "", ""},
 		{"POST", "/v2/lib/app/blobs/uploads/", "", ""},
@@ -36,24 +38,24 @@ func TestFilesOfARecorder(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 	}
 	server.Close() // none is in flight any more
-	log := recorder.Log()
+	log := rec.Log()
 	require.Len(t, log, 6)
 
-	har := writeHAR(t, log)
-	assert.NoError(t, validate(t, harSchema(t), har.String()))
+	har := record.WriteHARForTest(t, log)
+	assert.NoError(t, record.ValidateHAR(t, har.String()))
 	var lines bytes.Buffer
 	require.NoError(t, log.WriteJSONL(&lines))
 	for _, file := range []*bytes.Buffer{har, &lines} {
 		assert.NotContains(t, file.String(), "s3cret")
 	}
-	fromHAR, err := ReadHAR(har)
+	fromHAR, err := record.ReadHAR(har)
 	require.NoError(t, err)
-	fromLines, err := ReadJSONL(&lines)
+	fromLines, err := record.ReadJSONL(&lines)
 	require.NoError(t, err)
-	for _, back := range []Log{fromHAR, fromLines} {
-		requireSame(t, log, back)
+	for _, back := range []record.Log{fromHAR, fromLines} {
+		record.RequireSame(t, log, back)
 		assert.Equal(t, log.Ops(), back.Ops())
-		assert.Equal(t, 2, back.Count(op.Repo("lib/app"), Status("4xx")))
-		assert.Equal(t, 6, back.Count(Subject("ann")))
+		assert.Equal(t, 2, back.Count(op.Repo("lib/app"), record.Status("4xx")))
+		assert.Equal(t, 6, back.Count(record.Subject("ann")))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/errorbody"
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -43,9 +45,9 @@ func (h *harReader) foreignExchange(e *harEntry) (Exchange, error) {
 	}
 	x.RequestBytes = max(x.RequestBytes, int64(len(x.RequestBody)))
 	if x.Status >= http.StatusBadRequest {
-		x.Codes = codesIn(x.ResponseBody)
+		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
-	x.redact()
+	x.removeSecrets()
 	x.Conn, x.Reused = h.connection(e.Connection)
 	return x, nil
 }
@@ -61,10 +63,8 @@ func (x *Exchange) foreignRequest(r *harRequest) {
 	x.Proto = protocol(r.Proto)
 	x.Header = canonical(r.Header)
 	x.RequestBytes = max(r.BodySize, 0)
-	who := identityIn(x.Header.Get("Authorization"))
-	claims := facts{subject: who.user}
-	claims.read(who.claims)
-	x.Scheme, x.Subject, x.Scopes = who.scheme, claims.subject, claims.scopes
+	client := redact.Identify(x.Header.Get("Authorization"))
+	x.Scheme, x.Subject, x.Scopes = client.Scheme, client.Subject, client.Scopes
 	if u.Scheme == "https" {
 		x.Secure = true
 		x.TLS = &TLS{ServerName: serverName(u.Hostname())}
@@ -88,23 +88,22 @@ func (x *Exchange) foreignResponse(r *harResponse) {
 	}
 }
 
-// redact takes credentials out, as a recorder does.
-func (x *Exchange) redact() {
-	var o Options
+// removeSecrets takes credentials out, as the recording of a registry does.
+func (x *Exchange) removeSecrets() {
 	for _, s := range []*string{&x.Target, &x.Host, &x.Repo, &x.Info.Tag, (*string)(&x.Info.Digest), &x.Info.Session, &x.From, &x.Info.Namespace} {
-		*s = redactText(*s)
+		*s = redact.Text(*s)
 	}
-	x.Tags = redactTexts(x.Tags)
+	x.Tags = redact.Texts(x.Tags)
 	for _, h := range []http.Header{x.Header, x.ResponseHeader} {
-		o.redactHeader(h)
+		redact.Header(h)
 	}
 	for _, body := range []*[]byte{&x.RequestBody, &x.ResponseBody} {
 		switch {
 		case len(*body) == 0:
-		case x.Op == op.Unknown: // may be that of a token, whose path only its registry knows
-			*body = redactBody(*body)
+		case x.Op == op.Unknown: // possibly that of a token service, whose path only its registry knows
+			*body = redact.Body(*body)
 		case x.Status >= http.StatusBadRequest:
-			*body = []byte(redactText(string(*body)))
+			*body = redact.ErrorBody(*body)
 		}
 	}
 }

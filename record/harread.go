@@ -17,7 +17,7 @@ import (
 // was, sorted by Seq, with times in UTC. Of others, as browsers and proxies make
 // them, it takes what they tell: the operation from method and URL, headers,
 // bodies, times and connections. Their exchanges are numbered in the order in
-// which they began, and credentials are taken out as by a [Recorder].
+// which they began, and credentials are redacted.
 //
 // An error names the entry and the field; what was read before it is returned
 // with it. An entry is at most 32 MiB long, and a log that would take more than

@@ -7,57 +7,32 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// JSONLWriter writes exchanges as JSON Lines while they come in: one object a
-// line, as [Exchange.MarshalJSON] has it. It is safe for concurrent use.
-type JSONLWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-	e  *encoder
-}
-
-// NewJSONLWriter returns a writer of JSON Lines to w.
-func NewJSONLWriter(w io.Writer) *JSONLWriter {
-	must.NotNil("record: NewJSONLWriter: w", w)
-	return &JSONLWriter{w: w, e: newEncoder()}
-}
-
-// Write writes the line of one exchange, in one call of the underlying Write.
-func (j *JSONLWriter) Write(x Exchange) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.e.Reset()
-	if err := j.e.exchange(&x); err != nil {
-		return fmt.Errorf("record: write JSON Lines: %w", err)
-	}
-	j.e.WriteByte('\n')
-	if _, err := j.w.Write(j.e.Bytes()); err != nil {
-		return fmt.Errorf("record: write JSON Lines: exchange %d: %w", x.Seq, err)
-	}
-	return nil
-}
-
-// WriteJSONL writes the log as JSON Lines, one exchange a line; see
-// [Exchange.MarshalJSON] for the names of the fields.
+// WriteJSONL writes the log as JSON Lines, one exchange a line, each in one call of
+// Write. [Exchange.MarshalJSON] documents the fields.
 func (l Log) WriteJSONL(w io.Writer) error {
 	must.NotNil("record: Log.WriteJSONL: w", w)
-	j := NewJSONLWriter(w)
+	e := newEncoder()
 	for i := range l {
-		if err := j.Write(l[i]); err != nil {
-			return err
+		e.Reset()
+		if err := e.exchange(&l[i]); err != nil {
+			return fmt.Errorf("record: write JSON Lines: %w", err)
+		}
+		e.WriteByte('\n')
+		if _, err := w.Write(e.Bytes()); err != nil {
+			return fmt.Errorf("record: write JSON Lines: exchange %d: %w", l[i].Seq, err)
 		}
 	}
 	return nil
 }
 
-// ReadJSONL reads JSON Lines that [Log.WriteJSONL] or a [JSONLWriter] wrote, and
-// sorts them by Seq. It is strict, and its errors name the line and the field;
-// what was read before the error is returned with it. Times come back in UTC.
+// ReadJSONL reads JSON Lines that [Log.WriteJSONL] wrote and sorts them by Seq. It is
+// strict, and its errors name the line and the field; it returns what it read before the
+// error. Times are in UTC.
 //
 // A line is at most 32 MiB long, and a log that would take more than about 2 GiB
 // of memory, some 300,000 exchanges, is an error.

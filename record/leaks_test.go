@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // TestLeaks sends requests to two hosts, and looks for those that show credentials to
@@ -54,7 +54,7 @@ func TestLeaks(t *testing.T) {
 	} {
 		for _, keep := range []bool{false, true} {
 			t.Run(test.name, func(t *testing.T) {
-				recorder := record.New(record.Options{KeepSecrets: keep})
+				rec := recorder.New(recorder.Options{KeepSecrets: keep})
 				for _, ask := range test.asks {
 					u, err := url.Parse(ask.url)
 					assert.NoError(t, err)
@@ -66,7 +66,7 @@ func TestLeaks(t *testing.T) {
 					for name, values := range ask.header {
 						r.Header[name] = values
 					}
-					recorder.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					rec.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						for range 2 { // to the end
 							r.Body.Read(make([]byte, 1<<10))
 						}
@@ -77,12 +77,12 @@ func TestLeaks(t *testing.T) {
 					})).ServeHTTP(httptest.NewRecorder(), r)
 				}
 				var got []uint64
-				for _, x := range recorder.Log().Leaks("a.test") {
+				for _, x := range rec.Log().Leaks("a.test") {
 					got = append(got, x.Seq)
 				}
 				assert.Equal(t, test.want, got)
 				if len(test.want) > 0 {
-					assert.NotEmpty(t, recorder.Log().Leaks(), "without hosts, nobody may get any")
+					assert.NotEmpty(t, rec.Log().Leaks(), "without hosts, nobody may get any")
 				}
 			})
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 )
@@ -184,7 +185,7 @@ func (t *transcript) field(prefix, name, value string) {
 func credentials(x *Exchange, value string) string {
 	words := append([]string{"<credentials>"}, x.Scopes...)
 	sort.Strings(words[1:])
-	if scheme := cmp.Or(x.Scheme, schemeOf(value)); scheme != "" {
+	if scheme := cmp.Or(x.Scheme, redact.Scheme(value)); scheme != "" {
 		words = slices.Insert(words, 0, scheme)
 	}
 	return strings.Join(words, " ")

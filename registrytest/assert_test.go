@@ -228,7 +228,7 @@ func TestAssertWithoutTest(t *testing.T) {
 
 // TestAssertDropped wants no assertion to hold on a record that is not complete.
 func TestAssertDropped(t *testing.T) {
-	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithRecording(record.Options{MaxBytes: -1}))
+	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
 	requirePing(t, reg.Client(), reg.URL())
 	requirePing(t, reg.Client(), reg.URL())
 	for _, assertion := range []func(*registrytest.Assertions) bool{

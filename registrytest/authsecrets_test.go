@@ -127,7 +127,7 @@ func useAndTell(t *testing.T, options auth.Options, keep bool) (places map[strin
 	options.Users = map[string]string{"alice": password}
 	var log lockedBuffer
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	reg := must(registrytest.Start(registrytest.WithAuth(options), registrytest.WithLogger(logger), registrytest.WithRecording(record.Options{KeepSecrets: keep})))
+	reg := must(registrytest.Start(registrytest.WithAuth(options), registrytest.WithLogger(logger), registrytest.WithRecording(registrytest.Recording{KeepSecrets: keep})))
 	defer reg.Close()
 	w := &witness{RoundTripper: reg.Transport(), secrets: map[string]string{password: "a password", guess: "a wrong password"}}
 	login := reg.Login(t, "alice")

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -62,7 +61,7 @@ no requests`},
   #  at  op    status  out  time  conn
   1   0  ping     200    2     0     1
   2   0  ping     200    2     0     1`},
-		{"dropped", []registrytest.Option{registrytest.WithRecording(record.Options{MaxBytes: -1})}, func(t testing.TB, c *talk) {
+		{"dropped", []registrytest.Option{registrytest.WithRecording(registrytest.Recording{MaxBytes: -1})}, func(t testing.TB, c *talk) {
 			ping(t, c)
 			t.Errorf("for some reason")
 		}, `journal of http://use-registry-transport.test, of a record that is not complete: 1 dropped:

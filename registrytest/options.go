@@ -8,8 +8,8 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -23,7 +23,7 @@ type config struct {
 	server   server.Config
 	store    registry.Store
 	handler  http.Handler // in place of our registry
-	record   record.Options
+	record   recorder.Options
 	service  *auth.Service // what Auth has made
 	network  *Network      // that others share
 
@@ -190,12 +190,28 @@ func WithLogger(log *slog.Logger) Option {
 	})
 }
 
-// WithRecording sets what is kept of requests and their answers: how much memory
-// they may take, how much of their bodies is kept, and whether credentials are. If
-// the options have no Log, the registry's is used.
-func WithRecording(options record.Options) Option {
+// Recording is how much of the requests and their answers is kept. The zero value is
+// right for most tests.
+type Recording struct {
+	// MaxBytes bounds the memory for exchanges that have ended and for closed
+	// connections. Beyond it the oldest are dropped, and assertions that need them
+	// fail. Default: 64 MiB; if negative, none are kept.
+	MaxBytes int64 `json:"maxBytes,omitempty"`
+
+	// MaxBody is how many bytes are kept of the body of a manifest, a list, a token
+	// request, a token or an error. Blobs are never kept. Error codes are read from
+	// what is kept. Default: 64 KiB; if negative, none are kept.
+	MaxBody int `json:"maxBody,omitempty"`
+
+	// KeepSecrets keeps passwords, tokens, cookies and signatures of URLs, which by
+	// default are replaced by "[redacted]".
+	KeepSecrets bool `json:"keepSecrets,omitempty"`
+}
+
+// WithRecording sets how much is kept of requests and their answers.
+func WithRecording(r Recording) Option {
 	return once("WithRecording", func(c *config) error {
-		c.record = options
+		c.record = recorder.Options{MaxBytes: r.MaxBytes, MaxBody: r.MaxBody, KeepSecrets: r.KeepSecrets}
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"encoding/json"
 	"log/slog"
 	"testing"
 
@@ -9,7 +10,6 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -29,7 +29,7 @@ func TestOptionsTwice(t *testing.T) {
 		"choose one of WithInMemory":       {registrytest.WithInMemory(), registrytest.WithNetwork(network, "b")},
 		"choose one of WithInMemory and":   {registrytest.WithNetwork(network, "b"), registrytest.WithInMemory()},
 		"WithLogger is given twice":        {registrytest.WithLogger(log), registrytest.WithLogger(log)},
-		"WithRecording is given twice":     {registrytest.WithRecording(record.Options{}), registrytest.WithRecording(record.Options{})},
+		"WithRecording is given twice":     {registrytest.WithRecording(registrytest.Recording{}), registrytest.WithRecording(registrytest.Recording{})},
 		"WithAuth is given twice":          {registrytest.WithAuth(auth.Options{}), registrytest.WithAuth(auth.Options{})},
 		"WithAuthenticator is given twice": {registrytest.WithAuthenticator(service), registrytest.WithAuthenticator(service)},
 		"choose one of WithAuth and":       {registrytest.WithAuthenticator(service), registrytest.WithAuth(auth.Options{})},
@@ -74,4 +74,13 @@ func TestNilOptions(t *testing.T) {
 		_, err := registrytest.Start(option)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+func TestRecordingJSON(t *testing.T) {
+	text, err := json.Marshal(registrytest.Recording{MaxBytes: 1, MaxBody: 2, KeepSecrets: true})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"maxBytes":1,"maxBody":2,"keepSecrets":true}`, string(text))
+	text, err = json.Marshal(registrytest.Recording{})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{}`, string(text))
 }

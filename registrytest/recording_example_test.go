@@ -276,7 +276,7 @@ func ExampleAssertions_Transcript() {
 }
 
 func ExampleWithRecording() {
-	reg := must(registrytest.Start(registrytest.WithInMemory(), registrytest.WithRecording(record.Options{MaxBody: 12})))
+	reg := must(registrytest.Start(registrytest.WithInMemory(), registrytest.WithRecording(registrytest.Recording{MaxBody: 12})))
 	defer reg.Close()
 	fetch(reg, "/v2/app/manifests/v1")
 	fmt.Printf("%s\n", reg.Requests()[0].ResponseBody)

@@ -15,9 +15,9 @@ import (
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -31,7 +31,7 @@ type Registry struct {
 	faults   *faults.Engine
 	service  *auth.Service // nil: nobody is asked, or by something else
 	server   *server.Server
-	recorder *record.Recorder
+	recorder *recorder.Recorder
 	shown    shownJournal
 	network  *Network // nil: none that others share
 	inMemory bool
@@ -103,10 +103,8 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 		r.SetOptions(c.registry)
 		c.server.Registry = r.registry
 	}
-	if c.record.Log == nil {
-		c.record.Log = c.server.Log
-	}
-	r.recorder = record.New(c.record)
+	c.record.Log = c.server.Log
+	r.recorder = recorder.New(c.record)
 	r.network, r.inMemory = c.network, c.server.Network != nil
 	c.server.Faults, c.server.Recorder = r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {

@@ -155,7 +155,7 @@ func TestRequestsParallel(t *testing.T) {
 }
 
 func TestWithRecording(t *testing.T) {
-	reg := registrytest.New(t, registrytest.WithRecording(record.Options{KeepSecrets: true, MaxBody: 10}))
+	reg := registrytest.New(t, registrytest.WithRecording(registrytest.Recording{KeepSecrets: true, MaxBody: 10}))
 	(&talk{t: t, reg: reg}).ask("GET", "/v2/app/manifests/v1", "Authorization", "Bearer abc")
 	log := reg.Requests()
 	require.Len(t, log, 1)

@@ -9,9 +9,9 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -22,7 +22,7 @@ type fixture struct {
 	log       *slog.Logger
 	store     *memstore.Store
 	faults    *faults.Engine
-	recorder  *record.Recorder
+	recorder  *recorder.Recorder
 	auth      *auth.Service // nil: nobody is asked
 	control   *control.API  // nil: there is none
 	server    *server.Server
@@ -52,7 +52,7 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	}
 	f.faults = faults.New(f.store)
 	c.record.Log = f.log
-	f.recorder = record.New(c.record)
+	f.recorder = recorder.New(c.record)
 	for _, step := range []func() error{ // listening before any file is touched
 		f.serve, f.watch, f.openControl, f.clearTargets, f.stream,
 	} {

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/content"
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // outputs are the files that flags name to be written.
@@ -142,18 +142,16 @@ func (o *opening) Close() error {
 
 // follow writes the requests that end to w, until ended is closed and those that
 // have ended by then are written.
-func follow(recorder *record.Recorder, w io.Writer, ended <-chan struct{}) error {
+func follow(rec *recorder.Recorder, w io.Writer, ended <-chan struct{}) error {
 	buffer := bufio.NewWriter(w)
-	lines, follower := record.NewJSONLWriter(buffer), recorder.Follow(0)
+	follower := rec.Follow(0)
 	defer follower.Keep()()
 	missing := 0
 	for over := false; ; {
-		changed := recorder.Changed()
+		changed := rec.Changed()
 		news := follower.Next(1000)
-		for _, x := range news.Ended {
-			if err := lines.Write(x); err != nil {
-				return err
-			}
+		if err := news.Ended.WriteJSONL(buffer); err != nil {
+			return err
 		}
 		missing += news.Missed
 		if news.More {

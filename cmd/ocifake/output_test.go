@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -46,13 +47,13 @@ func (d discard) WriteHeader(int)             {}
 
 // followWhile returns what is written of three requests, and of what happens while
 // those are written.
-func followWhile(t *testing.T, recorder *record.Recorder, happens func(handler http.Handler)) *bytes.Buffer {
+func followWhile(t *testing.T, rec *recorder.Recorder, happens func(handler http.Handler)) *bytes.Buffer {
 	t.Helper()
-	handler := recorder.Wrap(http.NotFoundHandler())
+	handler := rec.Wrap(http.NotFoundHandler())
 	ask(handler, 3)
 	w := &gate{wants: make(chan struct{}), open: make(chan struct{})}
 	ended, written := make(chan struct{}), make(chan error, 1)
-	go func() { written <- follow(recorder, w, ended) }()
+	go func() { written <- follow(rec, w, ended) }()
 	<-w.wants
 	happens(handler)
 	close(ended)
@@ -67,7 +68,7 @@ func followWhile(t *testing.T, recorder *record.Recorder, happens func(handler h
 }
 
 func TestFollowWritesWhatHasEnded(t *testing.T) {
-	log, err := record.ReadJSONL(followWhile(t, record.New(record.Options{}), func(handler http.Handler) { ask(handler, 2500) }))
+	log, err := record.ReadJSONL(followWhile(t, recorder.New(recorder.Options{}), func(handler http.Handler) { ask(handler, 2500) }))
 	require.NoError(t, err)
 	assert.Len(t, log, 2503)
 	assert.Equal(t, 2503, log.Count(op.Is(op.ManifestGet)))
@@ -75,40 +76,40 @@ func TestFollowWritesWhatHasEnded(t *testing.T) {
 
 // What has ended is in the file even if the record is cleared before it was read.
 func TestFollowWritesWhatIsCleared(t *testing.T) {
-	recorder := record.New(record.Options{})
-	text := followWhile(t, recorder, func(handler http.Handler) {
+	rec := recorder.New(recorder.Options{})
+	text := followWhile(t, rec, func(handler http.Handler) {
 		for range 3 {
 			ask(handler, 1500)
-			recorder.Clear()
+			rec.Clear()
 		}
 	})
 	assert.Equal(t, 4503, strings.Count(text.String(), "\n"))
 }
 
 func TestFollowSaysWhatIsMissing(t *testing.T) {
-	recorder := record.New(record.Options{MaxBytes: 64 << 10})
-	handler := recorder.Wrap(http.NotFoundHandler())
+	rec := recorder.New(recorder.Options{MaxBytes: 64 << 10})
+	handler := rec.Wrap(http.NotFoundHandler())
 	ask(handler, 20000)
-	require.NotZero(t, recorder.Dropped())
+	require.NotZero(t, rec.Dropped())
 	ended := make(chan struct{})
 	close(ended)
-	err := follow(recorder, io.Discard, ended)
-	assert.ErrorContains(t, err, strconv.Itoa(recorder.Dropped())+" requests are not in the file")
+	err := follow(rec, io.Discard, ended)
+	assert.ErrorContains(t, err, strconv.Itoa(rec.Dropped())+" requests are not in the file")
 
-	recorder.Clear()
+	rec.Clear()
 	ask(handler, 3)
 	var text bytes.Buffer
-	require.NoError(t, follow(recorder, &text, ended), "what was forgotten on request is not missing")
+	require.NoError(t, follow(rec, &text, ended), "what was forgotten on request is not missing")
 	assert.Equal(t, 3, strings.Count(text.String(), "\n"))
 }
 
 func TestFollowPassesOnErrors(t *testing.T) {
-	recorder := record.New(record.Options{})
-	ask(recorder.Wrap(http.NotFoundHandler()), 3)
+	rec := recorder.New(recorder.Options{})
+	ask(rec.Wrap(http.NotFoundHandler()), 3)
 	full, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
 	require.NoError(t, err)
 	defer full.Close()
-	assert.Error(t, follow(recorder, full, nil))
+	assert.Error(t, follow(rec, full, nil))
 }
 
 // The files are there after the end, with what was asked until then.

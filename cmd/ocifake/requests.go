@@ -101,11 +101,11 @@ func (c *requestsConfig) run(ctx context.Context, api *client, filter string, ou
 func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values, out io.Writer) error {
 	switch {
 	case c.follow && c.json:
-		lines := record.NewJSONLWriter(terminal.JSONWriter(out))
-		return api.follow(ctx, query, lines.Write)
+		w := terminal.JSONWriter(out)
+		return api.follow(ctx, query, func(x record.Exchange) error { return record.Log{x}.WriteJSONL(w) })
 	case c.follow:
-		lines := record.NewJournalWriter(out)
-		return api.follow(ctx, query, lines.Write)
+		lines := &journalLines{w: out}
+		return api.follow(ctx, query, lines.write)
 	case c.har != "":
 		return api.download(ctx, harFlag, c.har, out, "requests.har", query)
 	case c.json:

@@ -3,9 +3,9 @@ package main
 import (
 	"log/slog"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -14,7 +14,7 @@ type serveConfig struct {
 	server    server.Options
 	registry  registry.Options
 	store     memstore.Options
-	record    record.Options
+	record    recorder.Options
 	auth      access
 	content   contents
 	faults    []string // files of rules

@@ -16,9 +16,9 @@ import (
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/stretchr/testify/require"
 )
@@ -29,7 +29,7 @@ type served struct {
 	client    *http.Client
 	store     *memstore.Store
 	faults    *faults.Engine
-	recorder  *record.Recorder
+	recorder  *recorder.Recorder
 	api       *control.API
 	close     func()
 }
@@ -44,7 +44,7 @@ func serve(t *testing.T, address, token string) *served {
 // serveWith starts a registry that lets in whom access does, or everybody.
 func serveWith(t *testing.T, options server.Options, token string, access *auth.Service) *served {
 	t.Helper()
-	r := &served{store: memstore.New(memstore.Options{}), recorder: record.New(record.Options{})}
+	r := &served{store: memstore.New(memstore.Options{}), recorder: recorder.New(recorder.Options{})}
 	r.faults = faults.New(r.store)
 	log := slog.New(slog.DiscardHandler)
 	r.api = control.New(control.Config{

@@ -14,15 +14,15 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/record"
 )
 
 // Config is what an API shows and changes. Store, Recorder and Faults must be
 // there.
 type Config struct {
-	Store    *memstore.Store  // what the registry keeps content in, without faults
-	Recorder *record.Recorder // of the registry's requests
+	Store    *memstore.Store    // what the registry keeps content in, without faults
+	Recorder *recorder.Recorder // of the registry's requests
 	Faults   *faults.Engine
 	Auth     *auth.Service // of the registry; nil: nobody is asked
 

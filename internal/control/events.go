@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -65,7 +66,7 @@ func startOf(r *request) (uint64, error) {
 // stream is one of events.
 type stream struct {
 	api      *API
-	follower *record.Follower
+	follower *recorder.Follower
 	w        io.Writer
 	flush    *http.ResponseController
 	room     bytes.Buffer
@@ -84,7 +85,7 @@ func (s *stream) begin(after uint64, filters []op.Filter) {
 			s.add("cleared", 0, []byte(`{"last":0}`))
 		}
 	}
-	s.follower = s.api.config.Recorder.Follow(record.Position(from), filters...)
+	s.follower = s.api.config.Recorder.Follow(recorder.Position(from), filters...)
 }
 
 // follow sends events until the client leaves, or the API is closed.
@@ -134,7 +135,7 @@ func (s *stream) rest(ctx context.Context) {
 }
 
 // tell sends news, and what else there is to say.
-func (s *stream) tell(news *record.News) error {
+func (s *stream) tell(news *recorder.News) error {
 	if news.Cleared > 0 {
 		s.add("cleared", 0, fmt.Appendf(nil, `{"last":%d}`, news.Cleared))
 	}

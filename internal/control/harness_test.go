@@ -19,6 +19,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/record"
@@ -30,14 +31,14 @@ type fixture struct {
 	*server.Server
 	api      *control.API
 	store    *memstore.Store
-	recorder *record.Recorder
+	recorder *recorder.Recorder
 	faults   *faults.Engine
 }
 
 type setup struct {
 	server  server.Options
 	network *server.Network
-	record  record.Options
+	record  recorder.Options
 	store   memstore.Options
 	auth    *auth.Options
 	token   string
@@ -48,7 +49,7 @@ type setup struct {
 
 func start(t testing.TB, o setup) *fixture {
 	t.Helper()
-	f := &fixture{store: memstore.New(o.store), recorder: record.New(o.record)}
+	f := &fixture{store: memstore.New(o.store), recorder: recorder.New(o.record)}
 	f.faults = faults.New(f.store)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	config := server.Config{

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -74,7 +75,7 @@ func (a *API) position() uint64 { return a.origin + uint64(a.config.Recorder.Pos
 
 // selection are the requests with numbers between two others that filters mean.
 type selection struct {
-	recorder      *record.Recorder
+	recorder      *recorder.Recorder
 	filters       []op.Filter
 	after, before uint64
 }
@@ -173,9 +174,8 @@ func text(of func(record.Log) string) func(record.Log, io.Writer) error {
 
 // writeJSONL holds one exchange at a time.
 func (a *API) writeJSONL(w io.Writer, filters []op.Filter) error {
-	lines := record.NewJSONLWriter(w)
 	for x := range a.config.Recorder.Exchanges(0, filters...) {
-		if err := lines.Write(x); err != nil {
+		if err := (record.Log{x}).WriteJSONL(w); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/record"
 )
 
 // The parts that a request with a secret is made of; %s is the secret.
@@ -98,7 +98,7 @@ func FuzzSecrets(f *testing.F) {
 	}
 	var lines bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	reg := start(f, setup{network: new(server.Network), record: record.Options{Log: log}})
+	reg := start(f, setup{network: new(server.Network), record: recorder.Options{Log: log}})
 	reg.api.Close() // so that streams of events end
 	f.Fuzz(func(t *testing.T, seed uint64, around string, place, name, text, form, depth uint8) {
 		secret := fmt.Sprintf("hU5h%xZ", seed)

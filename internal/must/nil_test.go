@@ -55,7 +55,6 @@ type given struct {
 	service *auth.Service
 	reg     *registrytest.Registry
 	engine  *faults.Engine
-	rec     *record.Recorder
 	log     record.Log
 }
 
@@ -74,7 +73,6 @@ func newGiven(t *testing.T) given {
 		service: service,
 		reg:     reg,
 		engine:  faults.New(nil),
-		rec:     record.New(record.Options{}),
 		log:     record.Log{{Seq: 1}},
 	}
 }
@@ -279,16 +277,8 @@ var ofRecord = []row{
 	refused("record.Log.WriteHAR w", func(f given) { record.Log{}.WriteHAR(nil) }),
 	refused("record.Log.WriteJSONL w", func(f given) { record.Log{}.WriteJSONL(nil) }),
 	refused("record.Match match", func(f given) { record.Match(nil) }),
-	refused("record.NewJSONLWriter w", func(f given) { record.NewJSONLWriter(nil) }),
-	refused("record.NewJournalWriter w", func(f given) { record.NewJournalWriter(nil) }),
 	refused("record.ReadHAR r", func(f given) { record.ReadHAR(nil) }),
 	refused("record.ReadJSONL r", func(f given) { record.ReadJSONL(nil) }),
-	refused("record.Recorder.Accept bytes", func(f given) { f.rec.Accept("127.0.0.1:1", nil) }),
-	refused("record.Recorder.Wait ctx", func(f given) { f.rec.Wait(noContext, func(record.Log) bool { return true }) }),
-	refused("record.Recorder.Wait done", func(f given) { f.rec.Wait(f.ctx, nil) }),
-	refused("record.Recorder.Wrap next", func(f given) { f.rec.Wrap(nil) }),
-	refused("record.WithConn ctx", func(f given) { record.WithConn(noContext, nil) }),
-	allowed("record.WithConn c", func(f given) { record.WithConn(f.ctx, nil) }),
 }
 
 // sweepVariable names one of sweepOptions for TestSweepOption.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -76,8 +77,8 @@ func TestClientCerts(t *testing.T) {
 		} {
 			t.Run(name+" "+test.certs.String()+" "+test.problem, func(t *testing.T) {
 				t.Parallel()
-				recorder := record.New(record.Options{})
-				config := Config{Options: w.options, Registry: http.HandlerFunc(subjects), Recorder: recorder}
+				rec := recorder.New(recorder.Options{})
+				config := Config{Options: w.options, Registry: http.HandlerFunc(subjects), Recorder: rec}
 				config.ClientCerts = test.certs
 				if w.memory {
 					config.Network = new(Network)
@@ -87,9 +88,9 @@ func TestClientCerts(t *testing.T) {
 				if test.want == nil {
 					require.Error(t, err)
 					// The client has the alert a moment before it is on record.
-					require.NoError(t, recorder.Wait(t.Context(), func(record.Log) bool { return recorder.Connections()[0].Error != "" }))
-					assert.Contains(t, recorder.Connections()[0].Error, test.problem)
-					assert.Empty(t, recorder.Log())
+					require.NoError(t, rec.Wait(t.Context(), func(record.Log) bool { return rec.Connections()[0].Error != "" }))
+					assert.Contains(t, rec.Connections()[0].Error, test.problem)
+					assert.Empty(t, rec.Log())
 					return
 				}
 				require.NoError(t, err)

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 )
 
 // Conn is an accepted connection. What is read from and written to it is the
@@ -25,7 +25,7 @@ type Conn struct {
 	from   *listener
 	id     uint64
 	wire   wire
-	record *record.Accepted // nil if nothing is recorded
+	record *recorder.Accepted // nil if nothing is recorded
 
 	requests atomic.Int64
 	ready    sync.Once
@@ -89,7 +89,7 @@ var _ faults.Conn = (*Conn)(nil)
 // withConn lets the requests of a connection begin with it.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	conn := base(c)
-	ctx = record.WithConn(ctx, conn.record)
+	ctx = recorder.WithConn(ctx, conn.record)
 	return faults.WithConn(ctx, conn)
 }
 

@@ -11,19 +11,19 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // TestControl comes before the record, the faults and auth, on the main origin
 // only.
 func TestControl(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		recorder, engine := record.New(record.Options{}), faults.New(nil)
+		rec, engine := recorder.New(recorder.Options{}), faults.New(nil)
 		access, err := auth.New(auth.Options{Users: map[string]string{"a": "b"}})
 		require.NoError(t, err)
 		config := Config{
 			Options:  w.options,
-			Recorder: recorder,
+			Recorder: rec,
 			Faults:   engine,
 			Auth:     access,
 			Registry: http.NotFoundHandler(),
@@ -51,16 +51,16 @@ func TestControl(t *testing.T) {
 			{"//_ocifake/", false},
 			{"/v2/../_ocifake/", false},
 		} {
-			mark := recorder.Mark()
+			mark := rec.Mark()
 			response, content := do(t, s, "GET", url+test.path, nil)
 			if test.control {
 				assert.Equal(t, http.StatusOK, response.StatusCode, test.path)
 				assert.Contains(t, string(content), "control of /_ocifake")
-				assert.Equal(t, mark, recorder.Mark(), "%s is not recorded", test.path)
+				assert.Equal(t, mark, rec.Mark(), "%s is not recorded", test.path)
 				continue
 			}
 			assert.Equal(t, http.StatusTeapot, response.StatusCode, test.path)
-			assert.Equal(t, mark+1, recorder.Mark(), test.path)
+			assert.Equal(t, mark+1, rec.Mark(), test.path)
 		}
 		external, err := s.External()
 		require.NoError(t, err)

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 )
 
 // TestExternal reaches the second origin over both schemes, with all that belongs
@@ -26,7 +26,7 @@ import (
 func TestExternal(t *testing.T) {
 	info := op.Info{Op: op.BlobGet, Repo: "app", Digest: digest.FromString("x")}
 	eachWay(t, func(t *testing.T, w way) {
-		s, recorder := w.startWith(t, faults.On(op.External).Named("rule").Times(1).Do(faults.Status(http.StatusTeapot)))
+		s, rec := w.startWith(t, faults.On(op.External).Named("rule").Times(1).Do(faults.Status(http.StatusTeapot)))
 		host, err := s.External()
 		require.NoError(t, err)
 		for i, scheme := range []string{"http://", "https://"} {
@@ -44,7 +44,7 @@ func TestExternal(t *testing.T) {
 		assert.Equal(t, "hello", string(content))
 		require.NoError(t, s.Close())
 
-		log := recorder.Log(op.Is(op.External))
+		log := rec.Log(op.Is(op.External))
 		require.Len(t, log, 2)
 		for i, x := range log {
 			assert.Equal(t, "app", x.Repo)
@@ -53,7 +53,7 @@ func TestExternal(t *testing.T) {
 			assert.Equal(t, i == 1, x.Secure)
 			assert.NotZero(t, x.Conn)
 		}
-		assert.Len(t, recorder.Connections(), 3)
+		assert.Len(t, rec.Connections(), 3)
 	})
 }
 
@@ -188,7 +188,7 @@ func TestExternalNameIsTaken(t *testing.T) {
 // TestExternalHanging: the server does not wait for its clients when it closes.
 func TestExternalHanging(t *testing.T) {
 	run := func(t *testing.T, network *Network) {
-		s := start(t, Config{Network: network, Recorder: record.New(record.Options{})})
+		s := start(t, Config{Network: network, Recorder: recorder.New(recorder.Options{})})
 		host, err := s.External()
 		require.NoError(t, err)
 		for _, text := range []string{"", "\x16\x03", "GET / HTTP/1.1\r\nHo", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -19,10 +19,10 @@ import (
 func TestMagic(t *testing.T) {
 	for name, on := range map[string]bool{"on": true, "off": false} {
 		t.Run(name, func(t *testing.T) {
-			store, recorder := memstore.New(memstore.Options{}), record.New(record.Options{})
+			store, rec := memstore.New(memstore.Options{}), recorder.New(recorder.Options{})
 			engine := faults.New(store)
 			s, err := server.Start(server.Config{
-				Options: server.Options{Magic: on}, Faults: engine, Recorder: recorder,
+				Options: server.Options{Magic: on}, Faults: engine, Recorder: rec,
 				Registry: registry.New(engine.Store(), registry.Options{}), Network: new(server.Network),
 			})
 			require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestMagic(t *testing.T) {
 			response, err := client.Get(s.URL() + "/v2/fault/status-418/app/tags/list")
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
-			log := recorder.Log(op.Repo("app"))
+			log := rec.Log(op.Repo("app"))
 			if !on {
 				assert.Equal(t, http.StatusNotFound, response.StatusCode)
 				assert.Empty(t, log)

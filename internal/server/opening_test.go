@@ -16,18 +16,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // startWith starts a server whose requests and connections meet these rules.
-func (w way) startWith(t *testing.T, rules ...faults.Rule) (*Server, *record.Recorder) {
+func (w way) startWith(t *testing.T, rules ...faults.Rule) (*Server, *recorder.Recorder) {
 	t.Helper()
 	engine := faults.New(nil)
-	recorder := record.New(record.Options{})
+	rec := recorder.New(recorder.Options{})
 	config := Config{
 		Options:  w.options,
 		Faults:   engine,
-		Recorder: recorder,
+		Recorder: rec,
 		Registry: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }),
 	}
 	if w.memory {
@@ -35,15 +35,15 @@ func (w way) startWith(t *testing.T, rules ...faults.Rule) (*Server, *record.Rec
 	}
 	s := start(t, config)
 	require.NoError(t, engine.Add(rules...))
-	return s, recorder
+	return s, rec
 }
 
 // afterwards returns what is on record of a server's connections once it is
 // closed.
-func afterwards(t *testing.T, s *Server, recorder *record.Recorder) (reasons []string) {
+func afterwards(t *testing.T, s *Server, rec *recorder.Recorder) (reasons []string) {
 	t.Helper()
 	require.NoError(t, s.Close())
-	for _, c := range recorder.Connections() {
+	for _, c := range rec.Connections() {
 		assert.False(t, c.Closed.IsZero())
 		reasons = append(reasons, c.Error)
 	}
@@ -89,13 +89,13 @@ func TestOpenings(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
-				s, recorder := w.startWith(t, faults.OnConnect().Named("rule").Times(1).Do(test.effect))
+				s, rec := w.startWith(t, faults.OnConnect().Named("rule").Times(1).Do(test.effect))
 				c := dial(t, s)
 				test.check(t, c)
 				require.NoError(t, c.Close())
 				response, _ := do(t, s, "GET", s.URL(), nil)
 				assert.Equal(t, http.StatusOK, response.StatusCode, "the next connection is as any other")
-				assert.Equal(t, []string{test.want, ""}, afterwards(t, s, recorder))
+				assert.Equal(t, []string{test.want, ""}, afterwards(t, s, rec))
 			})
 		})
 	}
@@ -104,7 +104,7 @@ func TestOpenings(t *testing.T) {
 // TestOpeningReset: a client hears of it as early as when it dials.
 func TestOpeningReset(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s, recorder := w.startWith(t, faults.OnConnect().Named("rule").Do(faults.Refuse()))
+		s, rec := w.startWith(t, faults.OnConnect().Named("rule").Do(faults.Refuse()))
 		var c net.Conn
 		var err error
 		if w.memory {
@@ -117,7 +117,7 @@ func TestOpeningReset(t *testing.T) {
 			_, err = c.Read(make([]byte, 1))
 		}
 		require.True(t, isReset(err), "%v", err)
-		assert.Equal(t, []string{"fault rule: connection reset"}, afterwards(t, s, recorder))
+		assert.Equal(t, []string{"fault rule: connection reset"}, afterwards(t, s, rec))
 	})
 }
 
@@ -134,17 +134,17 @@ func TestOpeningsEnd(t *testing.T) {
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
-				s, recorder := w.startWith(t, faults.OnConnect().Named("rule").Do(test.effect))
+				s, rec := w.startWith(t, faults.OnConnect().Named("rule").Do(test.effect))
 				c := dial(t, s)
 				say(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 				for {
-					changed := recorder.Changed()
-					if all := recorder.Connections(); len(all) > 0 && all[0].Error != "" {
+					changed := rec.Changed()
+					if all := rec.Connections(); len(all) > 0 && all[0].Error != "" {
 						break
 					}
 					<-changed
 				}
-				assert.Equal(t, []string{test.want}, afterwards(t, s, recorder))
+				assert.Equal(t, []string{test.want}, afterwards(t, s, rec))
 			})
 		})
 	}
@@ -193,11 +193,11 @@ func TestOpeningTLS(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				run := func(t *testing.T) {
-					s, recorder := w.startWith(t, faults.OnConnect().Named("rule").Do(test.effect))
+					s, rec := w.startWith(t, faults.OnConnect().Named("rule").Do(test.effect))
 					c := tls.Client(dial(t, s), &tls.Config{RootCAs: s.Authority().CertPool(), ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)})
 					test.check(t, c.Handshake())
 					require.NoError(t, c.Close())
-					assert.Equal(t, []string{test.want}, afterwards(t, s, recorder))
+					assert.Equal(t, []string{test.want}, afterwards(t, s, rec))
 				}
 				switch {
 				case !w.tls:
@@ -214,9 +214,9 @@ func TestOpeningTLS(t *testing.T) {
 
 // TestOpeningTLSInTheClear: what is asked for of TLS does not happen there.
 func TestOpeningTLSInTheClear(t *testing.T) {
-	s, recorder := way{memory: true}.startWith(t, faults.OnConnect().Do(faults.ExpiredCertificate()))
+	s, rec := way{memory: true}.startWith(t, faults.OnConnect().Do(faults.ExpiredCertificate()))
 	do(t, s, "GET", s.URL(), nil)
-	assert.Equal(t, []string{""}, afterwards(t, s, recorder))
+	assert.Equal(t, []string{""}, afterwards(t, s, rec))
 }
 
 // TestOpeningResumed: a client that would resume a session sees the certificate.
@@ -240,7 +240,7 @@ func TestOpeningDelay(t *testing.T) {
 		}
 		t.Run(w.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, recorder := w.startWith(t, faults.OnConnect().Named("slow").Do(faults.Delay(time.Hour)))
+				s, rec := w.startWith(t, faults.OnConnect().Named("slow").Do(faults.Delay(time.Hour)))
 				s.Transport().TLSHandshakeTimeout = 0
 				begin := time.Now()
 				url := w.url
@@ -250,7 +250,7 @@ func TestOpeningDelay(t *testing.T) {
 				_, content := do(t, s, "GET", url, nil)
 				assert.Equal(t, "hello", string(content))
 				assert.Equal(t, time.Hour, time.Since(begin))
-				assert.Equal(t, []string{"fault slow: delay of 1h0m0s"}, afterwards(t, s, recorder))
+				assert.Equal(t, []string{"fault slow: delay of 1h0m0s"}, afterwards(t, s, rec))
 			})
 		})
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/memnet"
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 const (
@@ -79,7 +79,7 @@ type Config struct {
 	Faults *faults.Engine
 
 	// Recorder keeps what comes and goes. If it is nil, nothing is kept.
-	Recorder *record.Recorder
+	Recorder *recorder.Recorder
 
 	// Auth, if set, decides who may do what. The registry needs [auth.Allow] for what
 	// only it knows to ask.
@@ -158,7 +158,7 @@ func Start(config Config) (*Server, error) {
 	}
 	config.Log = cmp.Or(config.Log, slog.Default())
 	if config.Recorder == nil && config.Log.Enabled(context.Background(), slog.LevelDebug) {
-		config.Recorder = record.New(record.Options{MaxBytes: -1, MaxBody: -1, Log: config.Log})
+		config.Recorder = recorder.New(recorder.Options{MaxBytes: -1, MaxBody: -1, Log: config.Log})
 	}
 	s := &Server{
 		config: config,

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // TestWrongPort: it is on record in plain words that a client speaks TLS to a port
@@ -27,8 +27,8 @@ func TestWrongPort(t *testing.T) {
 		{"plain on HTTP/2", Options{HTTP2: true}, "http", "", "plain HTTP on a TLS port: want https:// in the URL, or a registry without TLS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			recorder := record.New(record.Options{})
-			s, err := Start(Config{Options: test.options, Registry: http.NotFoundHandler(), Recorder: recorder})
+			rec := recorder.New(recorder.Options{})
+			s, err := Start(Config{Options: test.options, Registry: http.NotFoundHandler(), Recorder: rec})
 			require.NoError(t, err)
 			defer s.Close()
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Authority().CertPool()}, DisableKeepAlives: true}}
@@ -40,11 +40,11 @@ func TestWrongPort(t *testing.T) {
 				require.NoError(t, response.Body.Close())
 				assert.Equal(t, http.StatusBadRequest, response.StatusCode)
 			}
-			connections := recorder.Connections()
+			connections := rec.Connections()
 			require.Len(t, connections, 1)
 			assert.Equal(t, test.want, connections[0].Error)
 			assert.Zero(t, connections[0].Requests)
-			assert.Empty(t, recorder.Log())
+			assert.Empty(t, rec.Log())
 		})
 	}
 }

@@ -1,0 +1,289 @@
+package recorder
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/redact"
+	"github.com/ocifake/ocifake/op"
+)
+
+// pending is a request in flight, or one that has ended and is not encoded yet.
+type pending struct {
+	recorder   *Recorder
+	prev, next *pending      // in the ring
+	seq        uint64        // this and the next three are set when it enters the ring
+	start      time.Duration // since the recorder's epoch
+	inFlight   int
+	reused     bool
+
+	request *http.Request
+	state   *op.State
+	info    *op.Info // of the state
+	conn    *Accepted
+	peer    *segment
+	method  string
+	target  string
+	unclean bool          // what was parsed of the target may have secrets in it
+	asked   *packedHeader // packed at once: handlers may change the request's
+	before  int64         // bytes that the connection had sent; -1 if that tells nothing of this request
+
+	out      http.ResponseWriter
+	body     *requestBody // nil if there is none
+	received atomic.Int64 // bytes of the bodies
+	sent     atomic.Int64
+	left     atomic.Bool // the client went away
+	expired  atomic.Bool // the handler's deadline for reading has passed
+
+	// Of the handler's goroutine.
+	returned bool // the handler did not panic
+	hijacked bool
+	keepBody bool // of the answer
+	lost     bool // the answer is one to nobody
+	duplex   bool // the body may be read after the answer has begun
+
+	mu       sync.Mutex // guards what follows; only the handler's goroutine writes it
+	done     bool
+	status   int
+	answered *packedHeader // nil until it is sent
+	first    time.Duration
+	bodies   *bodies
+
+	// Known when done.
+	duration time.Duration
+	cut      bool
+}
+
+// bodies are what is kept of them.
+type bodies struct{ asked, answered kept }
+
+type kept struct {
+	b   []byte
+	cut bool // there was more
+}
+
+func (k *kept) add(p []byte, limit int) {
+	room := limit - len(k.b)
+	if len(p) > room {
+		p, k.cut = p[:room], true
+	}
+	k.b = append(k.b, p...)
+}
+
+// keep calls a function to add to the bodies.
+func (p *pending) keep(add func(b *bodies, limit int)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return
+	}
+	if p.bodies == nil {
+		p.bodies = new(bodies)
+	}
+	add(p.bodies, p.recorder.options.MaxBody)
+}
+
+// begin records that a request has come, and returns what is to be served.
+func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending, *http.Request) {
+	served, state := op.Begin(request)
+	p := &pending{
+		recorder: r,
+		request:  served,
+		state:    state,
+		info:     state.Info(),
+		conn:     acceptedOf(served.Context()),
+		method:   served.Method,
+		target:   served.RequestURI,
+		before:   -1,
+		out:      w,
+		asked:    r.askedHeader(served),
+	}
+	if p.conn != nil {
+		p.peer = &p.conn.packed
+	} else {
+		p.peer = &segment{b: packPeer(nil, 0, served.RemoteAddr, newTLS(served.TLS))}
+	}
+	if p.target == "" { // it was not a server that made the request
+		p.target = served.URL.RequestURI()
+	}
+	if !r.options.KeepSecrets {
+		clean := redact.Text(p.target)
+		p.unclean = clean != p.target
+		p.target = clean
+	}
+	if served.Body != nil && served.Body != http.NoBody {
+		if served == request {
+			served = request.WithContext(request.Context()) // that of others stays as it is
+			p.request = served
+		}
+		p.body = &requestBody{pending: p, body: served.Body}
+		served.Body = p.body
+	}
+	if p.conn != nil && served.ProtoMajor == 1 && !p.asked.expects {
+		_, p.before = p.conn.bytes()
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seq++
+	r.inFlight++
+	p.seq, p.inFlight = r.seq, r.inFlight
+	if p.conn != nil {
+		p.reused = p.conn.requests > 0
+		p.conn.requests++
+	}
+	p.prev, p.next = r.live.prev, &r.live
+	p.prev.next, p.next.prev = p, p
+	p.start = time.Since(r.epoch)
+	r.signal()
+	return p, served
+}
+
+// answer records the header of the answer, which is being sent.
+func (p *pending) answer(status int) {
+	p.mu.Lock()
+	sent := !p.done && !p.hijacked
+	if sent {
+		p.begun(status)
+	}
+	p.mu.Unlock()
+	if sent {
+		p.recorder.notify()
+	}
+}
+
+func (p *pending) begun(status int) {
+	p.watch()
+	p.status = status
+	if p.lost = status >= http.StatusInternalServerError && p.left.Load(); p.lost {
+		return // the handler fails because the client has left
+	}
+	p.first = p.elapsed()
+	p.answered = p.recorder.answeredHeader(p.out.Header())
+	p.keepBody = p.method != http.MethodHead && keepsAnswer(p.info.Op, status)
+}
+
+// watch notes whether the client has left: then the context is cancelled. It also
+// is when reading has taken too long, and in HTTP/2 when all was sent.
+func (p *pending) watch() {
+	complete := p.method == http.MethodHead && p.status != 0
+	if p.request.Context().Err() == context.Canceled && !complete && !p.expired.Load() {
+		p.gone()
+	}
+}
+
+// gone notes that the connection is lost, or the stream reset.
+func (p *pending) gone() {
+	if p.conn == nil || !p.conn.severed.Load() {
+		p.left.Store(true)
+	}
+}
+
+// end records that the handler has returned, or panics.
+func (p *pending) end() {
+	if p.body != nil && p.returned && !p.hijacked {
+		p.body.drain()
+	}
+	p.finish()
+	if p.leave() >= fullBacklog {
+		p.recorder.encodeSome()
+	}
+	p.log()
+}
+
+// leave takes a request that has ended out of the ring, and returns the length of
+// the backlog.
+func (p *pending) leave() int {
+	r := p.recorder
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.prev.next, p.next.prev = p.next, p.prev
+	r.inFlight--
+	if p.seq > r.cleared {
+		r.backlog = append(r.backlog, p)
+	}
+	r.signal()
+	return len(r.backlog)
+}
+
+// finish notes what is known at the end.
+func (p *pending) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.hijacked:
+	case !p.returned:
+		p.unsend()
+	case p.status == 0:
+		p.begun(http.StatusOK)
+	}
+	if p.cut = !p.returned || p.incomplete(); p.cut {
+		p.watch()
+	}
+	p.duration = p.elapsed()
+	if p.bodies != nil && !p.recorder.options.KeepSecrets {
+		p.bodies.redact(p.info.Op, p.status)
+	}
+	p.done = true
+}
+
+// unsend corrects what is known of an answer that a panic ended: what net/http
+// had still in its buffers is lost.
+func (p *pending) unsend() {
+	if p.before < 0 {
+		return
+	}
+	_, out := p.conn.bytes()
+	out -= p.before
+	if out == 0 {
+		p.status, p.first, p.answered = 0, 0, nil
+	}
+	if out < p.sent.Load() {
+		p.sent.Store(out)
+		if p.bodies != nil {
+			p.bodies.answered = kept{}
+		}
+	}
+}
+
+// incomplete reports whether less was sent than the header promised.
+func (p *pending) incomplete() bool {
+	return p.answered != nil && p.answered.length > p.sent.Load() && p.method != http.MethodHead &&
+		p.status != http.StatusNotModified && p.status != http.StatusNoContent
+}
+
+// sentStatus returns the status of the answer, or 0 if there is none.
+func (p *pending) sentStatus() int {
+	if p.lost {
+		return 0
+	}
+	return p.status
+}
+
+// elapsed returns the time since the start.
+func (p *pending) elapsed() time.Duration { return time.Since(p.recorder.epoch) - p.start }
+
+// log writes a line on the request.
+func (p *pending) log() {
+	log, ctx := p.recorder.options.Log, p.request.Context()
+	if log == nil || !log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	message := "request"
+	if !p.returned {
+		message = "request aborted"
+	}
+	log.LogAttrs(ctx, slog.LevelDebug, message,
+		slog.Any("op", p.info.Op),
+		slog.String("method", p.method),
+		slog.String("target", p.target),
+		slog.String("proto", p.request.Proto),
+		slog.Int("status", p.sentStatus()),
+		slog.Int64("bytes", p.sent.Load()),
+		slog.Duration("duration", p.duration),
+	)
+}

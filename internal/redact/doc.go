@@ -1,0 +1,3 @@
+// Package redact takes passwords, tokens, cookies and signatures out of headers, URLs
+// and bodies, and reads the identity in credentials.
+package redact

@@ -1,0 +1,113 @@
+package redact
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// secretName reports whether the name of a header field, of a parameter or of a
+// member of a JSON object says that its value gives access to something. It judges
+// the words of the name: "X-Vault-Token", "client_secret", "apiKey".
+func secretName(name string) bool {
+	if len(name) < len("pw") || slices.Contains(plainNames, name) {
+		return false
+	}
+	if strings.IndexByte(name, '%') >= 0 {
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+	}
+	words := wordsOf(name)
+	if strings.HasPrefix(words, "-access-control-") || containsAny(words, harmlessWords) {
+		return false
+	}
+	if i := strings.LastIndexByte(words[:len(words)-1], '-'); i > 0 && slices.Contains(attributes, words[i:]) {
+		return false
+	}
+	return containsAny(strings.ToLower(name), secretParts) || containsAny(words, secretWords)
+}
+
+var (
+	// plainNames are frequent. They need not be taken apart.
+	plainNames = []string{
+		"_state", "account", "artifactType", "bytes", "charset", "client_id", "digest", "digest-algorithm", "from", "last", "max-age",
+		"mount", "n", "ns", "q", "realm", "rel", "scope", "service", "tag",
+	}
+
+	// secretParts make a name secret wherever they stand, also within a word.
+	secretParts = []string{
+		"accesskey", "apikey", "assertion", "authoriz", "authkey", "bearer", "cookie", "credential", "macaroon", "passcode", "passphrase",
+		"dpop", "passwd", "password", "privatekey", "secret", "sessid", "sessionid", "signature", "token", "wsse",
+	}
+
+	// secretWords make a name secret if they are words of it.
+	secretWords = []string{
+		"-auth-", "-authentication-", "-cred-", "-creds-", "-device-code-", "-hmac-", "-jwt-", "-key-", "-otp-", "-pass-", "-pin-",
+		"-psw-", "-pw-", "-pwd-", "-saml-", "-sas-", "-session-id-", "-sid-", "-sig-", "-ticket-", "-totp-",
+		"-verifier-",
+	}
+
+	// harmlessWords make a name harmless that would be secret otherwise: a public
+	// key, a place in a list.
+	harmlessWords = []string{
+		"-cache-key-", "-continuation-token-", "-idempotency-key-", "-key-id-", "-key-pair-id-", "-next-token-", "-page-token-", "-partition-key-",
+		"-public-key-", "-skip-token-", "-sort-key-", "-surrogate-key-", "-web-socket-key-", "-websocket-key-",
+	}
+
+	// attributes are last words by which a name is that of a property of a secret,
+	// rather than of the secret: "token_type", "X-Auth-User".
+	attributes = []string{
+		"-age-", "-alg-", "-algorithm-", "-audience-", "-count-", "-email-", "-endpoint-", "-exp-", "-expiration-", "-expires-", "-expiry-",
+		"-format-", "-groups-", "-input-", "-issuer-", "-length-", "-lifetime-", "-limit-", "-method-", "-methods-", "-mode-", "-name-",
+		"-provider-", "-realm-", "-redirect-", "-remaining-", "-required-", "-role-", "-roles-", "-scope-", "-scopes-",
+		"-seconds-", "-service-", "-size-", "-status-", "-supported-", "-ttl-", "-type-", "-uri-", "-url-", "-user-", "-username-",
+		"-version-",
+	}
+)
+
+func containsAny(s string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s, part) })
+}
+
+// wordsOf returns the words of a name in lower case, each with a hyphen before and
+// behind it: "-x-vault-token-", "-api-key-" of "apiKey", "-saml-response-" of
+// "SAMLResponse".
+func wordsOf(name string) string {
+	var words strings.Builder
+	words.Grow(len(name) + 4)
+	words.WriteByte('-')
+	hyphen, lower := true, false
+	for i := range len(name) {
+		c := name[i]
+		upper := 'A' <= c && c <= 'Z'
+		afterAcronym := upper && !lower && i+1 < len(name) && 'a' <= name[i+1] && name[i+1] <= 'z'
+		switch {
+		case upper && (lower || afterAcronym) && !hyphen:
+			words.WriteByte('-')
+			fallthrough
+		case upper:
+			words.WriteByte(c | 0x20)
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= utf8.RuneSelf:
+			words.WriteByte(c)
+		default:
+			if !hyphen {
+				words.WriteByte('-')
+			}
+			hyphen, lower = true, false
+			continue
+		}
+		hyphen, lower = false, !upper
+	}
+	if !hyphen {
+		words.WriteByte('-')
+	}
+	return words.String()
+}
+
+// harmlessValue reports whether a value is none that gives access to something,
+// whatever its name: a client asks for an offline token with "true".
+func harmlessValue(value string) bool {
+	return value == "" || value == placeholder || strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+}
