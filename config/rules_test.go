@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/config"
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -144,8 +144,8 @@ func FuzzRules(f *testing.F) {
 			f.Add(test.text)
 		}
 	}
-	for _, known := range faults.Known() {
-		text, err := json.Marshal(known.Rules())
+	for _, fault := range known.All() {
+		text, err := json.Marshal(fault.Rules())
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// carefulClient does with net/http what presets say that a correct client does.
+// carefulClient does with net/http what known faults say that a correct client does.
 type carefulClient struct {
 	hosts  []string // that are asked in turn, mirrors first; none: the registry
 	accept string   // of manifests

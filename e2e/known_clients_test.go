@@ -16,7 +16,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
-// sufferer is a client that meets presets.
+// sufferer is a client that meets known faults.
 type sufferer struct {
 	client
 	transport func(base http.RoundTripper) http.RoundTripper // that it uses; nil: the registry's

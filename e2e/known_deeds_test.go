@@ -205,7 +205,7 @@ func (w *work) stored(repo string, want content) error {
 // smallLayer is the size of one of the layers of a small image.
 const smallLayer = 3000
 
-// newSmallImage makes an image of which every blob is longer than what a preset
+// newSmallImage makes an image of which every blob is longer than what a known fault
 // lets through.
 func newSmallImage(t *testing.T, tag string) content {
 	t.Helper()

@@ -15,12 +15,6 @@ func knownLists() []suffering {
 			"regclient": "loops",
 			"careful":   "fails: the list comes again",
 		}},
-		{"link-first-page", listing, nil, ends{
-			"ggcr":      "loops",
-			"oras-go":   "loops",
-			"regclient": "loops",
-			"careful":   "fails: the list comes again",
-		}},
 		{"link-wrong-path", listing, nil, ends{
 			"ggcr":      "fails: Bad Request",
 			"oras-go":   "fails: Bad Request",

@@ -73,13 +73,6 @@ func knownStatus() []suffering {
 			"containerd": "fails: not found",
 			"careful":    "fails: artifact known/app",
 		}},
-		{"error-status-artifactory", pulling, nil, ends{
-			"ggcr":       "fails: Not Found",
-			"oras-go":    "fails: not found",
-			"regclient":  "fails: http 404",
-			"containerd": "fails: not found",
-			"careful":    "fails: Not Found",
-		}},
 		{"error-bare-object", pulling, nil, ends{
 			"ggcr":       "fails: 401 Unauthorized",
 			"oras-go":    "fails: basic credential not found",

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -21,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// suffering is a row of the table: a preset, what clients do under it, and how
+// suffering is a row of the table: a known fault, what clients do under it, and how
 // each of them ends.
 //
 //	"recovers"         it got through, with the right content
@@ -31,7 +32,7 @@ import (
 //	"loops"            it asks without end
 //	"leaks: text"      it has shown credentials to another host, and its error contains the text
 type suffering struct {
-	preset  string
+	fault   string
 	deed    deed
 	options []registrytest.Option // beside InMemory
 	ends    ends
@@ -47,29 +48,29 @@ func sufferings() []suffering {
 func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.WithTLS()} }
 func overHTTP2() []registrytest.Option { return []registrytest.Option{registrytest.WithHTTP2()} }
 
-// TestKnown has every preset suffered by clients, each in virtual time.
+// TestKnown has every known fault suffered by clients, each in virtual time.
 func TestKnown(t *testing.T) {
 	for _, row := range sufferings() {
-		p, err := faults.FindKnown(row.preset)
+		f, err := known.Find(row.fault)
 		require.NoError(t, err)
 		for name, end := range row.ends {
-			t.Run(row.preset+"/"+row.deed.name+"/"+name, func(t *testing.T) {
+			t.Run(row.fault+"/"+row.deed.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				c, ok := sufferers()[name]
 				require.True(t, ok, "no client is called %q", name)
-				synctest.Test(t, func(t *testing.T) { c.suffer(t, p, row, end, injected) })
+				synctest.Test(t, func(t *testing.T) { c.suffer(t, f, row, end, injected) })
 			})
 		}
 	}
 }
 
-// TestKnownTable checks that the table says of every preset what it must.
+// TestKnownTable checks that the table says of every known fault what it must.
 func TestKnownTable(t *testing.T) {
 	rows := sufferings()
-	for _, p := range faults.Known() {
+	for _, f := range known.All() {
 		ends := map[string][]string{} // by client
 		for _, row := range rows {
-			if row.preset == p.Name {
+			if row.fault == f.Name {
 				for name, end := range row.ends {
 					ends[name] = append(ends[name], end)
 				}
@@ -81,26 +82,26 @@ func TestKnownTable(t *testing.T) {
 			recovers = recovers || slices.Contains(all, "recovers")
 			if strings.HasPrefix(name, "careful") {
 				correct = true
-				assert.Equal(t, p.Recovers, slices.Contains(all, "recovers"), "%s: %s", p.Name, all)
+				assert.Equal(t, f.Recovers, slices.Contains(all, "recovers"), "%s: %s", f.Name, all)
 			}
 		}
-		assert.True(t, library, "no library meets %s", p.Name)
-		assert.True(t, correct || p.Name == "forbidden-for-absent", "no correct client meets %s", p.Name)
-		assert.True(t, !p.Recovers || recovers, "nobody recovers from %s", p.Name)
+		assert.True(t, library, "no library meets %s", f.Name)
+		assert.True(t, correct || f.Name == "forbidden-for-absent", "no correct client meets %s", f.Name)
+		assert.True(t, !f.Recovers || recovers, "nobody recovers from %s", f.Name)
 	}
 }
 
-// choice is how a preset is chosen. It returns what the client writes before the
+// choice is how a known fault is chosen. It returns what the client writes before the
 // names of repositories.
-type choice func(t *testing.T, p faults.Preset, r *registrytest.Registry) (under string)
+type choice func(t *testing.T, f known.Fault, r *registrytest.Registry) (under string)
 
-func injected(t *testing.T, p faults.Preset, r *registrytest.Registry) string {
-	require.NoError(t, r.Faults().Add(p.Rules()...))
+func injected(t *testing.T, f known.Fault, r *registrytest.Registry) string {
+	require.NoError(t, r.Faults().Add(f.Rules()...))
 	return ""
 }
 
-// suffer has the client do one deed under a preset.
-func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want string, choose choice) {
+// suffer has the client do one deed under a known fault.
+func (c sufferer) suffer(t *testing.T, f known.Fault, row suffering, want string, choose choice) {
 	reg := registrytest.New(t, append([]registrytest.Option{registrytest.WithInMemory()}, row.options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
@@ -116,7 +117,7 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	reg.Transport().CloseIdleConnections()
 	synctest.Wait()
 	reg.Forget()
-	w.under = choose(t, p, reg)
+	w.under = choose(t, f, reg)
 	r.transport = &guard{base: reg.Transport()}
 	if c.transport != nil {
 		r.transport = c.transport(r.transport)
@@ -130,8 +131,8 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 	unfired := reg.Faults().Unfired()
 	reg.Faults().Clear()
 	require.Empty(t, unfired, "the client said: %v", err)
-	require.Positive(t, hits, "the preset did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
-	requireNamed(t, p, rules, reg)
+	require.Positive(t, hits, "the fault did not fire; the client said: %v\n%s", err, reg.Requests().Journal())
+	requireNamed(t, f, rules, reg)
 	got := verdict(err, func() error { return errors.Join(row.deed.check(w), inTheClear(r)) })
 	if leaked(r) {
 		got = "leaks: " + got
@@ -145,14 +146,14 @@ func (c sufferer) suffer(t *testing.T, p faults.Preset, row suffering, want stri
 
 // requireNamed checks that the record tells which rule touched a request. One that
 // ended a connection at its opening is on the record of that.
-func requireNamed(t *testing.T, p faults.Preset, rules []faults.State, r *registrytest.Registry) {
+func requireNamed(t *testing.T, f known.Fault, rules []faults.State, r *registrytest.Registry) {
 	t.Helper()
 	for _, state := range rules {
 		if state.Hits == 0 || state.Rule.Connect {
 			continue
 		}
 		named := func(x record.Exchange) bool { return slices.Contains(x.Faults, state.Rule.Name) }
-		require.True(t, slices.ContainsFunc(r.Requests(), named), "%s fired, and no exchange on the record names %s", p.Name, state.Rule.Name)
+		require.True(t, slices.ContainsFunc(r.Requests(), named), "%s fired, and no exchange on the record names %s", f.Name, state.Rule.Name)
 	}
 }
 

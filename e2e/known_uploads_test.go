@@ -17,13 +17,6 @@ func knownUploads() []suffering {
 			"containerd": "fails: 403 Forbidden",
 			"careful":    "recovers",
 		}},
-		{"mount-dropped", copying, nil, ends{
-			"ggcr":       "recovers",
-			"oras-go":    "fails: EOF",
-			"regclient":  "recovers",
-			"containerd": "fails: EOF",
-			"careful":    "recovers",
-		}},
 		{"mount-ignored", copying, nil, ends{
 			"ggcr":       "recovers",
 			"oras-go":    "recovers",

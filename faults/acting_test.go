@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 )
@@ -158,7 +159,7 @@ func TestUnfiredEffect(t *testing.T) {
 
 // It is enough that one rule of a preset fires.
 func TestPresetIsSatisfied(t *testing.T) {
-	preset, err := faults.FindKnown("referrers-404")
+	preset, err := known.Find("referrers-404")
 	require.NoError(t, err)
 	e := faults.New(nil)
 	injected, err := e.Inject(preset.Rules()...)

@@ -22,7 +22,7 @@ type active struct {
 	ops     op.Set      // that the filters allow
 	rule    Rule        // does not change
 
-	admitted atomic.Bool // of a rule for a magic name: auth has let in a request under it
+	admitted atomic.Bool // of a rule for a name with faults: authentication has admitted a request for the name
 
 	mu       sync.Mutex // guards what follows
 	disabled bool
@@ -36,7 +36,7 @@ type active struct {
 	asked    occurrences
 	lost     int    // requests that the filters meant, and another rule won, while this one had not fired
 	lostTo   string // that rule
-	preset   *presetState
+	known    *knownState
 }
 
 func newActive(rule Rule) *active {
@@ -151,7 +151,7 @@ func (a *active) fire(encrypted *bool) (effects []Effect, fired, ask bool) {
 	effects = a.next()
 	a.chosen++
 	a.count()
-	a.preset.fired()
+	a.known.fired()
 	return effects, true, false
 }
 
@@ -253,6 +253,6 @@ func (a *active) state() State {
 	return State{
 		Rule: rule, Seen: a.seen, Hits: a.hits, Over: a.ended(),
 		chosen: a.chosen, unable: a.unable, lost: a.lost, lostTo: a.lostTo,
-		idle: a.idle(), satisfied: a.preset.satisfied(),
+		idle: a.idle(), satisfied: a.known.satisfied(),
 	}
 }

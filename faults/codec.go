@@ -29,7 +29,7 @@ type ruleText struct {
 	Optional    bool       `json:"optional,omitempty" doc:"a rule that never fires does not fail the test"`
 	BeforeAuth  bool       `json:"beforeAuth,omitempty" doc:"matches requests before authentication"`
 	Disabled    bool       `json:"disabled,omitempty" doc:"neither counts nor fires"`
-	Preset      string     `json:"preset,omitempty" doc:"name of the known fault that the rule belongs to; one of its rules must fire"`
+	Known       string     `json:"known,omitempty" doc:"name of the known fault that the rule belongs to; one of its rules must fire"`
 
 	Do  []effectText `json:"do,omitempty" doc:"effects, all at once, the first outermost"`
 	Seq []effectText `json:"seq,omitempty" doc:"one effect each time that the rule fires; the rule ends after the last one"`
@@ -37,7 +37,7 @@ type ruleText struct {
 
 // UnmarshalJSON implements [json.Unmarshaler]. The fields of a rule are name, where
 // and until (filters, see [op.ParseFilters]), connect, after, every, times, for,
-// probability, seed, continue, optional, beforeAuth, disabled, preset, and do or seq, which
+// probability, seed, continue, optional, beforeAuth, disabled, known, and do or seq, which
 // are lists of effects. An effect is its name, or an object whose one field is the
 // name, with the arguments as its value: those of [Kinds].
 //
@@ -73,7 +73,7 @@ func (t ruleText) rule() Rule {
 		Effects: effectsOf(t.Do),
 		Steps:   effectsOf(t.Seq),
 		Flags:   Flags{Continue: t.Continue, Optional: t.Optional, BeforeAuth: t.BeforeAuth, Disabled: t.Disabled},
-		Preset:  t.Preset,
+		Known:   t.Known,
 	}
 }
 
@@ -188,7 +188,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		Name: r.Name, Where: r.Filters, Connect: r.Connect,
 		After: w.After, Every: boundText(w.Every), Times: boundText(w.Times), For: boundText(duration(w.For)), Until: w.Until,
 		Probability: boundText(w.Probability), Seed: w.Seed,
-		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Preset: r.Preset,
+		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Known: r.Known,
 		Do: textsOf(r.Effects), Seq: textsOf(r.Steps),
 	})
 	var failed *json.MarshalerError

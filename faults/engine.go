@@ -39,7 +39,7 @@ type plan struct {
 	connect    []*active
 	intercepts []*intercept
 	until      bool               // some rule ends at a request
-	magic      map[string]*active // the first of the rules for each magic name
+	names      map[string]*active // the first of the rules for each name, see [Engine.ByName]
 }
 
 type intercept struct {
@@ -106,7 +106,7 @@ func (e *Engine) add(rules []Rule) ([]*active, error) {
 
 // addTo adds rules to a plan that is not in use yet. e.mu is held.
 func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
-	presets := p.presets()
+	known := p.known()
 	var added []*active
 	var errs []error
 	for _, rule := range rules {
@@ -118,11 +118,11 @@ func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
 			continue
 		}
 		a := newActive(rule)
-		if rule.Preset != "" {
-			if presets[rule.Preset] == nil {
-				presets[rule.Preset] = &presetState{}
+		if rule.Known != "" {
+			if known[rule.Known] == nil {
+				known[rule.Known] = &knownState{}
 			}
-			a.preset = presets[rule.Preset]
+			a.known = known[rule.Known]
 		}
 		if slices.ContainsFunc(slices.Concat(rule.Effects, rule.Steps), func(f Effect) bool { return needOf(f)&needStore != 0 }) {
 			e.storing.Store(true)
@@ -133,12 +133,12 @@ func (e *Engine) addTo(p *plan, rules []Rule) ([]*active, error) {
 	return added, errors.Join(errs...)
 }
 
-// presets returns the states of the presets that the rules of a plan are of, by name.
-func (p *plan) presets() map[string]*presetState {
-	states := map[string]*presetState{}
+// known returns the states of the known faults that the rules of a plan belong to, by name.
+func (p *plan) known() map[string]*knownState {
+	states := map[string]*knownState{}
 	for _, a := range p.all() {
-		if a.preset != nil {
-			states[a.rule.Preset] = a.preset
+		if a.known != nil {
+			states[a.rule.Known] = a.known
 		}
 	}
 	return states
@@ -193,10 +193,10 @@ func (p *plan) sumUp() {
 			}
 		}
 	}
-	p.magic = map[string]*active{}
+	p.names = map[string]*active{}
 	for _, a := range p.rules {
-		if name := a.magicName(); name != "" && p.magic[name] == nil {
-			p.magic[name] = a
+		if name := a.byName(); name != "" && p.names[name] == nil {
+			p.names[name] = a
 		}
 	}
 	p.until = slices.ContainsFunc(p.all(), func(a *active) bool { return len(a.rule.When.Until) > 0 })

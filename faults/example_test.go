@@ -186,35 +186,3 @@ func ExampleEngine_Replace() {
 	// "mine" on op=tag.list
 	// <nil>
 }
-
-// A client that cannot be configured is told by the reference what to suffer. Each
-// name has counts of its own; the repository under its own name is well.
-func ExampleEngine_Magic() {
-	reg, err := registrytest.Start(registrytest.WithInMemory(), registrytest.WithFaultNames())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer reg.Close()
-	for _, name := range []string{"fault/status-503/retry-after-1/times-1/lib/app", "lib/app", "fault/status-503/app/lib"} {
-		fmt.Println(name)
-		show(reg.Client(), 2, reg.URL()+"/v2/"+name+"/tags/list")
-	}
-	for _, x := range reg.Requests(op.Repo("lib/app")) {
-		fmt.Println(x.Op, x.Repo, x.Status, x.Faults)
-	}
-	// Output:
-	// fault/status-503/retry-after-1/times-1/lib/app
-	// 503 Service Unavailable 1
-	// 404 Not Found
-	// lib/app
-	// 404 Not Found
-	// 404 Not Found
-	// fault/status-503/app/lib
-	// 503 Service Unavailable
-	// 503 Service Unavailable
-	// tag.list lib/app 503 [magic:status-503/retry-after-1/times-1/lib/app]
-	// tag.list lib/app 404 []
-	// tag.list lib/app 404 []
-	// tag.list lib/app 404 []
-}

@@ -24,6 +24,12 @@ type headerArgs struct {
 }
 
 const (
+	challengeHeader = "WWW-Authenticate"
+	lengthHeader    = "Content-Length"
+	typeHeader      = "Content-Type"
+)
+
+const (
 	setting  = "set-header"
 	adding   = "add-header"
 	dropping = "drop-header"

@@ -39,9 +39,10 @@ type Rule struct {
 
 	Flags Flags
 
-	// Preset is the name of the preset that the rule is of, if any. It is enough that
-	// one of the rules of a preset fires: which of them does depends on the client.
-	Preset string
+	// Known is the name of the known fault that the rule belongs to, or empty; see
+	// package known. It is enough that one of the rules of a known fault fires: which one
+	// does depends on the client.
+	Known string
 }
 
 // When chooses among the requests that a rule's filters mean, and on which its

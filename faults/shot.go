@@ -109,7 +109,7 @@ func (s *shot) touch() {
 	a := s.rule
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.preset.fired()
+	a.known.fired()
 	if !s.touched {
 		s.touched = true
 		s.request.AddFault(a.rule.Name)

@@ -42,11 +42,6 @@ func send(handler http.Handler, request string, header ...string) (w *httptest.R
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	return serveBehind(func(h http.Handler) http.Handler { return h }, handler, r)
-}
-
-// serveBehind has a handler serve a request behind an outer one, which may begin it.
-func serveBehind(outer func(http.Handler) http.Handler, handler http.Handler, r *http.Request) (w *httptest.ResponseRecorder, touched string) {
 	w = httptest.NewRecorder()
 	touched = "-"
 	defer func() {
@@ -54,15 +49,13 @@ func serveBehind(outer func(http.Handler) http.Handler, handler http.Handler, r 
 			panic(p)
 		}
 	}()
-	outer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, state := op.Begin(r)
-		defer func() {
-			if rules := state.Learned().Faults; len(rules) > 0 {
-				touched = strings.Join(rules, "+")
-			}
-		}()
-		handler.ServeHTTP(w, r)
-	})).ServeHTTP(w, r)
+	r, state := op.Begin(r)
+	defer func() {
+		if rules := state.Learned().Faults; len(rules) > 0 {
+			touched = strings.Join(rules, "+")
+		}
+	}()
+	handler.ServeHTTP(w, r)
 	return w, touched
 }
 

@@ -16,12 +16,12 @@ type State struct {
 	chosen, unable, lost int
 	lostTo               string
 	idle                 []string // effects that never acted
-	satisfied            bool     // a rule of its preset fired
+	satisfied            bool     // a rule of the same known fault fired
 }
 
 // Unfired says in what the rule did less than it was to, "fired 1 of 3 times", or
-// is empty if it did all, is optional, or is disabled. The rules of a preset have
-// done all once one of them fired; see [Rule.Preset].
+// is empty if it did all, is optional, or is disabled. The rules of a known fault have
+// done all once one of them fired; see [Rule.Known].
 func (s State) Unfired() string {
 	if s.Rule.Flags.Optional || s.Rule.Flags.Disabled || s.satisfied {
 		return ""
@@ -78,17 +78,17 @@ func (s State) kinds() string {
 }
 
 // Unfired returns a line for each rule that did less than it was to, in the order of
-// [Engine.Rules]: the rule, and what [State.Unfired] says of it. Of a preset of which
+// [Engine.Rules]: the rule, and what [State.Unfired] says of it. Of a known fault of which
 // no rule fired there is one line, for its first rule.
 func (e *Engine) Unfired() []string {
-	var lines, presets []string
+	var lines, known []string
 	for _, s := range e.Rules() {
 		text := s.Unfired()
-		if text == "" || s.Rule.Preset != "" && slices.Contains(presets, s.Rule.Preset) {
+		if text == "" || s.Rule.Known != "" && slices.Contains(known, s.Rule.Known) {
 			continue
 		}
-		if s.Rule.Preset != "" {
-			presets = append(presets, s.Rule.Preset)
+		if s.Rule.Known != "" {
+			known = append(known, s.Rule.Known)
 		}
 		lines = append(lines, s.Rule.String()+" "+text)
 	}

@@ -81,7 +81,7 @@ func newConfig(opts []Option) (config, error) {
 	if c.handler != nil && (c.names["WithOptions"] || c.names["WithStore"]) {
 		c.errs = append(c.errs, errors.New("WithOptions and WithStore are for the registry of this module: leave them out with WithHandler"))
 	}
-	if c.handler != nil && c.server.Magic {
+	if c.handler != nil && c.server.FaultNames {
 		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out WithFaultNames, or WithHandler"))
 	}
 	return c, errors.Join(c.errs...)
@@ -174,11 +174,13 @@ func WithNetwork(n *Network, host string) Option {
 	})
 }
 
-// WithFaultNames lets clients choose faults by the name of the repository, for those that
-// cannot be told otherwise: "fault/status-503/times-2/app" is "app" with two failures.
-// See [faults.Engine.Magic].
+// WithFaultNames lets clients that cannot be configured otherwise choose faults by the
+// name of the repository: "fault/status-503/times-2/app" is "app", whose first two
+// requests fail with 503, and "fault/reset-mid-blob/app" is "app" with a fault of package
+// known. Each name has its own counts, which begin at its first request. The guide to
+// faults lists the words that names can contain.
 func WithFaultNames() Option {
-	return func(c *config) { c.server.Magic = true }
+	return func(c *config) { c.server.FaultNames = true }
 }
 
 // WithLogger sets where the registry logs to: one record for each request, at level

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -81,7 +81,7 @@ func completeKnownOrFile(_ *cobra.Command, args []string, begin string) ([]cobra
 
 func knownFrom(begin, before string) []cobra.Completion {
 	var found []cobra.Completion
-	for _, p := range faults.Known() {
+	for _, p := range known.All() {
 		if name := before + p.Name; strings.HasPrefix(name, begin) {
 			found = append(found, cobra.CompletionWithDesc(name, p.What))
 		}

@@ -29,7 +29,7 @@ func (c *controls) api(f *fixture) *control.API {
 	return control.New(control.Config{
 		ReadRules: config.Rules,
 		Store:     f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
-		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, Magic: f.config.server.Magic,
+		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
 	})
 }

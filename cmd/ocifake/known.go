@@ -10,6 +10,8 @@ import (
 
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/faultnames"
 )
 
 func newFaultsKnown() *cobra.Command {
@@ -26,69 +28,69 @@ func newFaultsKnown() *cobra.Command {
 			if len(args) == 0 {
 				return action(func(cmd *cobra.Command) error { return listKnown(cmd.OutOrStdout(), asJSON) })(cmd, args)
 			}
-			preset, err := faults.FindKnown(args[0])
+			f, err := known.Find(args[0])
 			if err != nil {
 				return err
 			}
-			return action(func(cmd *cobra.Command) error { return showKnown(cmd.OutOrStdout(), preset, asJSON) })(cmd, args)
+			return action(func(cmd *cobra.Command) error { return showKnown(cmd.OutOrStdout(), f, asJSON) })(cmd, args)
 		},
 	}
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		cmd.Long = `List faults that real registries have shown to real clients: their names, and
-what happens on the wire. With a name, show everything about that one; what is
-printed is a file of rules, in YAML.
+what happens on the wire. With a name, print everything about that fault, as a
+file of rules in YAML.
 
-` + magicHelp() // made when it is wanted: every start would pay for it
+` + faultNamesHelp() // made on demand: every start would pay for it
 		help(cmd, args)
 	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the rules")
 	return cmd
 }
 
-// knownFault is a preset in JSON.
+// knownFault is a known fault in JSON.
 type knownFault struct {
-	faults.Preset
-	Magic bool          `json:"magic"` // it can be chosen by name in a reference
-	Rules []faults.Rule `json:"rules"`
+	known.Fault
+	ByName bool          `json:"byName"` // it can be chosen by name in a reference
+	Rules  []faults.Rule `json:"rules"`
 }
 
-func newKnownFault(p faults.Preset) knownFault {
-	return knownFault{p, p.Magic() == nil, p.Rules()}
+func newKnownFault(f known.Fault) knownFault {
+	return knownFault{f, faultnames.Check(f) == nil, f.Rules()}
 }
 
 func listKnown(w io.Writer, asJSON bool) error {
 	if asJSON {
 		var all []knownFault
-		for _, p := range faults.Known() {
-			all = append(all, newKnownFault(p))
+		for _, f := range known.All() {
+			all = append(all, newKnownFault(f))
 		}
 		return printJSON(w, all)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range faults.Known() {
-		fmt.Fprintf(table, "%s\t%s\n", p.Name, p.What)
+	for _, f := range known.All() {
+		fmt.Fprintf(table, "%s\t%s\n", f.Name, f.What)
 	}
 	return table.Flush()
 }
 
-func showKnown(w io.Writer, p faults.Preset, asJSON bool) error {
+func showKnown(w io.Writer, f known.Fault, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, newKnownFault(p))
+		return printJSON(w, newKnownFault(f))
 	}
-	rules, err := config.YAML(p.Rules())
+	rules, err := config.YAML(f.Rules())
 	if err != nil {
 		return err
 	}
-	end := "It does not get through."
-	if p.Recovers {
-		end = "It gets through in the end."
+	end := "It fails in the end."
+	if f.Recovers {
+		end = "It succeeds in the end."
 	}
-	magic := "With --magic: HOST/fault/" + p.Name + "/REPOSITORY"
-	if err := p.Magic(); err != nil {
-		magic = "Not by name in a reference: it " + strings.TrimPrefix(err.Error(), p.Name+" ") + "."
+	byName := "With --fault-names: HOST/fault/" + f.Name + "/REPOSITORY"
+	if err := faultnames.Check(f); err != nil {
+		byName = "Not by name in a reference: it " + strings.TrimPrefix(err.Error(), f.Name+" ") + "."
 	}
 	_, err = fmt.Fprintf(w, "# %s: %s.\n#\n# A correct client %s. %s\n#\n# %s\n#\n# Met by %s:\n#   %s\n%s",
-		p.Name, p.What, p.Correct, end, magic, strings.Join(p.Clients, ", "), strings.Join(p.Citations, "\n#   "), rules)
+		f.Name, f.What, f.Correct, end, byName, strings.Join(f.Clients, ", "), strings.Join(f.Citations, "\n#   "), rules)
 	return err
 }

@@ -18,7 +18,9 @@ import (
 
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -175,7 +177,7 @@ The texts of ` + "`status`, `redirect`, `location`, `set-header` and `add-header
 		markdownRow("`{realm}` `{service}` `{scope}`", "the parts of the challenge that the request would get") + `
 ## Faults by name in references
 
-With ` + "`ocifake serve --magic`, or `registrytest.WithFaultNames()`" + `, a reference chooses faults: between ` + "`fault/`" + ` and the repository stand these
+With ` + "`ocifake serve --fault-names`, or `registrytest.WithFaultNames()`" + `, a reference chooses faults: between ` + "`fault/`" + ` and the repository stand these
 words, or the name of a [known fault](known-faults.md) that does not act on connections or tokens.
 
 ` + "```text\nHOST/fault/status-503/times-2/app:v1\nHOST/fault/reset-mid-blob/app:v1\n```" + `
@@ -190,7 +192,7 @@ Faults, with the operations that they act on unless ` + "`on-OPERATION`" + ` fol
 }
 
 func wordRows(b *strings.Builder, fault bool) {
-	for _, w := range faults.Words() {
+	for _, w := range faultnames.Words() {
 		switch {
 		case w.Fault != fault:
 		case fault:
@@ -217,14 +219,14 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func knownFaultsPage(t *testing.T) string {
 	var b strings.Builder
-	all := faults.Known()
+	all := known.All()
 	fmt.Fprintf(&b, `# Known faults
 
-These are the %d faults that real registries, and the proxies before them, have shown to real clients. Each is one or more rules, ready to
-use: `+"`faults.FindKnown(\"reset-mid-blob\")` in Go, `--faults known:reset-mid-blob` and `ocifake faults add known:reset-mid-blob`"+` on the command
+These are %d faults that real registries, and the proxies in front of them, have shown to real clients. Each consists of rules that are ready to
+use: `+"`known.Find(\"reset-mid-blob\")` in Go, `--faults known:reset-mid-blob` and `ocifake faults add known:reset-mid-blob`"+` on the command
 line. `+"`ocifake faults known NAME`"+` prints the rules as a file to start from.
 
-Sizes and counts suit the small images of tests: bodies are cut after 100 bytes, and what passes happens once or twice.
+Sizes and counts suit the small images of tests: bodies are cut after 100 bytes, and a fault that passes occurs once or twice.
 
 `, len(all))
 	b.WriteString(markdownHead("name", "what happens", "a correct client"))
@@ -239,7 +241,7 @@ Sizes and counts suit the small images of tests: bodies are cut after 100 bytes,
 			outcome = "It succeeds in the end."
 		}
 		name := "`HOST/fault/" + p.Name + "/REPOSITORY`"
-		if err := p.Magic(); err != nil {
+		if err := faultnames.Check(p); err != nil {
 			name = "no"
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n- A correct client %s. %s\n- Seen with: %s\n- Sources: %s\n- By name in a reference: %s\n\n```yaml rules\n%s```\n",

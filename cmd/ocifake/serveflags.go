@@ -76,7 +76,7 @@ func (c *serveConfig) flags() []flagGroup {
 		}},
 		{"Faults (none, unless told otherwise)", []flagRow{
 			{"faults", "fail by the rules in this YAML `file`, read again whenever it changes, or by a fault known:NAME; repeatable", &c.faults},
-			{"magic", "take faults by name in references: HOST/fault/status-503/times-2/app:v1", &c.server.Magic},
+			{"fault-names", "choose faults by name in references: HOST/fault/status-503/times-2/app:v1", &c.server.FaultNames},
 		}},
 		{"What is left when it ends", []flagRow{
 			{"requests", "write each request when it has ended into this `file`, as JSON Lines", &c.output.requests},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 )
 
 // ruleFile is a file of fault rules, as it was when it was last read, or a known
@@ -52,11 +53,11 @@ func readRules(ctx context.Context, paths []string) (files ruleFiles, err error)
 // read reads the rules for the first time.
 func (r *ruleFile) read(ctx context.Context) (err error) {
 	if name, ok := r.known(); ok {
-		preset, err := faults.FindKnown(name)
+		f, err := known.Find(name)
 		if err != nil {
-			return errors.New(strings.TrimPrefix(err.Error(), "faults: "))
+			return err
 		}
-		r.set(preset.Rules())
+		r.set(f.Rules())
 		return nil
 	}
 	if r.text, err = readFile(ctx, r.path); err != nil {

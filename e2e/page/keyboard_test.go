@@ -94,8 +94,8 @@ func TestKeyboard(t *testing.T) {
 	p.keys("/")
 	p.wait(`document.activeElement.matches("#faults .search")`)
 	p.keys("ecr 429")
-	p.wait(`document.querySelectorAll("#faults .preset").length < 5`)
-	p.tabTo("#faults .preset header button")
+	p.wait(`document.querySelectorAll("#faults .known-fault").length < 5`)
+	p.tabTo("#faults .known-fault header button")
 	p.keys("\r")
 	p.wait(`document.querySelectorAll("#faults .rule").length === 2`)
 

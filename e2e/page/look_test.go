@@ -46,7 +46,7 @@ func TestLook(t *testing.T) {
 		"repository":   {"#/repositories/app", `document.querySelector("#repositories .main td")`},
 		"manifest":     {"#/repositories/app:v1", `document.querySelector("#repositories .main .source")`},
 		"index":        {"#/repositories/library/multi:latest", `document.querySelector("#repositories .main .source")`},
-		"faults":       {"#/faults", `document.querySelectorAll("#faults .rule").length === 3 && document.querySelector("#faults .preset")`},
+		"faults":       {"#/faults", `document.querySelectorAll("#faults .rule").length === 3 && document.querySelector("#faults .known-fault")`},
 	}
 	for _, look := range []struct {
 		name, scheme  string

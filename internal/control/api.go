@@ -45,8 +45,8 @@ type Config struct {
 	// for the API, beside IP addresses, localhost and the host of the registry.
 	Hosts []string
 
-	Magic   bool // whether names of repositories may choose faults, to be shown
-	Version string
+	FaultNames bool // names of repositories can choose faults; shown only
+	Version    string
 
 	// Log gets what goes wrong on the server's side. Default: [slog.Default].
 	Log *slog.Logger

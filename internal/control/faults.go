@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 )
@@ -227,42 +227,42 @@ func (a *API) removeFault(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// known is a preset, with its rules.
-type known struct {
-	faults.Preset
+// knownFault is a known fault, with its rules.
+type knownFault struct {
+	known.Fault
 	Rules []faults.Rule `json:"rules"`
 }
 
 func (a *API) listKnown(w http.ResponseWriter, _ *request) error {
-	var all []known
-	for _, p := range faults.Known() {
-		all = append(all, known{p, p.Rules()})
+	var all []knownFault
+	for _, f := range known.All() {
+		all = append(all, knownFault{f, f.Rules()})
 	}
 	reply(w, http.StatusOK, all)
 	return nil
 }
 
-func findKnown(r *request) (faults.Preset, error) {
-	p, err := faults.FindKnown(value[string](r, "name"))
+func findKnown(r *request) (known.Fault, error) {
+	f, err := known.Find(value[string](r, "name"))
 	if err != nil {
-		return p, notFound("%s", strings.TrimPrefix(err.Error(), "faults: "))
+		return f, notFound("%v", err)
 	}
-	return p, nil
+	return f, nil
 }
 
 func (a *API) oneKnown(w http.ResponseWriter, r *request) error {
-	p, err := findKnown(r)
+	f, err := findKnown(r)
 	if err != nil {
 		return err
 	}
-	reply(w, http.StatusOK, known{p, p.Rules()})
+	reply(w, http.StatusOK, knownFault{f, f.Rules()})
 	return nil
 }
 
 func (a *API) addKnown(w http.ResponseWriter, r *request) error {
-	p, err := findKnown(r)
+	f, err := findKnown(r)
 	if err != nil {
 		return err
 	}
-	return a.inject(w, p.Where(value[[]op.Filter](r, "where")...))
+	return a.inject(w, f.Rules(value[[]op.Filter](r, "where")...))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 )
 
 type fault struct {
@@ -93,14 +94,14 @@ func TestFaultNames(t *testing.T) {
 
 func TestKnown(t *testing.T) {
 	f := start(t, setup{})
-	type known struct {
-		faults.Preset
+	type knownFault struct {
+		known.Fault
 		Rules []faults.Rule
 	}
-	all := get[[]known](t, f, "faults/known")
-	assert.Len(t, all, len(faults.Known()))
-	one := get[known](t, f, "faults/known/"+all[0].Name)
-	assert.Equal(t, all[0].Preset.What, one.What)
+	all := get[[]knownFault](t, f, "faults/known")
+	assert.Len(t, all, len(known.All()))
+	one := get[knownFault](t, f, "faults/known/"+all[0].Name)
+	assert.Equal(t, all[0].What, one.What)
 	assert.Len(t, one.Rules, len(all[0].Rules))
 	assert.NotEmpty(t, one.Rules)
 	refused := decode[refusal](t, f.v1(t, 400, "POST", "faults/known/reset-mid-blob?where=tag%3Dv1", "").body).Error

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -441,7 +441,7 @@ func TestDocumentDescribesRules(t *testing.T) {
 		require.NoError(t, err)
 		return schema.Validate(value)
 	}
-	for _, p := range faults.Known() {
+	for _, p := range known.All() {
 		for _, rule := range p.Rules() {
 			text, err := json.Marshal(rule)
 			require.NoError(t, err)

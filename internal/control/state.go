@@ -39,13 +39,13 @@ func (a *API) ready(w http.ResponseWriter, _ *request) error {
 
 // info is what registry this is. The URL is empty as long as it is not ready.
 type info struct {
-	Version   string    `json:"version"`
-	URL       string    `json:"url"`
-	Host      string    `json:"host"`
-	StartedAt time.Time `json:"startedAt"`
-	Auth      string    `json:"auth"`
-	Magic     bool      `json:"magic"`
-	Counts    counts    `json:"counts"`
+	Version    string    `json:"version"`
+	URL        string    `json:"url"`
+	Host       string    `json:"host"`
+	StartedAt  time.Time `json:"startedAt"`
+	Auth       string    `json:"auth"`
+	FaultNames bool      `json:"faultNames"`
+	Counts     counts    `json:"counts"`
 }
 
 type counts struct {
@@ -59,7 +59,7 @@ type counts struct {
 func (a *API) info(w http.ResponseWriter, r *request) error {
 	i := info{
 		Version: a.config.Version, Host: a.host(), StartedAt: a.started.UTC(),
-		Auth: scheme(a.config.Auth), Magic: a.config.Magic,
+		Auth: scheme(a.config.Auth), FaultNames: a.config.FaultNames,
 		Counts: counts{Dropped: a.config.Recorder.Dropped(), Bytes: a.config.Store.Bytes()},
 	}
 	if o := a.open.Load(); o != nil {

@@ -44,7 +44,7 @@ func TestReadWhileServed(t *testing.T) {
 		{name: "auth and faults", auth: access, rules: touching},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := start(t, setup{network: new(server.Network), auth: c.auth, server: server.Options{Magic: true}})
+			f := start(t, setup{network: new(server.Network), auth: c.auth, server: server.Options{FaultNames: true}})
 			require.NoError(t, f.faults.Add(faults.On(op.BlobGet).Where(op.Repo("cdn")).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}"))))
 			require.NoError(t, f.faults.Add(c.rules...))
 			ctx, cancel := context.WithCancel(t.Context())

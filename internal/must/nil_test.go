@@ -24,6 +24,7 @@ import (
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -253,7 +254,8 @@ var ofFaults = []row{
 	allowed("faults.Engine.Closed c", func(f given) { f.engine.Closed(nil) }),
 	refused("faults.Engine.Open encrypted", func(f given) { f.engine.Open(nil) }),
 	refused("faults.Engine.Intercept handle", func(f given) { f.engine.Intercept(nil) }),
-	refused("faults.Engine.Magic next", func(f given) { f.engine.Magic(nil) }),
+	refused("faults.Engine.ByName names", func(f given) { f.engine.ByName(nil, http.NotFoundHandler()) }),
+	refused("faults.Engine.ByName next", func(f given) { f.engine.ByName(faultnames.New(), nil) }),
 	refused("faults.Engine.Wrap next", func(f given) { f.engine.Wrap(nil) }),
 	allowed("faults.New store", func(f given) { faults.New(nil) }),
 	refused("faults.Point info", func(f given) { faults.Point(nil) }),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -22,8 +23,8 @@ func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Han
 	}
 	handler = s.config.Faults.BeforeAuth(handler)
 	handler = s.config.Recorder.Wrap(handler)
-	if s.config.Magic {
-		handler = s.config.Faults.Magic(handler)
+	if s.config.FaultNames {
+		handler = s.config.Faults.ByName(faultnames.New(), handler)
 	}
 	if control != nil {
 		handler = besides(control, handler)

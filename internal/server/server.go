@@ -59,9 +59,9 @@ type Options struct {
 	// the name that the client asks for, whatever it is. Not used in memory.
 	Hosts []string `json:"hosts,omitempty"`
 
-	// Magic lets clients choose faults by names of repositories, see
-	// [faults.Engine.Magic]. It needs Faults.
-	Magic bool `json:"magic,omitempty"`
+	// FaultNames lets clients choose faults by the name of the repository, see package
+	// faultnames. It needs Faults.
+	FaultNames bool `json:"faultNames,omitempty"`
 
 	// ClientCerts says whether clients show certificates in the TLS handshake.
 	ClientCerts ClientCerts `json:"clientCerts,omitempty"`
@@ -153,7 +153,7 @@ func Start(config Config) (*Server, error) {
 			return nil, fmt.Errorf("server: no certificate can be made for %q: want IP addresses and host names", host)
 		}
 	}
-	if config.Magic && config.Faults == nil {
+	if config.FaultNames && config.Faults == nil {
 		return nil, errors.New("server: faults by names of repositories need an engine of faults")
 	}
 	config.Log = cmp.Or(config.Log, slog.Default())

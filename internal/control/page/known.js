@@ -34,37 +34,37 @@ export class Known {
       return;
     }
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = this.all.filter(preset => {
-      const text = [preset.name, preset.what, preset.correct, ...preset.clients ?? []].join(' ').toLowerCase();
+    const found = this.all.filter(fault => {
+      const text = [fault.name, fault.what, fault.correct, ...fault.clients ?? []].join(' ').toLowerCase();
       return words.every(word => text.includes(word));
     });
     this.element.querySelector('.count').textContent = words.length ? `${count(found.length)} of ${count(this.all.length)}` : count(found.length);
-    this.list.replaceChildren(...found.map(preset => this.item(preset)));
+    this.list.replaceChildren(...found.map(fault => this.item(fault)));
     if (found.length === 0) {
       this.list.append(h('li', { class: 'none' }, 'None has these words.'));
     }
   }
 
-  item(preset) {
-    return h('li', { class: 'preset' },
-      h('header', {}, h('h4', {}, data(preset.name)),
-        button('Add', () => this.add(preset), { 'aria-label': `Add ${preset.name}` })),
-      h('p', {}, printable(preset.what)),
-      h('details', {}, h('summary', {}, h('span', { class: 'correct' }, `A correct client ${printable(preset.correct)}`)),
-        preset.clients?.length > 0 && h('p', { class: 'none' }, `Met by ${preset.clients.map(printable).join(', ')}.`),
-        preset.citations?.length > 0 && h('p', { class: 'none' }, preset.citations.flatMap(name => [citation(name), ' '])),
-        preset.rules && h('pre', { class: 'code', tabindex: 0 }, yaml(preset.rules))));
+  item(fault) {
+    return h('li', { class: 'known-fault' },
+      h('header', {}, h('h4', {}, data(fault.name)),
+        button('Add', () => this.add(fault), { 'aria-label': `Add ${fault.name}` })),
+      h('p', {}, printable(fault.what)),
+      h('details', {}, h('summary', {}, h('span', { class: 'correct' }, `A correct client ${printable(fault.correct)}`)),
+        fault.clients?.length > 0 && h('p', { class: 'none' }, `Met by ${fault.clients.map(printable).join(', ')}.`),
+        fault.citations?.length > 0 && h('p', { class: 'none' }, fault.citations.flatMap(name => [citation(name), ' '])),
+        fault.rules && h('pre', { class: 'code', tabindex: 0 }, yaml(fault.rules))));
   }
 
-  async add(preset) {
+  async add(fault) {
     if (this.adding) {
       return;
     }
     this.adding = true;
     try {
-      await change('POST', `faults/known/${encodeURIComponent(preset.name)}`, { query: { where: this.where.value.trim() } });
+      await change('POST', `faults/known/${encodeURIComponent(fault.name)}`, { query: { where: this.where.value.trim() } });
       this.refuse('');
-      say(`Added ${preset.name}`);
+      say(`Added ${fault.name}`);
       await this.added();
     } catch (error) {
       this.refuse(error.message);

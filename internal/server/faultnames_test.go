@@ -15,14 +15,14 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// TestMagic: names are read before what records, and only if that is wanted.
-func TestMagic(t *testing.T) {
+// TestFaultNames: names are read before what records, and only if that is wanted.
+func TestFaultNames(t *testing.T) {
 	for name, on := range map[string]bool{"on": true, "off": false} {
 		t.Run(name, func(t *testing.T) {
 			store, rec := memstore.New(memstore.Options{}), recorder.New(recorder.Options{})
 			engine := faults.New(store)
 			s, err := server.Start(server.Config{
-				Options: server.Options{Magic: on}, Faults: engine, Recorder: rec,
+				Options: server.Options{FaultNames: on}, Faults: engine, Recorder: rec,
 				Registry: registry.New(engine.Store(), registry.Options{}), Network: new(server.Network),
 			})
 			require.NoError(t, err)
@@ -39,9 +39,9 @@ func TestMagic(t *testing.T) {
 			}
 			assert.Equal(t, http.StatusTeapot, response.StatusCode)
 			require.Len(t, log, 1)
-			assert.Equal(t, []string{"magic:status-418/app"}, log[0].Faults)
+			assert.Equal(t, []string{"fault/status-418/app"}, log[0].Faults)
 		})
 	}
-	_, err := server.Start(server.Config{Options: server.Options{Magic: true}, Registry: http.NotFoundHandler(), Network: new(server.Network)})
+	_, err := server.Start(server.Config{Options: server.Options{FaultNames: true}, Registry: http.NotFoundHandler(), Network: new(server.Network)})
 	assert.EqualError(t, err, "server: faults by names of repositories need an engine of faults")
 }

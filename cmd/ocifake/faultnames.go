@@ -5,42 +5,42 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 )
 
-// magicHelp says how faults are chosen by name.
-func magicHelp() string {
+// faultNamesHelp describes how to choose faults by name.
+func faultNamesHelp() string {
 	var text strings.Builder
-	text.WriteString(`With "ocifake serve --magic", or "ocifake run --magic", a client that cannot be
-configured chooses faults by the name of the repository. This is app:v1, once its
-first two requests were answered with 503, and app:v1 with a known fault:
+	text.WriteString(`With "ocifake serve --fault-names" or "ocifake run --fault-names", a client that
+cannot be configured chooses faults by the name of the repository. This is app:v1
+whose first two requests are answered with 503, and app:v1 with a known fault:
 
   HOST/fault/status-503/times-2/app:v1
   HOST/fault/reset-mid-blob/app:v1
 
-Between "fault/" and the repository stand known faults, but for those that act on
-connections and on tokens, and these, which act on every request for the repository,
-or on those for the operations that are named here:
+Between "fault/" and the repository stand known faults, except those that act on
+connections or on tokens, and the following faults. They act on every request for the
+repository, or on the operations in parentheses:
 
 `)
 	writeWords(&text, true)
 	text.WriteString(`
-Behind one of these stands what is said about it:
+These words describe the fault before them:
 
 `)
 	writeWords(&text, false)
 	text.WriteString(`
-Each name counts for itself, from its first request on, and anew after
+Each name has its own counts. They begin at its first request, and again after
 "ocifake reset" or when its rule was removed. Faults of one name that are due happen
 together, the first outermost.`)
 	return text.String()
 }
 
-// writeWords writes the words that are faults, or those that are about one.
+// writeWords writes the words that are faults, or those that describe one.
 func writeWords(text *strings.Builder, faultWords bool) {
 	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
-	for _, w := range faults.Words() {
+	for _, w := range faultnames.Words() {
 		if w.Fault != faultWords {
 			continue
 		}

@@ -1,4 +1,4 @@
-package faults_test
+package faultnames_test
 
 import (
 	"bytes"
@@ -19,13 +19,15 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// magicName is one whose faults do nothing to what is asked here.
-const magicName = "fault/status-503/on-blob.delete/app"
+// faultName is one whose faults do nothing to what is asked here.
+const faultName = "fault/status-503/on-blob.delete/app"
 
 // ask sends a request to a registry, and returns the answer and its body.
 func ask(t testing.TB, client *http.Client, method, url, body string, header ...string) (*http.Response, string) {
@@ -43,11 +45,11 @@ func ask(t testing.TB, client *http.Client, method, url, body string, header ...
 	return response, string(got)
 }
 
-// requireUnder checks that a URL which was sent to a client stays under the magic
-// name, and returns it.
+// requireUnder checks that a URL which was sent to a client stays under the name
+// with faults, and returns it.
 func requireUnder(t testing.TB, base, location string) string {
 	t.Helper()
-	require.Contains(t, location, "/v2/"+magicName+"/")
+	require.Contains(t, location, "/v2/"+faultName+"/")
 	u, err := url.Parse(base)
 	require.NoError(t, err)
 	u, err = u.Parse(location)
@@ -55,9 +57,9 @@ func requireUnder(t testing.TB, base, location string) string {
 	return u.String()
 }
 
-// TestMagicURLs pushes and lists under a magic name, by the URLs that the registry
+// TestURLs pushes and lists under a name with faults, by the URLs that the registry
 // answers with, which are paths or absolute, and in another mux.
-func TestMagicURLs(t *testing.T) {
+func TestURLs(t *testing.T) {
 	for name, absolute := range map[string]bool{"paths": false, "absolute": true} {
 		for _, prefix := range []string{"", "/some/prefix"} {
 			t.Run(name+prefix, func(t *testing.T) {
@@ -68,13 +70,13 @@ func TestMagicURLs(t *testing.T) {
 				pushUnder(t, reg, server.Client(), under)
 				for _, x := range reg.Requests() {
 					if x.Alias != "" {
-						assert.Equal(t, [3]string{"app", magicName, prefix}, [3]string{x.Repo, x.Alias, x.Prefix}, x.Target)
-						assert.Contains(t, x.Target, magicName)
+						assert.Equal(t, [3]string{"app", faultName, prefix}, [3]string{x.Repo, x.Alias, x.Prefix}, x.Target)
+						assert.Contains(t, x.Target, faultName)
 					}
 				}
-				assert.NotEmpty(t, reg.Requests(op.Alias(magicName)))
+				assert.NotEmpty(t, reg.Requests(op.Alias(faultName)))
 				repositories := slices.Collect(keysOf(reg.Store().Repositories(t.Context(), "")))
-				assert.Equal(t, []string{"app", "other"}, repositories, "nothing is kept under the magic name")
+				assert.Equal(t, []string{"app", "other"}, repositories, "nothing is kept under the name with faults")
 			})
 		}
 	}
@@ -88,7 +90,7 @@ func keysOf[K, V any](seq func(func(K, V) bool)) func(func(K) bool) {
 
 func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, under string) {
 	t.Helper()
-	api := under + "/v2/" + magicName
+	api := under + "/v2/" + faultName
 	blob := "content"
 	d := digest.FromString(blob)
 
@@ -107,7 +109,7 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 
 	// The session is not another repository's.
 	response, _ = ask(t, client, "POST", api+"/blobs/uploads/", "")
-	real := strings.Replace(requireUnder(t, under, response.Header.Get("Location")), magicName, "app", 1)
+	real := strings.Replace(requireUnder(t, under, response.Header.Get("Location")), faultName, "app", 1)
 	response, _ = ask(t, client, "DELETE", real, "")
 	require.Equal(t, http.StatusNoContent, response.StatusCode, "under its own name the repository has it too")
 
@@ -117,7 +119,7 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 	response, _ = ask(t, client, "POST", api+"/blobs/uploads/?mount="+digest.FromString(other).String()+"&from=other", "")
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 	requireUnder(t, under, response.Header.Get("Location"))
-	response, _ = ask(t, client, "POST", under+"/v2/other/blobs/uploads/?mount="+d.String()+"&from="+url.QueryEscape(magicName), "")
+	response, _ = ask(t, client, "POST", under+"/v2/other/blobs/uploads/?mount="+d.String()+"&from="+url.QueryEscape(faultName), "")
 	require.Equal(t, http.StatusCreated, response.StatusCode)
 	assert.Contains(t, response.Header.Get("Location"), "/v2/other/blobs/")
 
@@ -130,10 +132,10 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 		requireUnder(t, under, response.Header.Get("Location"))
 	}
 	response, got = ask(t, client, "GET", api+"/tags/list?n=1", "")
-	require.JSONEq(t, `{"name":"`+magicName+`","tags":["v1"]}`, got)
+	require.JSONEq(t, `{"name":"`+faultName+`","tags":["v1"]}`, got)
 	link, _, _ := strings.Cut(strings.TrimPrefix(response.Header.Get("Link"), "<"), ">")
 	_, got = ask(t, client, "GET", requireUnder(t, under, link), "")
-	require.JSONEq(t, `{"name":"`+magicName+`","tags":["v2"]}`, got)
+	require.JSONEq(t, `{"name":"`+faultName+`","tags":["v2"]}`, got)
 	_, got = ask(t, client, "GET", under+"/v2/app/tags/list", "")
 	require.JSONEq(t, `{"name":"app","tags":["v1","v2"]}`, got)
 
@@ -151,10 +153,10 @@ func pushUnder(t *testing.T, reg *registrytest.Registry, client *http.Client, un
 	require.Contains(t, got, `"artifactType":"a/`)
 }
 
-// TestMagicTokens: clients ask for tokens for the names that they know, with GET and
+// TestTokens: clients ask for tokens for the names that they know, with GET and
 // with POST, and get them for the repository, if they may. What is on record is what
 // they have sent.
-func TestMagicTokens(t *testing.T) {
+func TestTokens(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithRecording(registrytest.Recording{KeepSecrets: true}),
 		registrytest.WithAuth(auth.Options{
 			Users: map[string]string{"ann": "hush"},
@@ -180,17 +182,17 @@ func TestMagicTokens(t *testing.T) {
 	}
 	for asked, want := range map[string]string{
 		"repository:app:pull":                                                         "repository:app:pull",
-		"repository:" + magicName + ":pull,push":                                      "repository:app:pull",
-		"repository:" + magicName + ":pull repository:other:pull":                     "repository:app:pull",
+		"repository:" + faultName + ":pull,push":                                      "repository:app:pull",
+		"repository:" + faultName + ":pull repository:other:pull":                     "repository:app:pull",
 		"repository:fault/status-503/secret:pull":                                     "", // who may pull from fault/* may not from there
 		"repository:fault/none/app:pull":                                              "repository:fault/none/app:pull",
 		"registry:catalog:*":                                                          "",
-		"repository(plugin):" + magicName + ":pull repository:" + magicName + ":pull": "repository:app:pull",
+		"repository(plugin):" + faultName + ":pull repository:" + faultName + ":pull": "repository:app:pull",
 	} {
 		assert.Equal(t, want, scopes(asked), asked)
 		assert.Equal(t, want, posted(asked), asked)
 	}
-	assert.Equal(t, "repository:app:pull", scopes("repository:other:pull|repository:"+magicName+":pull"))
+	assert.Equal(t, "repository:app:pull", scopes("repository:other:pull|repository:"+faultName+":pull"))
 	for _, body := range []string{"", "%", "scope=" + strings.Repeat("x", 70<<10), "scope=x;y"} {
 		r, err := http.NewRequest(http.MethodPost, reg.URL()+tokens, strings.NewReader(body))
 		require.NoError(t, err)
@@ -215,29 +217,29 @@ func tokenScope(t *testing.T, reg *registrytest.Registry, r *http.Request) strin
 	return body.Scope
 }
 
-// unmagical are the presets that cannot be chosen by name, by what they act on.
-var unmagical = map[string][]string{
-	"on connections,": {"tls-handshake-timeout", "black-hole"},
-	"on requests for tokens, or for /v2/,": {
+// notByName are the known faults that cannot be chosen by name, by what they act on.
+var notByName = map[string][]string{
+	"on connections": {"tls-handshake-timeout", "black-hole"},
+	"on requests for tokens": {
 		"token-endpoint-500", "token-endpoint-429", "token-endpoint-html", "token-endpoint-broken-json", "token-endpoint-missing-field",
 		"token-endpoint-slow", "token-endpoint-down", "token-post-404", "token-post-405", "token-post-403", "token-denied-ghcr",
 		"challenge-missing", "challenge-doubled", "challenge-capitals", "challenge-unknown-scheme", "realm-elsewhere",
 	},
-	"on requests in which": {"redirect-to-website", "link-wrong-path"}, // what they do to paths that are none of the API's
+	"on requests that have": {"redirect-to-website", "link-wrong-path"}, // what they do to paths that are none of the API's
 }
 
-// TestMagicPresets: every preset says whether it can be chosen by name, and one that
+// TestKnownFaults: every known fault says whether it can be chosen by name, and one that
 // can is, whatever it needs.
-func TestMagicPresets(t *testing.T) {
+func TestKnownFaults(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
 	refused := map[string][]string{}
-	for _, p := range faults.Known() {
+	for _, p := range known.All() {
 		name := "fault/" + p.Name + "/app"
 		require.True(t, op.ValidRepository(name), name)
 		response, body := ask(t, reg.Client(), "GET", reg.URL()+"/v2/"+name+"/blobs/uploads/none", "")
-		rules := slices.DeleteFunc(reg.Faults().Rules(), func(s faults.State) bool { return !strings.HasPrefix(s.Rule.Name, "magic:"+p.Name+"/app") })
-		if err := p.Magic(); err != nil {
-			for on := range unmagical {
+		rules := slices.DeleteFunc(reg.Faults().Rules(), func(s faults.State) bool { return !strings.HasPrefix(s.Rule.Name, "fault/"+p.Name+"/app") })
+		if err := faultnames.Check(p); err != nil {
+			for on := range notByName {
 				if strings.Contains(err.Error(), on) {
 					refused[on] = append(refused[on], p.Name)
 				}
@@ -258,12 +260,12 @@ func TestMagicPresets(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	assert.Equal(t, unmagical, refused)
+	assert.Equal(t, notByName, refused)
 }
 
-// TestMagicSecondOrigin: what is done to requests to the second origin is done to
+// TestSecondOrigin: what is done to requests to the second origin is done to
 // those under the name, too.
-func TestMagicSecondOrigin(t *testing.T) {
+func TestSecondOrigin(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithFaultNames())
 	blob := reg.PushBlob(t, "app", strings.NewReader("content")).Digest.String()
 	get := func(name string) (int, string) {
@@ -281,11 +283,11 @@ func TestMagicSecondOrigin(t *testing.T) {
 	for i, want := range []string{"fault/redirect-challenged/app", "fault/redirect-challenged/app", "fault/redirect-307/app"} {
 		assert.Equal(t, [2]string{want, "app"}, [2]string{external[i].Alias, external[i].Repo})
 	}
-	assert.Equal(t, []string{"magic:redirect-challenged/app#2"}, external[0].Faults)
+	assert.Equal(t, []string{"fault/redirect-challenged/app#2"}, external[0].Faults)
 }
 
-// TestMagicIsOff: without it, such names are names as others.
-func TestMagicIsOff(t *testing.T) {
+// TestIsOff: without it, such names are names as others.
+func TestIsOff(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
 	reg.PushBlob(t, "fault/status-503/app", strings.NewReader("content"))
 	response, body := ask(t, reg.Client(), "GET", reg.URL()+"/v2/fault/status-503/app/tags/list", "")
@@ -294,18 +296,18 @@ func TestMagicIsOff(t *testing.T) {
 	assert.Empty(t, reg.Faults().Rules())
 }
 
-// TestMagicRefusalsAreOnRecord, under the name that was asked for.
-func TestMagicRefusalsAreOnRecord(t *testing.T) {
+// TestRefusalsAreOnRecord, under the name that was asked for.
+func TestRefusalsAreOnRecord(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}}))
 	ask(t, reg.Client(), "GET", reg.URL()+"/v2/fault/x/app/tags/list", "")
 	x := reg.Requests()[0]
 	assert.Equal(t, []any{http.StatusNotFound, []string{"NAME_UNKNOWN"}, "fault/x/app", ""}, []any{x.Status, x.Codes, x.Repo, x.Alias})
 }
 
-// TestMagicChallenge: a client is told to ask for the name that it knows.
-func TestMagicChallenge(t *testing.T) {
+// TestChallenge: a client is told to ask for the name that it knows.
+func TestChallenge(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithFaultNames(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ann": "hush"}, Token: &auth.TokenOptions{}}))
-	for _, name := range []string{"app", magicName, "fault/token-rejected-fresh/app"} {
+	for _, name := range []string{"app", faultName, "fault/token-rejected-fresh/app"} {
 		response, _ := ask(t, reg.Client(), "GET", reg.URL()+"/v2/"+name+"/manifests/v1", "")
 		assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
 		assert.Contains(t, response.Header.Get("WWW-Authenticate"), `scope="repository:`+name+`:pull"`)

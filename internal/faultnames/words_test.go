@@ -1,4 +1,4 @@
-package faults_test
+package faultnames_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -31,14 +33,14 @@ var wordless = map[string]string{
 // values are those that words are tried with.
 var values = map[string]string{"CODE": "404", "BYTES": "100", "SECONDS": "5", "N": "1", "TIME": "1ms", "OPERATION": "tag.list", "NAME": "etag"}
 
-// TestMagicWords has every word in a name, and every effect in a word, or a reason.
-func TestMagicWords(t *testing.T) {
+// TestWords has every word in a name, and every effect in a word, or a reason.
+func TestWords(t *testing.T) {
 	kinds := map[string]bool{}
 	for _, k := range faults.Kinds() {
 		kinds[k.Name] = true
 		assert.NotEqual(t, wordless[k.Name] == "", !isWord(k.Name), k.Name)
 	}
-	for _, w := range faults.Words() {
+	for _, w := range faultnames.Words() {
 		name, value, _ := cutForm(w.Form)
 		assert.NotEmpty(t, w.Doc, w.Form)
 		assert.Equal(t, w.Fault, kinds[name], "%s: effects are called the same everywhere", w.Form)
@@ -54,7 +56,7 @@ func TestMagicWords(t *testing.T) {
 			continue
 		}
 		t.Run(segment, func(t *testing.T) {
-			e, ask := magical(t)
+			e, ask := newEngine(t)
 			full := "fault/" + segment + "/app"
 			w1, _ := ask("GET /v2/" + full + "/blobs/uploads/x")
 			require.NotEqual(t, http.StatusBadRequest, w1.Code)
@@ -69,9 +71,9 @@ func TestMagicWords(t *testing.T) {
 	}
 }
 
-// TestMagicModifiers has every word that says something about a fault behind one.
-func TestMagicModifiers(t *testing.T) {
-	for _, w := range faults.Words() {
+// TestModifiers has every word that says something about a fault behind one.
+func TestModifiers(t *testing.T) {
+	for _, w := range faultnames.Words() {
 		if w.Fault {
 			continue
 		}
@@ -84,7 +86,7 @@ func TestMagicModifiers(t *testing.T) {
 			before = "reset-100/"
 		}
 		for prefix, count := range map[string]int{before: 1, "": 0, "head-405/": 0} {
-			e, ask := magical(t)
+			e, ask := newEngine(t)
 			answer, _ := ask("GET /v2/fault/" + prefix + name + "/app/tags/list")
 			assert.Len(t, e.Rules(), count, "%s%s: %s", prefix, name, answer.Body.String())
 		}
@@ -99,7 +101,7 @@ func cutForm(form string) (name, value string, ok bool) {
 }
 
 func isWord(name string) bool {
-	for _, w := range faults.Words() {
+	for _, w := range faultnames.Words() {
 		if own, _, _ := cutForm(w.Form); own == name {
 			return true
 		}
@@ -107,12 +109,12 @@ func isWord(name string) bool {
 	return false
 }
 
-// No preset is a word, too.
-func TestMagicIsUnambiguous(t *testing.T) {
-	for _, p := range faults.Known() {
-		e, ask := magical(t)
+// No known fault is a word, too.
+func TestIsUnambiguous(t *testing.T) {
+	for _, p := range known.All() {
+		e, ask := newEngine(t)
 		ask("GET /v2/fault/" + p.Name + "/app/tags/list")
-		if len(e.Rules()) > 0 && p.Magic() == nil {
+		if len(e.Rules()) > 0 && faultnames.Check(p) == nil {
 			assert.Len(t, e.Rules(), len(p.Rules()), p.Name)
 			for i, s := range e.Rules() {
 				want, err := json.Marshal(faults.On().Do(p.Rules()[i].Effects...))
@@ -122,11 +124,11 @@ func TestMagicIsUnambiguous(t *testing.T) {
 				assert.Equal(t, string(want), string(got))
 			}
 		}
-		for _, w := range faults.Words() {
+		for _, w := range faultnames.Words() {
 			name, value, _ := cutForm(w.Form)
 			rest, is := strings.CutPrefix(p.Name, name+"-")
-			assert.False(t, value == "" && p.Name == w.Form, "%s is a preset and a word", p.Name)
-			assert.False(t, value != "" && is && rest != "" && rest[0] >= '0' && rest[0] <= '9', "%s is a preset and %s", p.Name, w.Form)
+			assert.False(t, value == "" && p.Name == w.Form, "%s is a known fault and a word", p.Name)
+			assert.False(t, value != "" && is && rest != "" && rest[0] >= '0' && rest[0] <= '9', "%s is a known fault and %s", p.Name, w.Form)
 		}
 	}
 }

@@ -1,7 +1,8 @@
-package faults_test
+package faultnames_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,13 +15,26 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 )
 
-// magical returns an engine in which everything can act, and what sends requests to a
-// registry of which only the status matters, with faults chosen by name.
-func magical(t testing.TB) (e *faults.Engine, ask func(request string) (w *httptest.ResponseRecorder, touched string)) {
+const (
+	layer = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+	getV1 = "GET /v2/app/manifests/v1"
+	ping  = "GET /v2/"
+)
+
+// found is a registry whose answer is always 200.
+var found = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+
+// names are those that the tests read.
+var names = faultnames.New()
+
+// newEngine returns an engine in which every effect can act, and a function that sends
+// requests to a registry with faults by name.
+func newEngine(t testing.TB) (e *faults.Engine, ask func(request string) (w *httptest.ResponseRecorder, touched string)) {
 	t.Helper()
 	e = faults.New(memstore.New(memstore.Options{}))
 	e.Bind(faults.Site{
@@ -29,14 +43,39 @@ func magical(t testing.TB) (e *faults.Engine, ask func(request string) (w *httpt
 		External:    func() (string, error) { return "cdn.test", nil },
 	})
 	return e, func(request string) (*httptest.ResponseRecorder, string) {
-		return askNamed(e, e.Wrap(found), request)
+		return askByName(e, e.Wrap(found), request)
 	}
 }
 
-// askNamed sends a request to a handler behind [faults.Engine.Magic].
-func askNamed(e *faults.Engine, handler http.Handler, request string) (w *httptest.ResponseRecorder, touched string) {
+// askByName sends a request to a handler behind [faults.Engine.ByName], and returns the
+// answer and the names of the rules that touched it, or "-".
+func askByName(e *faults.Engine, handler http.Handler, request string) (w *httptest.ResponseRecorder, touched string) {
 	method, target, _ := strings.Cut(request, " ")
-	return serveBehind(e.Magic, handler, httptest.NewRequest(method, target, nil))
+	w, touched = httptest.NewRecorder(), "-"
+	defer func() {
+		if p := recover(); p != nil && !errors.Is(p.(error), http.ErrAbortHandler) {
+			panic(p)
+		}
+	}()
+	e.ByName(names, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, state := op.Begin(r)
+		defer func() {
+			if rules := state.Learned().Faults; len(rules) > 0 {
+				touched = strings.Join(rules, "+")
+			}
+		}()
+		handler.ServeHTTP(w, r)
+	})).ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return w, touched
+}
+
+// ruleNames returns the names of an engine's rules.
+func ruleNames(e *faults.Engine) []string {
+	var list []string
+	for _, s := range e.Rules() {
+		list = append(list, s.Rule.Name)
+	}
+	return list
 }
 
 // refusal is the message of an error of the specification's.
@@ -51,28 +90,28 @@ func refusal(t testing.TB, w *httptest.ResponseRecorder) (code, message string) 
 }
 
 // Each name makes rules, which can be written as any others.
-func TestMagicRules(t *testing.T) {
+func TestRules(t *testing.T) {
 	for name, want := range map[string]string{
-		"fault/status-503/app": `[{"name":"magic:status-503/app","where":"alias=fault/status-503/app","continue":true,"optional":true,"do":[{"status":{"code":503}}]}]`,
-		"fault/status-503/times-2/lib/app": `[{"name":"magic:status-503/times-2/lib/app","where":"alias=fault/status-503/times-2/lib/app","times":2,` +
+		"fault/status-503/app": `[{"name":"fault/status-503/app","where":"alias=fault/status-503/app","continue":true,"optional":true,"do":[{"status":{"code":503}}]}]`,
+		"fault/status-503/times-2/lib/app": `[{"name":"fault/status-503/times-2/lib/app","where":"alias=fault/status-503/times-2/lib/app","times":2,` +
 			`"continue":true,"optional":true,"do":[{"status":{"code":503}}]}]`,
-		"fault/delay-1m30s/after-1/every-3/for-1h/app": `[{"name":"magic:delay-1m30s/after-1/every-3/for-1h/app","where":"alias=fault/delay-1m30s/after-1/every-3/for-1h/app",` +
+		"fault/delay-1m30s/after-1/every-3/for-1h/app": `[{"name":"fault/delay-1m30s/after-1/every-3/for-1h/app","where":"alias=fault/delay-1m30s/after-1/every-3/for-1h/app",` +
 			`"after":1,"every":3,"for":"1h0m0s","continue":true,"optional":true,"do":[{"delay":{"for":"1m30s"}}]}]`,
-		"fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app": `[{"name":"magic:status-429/retry-after-2/on-blob.get/on-manifest.put/app",` +
+		"fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app": `[{"name":"fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app",` +
 			`"where":"op=blob.get,manifest.put alias=fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app","continue":true,"optional":true,"do":[{"status":{"code":429,"retryAfter":"2s"}}]}]`,
-		"fault/reset-0/of-request/app": `[{"name":"magic:reset-0/of-request/app","where":"op=blob.post,upload.chunk,upload.commit alias=fault/reset-0/of-request/app",` +
+		"fault/reset-0/of-request/app": `[{"name":"fault/reset-0/of-request/app","where":"op=blob.post,upload.chunk,upload.commit alias=fault/reset-0/of-request/app",` +
 			`"continue":true,"optional":true,"do":[{"reset":{"request":true}}]}]`,
-		"fault/drop-header-etag/app": `[{"name":"magic:drop-header-etag/app","where":"alias=fault/drop-header-etag/app","continue":true,"optional":true,"do":[{"drop-header":{"name":"etag"}}]}]`,
-		"fault/head-405/app":         `[{"name":"magic:head-405/app","where":"op=manifest.head alias=fault/head-405/app","continue":true,"optional":true,"do":[{"status":{"code":405}}]}]`,
-		"fault/forbidden-for-absent/app": `[{"name":"magic:forbidden-for-absent/app","where":"op=manifest.get,manifest.head alias=fault/forbidden-for-absent/app",` +
+		"fault/drop-header-etag/app": `[{"name":"fault/drop-header-etag/app","where":"alias=fault/drop-header-etag/app","continue":true,"optional":true,"do":[{"drop-header":{"name":"etag"}}]}]`,
+		"fault/head-405/app":         `[{"name":"fault/head-405/app","where":"op=manifest.head alias=fault/head-405/app","continue":true,"optional":true,"do":[{"status":{"code":405}}]}]`,
+		"fault/forbidden-for-absent/app": `[{"name":"fault/forbidden-for-absent/app","where":"op=manifest.get,manifest.head alias=fault/forbidden-for-absent/app",` +
 			`"until":"op=manifest.put alias=fault/forbidden-for-absent/app","continue":true,"optional":true,"do":[{"status":{"code":403,"error":"UNAUTHORIZED",` +
 			`"message":"The client does not have permission for manifest: {tag}{digest}","detail":{"manifest":"{tag}{digest}"}}}]}]`,
 		"fault/range-ignored/status-502/html/times-1/app": `[` +
-			`{"name":"magic:range-ignored/status-502/html/times-1/app","where":"op=blob.get !header.Range alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"close":{"after":100}}]},` +
-			`{"name":"magic:range-ignored/status-502/html/times-1/app#2","where":"op=blob.get header.Range alias=fault/range-ignored/status-502/html/times-1/app","continue":true,"optional":true,"do":["ignore-range"]},` +
-			`{"name":"magic:range-ignored/status-502/html/times-1/app#3","where":"alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"status":{"code":502,"html":true}}]}]`,
+			`{"name":"fault/range-ignored/status-502/html/times-1/app","where":"op=blob.get !header.Range alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"close":{"after":100}}]},` +
+			`{"name":"fault/range-ignored/status-502/html/times-1/app#2","where":"op=blob.get header.Range alias=fault/range-ignored/status-502/html/times-1/app","continue":true,"optional":true,"do":["ignore-range"]},` +
+			`{"name":"fault/range-ignored/status-502/html/times-1/app#3","where":"alias=fault/range-ignored/status-502/html/times-1/app","times":1,"continue":true,"optional":true,"do":[{"status":{"code":502,"html":true}}]}]`,
 	} {
-		e, ask := magical(t)
+		e, ask := newEngine(t)
 		ask("GET /v2/" + name + "/referrers/" + layer)
 		var rules []faults.Rule
 		for _, s := range e.Rules() {
@@ -88,36 +127,36 @@ func TestMagicRules(t *testing.T) {
 }
 
 // What is no name of faults says why, in the way that goes with the operation.
-func TestMagicRefusals(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	for name, want := range map[string]string{
-		"fault/app":                                   `there is no fault "app": want one as status-503 or reset-mid-blob`,
+		"fault/app":                                   `there is no fault "app": write one such as status-503 or reset-mid-blob`,
 		"fault/statu-503/app":                         `there is no fault "statu-503": did you mean status-CODE?`,
-		"fault/xyz-503/app":                           `there is no fault "xyz-503": want one as status-503 or reset-mid-blob`,
+		"fault/xyz-503/app":                           `there is no fault "xyz-503": write one such as status-503 or reset-mid-blob`,
 		"fault/reset-blob/app":                        `there is no fault "reset-blob": did you mean reset-mid-blob?`,
-		"fault/status/app":                            `there is no fault "status": did you mean error-status-artifactory, status-CODE or set-status-CODE?`,
+		"fault/status/app":                            `there is no fault "status": did you mean status-CODE or set-status-CODE?`,
 		"fault/status-503":                            `the name of a repository is missing: want it last, as in fault/status-503/app`,
 		"fault/status-503/zeros":                      `the name of a repository is missing`,
-		"fault/status-0503/app":                       `status-0503: want status-CODE, a status of HTTP`,
-		"fault/status-5000000000000000/app":           `want status-CODE, a status of HTTP`,
+		"fault/status-0503/app":                       `status-0503: write status-CODE, an HTTP status`,
+		"fault/status-5000000000000000/app":           `write status-CODE, an HTTP status`,
 		"fault/status-99/app":                         `status: 99 is no status to answer with`,
-		"fault/status-503/times-0/app":                `times-0: want times-N, a whole number from 1 on`,
-		"fault/status-503/on-blob.gte/app":            `on-blob.gte: want on-OPERATION, as blob.get, manifest.put`,
-		"fault/status-503/on-token.keys/app":          `on-token.keys: want on-OPERATION, as blob.get, manifest.put`,
-		"fault/delay-2/app":                           `delay-2: want delay-TIME, as 500ms, 2s, 1h`,
-		"fault/delay-0s/app":                          `delay-0s: want delay-TIME`,
-		"fault/times-2/app":                           `times-2: want it behind a fault as status-503`,
-		"fault/reset-mid-blob/times-2/app":            `times-2: want it behind a fault as status-503, of which it says when or how; presets have counts of their own`,
-		"fault/delay-2s/retry-after-2/app":            `retry-after-2: delay is no status: want it behind one, as in status-503`,
-		"fault/delay-2s/html/app":                     `html: delay is no status`,
-		"fault/zeros/of-request/app":                  `of-request: zeros does not count bytes that a client may send`,
-		"fault/status-429/retry-after-9999999999/app": `retry-after-9999999999: want fewer seconds than 9999999999`,
-		"fault/black-hole/app":                        `black-hole acts on connections, in which there is no name of a repository`,
-		"fault/token-endpoint-500/app":                `token-endpoint-500 acts on requests for tokens, or for /v2/`,
-		"fault/redirect-to-website/app":               `redirect-to-website acts on requests in which there is no name of a repository`,
+		"fault/status-503/times-0/app":                `times-0: write times-N, a whole number of at least 1`,
+		"fault/status-503/on-blob.gte/app":            `on-blob.gte: write on-OPERATION, such as blob.get, manifest.put`,
+		"fault/status-503/on-token.keys/app":          `on-token.keys: write on-OPERATION, such as blob.get, manifest.put`,
+		"fault/delay-2/app":                           `delay-2: write delay-TIME, such as 500ms, 2s, 1h`,
+		"fault/delay-0s/app":                          `delay-0s: write delay-TIME`,
+		"fault/times-2/app":                           `times-2: it describes the fault before it: put it behind one such as status-503`,
+		"fault/reset-mid-blob/times-2/app":            `times-2: it describes the fault before it: put it behind one such as status-503; known faults have their own counts`,
+		"fault/delay-2s/retry-after-2/app":            `retry-after-2: delay is not a status: use it behind one such as status-503`,
+		"fault/delay-2s/html/app":                     `html: delay is not a status`,
+		"fault/zeros/of-request/app":                  `of-request: zeros does not act on the body of a request`,
+		"fault/status-429/retry-after-9999999999/app": `retry-after-9999999999: write fewer seconds than 9999999999`,
+		"fault/black-hole/app":                        `black-hole acts on connections, which have no name of a repository`,
+		"fault/token-endpoint-500/app":                `token-endpoint-500 acts on requests for tokens or for /v2/`,
+		"fault/redirect-to-website/app":               `redirect-to-website acts on requests that have no name of a repository`,
 		"fault/token-expires-mid-push/app":            `revoke-tokens is about tokens, and the registry has no auth`,
-		"fault/" + strings.Repeat("gzip/", 9) + "app": `9 faults in one name: want 8 at most`,
+		"fault/" + strings.Repeat("gzip/", 9) + "app": `9 faults in one name: use at most 8`,
 	} {
-		e, ask := magical(t)
+		e, ask := newEngine(t)
 		for request, status := range map[string]int{"GET": 404, "HEAD": 404, "PUT": 400, "DELETE": 400, "POST": 404} {
 			w, touched := ask(request + " /v2/" + name + "/manifests/v1")
 			assert.Equal(t, status, w.Code, "%s %s", request, name)
@@ -137,8 +176,8 @@ func TestMagicRefusals(t *testing.T) {
 }
 
 // What is not under "fault/", or no name at all, is none of its business.
-func TestMagicLeavesTheRest(t *testing.T) {
-	e, ask := magical(t)
+func TestLeavesTheRest(t *testing.T) {
+	e, ask := newEngine(t)
 	for _, name := range []string{"fault", "faults/status-503/app", "app/fault/status-503", "fault/Status-503/app", "fault/status-503/APP", "fault//app", "fault/" + strings.Repeat("gzip/", 60) + "app"} {
 		w, touched := ask("GET /v2/" + name + "/manifests/v1")
 		assert.Equal(t, []any{http.StatusOK, "-"}, []any{w.Code, touched}, name)
@@ -147,7 +186,7 @@ func TestMagicLeavesTheRest(t *testing.T) {
 }
 
 // A segment that begins as a word does, and is none, begins the repository.
-func TestMagicRepository(t *testing.T) {
+func TestRepository(t *testing.T) {
 	for name, want := range map[string]string{
 		"fault/zeros/app":               "app",
 		"fault/zeros/lib/app":           "lib/app",
@@ -156,27 +195,27 @@ func TestMagicRepository(t *testing.T) {
 		"fault/zeros/after-effects/x":   "after-effects/x",
 		"fault/zeros/fault/zeros/app":   "fault/zeros/app", // which is not looked at again
 		"fault/status-503/app/zeros":    "app/zeros",
-		"fault/status-503/stale-tag":    "", // a preset
+		"fault/status-503/stale-tag":    "", // a known fault
 		"fault/stale-tag/stale-tag-1/a": "a",
 	} {
 		var got op.Info
 		e := faults.New(memstore.New(memstore.Options{}))
 		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *op.StateOf(r.Context()).Info() })
-		w, _ := askNamed(e, e.BeforeAuth(inner), "GET /v2/"+name+"/tags/list")
+		w, _ := askByName(e, e.BeforeAuth(inner), "GET /v2/"+name+"/tags/list")
 		if want == "" {
 			assert.Equal(t, http.StatusNotFound, w.Code, name)
 			continue
 		}
 		assert.Equal(t, [3]string{want, name, name}, [3]string{got.Repo, got.Alias, got.Name()})
-		w, _ = askNamed(e, e.BeforeAuth(inner), "POST /v2/app/blobs/uploads/?mount="+layer+"&from="+name)
+		w, _ = askByName(e, e.BeforeAuth(inner), "POST /v2/app/blobs/uploads/?mount="+layer+"&from="+name)
 		require.Equal(t, http.StatusOK, w.Code)
 		assert.Equal(t, [3]string{"app", "", want}, [3]string{got.Repo, got.Alias, got.From})
 	}
 }
 
 // Each name counts for itself, and other requests for the repository are let be.
-func TestMagicCounts(t *testing.T) {
-	e, ask := magical(t)
+func TestCounts(t *testing.T) {
+	e, ask := newEngine(t)
 	const twice, once = "GET /v2/fault/status-503/times-2/app/manifests/v1", "GET /v2/fault/status-503/times-1/app/manifests/v1"
 	statuses := func(requests ...string) (got []int) {
 		for _, request := range requests {
@@ -186,22 +225,22 @@ func TestMagicCounts(t *testing.T) {
 		return got
 	}
 	assert.Equal(t, []int{503, 200, 503, 503, 200, 200, 200, 200}, statuses(twice, getV1, once, twice, once, twice, getV1, ping))
-	assert.Equal(t, []string{"magic:status-503/times-2/app", "magic:status-503/times-1/app"}, names(e))
+	assert.Equal(t, []string{"fault/status-503/times-2/app", "fault/status-503/times-1/app"}, ruleNames(e))
 	for i, want := range []faults.State{{Seen: 2, Hits: 2, Over: true}, {Seen: 1, Hits: 1, Over: true}} {
 		got := e.Rules()[i]
 		assert.Equal(t, want, faults.State{Seen: got.Seen, Hits: got.Hits, Over: got.Over})
 	}
-	assert.True(t, e.Remove("magic:status-503/times-1/app"))
+	assert.True(t, e.Remove("fault/status-503/times-1/app"))
 	assert.Equal(t, []int{503, 200, 200}, statuses(once, once, twice), "one that was removed begins anew")
 	e.Clear()
 	assert.Equal(t, []int{503, 503, 200, 503, 200}, statuses(twice, twice, twice, once, once))
 }
 
 // All faults of a name that are due happen together, the first outermost.
-func TestMagicTogether(t *testing.T) {
-	_, ask := magical(t)
+func TestTogether(t *testing.T) {
+	_, ask := newEngine(t)
 	const request = "GET /v2/fault/drop-header-date/status-503/times-1/status-429/after-1/times-2/app/manifests/v1"
-	const name = "magic:drop-header-date/status-503/times-1/status-429/after-1/times-2/app"
+	const name = "fault/drop-header-date/status-503/times-1/status-429/after-1/times-2/app"
 	var got []string
 	for range 4 {
 		w, touched := ask(request)
@@ -211,8 +250,8 @@ func TestMagicTogether(t *testing.T) {
 }
 
 // Many first requests under a name make its rules once.
-func TestMagicAtOnce(t *testing.T) {
-	e, ask := magical(t)
+func TestAtOnce(t *testing.T) {
+	e, ask := newEngine(t)
 	var requests sync.WaitGroup
 	for range 20 {
 		requests.Go(func() {
@@ -229,9 +268,9 @@ func TestMagicAtOnce(t *testing.T) {
 }
 
 // Clients cannot make the engine grow without end.
-func TestMagicIsBounded(t *testing.T) {
+func TestIsBounded(t *testing.T) {
 	const most = 1024
-	e, ask := magical(t)
+	e, ask := newEngine(t)
 	request := func(i int) string { return fmt.Sprintf("GET /v2/fault/status-503/app%d/manifests/v1", i) }
 	for i := range most {
 		w, _ := ask(request(i))
@@ -246,18 +285,18 @@ func TestMagicIsBounded(t *testing.T) {
 	assert.Len(t, e.Rules(), most)
 	w, _ = ask(request(0))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "those that are there go on")
-	require.True(t, e.Remove("magic:status-503/app7"))
+	require.True(t, e.Remove("fault/status-503/app7"))
 	w, _ = ask(request(most))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code, "there is room again")
 }
 
 // Clients that auth does not let in cannot use up the names, nor disturb those of others.
-func TestMagicOfStrangers(t *testing.T) {
+func TestOfStrangers(t *testing.T) {
 	const most = 1024
 	e := faults.New(memstore.New(memstore.Options{}))
 	served := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	late := e.AfterAuth(served)
-	handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -278,8 +317,8 @@ func TestMagicOfStrangers(t *testing.T) {
 	}
 	var rules []faults.Rule // as those of strangers, but quickly
 	for i := range most {
-		name := fmt.Sprintf("status-503/a%d", i)
-		rules = append(rules, faults.On().Named("magic:"+name).Where(op.Alias("fault/"+name)).Optional().Do(faults.Status(http.StatusServiceUnavailable)))
+		name := fmt.Sprintf("fault/status-503/a%d", i)
+		rules = append(rules, faults.On().Named(name).Where(op.Alias(name)).Optional().Do(faults.Status(http.StatusServiceUnavailable)))
 	}
 	require.NoError(t, e.Add(rules...))
 	flood(10)
@@ -290,15 +329,15 @@ func TestMagicOfStrangers(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, get("fault/status-503/times-2/app", "Basic x"))
 	assert.Equal(t, http.StatusNoContent, get("fault/status-503/times-2/app", "Basic x"), "its counts were kept")
 	for _, s := range e.Rules() {
-		get("fault/"+strings.TrimPrefix(s.Rule.Name, "magic:"), "Basic x")
+		get(s.Rule.Name, "Basic x")
 	}
 	assert.Equal(t, http.StatusTooManyRequests, get("fault/status-503/more", "Basic x"), "whoever is let in is told")
 	assert.Len(t, e.Rules(), most)
 }
 
-// FuzzMagic: whatever the name is, it is answered, or its rules are such as could be
+// FuzzNames: whatever the name is, it is answered, or its rules are such as could be
 // written by hand.
-func FuzzMagic(f *testing.F) {
+func FuzzNames(f *testing.F) {
 	for _, name := range []string{"status-503/app", "delay-1h/times-2/on-blob.get/a", "reset-mid-blob/gzip/a/b", "times-2/a", "trickle-0/a", "drop-header-null/a", "redirect-307/a", "corrupt-999999999999999/a"} {
 		f.Add(name)
 	}
@@ -309,7 +348,7 @@ func FuzzMagic(f *testing.F) {
 		e := faults.New(memstore.New(memstore.Options{}))
 		e.Bind(faults.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
 		var repo string
-		handler := e.Magic(e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.StateOf(r.Context()).Info().Repo })))
+		handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.StateOf(r.Context()).Info().Repo })))
 		r := httptest.NewRequest(http.MethodGet, "/v2/x/tags/list", nil)
 		r.URL.Path = "/v2/" + name + "/tags/list"
 		w := httptest.NewRecorder()

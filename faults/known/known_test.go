@@ -1,9 +1,11 @@
-package faults_test
+package known_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,10 +16,11 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/op"
 )
 
-// catalogue has the numbers that a preset has in the catalogue of faults.
+// catalogue has the numbers that a known fault has in the catalogue of faults.
 var catalogue = map[string][]int{
 	"reset-mid-blob":               {1},
 	"short-body":                   {2},
@@ -51,7 +54,6 @@ var catalogue = map[string][]int{
 	"error-details-hub":            {22},
 	"error-code-number":            {22},
 	"error-code-harbor":            {22},
-	"error-status-artifactory":     {22},
 	"error-bare-object":            {22},
 	"upload-500":                   {23, 45},
 	"blob-500":                     {23},
@@ -84,7 +86,6 @@ var catalogue = map[string][]int{
 	"unauthorized-for-absent":      {30},
 	"mount-denied-401":             {32},
 	"mount-denied-403":             {32},
-	"mount-dropped":                {32},
 	"mount-ignored":                {32},
 	"cdn-rejects-authorization":    {33},
 	"upload-session-lost":          {35},
@@ -127,7 +128,6 @@ var catalogue = map[string][]int{
 	"redirect-to-website":          {60},
 	"pagination-ignored":           {61},
 	"link-self":                    {62},
-	"link-first-page":              {62},
 	"link-wrong-path":              {63},
 	"link-relative":                {63},
 	"link-without-brackets":        {63},
@@ -147,7 +147,7 @@ var catalogue = map[string][]int{
 	"index-accept-404":             {72},
 }
 
-// leftOut are the faults of the catalogue that no preset shows.
+// leftOut are the faults of the catalogue that no known fault shows.
 var leftOut = map[int]string{
 	10: "names are resolved before a registry is asked",
 	29: "the time from which a token is valid is in the token: auth.TokenOptions.Skew sets it, no rule can",
@@ -157,57 +157,57 @@ var leftOut = map[int]string{
 
 const catalogued = 72
 
-func TestKnownCoversTheCatalogue(t *testing.T) {
+func TestCatalogue(t *testing.T) {
 	covered := map[int]bool{}
 	names := map[string]bool{}
-	for _, p := range faults.Known() {
-		names[p.Name] = true
-		require.Contains(t, catalogue, p.Name)
-		for _, number := range catalogue[p.Name] {
+	for _, f := range known.All() {
+		names[f.Name] = true
+		require.Contains(t, catalogue, f.Name)
+		for _, number := range catalogue[f.Name] {
 			covered[number] = true
-			assert.NotContains(t, leftOut, number, p.Name)
+			assert.NotContains(t, leftOut, number, f.Name)
 		}
 	}
 	for name := range catalogue {
-		assert.True(t, names[name], "there is no preset %s", name)
+		assert.True(t, names[name], "there is no known fault %s", name)
 	}
 	for number := 1; number <= catalogued; number++ {
 		assert.True(t, covered[number] || leftOut[number] != "", "nothing shows F%d", number)
 	}
 }
 
-func TestKnownRows(t *testing.T) {
+func TestAll(t *testing.T) {
 	kebab := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	citation := regexp.MustCompile(`^([\w.-]+/[\w.-]+#[1-9]\d*|https://\S+)$`)
 	seen := map[string]bool{}
-	for _, p := range faults.Known() {
-		t.Run(p.Name, func(t *testing.T) {
-			assert.Regexp(t, kebab, p.Name)
-			assert.False(t, seen[p.Name], "there are two")
-			seen[p.Name] = true
-			assert.NotEmpty(t, p.What)
-			assert.NotEmpty(t, p.Correct)
-			assert.NotEmpty(t, p.Clients)
-			assert.NotEmpty(t, p.Citations)
-			for _, c := range p.Citations {
+	for _, f := range known.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			assert.Regexp(t, kebab, f.Name)
+			assert.False(t, seen[f.Name], "there are two")
+			seen[f.Name] = true
+			assert.NotEmpty(t, f.What)
+			assert.NotEmpty(t, f.Correct)
+			assert.NotEmpty(t, f.Clients)
+			assert.NotEmpty(t, f.Citations)
+			for _, c := range f.Citations {
 				assert.Regexp(t, citation, c)
 			}
-			for _, text := range []string{p.What, p.Correct} {
+			for _, text := range []string{f.What, f.Correct} {
 				assert.False(t, strings.HasSuffix(text, "."), "%q is no sentence", text)
 			}
 		})
 	}
 }
 
-func TestKnownRules(t *testing.T) {
-	for _, p := range faults.Known() {
-		t.Run(p.Name, func(t *testing.T) {
-			rules := p.Rules()
+func TestRules(t *testing.T) {
+	for _, f := range known.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			rules := f.Rules()
 			require.NotEmpty(t, rules)
 			for i, rule := range rules {
 				require.NoError(t, rule.Check())
-				assert.True(t, strings.HasPrefix(rule.Name, p.Name), "the record must name the preset, not %q", rule.Name)
-				assert.Equal(t, i == 0, rule.Name == p.Name)
+				assert.True(t, strings.HasPrefix(rule.Name, f.Name), "the record must name the known fault, not %q", rule.Name)
+				assert.Equal(t, i == 0, rule.Name == f.Name)
 				assert.False(t, rule.Flags.Optional)
 				text, err := json.Marshal(rule)
 				require.NoError(t, err)
@@ -238,84 +238,96 @@ func TestKnownRules(t *testing.T) {
 	}
 }
 
-func TestKnownRulesAreCopies(t *testing.T) {
-	p, err := faults.FindKnown("reset-mid-blob")
+func TestRulesAreCopies(t *testing.T) {
+	f, err := known.Find("reset-mid-blob")
 	require.NoError(t, err)
-	p.Rules()[0].Name = "changed"
-	assert.Equal(t, "reset-mid-blob", p.Rules()[0].Name)
+	f.Rules()[0].Name = "changed"
+	assert.Equal(t, "reset-mid-blob", f.Rules()[0].Name)
 }
 
-func TestPresetWhere(t *testing.T) {
-	for _, p := range faults.Known() {
-		narrowed := p.Where(op.Repo("app"))
-		for i, rule := range p.Rules() {
+func TestRulesWithFilters(t *testing.T) {
+	for _, f := range known.All() {
+		narrowed := f.Rules(op.Repo("app"))
+		for i, rule := range f.Rules() {
 			got := narrowed[i]
-			assert.False(t, got.Flags.Optional, p.Name)
-			assert.Equal(t, p.Name, got.Preset)
+			assert.False(t, got.Flags.Optional, f.Name)
+			assert.Equal(t, f.Name, got.Known)
 			if op.Contradict(got.Filters...) { // requests for tokens name no repository
-				assert.ErrorContains(t, got.Check(), "its filters together match no request", p.Name)
+				assert.ErrorContains(t, got.Check(), "its filters together match no request", f.Name)
 			} else {
-				require.NoError(t, got.Check(), p.Name)
+				require.NoError(t, got.Check(), f.Name)
 			}
 			if rule.Connect {
-				assert.Empty(t, got.Filters, p.Name)
+				assert.Empty(t, got.Filters, f.Name)
 				continue
 			}
-			require.Len(t, got.Filters, len(rule.Filters)+1, p.Name)
+			require.Len(t, got.Filters, len(rule.Filters)+1, f.Name)
 			assert.Equal(t, "repo=app", got.Filters[len(rule.Filters)].String())
 		}
 	}
 }
 
-func TestFindKnown(t *testing.T) {
-	_, err := faults.FindKnown("reset-mid-blobs")
-	assert.EqualError(t, err, `faults: there is no preset "reset-mid-blobs": did you mean reset-mid-blob?`)
-	_, err = faults.FindKnown("429")
+func TestFind(t *testing.T) {
+	_, err := known.Find("reset-mid-blobs")
+	assert.EqualError(t, err, `there is no known fault "reset-mid-blobs": did you mean reset-mid-blob?`)
+	_, err = known.Find("429")
 	require.ErrorContains(t, err, "pull-limit-429-hub, ")
 	assert.NotContains(t, err.Error(), "short-body")
 
-	_, err = faults.FindKnown("gremlins")
+	_, err = known.Find("gremlins")
 	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
 		assert.ErrorContains(t, err, name)
 	}
 }
 
-func ExampleFindKnown() {
-	p, err := faults.FindKnown("commit-reply-lost")
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(p.What)
-	fmt.Println("correct:", p.Correct)
-	// registry.Inject(t, p.Rules()...)
+func TestNoRules(t *testing.T) { assert.Empty(t, known.Fault{}.Rules(op.Repo("app"))) }
 
-	// Output:
-	// a blob is committed and the connection closed instead of an answer; the session is gone when the client tries again
-	// correct: asks with HEAD whether the blob is there before it fails
+// TestFiles checks that the files have no fields that are not read.
+func TestFiles(t *testing.T) {
+	files, err := filepath.Glob("*.json")
+	require.NoError(t, err)
+	read := 0
+	for _, name := range files {
+		file, err := os.Open(name)
+		require.NoError(t, err)
+		defer file.Close()
+		var rows []struct {
+			known.Fault
+			Rules []faults.Rule `json:"rules"`
+		}
+		d := json.NewDecoder(file)
+		d.DisallowUnknownFields()
+		require.NoError(t, d.Decode(&rows), name)
+		read += len(rows)
+	}
+	assert.Len(t, known.All(), read, "All reads all files")
 }
 
-func ExampleKnown() {
-	for _, p := range faults.Known() {
-		if strings.HasPrefix(p.Name, "immutable-tag-") {
-			fmt.Println(p.Name)
+func Example() {
+	fault, err := known.Find("reset-mid-blob")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(fault.What)
+	fmt.Println("A correct client", fault.Correct)
+	for _, rule := range fault.Rules(op.Repo("app")) { // reg.Inject(t, fault.Rules(op.Repo("app"))...)
+		fmt.Println(rule)
+	}
+	// Output:
+	// the connection is reset (TCP RST) in the middle of a blob
+	// A correct client resumes with Range from where it was, and verifies the digest of the whole
+	// "reset-mid-blob" on op=blob.get repo=app
+}
+
+func ExampleAll() {
+	for _, fault := range known.All() {
+		if strings.HasPrefix(fault.Name, "immutable-tag-") {
+			fmt.Println(fault.Name)
 		}
 	}
 	// Output:
 	// immutable-tag-400-ecr
 	// immutable-tag-409-quay
 	// immutable-tag-412-harbor
-}
-
-func ExamplePreset_Where() {
-	p, err := faults.FindKnown("reset-mid-blob")
-	if err != nil {
-		panic(err)
-	}
-	text, err := json.Marshal(p.Where(op.Repo("app")))
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(string(text))
-	// Output:
-	// [{"name":"reset-mid-blob","where":"op=blob.get repo=app","times":1,"preset":"reset-mid-blob","do":[{"reset":{"after":100}}]}]
 }

@@ -7,7 +7,8 @@ import (
 	"testing/synctest"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -16,33 +17,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// byName chooses a preset by its name in the reference.
-func byName(_ *testing.T, p faults.Preset, _ *registrytest.Registry) string {
-	return "fault/" + p.Name + "/"
+// byName chooses a known fault by its name in the reference.
+func byName(_ *testing.T, f known.Fault, _ *registrytest.Registry) string {
+	return "fault/" + f.Name + "/"
 }
 
-// TestMagic has every preset that can be chosen by its name suffered so by the
+// TestFaultNames has every known fault that can be chosen by its name suffered so by the
 // clients of TestKnown: they end in the same way.
-func TestMagic(t *testing.T) {
+func TestFaultNames(t *testing.T) {
 	for _, row := range sufferings() {
-		p, err := faults.FindKnown(row.preset)
+		f, err := known.Find(row.fault)
 		require.NoError(t, err)
-		if p.Magic() != nil {
+		if faultnames.Check(f) != nil {
 			continue
 		}
 		row.options = append(slices.Clone(row.options), registrytest.WithFaultNames())
 		for name, end := range row.ends {
-			t.Run(row.preset+"/"+row.deed.name+"/"+name, func(t *testing.T) {
+			t.Run(row.fault+"/"+row.deed.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) { sufferers()[name].suffer(t, p, row, end, byName) })
+				synctest.Test(t, func(t *testing.T) { sufferers()[name].suffer(t, f, row, end, byName) })
 			})
 		}
 	}
 }
 
-// TestMagicAuth has clients push and pull under magic names where they are asked who
+// TestFaultNamesAuth has clients push and pull under names with faults where they are asked who
 // they are. Each suffers once, and gets through when it is run again.
-func TestMagicAuth(t *testing.T) {
+func TestFaultNamesAuth(t *testing.T) {
 	for _, g := range guests {
 		for _, scheme := range g.schemes {
 			t.Run(g.name+"/"+scheme.name, func(t *testing.T) {
@@ -68,7 +69,7 @@ func TestMagicAuth(t *testing.T) {
 					g.stocked(t, r, secretRepo)
 					s := g.asUser(t, r)
 					require.Error(t, g.pull(s, s.ref(under+secretRepo, authTag), t.TempDir()))
-					assert.Empty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("2xx")), "a magic name is no way around")
+					assert.Empty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("2xx")), "a name with faults is no way around")
 					assert.NotEmpty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("4xx")))
 				})
 				for _, x := range r.registry.Requests(op.Is(op.Token)) {
@@ -79,7 +80,7 @@ func TestMagicAuth(t *testing.T) {
 	}
 }
 
-// requireHit checks that a request under a magic name suffered, once, and that it
+// requireHit checks that a request under a name with faults suffered, once, and that it
 // is on record as one for the repository.
 func requireHit(t *testing.T, r *target, name string, o op.Op) {
 	t.Helper()
@@ -87,12 +88,12 @@ func requireHit(t *testing.T, r *target, name string, o op.Op) {
 	require.Len(t, log, 1)
 	assert.Equal(t, o, log[0].Op)
 	assert.Equal(t, ownRepo, log[0].Repo)
-	assert.Equal(t, []string{"magic:" + strings.TrimPrefix(name, "fault/")}, log[0].Faults)
+	assert.Equal(t, []string{name}, log[0].Faults)
 }
 
-// TestMagicConformance runs the official conformance program under two magic names,
+// TestFaultNamesConformance runs the official conformance program under two names with faults,
 // whose faults only take time: there, too, a registry is one.
-func TestMagicConformance(t *testing.T) {
+func TestFaultNamesConformance(t *testing.T) {
 	const under, repo1, repo2 = "fault/delay-1ns/", "conformance/repo1", "conformance/repo2"
 	settings := everything(t)
 	for _, scheme := range []authScheme{basicAuth, bearerAuth} {

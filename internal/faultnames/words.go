@@ -1,4 +1,4 @@
-package faults
+package faultnames
 
 import (
 	"cmp"
@@ -9,35 +9,36 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 )
 
-// word is a row of the table of what may stand in a magic name, beside presets.
+// word is a row of the table of words.
 type word struct {
 	name  string
 	value valueKind
 	doc   string
 
-	// Of an effect.
+	// For a fault.
 
-	on        []op.Op // the operations that it acts on if nothing else is said; none: all
+	on        []op.Op // the operations that it acts on by default; none: all
 	arguments string  // of the effect in JSON, with %s for the value; empty: the value alone
 
-	// Of what is said about the effect before it.
+	// For a word that describes the fault before it.
 
 	change func(f *namedFault, value string) error
 }
 
-// namedFault is an effect in a name, and what is said about it.
+// namedFault is a fault in a name, with the words that describe it.
 type namedFault struct {
 	word word
 	on   []op.Op
-	rule Rule // with the one effect
+	rule faults.Rule // with one effect
 }
 
-// valueKind is what stands behind the name of a word.
+// valueKind is the kind of value behind the name of a word.
 type valueKind struct {
-	form   string // for people; empty: there is no value
+	form   string // in help texts; empty: no value
 	hint   string
 	begins func(string) bool
 	valid  func(string) bool
@@ -46,13 +47,13 @@ type valueKind struct {
 const maxNumber = 15 // digits
 
 var (
-	statusValue  = valueKind{"CODE", "a status of HTTP", beginsWithDigit, isNumber}
+	statusValue  = valueKind{"CODE", "an HTTP status", beginsWithDigit, isNumber}
 	bytesValue   = valueKind{"BYTES", "a whole number", beginsWithDigit, isNumber}
 	secondsValue = valueKind{"SECONDS", "a whole number", beginsWithDigit, isNumber}
-	countValue   = valueKind{"N", "a whole number from 1 on", beginsWithDigit, func(s string) bool { return isNumber(s) && s != "0" }}
-	timeValue    = valueKind{"TIME", "as 500ms, 2s, 1h", beginsWithDigit, isSpan}
-	opValue      = valueKind{"OPERATION", "as blob.get, manifest.put", func(s string) bool { return strings.Contains(s, ".") }, isOp}
-	fieldValue   = valueKind{"NAME", "of a header field", func(s string) bool { return s != "" }, func(string) bool { return true }}
+	countValue   = valueKind{"N", "a whole number of at least 1", beginsWithDigit, func(s string) bool { return isNumber(s) && s != "0" }}
+	timeValue    = valueKind{"TIME", "such as 500ms, 2s, 1h", beginsWithDigit, isSpan}
+	opValue      = valueKind{"OPERATION", "such as blob.get, manifest.put", func(s string) bool { return strings.Contains(s, ".") }, isOp}
+	fieldValue   = valueKind{"NAME", "the name of a header field", func(s string) bool { return s != "" }, func(string) bool { return true }}
 )
 
 func beginsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
@@ -83,9 +84,9 @@ var (
 	onContent = []op.Op{op.ManifestGet, op.BlobGet}
 )
 
-// wordTable has the effects first. Those that take text, that act on connections,
-// on all tokens, or on nothing, are no words. Names are never changed: references
-// bear them.
+// wordTable returns the words, faults first. Effects that take text, or that act on
+// connections, on all tokens or on nothing, have no word. Names do not change:
+// references contain them.
 func wordTable() []word {
 	table := []word{
 		{name: "status", value: statusValue},
@@ -93,7 +94,7 @@ func wordTable() []word {
 		{name: "delay", value: timeValue, doc: "waits before the request is served"},
 		{name: "delay-reply", value: timeValue},
 		{name: "stall", value: bytesValue, on: onBlobs},
-		{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers so many bytes in a second", arguments: `{"bytes": %s, "every": "1s"}`},
+		{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers this many bytes per second", arguments: `{"bytes": %s, "every": "1s"}`},
 		{name: "close", value: bytesValue, on: onBlobs},
 		{name: "reset", value: bytesValue, on: onBlobs},
 		{name: "reset-stream", value: bytesValue, on: onBlobs},
@@ -119,26 +120,26 @@ func wordTable() []word {
 		{name: "lag-tags", value: countValue, on: onTags},
 		{name: "immutable", value: statusValue, on: onTags},
 	}
-	all := kinds()
+	kinds := faults.Kinds()
 	for i, w := range table {
-		k := slices.IndexFunc(all, func(k kind) bool { return k.name == w.name })
-		table[i].doc = cmp.Or(w.doc, all[k].doc)
+		k := slices.IndexFunc(kinds, func(k faults.Kind) bool { return k.Name == w.name })
+		table[i].doc = cmp.Or(w.doc, kinds[k].Doc)
 	}
 	return append(table,
-		word{name: "on", value: opValue, doc: "at this operation only; may be repeated", change: changeOn},
-		word{name: "after", value: countValue, doc: "lets the first so many requests pass", change: counted(func(w *When) *int { return &w.After })},
-		word{name: "every", value: countValue, doc: "at every so many'th request only", change: counted(func(w *When) *int { return &w.Every })},
-		word{name: "times", value: countValue, doc: "is over once it has happened so often", change: counted(func(w *When) *int { return &w.Times })},
-		word{name: "for", value: timeValue, doc: "is over so long after it first happened", change: changeFor},
+		word{name: "on", value: opValue, doc: "acts on this operation only; can be repeated", change: changeOn},
+		word{name: "after", value: countValue, doc: "lets this many requests pass first", change: counted(func(w *faults.When) *int { return &w.After })},
+		word{name: "every", value: countValue, doc: "acts on every n-th request only", change: counted(func(w *faults.When) *int { return &w.Every })},
+		word{name: "times", value: countValue, doc: "ends after this many times", change: counted(func(w *faults.When) *int { return &w.Times })},
+		word{name: "for", value: timeValue, doc: "ends this long after the first time", change: changeFor},
 		word{name: "of-request", doc: "counts the bytes of the request's body", change: changeOfRequest},
-		word{name: "retry-after", value: secondsValue, doc: "has the status say when to come again", change: changeRetryAfter},
-		word{name: "html", doc: "sends a proxy's page with the status", change: func(f *namedFault, _ string) error {
-			return f.changeAnswer(Answer.HTML)
+		word{name: "retry-after", value: secondsValue, doc: "adds Retry-After to the status", change: changeRetryAfter},
+		word{name: "html", doc: "sends the HTML page of a proxy with the status", change: func(f *namedFault, _ string) error {
+			return f.changeAnswer(faults.Answer.HTML)
 		}},
 	)
 }
 
-// form is how a word is written, "status-N".
+// form returns how a word is written, "status-CODE".
 func (w word) form() string {
 	if w.value.form == "" {
 		return w.name
@@ -146,7 +147,7 @@ func (w word) form() string {
 	return w.name + "-" + w.value.form
 }
 
-// cut returns the value in a segment of a name, if it is this word.
+// cut returns the value in a segment, and reports whether the segment is this word.
 func (w word) cut(segment string) (value string, ok bool) {
 	if w.value.form == "" {
 		return "", segment == w.name
@@ -155,19 +156,24 @@ func (w word) cut(segment string) (value string, ok bool) {
 	return value, ok && w.value.begins(value)
 }
 
-// effect makes the effect of a word.
-func (w word) effect(value string) (Effect, error) {
-	if w.value.form == "" {
-		return decodeEffect(w.name, nil)
+// effect returns the effect of a word.
+func (w word) effect(value string) (faults.Effect, error) {
+	text := []byte("null")
+	if w.value.form != "" {
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		if isNumber(value) && w.value.form != fieldValue.form {
+			quoted = []byte(value)
+		}
+		text = fmt.Appendf(nil, cmp.Or(w.arguments, "%s"), quoted)
 	}
-	quoted, err := json.Marshal(value)
-	if err != nil {
+	var rule faults.Rule
+	if err := json.Unmarshal(fmt.Appendf(nil, `{"do": [{%q: %s}]}`, w.name, text), &rule); err != nil {
 		return nil, err
 	}
-	if isNumber(value) && w.value.form != fieldValue.form {
-		quoted = []byte(value)
-	}
-	return decodeEffect(w.name, fmt.Appendf(nil, cmp.Or(w.arguments, "%s"), quoted))
+	return rule.Effects[0], nil
 }
 
 func changeOn(f *namedFault, value string) error {
@@ -177,7 +183,7 @@ func changeOn(f *namedFault, value string) error {
 	return err
 }
 
-func counted(field func(*When) *int) func(*namedFault, string) error {
+func counted(field func(*faults.When) *int) func(*namedFault, string) error {
 	return func(f *namedFault, value string) error {
 		n, err := strconv.Atoi(value)
 		*field(&f.rule.When) = n
@@ -192,12 +198,12 @@ func changeFor(f *namedFault, value string) (err error) {
 
 func changeOfRequest(f *namedFault, _ string) error {
 	switch effect := f.rule.Effects[0].(type) {
-	case Cut:
+	case faults.Cut:
 		f.rule = f.rule.Do(effect.OfRequest())
-	case Pace:
+	case faults.Pace:
 		f.rule = f.rule.Do(effect.OfRequest())
 	default:
-		return fmt.Errorf("%s does not count bytes that a client may send: want it behind close, reset, reset-stream, goaway or trickle", f.word.name)
+		return fmt.Errorf("%s does not act on the body of a request: use it behind close, reset, reset-stream, goaway or trickle", f.word.name)
 	}
 	f.word.on = onBodies
 	return nil
@@ -206,30 +212,29 @@ func changeOfRequest(f *namedFault, _ string) error {
 func changeRetryAfter(f *namedFault, value string) error {
 	seconds, err := strconv.ParseInt(value, 10, 32)
 	if err != nil {
-		return fmt.Errorf("want fewer seconds than %s", value)
+		return fmt.Errorf("write fewer seconds than %s", value)
 	}
-	return f.changeAnswer(func(a Answer) Answer { return a.RetryAfter(time.Duration(seconds) * time.Second) })
+	return f.changeAnswer(func(a faults.Answer) faults.Answer { return a.RetryAfter(time.Duration(seconds) * time.Second) })
 }
 
-func (f *namedFault) changeAnswer(change func(Answer) Answer) error {
-	answer, ok := f.rule.Effects[0].(Answer)
+func (f *namedFault) changeAnswer(change func(faults.Answer) faults.Answer) error {
+	answer, ok := f.rule.Effects[0].(faults.Answer)
 	if !ok {
-		return fmt.Errorf("%s is no status: want it behind one, as in status-503", f.word.name)
+		return fmt.Errorf("%s is not a status: use it behind one such as status-503", f.word.name)
 	}
 	f.rule = f.rule.Do(change(answer))
 	return nil
 }
 
-// Word describes what may stand in a magic name beside the names of presets; see
-// [Engine.Magic].
+// Word describes a word that names can contain.
 type Word struct {
-	Form  string  `json:"form"` // "status-N"
-	Doc   string  `json:"doc"`
-	On    []op.Op `json:"on,omitempty"` // of a fault: the operations that it acts on unless told otherwise; none: all
-	Fault bool    `json:"fault"`        // it is a fault; otherwise it says something about the fault before it
+	Form  string  // "status-CODE"
+	Doc   string  // what it does
+	On    []op.Op // for a fault: the operations that it acts on by default; none: all
+	Fault bool    // it is a fault; otherwise it describes the fault before it
 }
 
-// Words returns the words that faults are written with in magic names.
+// Words returns the words that names can contain beside known faults.
 func Words() []Word {
 	var list []Word
 	for _, w := range wordTable() {

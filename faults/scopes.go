@@ -13,10 +13,10 @@ const (
 	maxForm    = 64 << 10 // bytes of a request for a token
 )
 
-// withRealScopes returns a request for a token with the repositories in its scopes
-// in place of their magic names: clients make scopes of the names that they know.
-func (v *vocabulary) withRealScopes(r *http.Request) *http.Request {
-	if query := r.URL.Query(); v.putReal(query[scopeField]) {
+// withRealScopes returns a request for a token whose scopes name repositories without
+// faults: clients make scopes of the names that they know.
+func withRealScopes(names Names, r *http.Request) *http.Request {
+	if query := r.URL.Query(); putReal(names, query[scopeField]) {
 		u := *r.URL
 		u.RawQuery = query.Encode()
 		r = r.WithContext(r.Context()) // that of others stays as it is
@@ -26,7 +26,7 @@ func (v *vocabulary) withRealScopes(r *http.Request) *http.Request {
 		return r
 	}
 	begin, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
-	if form, malformed := url.ParseQuery(string(begin)); err == nil && malformed == nil && len(begin) <= maxForm && v.putReal(form[scopeField]) {
+	if form, malformed := url.ParseQuery(string(begin)); err == nil && malformed == nil && len(begin) <= maxForm && putReal(names, form[scopeField]) {
 		begin = []byte(form.Encode())
 		r = r.WithContext(r.Context())
 		r.ContentLength = int64(len(begin))
@@ -37,9 +37,9 @@ func (v *vocabulary) withRealScopes(r *http.Request) *http.Request {
 	}{io.MultiReader(bytes.NewReader(begin), r.Body), r.Body})
 }
 
-// putReal changes scopes, and reports whether one of them had a magic name in it. There
-// may be several in a text, with spaces between them.
-func (v *vocabulary) putReal(texts []string) (changed bool) {
+// putReal replaces the names in scopes, and reports whether it changed any. A text can
+// have several scopes, separated by spaces.
+func putReal(names Names, texts []string) (changed bool) {
 	for i, text := range texts {
 		scopes := strings.Split(text, " ")
 		for k, scope := range scopes {
@@ -48,7 +48,7 @@ func (v *vocabulary) putReal(texts []string) (changed bool) {
 			if end < 0 {
 				continue
 			}
-			if name := v.real(rest[:end]); name != rest[:end] {
+			if name := withoutFaults(names, rest[:end]); name != rest[:end] {
 				scopes[k], changed = kind+":"+name+rest[end:], true
 			}
 		}
