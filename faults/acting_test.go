@@ -157,15 +157,15 @@ func TestUnfiredEffect(t *testing.T) {
 	assert.Equal(t, "fired, but close never acted", injected[0].Unfired())
 }
 
-// It is enough that one rule of a preset fires.
-func TestPresetIsSatisfied(t *testing.T) {
-	preset, err := known.Find("referrers-404")
+// It is enough that one rule of a known fault fires.
+func TestKnownFaultIsSatisfied(t *testing.T) {
+	fault, err := known.Find("referrers-404")
 	require.NoError(t, err)
 	e := faults.New(nil)
-	injected, err := e.Inject(preset.Rules()...)
+	injected, err := e.Inject(fault.Rules()...)
 	require.NoError(t, err)
 	require.Greater(t, len(injected), 1)
-	assert.Len(t, e.Unfired(), 1, "one line for the preset")
+	assert.Len(t, e.Unfired(), 1, "one line for the known fault")
 	touch(e.Wrap(found), "GET /v2/app/referrers/"+layer)
 	for _, i := range injected {
 		assert.Empty(t, i.Unfired(), i.State().Rule.Name)
@@ -173,7 +173,7 @@ func TestPresetIsSatisfied(t *testing.T) {
 	assert.Empty(t, e.Unfired())
 
 	e.Clear()
-	again, err := e.Inject(preset.Rules()...)
+	again, err := e.Inject(fault.Rules()...)
 	require.NoError(t, err)
 	assert.NotEmpty(t, again[0].Unfired(), "what fired before does not count")
 }
