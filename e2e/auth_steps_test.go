@@ -58,7 +58,7 @@ const authTag = "1.0.0"
 func (g guest) stocked(t *testing.T, r *target, repo string) content {
 	t.Helper()
 	c := g.newContent(t, authTag)
-	r.registry.Load(t, c.dir, repo)
+	r.registry.Load(t, repo, c.dir)
 	return c
 }
 

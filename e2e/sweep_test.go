@@ -69,7 +69,7 @@ var sweepScenarios = []sweepScenario{
 }
 
 func loadsImage(t testing.TB, reg *registrytest.Registry, image content) {
-	reg.Load(t, image.dir, sweepFrom)
+	reg.Load(t, sweepFrom, image.dir)
 }
 
 // hasPulled checks that a client has every byte of an image.

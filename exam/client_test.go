@@ -18,6 +18,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/exam"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -33,7 +34,7 @@ type puller struct {
 
 // setUpApp puts an image of two small layers into a registry.
 func setUpApp(t testing.TB, reg *registrytest.Registry) {
-	reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(2), registrytest.LayerSize(2000)))
+	reg.Push(t, "app:v1", images.Random(images.Layers(2), images.LayerSize(2000)))
 }
 
 func (p puller) scenario() exam.Scenario {

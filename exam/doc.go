@@ -4,7 +4,7 @@
 // for each request and each fault:
 //
 //	exam.Sweep(t, exam.Scenario{
-//		Setup: func(t testing.TB, reg *registrytest.Registry) { reg.Push(t, "app:v1", registrytest.RandomImage()) },
+//		Setup: func(t testing.TB, reg *registrytest.Registry) { reg.Push(t, "app:v1", images.Random()) },
 //		Run:   func(ctx context.Context, reg *exam.Trial) error { return pull(ctx, reg.Ref("app:v1"), reg.Transport()) },
 //		Check: func(ctx context.Context, reg *exam.Trial) error { return verifyPulled() },
 //	})

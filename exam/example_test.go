@@ -7,6 +7,7 @@ import (
 
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -28,7 +29,7 @@ func ExampleSweep() {
 	test := func(t *testing.T) {
 		result := exam.Sweep(t, exam.Scenario{
 			Setup: func(t testing.TB, reg *registrytest.Registry) {
-				reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+				reg.Push(t, "app:v1", images.Random(images.Layers(1)))
 			},
 			Run:   puller{retries: 1}.run, // pulls app:v1
 			Check: checkPulled,            // compares it with the content of the registry

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -182,7 +183,7 @@ func TestAssertions(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				reg := registrytest.New(t, registrytest.WithInMemory())
-				app := reg.Push(t, "app:v1", registrytest.RandomImage())
+				app := reg.Push(t, "app:v1", images.Random())
 				c := &talk{t, reg, app, app.Layers[0].Digest}
 				test.client(c)
 				text := ""

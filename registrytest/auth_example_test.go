@@ -16,6 +16,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -28,7 +29,7 @@ func ExampleWithAuth() {
 			Users: map[string]string{"alice": "secret"},
 			Token: &auth.TokenOptions{},
 		}))
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		login := crane.WithAuth(&authn.Basic{Username: "alice", Password: "secret"})
 		_, err := crane.Digest(reg.Ref("app:v1"), login)
 		require.NoError(t, err)
@@ -83,7 +84,7 @@ func ExampleRegistry_Auth() {
 		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Token: &auth.TokenOptions{}}))
 		reg.Auth().Next(auth.Life{Uses: 2}) // then the client must get another token
 		login := reg.Login(t, "alice")
-		err := crane.Push(registrytest.RandomImage(), reg.Ref("app:v1"), crane.WithJobs(1),
+		err := crane.Push(images.Random(), reg.Ref("app:v1"), crane.WithJobs(1),
 			crane.WithAuth(&authn.Basic{Username: login.Username, Password: login.Password}))
 		require.NoError(t, err)
 		fmt.Println(len(reg.Requests(op.Is(op.Token))))
@@ -96,7 +97,7 @@ func ExampleRegistry_Login() {
 	// In a test file this is func TestPull(t *testing.T).
 	test := func(t testing.TB) {
 		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		login := reg.Login(t, "alice")
 		_, err := crane.Digest(reg.Ref("app:v1"), crane.WithAuth(&authn.Basic{Username: login.Username, Password: login.Password}))
 		fmt.Println(err, login.Host == reg.Host())
@@ -126,7 +127,7 @@ func ExampleRegistry_Auth_revoke() {
 			Token: &auth.TokenOptions{},
 		}))
 		reg.Inject(t, faults.On(op.ManifestPut).Named("too late").BeforeAuth().Times(1).Do(faults.RevokeTokens()))
-		err := crane.Push(registrytest.RandomImage(), reg.Ref("app:v1"), crane.WithAuth(&authn.Basic{Username: "alice", Password: "secret"}))
+		err := crane.Push(images.Random(), reg.Ref("app:v1"), crane.WithAuth(&authn.Basic{Username: "alice", Password: "secret"}))
 		fmt.Println(err)
 		fmt.Println(reg.Requests(record.Faulted("too late"))[0].Status, len(reg.Requests(op.Is(op.Token))))
 	}

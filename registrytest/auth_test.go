@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -60,7 +61,7 @@ func TestAuthEverywhere(t *testing.T) {
 			t.Run(way+" "+place, func(t *testing.T) {
 				t.Parallel()
 				reg := registrytest.New(t, append(options, registrytest.WithAuth(o))...)
-				pushed := registrytest.RandomImage()
+				pushed := images.Random()
 				ref, transport := remoteRef(t, reg, "app:v1")
 				require.NoError(t, remote.Write(ref, pushed, transport, as(reg.Login(t, "alice"))))
 				pulled, err := remote.Image(ref, transport, remote.WithAuth(&authn.Basic{Username: "alice", Password: "secret"}))
@@ -81,7 +82,7 @@ func TestAuthEverywhere(t *testing.T) {
 // Under a prefix the token service is there, too.
 func TestAuthUnderPrefix(t *testing.T) {
 	reg := guarded(t)
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	mux := http.NewServeMux()
 	mux.Handle("/some/prefix/", http.StripPrefix("/some/prefix", reg.Handler()))
 	server := httptest.NewServer(mux)
@@ -95,7 +96,7 @@ func TestAuthUnderPrefix(t *testing.T) {
 // TestAuthOnRecord: who asked, how, for what, and what they got.
 func TestAuthOnRecord(t *testing.T) {
 	reg := guarded(t, registrytest.WithInMemory())
-	reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	reg.Push(t, "app:v1", images.Random(images.Layers(1)))
 	pullAs := func(user string) {
 		ref, transport := remoteRef(t, reg, "app:v1")
 		image, err := remote.Image(ref, transport, as(reg.Login(t, user)))
@@ -198,7 +199,7 @@ func TestBadAuthOptions(t *testing.T) {
 // crane, and all that read Docker's configuration, find the credentials in it.
 func TestDockerConfig(t *testing.T) {
 	reg := guarded(t)
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	ref, transport := remoteRef(t, reg, "app:v1")
 	_, err := remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
 	require.ErrorContains(t, err, "UNAUTHORIZED")
@@ -242,8 +243,8 @@ func TestCloudLogin(t *testing.T) {
 // SetOptions does not let everybody into the catalog.
 func TestSetOptionsKeepsAuth(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Rules: []auth.Rule{{Actions: []registry.Action{auth.Catalog}}, auth.Anonymous("public")}}))
-	reg.Push(t, "public:v1", registrytest.RandomImage())
-	reg.Push(t, "private:v1", registrytest.RandomImage())
+	reg.Push(t, "public:v1", images.Random())
+	reg.Push(t, "private:v1", images.Random())
 	for range 2 {
 		_, body, err := get(t.Context(), reg.Client(), reg.URL()+"/v2/_catalog")
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -53,7 +54,7 @@ func TestClientCerts(t *testing.T) {
 				certs = registrytest.WithRequiredClientCerts()
 			}
 			reg := registrytest.New(t, append(test.options, certs)...)
-			reg.Push(t, "app:v1", registrytest.RandomImage())
+			reg.Push(t, "app:v1", images.Random())
 			status := func(client *http.Client) int {
 				response, _, err := get(t.Context(), client, reg.URL()+tagsList)
 				if err != nil {

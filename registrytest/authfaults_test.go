@@ -14,6 +14,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -41,7 +42,7 @@ func TestTokenFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := guarded(t, registrytest.WithInMemory())
-			reg.Push(t, "app:v1", registrytest.RandomImage())
+			reg.Push(t, "app:v1", images.Random())
 			reg.Inject(t, faults.On(op.Token).Named("rule").Times(1).Do(test.effect))
 			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 			response, err := c.pull(t.Context(), tagsList)
@@ -63,7 +64,7 @@ func TestTokenFaults(t *testing.T) {
 func TestSlowTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := guarded(t, registrytest.WithInMemory())
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		reg.Inject(t, faults.On(op.Token).Do(faults.Delay(time.Minute)))
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 		impatient, cancel := context.WithTimeout(t.Context(), time.Minute-1)
@@ -81,7 +82,7 @@ func TestSlowTokens(t *testing.T) {
 func TestTokenLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := guarded(t, registrytest.WithInMemory())
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 		const problem = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull",error="invalid_token"`
 		for _, life := range []auth.Life{{NotBefore: time.Hour}, {TTL: -1}} { // from the future; dead on arrival
@@ -103,7 +104,7 @@ func TestRevokedInMidPush(t *testing.T) {
 			reg.Inject(t, faults.On(op.UploadCommit).Named("revoked").BeforeAuth().Times(1).Do(faults.RevokeTokens()))
 			ref, transport := remoteRef(t, reg, "app:v1")
 			login := as(registrytest.Credentials{Username: "alice", Password: "secret"})
-			require.NoError(t, remote.Write(ref, registrytest.RandomImage(registrytest.Layers(1)), transport, login, remote.WithJobs(1)))
+			require.NoError(t, remote.Write(ref, images.Random(images.Layers(1)), transport, login, remote.WithJobs(1)))
 			refused := reg.Requests(record.Faulted("revoked"))
 			require.Len(t, refused, 1)
 			assert.Equal(t, 401, refused[0].Status)
@@ -120,7 +121,7 @@ func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 	for name, options := range ways() {
 		t.Run(name, func(t *testing.T) {
 			reg := registrytest.New(t, registrytest.WithAuth(options))
-			reg.Push(t, "app:v1", registrytest.RandomImage())
+			reg.Push(t, "app:v1", images.Random())
 			reg.Inject(t, faults.On(op.ManifestGet).Named("first").Times(1).Do(faults.Status(http.StatusTeapot)))
 			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 			assert.Equal(t, 401, c.ask("GET", "/v2/app/manifests/v1").StatusCode)
@@ -154,7 +155,7 @@ func TestStatusUnauthorized(t *testing.T) {
 // TestChallengeFaults: what is wrong with WWW-Authenticate, to the letter.
 func TestChallengeFaults(t *testing.T) {
 	reg := guarded(t, registrytest.WithInMemory())
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	const honest = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull"`
 	const field = "WWW-Authenticate"
 	for name, test := range map[string]struct {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -135,7 +136,7 @@ func useAndTell(t *testing.T, options auth.Options, keep bool) (places map[strin
 
 	ref, _ := remoteRef(t, reg, "app:v1")
 	through := remote.WithTransport(w)
-	image := registrytest.RandomImage(registrytest.Layers(1))
+	image := images.Random(images.Layers(1))
 	require.NoError(t, remote.Write(ref, image, through, as(login)))
 	_, err := remote.Image(ref, through, remote.WithAuth(&authn.Basic{Username: "alice", Password: password}))
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -16,7 +17,7 @@ import (
 func TestCheck(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
 	reg.Check(t)
-	app := reg.Push(t, "app:v1", registrytest.RandomImage())
+	app := reg.Push(t, "app:v1", images.Random())
 	reg.Check(t)
 	require.NoError(t, reg.Store().DeleteBlob(t.Context(), "app", app.Layers[0].Digest))
 	upload, err := reg.Store().NewUpload(t.Context(), "app", digest.SHA256)

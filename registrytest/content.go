@@ -29,33 +29,6 @@ type Pushed struct {
 	Manifests  []Pushed             // of an index; a child that is no manifest, or is not there, has only its descriptor
 }
 
-// Content is what a blob is made of: a *[strings.Reader], a *[bytes.Reader], a
-// *[io.SectionReader], or [RandomContent]. It is read by many readers at once.
-type Content interface {
-	io.ReaderAt
-	Size() int64
-}
-
-// RandomContent is pseudo-random content that is the same for the same seed
-// always. It is made when it is read, and so can have any size.
-func RandomContent(seed uint64, size int64) Content { return content.NewRandom(seed, size) }
-
-// KnownDigest is content whose digest need not be computed, as that of 100 GiB
-// would take minutes. For content of more than 64 MiB the digest is taken on
-// trust; with another than the content's, clients find a corrupt blob, and so does
-// [Registry.Check], which reads it all.
-func KnownDigest(c Content, d digest.Digest) Content {
-	must.NotNil("registrytest: KnownDigest: c", c)
-	return knownDigest{c, d}
-}
-
-type knownDigest struct {
-	Content
-	digest digest.Digest
-}
-
-func (k knownDigest) Digest() digest.Digest { return k.digest }
-
 // Push puts an image, or an index with all that it refers to, straight into the
 // store: no request is made, and the registry's options do not apply, other than
 // AllowSparse. The image is a [v1.Image] or a [v1.ImageIndex]; layers that are not
@@ -97,7 +70,10 @@ func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []
 // PushBlob puts a blob into a repository. Content of more than 64 MiB is not
 // copied if the store can do without, as the default one can: it is then read from
 // c whenever a client asks for it.
-func (r *Registry) PushBlob(t testing.TB, repository string, c Content) ocispec.Descriptor {
+func (r *Registry) PushBlob(t testing.TB, repository string, c interface {
+	io.ReaderAt
+	Size() int64
+}) ocispec.Descriptor {
 	t = r.test(t)
 	t.Helper()
 	if must.IsNil(c) {

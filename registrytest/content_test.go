@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -37,9 +38,9 @@ func TestPush(t *testing.T) {
 	fromGGCR, err := random.Image(1000, 2)
 	require.NoError(t, err)
 	images := map[string]v1.Image{
-		"random": registrytest.RandomImage(),
-		"docker": registrytest.RandomImage(registrytest.DockerMediaTypes(), registrytest.Layers(1)),
-		"none":   registrytest.RandomImage(registrytest.Layers(0)),
+		"random": images.Random(),
+		"docker": images.Random(images.DockerMediaTypes(), images.Layers(1)),
+		"none":   images.Random(images.Layers(0)),
 		"ggcr":   fromGGCR,
 	}
 	for name, img := range images {
@@ -75,8 +76,8 @@ func TestPush(t *testing.T) {
 
 func TestPushIndex(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	inner := registrytest.RandomIndex(registrytest.Platforms("linux/arm/v7"))
-	index := mutate.AppendManifests(registrytest.RandomIndex(registrytest.Seed(1)), mutate.IndexAddendum{Add: inner})
+	inner := images.RandomIndex(images.Platforms("linux/arm/v7"))
+	index := mutate.AppendManifests(images.RandomIndex(images.Seed(1)), mutate.IndexAddendum{Add: inner})
 	pushed := reg.Push(t, reg.Ref("team/app:v1"), index)
 	assert.Equal(t, "team/app", pushed.Repository)
 	require.Len(t, pushed.Manifests, 3)
@@ -97,7 +98,7 @@ func TestPushIndex(t *testing.T) {
 
 func TestPushUntagged(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	img := registrytest.RandomImage()
+	img := images.Random()
 	pushed := reg.Push(t, "app", img)
 	assert.Empty(t, pushed.Tags)
 	again := reg.Push(t, "app@"+string(pushed.Digest), img)
@@ -109,22 +110,18 @@ func TestPushUntagged(t *testing.T) {
 
 func TestAttach(t *testing.T) {
 	reg := registrytest.New(t)
-	app := reg.Push(t, "app:v1", registrytest.RandomImage())
-	sbom := reg.Attach(t, "app:v1", registrytest.Artifact{
-		Type:        "application/spdx+json",
-		Annotations: map[string]string{"a": "b"},
-		Layers: []registrytest.Layer{
-			{MediaType: "application/spdx+json", Content: strings.NewReader("{}"), Annotations: map[string]string{ocispec.AnnotationTitle: "sbom"}},
-			{Content: strings.NewReader("more")},
-		},
-	})
+	app := reg.Push(t, "app:v1", images.Random())
+	sbom := reg.Attach(t, "app:v1", images.Artifact("application/spdx+json",
+		images.Annotations(map[string]string{"a": "b"}),
+		images.Layer("application/spdx+json", strings.NewReader("{}")),
+		images.Layer("", strings.NewReader("more")),
+	))
 	assert.Equal(t, "application/spdx+json", sbom.ArtifactType)
 	require.Len(t, sbom.Layers, 2)
 	assert.Equal(t, "application/spdx+json", sbom.Layers[0].MediaType)
-	assert.Equal(t, "sbom", sbom.Layers[0].Annotations[ocispec.AnnotationTitle])
 	assert.Equal(t, "application/octet-stream", sbom.Layers[1].MediaType)
 	assert.Equal(t, digest.FromString("more"), sbom.Layers[1].Digest)
-	signature := reg.Attach(t, "app@"+string(sbom.Digest), registrytest.Artifact{Type: "application/x-signature"})
+	signature := reg.Attach(t, "app@"+string(sbom.Digest), images.Artifact("application/x-signature"))
 	assert.Equal(t, []ocispec.Descriptor{ocispec.DescriptorEmptyJSON}, signature.Layers)
 	reg.Check(t)
 
@@ -140,7 +137,7 @@ func TestAttach(t *testing.T) {
 
 func TestPushArtifact(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	pushed := reg.PushArtifact(t, "chart:1.0.0", registrytest.Artifact{Type: "application/x-chart"})
+	pushed := reg.Push(t, "chart:1.0.0", images.Artifact("application/x-chart"))
 	assert.Equal(t, []string{"1.0.0"}, pushed.Tags)
 	ref, transport := remoteRef(t, reg, "chart:1.0.0")
 	got, err := remote.Get(ref, transport)
@@ -171,9 +168,9 @@ func TestPushBlob(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
 	small := reg.PushBlob(t, "app", strings.NewReader("hello"))
 	assert.Equal(t, digest.FromString("hello"), small.Digest)
-	content := registrytest.RandomContent(1, size)
+	content := images.RandomContent(1, size)
 	trusted := digest.FromString("nobody hashes so much")
-	desc := reg.PushBlob(t, reg.Ref("app"), registrytest.KnownDigest(content, trusted))
+	desc := reg.PushBlob(t, reg.Ref("app"), images.KnownDigest(content, trusted))
 	assert.Equal(t, ocispec.Descriptor{MediaType: "application/octet-stream", Digest: trusted, Size: size}, desc)
 
 	request, err := http.NewRequest(http.MethodGet, reg.URL()+"/v2/app/blobs/"+string(trusted), nil)
@@ -208,16 +205,13 @@ func TestPushFails(t *testing.T) {
 		"tag":        {func(t testing.TB) { reg.Push(t, "app:-", empty.Image) }, `registrytest: push app:-: "-", for the repository app, is not a tag`},
 		"digest":     {func(t testing.TB) { reg.Push(t, other, empty.Image) }, "registrytest: push " + other + ": what was pushed has the digest sha256:"},
 		"kind":       {func(t testing.TB) { reg.Push(t, "app:v1", broken{}) }, "a registrytest_test.broken is neither a v1.Image nor a v1.ImageIndex"},
-		"no subject": {func(t testing.TB) { reg.Attach(t, "app:v2", registrytest.Artifact{Type: "a/b"}) }, "registrytest: push app: attach to app:v2: "},
-		"no tag":     {func(t testing.TB) { reg.Attach(t, "app", registrytest.Artifact{Type: "a/b"}) }, "want a tag or a digest"},
-		"no type":    {func(t testing.TB) { reg.PushArtifact(t, "app:v2", registrytest.Artifact{}) }, "the artifact has no Type"},
-		"no content": {func(t testing.TB) {
-			reg.PushArtifact(t, "app:v2", registrytest.Artifact{Type: "a/b", Layers: []registrytest.Layer{{}}})
-		}, "layer 0 has no Content"},
-		"no blob": {func(t testing.TB) { reg.PushBlob(t, "app", nil) }, `registrytest: PushBlob: app: c is nil`},
-		"blob":    {func(t testing.TB) { reg.PushBlob(t, "app:v1", strings.NewReader("")) }, `registrytest: "app:v1" is not the name of a repository`},
+		"no subject": {func(t testing.TB) { reg.Attach(t, "app:v2", images.Artifact("a/b")) }, "registrytest: push app: attach to app:v2: "},
+		"no tag":     {func(t testing.TB) { reg.Attach(t, "app", images.Artifact("a/b")) }, "want a tag or a digest"},
+		"no image":   {func(t testing.TB) { reg.Attach(t, "app:v1", nil) }, "registrytest: Attach: app:v1: image is nil"},
+		"no blob":    {func(t testing.TB) { reg.PushBlob(t, "app", nil) }, `registrytest: PushBlob: app: c is nil`},
+		"blob":       {func(t testing.TB) { reg.PushBlob(t, "app:v1", strings.NewReader("")) }, `registrytest: "app:v1" is not the name of a repository`},
 		"digest of a blob": {func(t testing.TB) {
-			reg.PushBlob(t, "app", registrytest.KnownDigest(strings.NewReader("a"), digest.FromString("b")))
+			reg.PushBlob(t, "app", images.KnownDigest(strings.NewReader("a"), digest.FromString("b")))
 		}, "registrytest: put a blob into app: "},
 	}
 	for name, tt := range tests {
@@ -235,7 +229,7 @@ func ExampleRegistry_Push() {
 	// In a test file this is func TestPull(t *testing.T).
 	test := func(t testing.TB) {
 		reg := registrytest.New(t)
-		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(2)))
+		app := reg.Push(t, "app:v1", images.Random(images.Layers(2)))
 
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + string(app.Layers[0].Digest))
 		require.NoError(t, err)
@@ -250,7 +244,7 @@ func ExampleRegistry_Push() {
 func ExampleRegistry_Push_withoutTest() {
 	reg := must(registrytest.Start())
 	defer reg.Close()
-	index := reg.Push(nil, "team/app:v1", registrytest.RandomIndex())
+	index := reg.Push(nil, "team/app:v1", images.RandomIndex())
 	for _, child := range index.Manifests {
 		fmt.Println(child.Platform.OS, child.Platform.Architecture, len(child.Layers), "layers")
 	}
@@ -270,22 +264,11 @@ func ExampleRegistry_PushManifest() {
 	// Output: true 1
 }
 
-func ExampleRegistry_PushArtifact() {
-	reg := must(registrytest.Start(registrytest.WithInMemory()))
-	defer reg.Close()
-	chart := reg.PushArtifact(nil, "chart:1.0.0", registrytest.Artifact{
-		Type:   "application/vnd.example.chart",
-		Layers: []registrytest.Layer{{MediaType: "text/plain", Content: strings.NewReader("hello")}},
-	})
-	fmt.Println(chart.ArtifactType, chart.Layers[0].Size)
-	// Output: application/vnd.example.chart 5
-}
-
 func ExampleRegistry_Attach() {
 	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
-	app := reg.Push(nil, "app:v1", registrytest.RandomImage())
-	reg.Attach(nil, "app:v1", registrytest.Artifact{Type: "application/vnd.example.signature"})
+	app := reg.Push(nil, "app:v1", images.Random())
+	reg.Attach(nil, "app:v1", images.Artifact("application/vnd.example.signature"))
 
 	response, err := reg.Client().Get(reg.URL() + "/v2/app/referrers/" + string(app.Digest))
 	if err != nil {
@@ -303,27 +286,4 @@ func ExampleRegistry_PushBlob() {
 	blob := reg.PushBlob(nil, "app", strings.NewReader("hello"))
 	fmt.Println(blob.Digest)
 	// Output: sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
-}
-
-// A blob of 100 GiB costs no memory, and none of the hour that it would take to
-// receive it, if its digest is known.
-func ExampleKnownDigest() {
-	reg := must(registrytest.Start(registrytest.WithInMemory()))
-	defer reg.Close()
-	content := registrytest.RandomContent(1, 100<<30)
-	blob := reg.PushBlob(nil, "app", registrytest.KnownDigest(content, digest.FromString("anything")))
-	response, err := reg.Client().Head(reg.URL() + "/v2/app/blobs/" + string(blob.Digest))
-	if err != nil {
-		panic(err)
-	}
-	defer response.Body.Close()
-	fmt.Println(response.ContentLength)
-	// Output: 107374182400
-}
-
-func ExampleRandomContent() {
-	p := make([]byte, 4)
-	_, err := registrytest.RandomContent(1, 1<<40).ReadAt(p, 1<<39)
-	fmt.Printf("%x %v\n", p, err)
-	// Output: 2af50558 <nil>
 }

@@ -9,6 +9,7 @@ import (
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -21,7 +22,7 @@ func ExampleWithHandler() {
 		log.Fatal(err)
 	}
 	defer reg.Close()
-	reg.Push(nil, "app:v1", registrytest.RandomImage())
+	reg.Push(nil, "app:v1", images.Random())
 	reg.Inject(nil, faults.On(op.TagList).Times(1).Do(faults.Status(http.StatusServiceUnavailable)))
 	for range 2 {
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/tags/list")
@@ -48,7 +49,7 @@ func ExampleRegistry_Image() {
 		log.Fatal(err)
 	}
 	defer reg.Close()
-	reg.Push(nil, "app:v1", registrytest.RandomImage(registrytest.Layers(2))) // or a client did
+	reg.Push(nil, "app:v1", images.Random(images.Layers(2))) // or a client did
 	layers, err := reg.Image(nil, "app:v1").Layers()
 	fmt.Println(reg.Tags(nil, "app"), len(layers), err)
 	// Output:

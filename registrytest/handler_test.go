@@ -17,6 +17,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -33,9 +34,9 @@ func TestWithHandler(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithTLS(), registrytest.WithHandler(other(ggcr.WithReferrersSupport(true))),
 		registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
 	t.Setenv("DOCKER_CONFIG", reg.Login(t, "ci").DockerConfig(t))
-	pushed := reg.Push(t, "team/app:v1", registrytest.RandomImage())
-	reg.Attach(t, "team/app:v1", registrytest.Artifact{Type: "application/x.sbom"})
-	reg.PushBlob(t, "team/app", registrytest.RandomContent(1, 1000))
+	pushed := reg.Push(t, "team/app:v1", images.Random())
+	reg.Attach(t, "team/app:v1", images.Artifact("application/x.sbom"))
+	reg.PushBlob(t, "team/app", images.RandomContent(1, 1000))
 	assert.Empty(t, reg.Requests(), "helpers make no request")
 
 	reg.Inject(t, faults.On(op.ManifestGet).Times(1).Do(faults.Status(503)))
@@ -54,15 +55,15 @@ func TestWithHandler(t *testing.T) {
 // Without the referrers API, Attach uses the fallback tag.
 func TestWithHandlerWithoutReferrers(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithHandler(other()))
-	subject := reg.Push(t, "app:v1", registrytest.RandomImage())
-	artifact := reg.Attach(t, "app:v1", registrytest.Artifact{Type: "application/x.sbom"})
+	subject := reg.Push(t, "app:v1", images.Random())
+	artifact := reg.Attach(t, "app:v1", images.Artifact("application/x.sbom"))
 	assert.Equal(t, artifact.Digest, reg.Pushed(t, "app:sha256-"+subject.Digest.Encoded()).Manifests[0].Digest)
 }
 
 // What the distribution API has no way to do is refused, and said.
 func TestWithHandlerCannot(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithHandler(other()))
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	cannot := "the distribution API cannot"
 	assert.Contains(t, fatal(reg.Check), cannot)
 	assert.Contains(t, fatal(func(t testing.TB) { reg.Snapshot(t, filepath.Join(t.TempDir(), "x.tar")) }), cannot)
@@ -93,7 +94,7 @@ func TestNewHandler(t *testing.T) {
 	mux.Handle("/v2/", reg.Handler())
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	require.NoError(t, reg.Faults().Add(faults.On(op.TagList).BeforeAuth().Times(1).Do(faults.Status(503))))
 	for _, want := range []int{503, 401} {
 		response, err := server.Client().Get(server.URL + "/v2/app/tags/list")

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -211,7 +212,7 @@ func TestClosedAtOnce(t *testing.T) {
 			var errors lockedBuffer
 			reg := registrytest.New(t, append(way.options,
 				registrytest.WithLogger(slog.New(slog.NewTextHandler(&errors, &slog.HandlerOptions{Level: slog.LevelInfo}))))...)
-			layer := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(4<<20))).Layers[0].Digest
+			layer := reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(4<<20))).Layers[0].Digest
 			for range 50 {
 				for _, target := range []string{"manifests/v1", "blobs/" + layer.String(), "tags/list"} {
 					conn := dial(t, reg)

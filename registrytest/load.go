@@ -30,7 +30,7 @@ import (
 // compressed.
 //
 // If loading fails, the test fails and ends.
-func (r *Registry) Load(t testing.TB, path, repository string) []Pushed {
+func (r *Registry) Load(t testing.TB, repository, path string) []Pushed {
 	t = r.test(t)
 	t.Helper()
 	ctx := context.Background()

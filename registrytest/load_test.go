@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	fixture "github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
@@ -30,22 +31,22 @@ func writeLayout(dir, ref string) error {
 	if err != nil {
 		return err
 	}
-	return path.AppendIndex(registrytest.RandomIndex(), layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref}))
+	return path.AppendIndex(images.RandomIndex(), layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref}))
 }
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, writeLayout(dir, "v1"))
 	archive := filepath.Join(t.TempDir(), "app")
-	require.NoError(t, tarball.WriteToFile(archive, name.MustParseReference("team/app:v2"), registrytest.RandomImage()))
+	require.NoError(t, tarball.WriteToFile(archive, name.MustParseReference("team/app:v2"), images.Random()))
 
 	reg := registrytest.New(t)
-	loaded := reg.Load(t, dir, "team/app")
+	loaded := reg.Load(t, "team/app", dir)
 	require.Len(t, loaded, 1)
 	assert.Equal(t, []string{"v1"}, loaded[0].Tags)
 	assert.Equal(t, "team/app", loaded[0].Repository)
 	assert.Len(t, loaded[0].Manifests, 2)
-	loaded = reg.Load(t, archive, "")
+	loaded = reg.Load(t, "", archive)
 	require.Len(t, loaded, 1)
 	assert.Equal(t, []string{"v2"}, loaded[0].Tags)
 	assert.Len(t, loaded[0].Layers, 3)
@@ -64,16 +65,16 @@ func TestLoad(t *testing.T) {
 func TestLoadSparse(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, writeLayout(dir, "v1"))
-	children, err := registrytest.RandomIndex().IndexManifest()
+	children, err := images.RandomIndex().IndexManifest()
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(dir, "blobs", "sha256", children.Manifests[0].Digest.Hex)))
 
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	failed := runTest(func(t testing.TB) { reg.Load(t, dir, "app") })
+	failed := runTest(func(t testing.TB) { reg.Load(t, "app", dir) })
 	require.Len(t, failed.failures, 1)
 	assert.Contains(t, failed.failures[0], "registrytest: load "+dir+": blobs/sha256/"+children.Manifests[0].Digest.Hex+": missing")
 	reg.SetOptions(registry.Options{AllowSparse: true})
-	loaded := reg.Load(t, dir, "app")
+	loaded := reg.Load(t, "app", dir)
 	require.Len(t, loaded, 1)
 	require.Len(t, loaded[0].Manifests, 2)
 	assert.Empty(t, loaded[0].Manifests[0].Layers)
@@ -105,7 +106,7 @@ func TestLoadSnapshot(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
 
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	loaded := reg.Load(t, path, "")
+	loaded := reg.Load(t, "", path)
 	require.Len(t, loaded, 2)
 	assert.Equal(t, []string{"raw"}, loaded[0].Tags)
 	assert.Equal(t, "text/plain", loaded[0].MediaType)
@@ -119,10 +120,10 @@ func TestLoadSnapshot(t *testing.T) {
 func TestLoadFails(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
 	path := filepath.Join(t.TempDir(), "none")
-	failed := runTest(func(t testing.TB) { reg.Load(t, path, "") })
+	failed := runTest(func(t testing.TB) { reg.Load(t, "", path) })
 	require.Len(t, failed.failures, 1)
 	assert.Contains(t, failed.failures[0], "registrytest: load "+path+": ")
-	require.Panics(t, func() { reg.Load(nil, path, "") })
+	require.Panics(t, func() { reg.Load(nil, "", path) })
 }
 
 func ExampleRegistry_Load() {
@@ -136,7 +137,7 @@ func ExampleRegistry_Load() {
 	}
 	reg := must(registrytest.Start(registrytest.WithInMemory()))
 	defer reg.Close()
-	for _, loaded := range reg.Load(nil, dir, "app") {
+	for _, loaded := range reg.Load(nil, "app", dir) {
 		fmt.Println(loaded.Repository, loaded.Tags, loaded.MediaType)
 	}
 	// Output: app [v1] application/vnd.oci.image.index.v1+json

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -24,12 +25,12 @@ func TestWithoutTest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reg := registrytest.New(none, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{}))
 			defer reg.Close()
-			app := reg.Push(none, "app:v1", registrytest.RandomImage())
+			app := reg.Push(none, "app:v1", images.Random())
 			manifest, err := reg.Store().Manifest(t.Context(), "app", "v1")
 			require.NoError(t, err)
 			reg.PushManifest(none, "app", app.MediaType, manifest.Content)
-			reg.PushArtifact(none, "app", registrytest.Artifact{Type: "application/x"})
-			reg.Attach(none, "app:v1", registrytest.Artifact{Type: "application/x"})
+			reg.Push(none, "app", images.Artifact("application/x"))
+			reg.Attach(none, "app:v1", images.Artifact("application/x"))
 			reg.PushBlob(none, "app", strings.NewReader("blob"))
 			reg.Check(none)
 			reg.Assert(none).Count(0)
@@ -47,7 +48,7 @@ func TestWithoutTest(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, 1, calls)
 
-			assert.Panics(t, func() { reg.Load(none, "nowhere", "") })
+			assert.Panics(t, func() { reg.Load(none, "", "nowhere") })
 			assert.Panics(t, func() { reg.Inject(none, faults.On(op.Ping)) })
 			assert.Panics(t, func() { reg.Assert(none).Count(0) })
 			assert.Panics(t, func() { registrytest.New(none, registrytest.WithInMemory(), registrytest.WithAddr("127.0.0.1:0")) })

@@ -46,22 +46,6 @@ func TestOptionsTwice(t *testing.T) {
 	registrytest.New(t, registrytest.WithLogger(log))
 }
 
-func TestImageOptionsTwice(t *testing.T) {
-	for name, option := range map[string]registrytest.ImageOption{
-		"Seed":        registrytest.Seed(1),
-		"Layers":      registrytest.Layers(1),
-		"LayerSize":   registrytest.LayerSize(1),
-		"Platforms":   registrytest.Platforms("linux/amd64"),
-		"Annotations": registrytest.Annotations(nil),
-	} {
-		want := "registrytest: random image: " + name + " is given twice: give it once"
-		assert.PanicsWithValue(t, want, func() { registrytest.RandomImage(option, option) })
-		assert.PanicsWithValue(t, want, func() { registrytest.RandomIndex(option, option) })
-	}
-	registrytest.RandomImage(registrytest.DockerMediaTypes(), registrytest.DockerMediaTypes())
-	assert.PanicsWithValue(t, "registrytest: random image: option 1 of 1 is nil", func() { registrytest.RandomImage(nil) })
-}
-
 // TestNilOptions: nil is no value for an option.
 func TestNilOptions(t *testing.T) {
 	for want, option := range map[string]registrytest.Option{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -75,7 +76,7 @@ func TestPatience(t *testing.T) {
 			Rules: []auth.Rule{auth.Anonymous()},
 			Token: &auth.TokenOptions{TTL: 5 * time.Minute},
 		}))
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		reg.Inject(t, faults.On(op.ManifestGet).Times(1).Do(faults.Status(http.StatusTooManyRequests).RetryAfter(3600*time.Second)))
 
 		begun := time.Now()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -152,7 +153,7 @@ func ExampleRegistry_Forget() {
 
 func ExampleRegistry_Assert() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
-		app := reg.Push(t, "app:v1", registrytest.RandomImage())
+		app := reg.Push(t, "app:v1", images.Random())
 		pullImage(t, reg, "app:v1")
 		layer := app.Layers[0].Digest
 		reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
@@ -176,7 +177,7 @@ func ExampleRegistry_Require() {
 
 func ExampleAssertions_Count() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
-		reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(3)))
+		reg.Push(t, "app:v1", images.Random(images.Layers(3)))
 		pullImage(t, reg, "app:v1")
 		reg.Assert(t, op.Is(op.BlobGet)).Count(4) // three layers and the config
 	})
@@ -213,7 +214,7 @@ func ExampleAssertions_All() {
 
 func ExampleAssertions_Sequence() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
-		reg.Push(t, "app:v1", registrytest.RandomImage())
+		reg.Push(t, "app:v1", images.Random())
 		pullImage(t, reg, "app:v1")
 		reg.Assert(t).Sequence(
 			registrytest.Step{op.Is(op.ManifestGet), op.Tag("v1"), record.Status("200")},
@@ -268,7 +269,7 @@ func ExampleAssertions_CredentialsOnlyTo() {
 // The file is written by OCIFAKE_UPDATE=1 go test, and committed.
 func ExampleAssertions_Transcript() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
-		reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+		reg.Push(t, "app:v1", images.Random(images.Layers(1)))
 		pullImage(t, reg, "app:v1")
 		reg.Assert(t).Transcript("testdata/crane-pull.golden")
 	})

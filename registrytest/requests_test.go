@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -23,7 +24,7 @@ import (
 
 func TestRequests(t *testing.T) {
 	reg := registrytest.New(t)
-	app := reg.Push(t, "app:v1", registrytest.RandomImage())
+	app := reg.Push(t, "app:v1", images.Random())
 	assert.Empty(t, reg.Requests(), "content that no client pushed")
 	c := &talk{t, reg, app, app.Layers[0].Digest}
 	c.ask("HEAD", "/v2/app/manifests/v1")
@@ -59,7 +60,7 @@ func TestRequestsSettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg := registrytest.New(t, options...)
-			app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(3<<20)))
+			app := reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(3<<20)))
 			c := &talk{t, reg, app, app.Layers[0].Digest}
 			for range 50 {
 				mark := reg.Mark()
@@ -74,7 +75,7 @@ func TestRequestsSettled(t *testing.T) {
 func TestRequestsStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := registrytest.New(t, registrytest.WithInMemory())
-		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(32<<20)))
+		app := reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(32<<20)))
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + app.Layers[0].Digest.String())
 		require.NoError(t, err)
 		defer response.Body.Close()
@@ -115,7 +116,7 @@ func (b slowBlob) Close() error {
 func TestRequestsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithStore(slow{memstore.New(memstore.Options{})}))
-		app := reg.Push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1), registrytest.LayerSize(32<<20)))
+		app := reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(32<<20)))
 		response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + app.Layers[0].Digest.String())
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())

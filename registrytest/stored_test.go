@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -19,7 +20,7 @@ import (
 // What a client pushed is there as tags, descriptors and images.
 func TestWhatAClientPushed(t *testing.T) {
 	reg := registrytest.New(t)
-	want := registrytest.RandomImage(registrytest.Layers(2))
+	want := images.Random(images.Layers(2))
 	ref, transport := remoteRef(t, reg, "team/app:v1")
 	require.NoError(t, remote.Write(ref, want, transport))
 	before := len(reg.Requests())
@@ -54,7 +55,7 @@ func TestWhatAClientPushed(t *testing.T) {
 
 func TestIndexThatAClientPushed(t *testing.T) {
 	reg := registrytest.New(t)
-	index := registrytest.RandomIndex()
+	index := images.RandomIndex()
 	ref, transport := remoteRef(t, reg, "app:v1")
 	require.NoError(t, remote.WriteIndex(ref, index, transport))
 	require.NoError(t, validate.Index(reg.Index(t, "app:v1")))
@@ -63,8 +64,8 @@ func TestIndexThatAClientPushed(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	reg := registrytest.New(t)
-	pushed := reg.Push(t, "app:v1", registrytest.RandomImage())
-	reg.Push(t, "app:v2", registrytest.RandomImage())
+	pushed := reg.Push(t, "app:v1", images.Random())
+	reg.Push(t, "app:v2", images.Random())
 	reg.Delete(t, "app:v1")
 	assert.Equal(t, []string{"v2"}, reg.Tags(t, "app"))
 	assert.Equal(t, pushed.Digest, reg.Pushed(t, "app@"+pushed.Digest.String()).Digest, "the manifest stays")
@@ -89,7 +90,7 @@ func fatal(f func(t testing.TB)) string {
 
 func TestResetAndSnapshot(t *testing.T) {
 	reg := registrytest.New(t)
-	reg.Push(t, "app:v1", registrytest.RandomImage())
+	reg.Push(t, "app:v1", images.Random())
 	response, err := reg.Client().Get(reg.URL() + "/v2/app/tags/list")
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
@@ -109,7 +110,7 @@ func TestResetAndSnapshot(t *testing.T) {
 	reg.Reset(t)
 	assert.Empty(t, reg.Tags(t, "app"))
 	assert.Empty(t, reg.Requests())
-	reg.Load(t, file, "")
+	reg.Load(t, "", file)
 	assert.Equal(t, []string{"v1"}, reg.Tags(t, "app"))
 
 	other := registrytest.New(t, registrytest.WithStore(struct{ registry.Store }{reg.Store()}))
@@ -119,10 +120,10 @@ func TestResetAndSnapshot(t *testing.T) {
 // Without the referrers API, an artifact is in the index under the fallback tag.
 func TestAttachWithoutReferrers(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithOptions(registry.Options{NoReferrers: true}))
-	subject := reg.Push(t, "app:v1", registrytest.RandomImage())
-	first := reg.Attach(t, "app:v1", registrytest.Artifact{Type: "application/x.sbom", Annotations: map[string]string{"a": "b"}})
-	second := reg.Attach(t, "app@"+subject.Digest.String(), registrytest.Artifact{Type: "application/x.signature"})
-	reg.Attach(t, "app:v1", registrytest.Artifact{Type: "application/x.signature"})
+	subject := reg.Push(t, "app:v1", images.Random())
+	first := reg.Attach(t, "app:v1", images.Artifact("application/x.sbom", images.Annotations(map[string]string{"a": "b"})))
+	second := reg.Attach(t, "app@"+subject.Digest.String(), images.Artifact("application/x.signature"))
+	reg.Attach(t, "app:v1", images.Artifact("application/x.signature"))
 	tag := "sha256-" + subject.Digest.Encoded()
 	assert.Equal(t, []string{tag, "v1"}, reg.Tags(t, "app"))
 	list := reg.Pushed(t, "app:"+tag)

@@ -9,6 +9,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -33,14 +34,14 @@ func newShelf(t testing.TB) *shelf {
 		desc *ocispec.Descriptor
 		size int64
 	}{{&s.small, 1000}, {&s.other, 500}, {&s.big, bigSize}} {
-		content := registrytest.RandomContent(uint64(i), blob.size)
+		content := images.RandomContent(uint64(i), blob.size)
 		*blob.desc = reg.PushBlob(t, "app", content)
 		all, err := io.ReadAll(io.NewSectionReader(content, 0, blob.size))
 		require.NoError(t, err)
 		s.bytes[string(blob.desc.Digest)] = all
 	}
-	s.v1 = reg.PushArtifact(t, "app:v1", registrytest.Artifact{Type: "a/v1"})
-	s.v2 = reg.PushArtifact(t, "app:v2", registrytest.Artifact{Type: "a/version2"})
+	s.v1 = reg.Push(t, "app:v1", images.Artifact("a/v1"))
+	s.v2 = reg.Push(t, "app:v2", images.Artifact("a/version2"))
 	require.NoError(t, reg.Close())
 	return s
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +13,7 @@ import (
 // A switch on the page changes what a client gets.
 func TestFaultsSwitch(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	r.inject(t, "{name: broken, where: 'op=manifest.get', do: [{status: 503}]}")
 	get := func() int { return r.send(t, http.MethodGet, "/v2/app/manifests/v1", "") }
 	require.Equal(t, http.StatusServiceUnavailable, get())
@@ -86,8 +86,8 @@ func TestFaultsEdit(t *testing.T) {
 
 func TestFaultsKnown(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
-	r.push(t, "other:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
+	r.push(t, "other:v1", images.Random())
 	p := open(t, r.page("#/faults"))
 	p.write("#faults .known .search", "ecr 429 backs")
 	p.wait(`document.querySelectorAll("#faults .known-fault").length === 1`)

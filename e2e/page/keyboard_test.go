@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -41,7 +41,7 @@ func (p *tab) tabTo(selector string) {
 // Everything can be done without a mouse.
 func TestKeyboard(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	r.inject(t, "{name: broken, where: 'op=manifest.get', do: [{status: 503}]}")
 	r.send(t, http.MethodGet, "/v2/app/manifests/v1", "")
 	p := open(t, r.page(""))
@@ -108,7 +108,7 @@ func TestKeyboard(t *testing.T) {
 // A screen reader has a name for whatever can be used.
 func TestNames(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	r.inject(t, "{name: broken, where: 'op=ping', do: [{status: 503}]}")
 	for _, place := range []string{"#/requests/1", "#/repositories/app:v1", "#/faults"} {
 		t.Run(place, func(t *testing.T) {

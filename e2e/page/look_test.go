@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -14,10 +14,10 @@ import (
 func busy(t *testing.T) (r *served, faulted int) {
 	t.Helper()
 	r = serve(t, "", "")
-	image := registrytest.RandomImage(registrytest.Layers(3), registrytest.LayerSize(200_000))
+	image := images.Random(images.Layers(3), images.LayerSize(200_000))
 	r.push(t, "app:v1", image)
 	r.push(t, "team-a/frontend/a-rather-long-name:2026-03-01-build.4711", image)
-	require.NoError(t, remote.WriteIndex(r.ref(t, "library/multi:latest"), registrytest.RandomIndex(registrytest.Platforms("linux/amd64", "linux/arm64/v8"))))
+	require.NoError(t, remote.WriteIndex(r.ref(t, "library/multi:latest"), images.RandomIndex(images.Platforms("linux/amd64", "linux/arm64/v8"))))
 	r.inject(t, `
 - {name: flaky-blobs, where: op=blob.get repo=app, times: 1, do: [{status: {code: 503, retryAfter: 1s}}]}
 - {name: slow-manifests, where: "op=manifest.get repo=library/*", do: [{delay: 30ms}]}

@@ -13,9 +13,9 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
-	"github.com/ocifake/ocifake/registrytest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -54,7 +54,7 @@ func (p *tab) download(name string) *os.File {
 
 func TestDownloads(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	want := r.recorder.Log()
 	t.Run("HAR", func(t *testing.T) {
 		got, err := record.ReadHAR(open(t, r.page("")).download("har"))
@@ -101,7 +101,7 @@ func TestDownloads(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	r.inject(t, "{name: broken, where: 'op=manifest.get', do: [{status: 503}]}")
 	p := open(t, r.page(""))
 	p.wait(rows + " > 1")

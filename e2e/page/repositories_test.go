@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -19,10 +19,10 @@ func TestRepositories(t *testing.T) {
 	p := open(t, r.page("#/repositories"))
 	p.waitText("#repositories .main", "Nothing is stored yet.")
 
-	image := registrytest.RandomImage(registrytest.Layers(3), registrytest.LayerSize(2048), registrytest.Annotations(map[string]string{"org.example.note": "kept"}))
+	image := images.Random(images.Layers(3), images.LayerSize(2048), images.Annotations(map[string]string{"org.example.note": "kept"}))
 	r.push(t, "lib/app:v1", image)
 	p.waitText("#repositories .names", "lib/app") // the page has seen the push
-	index := registrytest.RandomIndex(registrytest.Platforms("linux/amd64", "linux/arm64/v8"))
+	index := images.RandomIndex(images.Platforms("linux/amd64", "linux/arm64/v8"))
 	require.NoError(t, remote.WriteIndex(r.ref(t, "multi:latest"), index))
 	p.waitText("#repositories .names", "multi")
 
@@ -69,7 +69,7 @@ func TestRepositories(t *testing.T) {
 // What is pushed meanwhile is shown, and nothing else changes.
 func TestRepositoryChanges(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "lib/app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	r.push(t, "lib/app:v1", images.Random(images.Layers(1)))
 	p := open(t, r.page("#/repositories/lib/app"))
 	p.waitText("#connection", "live")
 	p.click("#repositories .main details summary")
@@ -77,8 +77,8 @@ func TestRepositoryChanges(t *testing.T) {
 	p.wait(blobs + " === 2")
 	const link, heading = `document.querySelector("#repositories .names a")`, `document.querySelector("#repositories .main h2")`
 	eval[any](p, link+".here = "+heading+".here = true")
-	r.push(t, "lib/app:v2", registrytest.RandomImage(registrytest.Layers(1), registrytest.Seed(2)))
-	r.push(t, "zoo:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	r.push(t, "lib/app:v2", images.Random(images.Layers(1), images.Seed(2)))
+	r.push(t, "zoo:v1", images.Random(images.Layers(1)))
 	p.waitText("#repositories .names", "zoo")
 	p.waitText("#repositories .main", "v2")
 	p.wait(blobs + " === 4")
@@ -88,11 +88,11 @@ func TestRepositoryChanges(t *testing.T) {
 // From a manifest to those that refer to it, and back to their subject.
 func TestReferrers(t *testing.T) {
 	r := serve(t, "", "")
-	image := registrytest.RandomImage()
+	image := images.Random()
 	r.push(t, "app:v1", image)
 	subject, err := partial.Descriptor(image)
 	require.NoError(t, err)
-	attached := mutate.Subject(mutate.ConfigMediaType(registrytest.RandomImage(registrytest.Seed(9)), types.MediaType("application/vnd.example.sbom")), *subject).(v1.Image)
+	attached := mutate.Subject(mutate.ConfigMediaType(images.Random(images.Seed(9)), types.MediaType("application/vnd.example.sbom")), *subject).(v1.Image)
 	r.push(t, "app:sbom", attached)
 	digest, err := attached.Digest()
 	require.NoError(t, err)

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
-	"github.com/ocifake/ocifake/registrytest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +17,7 @@ import (
 // One request shows all that is on record of it, the fault included.
 func TestRequest(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	r.push(t, "app:v1", images.Random(images.Layers(1)))
 	r.inject(t, "{name: flaky, where: 'op=blob.get', times: 1, do: [{status: {code: 503, retryAfter: 1s}}]}")
 	require.Error(t, r.pull(t, "app:v1"))
 	p := open(t, r.page("#/requests?filter=fault%3Dflaky"))
@@ -40,7 +40,7 @@ func TestRequest(t *testing.T) {
 // A body that is kept is shown, JSON in many lines or as it was sent.
 func TestRequestBody(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	seq := r.recorder.Log(op.Is(op.ManifestPut))[0].Seq
 	p := open(t, r.page("#/requests?filter=op%3Dmanifest.put"))
 	p.click(row(int(seq)))
@@ -62,7 +62,7 @@ func TestRequestAsCurl(t *testing.T) {
 	}
 	t.Logf("with %s", curl)
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(1)))
+	r.push(t, "app:v1", images.Random(images.Layers(1)))
 	manifest := r.recorder.Log(op.Is(op.ManifestPut))[0].RequestBody
 	const mediaType = "Content-Type: application/vnd.oci.image.manifest.v1+json"
 	for _, c := range []struct {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +26,7 @@ func TestJournalLive(t *testing.T) {
 	p.waitText(".note", "No requests yet.")
 	assert.Contains(t, p.text(".note"), "docker pull "+r.host+"/app:v1")
 
-	r.push(t, "app:v1", registrytest.RandomImage(registrytest.Layers(2)))
+	r.push(t, "app:v1", images.Random(images.Layers(2)))
 	log := r.recorder.Log()
 	p.wait(fmt.Sprintf("%s === %d", rows, len(log)))
 	for i := range log {
@@ -95,7 +95,7 @@ func TestJournalFilterOfOpen(t *testing.T) {
 
 func TestJournalFilter(t *testing.T) {
 	r := serve(t, "", "")
-	r.push(t, "app:v1", registrytest.RandomImage())
+	r.push(t, "app:v1", images.Random())
 	require.NoError(t, r.pull(t, "app:v1"))
 	r.send(t, http.MethodGet, "/v2/app/manifests/nope", "")
 	p := open(t, r.page(""))

@@ -8,7 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/images"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -54,7 +54,7 @@ func TestUntrustedRequests(t *testing.T) {
 
 func TestUntrustedContent(t *testing.T) {
 	r := serve(t, "", "")
-	image := registrytest.RandomImage(registrytest.Annotations(map[string]string{markup: markup, "link": "javascript:pwned=1"}))
+	image := images.Random(images.Annotations(map[string]string{markup: markup, "link": "javascript:pwned=1"}))
 	config, err := image.ConfigFile()
 	require.NoError(t, err)
 	config.Config.Labels = map[string]string{markup: markup}

@@ -84,8 +84,8 @@ func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 	if !mediaType.IsDistributable() {
 		return nil
 	}
-	if random, ok := layer.(*randomLayer); ok {
-		_, err := to.putContent(ctx, random.blob())
+	if own, ok := layer.(interface{ blob() Content }); ok {
+		_, err := to.putContent(ctx, own.blob())
 		return err
 	}
 	size, err := layer.Size()

@@ -32,6 +32,7 @@ var house = []floor{
 	{"cmd/ocifake", "*", "*"},
 	{"exam", "faults internal/content internal/journal memstore op record registry registrytest", list(digest)},
 	{"registrytest", "auth faults internal/apistore internal/content internal/journal internal/recorder internal/server memstore op record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"images", "internal/content", list(containerregistry, digest)},
 	{"config", "auth faults internal/strict", list(yaml)},
 	{"spec", "registry registry/storetest", list(ginkgo, gomega, digest, imageSpec)},
 	{"docs", "", ""},

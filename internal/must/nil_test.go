@@ -24,6 +24,7 @@ import (
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/memstore"
@@ -104,7 +105,7 @@ func failing(parameter, says string, call func(f given) error) row {
 // works, or says which parameter is nil.
 func TestNil(t *testing.T) {
 	var listed []string
-	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofExam, ofSpec) {
+	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofImages, ofExam, ofSpec) {
 		listed = append(listed, row.parameter)
 		t.Run(row.parameter, func(t *testing.T) {
 			said := outcome(row.call, newGiven(t))
@@ -330,21 +331,26 @@ func start(option registrytest.Option) func(given) error {
 	}
 }
 
+var ofImages = []row{
+	refused("images.KnownDigest c", func(f given) { images.KnownDigest(nil, someDigest) }),
+	failing("images.Random opts", "option 1 of 1 is nil", do(func(given) { images.Random(nil) })),
+	failing("images.RandomIndex opts", "option 1 of 1 is nil", do(func(given) { images.RandomIndex(nil) })),
+	failing("images.Artifact opts", "option 1 of 1 is nil", do(func(given) { images.Artifact("a/b", nil) })),
+	refused("images.Layer c", func(given) { images.Layer("", nil) }),
+}
+
 var ofRegistrytest = []row{
 	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
-	refused("registrytest.KnownDigest c", func(f given) { registrytest.KnownDigest(nil, someDigest) }),
 	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
 	failing("registrytest.WithNetwork n", "WithNetwork of nil", start(registrytest.WithNetwork(nil, "a.example"))),
-	failing("registrytest.RandomImage opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomImage(nil) })),
-	failing("registrytest.RandomIndex opts", "option 1 of 1 is nil", do(func(given) { registrytest.RandomIndex(nil) })),
 	allowed("registrytest.Registry.Assert t", func(f given) { f.reg.Assert(nil).Count(0) }),
 	allowed("registrytest.Registry.Attach t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
-		f.reg.Attach(nil, "app:v1", registrytest.Artifact{Type: "text/plain"})
+		f.reg.Push(nil, "app:v1", images.Random())
+		f.reg.Attach(nil, "app:v1", images.Artifact("text/plain"))
 	}),
 	allowed("registrytest.Registry.Check t", func(f given) { f.reg.Check(nil) }),
 	allowed("registrytest.Registry.Inject t", func(f given) { f.reg.Inject(nil) }),
@@ -356,13 +362,13 @@ var ofRegistrytest = []row{
 		dir := f.t.TempDir()
 		layout, err := layout.Write(dir, empty.Index)
 		require.NoError(f.t, err)
-		require.NoError(f.t, layout.AppendImage(registrytest.RandomImage()))
-		f.reg.Load(nil, dir, "app")
+		require.NoError(f.t, layout.AppendImage(images.Random()))
+		f.reg.Load(nil, "app", dir)
 	}),
 	allowed("registrytest.Registry.Login t", func(f given) { f.reg.Login(nil, "ci") }),
-	allowed("registrytest.Registry.Push t", func(f given) { f.reg.Push(nil, "app:v1", registrytest.RandomImage()) }),
+	allowed("registrytest.Registry.Push t", func(f given) { f.reg.Push(nil, "app:v1", images.Random()) }),
+	failing("registrytest.Registry.Attach image", "registrytest: Attach: app:v1: image is nil", do(func(f given) { f.reg.Attach(nil, "app:v1", nil) })),
 	failing("registrytest.Registry.Push image", "registrytest: Push: app:v1: image is nil", do(func(f given) { f.reg.Push(nil, "app:v1", nil) })),
-	allowed("registrytest.Registry.PushArtifact t", func(f given) { f.reg.PushArtifact(nil, "app:v1", registrytest.Artifact{Type: "text/plain"}) }),
 	allowed("registrytest.Registry.PushBlob t", func(f given) { f.reg.PushBlob(nil, "app", strings.NewReader("blob")) }),
 	failing("registrytest.Registry.PushBlob c", "registrytest: PushBlob: app: c is nil", do(func(f given) { f.reg.PushBlob(nil, "app", (*strings.Reader)(nil)) })),
 	allowed("registrytest.Registry.PushManifest t", func(f given) {
@@ -378,25 +384,25 @@ var ofRegistrytest = []row{
 		return err
 	}),
 	allowed("registrytest.Registry.Delete t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Push(nil, "app:v1", images.Random())
 		f.reg.Delete(nil, "app:v1")
 	}),
 	allowed("registrytest.Registry.Image t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Push(nil, "app:v1", images.Random())
 		f.reg.Image(nil, "app:v1")
 	}),
 	allowed("registrytest.Registry.Index t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomIndex())
+		f.reg.Push(nil, "app:v1", images.RandomIndex())
 		f.reg.Index(nil, "app:v1")
 	}),
 	allowed("registrytest.Registry.Pushed t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Push(nil, "app:v1", images.Random())
 		f.reg.Pushed(nil, "app:v1")
 	}),
 	allowed("registrytest.Registry.Reset t", func(f given) { f.reg.Reset(nil) }),
 	allowed("registrytest.Registry.Snapshot t", func(f given) { f.reg.Snapshot(nil, filepath.Join(f.t.TempDir(), "layout")) }),
 	allowed("registrytest.Registry.Tags t", func(f given) {
-		f.reg.Push(nil, "app:v1", registrytest.RandomImage())
+		f.reg.Push(nil, "app:v1", images.Random())
 		f.reg.Tags(nil, "app")
 	}),
 	failing("registrytest.WithHandler h", "WithHandler of nil", start(registrytest.WithHandler(http.HandlerFunc(nil)))),
