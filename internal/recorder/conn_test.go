@@ -51,7 +51,7 @@ func TestConnections(t *testing.T) {
 		{"another version", server.Options{}, false, "GET / HTTP/3.0\r\n\r\n", record.Connection{Error: "answered 505 HTTP Version Not Supported: unsupported protocol version"}},
 		{"an unknown expectation", server.Options{}, false, "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", record.Connection{Requests: 0, Error: "answered 417 Expectation Failed"}},
 		{"a failed handshake", server.Options{}, false, "\x16\x03\x01\x00", record.Connection{Error: "TLS handshake: unexpected EOF"}},
-		{"HTTP/2 that is not offered", server.Options{}, false, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", record.Connection{Error: "the client speaks HTTP/2 without having agreed on it"}},
+		{"HTTP/2 that is not offered", server.Options{}, false, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", record.Connection{Error: "the client speaks HTTP/2 without negotiating it"}},
 		{"HTTP/2 without a request", server.Options{H2C: true}, false, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", record.Connection{}},
 		{"garbage after a request", server.Options{}, false, "GET / HTTP/1.1\r\nHost: a\r\n\r\ngarbage\r\n\r\n", record.Connection{Requests: 1}},
 	} {

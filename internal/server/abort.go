@@ -7,19 +7,18 @@ import (
 )
 
 const (
-	// drainTime is how long a client may read nothing of what is on its way to it
-	// when its connection is to be reset.
+	// drainTime is how long a client may stop reading before Abort resets its connection.
 	drainTime = time.Second
 
-	// The pauses in which that is looked at grow from minPause to maxPause.
+	// The polling interval grows from minPause to maxPause.
 	minPause = 50 * time.Microsecond
 	maxPause = 10 * time.Millisecond
 )
 
-// Abort closes the connection so that the client reads what was written before,
-// and then its reads and writes fail with "connection reset". It waits for that,
-// but not for a client that reads nothing for a second. On systems other than
-// Linux, what the network has not taken yet is lost.
+// Abort resets the connection after the client has received everything written before: its next
+// reads and writes fail with "connection reset". Abort stops waiting for a client that reads
+// nothing for a second. On systems other than Linux, bytes that are still in the send buffer are
+// lost.
 func (c *Conn) Abort() error {
 	c.record.Severed()
 	if w := c.frames.Load(); w != nil {
@@ -31,7 +30,7 @@ func (c *Conn) Abort() error {
 	return c.reset()
 }
 
-// drain returns when nothing is on its way to the client, or no less than before.
+// drain waits until the client has acknowledged all bytes, or acknowledges none for drainTime.
 func (c *Conn) drain() {
 	raw, ok := c.wire.Conn.(syscall.Conn)
 	if !ok {
@@ -68,15 +67,15 @@ func (c *Conn) reset() error {
 	return c.wire.Close()
 }
 
-// sever closes the connection without a word, however busy it is.
+// sever closes the connection at once, even while it is in use.
 func (c *Conn) sever() {
 	c.record.Severed()
 	c.wire.Close()
 	c.endFrames()
-	c.record.Closed() // nobody may close it once more
+	c.record.Closed() // a second Close has no effect
 }
 
-// endFrames ends the waiting for an opportunity to write.
+// endFrames ends the waiting for a write.
 func (c *Conn) endFrames() {
 	if w := c.frames.Load(); w != nil {
 		w.close()

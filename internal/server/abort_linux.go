@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// siocoutq is SIOCOUTQ (linux/sockios.h), which is another name of TIOCOUTQ.
+// siocoutq is SIOCOUTQ (linux/sockios.h), an alias of TIOCOUTQ.
 const siocoutq = syscall.TIOCOUTQ
 
-// onItsWay returns how many bytes the other side has not acknowledged.
+// onItsWay returns the number of bytes that the peer has not acknowledged.
 func onItsWay(c syscall.Conn) (n int) {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -18,27 +18,27 @@ import (
 	"time"
 )
 
-// maxCertificates is how many certificates an authority keeps for reuse.
+// maxCertificates is the number of certificates that an authority caches.
 const maxCertificates = 256
 
-// Certificates are valid from the epoch, since the clock of a synctest bubble
-// starts in the year 2000, to a date that is not near either.
+// Certificates are valid from the epoch, because the clock of a synctest bubble starts in the year
+// 2000, to a date far in the future.
 var (
 	notBefore = time.Unix(0, 0).UTC()
 	notAfter  = time.Date(2084, time.January, 1, 0, 0, 0, 0, time.UTC)
-	expired   = notBefore.AddDate(0, 0, 1) // notAfter of those that have expired
+	expired   = notBefore.AddDate(0, 0, 1) // notAfter of expired certificates
 )
 
-// Authority is a certificate authority that certifies whoever asks, for the name
-// asked for. Its keys are made when they are first needed. The zero value is
-// ready, and safe for concurrent use.
+// Authority is a certificate authority. It issues a certificate for any name that a client
+// requests. Its keys are generated on first use. The zero value is ready to use, and safe for
+// concurrent use.
 type Authority struct {
-	hosts []string // certified beside the name asked for
+	hosts []string // in every certificate, besides the requested name
 
 	mu           sync.Mutex
-	lazy         []*x509.CertPool  // to get root once it is there
-	root         *x509.Certificate // nil until it is needed
-	rootKey, key *ecdsa.PrivateKey // key is that of all certificates
+	lazy         []*x509.CertPool  // root is added to them once it exists
+	root         *x509.Certificate // nil until first used
+	rootKey, key *ecdsa.PrivateKey // key is shared by all certificates
 	certificates map[string]*tls.Certificate
 }
 
@@ -60,8 +60,7 @@ func (a *Authority) CertPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw})
 }
 
-// lazyPool returns a new pool, for clients that may never need it: it is empty
-// until the authority certifies somebody for the first time.
+// lazyPool returns a pool that is empty until the authority issues its first certificate.
 func (a *Authority) lazyPool() *x509.CertPool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,8 +73,7 @@ func (a *Authority) lazyPool() *x509.CertPool {
 	return pool
 }
 
-// makeRoot makes the keys and the certificate of the authority, if they are not
-// there yet.
+// makeRoot generates the keys and the certificate of the authority on the first call.
 func (a *Authority) makeRoot() {
 	if a.root != nil {
 		return
@@ -104,8 +102,8 @@ func newKey() *ecdsa.PrivateKey {
 	return key
 }
 
-// sign returns a certificate in DER form. Names in the template must have been
-// found certifiable; then it cannot fail.
+// sign returns a certificate in DER form. It panics on failure; the names in the template must be
+// certifiable.
 func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) []byte {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
 	if err != nil {
@@ -114,7 +112,7 @@ func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) 
 	return der
 }
 
-// certificate is the server's answer to a TLS hello.
+// certificate implements the GetCertificate function of [tls.Config].
 func (a *Authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := nameFor(hello)
 	a.mu.Lock()
@@ -130,8 +128,8 @@ func (a *Authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return c, nil
 }
 
-// nameFor is the name that a client asks for, or would if it were one that a
-// certificate can carry.
+// nameFor returns the name that the client requests, by default the local address, or localhost if a
+// certificate cannot contain it.
 func nameFor(hello *tls.ClientHelloInfo) string {
 	name := strings.ToLower(hello.ServerName)
 	if name == "" {
@@ -143,14 +141,14 @@ func nameFor(hello *tls.ClientHelloInfo) string {
 	return name
 }
 
-// hostsFor returns what is certified when a name is asked for.
+// hostsFor returns the hosts of the certificate for a name.
 func (a *Authority) hostsFor(name string) []string {
 	hosts := append([]string{name, "127.0.0.1", "::1", "localhost"}, a.hosts...)
 	sort.Strings(hosts)
 	return slices.Compact(hosts)
 }
 
-// issue returns a new certificate, for hosts that are certifiable.
+// issue returns a new certificate. The hosts must be certifiable.
 func (a *Authority) issue(hosts []string, until time.Time) *tls.Certificate {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -184,8 +182,8 @@ func template(commonName string) *x509.Certificate {
 	}
 }
 
-// certifiable reports whether a certificate can carry the name: an IP address, or
-// a host name of letters, digits, hyphens and underscores.
+// certifiable reports whether a certificate can contain the name: an IP address, or a host name of
+// letters, digits, hyphens and underscores.
 func certifiable(name string) bool {
 	if net.ParseIP(name) != nil {
 		return true

@@ -10,11 +10,11 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// chain is the way of a request, from the inside out: whoever comes later here
-// sees the request earlier, and the answer as the client gets it.
+// chain composes the handlers of a request from the inside out: a handler that is added later sees
+// the request earlier and the response later.
 func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Handler) http.Handler {
 	handler := registry
-	if handler == nil { // a server for its connections alone
+	if handler == nil { // only connections are of interest
 		handler = http.NotFoundHandler()
 	}
 	handler = s.config.Faults.AfterAuth(handler)
@@ -32,8 +32,8 @@ func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Han
 	return handler
 }
 
-// besides serves what is below ControlPath with control, and a browser that is at /;
-// the rest with handler.
+// besides serves the requests below ControlPath, and those of a browser for /, with control, and
+// all others with handler.
 func besides(control, handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, ok := strings.CutPrefix(r.URL.Path, ControlPath); ok && (rest == "" || rest[0] == '/') || isBrowserAtRoot(r) {
@@ -44,16 +44,16 @@ func besides(control, handler http.Handler) http.Handler {
 	})
 }
 
-// isBrowserAtRoot reports whether a request is one for / that prefers a page to be
-// looked at. No client of a registry makes it.
+// isBrowserAtRoot reports whether the request is for / and prefers HTML. Registry clients do not
+// send such requests.
 func isBrowserAtRoot(r *http.Request) bool {
 	return r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		strings.HasPrefix(r.Header.Get("Accept"), "text/html,")
 }
 
-// externalChain is the way of a request to the second origin.
+// externalChain composes the handlers of a request to the second origin.
 func (s *Server) externalChain() http.Handler {
-	handler := http.NotFoundHandler() // nobody is sent there
+	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
 		handler = s.config.Faults.External()
 	}
@@ -63,9 +63,8 @@ func (s *Server) externalChain() http.Handler {
 	})
 }
 
-// admit lets in the requests of the server's own connections while it is not
-// closing, tells them of the TLS that net/http does not see, and the origins
-// apart.
+// admit accepts requests on the server's own connections until the server closes, sets their TLS
+// state, which net/http does not see, and dispatches them by origin.
 func (s *Server) admit(main, external http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.enter() {
@@ -83,8 +82,8 @@ func (s *Server) admit(main, external http.Handler) http.Handler {
 	})
 }
 
-// errorLog takes what net/http has to say of its connections: mostly what
-// clients did to them. A panic of a handler is another matter.
+// errorLog receives the error log of net/http. It logs errors of connections, most of which clients
+// cause, at level Debug, and panics of handlers at level Error.
 type errorLog struct{ log *slog.Logger }
 
 func (l errorLog) Write(line []byte) (int, error) {

@@ -9,23 +9,23 @@ import (
 	"fmt"
 )
 
-// ClientCerts says whether clients show certificates. In text it is "none",
-// "optional" or "required".
+// ClientCerts is the policy for client certificates. Its text form is "none", "optional" or
+// "required".
 type ClientCerts uint8
 
-// What clients may or must do. A certificate that is shown must be verifiable.
+// Policies for client certificates. A certificate that a client presents is always verified.
 const (
-	NoClientCerts       ClientCerts = iota // they are not asked
-	OptionalClientCerts                    // they are asked
-	RequireClientCerts                     // the handshake fails without one
+	NoClientCerts       ClientCerts = iota // no certificate is requested
+	OptionalClientCerts                    // a certificate is requested
+	RequireClientCerts                     // the handshake fails without a certificate
 )
 
 var clientCertTexts = [...]string{"none", "optional", "required"}
 
-// tlsAuth are the same in terms of crypto/tls.
+// tlsAuth maps ClientCerts to crypto/tls.
 var tlsAuth = [...]tls.ClientAuthType{tls.NoClientCert, tls.VerifyClientCertIfGiven, tls.RequireAndVerifyClientCert}
 
-// String returns the text.
+// String returns the text form.
 func (c ClientCerts) String() string {
 	if int(c) >= len(clientCertTexts) {
 		return fmt.Sprintf("ClientCerts(%d)", uint8(c))
@@ -47,8 +47,7 @@ func (c *ClientCerts) UnmarshalText(text []byte) error {
 	return fmt.Errorf("server: client certificates %q: want none, optional or required", text)
 }
 
-// ClientCertificate returns a certificate for a client with that common name, of
-// the authority that certifies the server.
+// ClientCertificate returns a client certificate with the common name, signed by the authority.
 func (a *Authority) ClientCertificate(name string) tls.Certificate {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,12 +59,12 @@ func (a *Authority) ClientCertificate(name string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{sign(template, a.root, key, a.rootKey)}, PrivateKey: key}
 }
 
-// EncodeCertificate returns a certificate that an authority made, and its key, in
-// PEM form.
+// EncodeCertificate returns the certificate and its key in PEM form. The certificate must come from
+// an [Authority].
 func EncodeCertificate(c tls.Certificate) (certificate, key []byte, err error) {
 	private, ok := c.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, nil, errors.New("server: the key is not one of an authority's")
+		return nil, nil, errors.New("server: encode certificate: the private key is not an *ecdsa.PrivateKey: use a certificate of an Authority")
 	}
 	der, err := x509.MarshalECPrivateKey(private)
 	if err != nil {
@@ -75,7 +74,7 @@ func EncodeCertificate(c tls.Certificate) (certificate, key []byte, err error) {
 		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-// verifyClients adds what is asked of clients to the settings of handshakes.
+// verifyClients applies the policy for client certificates to config.
 func (s *Server) verifyClients(config *tls.Config, certs ClientCerts) {
 	if certs == NoClientCerts {
 		return

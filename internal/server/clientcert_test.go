@@ -200,7 +200,7 @@ func TestEncodeCertificate(t *testing.T) {
 	require.IsType(t, new(ecdsa.PrivateKey), pair.PrivateKey)
 
 	_, _, err = EncodeCertificate(tls.Certificate{})
-	require.EqualError(t, err, "server: the key is not one of an authority's")
+	require.EqualError(t, err, "server: encode certificate: the private key is not an *ecdsa.PrivateKey: use a certificate of an Authority")
 }
 
 func TestClientCertsText(t *testing.T) {

@@ -15,11 +15,11 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Conn is an accepted connection. What is read from and written to it is the
-// decrypted stream; the TLS handshake is part of the first Read or Write.
+// Conn is an accepted connection. Read and Write transfer the decrypted stream; the first of them
+// performs the TLS handshake.
 //
-// It must not have a method ConnectionState: net/http looks for HTTP/2 only on
-// connections that do not seem to be TLS, and reads it too early.
+// Conn must not have a method ConnectionState: net/http detects HTTP/2 only on connections that do
+// not look like TLS, and calls the method before the handshake.
 type Conn struct {
 	server *Server
 	from   *listener
@@ -30,15 +30,15 @@ type Conn struct {
 	requests atomic.Int64
 	ready    sync.Once
 	secure   atomic.Pointer[secure]      // nil in the clear, and until the handshake is done
-	frames   atomic.Pointer[frameWriter] // nil until it is known that this is HTTP/2
-	aborting atomic.Bool                 // what is written now is lost
+	frames   atomic.Pointer[frameWriter] // nil unless the connection is known to speak HTTP/2
+	aborting atomic.Bool                 // further writes are discarded
 
 	// Used by one reader at a time.
 	clear   io.Reader   // decrypted
-	err     error       // why nothing more is read
-	heard   frameReader // if this is HTTP/2
-	preface int         // bytes read that are those of the HTTP/2 preface
-	judged  bool        // whether the client begins with HTTP/2 is known, and right
+	err     error       // returned by further reads
+	heard   frameReader // used with HTTP/2
+	preface int         // number of bytes read that match the HTTP/2 preface
+	judged  bool        // the protocol of the client is known and allowed
 }
 
 type secure struct {
@@ -46,8 +46,7 @@ type secure struct {
 	state tls.ConnectionState
 }
 
-// wire is the connection as it was accepted. It counts the bytes, and gives the
-// one back that was looked at.
+// wire is the underlying connection. It counts bytes, and can unread the first byte.
 type wire struct {
 	net.Conn
 	in, out atomic.Int64
@@ -71,7 +70,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// clearTCP is a connection that can send files without copying them.
+// clearTCP is a connection without TLS that sends files without copying them.
 type clearTCP struct {
 	*Conn
 	tcp *net.TCPConn
@@ -86,21 +85,21 @@ func (c *clearTCP) ReadFrom(r io.Reader) (int64, error) {
 
 var _ faults.Conn = (*Conn)(nil)
 
-// withConn lets the requests of a connection begin with it.
+// withConn adds the connection to the context of its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	conn := base(c)
 	ctx = recorder.WithConn(ctx, conn.record)
 	return faults.WithConn(ctx, conn)
 }
 
-// ConnOf returns the connection on which the request with this context came, or
-// nil if it came through a server of somebody else.
+// ConnOf returns the connection of the request with this context, or nil if another server received
+// the request.
 func ConnOf(ctx context.Context) *Conn {
 	c, _ := op.Value[*Conn](ctx)
 	return c
 }
 
-// base returns what [listener.Accept] made of a connection.
+// base returns the [Conn] that [listener.Accept] made.
 func base(c net.Conn) *Conn {
 	if tcp, ok := c.(*clearTCP); ok {
 		return tcp.Conn
@@ -108,13 +107,13 @@ func base(c net.Conn) *Conn {
 	return c.(*Conn)
 }
 
-// ID numbers the connections of a server, from 1.
+// ID returns the number of the connection. The first connection of a server is 1.
 func (c *Conn) ID() uint64 { return c.id }
 
-// Bytes returns how many bytes came and went, those of TLS included.
+// Bytes returns the number of bytes read and written, including TLS.
 func (c *Conn) Bytes() (in, out int64) { return c.wire.in.Load(), c.wire.out.Load() }
 
-// TLS returns the state of the connection's TLS, or nil if it is in the clear.
+// TLS returns the TLS state of the connection, or nil without TLS.
 func (c *Conn) TLS() *tls.ConnectionState {
 	if s := c.secure.Load(); s != nil {
 		return &s.state
@@ -142,7 +141,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.heard.writer = w
 			got := n
 			n = c.preface - before
-			n += len(c.heard.take(p[n:got])) // which is not edited yet
+			n += len(c.heard.take(p[n:got])) // not edited yet
 		}
 	}
 	return n, err
@@ -159,10 +158,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.send(p)
 }
 
-// send writes to the client, encrypted if need be.
+// send writes to the client, encrypted if the connection uses TLS.
 func (c *Conn) send(p []byte) (int, error) {
 	if c.aborting.Load() {
-		return len(p), nil // an error would have net/http close the connection in an orderly way
+		return len(p), nil // on an error, net/http would close the connection in an orderly way
 	}
 	if s := c.secure.Load(); s != nil {
 		return s.conn.Write(p)
@@ -170,8 +169,8 @@ func (c *Conn) send(p []byte) (int, error) {
 	return c.wire.Write(p)
 }
 
-// Inject implements [faults.Conn]: in HTTP/2 it returns when the bytes are
-// written, behind what handlers have flushed before.
+// Inject implements [faults.Conn]. With HTTP/2 it returns when the bytes are written, after
+// everything that handlers have flushed.
 func (c *Conn) Inject(b []byte) error {
 	if w := c.frames.Load(); w != nil {
 		return w.inject(b)
@@ -187,8 +186,8 @@ func (c *Conn) ResetWith(code uint32) {
 	}
 }
 
-// refused is given what is written before there was a request: in HTTP/1.1, what
-// net/http has to say of something that is none.
+// refused records bytes that are written before the first request: with HTTP/1.1, the answer of
+// net/http to a malformed request.
 func (c *Conn) refused(p []byte) {
 	if answer, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 ")); ok {
 		status, _, _ := bytes.Cut(answer, []byte("\r\n"))
@@ -196,7 +195,7 @@ func (c *Conn) refused(p []byte) {
 	}
 }
 
-// CloseWrite tells the client that nothing more will be written.
+// CloseWrite closes the write side of the connection.
 func (c *Conn) CloseWrite() error {
 	if s := c.secure.Load(); s != nil {
 		return s.conn.CloseWrite()
@@ -221,8 +220,7 @@ func (c *Conn) Close() error {
 	return c.wire.Close()
 }
 
-// unused is called at the end of a connection; one that carried something, but
-// no request, is worth a line in the log.
+// unused logs a connection that ends without a request, unless it transferred no bytes.
 func (c *Conn) unused() {
 	if in, out := c.Bytes(); in > 0 && c.requests.Load() == 0 {
 		c.server.log.Debug("connection without a request", "connection", c.id, "remote", c.RemoteAddr().String(), "in", in, "out", out)

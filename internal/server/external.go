@@ -12,18 +12,18 @@ import (
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
-// external is the second origin: another host name, to which faults redirect
-// clients. It takes both http and https.
+// external is the second origin: another host name, to which faults redirect clients. It accepts
+// both http and https.
 type external struct {
 	mu   sync.Mutex
-	host string // empty until it is needed
+	host string // empty until started
 }
 
-// deadPort is one on which nobody listens: that of tcpmux (RFC 1078), which only
-// a privileged process could take.
+// deadPort is a port without a listener: tcpmux (RFC 1078), which only a privileged process can
+// open.
 const deadPort = "1"
 
-// site is what the server offers to faults.
+// site returns the parts of the server that faults use.
 func (s *Server) site() faults.Site {
 	dead := net.JoinHostPort("localhost", deadPort)
 	if s.config.Network != nil {
@@ -39,15 +39,15 @@ func (s *Server) site() faults.Site {
 	return site
 }
 
-// External starts the second origin, if that is not done yet, and returns its
-// host, with its port if it has one. The host name is another than that of
-// [Server.URL]: clients compare names, not ports, when they decide who else may
-// see their credentials. On TCP it is on loopback, whatever the server's address.
+// External starts the second origin on the first call and returns its host, with its port if it has
+// one. The host name differs from that of
+// [Server.URL]: clients compare names, not ports, before they send
+// credentials to another origin. On TCP it listens on loopback, whatever the server's address.
 func (s *Server) External() (host string, err error) {
 	s.external.mu.Lock()
 	defer s.external.mu.Unlock()
 	if !s.enter() {
-		return "", errors.New("server: it is closed, and its second origin with it: start another one")
+		return "", errors.New("server: start second origin: the server is closed: start another server")
 	}
 	defer s.running.Done()
 	if s.external.host != "" {
@@ -55,10 +55,10 @@ func (s *Server) External() (host string, err error) {
 	}
 	l, host, err := s.listenExternal()
 	if err != nil {
-		return "", fmt.Errorf("server: no second origin: %w", err)
+		return "", fmt.Errorf("server: start second origin: %w", err)
 	}
-	// Whatever speaks HTTP/2 to the registry may do so here. Certificates are the
-	// registry's business alone.
+	// The second origin speaks the same protocols as the registry, but requests no client
+	// certificates.
 	http2 := s.config.HTTP2 || s.config.H2C
 	from := &listener{Listener: l, server: s, external: true, both: true, tlsConfig: s.newTLSConfig(http2, NoClientCerts)}
 	s.running.Go(func() { s.serve(from) })
@@ -79,8 +79,8 @@ func (s *Server) listenExternal() (l net.Listener, host string, err error) {
 	return l, externalTCPHost(s.Host(), l.Addr().String()), nil
 }
 
-// externalMemoryHost is the name in the network beside a server's; it is none of
-// its subdomains, to which clients show credentials too.
+// externalMemoryHost returns the name of the second origin in memory. It is not a subdomain of
+// host, because clients send credentials to subdomains.
 func externalMemoryHost(host string) string {
 	if host == "" || host == memnet.Any {
 		return "cdn.test"
@@ -88,7 +88,7 @@ func externalMemoryHost(host string) string {
 	return "cdn-" + strings.ReplaceAll(host, ":", "-")
 }
 
-// loopbackBeside is the loopback address of the same version of IP.
+// loopbackBeside returns the loopback address of the same IP version.
 func loopbackBeside(host string) string {
 	if at, err := netip.ParseAddrPort(host); err == nil && at.Addr().Is6() && !at.Addr().Is4In6() {
 		return "::1"
@@ -96,8 +96,8 @@ func loopbackBeside(host string) string {
 	return "127.0.0.1"
 }
 
-// externalTCPHost is the host to put in URLs of what listens on a loopback
-// address, beside a server that is reached as main.
+// externalTCPHost returns the host for URLs of the second origin, which listens on the loopback
+// address addr. It differs from main, the host of the server.
 func externalTCPHost(main, addr string) string {
 	name, _, _ := net.SplitHostPort(main)
 	_, port, _ := net.SplitHostPort(addr)

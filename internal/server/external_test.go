@@ -164,7 +164,7 @@ func TestExternalMany(t *testing.T) {
 		}
 		callers.Wait()
 		_, err = s.External()
-		require.ErrorContains(t, err, "server: it is closed")
+		require.ErrorContains(t, err, "server: start second origin: the server is closed")
 	})
 	for range 100 {
 		s := start(t, Config{Network: new(Network)})
@@ -179,7 +179,7 @@ func TestExternalNameIsTaken(t *testing.T) {
 	other := start(t, Config{Network: network, Host: "cdn.test"})
 	s := start(t, Config{Network: network})
 	_, err := s.External()
-	require.ErrorContains(t, err, "server: no second origin: listen mem cdn.test:0: bind: address already in use")
+	require.ErrorContains(t, err, "server: start second origin: listen mem cdn.test:0: bind: address already in use")
 	require.NoError(t, other.Close())
 	_, err = s.External()
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ const (
 	maxStream = 1<<31 - 1 // the highest stream identifier
 )
 
-// frameHeader is what a frame begins with.
+// frameHeader is the header of a frame.
 type frameHeader [frameHeaderLength]byte
 
 func (h *frameHeader) kind() byte { return h[3] }
@@ -36,8 +36,7 @@ func (h *frameHeader) length() int { return int(h[0])<<16 | int(h[1])<<8 | int(h
 
 func (h *frameHeader) stream() uint32 { return binary.BigEndian.Uint32(h[5:]) & maxStream }
 
-// endsStream reports whether the frame is the last of its sender on its stream, unless
-// it is a reset.
+// endsStream reports whether the frame has the END_STREAM flag.
 func (h *frameHeader) endsStream() bool {
 	return (h.kind() == frameData || h.kind() == frameHeaders) && h.has(flagEndStream)
 }
@@ -54,25 +53,24 @@ func pingFrame() []byte {
 	return append([]byte{0, 0, 8, framePing, 0, 0, 0, 0, 0}, "ocifake."...)
 }
 
-// framePosition is a place in a stream of frames. The zero value is its
-// beginning.
+// framePosition is a position in a stream of frames. The zero value is the start.
 type framePosition struct {
-	header frameHeader // of the frame that the place is in, or of the one that has ended
-	have   int         // bytes of the header that lie before the place; 0 between frames
-	left   int         // bytes of the payload that lie behind it
-	begun  bool        // a frame has ended
-	block  bool        // and a header block has not: only CONTINUATION may follow
+	header frameHeader // of the current frame, or of the last one between frames
+	have   int         // bytes of the header before the position; 0 between frames
+	left   int         // bytes of the payload after the position
+	begun  bool        // at least one frame has ended
+	block  bool        // inside a header block: only CONTINUATION may follow
 }
 
-// between reports whether another frame may be put here. Nothing comes before the
-// first, which is SETTINGS.
+// between reports whether a frame may be inserted at the position. The first frame must be
+// SETTINGS, so nothing is inserted before it.
 func (f *framePosition) between() bool { return f.begun && f.have == 0 && !f.block }
 
-// inHeader reports whether a header has begun, and not ended.
+// inHeader reports whether the position is inside a frame header.
 func (f *framePosition) inHeader() bool { return f.have > 0 && f.have < frameHeaderLength }
 
-// next moves on to the end of the header or of the payload that the place is in,
-// or of p, if that comes first, and returns how many bytes of p that is.
+// next advances to the end of the current header or payload, or to the end of p, whichever comes
+// first, and returns the number of bytes.
 func (f *framePosition) next(p []byte) (n int) {
 	if f.have < frameHeaderLength {
 		n = copy(f.header[f.have:], p)

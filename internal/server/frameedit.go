@@ -2,13 +2,12 @@ package server
 
 import "encoding/binary"
 
-// edits reports whether frames are changed, or others put between them.
+// edits reports whether frames are changed or inserted.
 func (w *frameWriter) edits() bool {
 	return len(w.queue) > 0 || !w.next.set.IsZero() || w.away.refusing || w.holds
 }
 
-// edit returns what is to be written for p. It does not write into p, which may
-// be somebody's content.
+// edit returns the bytes to write for p. It does not modify p, which may be the content of a blob.
 func (w *frameWriter) edit(p []byte) []byte {
 	if !w.edits() {
 		for rest := p; len(rest) > 0; {
@@ -28,14 +27,14 @@ func (w *frameWriter) edit(p []byte) []byte {
 	return w.takeQueue(edited)
 }
 
-// note tells the streams of a frame that has just ended.
+// note updates the streams with the frame that has just ended.
 func (w *frameWriter) note() {
 	if w.frame.have == 0 {
 		w.streams.said(&w.frame.header)
 	}
 }
 
-// takeQueue appends the queue if it may be written here.
+// takeQueue appends the queued frames if they may be inserted at the position.
 func (w *frameWriter) takeQueue(b []byte) []byte {
 	if !w.frame.between() {
 		return b
@@ -47,9 +46,8 @@ func (w *frameWriter) takeQueue(b []byte) []byte {
 	return b
 }
 
-// appendPart appends the header or the payload of a frame, or a part of it. A header
-// is held back until all of it is there, and so is the whole of a frame that may be
-// changed.
+// appendPart appends a header or payload, or a part of one. It holds back an incomplete header, and
+// an incomplete frame that may be changed.
 func (w *frameWriter) appendPart(b, part []byte) []byte {
 	switch {
 	case !w.holds:
@@ -72,20 +70,20 @@ func (w *frameWriter) appendPart(b, part []byte) []byte {
 	return b
 }
 
-// mayChange reports whether the frame of the place is of a kind that is changed.
+// mayChange reports whether the current frame is of a type that may be changed.
 func (w *frameWriter) mayChange() bool {
 	h := &w.frame.header
 	return h.kind() == frameRSTStream && h.length() == 4 || h.kind() == frameGoAway && h.length() >= 8 && w.away.refusing
 }
 
-// appendChanged appends a frame, changed as it must be.
+// appendChanged appends the frame with its changes.
 func (w *frameWriter) appendChanged(b, frame []byte) []byte {
 	payload := frame[frameHeaderLength:]
 	if w.frame.header.kind() == frameGoAway {
 		if code := binary.BigEndian.Uint32(payload[4:]); code != errorNone {
 			b = append(b, goAwayFrame(w.away.last, code)...)
 		}
-		return b // the client knows of the other
+		return b // the client has received a GOAWAY already
 	}
 	if binary.BigEndian.Uint32(payload) == errorInternal && !w.next.set.IsZero() {
 		if code := w.next.goAway; code != nil {

@@ -2,26 +2,25 @@ package server
 
 import "io"
 
-// frameReader reads what a client says on an HTTP/2 connection, and tells the
-// frameWriter of the streams. It is used by one reader at a time.
+// frameReader reads the client's side of an HTTP/2 connection, and updates the streams of the
+// frameWriter. It supports one reader at a time.
 //
-// Once the connection is closed to new streams, net/http gets a GOAWAY frame as if the
-// client had sent it, before the first frame that comes then. From there on it
-// ignores the streams above the last that it knows, as RFC 9113, 6.8, has it, and
-// keeps the state of the header compression.
+// Once the connection is closed to new streams, frameReader inserts a GOAWAY before the next frame,
+// as if the client had sent it. From then on net/http ignores the streams above the last that it
+// knows, as RFC 9113, section 6.8, requires, and maintains the state of the header compression.
 type frameReader struct {
 	writer *frameWriter
 	frame  framePosition
-	told   bool   // net/http got the GOAWAY
-	ready  []byte // to be read next
-	err    error  // after that
+	told   bool   // GOAWAY was inserted
+	ready  []byte // returned by the next read
+	err    error  // returned after ready
 }
 
-// read reads from a connection. A frame header is returned once all of it is there.
+// read reads from a connection. It returns a frame header only when it is complete.
 func (r *frameReader) read(p []byte, from io.Reader) (int, error) {
 	for len(r.ready) == 0 {
 		if err := r.err; err != nil {
-			r.err = nil // a deadline may have been moved
+			r.err = nil // the deadline may have changed
 			return 0, err
 		}
 		n, err := from.Read(p)
@@ -37,12 +36,12 @@ func (r *frameReader) read(p []byte, from io.Reader) (int, error) {
 	return n, nil
 }
 
-// take moves on over what the client said, and returns what net/http gets of it: a
-// part of p from its beginning, or other memory.
+// take advances over the bytes p of the client, and returns the bytes for net/http: a prefix of p,
+// or other memory.
 func (r *frameReader) take(p []byte) []byte {
 	var edited []byte
-	whole := 0                    // bytes of p that are returned, if not edited
-	editing := r.frame.inHeader() // whose beginning is not in p
+	whole := 0                    // number of bytes of p to return, unless edited
+	editing := r.frame.inHeader() // the header began before p
 	for rest := p; len(rest) > 0; {
 		between := r.frame.begun && !r.frame.block
 		inPayload := r.frame.have == frameHeaderLength

@@ -7,48 +7,47 @@ import (
 )
 
 const (
-	// settleTime is how long net/http gets to write what handlers have flushed:
-	// that lies in a buffer until it has no more frames to put there.
+	// settleTime is how long net/http has to write what handlers have flushed: it buffers frames
+	// while there are more of them.
 	settleTime = 10 * time.Millisecond
 
-	// staleTime is when an error code is taken for unused, since its stream was
-	// reset by the client before: then the next one replaces it.
+	// staleTime is the time after which an error code is unused, because the client has reset its
+	// stream: the next code replaces it.
 	staleTime = time.Second
 )
 
-// frameWriter writes what the server says on an HTTP/2 connection. It can put
-// frames between those of net/http, change the error code of a reset, and close the
-// connection to new streams; see goaway.go.
+// frameWriter writes the server's side of an HTTP/2 connection. It can insert frames between those
+// of net/http, change the error code of RST_STREAM, and close the connection to new streams; see
+// goaway.go.
 //
-// Whoever waits does so on changed and not on the mutex, so that the clock of a
-// synctest bubble goes on.
+// Goroutines wait on changed and not on the mutex, so that the clock of a synctest bubble advances.
 type frameWriter struct {
-	write func([]byte) (int, error) // the connection's
-	end   func()                    // the connection's: nothing more is written
+	write func([]byte) (int, error) // writes to the connection
+	end   func()                    // ends the connection after the last write
 
 	mu      sync.Mutex
-	changed sync.Cond // whatever follows
+	changed sync.Cond // one of the fields below has changed
 	frame   framePosition
-	busy    bool  // somebody writes
-	writes  int   // those of net/http that have ended
-	err     error // why nothing more is written
+	busy    bool  // a write is in progress
+	writes  int   // number of finished writes of net/http
+	err     error // returned by further writes
 
-	queue        [][]byte // to be put between two frames
-	queued, sent int      // how many were ever put into the queue, and written
+	queue        [][]byte // waits for a frame boundary
+	queued, sent int      // total number of frames queued, and written
 
-	next  reset  // what becomes of the next stream that is reset
-	holds bool   // the frame of the place is held back, of which
-	held  []byte // this is there
+	next  reset  // applies to the next stream that is reset
+	holds bool   // the current frame is held back
+	held  []byte // its bytes so far
 
 	streams streams
 	away    goAway
 }
 
-// reset is what becomes of a stream that net/http resets with INTERNAL_ERROR.
+// reset is the change to a stream that net/http resets with INTERNAL_ERROR.
 type reset struct {
 	code   uint32
-	set    time.Time // zero if there is none
-	goAway *uint32   // it was not processed, and the connection is closed with this code
+	set    time.Time // zero if there is no change
+	goAway *uint32   // the stream is unprocessed; send GOAWAY with this code
 }
 
 func newFrameWriter(write func([]byte) (int, error), end func()) *frameWriter {
@@ -57,7 +56,7 @@ func newFrameWriter(write func([]byte) (int, error), end func()) *frameWriter {
 	return w
 }
 
-// Write writes a part of the stream, which begins and ends anywhere in a frame.
+// Write writes a part of the stream. The part may begin and end inside a frame.
 func (w *frameWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,10 +75,10 @@ func (w *frameWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send writes without holding the lock.
+// send writes p without holding the lock.
 func (w *frameWriter) send(p []byte) error {
 	if w.away.ended {
-		p = nil // an error would have net/http reset the connection
+		p = nil // on an error, net/http would reset the connection
 	}
 	w.busy = true
 	taken := w.queued - len(w.queue)
@@ -96,7 +95,7 @@ func (w *frameWriter) send(p []byte) error {
 	return err
 }
 
-// inject writes bytes between two frames, behind what handlers have flushed.
+// inject inserts bytes between two frames, after everything that handlers have flushed.
 func (w *frameWriter) inject(b []byte) error {
 	w.settle()
 	w.mu.Lock()
@@ -104,7 +103,7 @@ func (w *frameWriter) inject(b []byte) error {
 	return w.put(b)
 }
 
-// put writes bytes between two frames. w.mu is held.
+// put inserts bytes between two frames. The caller holds w.mu.
 func (w *frameWriter) put(b []byte) error {
 	w.queue = append(w.queue, b)
 	w.queued++
@@ -122,8 +121,8 @@ func (w *frameWriter) put(b []byte) error {
 	return nil
 }
 
-// resetWith says what becomes of the next stream that is reset, once the one before
-// is.
+// resetWith sets the change to the next stream that is reset. It waits until the previous change
+// has been applied.
 func (w *frameWriter) resetWith(next reset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +130,7 @@ func (w *frameWriter) resetWith(next reset) {
 		stale := w.next.set.Add(staleTime)
 		if time.Now().Before(stale) {
 			w.waitUntil(stale)
-		} else if w.busy { // the reset may be what comes next
+		} else if w.busy { // the current write may contain the reset
 			w.changed.Wait()
 		} else {
 			break
@@ -144,9 +143,8 @@ func (w *frameWriter) resetWith(next reset) {
 	w.next = next
 }
 
-// settle returns when net/http has written what handlers have flushed. Any of its
-// writes that ends from now on carries that. A write that has begun may take as
-// long as a slow client needs, but not as one that reads nothing.
+// settle waits until net/http has written what handlers have flushed. Any write that ends after the
+// call to settle contains it. A write in progress may take as long as a slow client needs.
 func (w *frameWriter) settle() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +161,7 @@ func (w *frameWriter) settle() {
 	}
 }
 
-// waitUntil waits for a change, or for a moment that lies ahead.
+// waitUntil waits for a change, or until t.
 func (w *frameWriter) waitUntil(t time.Time) {
 	timer := time.AfterFunc(time.Until(t), func() {
 		w.mu.Lock()
@@ -174,7 +172,7 @@ func (w *frameWriter) waitUntil(t time.Time) {
 	w.changed.Wait()
 }
 
-// close lets all who wait, or come, fail.
+// close makes all current and future calls fail.
 func (w *frameWriter) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

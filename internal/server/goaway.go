@@ -3,28 +3,26 @@ package server
 import "time"
 
 const (
-	// unusedTime is when a stream is taken for one that the client has ended, if
-	// it was to be reset and was not.
+	// unusedTime is the time after which a stream that was not reset counts as ended by the client.
 	unusedTime = 10 * time.Second
 
-	// warnTime is how long a client may take to answer the warning that the
-	// connection will be closed.
+	// warnTime is how long a client may take to answer the first GOAWAY of a graceful shutdown.
 	warnTime = time.Minute
 )
 
-// goAway is the end of an HTTP/2 connection for new streams (RFC 9113, 6.8).
+// goAway is the state of closing an HTTP/2 connection to new streams (RFC 9113, section 6.8).
 type goAway struct {
-	warned   bool   // the client was told that it comes
-	refusing bool   // streams above the last are not processed
-	last     uint32 // the last, as it was announced
-	abrupt   bool   // streams up to it are given up
+	warned   bool   // the first GOAWAY of a graceful shutdown is sent
+	refusing bool   // streams above last are not processed
+	last     uint32 // the last stream in GOAWAY
+	abrupt   bool   // the connection ends without waiting for streams
 	ended    bool   // nothing more is written
 
-	timer *time.Timer // of what is done if the client does not do its part
+	timer *time.Timer // runs if the client does not react
 }
 
-// goAway closes the connection to new streams, behind what handlers have flushed. It
-// ends once the others have, or at once if the code is one of an error.
+// goAway closes the connection to new streams, after everything that handlers have flushed. The
+// connection ends with its last stream, or at once if the code is an error code.
 func (w *frameWriter) goAway(code uint32) {
 	w.settle()
 	w.mu.Lock()
@@ -32,15 +30,15 @@ func (w *frameWriter) goAway(code uint32) {
 	_ = w.put(w.refuseStreams(code)) // the client has left
 }
 
-// goAwayUnprocessed does the same when the next stream is reset, which is not among
-// those that are processed. If the client has ended it meanwhile, it does so
-// without.
+// goAwayUnprocessed does the same as goAway when the next stream is reset, and leaves that stream
+// out of those that are processed. If the client ends the stream first, the connection closes
+// anyway.
 func (w *frameWriter) goAwayUnprocessed(code uint32) {
 	w.resetWith(reset{code: errorRefusedStream, goAway: &code})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.after(unusedTime, func() {
-		for w.busy && w.err == nil && w.next.goAway == &code { // the reset may be what comes next
+		for w.busy && w.err == nil && w.next.goAway == &code { // the current write may contain the reset
 			w.changed.Wait()
 		}
 		if w.next.goAway == &code {
@@ -50,8 +48,8 @@ func (w *frameWriter) goAwayUnprocessed(code uint32) {
 	})
 }
 
-// goAwayGracefully warns the client, and closes the connection to new streams once the
-// client has answered that, or has had time to.
+// goAwayGracefully sends a GOAWAY with the highest stream identifier, and closes the connection to
+// new streams when the client acknowledges it, or after warnTime.
 func (w *frameWriter) goAwayGracefully() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,8 +61,8 @@ func (w *frameWriter) goAwayGracefully() {
 	_ = w.put(append(goAwayFrame(maxStream, errorNone), pingFrame()...)) // the client has left
 }
 
-// after calls a function after some time, with w.mu held, unless the connection ends
-// before or something else is to be done after some time. w.mu is held.
+// after calls a function after d, with w.mu held, unless the connection ends or after is called
+// again before. The caller holds w.mu.
 func (w *frameWriter) after(d time.Duration, do func()) {
 	if w.away.timer != nil {
 		w.away.timer.Stop()
@@ -76,28 +74,27 @@ func (w *frameWriter) after(d time.Duration, do func()) {
 	})
 }
 
-// closeWarned closes the connection to new streams if that was not done yet. w.mu is
-// held.
+// closeWarned closes the connection to new streams if it is still open. The caller holds w.mu.
 func (w *frameWriter) closeWarned() {
 	if !w.away.refusing {
 		_ = w.put(w.refuseStreams(errorNone)) // the client has left
 	}
 }
 
-// refuseStreams closes the connection to the streams that have not begun, and returns
-// the frame that says so. w.mu is held.
+// refuseStreams closes the connection to streams that have not begun, and returns the GOAWAY frame.
+// The caller holds w.mu.
 func (w *frameWriter) refuseStreams(code uint32) []byte {
 	last := w.streams.processed()
 	if w.away.refusing {
-		last = min(last, w.away.last) // which never grows
+		last = min(last, w.away.last) // it must not grow
 	}
 	w.away.refusing, w.away.last = true, last
 	w.away.abrupt = w.away.abrupt || code != errorNone
 	return goAwayFrame(last, code)
 }
 
-// heard notes a frame from the client, and reports whether the connection is closed to
-// new streams.
+// heard records a frame from the client, and reports whether the connection is closed to new
+// streams.
 func (w *frameWriter) heard(h *frameHeader) (refusing bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,13 +102,13 @@ func (w *frameWriter) heard(h *frameHeader) (refusing bool) {
 		w.streams.heard(h)
 	}
 	if h.kind() == framePing && h.has(flagAck) && w.away.warned && !w.away.refusing {
-		w.after(0, w.closeWarned) // it may have to wait for a client that does not read
+		w.after(0, w.closeWarned) // in its own goroutine: it may wait for a slow client
 	}
 	w.endIfDone()
 	return w.away.refusing
 }
 
-// endIfDone ends the connection if nothing is left to be said. w.mu is held.
+// endIfDone ends the connection if no stream is left. The caller holds w.mu.
 func (w *frameWriter) endIfDone() {
 	if !w.away.refusing || w.away.ended || w.busy || len(w.queue) > 0 || !w.frame.between() {
 		return
@@ -140,8 +137,7 @@ func (c *Conn) GoAway(code uint32, processed bool) {
 	}
 }
 
-// giveUp records that the streams of the connection are given up, if a code is one of
-// an error.
+// giveUp records the end of the connection's streams if the code is an error code.
 func (c *Conn) giveUp(code uint32) {
 	if code != errorNone {
 		c.record.Severed()
@@ -155,9 +151,8 @@ func (c *Conn) GoAwayGracefully() {
 	}
 }
 
-// endWriting tells the client that nothing more will be written, and gives it some
-// time to leave: the system drops what the client has not read yet if the connection
-// is closed while there is something to read from it.
+// endWriting closes the write side, and gives the client time to leave: the system discards what
+// the client has not read if the connection is closed with unread input.
 func (c *Conn) endWriting() {
 	_ = c.CloseWrite() // the client has left
 	_ = c.wire.SetReadDeadline(time.Now().Add(headerTimeout))

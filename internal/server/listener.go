@@ -6,13 +6,13 @@ import (
 	"net/http"
 )
 
-// listener turns what it accepts into a [Conn].
+// listener wraps accepted connections in a [Conn].
 type listener struct {
 	net.Listener
 	server    *Server
-	external  bool               // it is the second origin's
-	both      bool               // http and https come, told apart by the first byte
-	tlsConfig func() *tls.Config // made for the first connection that needs it
+	external  bool               // of the second origin
+	both      bool               // accepts http and https, distinguished by the first byte
+	tlsConfig func() *tls.Config // called on the first TLS connection
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -48,13 +48,13 @@ func (s *Server) forget(c *Conn) {
 	s.config.Faults.Closed(c)
 }
 
-// connState is told by net/http how its connections fare.
+// connState is the ConnState hook of [http.Server].
 func (s *Server) connState(nc net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateClosed:
 		base(nc).unused()
 		s.running.Done()
-	case http.StateHijacked: // its handler still counts
+	case http.StateHijacked: // the handler still uses the connection
 		s.running.Done()
 	}
 }

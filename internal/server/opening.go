@@ -14,8 +14,7 @@ import (
 
 var errFault = errors.New("a fault ended the connection")
 
-// endings are what ends a connection at its opening; the first that is asked for
-// does.
+// endings are the faults that end a connection when it opens. The first one that is set applies.
 var endings = []struct {
 	asked func(faults.Opening) bool
 	what  string
@@ -26,8 +25,8 @@ var endings = []struct {
 	{func(o faults.Opening) bool { return o.Raw != nil }, "raw bytes", (*Conn).sayRaw},
 }
 
-// open does what rules want done to a connection before anything is read from it,
-// and reports whether it goes on.
+// open applies the faults that act before anything is read from the connection, and reports whether
+// the connection continues.
 func (c *Conn) open(o faults.Opening) bool {
 	if o.Delay > 0 {
 		c.fault(o, "delay of "+o.Delay.String())
@@ -46,12 +45,12 @@ func (c *Conn) open(o faults.Opening) bool {
 	return true
 }
 
-// fault records what rules do to the connection.
+// fault records the action of rules on the connection.
 func (c *Conn) fault(o faults.Opening, what string) {
 	c.record.Failed("fault " + strings.Join(o.Rules, ", ") + ": " + what)
 }
 
-// delay waits, and reports whether the server is still there.
+// delay waits for d, and reports whether the server is still open.
 func (c *Conn) delay(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -61,36 +60,36 @@ func (c *Conn) delay(d time.Duration) bool {
 		c.endWith(net.ErrClosed)
 		return false
 	}
-	c.wire.SetReadDeadline(time.Now().Add(headerTimeout)) // net/http's may have passed
+	c.wire.SetReadDeadline(time.Now().Add(headerTimeout)) // the deadline of net/http may have passed
 	return true
 }
 
-// stayMute reads on until the client leaves or the server closes.
+// stayMute reads until the client disconnects or the server closes.
 func (c *Conn) stayMute(faults.Opening) {
 	c.wire.SetReadDeadline(time.Time{})
 	io.Copy(io.Discard, &c.wire)
 }
 
-// sayRaw writes bytes and ends the connection as it should be: what the client
-// says meanwhile is read, since its system drops what it got from us if that is
-// answered with a reset.
+// sayRaw writes bytes and closes the connection in an orderly way. It reads the client's input
+// first: closing a connection with unread input sends a reset, and the client's system then
+// discards the bytes.
 func (c *Conn) sayRaw(o faults.Opening) {
 	c.wire.SetWriteDeadline(time.Now().Add(headerTimeout))
 	if _, err := c.wire.Write(o.Raw); err != nil {
 		return
 	}
 	c.CloseWrite()
-	io.Copy(io.Discard, &c.wire) // as long as a client may take to send a header
+	io.Copy(io.Discard, &c.wire) // until the header deadline
 }
 
-// tlsConfigFor returns what the handshake goes by, with the rules' faults in it.
+// tlsConfigFor returns the TLS settings with the faults of o applied.
 func (c *Conn) tlsConfigFor(o faults.Opening) *tls.Config {
 	config := c.from.tlsConfig()
 	if !o.Alert && !o.Expired && o.Host == "" {
 		return config
 	}
 	config = config.Clone()
-	config.SessionTicketsDisabled = true // a session that is resumed has no certificate
+	config.SessionTicketsDisabled = true // a resumed session has no certificate
 	until, what := notAfter, []string(nil)
 	if o.Expired {
 		until = expired
@@ -111,7 +110,7 @@ func (c *Conn) tlsConfigFor(o faults.Opening) *tls.Config {
 		if o.Host != "" {
 			hosts = []string{o.Host}
 			if !certifiable(o.Host) {
-				return nil, fmt.Errorf("no certificate can be made for %q: want an IP address or a host name", o.Host)
+				return nil, fmt.Errorf("make certificate: %q is neither an IP address nor a host name", o.Host)
 			}
 		}
 		return c.server.authority.issue(hosts, until), nil

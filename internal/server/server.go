@@ -1,6 +1,5 @@
-// Package server puts a registry on the network: it owns the listener, the
-// connections, TLS, the protocols, the handlers that a request passes on its
-// way, and the closing of it all.
+// Package server serves a registry on the network: it owns the listener, the connections, TLS, the
+// protocols, the chain of handlers, and the shutdown.
 package server
 
 import (
@@ -26,82 +25,80 @@ import (
 )
 
 const (
-	// headerTimeout bounds a TLS handshake, and the time from the first byte of
-	// a request to the end of its header. Nothing else has a time limit.
+	// headerTimeout bounds a TLS handshake, and the time from the first byte of a request to the
+	// end of its header. There are no other time limits.
 	headerTimeout = time.Minute
 
-	// maxHeader is the size in bytes above which a request's header is refused
-	// with 431.
+	// maxHeader is the maximum size of a request header in bytes. A larger header is refused with
+	// 431.
 	maxHeader = 256 << 10
 )
 
-// ControlPath is where the control API is, on the main origin: there, and below.
+// ControlPath is the root path of the control API on the main origin.
 const ControlPath = "/_ocifake"
 
-// Options are how a server is reached. The zero value is HTTP/1.1 in the clear
-// on a free port of the loopback interface.
+// Options are the network settings of a server. The zero value is HTTP/1.1 without TLS on a free
+// port of the loopback interface.
 type Options struct {
-	// Addr is the TCP address to listen on. Default: a free port of 127.0.0.1,
-	// or of ::1 where there is no IPv4. A server in memory has none.
+	// Addr is the TCP address to listen on. Default: a free port of 127.0.0.1, or of ::1 without
+	// IPv4. Ignored in memory.
 	Addr string `json:"addr,omitempty"`
 
-	// TLS serves HTTPS, with certificates of the server's own authority.
+	// TLS serves HTTPS, with certificates from the server's own authority.
 	TLS bool `json:"tls,omitempty"`
 
-	// HTTP2 offers HTTP/2 beside HTTP/1.1 in the TLS handshake; it implies TLS.
+	// HTTP2 offers HTTP/2 in addition to HTTP/1.1 in the TLS handshake. It implies TLS.
 	HTTP2 bool `json:"http2,omitempty"`
 
-	// H2C accepts HTTP/2 with prior knowledge beside HTTP/1.1 in the clear.
+	// H2C accepts HTTP/2 with prior knowledge in addition to HTTP/1.1, without TLS.
 	H2C bool `json:"h2c,omitempty"`
 
-	// Hosts are IP addresses and host names that every certificate is valid for,
-	// beside 127.0.0.1, ::1, localhost, the address that was connected to, and
-	// the name that the client asks for, whatever it is. Not used in memory.
+	// Hosts are additional IP addresses and host names of every certificate. Certificates are
+	// always valid for 127.0.0.1, ::1, localhost, the local address of the connection, and the name
+	// that the client requests. Ignored in memory.
 	Hosts []string `json:"hosts,omitempty"`
 
 	// FaultNames lets clients choose faults by the name of the repository, see package
 	// faultnames. It needs Faults.
 	FaultNames bool `json:"faultNames,omitempty"`
 
-	// ClientCerts says whether clients show certificates in the TLS handshake.
+	// ClientCerts is the policy for client certificates in the TLS handshake.
 	ClientCerts ClientCerts `json:"clientCerts,omitempty"`
 }
 
-// Config is what a server is made of.
+// Config configures a server.
 type Config struct {
 	Options
 
 	// Registry answers the requests of the distribution API.
 	Registry http.Handler
 
-	// Faults are what goes wrong, with requests and connections. If it is nil,
-	// nothing does. An engine serves one server.
+	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
+	// serves one server.
 	Faults *faults.Engine
 
-	// Recorder keeps what comes and goes. If it is nil, nothing is kept.
+	// Recorder records requests and connections. If nil, nothing is recorded.
 	Recorder *recorder.Recorder
 
-	// Auth, if set, decides who may do what. The registry needs [auth.Allow] for what
-	// only it knows to ask.
+	// Auth, if set, authenticates and authorizes requests. The registry needs [auth.Allow] for the
+	// permissions that depend on its content.
 	Auth auth.Auth
 
-	// Control, if set, answers the requests of the main origin for [ControlPath] and
-	// what is below. They come before everything else: they are not recorded, no
-	// rule acts on them, and nobody is asked who he is. Their connections cannot be
-	// told from others: those are on record, and rules on connections act on them.
-	// Its handlers must end when the context of their request does.
+	// Control, if set, serves the requests of the main origin for [ControlPath] and below. They
+	// bypass the recorder, the faults and Auth. Their connections cannot be distinguished from
+	// others: they are recorded, and rules for connections apply to them. The handlers must return
+	// when the context of their request ends.
 	Control http.Handler
 
-	// ClientCAs certify clients. Default: the server's own authority.
+	// ClientCAs verify client certificates. Default: the server's own authority.
 	ClientCAs *x509.CertPool
 
-	// Log gets what net/http and TLS have to say of connections, and, if there is no
-	// Recorder, which has a log of its own, one record for each request, at level
-	// Debug. Default: [slog.Default].
+	// Log receives the connection errors of net/http and TLS. Without a Recorder, it also receives
+	// one record for each request, at level Debug. Default: [slog.Default].
 	Log *slog.Logger
 
-	// Network, if set, is where the server listens instead of a socket. There it
-	// takes both http and https, told apart by the first byte.
+	// Network, if set, replaces the socket: the server listens in memory. It accepts both http and
+	// https, distinguished by the first byte.
 	Network *Network
 
 	// Host is the server's name in the network. Default: every name that no other
@@ -122,7 +119,7 @@ type Server struct {
 	handler   http.Handler
 	http      http.Server
 	url       string
-	inBubble  bool // it was started in one
+	inBubble  bool // Start ran in a synctest bubble
 
 	ctx    context.Context // of all requests
 	cancel context.CancelFunc
@@ -136,21 +133,20 @@ type Server struct {
 	external external
 
 	running sync.WaitGroup // accept loop, connections, handlers
-	closed  chan struct{}  // when Close is done
-	err     error          // of Close
+	closed  chan struct{}  // closed when Close is done
+	err     error          // result of Close
 }
 
-// Start makes a server that listens and serves when it returns. It must be
-// closed.
+// Start starts a server. The server accepts requests when Start returns. The caller must close it.
 func Start(config Config) (*Server, error) {
 	config.TLS = config.TLS || config.HTTP2
 	if config.Network != nil {
-		// One listener takes both schemes there, and one transport reaches both.
+		// In memory, one listener accepts both schemes, and one transport reaches both.
 		config.HTTP2 = config.HTTP2 || config.H2C
 	}
 	for _, host := range config.Hosts {
 		if !certifiable(host) {
-			return nil, fmt.Errorf("server: no certificate can be made for %q: want IP addresses and host names", host)
+			return nil, fmt.Errorf("server: start: host %q is neither an IP address nor a host name", host)
 		}
 	}
 	if config.FaultNames && config.Faults == nil {
@@ -175,7 +171,7 @@ func Start(config Config) (*Server, error) {
 	s.handler = s.chain(config.Registry, config.Auth, config.Control)
 	s.http = http.Server{
 		Handler:                      s.admit(s.handler, s.externalChain()),
-		DisableGeneralOptionsHandler: true, // OPTIONS * takes the same way as all others
+		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
 		ReadHeaderTimeout:            headerTimeout,
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     log.New(errorLog{s.log}, "", 0),
@@ -229,11 +225,11 @@ func (s *Server) scheme() string {
 	return "http://"
 }
 
-// anyHost is the name of a server in memory that takes every name. A client that
-// looks it up has not been given the transport, and its error says so.
+// anyHost is the host of a server in memory that accepts every name. A client without the server's
+// transport fails to resolve it, and its error contains this name.
 const anyHost = "use-registry-transport.test"
 
-// memoryHost is the host to put in URLs of a server in memory.
+// memoryHost returns the host for URLs of a server in memory.
 func memoryHost(host string) string {
 	if host == memnet.Any {
 		return anyHost
@@ -244,8 +240,8 @@ func memoryHost(host string) string {
 	return host
 }
 
-// reachable is the address to put in URLs of a server that listens on addr:
-// loopback if that is every address of the machine.
+// reachable returns the address for URLs of a server that listens on addr: loopback if addr is
+// unspecified.
 func reachable(addr net.Addr) string {
 	at, err := netip.ParseAddrPort(addr.String())
 	if err == nil && at.Addr().IsUnspecified() {
@@ -254,8 +250,8 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// protocols are those that net/http looks for in what connections deliver
-// decrypted. Whether a connection may speak HTTP/2 is judged in [Conn.Read].
+// protocols returns the protocols that net/http detects on decrypted connections. [Conn.Read]
+// checks whether a connection may speak HTTP/2.
 func (s *Server) protocols() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
@@ -265,14 +261,14 @@ func (s *Server) protocols() *http.Protocols {
 
 func (s *Server) serve(l *listener) {
 	err := s.http.Serve(l)
-	if s.enter() { // else that is how it ends
+	if s.enter() { // otherwise the server is closing
 		defer s.running.Done()
-		s.log.Error("no more connections are accepted", "address", l.Addr().String(), "error", err)
+		s.log.Error("accept failed", "address", l.Addr().String(), "error", err)
 	}
 }
 
-// URL returns the URL under which clients reach the server, without a trailing
-// slash: "http://127.0.0.1:40001", "https://use-registry-transport.test".
+// URL returns the URL of the server without a trailing slash, such as "http://127.0.0.1:40001" or
+// "https://use-registry-transport.test".
 func (s *Server) URL() string { return s.url }
 
 // Host returns the host of [Server.URL], with its port if it has one.
@@ -281,19 +277,19 @@ func (s *Server) Host() string {
 	return host
 }
 
-// CheckBubble returns an error if the server cannot be used by the caller, as one of
-// them is in a bubble of [testing/synctest] and the other is not.
+// CheckBubble returns an error if either the server or the caller, but not both, is in a
+// [testing/synctest] bubble.
 func (s *Server) CheckBubble() error { return bubble.Check(s.inBubble) }
 
-// Handler returns what serves the requests, to be mounted elsewhere. There it has
-// no connections of its own for faults to act on.
+// Handler returns the handler for mounting in another server. Faults on connections do not apply
+// there.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Authority returns what certifies the server.
+// Authority returns the certificate authority of the server.
 func (s *Server) Authority() *Authority { return s.authority }
 
-// Close stops the server: all connections are closed, whatever their state, the
-// contexts of requests cancelled, and their handlers waited for. It may be called several times and concurrently; each call returns when the
+// Close stops the server: it closes all connections, cancels the contexts of requests, and waits
+// for their handlers. It may be called several times and concurrently; each call returns when the
 // server is closed. A handler must not call it.
 func (s *Server) Close() error {
 	s.mu.Lock()
@@ -307,7 +303,7 @@ func (s *Server) Close() error {
 		return s.err
 	}
 	defer close(s.closed)
-	for c := range conns { // first: no client takes what a cancelled handler says for an answer
+	for c := range conns { // first, so that no client receives the response of a cancelled handler
 		c.sever()
 	}
 	s.cancel()
@@ -319,7 +315,7 @@ func (s *Server) Close() error {
 	return s.err
 }
 
-// enter counts something that Close must wait for, unless that has begun.
+// enter adds to the work that Close waits for. It reports false once Close has begun.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

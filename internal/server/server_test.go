@@ -268,7 +268,7 @@ func TestStartFails(t *testing.T) {
 		{Config{Options: Options{Addr: taken.Host()}}, "server: listen tcp " + taken.Host() + ": bind: "},
 		{Config{Options: Options{Addr: "nonsense"}}, "server: listen tcp: address nonsense: missing port in address"},
 		{Config{Network: network, Host: "A.example"}, "server: listen mem a.example:0: bind: address already in use"},
-		{Config{Options: Options{Hosts: []string{"a b"}}}, `server: no certificate can be made for "a b": want IP addresses and host names`},
+		{Config{Options: Options{Hosts: []string{"a b"}}}, `server: start: host "a b" is neither an IP address nor a host name`},
 	} {
 		s, err := Start(test.config)
 		require.ErrorContains(t, err, test.want)

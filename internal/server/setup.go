@@ -11,8 +11,8 @@ import (
 	"github.com/ocifake/ocifake/faults"
 )
 
-// setUp does to a connection what rules want done to it at its opening, tells TLS
-// from clear text where both may come, and does the handshake.
+// setUp applies the faults that act when a connection opens, distinguishes TLS from plain text on
+// listeners that accept both, and performs the handshake.
 func (c *Conn) setUp() {
 	var opening faults.Opening
 	if !c.from.external {
@@ -27,7 +27,7 @@ func (c *Conn) setUp() {
 	}
 }
 
-// speaksTLS reports whether the client begins with TLS. Where both may come, it waits for
+// speaksTLS reports whether the client begins with TLS. On listeners that accept both, it waits for
 // the first byte.
 func (c *Conn) speaksTLS() bool {
 	if !c.from.both {
@@ -42,11 +42,10 @@ func (c *Conn) speaksTLS() bool {
 	return c.err == nil && c.wire.first[0] == recordTypeHandshake
 }
 
-// recordTypeHandshake begins every TLS connection (RFC 8446, 5.1).
+// recordTypeHandshake is the first byte of every TLS connection (RFC 8446, section 5.1).
 const recordTypeHandshake = 0x16
 
-// handshake is bounded in time: by now net/http has set the deadline for
-// reading the first request's header.
+// handshake is bounded by the deadline that net/http has set for the header of the first request.
 func (c *Conn) handshake(config *tls.Config) {
 	conn := tls.Server(&c.wire, config)
 	c.wire.SetWriteDeadline(time.Now().Add(headerTimeout))
@@ -61,8 +60,8 @@ func (c *Conn) handshake(config *tls.Config) {
 	c.record.Secured(conn.ConnectionState())
 }
 
-// refuse ends a connection whose handshake failed, with an answer if the client
-// spoke HTTP in the clear.
+// refuse ends a connection after a failed handshake. A client that speaks plain HTTP receives a
+// response.
 func (c *Conn) refuse(err error) {
 	c.endWith(err)
 	var header tls.RecordHeaderError
@@ -79,12 +78,12 @@ func (c *Conn) refuse(err error) {
 	c.wire.Close()
 }
 
-// endWith lets reading fail. net/http does not answer to an error of this kind.
+// endWith makes further reads fail. net/http sends no response to an error of this type.
 func (c *Conn) endWith(err error) {
 	c.err = &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
-// looksLikeHTTP judges by the first five bytes that a client sent.
+// looksLikeHTTP reports whether the first five bytes of a connection look like plain HTTP.
 func looksLikeHTTP(start []byte) bool {
 	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "PATCH", "DELET", "OPTIO"} {
 		if bytes.Equal(start, []byte(method)) {
@@ -94,21 +93,20 @@ func looksLikeHTTP(start []byte) bool {
 	return false
 }
 
-// preface is what HTTP/2 begins with (RFC 9113, 3.4). No request of another version
-// can begin with its first line.
+// preface is the client connection preface of HTTP/2 (RFC 9113, section 3.4). Its first line is not
+// valid in any other version of HTTP.
 const (
 	preface     = prefaceLine + "\r\n\r\nSM\r\n\r\n"
 	prefaceLine = "PRI * HTTP/2.0"
 )
 
-// What is said of a client that speaks to the wrong kind of port.
-var errTLSOnPlain = errors.New("TLS on a plain HTTP port: want http:// in the URL, or a registry with TLS")
+// Recorded if a client uses the wrong scheme.
+var errTLSOnPlain = errors.New("TLS on a plain HTTP port: use http:// in the URL, or start the registry with TLS")
 
-const plainOnTLS = "plain HTTP on a TLS port: want https:// in the URL, or a registry without TLS"
+const plainOnTLS = "plain HTTP on a TLS port: use https:// in the URL, or start the registry without TLS"
 
-// judge looks at the first bytes that the client sends: HTTP/2 must have been
-// agreed on in the handshake, and then be spoken, or be allowed in the clear.
-// net/http answers 400 to an error.
+// judge checks the first bytes of the client: a client that negotiated HTTP/2 in the handshake must
+// speak it, and any other client may speak it only with H2C. net/http answers an error with 400.
 func (c *Conn) judge(p []byte) error {
 	if c.preface == 0 && len(p) > 0 && p[0] == recordTypeHandshake && c.TLS() == nil {
 		c.judged = true
@@ -123,7 +121,7 @@ func (c *Conn) judge(p []byte) error {
 		if b != preface[c.preface] {
 			c.judged = true
 			if asked {
-				return errors.New("the client agreed on HTTP/2 and does not speak it")
+				return errors.New("the client negotiated HTTP/2 but does not speak it")
 			}
 			return nil
 		}
@@ -132,7 +130,7 @@ func (c *Conn) judge(p []byte) error {
 		case len(prefaceLine):
 			if !allowed {
 				c.judged = true
-				return errors.New("the client speaks HTTP/2 without having agreed on it")
+				return errors.New("the client speaks HTTP/2 without negotiating it")
 			}
 		case len(preface):
 			c.judged = true

@@ -1,14 +1,14 @@
 package server
 
-// streams are the streams of an HTTP/2 connection that the client begins, as far as
-// frame headers tell. The zero value has none.
+// streams tracks the streams that the client opens on an HTTP/2 connection, by their frame headers.
+// The zero value has none.
 type streams struct {
 	open map[uint32]sides
-	last uint32 // the highest that has begun
+	last uint32 // the highest that was opened
 	done uint32 // the highest that was processed and has ended
 }
 
-// sides are those who have said all that they had to say on a stream.
+// sides are the peers that have ended their side of a stream.
 type sides uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	byServer
 )
 
-// heard notes a frame from the client.
+// heard records a frame from the client.
 func (s *streams) heard(h *frameHeader) {
 	id := h.stream()
 	if h.kind() == frameHeaders && id > s.last {
@@ -28,7 +28,7 @@ func (s *streams) heard(h *frameHeader) {
 	s.noted(h, byClient)
 }
 
-// said notes a frame to the client.
+// said records a frame to the client.
 func (s *streams) said(h *frameHeader) { s.noted(h, byServer) }
 
 func (s *streams) noted(h *frameHeader, by sides) {
@@ -51,11 +51,10 @@ func (s *streams) end(id uint32) {
 	s.done = max(s.done, id)
 }
 
-// refuse notes that a stream is not processed.
+// refuse marks a stream as unprocessed.
 func (s *streams) refuse(id uint32) { delete(s.open, id) }
 
-// processed returns the highest stream that was or will be processed, 0 if there is
-// none.
+// processed returns the highest stream that was or will be processed, or 0.
 func (s *streams) processed() uint32 {
 	highest := s.done
 	for id := range s.open {

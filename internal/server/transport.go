@@ -15,29 +15,27 @@ import (
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
-// Network is where servers in memory listen, each under a host name. They share
-// a certificate authority. The zero value is an empty network.
+// Network is a network in memory. Each of its servers has a host name. They share a certificate
+// authority. The zero value is an empty network.
 type Network struct {
 	memnet.Network
 	authority Authority
 }
 
-// Authority returns what certifies the servers of the network.
+// Authority returns the certificate authority of the network.
 func (n *Network) Authority() *Authority { return &n.authority }
 
-// NewTransport returns a transport that reaches every server of the network, over
-// http and https, and trusts its authority. Its connections end with the
-// servers that they lead to.
+// NewTransport returns a transport that reaches every server of the network, over http and https,
+// and trusts its authority. Closing a server closes the connections to it.
 func (n *Network) NewTransport() *http.Transport {
 	t := newTransport(guarded(n.DialContext, bubble.Inside()), n.authority.lazyPool(), bubble.Inside())
 	t.ForceAttemptHTTP2 = true
 	return t
 }
 
-// Transport returns the transport that reaches the server, and in memory every
-// other server of its network; it trusts their authority. It speaks the latest
-// version of HTTP that the server's options allow. Close closes its idle
-// connections.
+// Transport returns a transport that reaches the server, and in memory every other server of its
+// network. It trusts their authority, and speaks the latest version of HTTP that the server's
+// options allow. Close closes its idle connections.
 func (s *Server) Transport() *http.Transport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,9 +67,9 @@ func (s *Server) newTransport() *http.Transport {
 	return t
 }
 
-// newTransport returns a transport with the settings of
-// [http.DefaultTransport], but without a proxy. Its requests fail if they are made in
-// a bubble of [testing/synctest] and it is not for one, or the other way round.
+// newTransport returns a transport with the settings of [http.DefaultTransport], but without a
+// proxy. Its requests fail if either the caller or the transport, but not both, is in a
+// [testing/synctest] bubble.
 func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), roots *x509.CertPool, inBubble bool) *http.Transport {
 	return &http.Transport{
 		Proxy:                 func(*http.Request) (*url.URL, error) { return nil, bubble.Check(inBubble) },
@@ -84,9 +82,9 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 	}
 }
 
-// guardedConn is the client's end of a connection. Writing to it fails where requests
-// of its transport do: with HTTP/2, a request on a connection that is there does not
-// ask for a proxy, and writes the connection itself.
+// guardedConn is the client's end of a connection. Its writes fail in the wrong bubble, as the
+// requests of its transport do: an HTTP/2 request on an existing connection does not call Proxy,
+// and writes to the connection itself.
 type guardedConn struct {
 	net.Conn
 	inBubble bool
@@ -99,7 +97,7 @@ func (c guardedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// CloseWrite tells the server that nothing more will be written.
+// CloseWrite closes the write side of the connection.
 func (c guardedConn) CloseWrite() error {
 	if conn, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return conn.CloseWrite()
@@ -107,7 +105,7 @@ func (c guardedConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// guarded guards the connections that a function dials.
+// guarded wraps the connections that a function dials.
 func guarded(dial func(ctx context.Context, network, addr string) (net.Conn, error), inBubble bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -118,8 +116,7 @@ func guarded(dial func(ctx context.Context, network, addr string) (net.Conn, err
 	}
 }
 
-// newTLSConfig returns what makes, once, what the server's end of handshakes goes
-// by.
+// newTLSConfig returns a function that makes the server's TLS settings on its first call.
 func (s *Server) newTLSConfig(http2 bool, certs ClientCerts) func() *tls.Config {
 	return sync.OnceValue(func() *tls.Config {
 		config := &tls.Config{

@@ -21,10 +21,10 @@ func TestWrongPort(t *testing.T) {
 		failure string // of the client; empty: it is answered
 		want    string
 	}{
-		{"TLS on plain", Options{}, "https", "server gave HTTP response to HTTPS client", "TLS on a plain HTTP port: want http:// in the URL, or a registry with TLS"},
-		{"TLS on h2c", Options{H2C: true}, "https", "server gave HTTP response to HTTPS client", "TLS on a plain HTTP port: want http:// in the URL, or a registry with TLS"},
-		{"plain on TLS", Options{TLS: true}, "http", "", "plain HTTP on a TLS port: want https:// in the URL, or a registry without TLS"},
-		{"plain on HTTP/2", Options{HTTP2: true}, "http", "", "plain HTTP on a TLS port: want https:// in the URL, or a registry without TLS"},
+		{"TLS on plain", Options{}, "https", "server gave HTTP response to HTTPS client", "TLS on a plain HTTP port: use http:// in the URL, or start the registry with TLS"},
+		{"TLS on h2c", Options{H2C: true}, "https", "server gave HTTP response to HTTPS client", "TLS on a plain HTTP port: use http:// in the URL, or start the registry with TLS"},
+		{"plain on TLS", Options{TLS: true}, "http", "", "plain HTTP on a TLS port: use https:// in the URL, or start the registry without TLS"},
+		{"plain on HTTP/2", Options{HTTP2: true}, "http", "", "plain HTTP on a TLS port: use https:// in the URL, or start the registry without TLS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			rec := recorder.New(recorder.Options{})
