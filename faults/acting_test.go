@@ -192,9 +192,9 @@ func TestAddRefusesWhatNeverActs(t *testing.T) {
 		"in a step":              {faults.On().Seq(faults.All(status, delay)), "delay never acts behind status, which answers: put it before"},
 		"two ends":               {faults.OnConnect().Do(faults.Refuse(), faults.Silence()), "silence never acts beside refuse, which ends the connection: choose one of them"},
 		"no handshake":           {faults.OnConnect().Do(faults.ExpiredCertificate(), faults.Silence()), "tls never acts beside silence, which ends the connection: choose one of them"},
-		"another operation":      {faults.On(op.BlobGet).Do(faults.LoseUpload()), "lose-upload can act on none of the requests that the filters allow: it acts on [upload.chunk upload.commit upload.status upload.cancel]"},
-		"not that operation":     {faults.On().Where(op.Not(op.Is(op.BlobMount))).Do(faults.RefuseMount()), "refuse-mount can act on none of the requests that the filters allow: it acts on [blob.mount]"},
-		"HEAD":                   {faults.On(op.BlobHead, op.ManifestHead).Do(faults.Corrupt(0)), "corrupt can act on none of the requests"},
+		"another operation":      {faults.On(op.BlobGet).Do(faults.LoseUpload()), "lose-upload never acts on a request that the filters match: it acts on [upload.chunk upload.commit upload.status upload.cancel] only"},
+		"not that operation":     {faults.On().Where(op.Not(op.Is(op.BlobMount))).Do(faults.RefuseMount()), "refuse-mount never acts on a request that the filters match: it acts on [blob.mount] only"},
+		"HEAD":                   {faults.On(op.BlobHead, op.ManifestHead).Do(faults.Corrupt(0)), "corrupt never acts on a request"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.ErrorContains(t, test.rule.Check(), test.want) })
 	}

@@ -122,6 +122,9 @@ func (a Answer) check() error {
 			return fmt.Errorf("header: %w", err)
 		}
 	}
+	if err := checkPlaceholders(a.a.Message); err != nil {
+		return fmt.Errorf("message: %w", err)
+	}
 	if _, err := json.Marshal(a.a.Detail); err != nil {
 		return fmt.Errorf("detail: %w", err)
 	}

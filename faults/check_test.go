@@ -13,6 +13,8 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
+const onlyWithBody = " never acts on a request that the filters match: it acts on [blob.post upload.chunk upload.commit manifest.put token external] only"
+
 const negativeCounts = "after must not be negative"
 
 const noBound = "every, times and for must be more than 0; leave them out for no bound"
@@ -62,7 +64,16 @@ func TestRuleCheck(t *testing.T) {
 		"connection, in all":    {connect.Do(faults.All(faults.Refuse(), faults.Gzip())), "gzip acts on requests: use it with On, not OnConnect"},
 		"request, effect":       {doing(faults.Refuse()), "refuse acts on connections: use it with OnConnect"},
 		"request, in all":       {doing(faults.All(faults.FailHandshake())), "tls acts on connections: use it with OnConnect"},
-		"cut of no body":        {on("", op.BlobHead).Do(faults.Close(1)), "close can act on none of the requests that the filters allow: it acts on [ping blob.get manifest.get upload.start blob.post upload.chunk upload.commit manifest.put tag.list manifest.delete tag.delete blob.delete blob.mount referrer.list upload.status upload.cancel repository.list token token.keys external]"},
+		"cut of no body":        {on("", op.BlobHead).Do(faults.Close(1)), "close never acts on a request that the filters match: it does not act on [blob.head manifest.head]"},
+		"stall of no body":      {on("", op.BlobHead, op.ManifestHead).Do(faults.Stall(1, 0)), "stall never acts on a request that the filters match: it does not act on [blob.head manifest.head]"},
+		"trickle of no body":    {on("", op.ManifestHead).Do(faults.Trickle(1, 1)), "trickle never acts on a request that the filters match: it does not act on [blob.head manifest.head]"},
+		"no body to read":       {on("", op.BlobGet).Do(faults.Reset(0).OfRequest()), "reset" + onlyWithBody},
+		"no body to slow":       {on("", op.ManifestGet, op.UploadStart).Do(faults.Bandwidth(1).OfRequest()), "trickle" + onlyWithBody},
+		"no body to turn away":  {on("", op.BlobMount).Do(faults.GoAway(0).OfRequest()), "goaway" + onlyWithBody},
+		"no such placeholder":   {doing(faults.Redirect(307, "http://{hots}/x")), "redirect: there is no placeholder {hots}: did you mean {host}?"},
+		"placeholder, message":  {doing(faults.Status(400).Error("DENIED", "{origin} {rpeo}")), "status: message: there is no placeholder {rpeo}: did you mean {repo}?"},
+		"placeholder, header":   {doing(faults.AddHeader("Link", "<{origni}>")), "add-header: there is no placeholder {origni}: did you mean {origin}?"},
+		"placeholder, location": {doing(faults.Location{Host: "{ded}"}), "location: there is no placeholder {ded}: did you mean {dead}?"},
 		"nil":                   {doing(nil), "one of its effects is nil"},
 		"nil in all":            {doing(faults.All(faults.Pass(), nil)), "one of its effects is nil"},
 		"all of nothing":        {doing(faults.All()), "all: no effects"},
@@ -155,7 +166,8 @@ func TestAddRefusesWhatCannotAct(t *testing.T) {
 		"second origin":               {faults.New(store), faults.Site{}, faults.Redirect(307, "{expired}"), "redirect" + noExternal},
 		"second origin fails":         {faults.New(store), faults.Site{External: broken}, faults.Redirect(307, "{cdn}"), "redirect needs a second origin: no port is free"},
 		"second origin that there is": {faults.New(store), faults.Site{External: elsewhere}, faults.Redirect(307, "{cdn}"), ""},
-		"other braces":                {faults.New(nil), faults.Site{}, faults.Redirect(307, "/{other}"), ""},
+		"other braces":                {faults.New(nil), faults.Site{}, faults.Redirect(307, "/{}{Other}{"), ""},
+		"braces in a body":            {faults.New(nil), faults.Site{}, faults.Status(200).Body("", "{hots}"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.engine.Bind(test.site)

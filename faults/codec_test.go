@@ -15,10 +15,10 @@ import (
 )
 
 // odd is a text that needs care in JSON and in YAML.
-const odd = "a: \"b\" # 'c'\r\n\t- {d} \\u0041 <&> \u2028 \U0001F600 \x00\x1b\x7f"
+const odd = "a: \"b\" # 'c'\r\n\t- {D} \\u0041 <&> \u2028 \U0001F600 \x00\x1b\x7f"
 
 // oddField is what of it a header field can have.
-const oddField = "a: \"b\" # 'c'\t- {d} \\u0041 <&> \u2028 \U0001F600"
+const oddField = "a: \"b\" # 'c'\t- {D} \\u0041 <&> \u2028 \U0001F600"
 
 // samples are effects of each kind, with all arguments and with as few as can be.
 var samples = map[string][]faults.Effect{

@@ -94,12 +94,11 @@ func (c Cut) needs() need { return c.how.needs }
 // not cut in it.
 func (c Cut) ends() bool { return c.args.After == 0 && !c.args.Request }
 
-// actsOn leaves out requests whose answers have no body to be cut in.
 func (c Cut) actsOn() op.Set {
-	if c.args.Request || c.ends() {
+	if c.ends() {
 		return ^op.Set(0)
 	}
-	return answersWithBody()
+	return bodies(c.args.Request)
 }
 
 func (c Cut) prospect(_ *op.Info, r *http.Request) prospect {

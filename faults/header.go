@@ -99,6 +99,9 @@ func checkField(name string, values []string, how string) error {
 		if _, err := strconv.ParseUint(value, 10, 63); name == lengthHeader && err != nil {
 			return fmt.Errorf("%s: %q is no number of bytes: for what is not HTTP use raw", name, value)
 		}
+		if err := checkPlaceholders(value); err != nil {
+			return err
+		}
 	}
 	if name == lengthHeader && (how == adding || len(values) > 1) {
 		return errors.New("there is one Content-Length: set it to one value")

@@ -99,13 +99,18 @@ func checkOperations(allowed op.Set, e Effect) error {
 	if !ok || limited.actsOn()&allowed != 0 {
 		return nil
 	}
-	var names []op.Op
+	var acts, never []op.Op
 	for _, o := range op.All() {
 		if limited.actsOn().Has(o) {
-			names = append(names, o)
+			acts = append(acts, o)
+		} else {
+			never = append(never, o)
 		}
 	}
-	return fmt.Errorf("%s can act on none of the requests that the filters allow: it acts on %v", e.kind(), names)
+	if len(acts) > len(never) {
+		return fmt.Errorf("%s never acts on a request that the filters match: it does not act on %v", e.kind(), never)
+	}
+	return fmt.Errorf("%s never acts on a request that the filters match: it acts on %v only", e.kind(), acts)
 }
 
 // setOf returns operations as a set.
@@ -114,8 +119,21 @@ func setOf(ops ...op.Op) op.Set {
 	return allowed
 }
 
-// answersWithBody are the operations whose answers can have a body.
+// answersWithBody returns the operations whose answers can have a body.
 func answersWithBody() op.Set { return ^setOf(op.BlobHead, op.ManifestHead) }
+
+// requestsWithBody returns the operations whose requests can have a body.
+func requestsWithBody() op.Set {
+	return setOf(op.Unknown, op.BlobPost, op.UploadChunk, op.UploadCommit, op.ManifestPut, op.Token, op.External)
+}
+
+// bodies returns the operations that have a body: in the request, or in the answer.
+func bodies(ofRequest bool) op.Set {
+	if ofRequest {
+		return requestsWithBody()
+	}
+	return answersWithBody()
+}
 
 // contentReads are the requests that are answered with stored content.
 func contentReads() op.Set {

@@ -2,10 +2,13 @@ package faults
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -54,6 +57,27 @@ func needsOfTexts(texts ...string) (n need) {
 		}
 	}
 	return n
+}
+
+// checkPlaceholders refuses a placeholder that does not exist. The bodies of answers are
+// not checked: they can contain any text in braces.
+func checkPlaceholders(text string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	for {
+		_, rest, open := strings.Cut(text, "{")
+		name, _, closed := strings.Cut(rest, "}")
+		if !open || !closed {
+			return nil
+		}
+		if _, ok := placeholders[name]; !ok && name != "" && strings.Trim(name, letters) == "" {
+			var names []string
+			for _, name := range slices.Sorted(maps.Keys(placeholders)) {
+				names = append(names, "{"+name+"}")
+			}
+			return fmt.Errorf("there is no placeholder {%s}: %s", name, near.Hint("{"+name+"}", names))
+		}
+		text = rest
+	}
 }
 
 // duration is a [time.Duration] that is "2s" in text.

@@ -96,6 +96,8 @@ func (e stall) check() error {
 	return notNegative(e.For)
 }
 
+func (stall) actsOn() op.Set { return answersWithBody() }
+
 func (e stall) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
 
 func (e stall) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -163,6 +165,8 @@ func (e Pace) check() error {
 	}
 	return nil
 }
+
+func (e Pace) actsOn() op.Set { return bodies(e.args.Request) }
 
 func (e Pace) prospect(_ *op.Info, r *http.Request) prospect {
 	if e.args.Request && r.ContentLength >= 0 && r.ContentLength <= e.args.Bytes {
