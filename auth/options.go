@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -189,7 +189,7 @@ func newPolicy(rules []Rule) policy {
 }
 
 func (r Rule) matcher() func(user string, a Access) bool {
-	users, repos := op.Matcher(r.Users), op.Matcher(r.Repos)
+	users, repos := pattern.Matcher(r.Users), pattern.Matcher(r.Repos)
 	return func(user string, a Access) bool {
 		action := a.Action
 		if a.Catalog {

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // renewal is what a client does when credentials end in the middle of a push: it
@@ -170,7 +171,7 @@ func (g guest) outlives(t *testing.T, scheme authScheme, e expiry, want string) 
 
 	err = g.push(s, c, r.ref(ownRepo, authTag))
 	requireDiscreet(t, r, scheme)
-	assert.NotEmpty(t, r.registry.Requests(record.Since(before), op.Authenticated(), record.Status("401")), "nothing has ended")
+	assert.NotEmpty(t, r.registry.Requests(record.Since(before), record.Authenticated(), record.Status("401")), "nothing has ended")
 	if want != recovers {
 		require.Error(t, err)
 		require.Regexp(t, want, err.Error())

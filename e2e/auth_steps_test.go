@@ -7,14 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // authStep is something that clients do with a registry that asks who they are.
@@ -170,7 +171,7 @@ func requireNotPulled(t *testing.T, g guest, s *session, repo string) {
 	dir := t.TempDir()
 	requireRefused(t, g.pull(s, s.ref(repo, authTag), dir))
 	require.Empty(t, readBlobs(t, dir))
-	require.Empty(t, s.registry.Requests(op.Repo(repo), record.Status("2xx")))
+	require.Empty(t, s.registry.Requests(record.Repo(repo), record.Status("2xx")))
 }
 
 // knowsNoPassword is refused when it signs in, or, if it does not ask then, when
@@ -203,7 +204,7 @@ func pullsFromElsewhere(t *testing.T, g guest, r *target) {
 	r.registry.Inject(t, faults.On(op.BlobGet).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}")))
 	s, c := g.asUser(t, r), g.stocked(t, r, sharedRepo)
 	s.pulls(t, g.client, r.ref(sharedRepo, authTag), c)
-	require.NotEmpty(t, r.registry.Requests(op.Is(op.External), record.Status("200")))
+	require.NotEmpty(t, r.registry.Requests(record.Op(op.External), record.Status("200")))
 }
 
 // requireDiscreet checks that credentials went to the registry only, and, if there
@@ -227,5 +228,5 @@ func requireDiscreet(t *testing.T, r *target, s authScheme) {
 
 // tokensFetched is how many tokens were given out.
 func tokensFetched(r *target) int {
-	return len(r.registry.Requests(op.Is(op.Token), record.Status("200")))
+	return len(r.registry.Requests(record.Op(op.Token), record.Status("200")))
 }

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/faultnames"
@@ -13,8 +16,6 @@ import (
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // byName chooses a known fault by its name in the reference.
@@ -69,10 +70,10 @@ func TestFaultNamesAuth(t *testing.T) {
 					g.stocked(t, r, secretRepo)
 					s := g.asUser(t, r)
 					require.Error(t, g.pull(s, s.ref(under+secretRepo, authTag), t.TempDir()))
-					assert.Empty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("2xx")), "a name with faults is no way around")
-					assert.NotEmpty(t, r.registry.Requests(op.Repo(secretRepo), record.Status("4xx")))
+					assert.Empty(t, r.registry.Requests(record.Repo(secretRepo), record.Status("2xx")), "a name with faults is no way around")
+					assert.NotEmpty(t, r.registry.Requests(record.Repo(secretRepo), record.Status("4xx")))
 				})
-				for _, x := range r.registry.Requests(op.Is(op.Token)) {
+				for _, x := range r.registry.Requests(record.Op(op.Token)) {
 					assert.NotContains(t, strings.Join(x.Scopes, " "), "fault/", "tokens are for the repositories")
 				}
 			})
@@ -84,7 +85,7 @@ func TestFaultNamesAuth(t *testing.T) {
 // is on record as one for the repository.
 func requireHit(t *testing.T, r *target, name string, o op.Op) {
 	t.Helper()
-	log := r.registry.Requests(op.Alias(name), record.Faulted())
+	log := r.registry.Requests(record.Alias(name), record.Faulted())
 	require.Len(t, log, 1)
 	assert.Equal(t, o, log[0].Op)
 	assert.Equal(t, ownRepo, log[0].Repo)
@@ -107,9 +108,9 @@ func TestFaultNamesConformance(t *testing.T) {
 			assert.NoError(t, err)
 			checkReport(t, r, nil, nil)
 			for _, repo := range []string{repo1, repo2} {
-				assert.NotEmpty(t, reg.Requests(op.Repo(repo), op.Alias(under+repo), record.Faulted()))
+				assert.NotEmpty(t, reg.Requests(record.Repo(repo), record.Alias(under+repo), record.Faulted()))
 			}
-			assert.Empty(t, reg.Requests(op.Repo("fault/*")))
+			assert.Empty(t, reg.Requests(record.Repo("fault/*")))
 		})
 	}
 }

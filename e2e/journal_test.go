@@ -8,15 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
-	"github.com/stretchr/testify/require"
 )
 
 // find returns the exchanges of an operation in a repository with a status.
 func (s *session) find(o op.Op, repo string, status int) record.Log {
 	s.t.Helper()
-	return s.requests(s.t).Filter(op.Is(o), op.Repo(repo), record.Status(strconv.Itoa(status)))
+	return s.requests(s.t).Filter(record.Op(o), record.Repo(repo), record.Status(strconv.Itoa(status)))
 }
 
 // logged returns the exchanges in a debug log of the binary, the file of that name:

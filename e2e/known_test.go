@@ -13,13 +13,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // suffering is a row of the table: a known fault, what clients do under it, and how
@@ -190,7 +191,7 @@ const addressHost = "192.0.2.1"
 
 // leaked reports whether another host has seen credentials of the user.
 func leaked(r *target) bool {
-	return len(r.registry.Requests(op.Is(op.External), record.Subject(userName))) > 0
+	return len(r.registry.Requests(record.Op(op.External), record.Subject(userName))) > 0
 }
 
 var (

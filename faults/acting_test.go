@@ -16,6 +16,7 @@ import (
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // ten answers with ten bytes, a part of them if a range is asked for.
@@ -193,7 +194,7 @@ func TestAddRefusesWhatNeverActs(t *testing.T) {
 		"two ends":               {faults.OnConnect().Do(faults.Refuse(), faults.Silence()), "silence never acts beside refuse, which ends the connection: choose one of them"},
 		"no handshake":           {faults.OnConnect().Do(faults.ExpiredCertificate(), faults.Silence()), "tls never acts beside silence, which ends the connection: choose one of them"},
 		"another operation":      {faults.On(op.BlobGet).Do(faults.LoseUpload()), "lose-upload never acts on a request that the filters match: it acts on [upload.chunk upload.commit upload.status upload.cancel] only"},
-		"not that operation":     {faults.On().Where(op.Not(op.Is(op.BlobMount))).Do(faults.RefuseMount()), "refuse-mount never acts on a request that the filters match: it acts on [blob.mount] only"},
+		"not that operation":     {faults.On().Where(record.Not(record.Op(op.BlobMount))).Do(faults.RefuseMount()), "refuse-mount never acts on a request that the filters match: it acts on [blob.mount] only"},
 		"HEAD":                   {faults.On(op.BlobHead, op.ManifestHead).Do(faults.Corrupt(0)), "corrupt never acts on a request"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.ErrorContains(t, test.rule.Check(), test.want) })

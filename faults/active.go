@@ -11,16 +11,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // active is a rule in an engine, and its counts.
 type active struct {
-	repo    string      // the only repository that the filters allow, if that is simple to tell
-	alias   string      // likewise, the only alias
-	filters []op.Filter // the others
-	ops     op.Set      // that the filters allow
-	rule    Rule        // does not change
+	repo    string          // the only repository that the filters allow, if that is simple to tell
+	alias   string          // likewise, the only alias
+	filters []record.Filter // the others
+	ops     opset.Set       // that the filters allow
+	rule    Rule            // does not change
 
 	admitted atomic.Bool // of a rule for a name with faults: authentication has admitted a request for the name
 
@@ -41,16 +43,21 @@ type active struct {
 
 func newActive(rule Rule) *active {
 	a := &active{rule: rule, disabled: rule.Flags.Disabled}
-	a.ops, a.filters = op.Split(rule.Filters)
-	a.filters = slices.DeleteFunc(a.filters, func(f op.Filter) bool {
-		return only(f, "repo=", &a.repo) || only(f, "alias=", &a.alias)
+	a.ops = opset.Allowed(rule.Filters)
+	a.filters = slices.DeleteFunc(slices.Clone(rule.Filters), func(f record.Filter) bool {
+		return onOperation(f) || only(f, "repo=", &a.repo) || only(f, "alias=", &a.alias)
 	})
 	return a
 }
 
+// onOperation reports whether the operation of a request decides what a filter matches.
+func onOperation(f record.Filter) bool {
+	return strings.HasPrefix(f.String(), "op=") || strings.HasPrefix(f.String(), "op!=")
+}
+
 // only notes the name that a filter means, if it is of this kind and means a single
 // one, and none was noted.
-func only(f op.Filter, kind string, at *string) bool {
+func only(f record.Filter, kind string, at *string) bool {
 	name, ok := strings.CutPrefix(f.String(), kind)
 	if !ok || *at != "" || strings.ContainsAny(name, `*,"\`) {
 		return false
@@ -60,9 +67,9 @@ func only(f op.Filter, kind string, at *string) bool {
 }
 
 // means reports whether the rule's filters mean a request for one of its operations.
-// The request is made when it is needed.
-func (a *active) means(info *op.Info, request func() *op.Request) bool {
-	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || op.MatchAll(a.filters, request(), nil))
+// The exchange is made when it is needed.
+func (a *active) means(info *op.Info, exchange func() *record.Exchange) bool {
+	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || exchange().Matches(a.filters...))
 }
 
 // aim counts a request that is meant, and returns the shot if it is one to fire at.
@@ -212,9 +219,9 @@ func (r Rule) limit() int {
 }
 
 // end ends the rule if the request is the one until which it lasts.
-func (a *active) end(request func() *op.Request) {
+func (a *active) end(exchange func() *record.Exchange) {
 	until := a.rule.When.Until
-	if len(until) == 0 || !op.MatchAll(until, request(), nil) {
+	if len(until) == 0 || !exchange().Matches(until...) {
 		return
 	}
 	a.mu.Lock()

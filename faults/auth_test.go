@@ -8,6 +8,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // challenged answers 401 to requests without credentials.
@@ -37,9 +38,9 @@ func TestRulesAroundAuth(t *testing.T) {
 		"the second":                  {fails(op.ManifestGet).After(1), getV1, answers{401, 200, 503}},
 		"before auth":                 {fails(op.ManifestGet).BeforeAuth(), getV1, answers{503, 200, 200}},
 		"before auth, the second":     {fails(op.ManifestGet).BeforeAuth().After(1), getV1, answers{401, 503, 200}},
-		"before auth, by header":      {fails().BeforeAuth().Where(op.Authenticated()), getV1, answers{401, 503, 200}},
+		"before auth, by header":      {fails().BeforeAuth().Where(record.Authenticated()), getV1, answers{401, 503, 200}},
 		"ping is always before":       {fails(op.Ping), ping, answers{503, 200, 200}},
-		"until the challenge":         {fails().Until(op.Not(op.Authenticated())), getV1, answers{401, 200, 200}},
+		"until the challenge":         {fails().Until(record.Not(record.Authenticated())), getV1, answers{401, 200, 200}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := engineWith(t, test.rule)

@@ -19,7 +19,7 @@ type Names interface {
 	Repo(name string) (string, error)
 
 	// Rules returns the rules for the faults in a name. Each matches requests for this
-	// name only, by the filter [op.Alias]. The first rule has the whole name as its name,
+	// name only, by the filter [record.Alias]. The first rule has the whole name as its name,
 	// later ones a suffix too, which begins with "#".
 	Rules(name string) ([]Rule, error)
 }

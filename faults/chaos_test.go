@@ -14,6 +14,7 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -97,7 +98,7 @@ func TestChaosRules(t *testing.T) {
 		assert.False(t, names[rule.Name], "%s is the name of two rules", rule.Name)
 		names[rule.Name] = true
 		for _, o := range op.All() {
-			ops, _ := op.Split(rule.Filters)
+			ops := opset.Allowed(rule.Filters)
 			meant[o] = meant[o] || ops.Has(o)
 		}
 		text, err := rule.MarshalJSON()

@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/record"
 )
 
 // check tells why a rule cannot be added to a plan.
@@ -49,14 +50,14 @@ func (r Rule) Check() error {
 	case r.Connect && r.Flags.BeforeAuth:
 		return errors.New("a rule on connections is always before auth")
 	}
-	if allowed, _ := op.Split(r.Filters); allowed == 0 {
+	if opset.Allowed(r.Filters) == 0 {
 		return errors.New("its filters together match no request")
 	}
-	if allowed, _ := op.Split(w.Until); allowed == 0 {
+	if opset.Allowed(w.Until) == 0 {
 		return errors.New("the filters of until together match no request")
 	}
 	for _, f := range slices.Concat(r.Filters, w.Until) {
-		if f.NeedsAnswer() {
+		if f.Stage() > record.OnRequest {
 			return fmt.Errorf("filter %s is on the answer, which is not there yet when a rule is applied", f)
 		}
 	}
@@ -78,7 +79,7 @@ func (r Rule) checkActing() error {
 			return err
 		}
 	}
-	allowed, _ := op.Split(r.Filters)
+	allowed := opset.Allowed(r.Filters)
 	for _, effect := range slices.Concat(r.Effects, r.Steps) {
 		if err := checkOperations(allowed, effect); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 const onlyWithBody = " never acts on a request that the filters match: it acts on [blob.post upload.chunk upload.commit manifest.put token external] only"
@@ -31,7 +32,7 @@ func TestNoBoundInText(t *testing.T) {
 
 func TestRuleCheck(t *testing.T) {
 	all, do, connect := faults.On(), on(""), faults.OnConnect()
-	answered := op.OnAnswer("status", "404", func(any) bool { return true })
+	answered := record.Status("404")
 	doing := func(e ...faults.Effect) faults.Rule { return all.Do(e...) }
 	for name, test := range map[string]struct {
 		rule faults.Rule
@@ -52,9 +53,9 @@ func TestRuleCheck(t *testing.T) {
 		"probability too low":   {do.WithProbability(-0.1, 0), probabilities},
 		"probability too high":  {do.WithProbability(1.1, 0), probabilities},
 		"probability no number": {do.WithProbability(math.NaN(), 0), probabilities},
-		"opposed operations":    {on("", op.BlobGet).Where(op.Is(op.ManifestGet)), "its filters together match no request"},
-		"no operation left":     {on("", op.BlobGet).Where(op.Not(op.Is(op.BlobGet))), "its filters together match no request"},
-		"until nothing":         {do.Until(op.Is(op.Ping), op.Is(op.Token)), "the filters of until together match no request"},
+		"opposed operations":    {on("", op.BlobGet).Where(record.Op(op.ManifestGet)), "its filters together match no request"},
+		"no operation left":     {on("", op.BlobGet).Where(record.Not(record.Op(op.BlobGet))), "its filters together match no request"},
+		"until nothing":         {do.Until(record.Op(op.Ping), record.Op(op.Token)), "the filters of until together match no request"},
 		"filter on the answer":  {do.Where(answered), "filter status=404 is on the answer, which is not there yet when a rule is applied"},
 		"until an answer":       {do.Until(answered), "filter status=404 is on the answer, which is not there yet when a rule is applied"},
 		"connection, filters":   {connect.Repo("a").Do(faults.Refuse()), "a rule on connections has no filters: there is no request yet"},

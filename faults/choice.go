@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // choice is the choosing of rules for one request at one stage.
@@ -14,14 +15,22 @@ type choice struct {
 	state *op.State
 	info  *op.Info // of the state
 	r     *http.Request
-	next  http.Handler // behind this stage
-	facts *op.Request  // made when they are needed
+	next  http.Handler     // behind this stage
+	facts *record.Exchange // made when they are needed
 }
 
-func (c *choice) request() *op.Request {
+// exchange returns what is known of the exchange before the request is served.
+func (c *choice) exchange() *record.Exchange {
 	if c.facts == nil {
-		made := op.NewRequest(c.r)
-		c.facts = &made
+		c.facts = &record.Exchange{
+			Info:    *c.info,
+			Learned: c.state.Learned(),
+			Host:    c.r.Host,
+			Target:  c.r.RequestURI,
+			Proto:   c.r.Proto,
+			Secure:  c.r.TLS != nil,
+			Header:  c.r.Header,
+		}
 	}
 	return c.facts
 }
@@ -45,7 +54,7 @@ func (c *choice) intercepted(w http.ResponseWriter) bool {
 func (c *choice) choose() (effects []chosen) {
 	if c.plan.until && c.at == early {
 		for _, a := range c.plan.all() {
-			a.end(c.request)
+			a.end(c.exchange)
 		}
 	}
 	rules := c.plan.byOp[c.info.Op]
@@ -55,7 +64,7 @@ func (c *choice) choose() (effects []chosen) {
 		switch {
 		case a.active == won.winner: // at the stage before
 			return effects
-		case !a.means(c.info, c.request):
+		case !a.means(c.info, c.exchange):
 			continue
 		case a.at > c.at:
 			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r) && c.admitted() {
@@ -103,7 +112,7 @@ func (s *shot) effects() []chosen {
 // contested reports whether one of the rules that follow applies at this stage.
 func (c *choice) contested(following []staged) bool {
 	for _, a := range following {
-		if a.at == c.at && a.means(c.info, c.request) {
+		if a.at == c.at && a.means(c.info, c.exchange) {
 			return true
 		}
 	}
@@ -113,7 +122,7 @@ func (c *choice) contested(following []staged) bool {
 // lost tells the rules that follow of the one that has won the request.
 func (c *choice) lost(following []staged, winner *active) {
 	for _, a := range following {
-		if a.at >= c.at && a.means(c.info, c.request) {
+		if a.at >= c.at && a.means(c.info, c.exchange) {
 			a.lose(winner.rule.Name)
 		}
 	}

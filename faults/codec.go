@@ -10,7 +10,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/strict"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // ruleText is a rule in JSON.
@@ -36,7 +36,7 @@ type ruleText struct {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The fields of a rule are name, where
-// and until (filters, see [op.ParseFilters]), connect, after, every, times, for,
+// and until (filters, see [record.ParseFilters]), connect, after, every, times, for,
 // probability, seed, continue, optional, beforeAuth, disabled, known, and do or seq, which
 // are lists of effects. An effect is its name, or an object whose one field is the
 // name, with the arguments as its value: those of [Kinds].
@@ -94,10 +94,10 @@ func boundText[N int | duration | float64](n N) *N {
 }
 
 // filterText is a list of filters as text.
-type filterText []op.Filter
+type filterText []record.Filter
 
 func (t *filterText) UnmarshalText(text []byte) (err error) {
-	*t, err = op.ParseFilters(string(text))
+	*t, err = record.ParseFilters(string(text))
 	return err
 }
 
@@ -108,7 +108,7 @@ func (t filterText) MarshalText() ([]byte, error) {
 		texts[i] = f.String()
 	}
 	text := strings.Join(texts, " ")
-	_, err := op.ParseFilters(text)
+	_, err := record.ParseFilters(text)
 	return []byte(text), err
 }
 
@@ -181,7 +181,7 @@ func noArguments(arguments []byte) error {
 }
 
 // MarshalJSON implements [json.Marshaler]. It fails if one of the filters has no
-// text, as one made by [op.Match], or if something in it is not UTF-8.
+// text, as one made by [record.Match], or if something in it is not UTF-8.
 func (r Rule) MarshalJSON() ([]byte, error) {
 	w, f := r.When, r.Flags
 	text, err := json.Marshal(ruleText{

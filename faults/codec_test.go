@@ -12,6 +12,7 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // odd is a text that needs care in JSON and in YAML.
@@ -137,9 +138,9 @@ func TestRuleText(t *testing.T) {
 		"seldom":      base.WithProbability(1e-9, 1),
 		"flags":       disabled(base.Optional().BeforeAuth().Continue()),
 		"connection":  faults.OnConnect().Do(faults.Delay(time.Second), faults.Raw("x")),
-		"filters":     faults.On(op.BlobGet, op.BlobHead).Repo("lib/*", "a,b").Where(op.Not(op.Authenticated()), op.Header("User-Agent", odd)).Do(faults.Pass()),
-		"all":         base.Where(op.Filter{}),
-		"until":       base.Until(op.Is(op.ManifestPut), op.Tag("v1"), op.Digest(layer)),
+		"filters":     faults.On(op.BlobGet, op.BlobHead).Repo("lib/*", "a,b").Where(record.Not(record.Authenticated()), record.Header("User-Agent", odd)).Do(faults.Pass()),
+		"all":         base.Where(record.Filter{}),
+		"until":       base.Until(record.Op(op.ManifestPut), record.Tag("v1"), record.Digest(layer)),
 		"steps":       faults.On().Seq(faults.Pass(), faults.Status(500), faults.All(faults.Zeros())),
 	} {
 		t.Run(name, func(t *testing.T) { sameInText(t, rule) })
@@ -164,9 +165,9 @@ func TestRuleJSON(t *testing.T) {
 	assert.EqualError(t, json.Unmarshal([]byte("[]"), &read), "want fields with names and values, not a list")
 	assert.EqualError(t, json.Unmarshal([]byte(`{"do": [{"status": {"cod": 1}}]}`), &read), "do[0].status.cod: there is no such field: did you mean code?")
 
-	_, err = json.Marshal(on("a").Where(op.Match(func(*op.Request) bool { return true })))
+	_, err = json.Marshal(on("a").Where(record.Match(func(*record.Exchange) bool { return true })))
 	assert.ErrorContains(t, err, `faults: rule "a": filter "match": there is nothing called "match" to filter by`)
-	_, err = json.Marshal(on("b").Until(op.Match(func(*op.Request) bool { return true })))
+	_, err = json.Marshal(on("b").Until(record.Match(func(*record.Exchange) bool { return true })))
 	assert.ErrorContains(t, err, `faults: rule "b": filter "match"`)
 
 	_, err = json.Marshal(on("binary").Do(faults.Raw("\x15\x03\xff")))

@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Corrupt flips the bits of one byte of the content, at an offset; a negative one
@@ -24,7 +26,7 @@ type corrupt struct {
 
 func (corrupt) kind() string { return "corrupt" }
 
-func (corrupt) actsOn() op.Set { return answersWithBody() }
+func (corrupt) actsOn() opset.Set { return answersWithBody() }
 
 func (corrupt) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
 
@@ -72,7 +74,7 @@ type zeros struct{}
 
 func (zeros) kind() string { return "zeros" }
 
-func (zeros) actsOn() op.Set { return answersWithBody() }
+func (zeros) actsOn() opset.Set { return answersWithBody() }
 
 func (zeros) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
 
@@ -112,7 +114,7 @@ func (e contentOf) check() error {
 	return nil
 }
 
-func (contentOf) actsOn() op.Set { return contentReads() }
+func (contentOf) actsOn() opset.Set { return contentReads() }
 
 func (contentOf) prospect(*op.Info, *http.Request) prospect { return perhaps }
 
@@ -130,7 +132,7 @@ type gzipped struct{}
 
 func (gzipped) kind() string { return "gzip" }
 
-func (gzipped) actsOn() op.Set { return answersWithBody() }
+func (gzipped) actsOn() opset.Set { return answersWithBody() }
 
 func (gzipped) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
 
@@ -172,7 +174,7 @@ type ignoreRange struct{}
 
 func (ignoreRange) kind() string { return "ignore-range" }
 
-func (ignoreRange) actsOn() op.Set { return setOf(op.BlobGet, op.External) }
+func (ignoreRange) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
 
 func (ignoreRange) prospect(info *op.Info, r *http.Request) prospect {
 	condition := r.Header.Get("If-Range")
@@ -244,7 +246,7 @@ func (e shiftRange) check() error {
 	return nil
 }
 
-func (shiftRange) actsOn() op.Set { return setOf(op.BlobGet, op.External) }
+func (shiftRange) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
 
 // shifted returns the start that was asked for, and the range to ask for instead.
 func (e shiftRange) shifted(r *http.Request) (start int64, set string, ok bool) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -94,9 +95,9 @@ func (c Cut) needs() need { return c.how.needs }
 // not cut in it.
 func (c Cut) ends() bool { return c.args.After == 0 && !c.args.Request }
 
-func (c Cut) actsOn() op.Set {
+func (c Cut) actsOn() opset.Set {
 	if c.ends() {
-		return ^op.Set(0)
+		return ^opset.Set(0)
 	}
 	return bodies(c.args.Request)
 }

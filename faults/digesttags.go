@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/op"
 )
 
 // DigestTags answers a request for a manifest by a tag such as sha256-<hex> with the
@@ -19,7 +21,7 @@ func (digestTags) kind() string { return "digest-tags" }
 
 func (digestTags) needs() need { return needStore }
 
-func (digestTags) actsOn() op.Set { return setOf(op.ManifestGet, op.ManifestHead) }
+func (digestTags) actsOn() opset.Set { return opset.Of(op.ManifestGet, op.ManifestHead) }
 
 func (digestTags) prospect(info *op.Info, _ *http.Request) prospect {
 	if digestIn(info.Tag) == "" {

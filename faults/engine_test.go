@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 func TestNames(t *testing.T) {
@@ -169,7 +170,7 @@ func TestChangesWhileRequestsRun(t *testing.T) {
 
 // change adds a rule and an interceptor, looks at them and takes them away again.
 func change(t *testing.T, e *faults.Engine, name string) {
-	injected, err := e.Inject(on(name).Continue().Until(op.Is(op.Ping)))
+	injected, err := e.Inject(on(name).Continue().Until(record.Op(op.Ping)))
 	if !assert.NoError(t, err) {
 		return
 	}

@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -87,7 +88,7 @@ func besideTLS(effects []Effect) error {
 
 // checkOperations refuses an effect that can act on none of the requests that the
 // rule's filters allow.
-func checkOperations(allowed op.Set, e Effect) error {
+func checkOperations(allowed opset.Set, e Effect) error {
 	if group, ok := e.(all); ok {
 		for _, e := range group.effects {
 			if err := checkOperations(allowed, e); err != nil {
@@ -113,22 +114,16 @@ func checkOperations(allowed op.Set, e Effect) error {
 	return fmt.Errorf("%s never acts on a request that the filters match: it acts on %v only", e.kind(), acts)
 }
 
-// setOf returns operations as a set.
-func setOf(ops ...op.Op) op.Set {
-	allowed, _ := op.Split([]op.Filter{op.Is(ops...)})
-	return allowed
-}
-
 // answersWithBody returns the operations whose answers can have a body.
-func answersWithBody() op.Set { return ^setOf(op.BlobHead, op.ManifestHead) }
+func answersWithBody() opset.Set { return ^opset.Of(op.BlobHead, op.ManifestHead) }
 
 // requestsWithBody returns the operations whose requests can have a body.
-func requestsWithBody() op.Set {
-	return setOf(op.Unknown, op.BlobPost, op.UploadChunk, op.UploadCommit, op.ManifestPut, op.Token, op.External)
+func requestsWithBody() opset.Set {
+	return opset.Of(op.Unknown, op.BlobPost, op.UploadChunk, op.UploadCommit, op.ManifestPut, op.Token, op.External)
 }
 
 // bodies returns the operations that have a body: in the request, or in the answer.
-func bodies(ofRequest bool) op.Set {
+func bodies(ofRequest bool) opset.Set {
 	if ofRequest {
 		return requestsWithBody()
 	}
@@ -136,11 +131,11 @@ func bodies(ofRequest bool) op.Set {
 }
 
 // contentReads are the requests that are answered with stored content.
-func contentReads() op.Set {
-	return setOf(op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestHead)
+func contentReads() opset.Set {
+	return opset.Of(op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestHead)
 }
 
 // pushes are the requests that put something into the Store.
-func pushes() op.Set {
-	return setOf(op.UploadCommit, op.BlobPost, op.BlobMount, op.ManifestPut)
+func pushes() opset.Set {
+	return opset.Of(op.UploadCommit, op.BlobPost, op.BlobMount, op.ManifestPut)
 }

@@ -5,8 +5,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // Rule says where, when and how a registry fails. Rules are plain values: the
@@ -23,7 +25,7 @@ type Rule struct {
 
 	// Filters choose the requests, all of them must hold; none means every
 	// request. Those on answers are refused.
-	Filters []op.Filter
+	Filters []record.Filter
 
 	// Connect is a rule on connections, before their first request, rather than
 	// on requests. It has no filters.
@@ -53,12 +55,12 @@ type Rule struct {
 // a body of 50, so that the rule has not fired; but rules after it do not apply to
 // that request either.
 type When struct {
-	After       int           // the first so many are let pass
-	Every       int           // of those after, every so many'th, the first of them included; 0 and 1 mean all
-	Times       int           // the rule is over once it has fired so often; 0: never
-	For         time.Duration // the rule is over so long after it first fired; 0: never
-	Until       []op.Filter   // the rule is over once a request that all of these mean has begun; none: never
-	Probability float64       // of those left, this part, between 0 and 1; 0 means all
+	After       int             // the first so many are let pass
+	Every       int             // of those after, every so many'th, the first of them included; 0 and 1 mean all
+	Times       int             // the rule is over once it has fired so often; 0: never
+	For         time.Duration   // the rule is over so long after it first fired; 0: never
+	Until       []record.Filter // the rule is over once a request that all of these mean has begun; none: never
+	Probability float64         // of those left, this part, between 0 and 1; 0 means all
 
 	// Seed decides which part. The decision depends on the seed, on the operation, on
 	// what it is about, and on how often that was asked for before, not on the
@@ -81,7 +83,7 @@ func On(ops ...op.Op) Rule {
 	if len(ops) == 0 {
 		return Rule{}
 	}
-	return Rule{Filters: []op.Filter{op.Is(ops...)}}
+	return Rule{Filters: []record.Filter{record.Op(ops...)}}
 }
 
 // OnConnect returns a rule on connections, as they are opened.
@@ -94,19 +96,19 @@ func (r Rule) Named(name string) Rule {
 }
 
 // Where adds filters, which must hold too.
-func (r Rule) Where(filters ...op.Filter) Rule {
+func (r Rule) Where(filters ...record.Filter) Rule {
 	r.Filters = slices.Concat(r.Filters, filters)
 	return r
 }
 
-// Repo is Where with [op.Repo].
-func (r Rule) Repo(patterns ...string) Rule { return r.Where(op.Repo(patterns...)) }
+// Repo is Where with [record.Repo].
+func (r Rule) Repo(patterns ...string) Rule { return r.Where(record.Repo(patterns...)) }
 
-// Tag is Where with [op.Tag].
-func (r Rule) Tag(patterns ...string) Rule { return r.Where(op.Tag(patterns...)) }
+// Tag is Where with [record.Tag].
+func (r Rule) Tag(patterns ...string) Rule { return r.Where(record.Tag(patterns...)) }
 
-// Digest is Where with [op.Digest].
-func (r Rule) Digest(digests ...digest.Digest) Rule { return r.Where(op.Digest(digests...)) }
+// Digest is Where with [record.Digest].
+func (r Rule) Digest(digests ...digest.Digest) Rule { return r.Where(record.Digest(digests...)) }
 
 // After lets the first n requests pass.
 func (r Rule) After(n int) Rule {
@@ -133,7 +135,7 @@ func (r Rule) For(d time.Duration) Rule {
 }
 
 // Until ends the rule once a request that all filters mean has begun.
-func (r Rule) Until(filters ...op.Filter) Rule {
+func (r Rule) Until(filters ...record.Filter) Rule {
 	r.When.Until = slices.Clone(filters)
 	return r
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // on returns a rule that does nothing.
@@ -31,14 +32,14 @@ func TestRulesChooseRequests(t *testing.T) {
 		"repository":           {[]faults.Rule{on("a", op.BlobGet).Repo("lib/*")}, []string{getLayer, getLibLayer, listTags}, "- a -"},
 		"a repository by name": {[]faults.Rule{on("a").Repo("app")}, []string{getLayer, getLibLayer, "GET /v2/app2/tags/list", ping}, "a - - -"},
 		"repository twice":     {[]faults.Rule{on("a").Repo("app").Repo("lib/go")}, []string{getLayer, getLibLayer}, "- -"},
-		"other repositories":   {[]faults.Rule{on("a").Where(op.Not(op.Repo("app")))}, []string{getLayer, getLibLayer}, "- a"},
+		"other repositories":   {[]faults.Rule{on("a").Where(record.Not(record.Repo("app")))}, []string{getLayer, getLibLayer}, "- a"},
 		"no repository":        {[]faults.Rule{on("a").Repo("")}, []string{getLayer, ping}, "- a"},
 		"repositories":         {[]faults.Rule{on("a").Repo("lib/*", "app")}, []string{getLayer, getLibLayer, ping}, "a a -"},
 		"tag":                  {[]faults.Rule{on("a").Tag("v*")}, []string{getV1, listTags, putV1}, "a - a"},
 		"digest":               {[]faults.Rule{on("a").Digest(layer)}, []string{getConfig, getLayer, getLibLayer}, "- a a"},
 		"filters are all":      {[]faults.Rule{on("a").Repo("app").Digest(layer)}, []string{getConfig, getLayer, getLibLayer}, "- a -"},
-		"negated operations":   {[]faults.Rule{on("a").Where(op.Not(op.Is(op.BlobGet)))}, []string{getLayer, getV1}, "- a"},
-		"no credentials":       {[]faults.Rule{on("a").Where(op.Not(op.Authenticated()))}, []string{getLayer}, "a"},
+		"negated operations":   {[]faults.Rule{on("a").Where(record.Not(record.Op(op.BlobGet)))}, []string{getLayer, getV1}, "- a"},
+		"no credentials":       {[]faults.Rule{on("a").Where(record.Not(record.Authenticated()))}, []string{getLayer}, "a"},
 
 		"after":               {[]faults.Rule{on("a").After(2)}, times(4, getLayer), "- - a a"},
 		"times":               {[]faults.Rule{on("a").Times(2)}, times(4, getLayer), "a a - -"},
@@ -50,12 +51,12 @@ func TestRulesChooseRequests(t *testing.T) {
 			[]string{getV1, getLayer, getV1, getConfig, getLayer}, "- - - a -",
 		},
 		"until": {
-			[]faults.Rule{on("a", op.ManifestGet).Until(op.Is(op.ManifestPut), op.Tag("v1"))},
+			[]faults.Rule{on("a", op.ManifestGet).Until(record.Op(op.ManifestPut), record.Tag("v1"))},
 			[]string{getV1, "PUT /v2/app/manifests/v2", getV1, putV1, getV1}, "a - a - -",
 		},
-		"until itself":  {[]faults.Rule{on("a").Until(op.Is(op.ManifestPut))}, []string{getV1, putV1, getV1}, "a - -"},
-		"until a ping":  {[]faults.Rule{on("a").Until(op.Is(op.Ping))}, []string{getV1, ping, getV1}, "a - -"},
-		"until at once": {[]faults.Rule{on("a").Until(op.Is(op.Ping)).After(1)}, []string{getV1, ping, getV1}, "- - -"},
+		"until itself":  {[]faults.Rule{on("a").Until(record.Op(op.ManifestPut))}, []string{getV1, putV1, getV1}, "a - -"},
+		"until a ping":  {[]faults.Rule{on("a").Until(record.Op(op.Ping))}, []string{getV1, ping, getV1}, "a - -"},
+		"until at once": {[]faults.Rule{on("a").Until(record.Op(op.Ping)).After(1)}, []string{getV1, ping, getV1}, "- - -"},
 
 		"sequence": {
 			[]faults.Rule{faults.On().Named("a").Seq(faults.Pass(), faults.All(faults.Pass(), faults.Pass()))},

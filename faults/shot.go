@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -27,7 +28,7 @@ type choosyEffect interface {
 // A limitedEffect can act on requests for some operations only.
 type limitedEffect interface {
 	requestEffect
-	actsOn() op.Set
+	actsOn() opset.Set
 }
 
 // prospectOf returns the prospect of an effect, of [All] the best of its effects.

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
-	"github.com/opencontainers/go-digest"
 )
 
 // LoseUpload discards the upload session that is asked for, as a registry does
@@ -22,8 +24,8 @@ func (loseUpload) kind() string { return "lose-upload" }
 
 func (loseUpload) needs() need { return needStore }
 
-func (loseUpload) actsOn() op.Set {
-	return setOf(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel)
+func (loseUpload) actsOn() opset.Set {
+	return opset.Of(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel)
 }
 
 func (loseUpload) prospect(*op.Info, *http.Request) prospect { return perhaps }
@@ -80,7 +82,7 @@ func (dropChunk) kind() string { return "drop-chunk" }
 
 func (dropChunk) needs() need { return needStore }
 
-func (dropChunk) actsOn() op.Set { return setOf(op.UploadChunk, op.UploadCommit) }
+func (dropChunk) actsOn() opset.Set { return opset.Of(op.UploadChunk, op.UploadCommit) }
 
 func (dropChunk) prospect(_ *op.Info, r *http.Request) prospect {
 	if r.ContentLength == 0 {
@@ -104,7 +106,7 @@ func (refuseMount) kind() string { return "refuse-mount" }
 
 func (refuseMount) needs() need { return needStore }
 
-func (refuseMount) actsOn() op.Set { return setOf(op.BlobMount) }
+func (refuseMount) actsOn() opset.Set { return opset.Of(op.BlobMount) }
 
 func (refuseMount) prospect(*op.Info, *http.Request) prospect { return perhaps }
 
@@ -123,7 +125,7 @@ func (vanish) kind() string { return "vanish" }
 
 func (vanish) needs() need { return needStore }
 
-func (vanish) actsOn() op.Set { return pushes() }
+func (vanish) actsOn() opset.Set { return pushes() }
 
 func (vanish) prospect(*op.Info, *http.Request) prospect { return perhaps }
 
@@ -236,11 +238,11 @@ func (e Lag) check() error {
 	return nil
 }
 
-func (e Lag) actsOn() op.Set {
+func (e Lag) actsOn() opset.Set {
 	if e.how.name == hiding.name {
 		return pushes()
 	}
-	return setOf(op.ManifestPut)
+	return opset.Of(op.ManifestPut)
 }
 
 // prospect is not surely: it acts on the requests that do not see what was pushed.
@@ -280,7 +282,7 @@ func (immutable) needs() need { return needStore }
 
 func (e immutable) check() error { return e.answer.check() }
 
-func (immutable) actsOn() op.Set { return setOf(op.ManifestPut) }
+func (immutable) actsOn() opset.Set { return opset.Of(op.ManifestPut) }
 
 func (immutable) prospect(info *op.Info, _ *http.Request) prospect {
 	if info.Tag == "" {

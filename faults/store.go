@@ -9,9 +9,10 @@ import (
 	"iter"
 	"net/http"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
-	"github.com/opencontainers/go-digest"
 )
 
 // Store returns the engine's Store as the registry is to see it: with what the

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -96,7 +97,7 @@ func (e stall) check() error {
 	return notNegative(e.For)
 }
 
-func (stall) actsOn() op.Set { return answersWithBody() }
+func (stall) actsOn() opset.Set { return answersWithBody() }
 
 func (e stall) prospect(_ *op.Info, r *http.Request) prospect { return inBody(r) }
 
@@ -166,7 +167,7 @@ func (e Pace) check() error {
 	return nil
 }
 
-func (e Pace) actsOn() op.Set { return bodies(e.args.Request) }
+func (e Pace) actsOn() opset.Set { return bodies(e.args.Request) }
 
 func (e Pace) prospect(_ *op.Info, r *http.Request) prospect {
 	if e.args.Request && r.ContentLength >= 0 && r.ContentLength <= e.args.Bytes {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 func TestUnfired(t *testing.T) {
@@ -27,8 +28,8 @@ func TestUnfired(t *testing.T) {
 		"no time":                  {blobs.Times(3), nil, "never fired: no request was meant"},
 		"all steps":                {steps, times(3, getLayer), ""},
 		"some steps":               {steps, times(2, getLayer), "fired 2 of 3 times"},
-		"ended before its times":   {blobs.Times(3).Until(op.Is(op.Ping)), []string{getLayer, ping}, ""},
-		"ended before it fired":    {blobs.Until(op.Is(op.Ping)), []string{ping, getLayer}, "never fired: no request was meant"},
+		"ended before its times":   {blobs.Times(3).Until(record.Op(op.Ping)), []string{getLayer, ping}, ""},
+		"ended before it fired":    {blobs.Until(record.Op(op.Ping)), []string{ping, getLayer}, "never fired: no request was meant"},
 		"optional":                 {blobs.Optional(), nil, ""},
 		"optional, some times":     {blobs.Optional().Times(3), times(1, getLayer), ""},
 		"disabled":                 {disabled(blobs), times(1, getLayer), ""},

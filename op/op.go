@@ -112,9 +112,6 @@ func All() []Op {
 	return all
 }
 
-// uploadBegin is the text of [UploadBegin].
-const uploadBegin = "upload.begin"
-
 // UploadBegin returns the operations of the POST that begins an upload: UploadStart,
 // BlobPost and BlobMount. Which of them a client uses depends on the client, and on
 // what it knows of other repositories.
@@ -130,6 +127,15 @@ func (o Op) String() string {
 
 // Write reports whether the operation changes the registry's content.
 func (o Op) Write() bool { return int(o) < len(table) && table[o].write }
+
+// Methods returns the methods of requests for the operation: none for Unknown and
+// External, whose requests may have any.
+func (o Op) Methods() []string {
+	if int(o) >= len(table) {
+		return nil
+	}
+	return slices.Clone(table[o].methods)
+}
 
 // InRepository reports whether requests for the operation name a repository.
 func (o Op) InRepository() bool {
@@ -149,18 +155,12 @@ func (o Op) MarshalText() ([]byte, error) {
 func (o *Op) UnmarshalText(text []byte) error {
 	i := slices.IndexFunc(table[:], func(r row) bool { return r.text == string(text) })
 	if i < 0 {
-		return fmt.Errorf("op: %w", unknownOperation(string(text), nil))
+		var names []string
+		for _, o := range All() {
+			names = append(names, o.String())
+		}
+		return fmt.Errorf("op: unknown operation %q: %s", text, near.Hint(string(text), names))
 	}
 	*o = table[i].op
 	return nil
-}
-
-// unknownOperation is the error of a text that is neither an operation nor one of the
-// other words that may be in its place.
-func unknownOperation(text string, others []string) error {
-	words := others
-	for _, o := range All() {
-		words = append(words, o.String())
-	}
-	return fmt.Errorf("unknown operation %q: %s", text, near.Hint(text, words))
 }

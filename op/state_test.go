@@ -31,7 +31,7 @@ func TestLearned(t *testing.T) {
 			for range 100 {
 				learned := state.Learned()
 				assert.LessOrEqual(t, len(learned.Faults), 4)
-				assert.Equal(t, "app", op.NewRequest(r).Repo)
+				assert.Equal(t, "app", state.Info().Repo)
 				_, _ = op.Value[int](r.Context())
 			}
 		})

@@ -14,7 +14,7 @@ func ExampleParseExpectation() {
 		return
 	}
 	fmt.Println(expect.Judge(record.Log{}))
-	fetch := record.Exchange{Request: op.Request{Info: op.Info{Op: op.BlobGet}}}
+	fetch := record.Exchange{Info: op.Info{Op: op.BlobGet}}
 	fmt.Println(expect.Judge(record.Log{fetch, fetch}))
 	// Output:
 	// <nil>

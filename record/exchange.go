@@ -7,12 +7,18 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Exchange is a request and what it was answered with, exactly as the client saw
-// it. It is a copy: changing it changes nothing else.
+// Exchange is a request and its answer, exactly as the client saw them. In a [Log] it is a
+// copy: changing it changes nothing else. Secrets in headers and in the target are
+// replaced by "[redacted]", unless the recorder keeps them.
 type Exchange struct {
-	// Request is what the client asked for. Secrets in the header and in the
-	// target are replaced by "[redacted]", unless the recorder keeps them.
-	op.Request
+	op.Info    // the facts of the request
+	op.Learned // what the registry has found out about it
+
+	Host   string      // that the client asked for, with its port if it named one
+	Target string      // the request target: path and query as they were sent
+	Proto  string      // "HTTP/1.1", "HTTP/2.0"
+	Secure bool        // the request came over TLS
+	Header http.Header // of the request, with names in canonical form
 
 	Seq      uint64        // numbers the requests in the order in which they began, from 1
 	Conn     uint64        // number of the connection, from 1; 0 if the server is not the recorder's own

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/ocifake/ocifake/op"
 )
 
 // Expectation is what must hold of the exchanges that filters mean. In text it is
@@ -29,7 +27,7 @@ import (
 //
 // Without a measure, there must be at least one exchange: count>=1.
 type Expectation struct {
-	Filters []op.Filter
+	Filters []Filter
 	bounds  []bound
 }
 
@@ -147,9 +145,9 @@ func (e Expectation) Journal(l Log) string {
 }
 
 // misses returns how many of the filters do not mean an exchange.
-func misses(filters []op.Filter, x *Exchange) (n int) {
+func misses(filters []Filter, x *Exchange) (n int) {
 	for _, f := range filters {
-		if !f.Match(&x.Request, x) {
+		if !f.Match(x) {
 			n++
 		}
 	}

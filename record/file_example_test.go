@@ -16,13 +16,11 @@ import (
 // head is a recorded request. registrytest records such.
 func head() record.Exchange {
 	return record.Exchange{
-		Request: op.Request{
-			Info:   op.Info{Op: op.ManifestHead, Method: "HEAD", Repo: "app", Tag: "v1"},
-			Host:   "127.0.0.1:5000",
-			Target: "/v2/app/manifests/v1",
-			Proto:  "HTTP/1.1",
-			Header: http.Header{"User-Agent": {"crane/1"}},
-		},
+		Info:     op.Info{Op: op.ManifestHead, Method: "HEAD", Repo: "app", Tag: "v1"},
+		Host:     "127.0.0.1:5000",
+		Target:   "/v2/app/manifests/v1",
+		Proto:    "HTTP/1.1",
+		Header:   http.Header{"User-Agent": {"crane/1"}},
 		Seq:      1,
 		Start:    time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		Duration: 2 * time.Millisecond,
@@ -43,7 +41,7 @@ func ExampleLog_WriteJSONL() {
 // Lines can be written one by one, while a recording goes on.
 func ExampleLog_WriteJSONL_lines() {
 	for seq := range uint64(2) {
-		x := record.Exchange{Seq: seq + 1, Request: op.Request{Info: op.Info{Op: op.Ping, Method: "GET"}}, Status: 200}
+		x := record.Exchange{Seq: seq + 1, Info: op.Info{Op: op.Ping, Method: "GET"}, Status: 200}
 		if err := (record.Log{x}).WriteJSONL(os.Stdout); err != nil {
 			fmt.Println(err)
 		}
@@ -65,7 +63,7 @@ func ExampleReadJSONL() {
 		return
 	}
 	for _, x := range log {
-		if op.Is(op.BlobGet).Match(&x.Request, nil) {
+		if record.Op(op.BlobGet).Match(&x) {
 			fmt.Println(x.Op, x.Repo, x.Status)
 		}
 	}
@@ -130,8 +128,8 @@ func ExampleReadHAR() {
 // An exchange is one JSON object wherever it is marshalled.
 func ExampleExchange_MarshalJSON() {
 	data, err := json.Marshal(record.Exchange{
-		Seq:      3,
-		Request:  op.Request{Info: op.Info{Op: op.Ping, Method: "GET"}, Secure: true},
+		Seq:  3,
+		Info: op.Info{Op: op.Ping, Method: "GET"}, Secure: true,
 		TLS:      &record.TLS{Version: "TLS 1.3"},
 		Status:   200,
 		Duration: time.Millisecond,

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
-	"github.com/ocifake/ocifake/registry"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/recorder"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // What a recorder saw of a client comes back from both kinds of file, and can be
@@ -55,7 +55,7 @@ func TestFilesOfARecorder(t *testing.T) {
 	for _, back := range []record.Log{fromHAR, fromLines} {
 		record.RequireSame(t, log, back)
 		assert.Equal(t, log.Ops(), back.Ops())
-		assert.Equal(t, 2, back.Count(op.Repo("lib/app"), record.Status("4xx")))
+		assert.Equal(t, 2, back.Count(record.Repo("lib/app"), record.Status("4xx")))
 		assert.Equal(t, 6, back.Count(record.Subject("ann")))
 	}
 }

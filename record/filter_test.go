@@ -37,7 +37,7 @@ func numbers(l record.Log) []uint64 {
 
 func TestFilters(t *testing.T) {
 	tests := []struct {
-		filter op.Filter
+		filter record.Filter
 		text   string
 		meant  []uint64
 	}{
@@ -45,14 +45,14 @@ func TestFilters(t *testing.T) {
 		{record.Status("2xx", "40x"), "status=2xx,40x", []uint64{1, 2, 4}},
 		{record.Status("0"), "status=0", []uint64{5}},
 		{record.Status("xxx"), "status=xxx", []uint64{1, 2, 3, 4}},
-		{op.Not(record.Status("2xx")), "status!=2xx", []uint64{2, 3, 5}},
+		{record.Not(record.Status("2xx")), "status!=2xx", []uint64{2, 3, 5}},
 		{record.Code("NAME_UNKNOWN"), "code=NAME_UNKNOWN", []uint64{2}},
 		{record.Code("BLOB_*", "MANIFEST_*"), "code=BLOB_*,MANIFEST_*", []uint64{2}},
 		{record.Faulted(), "faulted", []uint64{3}},
 		{record.Faulted("slow"), "fault=slow", []uint64{3}},
 		{record.Faulted("flaky, at first"), `fault="flaky, at first"`, []uint64{3}},
 		{record.Faulted("flaky"), "fault=flaky", nil},
-		{op.Not(record.Faulted()), "!faulted", []uint64{1, 2, 4, 5}},
+		{record.Not(record.Faulted()), "!faulted", []uint64{1, 2, 4, 5}},
 		{record.Subject("ci-*"), "subject=ci-*", []uint64{2}},
 		{record.Subject(""), `subject=""`, []uint64{1, 4, 5}},
 		{record.Subject("*"), "subject=*", []uint64{2, 3}},
@@ -73,21 +73,9 @@ func TestFilters(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, parsed, 1)
 			assert.Equal(t, tt.text, parsed[0].String())
-			assert.Equal(t, tt.filter.NeedsAnswer(), parsed[0].NeedsAnswer())
+			assert.Equal(t, tt.filter.Stage(), parsed[0].Stage())
 			assert.Equal(t, tt.meant, numbers(answers().Filter(parsed...)))
 		})
-	}
-}
-
-// A filter on exchanges means nothing else, and does not panic over it.
-func TestFiltersOnForeignAnswers(t *testing.T) {
-	r := answers()[0].Request
-	filters := []op.Filter{record.Status("0", "xxx"), record.Code("*"), record.Faulted(), record.Faulted("*"), record.Subject(""), record.Open(), record.Left(), record.Cut(), record.Since(0), record.Conn(0), record.Match(func(*record.Exchange) bool { return true })}
-	for _, f := range filters {
-		assert.True(t, f.NeedsAnswer(), f.String())
-		for _, answer := range []any{nil, 200, record.Exchange{}, (*record.Exchange)(nil)} {
-			assert.False(t, f.Match(&r, answer), "%s of %T", f, answer)
-		}
 	}
 }
 
@@ -100,19 +88,26 @@ func TestMatch(t *testing.T) {
 func TestParseFiltersErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"status=", "a value is missing"},
-		{"status=5", `"5" is no status`},
+		{"status=5", `"5" is no status of an answer: want 200 to 599, with x for any digit, as in 4xx, or 0 for no answer`},
 		{"status==503", `status: one = is enough`},
 		{"status=5XX", `"5XX" is no status`},
 		{"status=050", `"050" is no status`},
 		{"status=200,ok", `"ok" is no status`},
+		{"status=600", `"600" is no status`},
+		{"status=1xx", `"1xx" is no status`},
+		{"code=blob_unknown", `code: "blob_unknown": error codes are in upper case: want "BLOB_UNKNOWN"`},
+		{`code=""`, `code: "" is no error code`},
+		{`fault=""`, `fault: "" is no name of a rule`},
 		{"status", "status needs a value"},
 		{"faulted=slow", "faulted has no value"},
 		{"fault", "fault needs a value"},
 		{"open=yes", "open has no value"},
 		{"since=-1", `"-1" is no number`},
+		{"since=x", `since: "x" is no number: want the number of a request, such as 12`},
 		{"since=1,2", "want one number, have 2"},
 		{"since=99999999999999999999", "is no number"},
-		{"conn=one", `"one" is no number`},
+		{"conn=one", `"one" is no number: want the number of a connection, such as 3`},
+		{"conn=0", "conn: 0 is no connection: they are numbered from 1"},
 		{"stat=200", "did you mean status?"},
 		{"teapot=200", "want one of all, op, repo, alias, tag, digest, session, method, host, ns, ua, length, auth, tls, status, code, fault, faulted, subject, open, left, cut, since, conn, header.<name>"},
 	}
@@ -127,14 +122,14 @@ func TestParseFiltersErrors(t *testing.T) {
 
 func TestFiltersThatMatchNothing(t *testing.T) {
 	const none = "a filter without values would match nothing"
-	assert.PanicsWithValue(t, "record.Status: no status: "+none, func() { record.Status() })
-	assert.PanicsWithValue(t, "record.Conn: no connection: "+none, func() { record.Conn() })
+	assert.PanicsWithError(t, "filter status: no value: "+none, func() { record.Status() })
+	assert.PanicsWithError(t, "filter conn: no value: "+none, func() { record.Conn() })
 	assert.PanicsWithError(t, "filter code: no value: "+none, func() { record.Code() })
 	assert.PanicsWithError(t, "filter subject: no value: "+none, func() { record.Subject() })
 }
 
 func TestStatusPanics(t *testing.T) {
-	assert.PanicsWithValue(t, `record.Status: "5x" is no status: want three digits, x for any, or 0 for no answer`, func() { record.Status("5x") })
+	assert.PanicsWithError(t, `filter status: "5x" is no status of an answer: want 200 to 599, with x for any digit, as in 4xx, or 0 for no answer`, func() { record.Status("5x") })
 }
 
 func FuzzParseFilters(f *testing.F) {
@@ -202,7 +197,7 @@ func ExampleParseFilters() {
 }
 
 func ExampleStatus() {
-	for _, x := range questions().Filter(op.Is(op.BlobGet), record.Status("4xx", "5xx")) {
+	for _, x := range questions().Filter(record.Op(op.BlobGet), record.Status("4xx", "5xx")) {
 		fmt.Println(x.Op, x.Status)
 	}
 	// Output: blob.get 503

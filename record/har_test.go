@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,7 +109,7 @@ func TestHARURL(t *testing.T) {
 		{"a b", "/v2/", "http://unknown.invalid/v2/"},
 	} {
 		t.Run(c.host+" "+c.target, func(t *testing.T) {
-			x := Exchange{Request: op.Request{Host: c.host, Target: c.target}}
+			x := Exchange{Host: c.host, Target: c.target}
 			assert.Equal(t, c.want, absoluteURL(&x))
 		})
 	}

@@ -14,9 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/ocifake/ocifake/op"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // An Exchange with every field set comes back with every field, and so does one
@@ -117,7 +118,7 @@ func TestUnmarshalJSONErrors(t *testing.T) {
 }
 
 func TestMarshalJSONErrors(t *testing.T) {
-	_, err := json.Marshal(Exchange{Seq: 7, Request: op.Request{Info: op.Info{Op: 200}}})
+	_, err := json.Marshal(Exchange{Seq: 7, Info: op.Info{Op: 200}})
 	require.ErrorContains(t, err, `exchange 7: field "op": `)
 	_, err = json.Marshal(Exchange{Seq: 7, Start: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})
 	require.ErrorContains(t, err, `exchange 7: field "start": `)

@@ -8,7 +8,7 @@ import (
 )
 
 // Leaks returns the exchanges whose request sent credentials to a host that matches none
-// of the patterns, which are those of [op.Host]. Credentials are what a recording
+// of the patterns, which are those of [Host]. Credentials are what a recording
 // redacts in a header, in a URL, or in the body of a token request: those in
 // Authorization, cookies, X-Vault-Token, the user of a URL in Referer, and others.
 // Leaks also finds them in a recording that keeps secrets.
@@ -34,7 +34,7 @@ func (l Log) Leaks(hosts ...string) Log {
 }
 
 func (x *Exchange) isFor(hosts []string) bool {
-	return len(hosts) > 0 && op.Host(hosts...).Match(&x.Request, x)
+	return len(hosts) > 0 && Host(hosts...).Match(x)
 }
 
 // hasCredentials reports whether the request carried credentials, other than in a URL

@@ -8,16 +8,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
-	"github.com/opencontainers/go-digest"
 )
 
 // Filter returns the exchanges that all filters mean; the log stays as it is.
-func (l Log) Filter(filters ...op.Filter) Log {
+func (l Log) Filter(filters ...Filter) Log {
 	var found Log
 	for i := range l {
-		if op.MatchAll(filters, &l[i].Request, &l[i]) {
+		if l[i].Matches(filters...) {
 			found = append(found, l[i])
 		}
 	}
@@ -25,10 +26,10 @@ func (l Log) Filter(filters ...op.Filter) Log {
 }
 
 // Count returns how many exchanges all filters mean.
-func (l Log) Count(filters ...op.Filter) int {
+func (l Log) Count(filters ...Filter) int {
 	n := 0
 	for i := range l {
-		if op.MatchAll(filters, &l[i].Request, &l[i]) {
+		if l[i].Matches(filters...) {
 			n++
 		}
 	}
@@ -77,7 +78,7 @@ func (l Log) Connections() []uint64 {
 }
 
 // Unauthenticated returns the exchanges whose request carried no credentials.
-func (l Log) Unauthenticated() Log { return l.Filter(op.Not(op.Authenticated())) }
+func (l Log) Unauthenticated() Log { return l.Filter(Not(Authenticated())) }
 
 // MaxInFlight returns how many of these requests were being answered at the same
 // time, at most. A request that is Open is still being answered.

@@ -15,7 +15,7 @@ import (
 
 func TestZeroLog(t *testing.T) {
 	var l record.Log
-	assert.Empty(t, l.Filter(op.Is(op.Ping)))
+	assert.Empty(t, l.Filter(record.Op(op.Ping)))
 	assert.Zero(t, l.Count())
 	assert.Zero(t, l.BytesIn())
 	assert.Zero(t, l.BytesOut())
@@ -44,7 +44,7 @@ func TestFigures(t *testing.T) {
 	l[0].Conn = 0
 	assert.Equal(t, []uint64{2, 1, 3}, l.Connections())
 
-	filtered := l.Filter(op.Is(op.BlobGet))
+	filtered := l.Filter(record.Op(op.BlobGet))
 	filtered[0].Status = 1
 	assert.Equal(t, 503, l[2].Status, "a filtered log is another")
 }
@@ -205,14 +205,14 @@ func pulled() record.Log {
 }
 
 func ExampleLog_Filter() {
-	for _, x := range pulled().Filter(op.Is(op.BlobGet), record.Status("5xx")) {
+	for _, x := range pulled().Filter(record.Op(op.BlobGet), record.Status("5xx")) {
 		fmt.Println(x.Seq, x.Op, x.Status, x.Faults)
 	}
 	// Output: 4 blob.get 503 [flaky]
 }
 
 func ExampleLog_Count() {
-	fmt.Println(pulled().Count(op.Is(op.BlobGet), op.Digest(digestOf("layer"))))
+	fmt.Println(pulled().Count(record.Op(op.BlobGet), record.Digest(digestOf("layer"))))
 	// Output: 2
 }
 
@@ -237,7 +237,7 @@ func ExampleLog_Connections() {
 }
 
 func ExampleLog_Gaps() {
-	attempts := pulled().Filter(op.Digest(digestOf("layer")))
+	attempts := pulled().Filter(record.Digest(digestOf("layer")))
 	fmt.Println(attempts.Gaps())
 	// Output: [1.001s]
 }

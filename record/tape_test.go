@@ -69,18 +69,22 @@ func (p *tape) add(request string, status int, list ...string) *record.Exchange 
 	}
 	r := httptest.NewRequest(method, target, nil)
 	r.Host, r.Header = p.host, fields(ask)
-	p.log = append(p.log, record.Exchange{
-		Request:        op.NewRequest(r),
-		Seq:            uint64(len(p.log) + 1),
-		Conn:           1,
-		Start:          began.Add(p.now),
-		Duration:       2 * time.Millisecond,
-		InFlight:       1,
-		Status:         status,
-		ResponseHeader: fields(answer),
-	})
+	x := asked(r)
+	x.Seq, x.Conn, x.InFlight = uint64(len(p.log)+1), 1, 1
+	x.Start, x.Duration = began.Add(p.now), 2*time.Millisecond
+	x.Status, x.ResponseHeader = status, fields(answer)
+	p.log = append(p.log, x)
 	p.now += 3 * time.Millisecond
 	return &p.log[len(p.log)-1]
+}
+
+// asked returns an exchange with what is known of a request before it is answered.
+func asked(r *http.Request) record.Exchange {
+	_, state := op.Begin(r)
+	return record.Exchange{
+		Info: *state.Info(), Learned: state.Learned(),
+		Host: r.Host, Target: r.RequestURI, Proto: r.Proto, Secure: r.TLS != nil, Header: r.Header,
+	}
 }
 
 func digestOf(content string) digest.Digest { return digest.FromString(content) }

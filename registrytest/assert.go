@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -26,7 +26,7 @@ import (
 type Assertions struct {
 	t       testing.TB
 	of      recorded
-	filters []op.Filter
+	filters []record.Filter
 	fatal   bool
 	method  string      // that made it
 	asserts atomic.Bool // a method was called
@@ -35,16 +35,16 @@ type Assertions struct {
 // Assert chooses the requests that all filters mean, for an assertion that fails
 // the test without ending it:
 //
-//	reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
 //
 // Without filters, all requests are meant. In a registry that several tests share,
-// filters tell the requests of one from the others': [op.Header], [op.UserAgent],
-// [op.Repo], [record.Subject], [record.Since].
+// filters tell the requests of one from the others': [record.Header], [record.UserAgent],
+// [record.Repo], [record.Subject], [record.Since].
 //
 // What is to fail is t, the test or subtest that asserts, also if the registry is
 // that of another. It fails at its end, too, if no method of the Assertions was called:
 // nothing was asserted then.
-func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
+func (r *Registry) Assert(t testing.TB, filters ...record.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
 	return newAssertions(t, recorded{r}, "Assert", filters)
@@ -52,7 +52,7 @@ func (r *Registry) Assert(t testing.TB, filters ...op.Filter) *Assertions {
 
 // Require is [Registry.Assert] for assertions that end the test when they fail. It
 // belongs into the test's own goroutine.
-func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
+func (r *Registry) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
 	a := newAssertions(t, recorded{r}, "Require", filters)
@@ -61,10 +61,10 @@ func (r *Registry) Require(t testing.TB, filters ...op.Filter) *Assertions {
 }
 
 // newAssertions returns Assertions that fail the test at its end if they are not used.
-func newAssertions(t testing.TB, of recorded, method string, filters []op.Filter) *Assertions {
+func newAssertions(t testing.TB, of recorded, method string, filters []record.Filter) *Assertions {
 	t.Helper()
 	a := &Assertions{t: t, of: of, filters: filters, method: method}
-	if op.Contradict(filters...) {
+	if opset.Allowed(filters) == 0 {
 		t.Fatalf("registrytest: %s: no request can have %s together", method, a.requests())
 	}
 	_, file, line, _ := runtime.Caller(2)
@@ -124,14 +124,14 @@ func (a *Assertions) count(want string, least, most int) judge {
 // All asserts that every one of the requests meets these filters too, and that
 // there is one:
 //
-//	reg.Assert(t).All(op.UserAgent("myclient/*"))
-//	reg.Assert(t).All(op.Secure())
-func (a *Assertions) All(filters ...op.Filter) bool {
+//	reg.Assert(t).All(record.UserAgent("myclient/*"))
+//	reg.Assert(t).All(record.Secure())
+func (a *Assertions) All(filters ...record.Filter) bool {
 	a.t.Helper()
 	return a.check(func(log record.Log) verdict {
 		v := verdict{want: fmt.Sprintf("all %s to have %s", a.requests(), texts(filters))}
 		others := slices.DeleteFunc(slices.Clone(log), func(x record.Exchange) bool {
-			return op.MatchAll(filters, &x.Request, &x)
+			return x.Matches(filters...)
 		})
 		switch {
 		case len(log) == 0:

@@ -122,57 +122,57 @@ func distrust(c *talk) {
 var assertions = []struct {
 	fails   string // empty: it holds
 	client  func(*talk)
-	filters []op.Filter
+	filters []record.Filter
 	assert  func(*registrytest.Assertions) bool
 }{
-	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(5) }},
+	{"", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(5) }},
 	{"", pull, nil, func(a *registrytest.Assertions) bool { return a.Count(7) }},
 	{"", silence, nil, func(a *registrytest.Assertions) bool { return a.Count(0) }},
-	{"count too few", pull, []op.Filter{op.Is(op.BlobGet), op.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.Count(2) }},
-	{"count too many", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(4) }},
-	{"count of nothing", silence, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(1) }},
-	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(5) && a.AtLeast(4) }},
-	{"at least", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(6) }},
-	{"", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(5) && a.AtMost(6) }},
-	{"at most", pull, []op.Filter{op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(4) }},
-	{"", pull, []op.Filter{op.Is(op.ManifestPut)}, func(a *registrytest.Assertions) bool { return a.Count(0) }},
-	{"never", retry, []op.Filter{op.Not(record.Status("2xx"))}, func(a *registrytest.Assertions) bool { return a.Count(0) }},
-	{"", pull, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
-		return a.All(op.UserAgent("myclient/*", "other/*"), op.Not(op.Secure()))
+	{"count too few", pull, []record.Filter{record.Op(op.BlobGet), record.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.Count(2) }},
+	{"count too many", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(4) }},
+	{"count of nothing", silence, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.Count(1) }},
+	{"", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(5) && a.AtLeast(4) }},
+	{"at least", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtLeast(6) }},
+	{"", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(5) && a.AtMost(6) }},
+	{"at most", pull, []record.Filter{record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.AtMost(4) }},
+	{"", pull, []record.Filter{record.Op(op.ManifestPut)}, func(a *registrytest.Assertions) bool { return a.Count(0) }},
+	{"never", retry, []record.Filter{record.Not(record.Status("2xx"))}, func(a *registrytest.Assertions) bool { return a.Count(0) }},
+	{"", pull, []record.Filter{record.Repo("app")}, func(a *registrytest.Assertions) bool {
+		return a.All(record.UserAgent("myclient/*", "other/*"), record.Not(record.Secure()))
 	}},
-	{"all of a user agent", pull, nil, func(a *registrytest.Assertions) bool { return a.All(op.UserAgent("myclient/*")) }},
-	{"all over TLS", leak, nil, func(a *registrytest.Assertions) bool { return a.All(op.Secure()) }},
-	{"all of none", pull, []op.Filter{op.Repo("ap"), op.Is(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.All(op.UserAgent("*")) }},
-	{"", retry, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
+	{"all of a user agent", pull, nil, func(a *registrytest.Assertions) bool { return a.All(record.UserAgent("myclient/*")) }},
+	{"all over TLS", leak, nil, func(a *registrytest.Assertions) bool { return a.All(record.Secure()) }},
+	{"all of none", pull, []record.Filter{record.Repo("ap"), record.Op(op.BlobGet)}, func(a *registrytest.Assertions) bool { return a.All(record.UserAgent("*")) }},
+	{"", retry, []record.Filter{record.Repo("app")}, func(a *registrytest.Assertions) bool {
 		return a.Sequence() && a.Sequence(
-			registrytest.Step{op.Is(op.ManifestGet), record.Status("404")},
-			registrytest.Step{op.Is(op.TagList)},
-			registrytest.Step{op.Is(op.ManifestGet)})
+			registrytest.Step{record.Op(op.ManifestGet), record.Status("404")},
+			registrytest.Step{record.Op(op.TagList)},
+			registrytest.Step{record.Op(op.ManifestGet)})
 	}},
-	{"sequence", retry, []op.Filter{op.Repo("app")}, func(a *registrytest.Assertions) bool {
+	{"sequence", retry, []record.Filter{record.Repo("app")}, func(a *registrytest.Assertions) bool {
 		return a.Sequence(
-			registrytest.Step{op.Is(op.ManifestGet)},
-			registrytest.Step{op.Is(op.ManifestGet), record.Status("200")},
-			registrytest.Step{op.Is(op.TagList)})
+			registrytest.Step{record.Op(op.ManifestGet)},
+			registrytest.Step{record.Op(op.ManifestGet), record.Status("200")},
+			registrytest.Step{record.Op(op.TagList)})
 	}},
 	{"sequence without a beginning", pull, nil, func(a *registrytest.Assertions) bool {
-		return a.Sequence(registrytest.Step{op.Is(op.Ping)}, registrytest.Step{op.Is(op.ManifestHead)})
+		return a.Sequence(registrytest.Step{record.Op(op.Ping)}, registrytest.Step{record.Op(op.ManifestHead)})
 	}},
-	{"", pull, []op.Filter{op.Is(op.ManifestGet)}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
-	{"eventually", retry, []op.Filter{op.Is(op.ManifestGet), op.Tag("v3")}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
-	{"", retry, []op.Filter{op.Tag("v2")}, func(a *registrytest.Assertions) bool {
+	{"", pull, []record.Filter{record.Op(op.ManifestGet)}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
+	{"eventually", retry, []record.Filter{record.Op(op.ManifestGet), record.Tag("v3")}, func(a *registrytest.Assertions) bool { return a.Eventually(1, time.Minute) }},
+	{"", retry, []record.Filter{record.Tag("v2")}, func(a *registrytest.Assertions) bool {
 		return a.BackoffAtLeast(time.Second)
 	}},
-	{"backoff at least", retry, []op.Filter{op.Tag("v2")}, func(a *registrytest.Assertions) bool { return a.BackoffAtLeast(1500 * time.Millisecond) }},
-	{"backoff without a second request", pull, []op.Filter{op.Is(op.BlobGet), op.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.BackoffAtLeast(time.Second) }},
+	{"backoff at least", retry, []record.Filter{record.Tag("v2")}, func(a *registrytest.Assertions) bool { return a.BackoffAtLeast(1500 * time.Millisecond) }},
+	{"backoff without a second request", pull, []record.Filter{record.Op(op.BlobGet), record.UserAgent("other/*")}, func(a *registrytest.Assertions) bool { return a.BackoffAtLeast(time.Second) }},
 	{"", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("*.example") }},
 	{"", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("hub.example", "cdn.example:8080") }},
 	{"", pull, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo() }},
 	{"credentials for another host", leak, nil, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo("hub.example") }},
-	{"credentials for hosts not the own", leak, []op.Filter{op.Is(op.Ping)}, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo() }},
+	{"credentials for hosts not the own", leak, []record.Filter{record.Op(op.Ping)}, func(a *registrytest.Assertions) bool { return a.CredentialsOnlyTo() }},
 	{"", retry, nil, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/retry.golden") }},
-	{"transcript", pull, []op.Filter{op.Not(op.Is(op.BlobGet))}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/otherpull.txt") }},
-	{"transcript without a file", retry, []op.Filter{op.Is(op.TagList)}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/missing.golden") }},
+	{"transcript", pull, []record.Filter{record.Not(record.Op(op.BlobGet))}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/otherpull.txt") }},
+	{"transcript without a file", retry, []record.Filter{record.Op(op.TagList)}, func(a *registrytest.Assertions) bool { return a.Transcript("testdata/missing.golden") }},
 }
 
 func TestAssertions(t *testing.T) {
@@ -187,7 +187,7 @@ func TestAssertions(t *testing.T) {
 				c := &talk{t, reg, app, app.Layers[0].Digest}
 				test.client(c)
 				text := ""
-				for form, choose := range map[string]func(testing.TB, ...op.Filter) *registrytest.Assertions{
+				for form, choose := range map[string]func(testing.TB, ...record.Filter) *registrytest.Assertions{
 					"Assert": reg.Assert, "Require": reg.Require,
 				} {
 					text = requireVerdict(t, form, test.fails == "", func(t testing.TB) bool {
@@ -252,13 +252,13 @@ func TestAssertShared(t *testing.T) {
 		for n := 1; n < 8; n++ {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
-				mine := op.Header("X-Test", t.Name())
+				mine := record.Header("X-Test", t.Name())
 				c := &talk{t: t, reg: reg}
 				for range n {
 					c.ask("GET", "/v2/", "X-Test", t.Name())
 				}
 				reg.Assert(t, mine).Count(n)
-				reg.Assert(t, mine).All(op.Is(op.Ping), op.UserAgent("myclient/*"))
+				reg.Assert(t, mine).All(record.Op(op.Ping), record.UserAgent("myclient/*"))
 			})
 		}
 	})
@@ -282,7 +282,7 @@ func TestEventually(t *testing.T) {
 				c.ask("GET", "/v2/app/manifests/v1")
 			}
 		}()
-		reg.Require(t, op.Is(op.ManifestGet), record.Status("404")).Eventually(2, 3*time.Hour)
+		reg.Require(t, record.Op(op.ManifestGet), record.Status("404")).Eventually(2, 3*time.Hour)
 		assert.Equal(t, 2*time.Hour, time.Since(begin))
 		text := requireVerdict(t, "Assert", false, func(t testing.TB) bool { return reg.Assert(t).Eventually(4, 2*time.Hour) })
 		assert.Equal(t, 4*time.Hour, time.Since(begin))
@@ -290,11 +290,11 @@ func TestEventually(t *testing.T) {
 		<-done
 
 		end := c.push("in flight")
-		reg.Require(t, op.Is(op.BlobPost)).Eventually(1, time.Minute)
-		reg.Require(t, op.Is(op.BlobPost), record.Open()).Count(1)
-		reg.Require(t, op.Is(op.BlobPost), record.Status("201")).Count(0)
+		reg.Require(t, record.Op(op.BlobPost)).Eventually(1, time.Minute)
+		reg.Require(t, record.Op(op.BlobPost), record.Open()).Count(1)
+		reg.Require(t, record.Op(op.BlobPost), record.Status("201")).Count(0)
 		end()
-		reg.Require(t, op.Is(op.BlobPost), record.Open()).Count(0)
-		reg.Require(t, op.Is(op.BlobPost), record.Status("201")).Count(1)
+		reg.Require(t, record.Op(op.BlobPost), record.Open()).Count(0)
+		reg.Require(t, record.Op(op.BlobPost), record.Status("201")).Count(1)
 	})
 }

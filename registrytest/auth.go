@@ -9,8 +9,8 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/near"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/op"
 )
 
 // WithAuth asks clients who they are: see [auth.Options]. Starting fails if the options
@@ -80,7 +80,7 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 	if r.service == nil {
 		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with WithAuth", user)
 	}
-	if known := r.service.Users(); user == "" || len(known) > 0 && !op.Matcher(known)(user) {
+	if known := r.service.Users(); user == "" || len(known) > 0 && !pattern.Matcher(known)(user) {
 		t.Fatalf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, near.Hint(user, known))
 	}
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}

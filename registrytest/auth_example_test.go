@@ -33,9 +33,9 @@ func ExampleWithAuth() {
 		login := crane.WithAuth(&authn.Basic{Username: "alice", Password: "secret"})
 		_, err := crane.Digest(reg.Ref("app:v1"), login)
 		require.NoError(t, err)
-		reg.Assert(t, op.Is(op.Token)).Count(1)
+		reg.Assert(t, record.Op(op.Token)).Count(1)
 		reg.Assert(t).CredentialsOnlyTo()
-		fmt.Println(reg.Requests(op.Is(op.Token))[0].Scopes)
+		fmt.Println(reg.Requests(record.Op(op.Token))[0].Scopes)
 	}
 	runTest(test)
 	// Output: [repository:app:pull]
@@ -87,7 +87,7 @@ func ExampleRegistry_Auth() {
 		err := crane.Push(images.Random(), reg.Ref("app:v1"), crane.WithJobs(1),
 			crane.WithAuth(&authn.Basic{Username: login.Username, Password: login.Password}))
 		require.NoError(t, err)
-		fmt.Println(len(reg.Requests(op.Is(op.Token))))
+		fmt.Println(len(reg.Requests(record.Op(op.Token))))
 	}
 	runTest(test)
 	// Output: 2
@@ -129,7 +129,7 @@ func ExampleRegistry_Auth_revoke() {
 		reg.Inject(t, faults.On(op.ManifestPut).Named("too late").BeforeAuth().Times(1).Do(faults.RevokeTokens()))
 		err := crane.Push(images.Random(), reg.Ref("app:v1"), crane.WithAuth(&authn.Basic{Username: "alice", Password: "secret"}))
 		fmt.Println(err)
-		fmt.Println(reg.Requests(record.Faulted("too late"))[0].Status, len(reg.Requests(op.Is(op.Token))))
+		fmt.Println(reg.Requests(record.Faulted("too late"))[0].Status, len(reg.Requests(record.Op(op.Token))))
 	}
 	runTest(test)
 	// Output:

@@ -108,22 +108,22 @@ func TestAuthOnRecord(t *testing.T) {
 		require.NoError(t, content.Close())
 	}
 	pullAs("alice")
-	reg.Assert(t, op.Is(op.Token)).Count(1)
-	reg.Assert(t, op.Is(op.Token)).All(record.Subject("alice"))
-	reg.Assert(t, op.Is(op.ManifestGet, op.BlobGet)).All(record.Subject("alice"), op.Authenticated())
+	reg.Assert(t, record.Op(op.Token)).Count(1)
+	reg.Assert(t, record.Op(op.Token)).All(record.Subject("alice"))
+	reg.Assert(t, record.Op(op.ManifestGet, op.BlobGet)).All(record.Subject("alice"), record.Authenticated())
 
-	token := reg.Requests(op.Is(op.Token))[0]
+	token := reg.Requests(record.Op(op.Token))[0]
 	assert.Equal(t, "Basic", token.Scheme)
 	assert.Equal(t, []string{"repository:app:pull"}, token.Scopes, "granted")
 	assert.Contains(t, token.Target, "scope=repository%3Aapp%3Apull", "asked")
-	ping := reg.Requests(op.Is(op.Ping))[0]
+	ping := reg.Requests(record.Op(op.Ping))[0]
 	assert.Equal(t, []any{401, "", "", []string(nil)}, []any{ping.Status, ping.Subject, ping.Scheme, ping.Scopes})
-	manifest := reg.Requests(op.Is(op.ManifestGet))[0]
+	manifest := reg.Requests(record.Op(op.ManifestGet))[0]
 	assert.Equal(t, []any{200, "alice", "Bearer", []string{"repository:app:pull"}}, []any{manifest.Status, manifest.Subject, manifest.Scheme, manifest.Scopes})
 
 	pullAs("bob")
-	reg.Assert(t, op.Is(op.Token)).Count(2)
-	reg.Assert(t, op.Is(op.Token), record.Subject("bob")).Count(1)
+	reg.Assert(t, record.Op(op.Token)).Count(2)
+	reg.Assert(t, record.Op(op.Token), record.Subject("bob")).Count(1)
 	assert.Equal(t, []string{"", "alice", "bob"}, slices.Sorted(maps.Keys(reg.Requests().By(record.BySubject()))))
 }
 
@@ -132,9 +132,9 @@ func TestOpaqueTokensOnRecord(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithAuth(ways()["opaque"]))
 	c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 	c.get("/v2/app/tags/list")
-	x := reg.Requests(op.Is(op.TagList), op.Authenticated())[0]
+	x := reg.Requests(record.Op(op.TagList), record.Authenticated())[0]
 	assert.Equal(t, []any{404, "alice", "Bearer", []string{"repository:app:pull"}}, []any{x.Status, x.Subject, x.Scheme, x.Scopes})
-	narrow := reg.Requests(op.Is(op.Token))[0]
+	narrow := reg.Requests(record.Op(op.Token))[0]
 	assert.Equal(t, []string{"repository:app:pull"}, narrow.Scopes)
 }
 

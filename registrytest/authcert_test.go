@@ -64,7 +64,7 @@ func TestClientCerts(t *testing.T) {
 			}
 			assert.Equal(t, []int{test.without, test.alice, test.bob},
 				[]int{status(reg.Client()), status(withCertificate(t, reg, "alice")), status(withCertificate(t, reg, "bob"))})
-			for _, x := range reg.Requests(op.Is(op.TagList), record.Status("200", "403")) {
+			for _, x := range reg.Requests(record.Op(op.TagList), record.Status("200", "403")) {
 				if x.TLS.Client == "" {
 					assert.Equal(t, "optional", name)
 					continue
@@ -88,5 +88,5 @@ func TestTokenForCertificate(t *testing.T) {
 	token := tokenIn(t, answer)
 	c.http = reg.Client()
 	assert.Equal(t, 404, c.ask("GET", tagsList, "Authorization", "Bearer "+token).StatusCode)
-	reg.Assert(t, op.Is(op.TagList)).All(record.Subject("carol"))
+	reg.Assert(t, record.Op(op.TagList)).All(record.Subject("carol"))
 }

@@ -53,9 +53,9 @@ func TestTokenFaults(t *testing.T) {
 				assert.Equal(t, test.status, response.StatusCode)
 				assert.Equal(t, test.header, response.Header.Get("Retry-After"))
 			}
-			reg.Assert(t, op.Is(op.Token)).Count(1)
-			reg.Assert(t, record.Faulted()).All(op.Is(op.Token))
-			reg.Assert(t, op.Is(op.TagList), record.Status("200")).Count(0)
+			reg.Assert(t, record.Op(op.Token)).Count(1)
+			reg.Assert(t, record.Faulted()).All(record.Op(op.Token))
+			reg.Assert(t, record.Op(op.TagList), record.Status("200")).Count(0)
 			assert.Equal(t, 200, c.get(tagsList).StatusCode, "the next one is good")
 		})
 	}
@@ -109,8 +109,8 @@ func TestRevokedInMidPush(t *testing.T) {
 			require.Len(t, refused, 1)
 			assert.Equal(t, 401, refused[0].Status)
 			assert.Contains(t, refused[0].ResponseHeader.Get("WWW-Authenticate"), `scope="repository:app:pull,push",error="invalid_token"`)
-			reg.Assert(t, op.Is(op.Token)).AtLeast(2)
-			reg.Assert(t, op.Is(op.ManifestPut), record.Status("201")).Count(1)
+			reg.Assert(t, record.Op(op.Token)).AtLeast(2)
+			reg.Assert(t, record.Op(op.ManifestPut), record.Status("201")).Count(1)
 			reg.Check(t)
 		})
 	}
@@ -127,7 +127,7 @@ func TestRuleIsNotSpentOnChallenge(t *testing.T) {
 			assert.Equal(t, 401, c.ask("GET", "/v2/app/manifests/v1").StatusCode)
 			assert.Equal(t, 418, c.get("/v2/app/manifests/v1").StatusCode)
 			assert.Equal(t, 200, c.get("/v2/app/manifests/v1").StatusCode)
-			reg.Assert(t, record.Faulted("first")).All(op.Authenticated(), record.Subject("alice"))
+			reg.Assert(t, record.Faulted("first")).All(record.Authenticated(), record.Subject("alice"))
 		})
 	}
 }
@@ -203,7 +203,7 @@ func TestRealmElsewhere(t *testing.T) {
 					faults.SetHeader("WWW-Authenticate", `Bearer realm="http://{cdnhost}/v2/token",service="{service}"`)))
 				c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 				c.get(tagsList)
-				leak := reg.Requests(op.Is(op.External), op.Authenticated())
+				leak := reg.Requests(record.Op(op.External), record.Authenticated())
 				require.Len(t, leak, 1)
 				assert.Equal(t, []string{"Basic", "alice"}, []string{leak[0].Scheme, leak[0].Subject})
 				assert.NotEqual(t, reg.Host(), leak[0].Host)

@@ -81,7 +81,7 @@ func TestOutsideInBubble(t *testing.T) {
 				}
 			})
 			require.NoError(t, ask(t), "it works on outside")
-			reg.Assert(t, op.Is(op.Ping)).Count(2)
+			reg.Assert(t, record.Op(op.Ping)).Count(2)
 		})
 	}
 	t.Run("network", func(t *testing.T) {
@@ -111,5 +111,5 @@ func TestInsideOutOfBubble(t *testing.T) {
 	_, err := reg.Client().Get(reg.URL() + "/v2/")
 	require.ErrorContains(t, err, "the registry was started in a testing/synctest bubble and is used outside of it")
 	assert.Equal(t, requests, reg.Requests())
-	reg.Assert(t, op.Is(op.Ping)).Count(1)
+	reg.Assert(t, record.Op(op.Ping)).Count(1)
 }

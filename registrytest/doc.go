@@ -27,7 +27,7 @@
 // transcripts keep a client's ways in a file. A test that fails logs the journal,
 // a line for each request.
 //
-//	reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
 //
 // # Virtual time
 //

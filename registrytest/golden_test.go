@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -48,7 +48,7 @@ func TestTranscript(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
-	check := func(file string, filters ...op.Filter) (bool, []string) {
+	check := func(file string, filters ...record.Filter) (bool, []string) {
 		var held bool
 		failed := runTest(func(t testing.TB) { held = reg.Assert(t, filters...).Transcript(file) })
 		return held, failed.failures
@@ -77,7 +77,7 @@ func TestTranscript(t *testing.T) {
 	t.Run("no request to write", func(t *testing.T) {
 		t.Setenv("OCIFAKE_UPDATE", "1")
 		file := write(t, "as it was")
-		held, failures := check(file, op.Repo("app"))
+		held, failures := check(file, record.Repo("app"))
 		assert.False(t, held)
 		require.Len(t, failures, 1)
 		assert.Contains(t, failures[0], "\ngot none\n")

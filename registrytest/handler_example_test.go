@@ -11,6 +11,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -36,7 +37,7 @@ func ExampleWithHandler() {
 		}
 		fmt.Println(response.StatusCode, len(body) > 0)
 	}
-	fmt.Println(len(reg.Requests(op.Is(op.TagList))), "requests")
+	fmt.Println(len(reg.Requests(record.Op(op.TagList))), "requests")
 	// Output:
 	// 503 true
 	// 200 true

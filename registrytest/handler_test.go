@@ -20,6 +20,7 @@ import (
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -44,7 +45,7 @@ func TestWithHandler(t *testing.T) {
 	image, err := remote.Image(ref, transport, remote.WithAuthFromKeychain(authn.DefaultKeychain))
 	require.NoError(t, err)
 	require.NoError(t, validate.Image(image))
-	reg.Assert(t, op.Is(op.ManifestGet)).AtLeast(2)
+	reg.Assert(t, record.Op(op.ManifestGet)).AtLeast(2)
 
 	assert.Equal(t, []string{"v1"}, reg.Tags(t, "team/app"))
 	require.NoError(t, validate.Image(reg.Image(t, "team/app:v1")))
@@ -102,7 +103,7 @@ func TestNewHandler(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, want, response.StatusCode)
 	}
-	reg.Assert(t, op.Is(op.TagList)).Count(2)
+	reg.Assert(t, record.Op(op.TagList)).Count(2)
 
 	for _, rule := range []faults.Rule{
 		faults.OnConnect().Do(faults.Refuse()),

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -105,12 +106,12 @@ func TestFailing(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithInMemory())
 	t.Run("assert", func(t *testing.T) {
 		requirePing(t, reg.Client(), reg.URL())
-		reg.Assert(t, op.Is(op.Ping)).Count(2) // this line
+		reg.Assert(t, record.Op(op.Ping)).Count(2) // this line
 		t.Log("goes on")
 	})
 	t.Run("require", func(t *testing.T) {
 		t.Parallel()
-		reg.Require(t).Sequence(registrytest.Step{op.Is(op.TagList)}) // this line
+		reg.Require(t).Sequence(registrytest.Step{record.Op(op.TagList)}) // this line
 		t.Error("goes on")
 	})
 	t.Run("other", func(t *testing.T) {

@@ -19,7 +19,6 @@ import (
 
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
@@ -148,7 +147,7 @@ func cancelled(t *testing.T, reg *registrytest.Registry, asked chan struct{}, me
 // ended returns the requests once a number of them have ended.
 func ended(t *testing.T, reg *registrytest.Registry, n int) record.Log {
 	t.Helper()
-	reg.Require(t, op.Not(record.Open())).Eventually(n, time.Minute)
+	reg.Require(t, record.Not(record.Open())).Eventually(n, time.Minute)
 	return reg.Requests()
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // Network is a network in memory that several registries share, each under a
@@ -44,7 +44,7 @@ func (n *Network) Transport() *http.Transport {
 // Requests and connections are numbered for all registries together, so
 // [record.Since] and [record.Conn] are of no use here. A registry that was closed
 // counts until another one takes its name.
-func (n *Network) Assert(t testing.TB, filters ...op.Filter) *Assertions {
+func (n *Network) Assert(t testing.TB, filters ...record.Filter) *Assertions {
 	t = testOr(t, &n.none)
 	t.Helper()
 	return newAssertions(t, n.all(), "Assert", filters)
@@ -52,7 +52,7 @@ func (n *Network) Assert(t testing.TB, filters ...op.Filter) *Assertions {
 
 // Require is [Network.Assert] for assertions that end the test when they fail. It
 // belongs into the test's own goroutine.
-func (n *Network) Require(t testing.TB, filters ...op.Filter) *Assertions {
+func (n *Network) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	t = testOr(t, &n.none)
 	t.Helper()
 	a := newAssertions(t, n.all(), "Require", filters)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -47,7 +48,7 @@ func TestCredentialsAcrossANetwork(t *testing.T) {
 				mirror := registrytest.New(t, registrytest.WithNetwork(network, "mirror.example"))
 				askWith(t, network, "hub.example", "Authorization", "Basic eDp5")
 				askWith(t, network, "mirror.example", test.field, test.value)
-				for name, choose := range map[string]func(testing.TB, ...op.Filter) *registrytest.Assertions{
+				for name, choose := range map[string]func(testing.TB, ...record.Filter) *registrytest.Assertions{
 					"hub": hub.Assert, "mirror": mirror.Assert, "network": network.Assert, "network.Require": network.Require,
 				} {
 					ran := runTest(func(t testing.TB) { choose(t).CredentialsOnlyTo("hub.example") })
@@ -61,7 +62,7 @@ func TestCredentialsAcrossANetwork(t *testing.T) {
 				}
 				ran := runTest(func(t testing.TB) { hub.Assert(t).CredentialsOnlyTo() })
 				assert.Len(t, ran.failures, map[bool]int{true: 1}[test.leaks], "its own host is the default")
-				ran = runTest(func(t testing.TB) { network.Assert(t, op.Host("hub.example")).CredentialsOnlyTo("other.example") })
+				ran = runTest(func(t testing.TB) { network.Assert(t, record.Host("hub.example")).CredentialsOnlyTo("other.example") })
 				assert.Len(t, ran.failures, 1, "filters choose the requests")
 				ran = runTest(func(t testing.TB) { network.Assert(t).CredentialsOnlyTo() })
 				require.Len(t, ran.failures, 1)
@@ -83,8 +84,8 @@ func TestNetworkAssertions(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		network.Assert(t).Count(3)
-		network.Assert(t, op.Host("b.example")).Count(2)
-		network.Assert(t).Sequence(registrytest.Step{op.Host("b.example")}, registrytest.Step{op.Host("a.example")}, registrytest.Step{op.Host("b.example")})
+		network.Assert(t, record.Host("b.example")).Count(2)
+		network.Assert(t).Sequence(registrytest.Step{record.Host("b.example")}, registrytest.Step{record.Host("a.example")}, registrytest.Step{record.Host("b.example")})
 		network.Assert(t).Eventually(3, time.Second)
 		go func() {
 			time.Sleep(time.Second)
@@ -92,7 +93,7 @@ func TestNetworkAssertions(t *testing.T) {
 		}()
 		network.Assert(t).Eventually(4, time.Minute)
 
-		ran := runTest(func(t testing.TB) { network.Assert(t, op.Host("a.example")).Count(0) })
+		ran := runTest(func(t testing.TB) { network.Assert(t, record.Host("a.example")).Count(0) })
 		require.Len(t, ran.failures, 1)
 		assert.Regexp(t, `(?m)^ +# +at +op +host +status +out +time +conn$`, ran.failures[0])
 		assert.Regexp(t, `(?m)^> 2 +1ms +ping +a\.example +200 +2 +0 +2$`, ran.failures[0])
@@ -116,7 +117,7 @@ func TestJournalOnce(t *testing.T) {
 			requirePing(t, reg.Client(), reg.URL())
 			reg.Assert(fake).Count(2)
 			reg.Assert(fake).Count(0)
-			reg.Assert(fake, op.Is(op.TagList)).Count(1)
+			reg.Assert(fake, record.Op(op.TagList)).Count(1)
 			other := runTest(func(other testing.TB) { reg.Assert(other).Count(0) })
 			assert.Contains(t, other.failures[0], "#  at  op", "another test has another output")
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -84,7 +85,7 @@ func TestPatience(t *testing.T) {
 		require.NoError(t, client.manifest("v1"))
 
 		require.Equal(t, time.Hour, time.Since(begun))
-		reg.Assert(t, op.Is(op.Token)).Count(2) // the first one expired while the client waited
-		reg.Assert(t, op.Is(op.ManifestGet)).Count(4)
+		reg.Assert(t, record.Op(op.Token)).Count(2) // the first one expired while the client waited
+		reg.Assert(t, record.Op(op.ManifestGet)).Count(4)
 	})
 }

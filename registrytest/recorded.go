@@ -26,7 +26,7 @@ func (r *Registry) neighbours() recorded {
 
 // requests returns the requests that all filters mean, once their answers have
 // settled; and all requests, or nil if there is one registry, as its numbers stay.
-func (rs recorded) requests(filters []op.Filter) (meant, all record.Log) {
+func (rs recorded) requests(filters []record.Filter) (meant, all record.Log) {
 	if len(rs) == 1 {
 		return rs[0].Requests(filters...), nil
 	}
@@ -38,7 +38,7 @@ func (rs recorded) requests(filters []op.Filter) (meant, all record.Log) {
 }
 
 // now is requests without waiting for anything.
-func (rs recorded) now(filters []op.Filter) (meant, all record.Log) {
+func (rs recorded) now(filters []record.Filter) (meant, all record.Log) {
 	if len(rs) == 1 {
 		return rs[0].recorder.Log(filters...), nil
 	}
@@ -96,7 +96,7 @@ func (rs recorded) merge(meant []record.Log) (merged, all record.Log) {
 
 // wait returns the requests that all filters mean, and all requests as [recorded.now]
 // does, when a function says so of the former, or when the context ends.
-func (rs recorded) wait(ctx context.Context, filters []op.Filter, done func(meant record.Log) bool) (meant, all record.Log) {
+func (rs recorded) wait(ctx context.Context, filters []record.Filter, done func(meant record.Log) bool) (meant, all record.Log) {
 	if len(rs) == 1 {
 		err := rs[0].recorder.Wait(ctx, func(log record.Log) bool {
 			meant = log

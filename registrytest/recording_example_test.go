@@ -62,7 +62,7 @@ func ExampleRegistry_Requests() {
 	defer reg.Close()
 	fetch(reg, "/v2/")
 	fetch(reg, "/v2/app/manifests/v1")
-	for _, x := range reg.Requests(op.Repo("app")) {
+	for _, x := range reg.Requests(record.Repo("app")) {
 		fmt.Println(x.Op, x.Repo, x.Info.Tag, x.Status, x.Codes)
 	}
 	fmt.Println(reg.Requests().Count(record.Status("2xx")), "of", len(reg.Requests()))
@@ -156,8 +156,8 @@ func ExampleRegistry_Assert() {
 		app := reg.Push(t, "app:v1", images.Random())
 		pullImage(t, reg, "app:v1")
 		layer := app.Layers[0].Digest
-		reg.Assert(t, op.Is(op.BlobGet), op.Digest(layer)).Count(1)
-		reg.Assert(t, op.UserAgent("crane/*")).AtLeast(1)
+		reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
+		reg.Assert(t, record.UserAgent("crane/*")).AtLeast(1)
 	})
 	// Output:
 	// registrytest: want at least 1 request with ua=crane/*
@@ -179,14 +179,14 @@ func ExampleAssertions_Count() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
 		reg.Push(t, "app:v1", images.Random(images.Layers(3)))
 		pullImage(t, reg, "app:v1")
-		reg.Assert(t, op.Is(op.BlobGet)).Count(4) // three layers and the config
+		reg.Assert(t, record.Op(op.BlobGet)).Count(4) // three layers and the config
 	})
 	// Output: passed
 }
 
 func ExampleAssertions_AtLeast() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
-		reg.Assert(t, op.Is(op.ManifestHead)).AtLeast(1)
+		reg.Assert(t, record.Op(op.ManifestHead)).AtLeast(1)
 	})
 	// Output:
 	// registrytest: want at least 1 request with op=manifest.head
@@ -204,8 +204,8 @@ func ExampleAssertions_AtMost() {
 func ExampleAssertions_All() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
 		fetch(reg, "/v2/")
-		reg.Assert(t).All(op.UserAgent("Go-http-client/*"))
-		reg.Assert(t).All(op.Secure())
+		reg.Assert(t).All(record.UserAgent("Go-http-client/*"))
+		reg.Assert(t).All(record.Secure())
 	})
 	// Output:
 	// registrytest: want all requests to have tls
@@ -217,8 +217,8 @@ func ExampleAssertions_Sequence() {
 		reg.Push(t, "app:v1", images.Random())
 		pullImage(t, reg, "app:v1")
 		reg.Assert(t).Sequence(
-			registrytest.Step{op.Is(op.ManifestGet), op.Tag("v1"), record.Status("200")},
-			registrytest.Step{op.Is(op.BlobGet)},
+			registrytest.Step{record.Op(op.ManifestGet), record.Tag("v1"), record.Status("200")},
+			registrytest.Step{record.Op(op.BlobGet)},
 		)
 	})
 	// Output: passed
@@ -228,7 +228,7 @@ func ExampleAssertions_Eventually() {
 	verdicts(func(t testing.TB, reg *registrytest.Registry) {
 		var poller sync.WaitGroup
 		poller.Go(func() { fetch(reg, "/v2/app/tags/list") })
-		reg.Require(t, op.Is(op.TagList)).Eventually(1, time.Minute)
+		reg.Require(t, record.Op(op.TagList)).Eventually(1, time.Minute)
 		poller.Wait()
 	})
 	// Output: passed
@@ -244,7 +244,7 @@ func ExampleAssertions_BackoffAtLeast() {
 				break
 			}
 		}
-		reg.Assert(t, op.Is(op.ManifestGet), op.Tag("v1")).BackoffAtLeast(time.Millisecond)
+		reg.Assert(t, record.Op(op.ManifestGet), record.Tag("v1")).BackoffAtLeast(time.Millisecond)
 	})
 	// Output: passed
 }

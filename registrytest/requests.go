@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/bubble"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -27,7 +26,7 @@ import (
 // Whatever came through the registry's listener or its [Registry.Handler] is on
 // record, until [Registry.Forget], or until the record is full: see
 // [WithRecording].
-func (r *Registry) Requests(filters ...op.Filter) record.Log {
+func (r *Registry) Requests(filters ...record.Filter) record.Log {
 	r.mustBeUsable(&r.none)
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
@@ -42,9 +41,13 @@ func (r *Registry) Requests(filters ...op.Filter) record.Log {
 		}
 		maps.DeleteFunc(ending, func(seq uint64, _ bool) bool { return !still[seq] })
 		return len(ending) == 0
-	}, slices.DeleteFunc(slices.Clone(filters), op.Filter.NeedsAnswer)...) // what these say may change
+	}, slices.DeleteFunc(slices.Clone(filters), mayChange)...)
 	return log.Filter(filters...)
 }
+
+// mayChange reports whether a filter may match an exchange later that it does not match
+// now, or the other way round.
+func mayChange(f record.Filter) bool { return f.Stage() != record.OnRequest }
 
 // settleTime bounds the waiting for answers that may have been sent to the end. A
 // client has the last byte of an answer before the registry knows that it was sent,

@@ -32,8 +32,8 @@ func TestRequestsDuringMounts(t *testing.T) {
 			}
 		})
 	}
-	read(func() { reg.Requests(op.Is(op.BlobMount), record.Subject("")) })
-	read(func() { reg.Assert(t, op.Is(op.BlobMount)).AtMost(150) })
+	read(func() { reg.Requests(record.Op(op.BlobMount), record.Subject("")) })
+	read(func() { reg.Assert(t, record.Op(op.BlobMount)).AtMost(150) })
 	read(func() { _ = reg.Requests().Journal() })
 	for range 3 {
 		clients.Go(func() {
@@ -49,6 +49,6 @@ func TestRequestsDuringMounts(t *testing.T) {
 	clients.Wait()
 	close(done)
 	readers.Wait()
-	reg.Assert(t, op.Is(op.BlobMount)).Count(150)
+	reg.Assert(t, record.Op(op.BlobMount)).Count(150)
 	assert.Empty(t, reg.Requests()[0].Algorithm, "none was announced")
 }

@@ -34,7 +34,7 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, app.Layers[0].Size, log.BytesOut())
 	assert.Equal(t, "myclient/1.2", log[0].Header.Get("User-Agent"))
 	assert.Equal(t, reg.Host(), log[0].Host)
-	assert.Equal(t, log[1:], reg.Requests(record.Status("200"), op.Digest(c.layer)))
+	assert.Equal(t, log[1:], reg.Requests(record.Status("200"), record.Digest(c.layer)))
 
 	connections := reg.Connections()
 	require.Len(t, connections, 1)
@@ -144,11 +144,11 @@ func TestRequestsParallel(t *testing.T) {
 	}
 	for n := 1; n <= 600; n *= 2 {
 		reg.Require(t, record.Code("NAME_UNKNOWN")).Eventually(n, time.Minute)
-		reg.Assert(t).All(op.Is(op.TagList))
-		reg.Assert(t, op.Repo("app7")).AtMost(3)
+		reg.Assert(t).All(record.Op(op.TagList))
+		reg.Assert(t, record.Repo("app7")).AtMost(3)
 	}
 	clients.Wait()
-	reg.Assert(t, op.Repo("app7")).Count(3)
+	reg.Assert(t, record.Repo("app7")).Count(3)
 	for i, x := range reg.Requests() {
 		require.Equal(t, uint64(i+1), x.Seq)
 	}

@@ -5,20 +5,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
 // Step is a request in a sequence: one that all of the filters mean.
-type Step []op.Filter
+type Step []record.Filter
 
 // Sequence asserts that among the requests there is one for each step, in this
 // order. Others may come before, between and after them.
 //
-//	reg.Assert(t, op.Repo("app")).Sequence(
-//		registrytest.Step{op.Is(op.ManifestHead), record.Status("404")},
-//		registrytest.Step{op.Is(op.UploadStart, op.BlobPost)},
-//		registrytest.Step{op.Is(op.ManifestPut)},
+//	reg.Assert(t, record.Repo("app")).Sequence(
+//		registrytest.Step{record.Op(op.ManifestHead), record.Status("404")},
+//		registrytest.Step{record.Op(op.UploadStart, op.BlobPost)},
+//		registrytest.Step{record.Op(op.ManifestPut)},
 //	)
 func (a *Assertions) Sequence(steps ...Step) bool {
 	a.t.Helper()
@@ -38,7 +37,7 @@ func (a *Assertions) Sequence(steps ...Step) bool {
 	})
 }
 
-func (s Step) means(x *record.Exchange) bool { return op.MatchAll(s, &x.Request, x) }
+func (s Step) means(x *record.Exchange) bool { return x.Matches(s...) }
 
 // order lists the steps.
 func (a *Assertions) order(how string, steps []Step) string {

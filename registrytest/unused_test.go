@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -19,7 +20,7 @@ func TestAssertWithoutEnd(t *testing.T) {
 		want []string
 	}{
 		"Assert": {
-			func(t testing.TB) { reg.Assert(t, op.Is(op.BlobGet), op.Repo("app")) },
+			func(t testing.TB) { reg.Assert(t, record.Op(op.BlobGet), record.Repo("app")) },
 			[]string{`registrytest: Assert at unused_test.go:22 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Count(0)`},
 		},
 		"Require": {

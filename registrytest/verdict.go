@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -48,7 +47,7 @@ func (a *Assertions) judgeIn(of recorded, meant, all record.Log, judge judge) bo
 
 // near marks the near misses of filters, if there are two or more, among the
 // requests that are not accounted for.
-func (v *verdict) near(filters []op.Filter, except record.Log) {
+func (v *verdict) near(filters []record.Filter, except record.Log) {
 	if len(filters) < 2 {
 		return
 	}
@@ -60,7 +59,7 @@ func (v *verdict) near(filters []op.Filter, except record.Log) {
 		}
 		missed := 0
 		for _, f := range filters {
-			if !f.Match(&x.Request, x) {
+			if !f.Match(x) {
 				missed++
 			}
 		}
@@ -101,7 +100,7 @@ func (a *Assertions) noun(noun string) string {
 	return noun + " with " + texts(a.filters)
 }
 
-func texts(filters []op.Filter) string {
+func texts(filters []record.Filter) string {
 	all := make([]string, len(filters))
 	for i, f := range filters {
 		all[i] = f.String()

@@ -33,7 +33,7 @@ func TestEventuallyDecodesOnce(t *testing.T) {
 		go get(during)
 		seen := 0
 		all := record.Match(func(*record.Exchange) bool { seen++; return true })
-		reg.Assert(t, op.Is(op.Ping), record.Status("200"), all).Eventually(before+during, time.Hour)
+		reg.Assert(t, record.Op(op.Ping), record.Status("200"), all).Eventually(before+during, time.Hour)
 		assert.LessOrEqual(t, seen, before+3*during, "a request is looked at as it begins, is answered and ends")
 		time.Sleep(time.Minute)
 	})

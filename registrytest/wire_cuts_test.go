@@ -195,7 +195,7 @@ func otherStreams(t *testing.T, w *wire, effect faults.Effect, end string) {
 		assert.Contains(t, got.end, whole)
 		requireBytes(t, w.bytes[string(w.big.Digest)], got.body)
 	}
-	w.reg.Require(t, op.Not(record.Open())).Eventually(2, time.Minute)
+	w.reg.Require(t, record.Not(record.Open())).Eventually(2, time.Minute)
 	for _, x := range w.reg.Requests() {
 		assert.False(t, x.Left, x.Digest)
 		assert.Equal(t, x.Digest == w.small.Digest || over, x.Cut, x.Digest)
@@ -217,7 +217,7 @@ var gracefulCases = []wireCase{
 		requireSame(t, clean, got)
 		assert.Equal(t, fin, talk.hear(t).end) // a second request could meet a reset
 		w.checkRecord(t, got)
-		w.reg.Require(t, op.Is(op.BlobGet)).Count(2)
+		w.reg.Require(t, record.Op(op.BlobGet)).Count(2)
 	}},
 	{name: "goaway-graceful in HTTP/2", only: inHTTP2, do: []faults.Effect{faults.GoAwayGracefully()}, talk: func(t *testing.T, w *wire) {
 		q := w.blob(w.small)
@@ -238,7 +238,7 @@ var gracefulCases = []wireCase{
 		}
 		assert.Equal(t, "GOAWAY 3 NO_ERROR, FIN", ask(t, talk, q).end)
 		requireSame(t, clean, ask(t, w.talk(t), q))
-		w.reg.Require(t, op.Is(op.BlobGet)).Count(4)
+		w.reg.Require(t, record.Op(op.BlobGet)).Count(4)
 		x := w.touched(t)
 		assert.Equal(t, 200, x.Status)
 		assert.False(t, x.Cut || x.Left)
@@ -260,7 +260,7 @@ var closeIdleCases = []wireCase{
 		got := ask(t, talk, inApp("tags/list")) // whatever is asked
 		assert.Zero(t, got.status)
 		assert.Equal(t, map[bool]string{false: fin, true: "RST_STREAM INTERNAL_ERROR"}[w.http2], got.end)
-		w.reg.Require(t, op.Is(op.TagList), record.Faulted(wireRule), record.Cut(), op.Not(record.Left())).Count(1)
+		w.reg.Require(t, record.Op(op.TagList), record.Faulted(wireRule), record.Cut(), record.Not(record.Left())).Count(1)
 		if w.http2 {
 			requireSame(t, clean, ask(t, talk, q)) // it was the stream only
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 func TestWireRedirects(t *testing.T) { runWire(t, redirectCases) }
@@ -119,7 +120,7 @@ func secondOrigin(t *testing.T, w *wire) {
 		requireStorageError(t, ask(t, talk, signed.by(method)), 405, "MethodNotAllowed", "")
 	}
 	asked := 3 + 2 + 5 + forge(t, w, talk, u)
-	log := w.reg.Requests(op.Is(op.External))
+	log := w.reg.Requests(record.Op(op.External))
 	require.Len(t, log, asked)
 	assert.Equal(t, "app", log[0].Repo)
 	assert.Equal(t, w.small.Digest, log[0].Digest)

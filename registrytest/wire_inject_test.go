@@ -9,6 +9,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -48,7 +49,7 @@ func TestInjectUnfired(t *testing.T) {
 		"optional on a connection":  {faults.OnConnect().Do(faults.Refuse()).Optional(), 0, ""},
 		"counts of connections":     {faults.OnConnect().After(5).Do(faults.Refuse()), 1, "never fired: its counts meant none of 1 connections"},
 		"for another operation":     {faults.On(op.BlobGet).Do(faults.Status(503)), 2, `on op=blob.get never fired: no request was meant`},
-		"for ever, until something": {rule.Until(op.Is(op.TagList)), 1, ""},
+		"for ever, until something": {rule.Until(record.Op(op.TagList)), 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := injecting(t, func(fake *skippedTest, reg *registrytest.Registry) {

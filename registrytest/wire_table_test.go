@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -275,7 +274,7 @@ func (a *rawAnswer) cut() bool {
 // touched returns the last request that the rule touched, once it has ended.
 func (w *wire) touched(t *testing.T) record.Exchange {
 	t.Helper()
-	ended := []op.Filter{record.Faulted(wireRule), op.Not(record.Open())}
+	ended := []record.Filter{record.Faulted(wireRule), record.Not(record.Open())}
 	w.reg.Require(t, ended...).Eventually(1, time.Minute)
 	log := w.reg.Requests(ended...)
 	return log[len(log)-1]

@@ -68,7 +68,7 @@ func doneBeforeReply(t *testing.T, w *wire) {
 	w.inject(t, faults.On(op.TagDelete).Times(1).Do(faults.DelayReply(time.Hour)))
 	talk := w.talk(t)
 	talk.say(t, inApp("manifests/v1").by(http.MethodDelete))
-	w.reg.Require(t, op.Is(op.TagDelete)).Eventually(1, time.Minute)
+	w.reg.Require(t, record.Op(op.TagDelete)).Eventually(1, time.Minute)
 	synctest.Wait() // until nothing but the answer is left of it
 	assert.Equal(t, 404, ask(t, w.talk(t), inApp("manifests/v1")).status)
 	got := talk.hear(t)
@@ -167,7 +167,7 @@ func TestWireCloseStalled(t *testing.T) {
 				talk := w.talk(t)
 				talk.say(t, w.blob(w.small))
 				hearBefore(t, w, talk, e.before)
-				w.reg.Require(t, op.Is(op.BlobGet)).Eventually(1, time.Minute)
+				w.reg.Require(t, record.Op(op.BlobGet)).Eventually(1, time.Minute)
 				require.NoError(t, w.reg.Close())
 				assert.NotContains(t, rest(t, talk), whole)
 				x := w.reg.Requests(record.Faulted(wireRule))[0]

@@ -17,6 +17,7 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/ocifake/ocifake/spec"
 )
@@ -117,11 +118,11 @@ func TestFlags(t *testing.T) {
 			assert.True(t, strings.Contains(string(table), part), "%s has no %q", file, part)
 		}
 	}
-	reg.Require(t, op.Is(op.ManifestGet)).AtLeast(1)
-	for _, x := range reg.Requests(op.Is(op.ManifestPut)) {
+	reg.Require(t, record.Op(op.ManifestGet)).AtLeast(1)
+	for _, x := range reg.Requests(record.Op(op.ManifestPut)) {
 		assert.True(t, strings.HasPrefix(x.Repo, "team/conformance/"), x.Repo)
 	}
-	reg.Require(t, op.Is(op.RepositoryList)).Count(0)
+	reg.Require(t, record.Op(op.RepositoryList)).Count(0)
 }
 
 func ExampleRun() {

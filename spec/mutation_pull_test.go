@@ -13,6 +13,7 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -36,17 +37,17 @@ var generalMutations = []mutation{
 	}, {
 		name: "401 has no challenge", mutate: func(m *mutant) {
 			m.auth = &auth.Options{Users: map[string]string{user: secret}}
-			m.rules = []faults.Rule{faults.On(op.UploadStart).Where(op.Not(op.Authenticated())).BeforeAuth().Do(faults.DropHeader("WWW-Authenticate"))}
+			m.rules = []faults.Rule{faults.On(op.UploadStart).Where(record.Not(record.Authenticated())).BeforeAuth().Do(faults.DropHeader("WWW-Authenticate"))}
 		},
 		fails: []string{"http-401-challenge"},
 	}, {
 		name: "405 has no Allow", mutate: dropping("Allow", op.Unknown),
 		fails: []string{"http-405-allow"},
 	}, {
-		name: "ns is refused", mutate: rules(faults.On(op.ManifestGet).Where(op.Namespace("*")).Do(faults.Status(http.StatusBadRequest))),
+		name: "ns is refused", mutate: rules(faults.On(op.ManifestGet).Where(record.Namespace("*")).Do(faults.Status(http.StatusBadRequest))),
 		fails: []string{"proxy-ns-ignored"},
 	}, {
-		name: "ns is another in the answer", mutate: rules(faults.On(op.ManifestGet).Where(op.Namespace("*")).Do(faults.SetHeader("OCI-Namespace", "another.example"))),
+		name: "ns is another in the answer", mutate: rules(faults.On(op.ManifestGet).Where(record.Namespace("*")).Do(faults.SetHeader("OCI-Namespace", "another.example"))),
 		fails: []string{"proxy-ns-header"},
 	}, {
 		name: "blobs of an image are served once a manifest was", mutate: func(m *mutant) {
@@ -273,7 +274,7 @@ func unsatisfiable(means func(value string) bool) func(*mutant) {
 
 var rangeMutations = []mutation{
 	{
-		name: "ranges begin one byte later", mutate: rules(faults.On(op.BlobGet).Where(op.Not(op.Header("Range", "*,*"))).Do(faults.ShiftRange(1).Claimed())),
+		name: "ranges begin one byte later", mutate: rules(faults.On(op.BlobGet).Where(record.Not(record.Header("Range", "*,*"))).Do(faults.ShiftRange(1).Claimed())),
 		fails: []string{"blob-range", "range-first-last", "range-open", "range-last-beyond", "range-invalid", "if-range-same"},
 	}, {
 		name: "the last position of a range is not in it", mutate: ranged(is("bytes=0-0"), "bytes=100-"),
@@ -389,7 +390,7 @@ var conditionMutations = []mutation{
 		name: "304 has no entity tag", mutate: dropIn(http.StatusNotModified, "Etag", pulls...),
 		fails: []string{"not-modified-fields"},
 	}, {
-		name: "304 has content", mutate: rules(faults.On(op.BlobGet).Where(op.Header("If-None-Match")).Do(
+		name: "304 has content", mutate: rules(faults.On(op.BlobGet).Where(record.Header("If-None-Match")).Do(
 			faults.Raw("HTTP/1.1 304 Not Modified\r\nEtag: \"{digest}\"\r\nConnection: close\r\n\r\ncontent"))),
 		fails: []string{"not-modified-empty", "if-none-match-other"},
 	}, {

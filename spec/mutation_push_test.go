@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -184,7 +185,7 @@ var chunkMutations = []mutation{
 		},
 		fails: []string{"chunk-first"},
 	}, {
-		name: "the fourth chunk is lost", mutate: rules(faults.On(op.UploadChunk).Where(op.Header("Content-Range", "300-*")).Do(faults.DropChunk())),
+		name: "the fourth chunk is lost", mutate: rules(faults.On(op.UploadChunk).Where(record.Header("Content-Range", "300-*")).Do(faults.DropChunk())),
 		fails: []string{"chunk-order"},
 	}, {
 		name: "chunks are appended wherever they begin", mutate: func(m *mutant) {

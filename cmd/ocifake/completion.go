@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocifake/ocifake/faults/known"
-	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/internal/filter"
 )
 
 // completion says how a word may go on that begins so.
@@ -37,14 +36,14 @@ func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Comple
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		before += word[:equals]
-		return startingWith(begin, before, op.OperationNames()), cobra.ShellCompDirectiveNoFileComp
+		return startingWith(begin, before, filter.Operations()), cobra.ShellCompDirectiveNoFileComp
 	}
 	if strings.HasPrefix(word, "!") {
 		before += "!"
 	}
 	var names []string
-	for _, w := range record.FilterWords() {
-		names = append(names, w.Begin)
+	for _, t := range filter.Terms() {
+		names = append(names, t.Begin())
 	}
 	return startingWith(begin, before, names), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

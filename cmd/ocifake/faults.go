@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocifake/ocifake/internal/terminal"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 func newFaults() *cobra.Command {
@@ -58,7 +58,7 @@ ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
 			if where != "" && !strings.HasPrefix(args[0], knownPrefix) {
 				return errors.New("--where is for known:NAME: rules of a file have a where of their own")
 			}
-			if _, err := op.ParseFilters(where); err != nil {
+			if _, err := record.ParseFilters(where); err != nil {
 				return fmt.Errorf("--where: %w", err)
 			}
 			return nil

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
 // flagGroup is a heading in the help and the flags below it.

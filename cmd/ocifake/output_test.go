@@ -71,7 +71,7 @@ func TestFollowWritesWhatHasEnded(t *testing.T) {
 	log, err := record.ReadJSONL(followWhile(t, recorder.New(recorder.Options{}), func(handler http.Handler) { ask(handler, 2500) }))
 	require.NoError(t, err)
 	assert.Len(t, log, 2503)
-	assert.Equal(t, 2503, log.Count(op.Is(op.ManifestGet)))
+	assert.Equal(t, 2503, log.Count(record.Op(op.ManifestGet)))
 }
 
 // What has ended is in the file even if the record is cleared before it was read.

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/bytesize"
 	"golang.org/x/term"
+
+	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
 // showProgress returns a writer that counts what is written to it, and says on a

@@ -21,8 +21,8 @@ import (
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/faultnames"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
-	"github.com/ocifake/ocifake/record"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the generated pages of docs/reference")
@@ -93,14 +93,14 @@ Several filters are separated by spaces, and all of them must match: ` + "`op=bl
 			title, note = "Filters on answers", "These match an exchange: a request and its answer. Assertions, questions and expectations take them.\n\n"
 		}
 		b.WriteString("## " + title + "\n\n" + note + markdownHead("filter", "matches if", "example"))
-		for _, w := range record.FilterWords() {
+		for _, w := range filter.Terms() {
 			if w.Answer == answer {
-				b.WriteString(markdownRow("`"+w.Begin+"`", w.Doc, "`"+w.Example+"`"))
+				b.WriteString(markdownRow("`"+w.Begin()+"`", w.Doc, "`"+w.Example+"`"))
 			}
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## Operations\n\nThe values of `op=`:\n\n`" + strings.Join(op.OperationNames(), "`, `") + "`\n\n")
+	b.WriteString("## Operations\n\nThe values of `op=`:\n\n`" + strings.Join(filter.Operations(), "`, `") + "`\n\n")
 	b.WriteString("`upload.begin` matches every operation that may open an upload session.\n")
 	return b.String()
 }

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // One request shows all that is on record of it, the fault included.
@@ -41,12 +42,12 @@ func TestRequest(t *testing.T) {
 func TestRequestBody(t *testing.T) {
 	r := serve(t, "", "")
 	r.push(t, "app:v1", images.Random())
-	seq := r.recorder.Log(op.Is(op.ManifestPut))[0].Seq
+	seq := r.recorder.Log(record.Op(op.ManifestPut))[0].Seq
 	p := open(t, r.page("#/requests?filter=op%3Dmanifest.put"))
 	p.click(row(int(seq)))
 	p.waitText(".pane .source", "\n  \"schemaVersion\": 2,\n")
 	p.click(".pane .source .tools button")
-	p.waitText(".pane .source", string(r.recorder.Log(op.Is(op.ManifestPut))[0].RequestBody))
+	p.waitText(".pane .source", string(r.recorder.Log(record.Op(op.ManifestPut))[0].RequestBody))
 	p.goTo(r.page("#/requests?filter=op%3Dupload.chunk"))
 	p.waitText(".rows", "upload.chunk")
 	p.click(".rows .row")
@@ -63,7 +64,7 @@ func TestRequestAsCurl(t *testing.T) {
 	t.Logf("with %s", curl)
 	r := serve(t, "", "")
 	r.push(t, "app:v1", images.Random(images.Layers(1)))
-	manifest := r.recorder.Log(op.Is(op.ManifestPut))[0].RequestBody
+	manifest := r.recorder.Log(record.Op(op.ManifestPut))[0].RequestBody
 	const mediaType = "Content-Type: application/vnd.oci.image.manifest.v1+json"
 	for _, c := range []struct {
 		name string

@@ -3,7 +3,7 @@
 //
 //	fault, err := known.Find("reset-mid-blob")
 //	...
-//	reg.Inject(t, fault.Rules(op.Repo("app"))...)
+//	reg.Inject(t, fault.Rules(record.Repo("app"))...)
 //
 // The rules are made for the small images of tests: bodies are cut after 100 bytes, and
 // a fault that passes occurs once or twice, so that a client that retries succeeds.
@@ -25,7 +25,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // files are the faults, as data: a test that links this package compiles no table.
@@ -89,7 +89,7 @@ func Find(name string) (Fault, error) {
 // Filters do not apply to rules on connections. The first rule has the name of the
 // fault, later ones a number too: "chunk-too-small-400-2". It is enough that one of the
 // rules fires, see [faults.Rule.Known].
-func (f Fault) Rules(filters ...op.Filter) []faults.Rule {
+func (f Fault) Rules(filters ...record.Filter) []faults.Rule {
 	var rules []faults.Rule
 	if err := json.Unmarshal(f.rules, &rules); f.rules != nil && err != nil {
 		panic(fmt.Sprintf("known: %s: %v", f.Name, err)) // a test reads all rules

@@ -17,7 +17,8 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/record"
 )
 
 // catalogue has the numbers that a known fault has in the catalogue of faults.
@@ -247,12 +248,12 @@ func TestRulesAreCopies(t *testing.T) {
 
 func TestRulesWithFilters(t *testing.T) {
 	for _, f := range known.All() {
-		narrowed := f.Rules(op.Repo("app"))
+		narrowed := f.Rules(record.Repo("app"))
 		for i, rule := range f.Rules() {
 			got := narrowed[i]
 			assert.False(t, got.Flags.Optional, f.Name)
 			assert.Equal(t, f.Name, got.Known)
-			if op.Contradict(got.Filters...) { // requests for tokens name no repository
+			if opset.Allowed(got.Filters) == 0 { // requests for tokens name no repository
 				assert.ErrorContains(t, got.Check(), "its filters together match no request", f.Name)
 			} else {
 				require.NoError(t, got.Check(), f.Name)
@@ -280,7 +281,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestNoRules(t *testing.T) { assert.Empty(t, known.Fault{}.Rules(op.Repo("app"))) }
+func TestNoRules(t *testing.T) { assert.Empty(t, known.Fault{}.Rules(record.Repo("app"))) }
 
 // TestFiles checks that the files have no fields that are not read.
 func TestFiles(t *testing.T) {
@@ -311,7 +312,7 @@ func Example() {
 	}
 	fmt.Println(fault.What)
 	fmt.Println("A correct client", fault.Correct)
-	for _, rule := range fault.Rules(op.Repo("app")) { // reg.Inject(t, fault.Rules(op.Repo("app"))...)
+	for _, rule := range fault.Rules(record.Repo("app")) { // reg.Inject(t, fault.Rules(record.Repo("app"))...)
 		fmt.Println(rule)
 	}
 	// Output:

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -43,7 +42,7 @@ func (a *API) events(w http.ResponseWriter, r *request) error {
 		return nil
 	}
 	defer func() { _ = s.flush.SetWriteDeadline(time.Time{}) }() // the connection may be used again
-	s.begin(after, value[[]op.Filter](r, "filter"))
+	s.begin(after, value[[]record.Filter](r, "filter"))
 	if err := s.follow(r); err != nil {
 		a.config.Log.Debug("a stream of events has ended", "remote", r.RemoteAddr, "error", err)
 	}
@@ -75,7 +74,7 @@ type stream struct {
 
 // begin begins behind a place, at the start if it is of an earlier process: then
 // what the client knows is no longer so.
-func (s *stream) begin(after uint64, filters []op.Filter) {
+func (s *stream) begin(after uint64, filters []record.Filter) {
 	origin := s.api.origin
 	from := after - origin
 	s.room.WriteString(": events\n\n") // the client sees that it is connected

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -106,9 +105,9 @@ func wait[T any](ctx context.Context, a *API, happened <-chan T) {
 }
 
 // meantBy is a filter for the requests that some expectation is about.
-func meantBy(all []record.Expectation) op.Filter {
+func meantBy(all []record.Expectation) record.Filter {
 	return record.Match(func(x *record.Exchange) bool {
-		return slices.ContainsFunc(all, func(e record.Expectation) bool { return op.MatchAll(e.Filters, &x.Request, x) })
+		return slices.ContainsFunc(all, func(e record.Expectation) bool { return x.Matches(e.Filters...) })
 	})
 }
 

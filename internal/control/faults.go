@@ -8,7 +8,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // ruleTypes are the media types of rules. What they are written in is told by the
@@ -264,5 +264,5 @@ func (a *API) addKnown(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return a.inject(w, f.Rules(value[[]op.Filter](r, "where")...))
+	return a.inject(w, f.Rules(value[[]record.Filter](r, "where")...))
 }

@@ -69,13 +69,13 @@ var sequence = kind{map[string]any{"type": "integer", "minimum": 0}, func(text s
 var anyText = kind{map[string]any{"type": "string"}, func(text string) (any, error) { return text, nil }, nil}
 
 // recordFilters and requestFilters are those on what is on record, and on requests
-// alone; read as []op.Filter.
+// alone; read as []record.Filter.
 var (
 	recordFilters  = filterKind(record.ParseFilters)
-	requestFilters = filterKind(func(text string) ([]op.Filter, error) { return op.ParseFilters(text) })
+	requestFilters = filterKind(func(text string) ([]record.Filter, error) { return record.ParseFilters(text) })
 )
 
-func filterKind(parse func(string) ([]op.Filter, error)) kind {
+func filterKind(parse func(string) ([]record.Filter, error)) kind {
 	return kind{map[string]any{"type": "string"}, func(text string) (any, error) { return parse(text) }, nil}
 }
 

@@ -8,12 +8,11 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
 func requestRoutes() []route {
-	download := func(path, mediaType, summary string, write func(*API, io.Writer, []op.Filter) error) route {
+	download := func(path, mediaType, summary string, write func(*API, io.Writer, []record.Filter) error) route {
 		return route{method: http.MethodGet, path: path, summary: summary, params: []param{filterParam},
 			answers: []answer{{http.StatusOK, "the file", mediaType, ""}}, handle: file(mediaType, path, write)}
 	}
@@ -58,7 +57,7 @@ func (a *API) listRequests(w http.ResponseWriter, r *request) error {
 	}
 	list := requests{Dropped: a.config.Recorder.Dropped(), Last: a.position()} // before the list, lest something is missed
 	s := selection{
-		recorder: a.config.Recorder, filters: value[[]op.Filter](r, "filter"),
+		recorder: a.config.Recorder, filters: value[[]record.Filter](r, "filter"),
 		after: value[uint64](r, "after"), before: cmp.Or(value[uint64](r, "before"), math.MaxUint64),
 	}
 	if tail > 0 {
@@ -76,7 +75,7 @@ func (a *API) position() uint64 { return a.origin + uint64(a.config.Recorder.Pos
 // selection are the requests with numbers between two others that filters mean.
 type selection struct {
 	recorder      *recorder.Recorder
-	filters       []op.Filter
+	filters       []record.Filter
 	after, before uint64
 }
 
@@ -138,7 +137,7 @@ func (a *API) forget(w http.ResponseWriter, _ *request) error {
 
 func (a *API) count(w http.ResponseWriter, r *request) error {
 	n := 0
-	for range a.config.Recorder.Exchanges(0, value[[]op.Filter](r, "filter")...) {
+	for range a.config.Recorder.Exchanges(0, value[[]record.Filter](r, "filter")...) {
 		n++
 	}
 	reply(w, http.StatusOK, map[string]int{"count": n})
@@ -147,11 +146,11 @@ func (a *API) count(w http.ResponseWriter, r *request) error {
 
 // file returns a handler for what is written of the requests that a filter means.
 // When that fails, the client has left: all of it has been made before.
-func file(mediaType, name string, write func(*API, io.Writer, []op.Filter) error) func(*API, http.ResponseWriter, *request) error {
+func file(mediaType, name string, write func(*API, io.Writer, []record.Filter) error) func(*API, http.ResponseWriter, *request) error {
 	return func(a *API, w http.ResponseWriter, r *request) error {
 		w.Header().Set("Content-Type", mediaType)
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-		if err := write(a, w, value[[]op.Filter](r, "filter")); err != nil {
+		if err := write(a, w, value[[]record.Filter](r, "filter")); err != nil {
 			a.config.Log.Debug("a download was not finished", "file", name, "error", err)
 			panic(http.ErrAbortHandler)
 		}
@@ -159,8 +158,8 @@ func file(mediaType, name string, write func(*API, io.Writer, []op.Filter) error
 	}
 }
 
-func logged(write func(record.Log, io.Writer) error) func(*API, io.Writer, []op.Filter) error {
-	return func(a *API, w io.Writer, filters []op.Filter) error {
+func logged(write func(record.Log, io.Writer) error) func(*API, io.Writer, []record.Filter) error {
+	return func(a *API, w io.Writer, filters []record.Filter) error {
 		return write(a.config.Recorder.Log(filters...), w)
 	}
 }
@@ -173,7 +172,7 @@ func text(of func(record.Log) string) func(record.Log, io.Writer) error {
 }
 
 // writeJSONL holds one exchange at a time.
-func (a *API) writeJSONL(w io.Writer, filters []op.Filter) error {
+func (a *API) writeJSONL(w io.Writer, filters []record.Filter) error {
 	for x := range a.config.Recorder.Exchanges(0, filters...) {
 		if err := (record.Log{x}).WriteJSONL(w); err != nil {
 			return err

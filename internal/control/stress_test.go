@@ -45,7 +45,7 @@ func TestReadWhileServed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := start(t, setup{network: new(server.Network), auth: c.auth, server: server.Options{FaultNames: true}})
-			require.NoError(t, f.faults.Add(faults.On(op.BlobGet).Where(op.Repo("cdn")).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}"))))
+			require.NoError(t, f.faults.Add(faults.On(op.BlobGet).Where(record.Repo("cdn")).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}"))))
 			require.NoError(t, f.faults.Add(c.rules...))
 			ctx, cancel := context.WithCancel(t.Context())
 			var readers, clients sync.WaitGroup
@@ -107,7 +107,7 @@ func readings(f *fixture) []func(context.Context) error {
 	all := []func(context.Context) error{
 		written(record.Log.WriteHAR), written(record.Log.WriteJSONL), text(record.Log.Journal), text(record.Log.Transcript),
 		func(context.Context) error {
-			for x := range f.recorder.Exchanges(0, op.Repo("app"), op.Not(op.Alias("x")), record.Faulted()) {
+			for x := range f.recorder.Exchanges(0, record.Repo("app"), record.Not(record.Alias("x")), record.Faulted()) {
 				_, _ = f.recorder.Exchange(x.Seq)
 			}
 			f.recorder.Connections()

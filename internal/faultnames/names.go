@@ -23,7 +23,9 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/near"
+	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 const (
@@ -170,14 +172,14 @@ func (f *namedFault) appendTo(rules []faults.Rule) []faults.Rule {
 		on = f.word.on
 	}
 	if len(on) > 0 {
-		f.rule = f.rule.Where(op.Is(on...))
+		f.rule = f.rule.Where(record.Op(on...))
 	}
 	return append(rules, f.rule)
 }
 
 // under restricts rules to requests for a name.
 func under(name string, rules []faults.Rule) ([]faults.Rule, error) {
-	only := op.Alias(name)
+	only := record.Alias(name)
 	for i, rule := range rules {
 		rule.Name = name
 		if i > 0 {
@@ -199,7 +201,7 @@ func under(name string, rules []faults.Rule) ([]faults.Rule, error) {
 // connections, or on requests that name no repository.
 func Check(f known.Fault) error {
 	for _, rule := range f.Rules() {
-		ops, _ := op.Split(rule.Filters)
+		ops := opset.Allowed(rule.Filters)
 		inside := func(o op.Op) bool { return ops.Has(o) && (o.InRepository() || o == op.External) }
 		switch {
 		case rule.Connect:

@@ -18,6 +18,7 @@ import (
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 const (
@@ -318,7 +319,7 @@ func TestOfStrangers(t *testing.T) {
 	var rules []faults.Rule // as those of strangers, but quickly
 	for i := range most {
 		name := fmt.Sprintf("fault/status-503/a%d", i)
-		rules = append(rules, faults.On().Named(name).Where(op.Alias(name)).Optional().Do(faults.Status(http.StatusServiceUnavailable)))
+		rules = append(rules, faults.On().Named(name).Where(record.Alias(name)).Optional().Do(faults.Status(http.StatusServiceUnavailable)))
 	}
 	require.NoError(t, e.Add(rules...))
 	flood(10)

@@ -22,6 +22,7 @@ import (
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -74,7 +75,7 @@ func TestURLs(t *testing.T) {
 						assert.Contains(t, x.Target, faultName)
 					}
 				}
-				assert.NotEmpty(t, reg.Requests(op.Alias(faultName)))
+				assert.NotEmpty(t, reg.Requests(record.Alias(faultName)))
 				repositories := slices.Collect(keysOf(reg.Store().Repositories(t.Context(), "")))
 				assert.Equal(t, []string{"app", "other"}, repositories, "nothing is kept under the name with faults")
 			})
@@ -176,7 +177,7 @@ func TestTokens(t *testing.T) {
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		got := tokenScope(t, reg, r)
-		x := reg.Requests(op.Is(op.Token))
+		x := reg.Requests(record.Op(op.Token))
 		assert.Equal(t, form.Encode(), string(x[len(x)-1].RequestBody), "as it was sent")
 		return got
 	}
@@ -278,7 +279,7 @@ func TestSecondOrigin(t *testing.T) {
 		status, body := get(name)
 		assert.Equal(t, []any{http.StatusOK, "content"}, []any{status, body}, name)
 	}
-	external := reg.Requests(op.Is(op.External))
+	external := reg.Requests(record.Op(op.External))
 	require.Len(t, external, 3)
 	for i, want := range []string{"fault/redirect-challenged/app", "fault/redirect-challenged/app", "fault/redirect-307/app"} {
 		assert.Equal(t, [2]string{want, "app"}, [2]string{external[i].Alias, external[i].Repo})

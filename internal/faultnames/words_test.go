@@ -12,7 +12,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/faultnames"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // wordless are the effects that no word stands for.
@@ -64,7 +64,7 @@ func TestWords(t *testing.T) {
 			require.Len(t, rules, 1, w1.Body.String())
 			want := "alias=" + full
 			if len(w.On) > 0 {
-				want = op.Is(w.On...).String() + " " + want
+				want = record.Op(w.On...).String() + " " + want
 			}
 			assert.True(t, strings.HasSuffix(rules[0].Rule.String(), " on "+want), rules[0].Rule.String())
 		})

@@ -20,7 +20,7 @@ const module = "github.com/ocifake/ocifake/"
 var packages = []string{"op", "registry", "registry/storetest", "memstore", "auth", "faults", "faults/known", "record", "registrytest", "images", "config", "spec", "exam"}
 
 // nilable returns the parameters of exported functions and methods that can be nil
-// by a mistake, as "op.Match match": interfaces, pointers, functions, and elements of
+// by a mistake, as "record.Match match": interfaces, pointers, functions, and elements of
 // a variadic parameter that are one of these. Promoted methods are those of another
 // type.
 func nilable(t *testing.T) []string {
@@ -95,7 +95,7 @@ func parameters(at string, function types.Object) (all []string) {
 func TestNilable(t *testing.T) {
 	all := nilable(t)
 	for _, want := range []string{
-		"op.Match match",                 // a function
+		"record.Match match",             // a function
 		"memstore.Store.Restore from",    // a method with a pointer
 		"registry.NewBlob r",             // an interface of the standard library
 		"faults.All effects",             // a variadic parameter

@@ -41,7 +41,7 @@ const works = ""
 
 // row is what comes of a parameter that is nil.
 type row struct {
-	parameter string              // "op.Match match"
+	parameter string              // "record.Match match"
 	says      string              // by a panic or an error; works if nothing
 	call      func(f given) error // with nil for the parameter
 }
@@ -163,21 +163,13 @@ var ofOp = []row{
 	refused("op.BeginWith r", func(f given) { op.BeginWith(nil, nil) }),
 	allowed("op.BeginWith resolve", func(f given) { op.BeginWith(f.request, nil) }),
 	refused("op.ExternalPath info", func(f given) { op.ExternalPath(nil) }),
-	refused("op.Filter.Match r", func(f given) { op.Repo("app").Match(nil, nil) }),
-	allowed("op.Filter.Match answer", func(f given) { op.Repo("app").Match(&op.Request{}, nil) }),
 	refused("op.IsExternalManifest r", func(f given) { op.IsExternalManifest(nil) }),
 	refused("op.Keep s", func(f given) { op.Keep(nil, 1) }),
 	allowed("op.Keep value", func(f given) {
 		_, state := op.Begin(f.request)
 		op.Keep[error](state, nil)
 	}),
-	refused("op.Match match", func(f given) { op.Match(nil) }),
-	failing("op.MatchAll r", "op: Filter.Match: r is nil", do(func(f given) { op.MatchAll([]op.Filter{op.Repo("app")}, nil, nil) })),
-	allowed("op.MatchAll answer", func(f given) { op.MatchAll([]op.Filter{op.Repo("app"), record.Status("200")}, &op.Request{}, nil) }),
 	refused("op.Methods u", func(f given) { op.Methods(nil) }),
-	refused("op.NewRequest r", func(f given) { op.NewRequest(nil) }),
-	refused("op.OnAnswer match", func(f given) { op.OnAnswer("status", "200", nil) }),
-	refused("op.OnAnswerText texts", func(f given) { op.OnAnswerText("code", []string{"*"}, nil) }),
 	refused("op.Parse u", func(f given) { op.Parse(http.MethodGet, nil) }),
 	refused("op.StateOf ctx", func(f given) { op.StateOf(noContext) }),
 	refused("op.Value ctx", func(f given) { op.Value[int](noContext) }),
@@ -275,6 +267,7 @@ func add(rule faults.Rule) func(given) error {
 }
 
 var ofRecord = []row{
+	refused("record.Filter.Match x", func(f given) { record.Repo("app").Match(nil) }),
 	refused("record.Log.By label", func(f given) { record.Log{}.By(nil) }),
 	allowed("record.Log.JournalMarking near", func(f given) { f.log.JournalMarking(nil) }),
 	refused("record.Log.WriteHAR w", func(f given) { record.Log{}.WriteHAR(nil) }),

@@ -50,7 +50,7 @@ func ExampleRecorder_Log() {
 	get(handler, "/v2/")
 	get(handler, "/v2/app/manifests/v1")
 	get(handler, "/v2/app/tags/list")
-	for _, x := range rec.Log(op.Repo("app"), record.Status("4xx")) {
+	for _, x := range rec.Log(record.Repo("app"), record.Status("4xx")) {
 		fmt.Println(x.Seq, x.Target)
 	}
 	// Output:
@@ -60,7 +60,7 @@ func ExampleRecorder_Log() {
 
 func ExampleRecorder_Follow() {
 	rec, handler := recordedRegistry(recorder.Options{})
-	manifests := rec.Follow(0, op.Is(op.ManifestGet))
+	manifests := rec.Follow(0, record.Op(op.ManifestGet))
 	get(handler, "/v2/app/manifests/v1")
 	get(handler, "/v2/app/tags/list")
 	fmt.Println(manifests.Next(100).Ended.Ops())
@@ -123,7 +123,7 @@ func ExampleRecorder_Wait() {
 	rec, handler := recordedRegistry(recorder.Options{})
 	go get(handler, "/v2/")
 	err := rec.Wait(context.Background(), func(log record.Log) bool {
-		return log.Count(op.Is(op.Ping), record.Status("200")) > 0
+		return log.Count(record.Op(op.Ping), record.Status("200")) > 0
 	})
 	fmt.Println(err)
 	// Output: <nil>
@@ -135,7 +135,7 @@ func ExampleRecorder_Changed() {
 	go get(handler, "/v2/")
 	for {
 		changed := rec.Changed()
-		if log := rec.Log(op.Not(record.Open())); len(log) > 0 {
+		if log := rec.Log(record.Not(record.Open())); len(log) > 0 {
 			fmt.Println(log.Ops())
 			return
 		}

@@ -3,7 +3,6 @@ package recorder
 import (
 	"slices"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -27,7 +26,7 @@ type Position uint64
 //	}
 type Follower struct {
 	recorder *Recorder
-	filters  []op.Filter
+	filters  []record.Filter
 	past     []past // what was cleared, if it is kept; guarded by the recorder's encoding
 	begun    uint64 // number of the latest request that was looked at in flight
 	position uint64
@@ -64,7 +63,7 @@ type News struct {
 
 // Follow returns a follower of the exchanges that all filters mean, which begins at
 // a position with those that ended after it. It is told of all requests in flight.
-func (r *Recorder) Follow(from Position, filters ...op.Filter) *Follower {
+func (r *Recorder) Follow(from Position, filters ...record.Filter) *Follower {
 	return &Follower{recorder: r, filters: slices.Clone(filters), position: uint64(from)}
 }
 
@@ -198,7 +197,7 @@ func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
 
 // add adds an exchange that the filters mean, and reports whether they do.
 func (f *Follower) add(to *record.Log, x record.Exchange) bool {
-	if !op.MatchAll(f.filters, &x.Request, &x) {
+	if !x.Matches(f.filters...) {
 		return false
 	}
 	*to = append(*to, x)

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -92,7 +91,7 @@ func news(n recorder.News) string {
 func TestFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGated(recorder.Options{})
-		f, tags := g.Follow(0), g.Follow(0, op.Repo("b", "d"))
+		f, tags := g.Follow(0), g.Follow(0, record.Repo("b", "d"))
 		assert.Equal(t, "||0", news(f.Next(9)), "nothing")
 		g.begin("a")
 		g.begin("b")
@@ -111,7 +110,7 @@ func TestFollower(t *testing.T) {
 		last := tags.Next(3)
 		assert.Equal(t, "|d|4", news(last))
 		assert.Equal(t, []recorder.Position{4}, last.At)
-		assert.Equal(t, []recorder.Position{1, 2, 4}, g.Follow(0, op.Repo("b", "c", "d")).Next(9).At)
+		assert.Equal(t, []recorder.Position{1, 2, 4}, g.Follow(0, record.Repo("b", "c", "d")).Next(9).At)
 		assert.Equal(t, recorder.Position(4), g.Position())
 		for from, want := range []string{"|b c a d|4", "|c a d|4", "|a d|4", "|d|4", "||4", "||4"} {
 			assert.Equal(t, want, news(g.Follow(recorder.Position(from)).Next(9)), "from %d", from)
@@ -156,7 +155,7 @@ func TestFollowerClear(t *testing.T) {
 func TestFollowerKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGated(recorder.Options{})
-		f := g.Follow(0, op.Repo("a", "b", "d", "e"))
+		f := g.Follow(0, record.Repo("a", "b", "d", "e"))
 		stop := f.Keep()
 		g.do("a")
 		assert.Equal(t, "|a|1", news(f.Next(9)))
@@ -299,7 +298,7 @@ func TestExchanges(t *testing.T) {
 		g.do("b", "c")
 		g.begin("d")
 		g.end("a")
-		got := func(after record.Mark, filters ...op.Filter) string {
+		got := func(after record.Mark, filters ...record.Filter) string {
 			var log record.Log
 			for x := range g.Exchanges(after, filters...) {
 				log = append(log, x)
@@ -310,7 +309,7 @@ func TestExchanges(t *testing.T) {
 		assert.Equal(t, "b c d", got(1))
 		assert.Equal(t, "d", got(3))
 		assert.Empty(t, got(4))
-		assert.Equal(t, "c d", got(1, op.Repo("c", "d")))
+		assert.Equal(t, "c d", got(1, record.Repo("c", "d")))
 		for range g.Exchanges(0) {
 			break // is heeded
 		}

@@ -4,7 +4,6 @@ import (
 	varint "encoding/binary"
 	"iter"
 
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -12,7 +11,7 @@ import (
 // mean: those that have ended in the order of their end, then those in flight. It
 // shows one moment, as [Recorder.Log] does, which sorts them, but holds one exchange
 // at a time.
-func (r *Recorder) Exchanges(after record.Mark, filters ...op.Filter) iter.Seq[record.Exchange] {
+func (r *Recorder) Exchanges(after record.Mark, filters ...record.Filter) iter.Seq[record.Exchange] {
 	return r.exchanges(func(seq uint64) bool { return seq > uint64(after) }, filters)
 }
 
@@ -25,7 +24,7 @@ func (r *Recorder) Exchange(seq uint64) (x record.Exchange, ok bool) {
 }
 
 // exchanges decodes those only whose numbers are wanted.
-func (r *Recorder) exchanges(wanted func(seq uint64) bool, filters []op.Filter) iter.Seq[record.Exchange] {
+func (r *Recorder) exchanges(wanted func(seq uint64) bool, filters []record.Filter) iter.Seq[record.Exchange] {
 	return func(yield func(record.Exchange) bool) {
 		var x record.Exchange
 		for _, b := range r.all() {
@@ -35,7 +34,7 @@ func (r *Recorder) exchanges(wanted func(seq uint64) bool, filters []op.Filter) 
 					continue
 				}
 				x = d.exchange(parts)
-				if op.MatchAll(filters, &x.Request, &x) && !yield(x) {
+				if x.Matches(filters...) && !yield(x) {
 					return
 				}
 			}

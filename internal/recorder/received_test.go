@@ -103,7 +103,7 @@ func TestReceived(t *testing.T) {
 // settle waits until a number of requests have ended.
 func settle(t *testing.T, rec *recorder.Recorder, n int) record.Log {
 	t.Helper()
-	require.NoError(t, rec.Wait(t.Context(), func(log record.Log) bool { return len(log) >= n }, op.Not(record.Open())))
+	require.NoError(t, rec.Wait(t.Context(), func(log record.Log) bool { return len(log) >= n }, record.Not(record.Open())))
 	return rec.Log()
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -110,7 +109,7 @@ func (r *Recorder) Wrap(next http.Handler) http.Handler {
 // known until now. The log is a copy: it does not change any more.
 //
 // A client may have got its answer a moment before the exchange is no longer Open.
-func (r *Recorder) Log(filters ...op.Filter) record.Log {
+func (r *Recorder) Log(filters ...record.Filter) record.Log {
 	var log record.Log
 	for x := range r.Exchanges(0, filters...) {
 		log = append(log, x)

@@ -81,19 +81,17 @@ func TestExchange(t *testing.T) {
 			io.WriteString(w, "ok")
 		})
 		assert.Equal(t, record.Exchange{
-			Request: op.Request{
-				Info: op.Info{
-					Op: op.ManifestPut, Method: "PUT", Repo: "lib/app", Tag: "v1", Tags: []string{"v2", "v3"},
-					Namespace: "docker.io",
-				},
-				Learned: op.Learned{Verified: d, StaleState: true},
-
-				Host:   "registry.example:5000",
-				Target: "/v2/lib/app/manifests/v1?tag=v2&tag=v3&ns=docker.io",
-				Proto:  "HTTP/1.1",
-				Header: http.Header{"Content-Type": {manifestType}, "User-Agent": {"crane/1"}, "X-Odd": {"a", "b"}, "Range": {"0-1"}},
+			Info: op.Info{
+				Op: op.ManifestPut, Method: "PUT", Repo: "lib/app", Tag: "v1", Tags: []string{"v2", "v3"},
+				Namespace: "docker.io",
 			},
-			Seq: 1, Remote: "192.0.2.1:1234", InFlight: 1,
+			Learned: op.Learned{Verified: d, StaleState: true},
+
+			Host:   "registry.example:5000",
+			Target: "/v2/lib/app/manifests/v1?tag=v2&tag=v3&ns=docker.io",
+			Proto:  "HTTP/1.1",
+			Header: http.Header{"Content-Type": {manifestType}, "User-Agent": {"crane/1"}, "X-Odd": {"a", "b"}, "Range": {"0-1"}},
+			Seq:    1, Remote: "192.0.2.1:1234", InFlight: 1,
 			Start: began.Round(0), First: time.Second, Duration: 2 * time.Second,
 			RequestBytes: 7, RequestBody: []byte("content"),
 			Status:         http.StatusCreated,
@@ -137,13 +135,13 @@ func TestAlias(t *testing.T) {
 	inner := rec.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = rec.Log() }))
 	r, _ := op.BeginWith(request("GET", "/v2/other/app/tags/list", ""), func(info *op.Info) { info.Alias, info.Repo = info.Repo, "app" })
 	inner.ServeHTTP(httptest.NewRecorder(), r)
-	for _, log := range []record.Log{open, rec.Log(), rec.Log(op.Alias("other/*"))} {
+	for _, log := range []record.Log{open, rec.Log(), rec.Log(record.Alias("other/*"))} {
 		require.Len(t, log, 1)
 		x := log[0]
 		assert.Equal(t, []string{"other/app", "app", "/v2/other/app/tags/list"}, []string{x.Alias, x.Repo, x.Target})
 		assert.Empty(t, x.Faults)
 	}
-	assert.Empty(t, rec.Log(op.Alias("app")))
+	assert.Empty(t, rec.Log(record.Alias("app")))
 }
 
 // TestMounted: the prefix that was removed is known.
@@ -365,9 +363,9 @@ func TestLogWithFilters(t *testing.T) {
 	for _, target := range []string{"/v2/", "/v2/app/manifests/v1", "/v2/app/tags/list", "/v2/other/manifests/v1"} {
 		handler.ServeHTTP(httptest.NewRecorder(), request("GET", target, ""))
 	}
-	assert.Equal(t, []op.Op{op.ManifestGet, op.TagList}, rec.Log(op.Repo("app"), record.Status("404")).Ops())
+	assert.Equal(t, []op.Op{op.ManifestGet, op.TagList}, rec.Log(record.Repo("app"), record.Status("404")).Ops())
 	assert.Equal(t, []op.Op{op.ManifestGet, op.TagList, op.ManifestGet}, rec.Log(record.Code("NAME_UNKNOWN")).Ops())
-	assert.Empty(t, rec.Log(op.Repo("none")))
+	assert.Empty(t, rec.Log(record.Repo("none")))
 }
 
 // TestLogIsACopy: whoever changes it changes nothing else.
@@ -509,12 +507,12 @@ func TestWait(t *testing.T) {
 			handler.ServeHTTP(httptest.NewRecorder(), request("GET", "/v2/", ""))
 		}()
 		for _, test := range []struct {
-			filter op.Filter
+			filter record.Filter
 			after  time.Duration
 		}{
-			{op.Is(op.Ping), time.Minute},
+			{record.Op(op.Ping), time.Minute},
 			{record.Status("418"), 2 * time.Minute},
-			{op.Not(record.Open()), 3 * time.Minute},
+			{record.Not(record.Open()), 3 * time.Minute},
 		} {
 			err := rec.Wait(t.Context(), func(log record.Log) bool { return log.Count(test.filter) == 1 })
 			require.NoError(t, err)

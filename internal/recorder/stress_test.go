@@ -51,7 +51,7 @@ func TestHundredsOfClients(t *testing.T) {
 				})
 			}
 			total := clients * requests
-			err := rec.Wait(ctx, func(log record.Log) bool { return log.Count(op.Not(record.Open())) == total })
+			err := rec.Wait(ctx, func(log record.Log) bool { return log.Count(record.Not(record.Open())) == total })
 			require.NoError(t, err)
 			busy.Wait()
 			cancel()
@@ -60,7 +60,7 @@ func TestHundredsOfClients(t *testing.T) {
 			checkLog(t, log)
 			require.Len(t, log, total)
 			for i := range clients {
-				one := log.Filter(op.Repo(fmt.Sprint("repo", i)))
+				one := log.Filter(record.Repo(fmt.Sprint("repo", i)))
 				require.Len(t, one, requests)
 				for _, x := range one {
 					require.Equal(t, http.StatusCreated, x.Status)

@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -18,7 +17,7 @@ import (
 // The cost of a call does not depend on how many exchanges have ended before: each
 // of them is decoded, and shown to the filters, once. Those in flight are looked at
 // each time, as they change.
-func (r *Recorder) Wait(ctx context.Context, done func(record.Log) bool, filters ...op.Filter) error {
+func (r *Recorder) Wait(ctx context.Context, done func(record.Log) bool, filters ...record.Filter) error {
 	must.NotNil("recorder: Recorder.Wait: ctx", ctx)
 	must.NotNil("recorder: Recorder.Wait: done", done)
 	w := window{recorder: r, filters: filters}
@@ -40,7 +39,7 @@ func (r *Recorder) Wait(ctx context.Context, done func(record.Log) bool, filters
 // by step.
 type window struct {
 	recorder *Recorder
-	filters  []op.Filter
+	filters  []record.Filter
 	log      record.Log      // in the order of the numbers
 	open     map[uint64]bool // numbers of those in the log that were in flight
 	ends     []ended         // of those in the log that have ended, in the order of their end
@@ -127,7 +126,7 @@ func (w *window) read(c chunk) {
 // put puts an exchange that the filters mean into its place in the log, and reports
 // whether they mean it.
 func (w *window) put(x record.Exchange) bool {
-	if !op.MatchAll(w.filters, &x.Request, &x) {
+	if !x.Matches(w.filters...) {
 		return false
 	}
 	i, there := w.search(x.Seq)

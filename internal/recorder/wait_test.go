@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -41,12 +40,12 @@ func TestWaitDecodesOnce(t *testing.T) {
 // requests begin and end in any order, the record is cleared, and what it has no room
 // for is dropped.
 func TestWaitShowsTheLog(t *testing.T) {
-	for name, filters := range map[string][]op.Filter{
+	for name, filters := range map[string][]record.Filter{
 		"all":         nil,
-		"by request":  {op.Repo("app1*")},
+		"by request":  {record.Repo("app1*")},
 		"open":        {record.Open()},
-		"ended":       {op.Not(record.Open())},
-		"not by path": {op.Not(op.Repo("app1*")), record.Status("200", "0")},
+		"ended":       {record.Not(record.Open())},
+		"not by path": {record.Not(record.Repo("app1*")), record.Status("200", "0")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // TestExternal reaches the second origin over both schemes, with all that belongs
@@ -44,7 +45,7 @@ func TestExternal(t *testing.T) {
 		assert.Equal(t, "hello", string(content))
 		require.NoError(t, s.Close())
 
-		log := rec.Log(op.Is(op.External))
+		log := rec.Log(record.Op(op.External))
 		require.Len(t, log, 2)
 		for i, x := range log {
 			assert.Equal(t, "app", x.Repo)

@@ -11,7 +11,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -31,7 +31,7 @@ func TestFaultNames(t *testing.T) {
 			response, err := client.Get(s.URL() + "/v2/fault/status-418/app/tags/list")
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
-			log := rec.Log(op.Repo("app"))
+			log := rec.Log(record.Repo("app"))
 			if !on {
 				assert.Equal(t, http.StatusNotFound, response.StatusCode)
 				assert.Empty(t, log)

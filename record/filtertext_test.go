@@ -7,18 +7,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/record"
 )
 
 // Each is the beginning of a filter: the name is known, whatever the value is.
-func TestFilterWords(t *testing.T) {
+func TestFilterTerms(t *testing.T) {
 	var names []string
-	for _, word := range record.FilterWords() {
-		names = append(names, word.Begin)
-		assert.NotEmpty(t, word.Doc, word.Begin)
+	for _, word := range filter.Terms() {
+		names = append(names, word.Begin())
+		assert.NotEmpty(t, word.Doc, word.Begin())
 		_, err := record.ParseFilters(word.Example)
 		require.NoError(t, err)
-		assert.Contains(t, word.Example, word.Begin)
+		assert.Contains(t, word.Example, word.Begin())
 	}
 	assert.Contains(t, names, "op=")
 	assert.Contains(t, names, "auth")

@@ -1,9 +1,12 @@
-package op
+package record
 
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // filterError says why a filter can match nothing. The functions that make filters
@@ -34,8 +37,8 @@ func mustBeAll(name string, values []string, check func(string) error) {
 	}
 }
 
-// asError makes an error of the panic of a function that makes filters. The term's
-// name is put before it by whoever parses.
+// asError turns the panic of a function that makes filters into an error, without the
+// name of the filter.
 func asError(err *error) {
 	switch p := recover().(type) {
 	case nil:
@@ -48,13 +51,7 @@ func asError(err *error) {
 	}
 }
 
-// header is [Header] for text.
-func header(field string, patterns []string) (f Filter, err error) {
-	defer asError(&err)
-	return Header(field, patterns...), nil
-}
-
-func (o Op) check() error {
+func checkOp(o op.Op) error {
 	_, err := o.MarshalText()
 	return err
 }
@@ -110,6 +107,57 @@ func checkField(name string) error {
 		return errors.New("Host is not among the header's fields: use the filter host")
 	case name == "Transfer-Encoding" || name == "Trailer":
 		return fmt.Errorf("%s is not among the header's fields", name)
+	}
+	return nil
+}
+
+// checkStatus refuses patterns that match the status of no answer.
+func checkStatus(pattern string) error {
+	if pattern == "0" {
+		return nil
+	}
+	for status := 200; status < 600; status++ {
+		if matchStatus(pattern, status) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no status of an answer: want 200 to 599, with x for any digit, as in 4xx, or 0 for no answer", pattern)
+}
+
+// matchStatus reports whether a pattern, in which an x is any digit, matches a status.
+func matchStatus(pattern string, status int) bool {
+	digits := strconv.Itoa(status)
+	if len(pattern) != len(digits) {
+		return false
+	}
+	for i := range len(pattern) {
+		if pattern[i] != 'x' && pattern[i] != digits[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func checkCode(pattern string) error {
+	switch upper := strings.ToUpper(pattern); {
+	case pattern == "":
+		return errors.New(`"" is no error code: want one such as BLOB_UNKNOWN; for an answer without a code, use the opposite of *`)
+	case pattern != upper:
+		return fmt.Errorf("%q: error codes are in upper case: want %q", pattern, upper)
+	}
+	return nil
+}
+
+func checkFault(name string) error {
+	if name == "" {
+		return errors.New(`"" is no name of a rule: for exchanges without faults, use the opposite of the filter faulted`)
+	}
+	return nil
+}
+
+func checkConn(id string) error {
+	if id == "0" {
+		return errors.New("0 is no connection: they are numbered from 1")
 	}
 	return nil
 }

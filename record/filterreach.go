@@ -1,0 +1,35 @@
+package record
+
+import (
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/pattern"
+	"github.com/ocifake/ocifake/op"
+)
+
+// within sets the operations that the filter can match, unless it also matches
+// requests that do not have what it asks for. An unknown request, and one to a second
+// origin, may have anything.
+func (f Filter) within(patterns []string, can func(op.Op) bool) Filter {
+	if pattern.Matcher(patterns)("") {
+		return f
+	}
+	f.reach = opset.Of(op.Unknown, op.External)
+	for _, o := range op.All() {
+		if can(o) {
+			f.reach |= opset.Of(o)
+		}
+	}
+	return f
+}
+
+func inRepository(o op.Op) bool { return o.InRepository() }
+
+func hasTags(o op.Op) bool {
+	return opset.Of(op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete).Has(o)
+}
+
+func hasDigests(o op.Op) bool { return o.InRepository() && o != op.TagList }
+
+func hasSession(o op.Op) bool {
+	return opset.Of(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel).Has(o)
+}

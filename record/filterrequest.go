@@ -1,0 +1,157 @@
+package record
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/filter"
+	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/pattern"
+	"github.com/ocifake/ocifake/op"
+)
+
+// Op matches requests for one of the operations: "op=blob.get,blob.head". In text,
+// "op=upload.begin" stands for the operations of [op.UploadBegin].
+func Op(ops ...op.Op) Filter {
+	names := make([]string, len(ops))
+	for i, o := range ops {
+		mustBe("op", o.String(), func(string) error { return checkOp(o) })
+		names[i] = o.String()
+	}
+	set := opset.Of(ops...)
+	f := on("op", OnRequest, names, func(x *Exchange) bool { return set.Has(x.Op) })
+	f.ops = set
+	return f
+}
+
+// Repo matches requests for a repository: "repo=app", "repo=lib/*".
+func Repo(patterns ...string) Filter {
+	mustBeAll("repo", patterns, checkRepo)
+	return onText("repo", OnRequest, patterns, func(x *Exchange) string { return x.Repo }).within(patterns, inRepository)
+}
+
+// Alias matches requests for a repository under another name than its own, by that
+// name: "alias=fault/status-503/app".
+func Alias(patterns ...string) Filter {
+	return onText("alias", OnRequest, patterns, func(x *Exchange) string { return x.Alias }).within(patterns, inRepository)
+}
+
+// Tag matches requests for a manifest by tag, and those that set tags by parameter:
+// "tag=v1".
+func Tag(patterns ...string) Filter {
+	mustBeAll("tag", patterns, checkTag)
+	match := pattern.Matcher(patterns)
+	return on("tag", OnRequest, patterns, func(x *Exchange) bool {
+		return slices.ContainsFunc(x.Tags, match) || (x.Info.Tag != "" || len(x.Tags) == 0) && match(x.Info.Tag)
+	}).within(patterns, hasTags)
+}
+
+// Digest matches requests for content with a digest, also for uploading or
+// mounting it: "digest=sha256:…".
+func Digest(digests ...digest.Digest) Filter {
+	patterns := make([]string, len(digests))
+	for i, d := range digests {
+		patterns[i] = string(d)
+	}
+	mustBeAll("digest", patterns, checkDigest)
+	return onText("digest", OnRequest, patterns, func(x *Exchange) string { return string(x.Info.Digest) }).within(patterns, hasDigests)
+}
+
+// Session matches requests for an upload session: "session=…".
+func Session(ids ...string) Filter {
+	return onText("session", OnRequest, ids, func(x *Exchange) string { return x.Info.Session }).within(ids, hasSession)
+}
+
+// Method matches requests with an HTTP method, in upper case: "method=PUT".
+func Method(methods ...string) Filter {
+	mustBeAll("method", methods, checkMethod)
+	match := pattern.Matcher(methods)
+	return onText("method", OnRequest, methods, func(x *Exchange) string { return x.Info.Method }).
+		within(methods, func(o op.Op) bool { return slices.ContainsFunc(o.Methods(), match) })
+}
+
+// Host matches requests for a host name, with or without its port, in whatever
+// case: "host=cdn.test", "host=127.0.0.1:5000", "host=::1".
+func Host(patterns ...string) Filter {
+	mustBeAll("host", patterns, checkHost)
+	lower := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		lower[i] = strings.ToLower(pattern)
+	}
+	match := pattern.Matcher(lower)
+	return on("host", OnRequest, patterns, func(x *Exchange) bool {
+		host := url.URL{Host: strings.ToLower(x.Host)}
+		return match(host.Host) || match(host.Hostname())
+	})
+}
+
+// Namespace matches requests with a value of the ns parameter, by which mirrors
+// are told the upstream host: "ns=docker.io".
+func Namespace(patterns ...string) Filter {
+	return onText("ns", OnRequest, patterns, func(x *Exchange) string { return x.Info.Namespace })
+}
+
+// Header matches requests with a value of a header field: "header.Accept=*json*".
+// Without patterns, any value will do: "header.Range".
+func Header(name string, patterns ...string) Filter {
+	name = http.CanonicalHeaderKey(name)
+	mustBe("header", name, checkField)
+	if len(patterns) == 0 {
+		return flag(filter.FieldName(name), OnRequest, func(x *Exchange) bool { return len(x.Header[name]) > 0 })
+	}
+	match := pattern.Matcher(patterns)
+	return on(filter.FieldName(name), OnRequest, patterns, func(x *Exchange) bool {
+		return slices.ContainsFunc(x.Header[name], match)
+	})
+}
+
+// UserAgent matches requests of a client: "ua=crane/*".
+func UserAgent(patterns ...string) Filter {
+	return onText("ua", OnRequest, patterns, func(x *Exchange) string { return x.Header.Get("User-Agent") })
+}
+
+// LongerThan matches requests whose body has more than n bytes, as Content-Length says:
+// "length>4MiB". A request without Content-Length does not match.
+//
+// It panics if n is negative.
+func LongerThan(n int64) Filter {
+	mustBe("length", strconv.FormatInt(n, 10), func(text string) error {
+		if n < 0 {
+			return fmt.Errorf("%s is no size: want a number of bytes such as 4MiB", text)
+		}
+		return nil
+	})
+	f := flag("length", OnRequest, func(x *Exchange) bool {
+		length, err := strconv.ParseInt(x.Header.Get("Content-Length"), 10, 64)
+		return err == nil && length > n
+	})
+	f.values, f.over = sizeText(n), true
+	return f
+}
+
+// sizeText is a number of bytes in the largest binary unit of which it is a multiple.
+func sizeText(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n > 0 && n%unit.size == 0 {
+			return strconv.FormatInt(n/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// Authenticated matches requests that came with credentials: "auth".
+func Authenticated() Filter {
+	return flag("auth", OnRequest, func(x *Exchange) bool { return x.Header.Get("Authorization") != "" })
+}
+
+// Secure matches requests that came over TLS: "tls".
+func Secure() Filter { return flag("tls", OnRequest, func(x *Exchange) bool { return x.Secure }) }
