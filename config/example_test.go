@@ -21,7 +21,7 @@ token: {ttl: 90s}
 	fmt.Println(err)
 	// Output:
 	// [public/*] 1m30s <nil>
-	// auth: line 2, column 1: rule: there is no such field: did you mean rules?
+	// auth: line 2, column 1: rule: unknown field: did you mean rules?
 }
 
 func ExampleRules() {

@@ -163,7 +163,7 @@ func TestRuleJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`[{"do":["pass"]},{"seq":["pass"]}]`), &list))
 	assert.Len(t, list, 2)
 	assert.EqualError(t, json.Unmarshal([]byte("[]"), &read), "want fields with names and values, not a list")
-	assert.EqualError(t, json.Unmarshal([]byte(`{"do": [{"status": {"cod": 1}}]}`), &read), "do[0].status.cod: there is no such field: did you mean code?")
+	assert.EqualError(t, json.Unmarshal([]byte(`{"do": [{"status": {"cod": 1}}]}`), &read), "do[0].status.cod: unknown field: did you mean code?")
 
 	_, err = json.Marshal(on("a").Where(record.Match(func(*record.Exchange) bool { return true })))
 	assert.ErrorContains(t, err, `faults: rule "a": filter "match": there is nothing called "match" to filter by`)

@@ -77,7 +77,7 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 	assert.Equal(t, []string{`"one.yaml#1" on op=manifest.get`, `"two.yaml#1" on op=ping`}, rulesOf(f), "in the place of those before")
 
 	write(one, "- where: op=blob.get\n  doo: [pass]")
-	line := log.next(t, "line 2, column 3: [0].doo: there is no such field")
+	line := log.next(t, "line 2, column 3: [0].doo: unknown field")
 	assert.Contains(t, line, "level=ERROR")
 	assert.Contains(t, line, "those from before stay")
 	assert.Equal(t, []string{`"one.yaml#1" on op=manifest.get`, `"two.yaml#1" on op=ping`}, rulesOf(f))

@@ -56,7 +56,7 @@ func TestFaultsEdit(t *testing.T) {
 	write := func(text string) { eval[any](p, "document.querySelector('textarea').value = "+quoted(text)) }
 	write("name: pinged\nwhere: op=ping\ndo:\n- status: {kode: 99}\n")
 	p.click("#faults .editor .primary")
-	p.waitText("#faults .editor .wrong", `Line 4, column 12, do[0].status.kode there is no such field: did you mean code?`)
+	p.waitText("#faults .editor .wrong", `Line 4, column 12, do[0].status.kode unknown field: did you mean code?`)
 	assert.Equal(t, "4", p.text("#faults .numbers .at"))
 	at := eval[string](p, "document.querySelector('textarea').value.slice(0, document.querySelector('textarea').selectionStart)")
 	assert.Contains(t, at, "do:\n", "the cursor is where the error is")

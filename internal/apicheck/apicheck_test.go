@@ -1,8 +1,8 @@
-// Package apicheck_test holds the exported API of the public packages: it is that of
-// the files in the folder api.
+// Package apicheck_test compares the exported API of the public packages with the files in the
+// directory api.
 //
-// What is experimental is not held: a package, type, function or method with a
-// comment that contains "is experimental:".
+// Experimental packages, types, functions and methods are exempt. Their doc comments contain "is
+// experimental:".
 package apicheck_test
 
 import (
@@ -35,10 +35,10 @@ const (
 
 var update = flag.Bool("update", false, "write the files in api")
 
-// listed is what "go list" says of a package.
+// listed is a package in the output of "go list".
 type listed struct{ path, export, dir, files string }
 
-// list returns the packages of this module and all that they import, compiled.
+// list returns the packages of this module and their dependencies, compiled.
 func list(t *testing.T) map[string]listed {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-export", "-f", "{{.ImportPath}}\t{{.Export}}\t{{.Dir}}\t{{join .GoFiles \" \"}}", "./...")
@@ -57,8 +57,8 @@ func list(t *testing.T) map[string]listed {
 	return all
 }
 
-// public returns the name of a package relative to the module, and whether others
-// may import it: not what is internal or a command.
+// public returns the path of a package relative to the module, and reports whether other modules
+// may import it.
 func (l listed) public() (string, bool) {
 	name, own := strings.CutPrefix(l.path, module)
 	return name, own && l.files != "" && !strings.HasPrefix(name, "internal/") && !strings.HasPrefix(name, "cmd/") && name != "docs"
@@ -96,11 +96,11 @@ func TestAPI(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(folder, file)))
 			continue
 		}
-		assert.True(t, held[file], "api/%s is of no package: delete it", file)
+		assert.True(t, held[file], "api/%s belongs to no package: delete it", file)
 	}
 }
 
-// compare fails if a file does not have these lines, or writes it.
+// compare fails if the file does not contain these lines. With -update it writes the file.
 func compare(t *testing.T, file string, lines []string) {
 	t.Helper()
 	text := strings.Join(lines, "\n") + "\n"
@@ -114,12 +114,12 @@ func compare(t *testing.T, file string, lines []string) {
 	}
 	before := strings.Split(strings.TrimRight(strings.ReplaceAll(string(was), "\r\n", "\n"), "\n"), "\n")
 	if difference := changes(before, lines); len(difference) > 0 {
-		t.Errorf("the exported API is not that of %s: write it with \"go test ./internal/apicheck -update\", and describe the change in the commit\n%s",
+		t.Errorf("the exported API differs from %s: update the file with \"go test ./internal/apicheck -update\", and describe the change in the commit\n%s",
 			strings.TrimPrefix(filepath.ToSlash(file), root+"/"), strings.Join(difference, "\n"))
 	}
 }
 
-// experimentalNames returns the names whose comments say so; "" is the package.
+// experimentalNames returns the experimental names. The empty name is the package.
 func experimentalNames(t *testing.T, l listed) map[string]bool {
 	t.Helper()
 	set := token.NewFileSet()
@@ -152,7 +152,8 @@ func experimentalNames(t *testing.T, l listed) map[string]bool {
 	return names
 }
 
-// Each kind of change is seen, and none in what is experimental or hidden.
+// TestDescribe checks that each kind of change is detected, and that experimental and unexported
+// declarations are ignored.
 func TestDescribe(t *testing.T) {
 	base := `package p
 type S struct { A int; b int }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// counts are the exported names of a package: types, functions, and methods that
-// are declared on types, beside those of interfaces.
+// counts counts the exported types, functions, and methods of a package. Methods of interfaces are
+// not counted.
 type counts struct{ types, functions, methods int }
 
 func (c *counts) add(d counts) {
@@ -22,8 +22,8 @@ func (c counts) String() string {
 	return fmt.Sprintf("%d types, %d functions, %d methods", c.types, c.functions, c.methods)
 }
 
-// describe returns a line for each exported name of a package, field and method.
-// Those that experimental contains are left out, and so are their members.
+// describe returns a line for each exported name, field and method of a package. It omits the
+// experimental names and their members.
 func describe(p *types.Package, experimental map[string]bool) (lines []string, n counts) {
 	d := describer{pkg: p}
 	for _, name := range p.Scope().Names() {
@@ -46,10 +46,10 @@ func (d *describer) line(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
-// text writes a type; those of other packages have their whole path.
+// text formats a type. Types of other packages are qualified by their full path.
 func (d *describer) text(t types.Type) string { return types.TypeString(t, types.RelativeTo(d.pkg)) }
 
-// signature is that of a function, from its parameters on.
+// signature formats the parameters and results of a function.
 func (d *describer) signature(s *types.Signature) string {
 	var b strings.Builder
 	b.WriteString(typeParams(s.TypeParams(), d))
@@ -89,8 +89,8 @@ func (d *describer) typeName(o *types.TypeName, experimental map[string]bool) {
 	d.methods(o.Name(), named, experimental)
 }
 
-// fields describes a struct. Whether it has hidden fields matters to who writes
-// literals and conversions, or compares.
+// fields describes a struct. Whether it has unexported fields matters for literals, conversions and
+// comparisons.
 func (d *describer) fields(name string, s *types.Struct) {
 	hidden := ""
 	for field := range s.Fields() {
@@ -122,8 +122,8 @@ func (d *describer) elements(name string, i *types.Interface) {
 	d.line("type %s interface%s", name, hidden)
 }
 
-// methods describes those that can be called on a type, promoted ones of hidden
-// embedded fields included: callers do not see a difference.
+// methods describes the method set of a type, including methods promoted from unexported embedded
+// fields: callers do not see a difference.
 func (d *describer) methods(name string, named *types.Named, experimental map[string]bool) {
 	if types.IsInterface(named) {
 		return
@@ -144,8 +144,8 @@ func (d *describer) methods(name string, named *types.Named, experimental map[st
 	}
 }
 
-// promotedByExported reports whether a method comes from an embedded field that the
-// description has already.
+// promotedByExported reports whether a method is promoted from an exported embedded field, which is
+// already described.
 func promotedByExported(named *types.Named, m *types.Selection) bool {
 	s, ok := named.Underlying().(*types.Struct)
 	return ok && len(m.Index()) > 1 && s.Field(m.Index()[0]).Exported()
@@ -162,7 +162,7 @@ func typeParams(list *types.TypeParamList, d *describer) string {
 	return "[" + strings.Join(params, ", ") + "]"
 }
 
-// changes lists the lines that were added and taken away. Both are sorted.
+// changes returns the added and removed lines. Both inputs are sorted.
 func changes(was, is []string) (list []string) {
 	for len(was)+len(is) > 0 {
 		switch order := compareFirst(was, is); {

@@ -1,12 +1,12 @@
-// Package apistore is a [registry.Store] over any registry that is an
-// [http.Handler]: it speaks the distribution API to the handler, in process.
+// Package apistore implements a [registry.Store] over any registry that is an [http.Handler]. It
+// calls the distribution API of the handler in process.
 //
 //	store := apistore.New(handler)
 //	m, err := store.Manifest(ctx, "app", "v1") // GET /v2/app/manifests/v1
 //
-// What the API cannot do fails with an error that says so: to list the blobs or the
-// manifests of a repository, and to find an upload session again. Preconditions and
-// references of a manifest are for the handler to judge.
+// The API has no request to list the blobs or manifests of a repository, or to find an upload
+// session by its ID. These methods fail with [ErrCannot]. The handler checks preconditions and the
+// references of a manifest.
 package apistore
 
 import (
@@ -36,10 +36,10 @@ var _ registry.Store = (*Store)(nil)
 // New returns a Store over a handler of the distribution API.
 func New(handler http.Handler) *Store { return &Store{handler} }
 
-// host is the host of requests; handlers that make absolute URLs use it.
+// host is the host of requests. Handlers that return absolute URLs use it.
 const host = "registry.test"
 
-// manifestTypes is what a manifest may be.
+// manifestTypes is the Accept header of requests for manifests.
 var manifestTypes = strings.Join([]string{
 	ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageIndex,
 	"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json", "*/*",
@@ -51,10 +51,10 @@ type call struct {
 	target string // path and query, or a Location
 	header http.Header
 	body   io.Reader
-	length int64 // of the body; -1 if unknown
+	length int64 // length of the body, or -1 if unknown
 }
 
-// answer is what the handler sent.
+// answer is a response of the handler.
 type answer struct {
 	call
 	status int
@@ -85,13 +85,13 @@ func (s *Store) do(ctx context.Context, c call) (answer, error) {
 	return answer{c, w.Code, w.Header(), w.Body.Bytes()}, ctx.Err()
 }
 
-// serve returns an error if the handler breaks off its answer, as net/http has it.
+// serve returns an error if the handler aborts its response with [http.ErrAbortHandler].
 func serve(handler http.Handler, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		switch p := recover(); p {
 		case nil:
 		case http.ErrAbortHandler:
-			err = errors.New("the handler breaks off its answer")
+			err = errors.New("the handler aborted its response")
 		default:
 			panic(p)
 		}
@@ -100,13 +100,12 @@ func serve(handler http.Handler, w http.ResponseWriter, r *http.Request) (err er
 	return nil
 }
 
-// get asks for a path.
 func (s *Store) get(ctx context.Context, path string, header http.Header) (answer, error) {
 	return s.do(ctx, call{method: http.MethodGet, target: path, header: header})
 }
 
-// want returns an error if the answer has none of the statuses. It wraps the cause
-// if the handler says 404.
+// want returns an error unless the response has one of the statuses. The error wraps unknown if the
+// status is 404.
 func (a answer) want(unknown registry.Cause, statuses ...int) error {
 	for _, status := range statuses {
 		if a.status == status {
@@ -117,7 +116,7 @@ func (a answer) want(unknown registry.Cause, statuses ...int) error {
 	if len(text) > 300 {
 		text = text[:300] + "…"
 	}
-	err := fmt.Errorf("%s %s: the handler answers %d %s", a.method, a.target, a.status, text)
+	err := fmt.Errorf("%s %s: unexpected status %d %s", a.method, a.target, a.status, text)
 	if a.status == http.StatusNotFound {
 		return errors.Join(err, unknown)
 	}
@@ -182,7 +181,7 @@ func (s *Store) Manifest(ctx context.Context, repo, ref string) (registry.Manife
 	}
 	if d := digest.Digest(ref); strings.Contains(ref, ":") && d.Validate() == nil {
 		if d.Algorithm().FromBytes(a.body) != d {
-			return registry.Manifest{}, fmt.Errorf("GET %s: the handler sends other content than that of the digest", a.target)
+			return registry.Manifest{}, fmt.Errorf("GET %s: the content of the response does not match the digest", a.target)
 		}
 		m.Descriptor.Digest = d
 	}
@@ -192,7 +191,7 @@ func (s *Store) Manifest(ctx context.Context, repo, ref string) (registry.Manife
 	return m, nil
 }
 
-// PutManifest implements [registry.Store]. The manifest is put once for each tag.
+// PutManifest implements [registry.Store]. It sends one request for each tag.
 func (s *Store) PutManifest(ctx context.Context, repo string, m registry.PutManifest) error {
 	refs := m.Tags
 	if len(refs) == 0 {
@@ -214,7 +213,7 @@ func (s *Store) PutManifest(ctx context.Context, repo string, m registry.PutMani
 	return nil
 }
 
-// DeleteManifest implements [registry.Store]. The precondition is not sent.
+// DeleteManifest implements [registry.Store]. It ignores the precondition.
 func (s *Store) DeleteManifest(ctx context.Context, repo, ref string, _ registry.Precondition) error {
 	return s.delete(ctx, path(repo, "manifests", ref), registry.ManifestUnknown)
 }
@@ -228,7 +227,7 @@ func (s *Store) Repositories(ctx context.Context, after string) iter.Seq2[string
 	})
 }
 
-// Tags implements [registry.Store]. It asks for the digest of each tag.
+// Tags implements [registry.Store]. It sends one request for each tag to get its digest.
 func (s *Store) Tags(ctx context.Context, repo, after string) iter.Seq2[registry.Tag, error] {
 	return pages(s, ctx, path(repo, "tags", "list"), registry.NameUnknown, func(body []byte) ([]registry.Tag, error) {
 		var list struct{ Tags []string }
@@ -256,28 +255,27 @@ func (s *Store) Referrers(ctx context.Context, repo string, subject, after diges
 	})
 }
 
-// Manifests implements [registry.Store]: the API has no such list.
+// Manifests implements [registry.Store]. It fails with [ErrCannot].
 func (s *Store) Manifests(_ context.Context, repo string, _ digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
 	return cannot[ocispec.Descriptor]("list the manifests of repository " + repo)
 }
 
-// Blobs implements [registry.Store]: the API has no such list.
+// Blobs implements [registry.Store]. It fails with [ErrCannot].
 func (s *Store) Blobs(_ context.Context, repo string, _ digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
 	return cannot[ocispec.Descriptor]("list the blobs of repository " + repo)
 }
 
-// BlobRepositories implements [registry.Store]: the API has no such list.
+// BlobRepositories implements [registry.Store]. It fails with [ErrCannot].
 func (s *Store) BlobRepositories(_ context.Context, d digest.Digest) iter.Seq2[string, error] {
 	return cannot[string]("list the repositories of blob " + string(d))
 }
 
-// Uploads implements [registry.Store]: the API has no such list.
+// Uploads implements [registry.Store]. It fails with [ErrCannot].
 func (s *Store) Uploads(context.Context, string) iter.Seq2[string, error] {
 	return cannot[string]("list upload sessions")
 }
 
-// ErrCannot is wrapped by the errors about what the distribution API has no way to
-// do.
+// ErrCannot is wrapped by the errors of methods that the distribution API does not support.
 var ErrCannot = errors.New("the distribution API cannot")
 
 func cannot[T any](what string) iter.Seq2[T, error] {

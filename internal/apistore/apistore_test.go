@@ -95,7 +95,7 @@ func TestUploadFails(t *testing.T) {
 	assert.ErrorIs(t, err, apistore.ErrCannot)
 }
 
-// Lists are read over all pages.
+// TestLists checks that all pages of a list are read.
 func TestLists(t *testing.T) {
 	s := newStore(registry.Options{PageSize: 1})
 	a := put(t, s, "app", "", "v1", "v2", "v3")
@@ -111,7 +111,7 @@ func TestLists(t *testing.T) {
 		assert.ErrorIs(t, err, registry.NameUnknown)
 	}
 	for range s.Tags(t.Context(), "app", "") {
-		break // an end of the caller's choice
+		break // the caller stops early
 	}
 	for _, err := range s.Manifests(t.Context(), "app", "") {
 		assert.ErrorIs(t, err, apistore.ErrCannot)
@@ -145,7 +145,7 @@ func TestManifests(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// A handler that breaks the specification does not lead anybody astray.
+// TestHostileHandler checks the errors for handlers that violate the specification.
 func TestHostileHandler(t *testing.T) {
 	for name, test := range map[string]struct {
 		serve http.HandlerFunc
@@ -157,14 +157,14 @@ func TestHostileHandler(t *testing.T) {
 			func(s *apistore.Store) error {
 				_, err := s.Manifest(t.Context(), "app", string(digest.FromString("x")))
 				return err
-			}, "other content than that of the digest"},
+			}, "does not match the digest"},
 		"no Location": {
 			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) },
 			func(s *apistore.Store) error {
 				_, err := s.NewUpload(t.Context(), "app", digest.SHA256)
 				return err
-			}, "202 without a Location"},
-		"a Location that is none": {
+			}, "status 202 without a Location"},
+		"an invalid Location": {
 			func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", "http://[::1")
 				w.WriteHeader(202)

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// counter counts what is read, and keeps the error that reading ended with.
+// counter counts the bytes that are read, and keeps the final error.
 type counter struct {
 	reader io.Reader
 	n      int64

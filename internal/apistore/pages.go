@@ -11,10 +11,10 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// maxPages is how many pages a list may have.
+// maxPages is the maximum number of pages of a list.
 const maxPages = 100_000
 
-// pages lists the entries of all pages, from the first on.
+// pages iterates over the entries of all pages, starting with target.
 func pages[T any](s *Store, ctx context.Context, target string, unknown registry.Cause, entries func(body []byte) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -44,8 +44,7 @@ func pages[T any](s *Store, ctx context.Context, target string, unknown registry
 	}
 }
 
-// next returns the target of the link to the next page (RFC 8288), empty on the last
-// page.
+// next returns the target of the link to the next page (RFC 8288), or "" on the last page.
 func next(header http.Header) string {
 	for _, value := range header.Values("Link") {
 		target, parameters, ok := strings.Cut(value, ">")
@@ -56,7 +55,7 @@ func next(header http.Header) string {
 	return ""
 }
 
-// behind returns the entries behind a key, sorted by it.
+// behind returns the entries after a key, sorted by key.
 func behind[T any](entries []T, after string, key func(T) string) []T {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(entry T) bool { return after != "" && key(entry) <= after })
 	slices.SortFunc(entries, func(a, b T) int { return strings.Compare(key(a), key(b)) })

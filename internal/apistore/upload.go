@@ -38,23 +38,23 @@ func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Alg
 	return u, u.moved(a, http.StatusAccepted)
 }
 
-// OpenUpload implements [registry.Store]: only the handler knows its sessions.
+// OpenUpload implements [registry.Store]. It fails with [ErrCannot].
 func (s *Store) OpenUpload(context.Context, string, string) (registry.Upload, error) {
 	return nil, fmt.Errorf("%w find an upload session without its Location", ErrCannot)
 }
 
-// moved takes the Location of an answer.
+// moved checks the status of a response and updates the Location of the session.
 func (u *upload) moved(a answer, statuses ...int) error {
 	if err := a.want(registry.UploadUnknown, statuses...); err != nil {
 		return err
 	}
 	if u.location = a.header.Get("Location"); u.location == "" {
-		return fmt.Errorf("%s %s: the handler answers %d without a Location", a.method, a.target, a.status)
+		return fmt.Errorf("%s %s: status %d without a Location", a.method, a.target, a.status)
 	}
 	return nil
 }
 
-// ID implements [registry.Upload]. It is the last part of the Location's path.
+// ID implements [registry.Upload]. It returns the last element of the Location's path.
 func (u *upload) ID() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -93,7 +93,7 @@ func (u *upload) Append(ctx context.Context, c registry.Chunk) error {
 		return err
 	}
 	u.size += count.n
-	return u.moved(a, http.StatusAccepted, http.StatusNoContent, http.StatusCreated) // registries differ
+	return u.moved(a, http.StatusAccepted, http.StatusNoContent, http.StatusCreated) // the status depends on the registry
 }
 
 // Commit implements [registry.Upload].

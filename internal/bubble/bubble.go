@@ -1,4 +1,4 @@
-// Package bubble reports whether code runs in a bubble of [testing/synctest].
+// Package bubble reports whether code runs in a [testing/synctest] bubble.
 package bubble
 
 import (
@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Inside reports whether the caller runs in a bubble. It goes by the clock, which
-// starts in the year 2000 there: a bubble that lasts for ten years of virtual time, or
-// a machine with a wrong clock, is mistaken.
+// Inside reports whether the caller runs in a bubble. It checks the clock, which starts in the year
+// 2000 in a bubble. It is wrong in a bubble after ten years of virtual time, and on a machine with
+// a wrong clock.
 func Inside() bool { return time.Now().Year() < 2010 }
 
-// ErrOutside is why something that was made outside of a bubble cannot be used in it.
-var ErrOutside = errors.New("the registry was started outside of the testing/synctest bubble in which it is used: " +
-	"start it in the bubble, in the function that is given to synctest.Test")
+// ErrOutside is the error for using a registry in a bubble that was started outside.
+var ErrOutside = errors.New("the registry was started outside of the testing/synctest bubble that uses it: " +
+	"start it in the function passed to synctest.Test")
 
-// ErrInside is why something that was made in a bubble cannot be used outside.
+// ErrInside is the error for using a registry outside of a bubble that was started inside.
 var ErrInside = errors.New("the registry was started in a testing/synctest bubble and is used outside of it: " +
-	"use it in the function that is given to synctest.Test")
+	"use it in the function passed to synctest.Test")
 
-// Check returns an error if the caller is in a bubble and what it uses was not made in
-// one, or the other way round. Using it would end the program: channels and timers of a
-// bubble are for its goroutines alone.
+// Check returns an error if either the caller or the registry that it uses, but not both, is in a
+// bubble. Such a use would end the program: channels and timers of a bubble work only for its own
+// goroutines.
 func Check(madeInside bool) error {
 	switch inside := Inside(); {
 	case inside && !madeInside:

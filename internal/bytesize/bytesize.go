@@ -1,4 +1,4 @@
-// Package bytesize reads and writes numbers of bytes as people do: 4MiB.
+// Package bytesize parses and formats byte sizes such as 4MiB.
 //
 //	n, err := bytesize.Parse("4MiB") // 4194304
 //	bytesize.Format(n)               // "4.0 MiB"
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// units are the powers of 1024 and of 1000, by their lower-case names.
+// units maps lower-case names to powers of 1024 and of 1000.
 var units = map[string]float64{
 	"": 1, "b": 1,
 	"k": 1e3, "kb": 1e3, "ki": 1 << 10, "kib": 1 << 10,
@@ -23,9 +23,8 @@ var units = map[string]float64{
 	"e": 1e18, "eb": 1e18, "ei": 1 << 60, "eib": 1 << 60,
 }
 
-// Parse reads a decimal number and an optional unit, with or without a space
-// between them: "4194304", "4MiB", "1.5 gb". The case of a unit does not matter. A
-// fraction of a byte is dropped.
+// Parse parses a decimal number and an optional unit, optionally separated by a space: "4194304",
+// "4MiB", "1.5 gb". The unit is case-insensitive. The result is rounded down.
 func Parse(text string) (int64, error) {
 	digits := strings.TrimLeft(text, "0123456789.")
 	number := text[:len(text)-len(digits)]
@@ -46,8 +45,8 @@ func Parse(text string) (int64, error) {
 	return int64(n), nil
 }
 
-// Format writes a number of bytes in the largest binary unit of which there is at
-// least one, with a decimal below ten: "5 B", "4.0 KiB", "64 MiB".
+// Format formats a number of bytes in the largest binary unit that is not larger than it, with one
+// decimal below ten: "5 B", "4.0 KiB", "64 MiB".
 func Format(n int64) string {
 	const names = "KMGTPE"
 	if n < 1024 {

@@ -1,6 +1,6 @@
-// Package control is the control API of a registry, and its page: what was asked,
-// what goes wrong and what is stored, seen and changed over HTTP. The API is
-// described by the OpenAPI document that it serves; see the table of routes.
+// Package control implements the control API of a registry and its page. The API shows and changes
+// the recorded requests, the fault rules and the content over HTTP. It serves an OpenAPI document
+// that describes it; see the table of routes.
 package control
 
 import (
@@ -18,50 +18,49 @@ import (
 	"github.com/ocifake/ocifake/memstore"
 )
 
-// Config is what an API shows and changes. Store, Recorder and Faults must be
-// there.
+// Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
 	Store    *memstore.Store    // what the registry keeps content in, without faults
 	Recorder *recorder.Recorder // of the registry's requests
 	Faults   *faults.Engine
-	Auth     *auth.Service // of the registry; nil: nobody is asked
+	Auth     *auth.Service // of the registry; nil without authentication
 
-	// ReadRules reads a list of rules, or one, from the body of a request. An error
-	// may have a method Place() (field string, line, column int).
+	// ReadRules parses one rule or a list of rules from the body of a request. Its error may have a
+	// method Place() (field string, line, column int).
 	ReadRules func(text []byte) ([]faults.Rule, error)
 
-	// AllowSparse accepts manifests to load whose references are missing.
+	// AllowSparse accepts loaded manifests whose references are missing.
 	AllowSparse bool
 
-	// MaxLoad is how many bytes an archive to load may have, and decompressed.
+	// MaxLoad is the maximum size of a loaded archive in bytes, both compressed and decompressed.
 	// Default: 4 GiB.
 	MaxLoad int64
 
-	// Token is what clients must show to use the API, as "Authorization: Bearer
-	// TOKEN". If it is empty, only clients on loopback may use it.
+	// Token is the bearer token that clients must send, as "Authorization: Bearer TOKEN". If it is
+	// empty, only clients on loopback may use the API.
 	Token string
 
-	// Hosts are further names, with or without a port, under which clients may ask
-	// for the API, beside IP addresses, localhost and the host of the registry.
+	// Hosts are additional host names, with or without a port, for requests to the API. IP
+	// addresses, localhost and the host of the registry are always allowed.
 	Hosts []string
 
 	FaultNames bool // names of repositories can choose faults; shown only
 	Version    string
 
-	// Log gets what goes wrong on the server's side. Default: [slog.Default].
+	// Log receives server-side errors. Default: [slog.Default].
 	Log *slog.Logger
 }
 
 const defaultMaxLoad = 4 << 30
 
-// API is an [http.Handler] for the path "/_ocifake" and what is below it, and for "/",
-// from which it leads to the page. It is safe for concurrent use.
+// API is an [http.Handler] for the path "/_ocifake" and below, and for "/", which redirects to the
+// page. It is safe for concurrent use.
 type API struct {
 	config  Config
 	guard   guard
 	started time.Time
-	origin  uint64              // added to positions, so that those of another API are not taken for its own
-	routes  func() http.Handler // made for the first request
+	origin  uint64              // added to positions to distinguish them from those of another API
+	routes  func() http.Handler // made on the first request
 	page    http.Handler
 	open    atomic.Pointer[opened]
 
@@ -69,14 +68,14 @@ type API struct {
 	closed  chan struct{}
 }
 
-// opened is what is known once the registry is on the network.
+// opened is the state that is known once the registry is on the network.
 type opened struct {
 	url   string
-	store *memstore.Store // the content to go back to
-	rules []faults.Rule   // those to go back to
+	store *memstore.Store // restored by a reset
+	rules []faults.Rule   // restored by a reset
 }
 
-// New returns an API for a registry that is not ready yet.
+// New returns an API. Its registry is not ready until [API.Open] is called.
 func New(config Config) *API {
 	config.MaxLoad = cmp.Or(config.MaxLoad, defaultMaxLoad)
 	config.Log = cmp.Or(config.Log, slog.Default())
@@ -93,8 +92,8 @@ func New(config Config) *API {
 	return a
 }
 
-// Open says that the registry is ready under a URL. The content and the rules that
-// it has now are those that a reset goes back to.
+// Open marks the registry as ready under a URL. A reset restores the content and the rules of this
+// moment.
 func (a *API) Open(url string) {
 	o := &opened{url: url, store: a.config.Store.Clone()}
 	for _, state := range a.config.Faults.Rules() {
@@ -103,19 +102,19 @@ func (a *API) Open(url string) {
 	a.open.Store(o)
 }
 
-// SetRules sets the rules that a reset goes back to: those of a file that has
-// changed, say. It does nothing before [API.Open].
+// SetRules sets the rules that a reset restores, for example after a file of rules has changed. It
+// does nothing before [API.Open].
 func (a *API) SetRules(rules []faults.Rule) {
 	if o := a.open.Load(); o != nil {
 		a.open.Store(&opened{url: o.url, store: o.store, rules: rules})
 	}
 }
 
-// Close ends the streams of events, and whoever else waits for something to happen.
-// It does not wait for them.
+// Close ends the streams of events and the requests that wait for an expectation. It does not wait
+// for them to end.
 func (a *API) Close() { a.closing.Do(func() { close(a.closed) }) }
 
-// host is that of the registry, empty as long as it is not open.
+// host returns the host of the registry. It is empty before Open.
 func (a *API) host() string {
 	o := a.open.Load()
 	if o == nil {
@@ -142,6 +141,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case inside || r.URL.Path == root || r.URL.Path == "/":
 		a.servePage(w, r, inside)
 	default:
-		fail(w, r, notFound("there is nothing at %s: the page is at %s/, the API below %s", r.URL.Path, root, prefix))
+		fail(w, r, notFound("%s not found: the page is at %s/, the API below %s", r.URL.Path, root, prefix))
 	}
 }

@@ -13,24 +13,23 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// maxBody is how many bytes a body may have that is read as a whole.
+// maxBody is the maximum size in bytes of a body that is read into memory.
 const maxBody = 1 << 20
 
-// readBody reads the body of a request.
 func readBody(r *request) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, failf(http.StatusBadRequest, "the body cannot be read: %v", err)
+		return nil, failf(http.StatusBadRequest, "read the request body: %v", err)
 	case len(text) > maxBody:
-		return nil, failf(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxBody)
+		return nil, failf(http.StatusRequestEntityTooLarge, "the request body exceeds %d bytes", maxBody)
 	}
 	return text, nil
 }
 
-// readObject reads the body as a JSON object into what its fields point to. It is
-// strict: a field that is unknown, there twice or of another kind is an error. It
-// returns the names of those that were there.
+// readObject decodes the body, a JSON object, into the values that fields points to. It refuses
+// unknown fields, duplicate fields and fields of another type. It returns the names of the fields
+// in the body.
 func readObject(r *request, fields map[string]any) (map[string]bool, error) {
 	text, err := readBody(r)
 	if err != nil {
@@ -55,7 +54,7 @@ func parseObject(text []byte, fields map[string]any) (map[string]bool, error) {
 	}
 	at = p.next()
 	if _, err := p.Token(); !errors.Is(err, io.EOF) {
-		return nil, p.syntax(at, nil, "there is more after the JSON object")
+		return nil, p.syntax(at, nil, "unexpected data after the JSON object")
 	}
 	return p.there, nil
 }
@@ -73,13 +72,13 @@ func (p *objectParser) field() error {
 	if err != nil {
 		return p.syntax(at, err, "")
 	}
-	name := t.(string) // else Token would have failed
+	name := t.(string) // Token checks it
 	into, known := p.fields[name]
 	switch {
 	case !known:
-		return p.place(at, wrong(name, "there is no such field: %s", near.Hint(name, slices.Sorted(maps.Keys(p.fields)))))
+		return p.place(at, wrong(name, "unknown field: %s", near.Hint(name, slices.Sorted(maps.Keys(p.fields)))))
 	case p.there[name]:
-		return p.place(at, wrong(name, "it is there twice"))
+		return p.place(at, wrong(name, "duplicate field"))
 	}
 	p.there[name] = true
 	at = p.next()
@@ -95,35 +94,35 @@ func (p *objectParser) field() error {
 
 func decodeStrictly(raw json.RawMessage, into any) error {
 	if string(raw) == "null" {
-		return errors.New("it is null")
+		return errors.New("unexpected null")
 	}
 	err := json.Unmarshal(raw, into)
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return fmt.Errorf("a JSON %s does not fit", mismatch.Value)
+		return fmt.Errorf("unexpected JSON %s", mismatch.Value)
 	}
 	return err
 }
 
-// next is where what comes next begins.
+// next returns the offset of the next token.
 func (p *objectParser) next() int {
 	at := int(p.InputOffset())
 	return len(p.text) - len(bytes.TrimLeft(p.text[at:], " \t\r\n,:"))
 }
 
-// syntax is about a body that is no JSON, or none of the kind that is wanted.
+// syntax returns the failure for a body that is not valid JSON, or not of the wanted type.
 func (p *objectParser) syntax(at int, err error, message string) *failure {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		at, message = len(p.text), "the JSON ends too early"
+		at, message = len(p.text), "unexpected end of JSON"
 	default:
 		message = err.Error()
 	}
 	return p.place(at, failf(http.StatusBadRequest, "%s", message))
 }
 
-// place adds where it is.
+// place adds the line and column of an offset.
 func (p *objectParser) place(at int, f *failure) *failure {
 	before := p.text[:at]
 	f.Line = 1 + bytes.Count(before, []byte("\n"))

@@ -17,21 +17,21 @@ import (
 func contentRoutes() []route {
 	inRepo := []param{repoParam, afterName, limitParam}
 	return append(loadRoutes(), []route{
-		{method: http.MethodGet, path: "repositories", summary: "Repositories, by name", params: []param{afterName, limitParam},
-			answers: []answer{ok("Repositories", "their names")}, handle: (*API).listRepositories},
-		{method: http.MethodGet, path: "tags", summary: "Tags of a repository, by name", params: inRepo,
+		{method: http.MethodGet, path: "repositories", summary: "List repositories by name", params: []param{afterName, limitParam},
+			answers: []answer{ok("Repositories", "the names of the repositories")}, handle: (*API).listRepositories},
+		{method: http.MethodGet, path: "tags", summary: "List the tags of a repository by name", params: inRepo,
 			answers: []answer{ok("Tags", "the tags"), missing}, handle: (*API).listTags},
-		{method: http.MethodGet, path: "manifests", summary: "Manifests of a repository, by digest", params: inRepo,
-			answers: []answer{ok("Manifests", "their descriptors and tags"), missing}, handle: (*API).listManifests},
-		{method: http.MethodGet, path: "blobs", summary: "Blobs of a repository, by digest", params: inRepo,
-			answers: []answer{ok("Blobs", "digests and sizes"), missing}, handle: (*API).listBlobs},
-		{method: http.MethodGet, path: "manifest", summary: "A manifest, and what belongs to it",
+		{method: http.MethodGet, path: "manifests", summary: "List the manifests of a repository by digest", params: inRepo,
+			answers: []answer{ok("Manifests", "the descriptors and tags of the manifests"), missing}, handle: (*API).listManifests},
+		{method: http.MethodGet, path: "blobs", summary: "List the blobs of a repository by digest", params: inRepo,
+			answers: []answer{ok("Blobs", "the digests and sizes of the blobs"), missing}, handle: (*API).listBlobs},
+		{method: http.MethodGet, path: "manifest", summary: "Get a manifest with its config and referrers",
 			params:  []param{repoParam, {name: "ref", kind: reference, required: true, doc: "A tag or a digest."}},
 			answers: []answer{ok("Manifest", "the manifest"), missing}, handle: (*API).oneManifest},
 	}...)
 }
 
-// page takes the first entries of a list.
+// page returns the first entries of a list, up to the limit of the request.
 func page[T, J any](r *request, list iter.Seq2[T, error], entry func(T) J) ([]J, error) {
 	entries := []J{}
 	for x, err := range list {
@@ -72,8 +72,8 @@ func (a *API) listTags(w http.ResponseWriter, r *request) error {
 	return replyPage(w, "tags", tags, err)
 }
 
-// tagsOf returns the tags of a repository by the digest that each is on. The error
-// wraps [registry.NameUnknown] if there is none of this name.
+// tagsOf returns the tags of a repository by digest. The error wraps [registry.NameUnknown] if the
+// repository does not exist.
 func (a *API) tagsOf(ctx context.Context, repo string) (map[digest.Digest][]string, error) {
 	tags := map[digest.Digest][]string{}
 	for t, err := range a.config.Store.Tags(ctx, repo, "") {
@@ -108,7 +108,7 @@ type blob struct {
 
 func (a *API) listBlobs(w http.ResponseWriter, r *request) error {
 	repo := value[string](r, "repo")
-	for _, err := range a.config.Store.Tags(r.Context(), repo, "") { // tells whether there is the repository
+	for _, err := range a.config.Store.Tags(r.Context(), repo, "") { // fails if the repository does not exist
 		if err != nil {
 			return err
 		}
@@ -119,13 +119,13 @@ func (a *API) listBlobs(w http.ResponseWriter, r *request) error {
 	return replyPage(w, "blobs", blobs, err)
 }
 
-// maxReferrers and maxConfig bound what goes with a manifest.
+// maxReferrers and maxConfig bound the data that is sent with a manifest.
 const (
 	maxReferrers = 1000
 	maxConfig    = 1 << 20 // bytes
 )
 
-// manifest is one, and what belongs to it. Its text is left out if it is no JSON.
+// manifest is a manifest with its config and referrers. Its text is omitted if it is not JSON.
 type manifest struct {
 	Descriptor ocispec.Descriptor   `json:"descriptor"`
 	Tags       []string             `json:"tags"`
@@ -163,7 +163,7 @@ func (a *API) oneManifest(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// configOf returns the config of a manifest, if it has one that can be shown.
+// configOf returns the config of a manifest, or nil if it is too large or not JSON.
 func (a *API) configOf(ctx context.Context, repo string, content []byte) json.RawMessage {
 	var parts struct{ Config ocispec.Descriptor }
 	if json.Unmarshal(content, &parts) != nil || parts.Config.Digest == "" {

@@ -16,20 +16,20 @@ import (
 
 const (
 	eventType = "text/event-stream"
-	eventsDoc = "Events: request, once for each that has ended, in the order in which they ended, with that place as id and the exchange as data; " +
-		"open, for most that have begun, before their request, with the exchange as data; " +
-		"cleared, when requests up to the number in data, {\"last\":SEQ}, were forgotten; faults, when rules have changed. " +
-		"Nothing is kept for a client that does not read: what is dropped from the record before it has come to it, it does not get."
+	eventsDoc = "Events: request, once for each request that has ended, in that order, with its position as id and the exchange as data; " +
+		"open, for most requests that have begun, before the event request, with the exchange as data; " +
+		"cleared, when the requests up to the number in data, {\"last\":SEQ}, were deleted; faults, when the rules have changed. " +
+		"A client that reads too slowly misses the requests that the record drops in the meantime."
 
-	pace      = 20 * time.Millisecond // between two looks, while much happens
-	keepAlive = 15 * time.Second      // between two signs of life
-	hungUp    = time.Minute           // a client takes nothing for so long
-	atOnce    = 64                    // exchanges that are decoded together
-	maxRoom   = 1 << 20               // bytes that a stream keeps to write into
+	pace      = 20 * time.Millisecond // minimum interval between two batches
+	keepAlive = 15 * time.Second      // interval between two comments on an idle stream
+	hungUp    = time.Minute           // timeout of a write
+	atOnce    = 64                    // maximum number of exchanges in a batch
+	maxRoom   = 1 << 20               // maximum size in bytes of a reused buffer
 )
 
-// events sends what happens until the client leaves. It follows the record at the
-// client's pace: there is no queue.
+// events streams events until the client disconnects. It reads the record at the client's pace,
+// without a queue.
 func (a *API) events(w http.ResponseWriter, r *request) error {
 	after, err := startOf(r)
 	if err != nil {
@@ -44,12 +44,12 @@ func (a *API) events(w http.ResponseWriter, r *request) error {
 	defer func() { _ = s.flush.SetWriteDeadline(time.Time{}) }() // the connection may be used again
 	s.begin(after, value[[]record.Filter](r, "filter"))
 	if err := s.follow(r); err != nil {
-		a.config.Log.Debug("a stream of events has ended", "remote", r.RemoteAddr, "error", err)
+		a.config.Log.Debug("event stream ended", "remote", r.RemoteAddr, "error", err)
 	}
 	return nil
 }
 
-// startOf is the place behind which a client wants events.
+// startOf returns the position after which the client wants events.
 func startOf(r *request) (uint64, error) {
 	text := r.Header.Get("Last-Event-ID")
 	if text == "" {
@@ -57,19 +57,19 @@ func startOf(r *request) (uint64, error) {
 	}
 	id, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, wrong("Last-Event-ID", "%q is no id of an event", text)
+		return 0, wrong("Last-Event-ID", "%q is not the id of an event", text)
 	}
 	return id, nil
 }
 
-// stream is one of events.
+// stream is a stream of events.
 type stream struct {
 	api      *API
 	follower *recorder.Follower
 	w        io.Writer
 	flush    *http.ResponseController
 	room     bytes.Buffer
-	sent     time.Time // the latest
+	sent     time.Time // time of the last write
 }
 
 // begin begins behind a place, at the start if it is of an earlier process: then
@@ -77,7 +77,7 @@ type stream struct {
 func (s *stream) begin(after uint64, filters []record.Filter) {
 	origin := s.api.origin
 	from := after - origin
-	s.room.WriteString(": events\n\n") // the client sees that it is connected
+	s.room.WriteString(": events\n\n") // confirms the connection
 	if after < origin || after > s.api.position() {
 		from = 0
 		if after != 0 {
@@ -87,7 +87,7 @@ func (s *stream) begin(after uint64, filters []record.Filter) {
 	s.follower = s.api.config.Recorder.Follow(recorder.Position(from), filters...)
 }
 
-// follow sends events until the client leaves, or the API is closed.
+// follow sends events until the client disconnects, or the API is closed.
 func (s *stream) follow(r *request) error {
 	beat := time.NewTicker(keepAlive)
 	defer beat.Stop()
@@ -116,15 +116,14 @@ func (s *stream) follow(r *request) error {
 		case <-beat.C:
 			s.room.WriteString(": alive\n\n")
 		case <-s.api.closed:
-			closed = true // what has ended until now is sent
+			closed = true // send the requests that have ended
 		case <-r.Context().Done():
 			return r.Context().Err()
 		}
 	}
 }
 
-// rest lets more happen, if something was sent just now: it is cheaper to tell
-// together.
+// rest pauses after a write, so that the next events are sent together.
 func (s *stream) rest(ctx context.Context) {
 	if d := pace - time.Since(s.sent); d > 0 {
 		t := time.NewTimer(d)
@@ -160,7 +159,7 @@ func (s *stream) exchange(event string, id uint64, x record.Exchange) error {
 	return nil
 }
 
-// add adds an event to what is sent next; data is one line.
+// add appends an event to the next write. The data must be one line.
 func (s *stream) add(event string, id uint64, data []byte) {
 	fmt.Fprintf(&s.room, "event: %s\n", event)
 	if id > 0 {
@@ -169,7 +168,7 @@ func (s *stream) add(event string, id uint64, data []byte) {
 	fmt.Fprintf(&s.room, "data: %s\n\n", data)
 }
 
-// send sends what was added, to a client that takes it.
+// send writes the appended events.
 func (s *stream) send() error {
 	if s.room.Len() == 0 {
 		return nil
@@ -186,7 +185,7 @@ func (s *stream) send() error {
 	return err
 }
 
-// empty makes room, and does not keep much.
+// empty empties the buffer, and releases a large one.
 func (s *stream) empty() {
 	if s.room.Reset(); s.room.Cap() > maxRoom {
 		s.room = bytes.Buffer{}

@@ -20,7 +20,7 @@ const (
 type judgement struct {
 	OK      bool      `json:"ok"`
 	Results []verdict `json:"results"`
-	Journal string    `json:"journal,omitempty"` // if not all is as it should be
+	Journal string    `json:"journal,omitempty"` // if an expectation fails
 }
 
 type verdict struct {
@@ -39,7 +39,7 @@ func (a *API) judge(w http.ResponseWriter, r *request) error {
 	var timeout time.Duration
 	if there["timeout"] {
 		if timeout, err = time.ParseDuration(timeoutText); err != nil || timeout < 0 || timeout > maxTimeout {
-			return wrong("timeout", "%q is no time from 0s to %v", timeoutText, maxTimeout)
+			return wrong("timeout", "%q is not a duration from 0s to %v", timeoutText, maxTimeout)
 		}
 	}
 	if len(texts) == 0 || len(texts) > maxExpectations {
@@ -61,8 +61,8 @@ func (a *API) judge(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// await judges until all is as it should be, or time is up. It spends at most half
-// of its time on that: judging looks at all requests that are meant.
+// await judges the expectations until all hold, or the context ends. It pauses for as long as
+// judging takes, because judging reads all matching requests.
 func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, error) {
 	var j judgement
 	waiting, stop := context.WithCancel(ctx)
@@ -85,17 +85,17 @@ func (a *API) await(ctx context.Context, all []record.Expectation) (judgement, e
 	switch {
 	case err == nil:
 		return j, nil
-	case ctx.Err() == context.Canceled: // the client has left
+	case ctx.Err() == context.Canceled: // the client has disconnected
 		return judgement{}, ctx.Err()
 	}
-	// Something may have happened while it was not looked at.
+	// Requests may have ended since the last check.
 	if j = judge(a.config.Recorder.Log(meantBy(all)), all); !j.OK {
 		a.addJournal(&j, all)
 	}
 	return j, nil
 }
 
-// wait returns when something has happened, or nobody waits for it any more.
+// wait waits for an event, or until the context or the API ends.
 func wait[T any](ctx context.Context, a *API, happened <-chan T) {
 	select {
 	case <-happened:
@@ -123,7 +123,7 @@ func judge(log record.Log, all []record.Expectation) judgement {
 	return j
 }
 
-// addJournal adds the journal for the first that does not hold.
+// addJournal adds the journal for the first expectation that fails.
 func (a *API) addJournal(j *judgement, all []record.Expectation) {
 	i := slices.IndexFunc(j.Results, func(v verdict) bool { return !v.OK })
 	if i >= 0 {

@@ -11,43 +11,42 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// ruleTypes are the media types of rules. What they are written in is told by the
-// text: YAML has JSON in it.
+// ruleTypes are the media types of rules. The text decides how it is parsed: JSON is valid YAML.
 var ruleTypes = []string{jsonType, "application/yaml"}
 
 func faultRoutes() []route {
 	name := []param{nameParam}
-	taken := answer{http.StatusConflict, "there is a rule with this name already", jsonType, "Error"}
+	taken := answer{http.StatusConflict, "a rule with this name exists", jsonType, "Error"}
 	return []route{
-		{method: http.MethodGet, path: "faults", summary: "The rules, in the order in which they apply, and what became of them",
+		{method: http.MethodGet, path: "faults", summary: "List the rules and their state, in the order in which they apply",
 			answers: []answer{ok("Faults", "the rules")}, handle: (*API).listFaults},
-		{method: http.MethodPost, path: "faults", summary: "Adds rules, all or none",
-			body:    &body{ruleTypes, "Rules", "one rule, or a list of them, as a file of rules has them"},
-			answers: []answer{created("Faults", "the rules that were added"), taken, tooMuch}, handle: (*API).addFaults},
-		{method: http.MethodDelete, path: "faults", summary: "Removes all rules, and shows what they have hidden",
+		{method: http.MethodPost, path: "faults", summary: "Add rules, all or none",
+			body:    &body{ruleTypes, "Rules", "one rule, or a list of rules, in the format of a rules file"},
+			answers: []answer{created("Faults", "the added rules"), taken, tooMuch}, handle: (*API).addFaults},
+		{method: http.MethodDelete, path: "faults", summary: "Remove all rules, and show the content that they have hidden",
 			answers: []answer{done}, handle: (*API).clearFaults},
-		{method: http.MethodGet, path: "faults/{name}", summary: "One rule", params: name,
+		{method: http.MethodGet, path: "faults/{name}", summary: "Get a rule", params: name,
 			answers: []answer{ok("Fault", "the rule"), missing}, handle: (*API).oneFault},
-		{method: http.MethodPut, path: "faults/{name}", summary: "Puts a rule in the place of the one with this name, if there is one", params: name,
-			body:    &body{ruleTypes, "Rule", "one rule; its name is this one, or left out"},
-			answers: []answer{ok("Fault", "the rule, which was there"), created("Fault", "the rule, which is new"), tooMuch}, handle: (*API).putFault},
-		{method: http.MethodPatch, path: "faults/{name}", summary: "Switches a rule on or off; its counts stay", params: name,
-			body:    &body{[]string{jsonType}, "Switch", "on or off"},
+		{method: http.MethodPut, path: "faults/{name}", summary: "Add a rule, or replace the rule with this name", params: name,
+			body:    &body{ruleTypes, "Rule", "one rule with this name or without a name"},
+			answers: []answer{ok("Fault", "the replaced rule"), created("Fault", "the added rule"), tooMuch}, handle: (*API).putFault},
+		{method: http.MethodPatch, path: "faults/{name}", summary: "Enable or disable a rule, and keep its counts", params: name,
+			body:    &body{[]string{jsonType}, "Switch", "the new state"},
 			answers: []answer{ok("Fault", "the rule"), missing, tooMuch}, handle: (*API).switchFault},
-		{method: http.MethodDelete, path: "faults/{name}", summary: "Removes a rule", params: name,
+		{method: http.MethodDelete, path: "faults/{name}", summary: "Remove a rule", params: name,
 			answers: []answer{done, missing}, handle: (*API).removeFault},
-		{method: http.MethodGet, path: "faults/known", summary: "Faults that real registries have shown",
+		{method: http.MethodGet, path: "faults/known", summary: "List the known faults of real registries",
 			answers: []answer{ok("KnownFaults", "the faults")}, handle: (*API).listKnown},
-		{method: http.MethodGet, path: "faults/known/{name}", summary: "One of them", params: name,
+		{method: http.MethodGet, path: "faults/known/{name}", summary: "Get a known fault", params: name,
 			answers: []answer{ok("KnownFault", "the fault"), missing}, handle: (*API).oneKnown},
-		{method: http.MethodPost, path: "faults/known/{name}", summary: "Adds its rules",
+		{method: http.MethodPost, path: "faults/known/{name}", summary: "Add the rules of a known fault",
 			params: []param{nameParam, {name: "where", kind: requestFilters,
-				doc: "Filters on the requests that they are for: op=blob.get repo=app. Default: all that the fault is about."}},
-			answers: []answer{created("Faults", "the rules that were added"), missing, taken}, handle: (*API).addKnown},
+				doc: "Filters that restrict the rules to some requests: op=blob.get repo=app. Default: all requests of the fault."}},
+			answers: []answer{created("Faults", "the added rules"), missing, taken}, handle: (*API).addKnown},
 	}
 }
 
-// fault is a rule, and what became of it.
+// fault is a rule and its state.
 type fault struct {
 	Name    string      `json:"name"`
 	Rule    faults.Rule `json:"rule"`
@@ -96,7 +95,7 @@ func (a *API) inject(w http.ResponseWriter, rules []faults.Rule) error {
 	return nil
 }
 
-// refused says why rules are not added.
+// refused converts the error of adding rules to a failure.
 func (a *API) refused(err error, rules []faults.Rule) *failure {
 	f := failf(http.StatusBadRequest, "%v", err)
 	for _, rule := range rules {
@@ -107,7 +106,7 @@ func (a *API) refused(err error, rules []faults.Rule) *failure {
 	return f
 }
 
-// readRules reads the body as rules, of which there must be some.
+// readRules parses the rules in the body. At least one is required.
 func (a *API) readRules(r *request) ([]faults.Rule, error) {
 	text, err := readBody(r)
 	if err != nil {
@@ -125,7 +124,7 @@ func (a *API) readRules(r *request) ([]faults.Rule, error) {
 		return nil, f
 	}
 	if len(rules) == 0 {
-		return nil, wrong("body", "there is no rule in it")
+		return nil, wrong("body", "want at least one rule")
 	}
 	return rules, nil
 }
@@ -136,7 +135,7 @@ func (a *API) clearFaults(w http.ResponseWriter, _ *request) error {
 	return nil
 }
 
-// state finds a rule by its name.
+// state returns the state of the rule with the name.
 func (a *API) state(name string) (faults.State, bool) {
 	all := a.config.Faults.Rules()
 	i := slices.IndexFunc(all, func(s faults.State) bool { return s.Rule.Name == name })
@@ -146,10 +145,10 @@ func (a *API) state(name string) (faults.State, bool) {
 	return all[i], true
 }
 
-// shownRules is how many rules a message lists.
+// shownRules is the maximum number of rules that an error message lists.
 const shownRules = 20
 
-// replyFault sends the state of a rule, if it is there.
+// replyFault sends the state of a rule, or an error if the rule does not exist.
 func (a *API) replyFault(w http.ResponseWriter, status int, name string) error {
 	state, ok := a.state(name)
 	if !ok {
@@ -167,13 +166,13 @@ func (a *API) noRule(name string) *failure {
 	}
 	switch mean := near.Mean(name, names); {
 	case mean != "":
-		return notFound("there is no rule %q: %s", name, mean)
+		return notFound("rule %q not found: %s", name, mean)
 	case len(names) == 0:
-		return notFound("there is no rule %q, nor any other", name)
+		return notFound("rule %q not found: there are no rules", name)
 	case len(names) > shownRules:
-		return notFound("there is no rule %q: GET %sfaults lists the %d that there are", name, prefix, len(names))
+		return notFound("rule %q not found: GET %sfaults lists all %d rules", name, prefix, len(names))
 	}
-	return notFound("there is no rule %q: %s", name, near.Hint(name, names))
+	return notFound("rule %q not found: %s", name, near.Hint(name, names))
 }
 
 func (a *API) oneFault(w http.ResponseWriter, r *request) error {
@@ -189,7 +188,7 @@ func (a *API) putFault(w http.ResponseWriter, r *request) error {
 	case len(rules) != 1:
 		return wrong("body", "want one rule, not %d", len(rules))
 	case rules[0].Name != "" && rules[0].Name != name:
-		return wrong("name", "it is %q in the body, and %q in the path", rules[0].Name, name)
+		return wrong("name", "the name is %q in the body, but %q in the path", rules[0].Name, name)
 	}
 	_, there := a.state(name)
 	if err := a.config.Faults.Replace([]string{name}, rules[0].Named(name)); err != nil {
@@ -210,7 +209,7 @@ func (a *API) switchFault(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !there["enabled"] {
-		return wrong("enabled", "it is missing: want true or false")
+		return wrong("enabled", "missing field: want true or false")
 	}
 	if !a.config.Faults.Enable(name, enabled) {
 		return a.noRule(name)

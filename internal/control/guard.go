@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// guard decides who may use the API. What a browser is made to send by a page of
-// somebody else must not get through, nor anything from another machine that does
-// not know the token. It believes no header that a proxy or a client could set to
-// say where a request came from.
+// guard decides which requests may use the API. It refuses cross-origin requests of browsers, and
+// requests from other machines without the token. It ignores the headers with which a proxy or a
+// client could forge the origin of a request.
 type guard struct {
-	token *[sha256.Size]byte // nil: there is none
+	token *[sha256.Size]byte // nil without a token
 	hosts []string
-	own   func() string // host of the registry, with its port
+	own   func() string // returns the host of the registry, with its port
 	cross *http.CrossOriginProtection
 }
 
@@ -33,8 +32,8 @@ func newGuard(token string, hosts []string, own func() string) guard {
 	return g
 }
 
-// use tells why a request may not use the API, if so. Who shows the token may ask
-// under any name: a page that was given the name would not know it.
+// use returns a failure if a request may not use the API. A request with the token may use any host
+// name: a page of another site does not have the token.
 func (g *guard) use(r *http.Request) *failure {
 	if g.foreign(r) {
 		return errForeign
@@ -45,8 +44,7 @@ func (g *guard) use(r *http.Request) *failure {
 	return g.local(r)
 }
 
-// see is use for the files of the page, in which there is nothing worth a token. It
-// may be linked to.
+// see is use for the files of the page, which contain no secrets. Other sites may link to the page.
 func (g *guard) see(r *http.Request) *failure {
 	followed := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 	if g.foreign(r) && !followed {
@@ -58,7 +56,7 @@ func (g *guard) see(r *http.Request) *failure {
 	return g.local(r)
 }
 
-var errForeign = failf(http.StatusForbidden, "the control API is not there for pages of another origin")
+var errForeign = failf(http.StatusForbidden, "the control API refuses cross-origin requests: open the page of the registry itself")
 
 func (g *guard) authorized(r *http.Request) *failure {
 	values := r.Header["Authorization"]
@@ -70,26 +68,25 @@ func (g *guard) authorized(r *http.Request) *failure {
 		}
 	}
 	if len(values) == 0 {
-		return failf(http.StatusUnauthorized, "the control API asks for its token: send it as Authorization: Bearer TOKEN")
+		return failf(http.StatusUnauthorized, "the control API needs a token: send the header Authorization: Bearer TOKEN")
 	}
-	return failf(http.StatusUnauthorized, "the token of the control API is another one")
+	return failf(http.StatusUnauthorized, "wrong token for the control API")
 }
 
-// local lets in who is on this machine and means it.
+// local returns a failure unless the request comes from this machine and names a local host.
 func (g *guard) local(r *http.Request) *failure {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() {
-		return failf(http.StatusForbidden, "only clients on the same machine may use the control API, and %s is none: give it a token for others", r.RemoteAddr)
+		return failf(http.StatusForbidden, "%s may not use the control API: without a token, only clients on the same machine may use it", r.RemoteAddr)
 	}
 	if !g.knows(r.Host) {
-		return failf(http.StatusForbidden, "the control API is not there for the host %q: ask for it by IP address, or as localhost", r.Host)
+		return failf(http.StatusForbidden, "the control API refuses the host name %q: use an IP address or localhost", r.Host)
 	}
 	return nil
 }
 
-// knows reports whether a host is one of which nobody else can decide to what address
-// it leads (DNS rebinding): by such a name a page of his could ask for the API as
-// its own origin.
+// knows reports whether the host is safe against DNS rebinding: an attacker cannot make it resolve
+// to another address.
 func (g *guard) knows(host string) bool {
 	name := hostname(host)
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
@@ -98,13 +95,13 @@ func (g *guard) knows(host string) bool {
 	return name != "" && (name == hostname(g.own()) || slices.Contains(g.hosts, name))
 }
 
-// hostname is the name in a host that may have a port, for comparison.
+// hostname returns the name of a host, without the port, for comparison.
 func hostname(host string) string {
 	return strings.ToLower(strings.TrimSuffix((&url.URL{Host: host}).Hostname(), "."))
 }
 
-// foreign reports whether a browser sends a request on behalf of another origin,
-// whatever the method.
+// foreign reports whether a browser sends the request on behalf of another origin, whatever the
+// method.
 func (g *guard) foreign(r *http.Request) bool {
 	for _, site := range r.Header["Sec-Fetch-Site"] {
 		if site != "same-origin" && site != "none" {
@@ -116,5 +113,5 @@ func (g *guard) foreign(r *http.Request) bool {
 			return true
 		}
 	}
-	return g.cross.Check(r) != nil // for unsafe methods it knows more
+	return g.cross.Check(r) != nil // checks unsafe methods more strictly
 }

@@ -16,16 +16,16 @@ func loadRoutes() []route {
 	optional := repoParam
 	optional.required = false
 	load, snapshot := optional, optional
-	load.doc = "The repository that takes all of it. Default: those that its names say."
+	load.doc = "The repository to load into. Default: the repositories in the names of the images."
 	snapshot.doc = "The repository. Default: all."
 	return []route{
-		{method: http.MethodPost, path: "load", summary: "Loads images into the registry", params: []param{load},
-			body:    &body{[]string{"application/x-tar", "application/gzip"}, "", "an OCI image layout, or what docker save writes, as a tar, which may be compressed with gzip"},
-			answers: []answer{ok("Loaded", "what was loaded"), tooMuch}, handle: (*API).load},
-		{method: http.MethodPost, path: "generate", summary: "Makes up images",
-			body:    &body{[]string{jsonType}, "Generate", "what to make"},
-			answers: []answer{ok("Loaded", "what was made"), tooMuch}, handle: (*API).generate},
-		{method: http.MethodGet, path: "snapshot", summary: "The content, as an OCI image layout that can be loaded again", params: []param{snapshot},
+		{method: http.MethodPost, path: "load", summary: "Load images into the registry", params: []param{load},
+			body:    &body{[]string{"application/x-tar", "application/gzip"}, "", "an OCI image layout, or the output of docker save, as a tar archive, optionally compressed with gzip"},
+			answers: []answer{ok("Loaded", "the loaded images"), tooMuch}, handle: (*API).load},
+		{method: http.MethodPost, path: "generate", summary: "Generate images",
+			body:    &body{[]string{jsonType}, "Generate", "the images to generate"},
+			answers: []answer{ok("Loaded", "the generated images"), tooMuch}, handle: (*API).generate},
+		{method: http.MethodGet, path: "snapshot", summary: "Download the content as an OCI image layout, which can be loaded again", params: []param{snapshot},
 			answers: []answer{{http.StatusOK, "the archive", "application/x-tar", ""}, missing}, handle: (*API).snapshot},
 	}
 }
@@ -53,16 +53,16 @@ func (a *API) load(w http.ResponseWriter, r *request) error {
 		Repository: value[string](r, "repo"), AllowSparse: a.config.AllowSparse, MaxUnpacked: a.config.MaxLoad,
 	})
 	if removeErr := os.Remove(path); removeErr != nil {
-		a.config.Log.Error("an archive was loaded, and its file stays", "file", path, "error", removeErr)
+		a.config.Log.Error("cannot remove temporary file", "file", path, "error", removeErr)
 	}
 	if err != nil {
-		return a.unusable(r, errors.Unwrap(err)) // without the name of the file
+		return a.unusable(r, errors.Unwrap(err)) // without the name of the temporary file
 	}
 	replyLoaded(w, list)
 	return nil
 }
 
-// unusable says why content is not taken.
+// unusable converts an error about loaded content to a failure.
 func (a *API) unusable(r *request, err error) error {
 	if r.Context().Err() != nil {
 		return err
@@ -70,7 +70,7 @@ func (a *API) unusable(r *request, err error) error {
 	return wrong("body", "%v", err)
 }
 
-// spool writes the body into a file, since a tar is not read in order.
+// spool writes the body to a file, because reading a tar needs random access.
 func spool(r *request, limit int64) (path string, err error) {
 	f, err := os.CreateTemp("", "ocifake-load-*")
 	if err != nil {
@@ -85,16 +85,16 @@ func spool(r *request, limit int64) (path string, err error) {
 	n, err := io.Copy(f, io.LimitReader(b, limit+1))
 	switch {
 	case b.err != nil:
-		return "", failf(http.StatusBadRequest, "the body cannot be read: %v", b.err)
+		return "", failf(http.StatusBadRequest, "read the request body: %v", b.err)
 	case err != nil:
-		return "", fmt.Errorf("keep the body in a file: %w", err)
+		return "", fmt.Errorf("write the request body to a file: %w", err)
 	case n > limit:
-		return "", failf(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", limit)
+		return "", failf(http.StatusRequestEntityTooLarge, "the request body exceeds %d bytes", limit)
 	}
 	return f.Name(), nil
 }
 
-// bodyReader tells errors of reading from those of writing.
+// bodyReader keeps read errors, to distinguish them from write errors.
 type bodyReader struct {
 	io.Reader
 	err error
@@ -108,7 +108,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxGenerate is how many texts one request may have.
+// maxGenerate is the maximum number of texts in a request.
 const maxGenerate = 100
 
 func (a *API) generate(w http.ResponseWriter, r *request) error {
@@ -141,7 +141,7 @@ func (a *API) generate(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// snapshot is that of a clone, so that it is of one moment.
+// snapshot sends the content of a clone of the store, for a consistent view.
 func (a *API) snapshot(w http.ResponseWriter, r *request) error {
 	clone := a.config.Store.Clone()
 	var repos []string
@@ -162,11 +162,11 @@ func (a *API) snapshot(w http.ResponseWriter, r *request) error {
 	case !begun.written:
 		return err
 	}
-	a.config.Log.Debug("a snapshot was not finished", "error", err)
+	a.config.Log.Debug("snapshot download failed", "error", err)
 	panic(http.ErrAbortHandler)
 }
 
-// lazyHeader says what is coming when it comes.
+// lazyHeader sets the header on the first write.
 type lazyHeader struct {
 	http.ResponseWriter
 	written bool

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// components are the schemas of what is sent, by name.
+// components are the schemas of request and response bodies, by name.
 //
 //go:embed schemas.json
 var components []byte
 
-// document sends the OpenAPI document that derives from the routes.
+// document sends the OpenAPI document, which is derived from the routes.
 func (a *API) document(w http.ResponseWriter, _ *request) error {
 	d, err := newDocument(a.config.Version)
 	if err != nil {
@@ -54,8 +54,8 @@ func newDocument(version string) (object, error) {
 		"info": object{
 			"title": "ocifake control API", "version": version,
 			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
-			"description": "What an ocifake registry was asked, what goes wrong in it, and what is in it, seen and changed. " +
-				"With a token it is for whoever shows it, and without one for clients on the same machine only.",
+			"description": "The control API shows and changes the recorded requests, the fault rules and the content of an ocifake registry. " +
+				"If the registry has a token, clients must send it. Otherwise, only clients on the same machine may use the API.",
 		},
 		"servers": []object{{"url": "/"}},
 		"paths":   paths,
@@ -63,7 +63,7 @@ func newDocument(version string) (object, error) {
 			"schemas":         all,
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
 		},
-		"security": []object{{"token": []string{}}, {}}, // either, as the registry was started
+		"security": []object{{"token": []string{}}, {}}, // depends on the registry's options
 	}, nil
 }
 
@@ -96,19 +96,19 @@ func (row *route) document() object {
 	return operation
 }
 
-// failures are the answers that routes have in common.
+// failures returns the error responses that all routes share.
 func (row *route) failures() map[int]string {
-	all := map[int]string{http.StatusBadRequest: "the request is not as it must be"}
+	all := map[int]string{http.StatusBadRequest: "the request is invalid"}
 	if !row.open {
 		maps.Copy(all, map[int]string{
-			http.StatusUnauthorized: "the token is missing, or another one",
-			http.StatusForbidden:    "the client, or the page that it acts for, may not use the API",
+			http.StatusUnauthorized: "the token is missing or wrong",
+			http.StatusForbidden:    "the client or the origin of its page may not use the API",
 		})
 	}
 	return all
 }
 
-// id is a name for the operation: "getFaultsKnownName".
+// id returns the operationId: "getFaultsKnownName".
 func (row *route) id() string {
 	id := strings.ToLower(row.method)
 	for word := range strings.FieldsFuncSeq(row.path, func(r rune) bool { return strings.ContainsRune("/{}.", r) }) {
@@ -117,7 +117,7 @@ func (row *route) id() string {
 	return id
 }
 
-// mediaOf describes a body; without a schema it may be anything.
+// mediaOf describes a body. An empty schema matches anything.
 func mediaOf(schema string, mediaTypes ...string) object {
 	described := object{}
 	if schema != "" {

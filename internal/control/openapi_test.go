@@ -414,7 +414,7 @@ func TestNothing(t *testing.T) {
 		assert.Contains(t, decode[refusal](t, a.body).Error.Message, "openapi.json", path)
 	}
 	a := f.ask(t, "GET", "/_ocifake/v1/faults/%2e%2e", "", func(r *http.Request) { r.URL.Opaque = "/_ocifake/v1/faults/%2e%2e" })
-	assert.Contains(t, decode[refusal](t, a.body).Error.Message, `no rule ".."`)
+	assert.Contains(t, decode[refusal](t, a.body).Error.Message, `rule ".." not found`)
 }
 
 func TestAnswersAreNotKept(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 )
 
-// schemas returns the components, with those of rules, which derive from the tables of
+// schemas returns the components, including those of rules, which are derived from the tables of
 // package faults.
 func schemas() (map[string]any, error) {
 	var all map[string]any
@@ -31,7 +31,7 @@ func ruleSchema() object {
 	return object{"type": "object", "additionalProperties": false, "properties": properties}
 }
 
-// effectSchema describes an effect: its name, or an object whose one field is the name.
+// effectSchema describes an effect: a name, or an object with the name as its only field.
 func effectSchema() object {
 	var names []string
 	properties := object{}
@@ -40,7 +40,7 @@ func effectSchema() object {
 		properties[k.Name] = kindSchema(k)
 	}
 	return object{
-		"description": "An effect by its name, or its name with its arguments.",
+		"description": "The name of an effect, or an object with the name and the arguments.",
 		"oneOf": []object{
 			{"type": "string", "enum": names},
 			{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": properties},
@@ -48,7 +48,7 @@ func effectSchema() object {
 	}
 }
 
-// kindSchema describes the arguments of an effect: an object, or the main argument alone.
+// kindSchema describes the arguments of an effect: an object, or only the main argument.
 func kindSchema(k faults.Kind) object {
 	arguments := object{}
 	forms := []object{
@@ -67,7 +67,7 @@ func kindSchema(k faults.Kind) object {
 	return object{"description": k.Doc, "oneOf": forms}
 }
 
-// jsonTypes are those of arguments in JSON.
+// jsonTypes maps types of arguments to JSON types.
 var jsonTypes = map[string]string{
 	"integer": "integer", "number": "number", "text": "string", "boolean": "boolean", "duration": "string", "list": "array", "mapping": "object",
 }

@@ -11,10 +11,10 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// policy lets the page use what comes with it, and nobody put it in a frame.
+// policy restricts the page to its own files, and forbids framing.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 
-// mediaTypes are those of the files. That of a machine's tables may be another.
+// mediaTypes are the media types of the files. The type tables of the machine may differ.
 var mediaTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
@@ -22,7 +22,7 @@ var mediaTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// newPage returns a handler of the files of the page.
+// newPage returns a handler for the files of the page.
 func newPage() http.Handler {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
@@ -41,8 +41,8 @@ func newPage() http.Handler {
 	}))
 }
 
-// servePage serves what is not the API. What is not inside leads to the page: / and the
-// name of the page without the slash at its end.
+// servePage serves the page. Requests outside of it, for / and for the root path without a final
+// slash, are redirected to the page.
 func (a *API) servePage(w http.ResponseWriter, r *http.Request, inside bool) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policy)
@@ -56,7 +56,7 @@ func (a *API) servePage(w http.ResponseWriter, r *http.Request, inside bool) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		fail(w, r, failf(http.StatusMethodNotAllowed, "the page can only be read: the API is below %s", prefix))
+		fail(w, r, failf(http.StatusMethodNotAllowed, "want GET or HEAD for the page: the API is below %s", prefix))
 		return
 	}
 	if !inside {

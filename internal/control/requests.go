@@ -17,30 +17,30 @@ func requestRoutes() []route {
 			answers: []answer{{http.StatusOK, "the file", mediaType, ""}}, handle: file(mediaType, path, write)}
 	}
 	return []route{
-		{method: http.MethodGet, path: "requests", summary: "Requests on record, in the order in which they began",
+		{method: http.MethodGet, path: "requests", summary: "List the recorded requests in the order in which they began",
 			params: []param{filterParam,
-				{name: "after", kind: sequence, doc: "Those with a number (seq) above this one."},
-				{name: "before", kind: sequence, doc: "Those with a number below this one."},
+				{name: "after", kind: sequence, doc: "Only requests with a number (seq) greater than this."},
+				{name: "before", kind: sequence, doc: "Only requests with a number (seq) less than this."},
 				limitParam,
-				{name: "tail", kind: number(1, 10_000, 0), doc: "The newest, so many at the most, rather than the oldest. Not with limit."}},
+				{name: "tail", kind: number(1, 10_000, 0), doc: "At most this many of the newest requests, instead of the oldest. Excludes limit."}},
 			answers: []answer{ok("Requests", "the requests")}, handle: (*API).listRequests},
-		{method: http.MethodGet, path: "requests/{seq}", summary: "One request",
-			params:  []param{{name: "seq", kind: sequence, inPath: true, doc: "Its number."}},
+		{method: http.MethodGet, path: "requests/{seq}", summary: "Get a request",
+			params:  []param{{name: "seq", kind: sequence, inPath: true, doc: "The number of the request."}},
 			answers: []answer{ok("Exchange", "the request"), missing}, handle: (*API).oneRequest},
-		{method: http.MethodDelete, path: "requests", summary: "Forgets all requests, those in flight too",
+		{method: http.MethodDelete, path: "requests", summary: "Delete all requests from the record, including those in flight",
 			answers: []answer{done}, handle: (*API).forget},
-		{method: http.MethodGet, path: "requests/count", summary: "How many requests are on record", params: []param{filterParam},
-			answers: []answer{ok("Count", "how many")}, handle: (*API).count},
-		download("requests.har", jsonType, "The requests as an HTTP Archive, which browsers open", logged(record.Log.WriteHAR)),
-		download("requests.jsonl", "application/jsonl", "The requests as JSON Lines, in the order in which they ended", (*API).writeJSONL),
-		download("journal.txt", textType, "The requests as a table", logged(text(record.Log.Journal))),
-		download("transcript.txt", textType, "What was said, without what differs from run to run", logged(text(record.Log.Transcript))),
-		{method: http.MethodGet, path: "events", summary: "What happens, as server-sent events",
+		{method: http.MethodGet, path: "requests/count", summary: "Count the recorded requests", params: []param{filterParam},
+			answers: []answer{ok("Count", "the number of requests")}, handle: (*API).count},
+		download("requests.har", jsonType, "Download the requests as an HTTP Archive (HAR)", logged(record.Log.WriteHAR)),
+		download("requests.jsonl", "application/jsonl", "Download the requests as JSON Lines in the order in which they ended", (*API).writeJSONL),
+		download("journal.txt", textType, "Download the requests as a table", logged(text(record.Log.Journal))),
+		download("transcript.txt", textType, "Download a transcript of the requests, without values that vary between runs", logged(text(record.Log.Transcript))),
+		{method: http.MethodGet, path: "events", summary: "Stream server-sent events",
 			params: []param{filterParam, {name: "after", kind: sequence,
-				doc: "A place in the order in which requests end: last of a list of requests, or the id of an event. Default: 0, the start. Last-Event-ID goes before it."}},
+				doc: "The position after which events are sent: the field last of a list of requests, or the id of an event. Default: 0, the start. The header Last-Event-ID takes precedence."}},
 			answers: []answer{{http.StatusOK, eventsDoc, eventType, ""}}, handle: (*API).events},
-		{method: http.MethodPost, path: "expectations", summary: "Judges what is on record",
-			body: &body{[]string{jsonType}, "Expectations", "what is to hold"}, answers: []answer{ok("Judgement", "the judgement"), tooMuch}, handle: (*API).judge},
+		{method: http.MethodPost, path: "expectations", summary: "Check expectations against the record",
+			body: &body{[]string{jsonType}, "Expectations", "the expectations"}, answers: []answer{ok("Judgement", "the result"), tooMuch}, handle: (*API).judge},
 	}
 }
 
@@ -53,9 +53,9 @@ type requests struct {
 func (a *API) listRequests(w http.ResponseWriter, r *request) error {
 	tail := value[int](r, "tail")
 	if tail > 0 && r.URL.Query().Has("limit") {
-		return wrong("tail", "want either it, or limit")
+		return wrong("tail", "want either tail or limit, not both")
 	}
-	list := requests{Dropped: a.config.Recorder.Dropped(), Last: a.position()} // before the list, lest something is missed
+	list := requests{Dropped: a.config.Recorder.Dropped(), Last: a.position()} // before the list, so that no event is missed
 	s := selection{
 		recorder: a.config.Recorder, filters: value[[]record.Filter](r, "filter"),
 		after: value[uint64](r, "after"), before: cmp.Or(value[uint64](r, "before"), math.MaxUint64),
@@ -69,18 +69,18 @@ func (a *API) listRequests(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// position is the present place in the order of ends, for clients.
+// position returns the current position in the order of ends, as sent to clients.
 func (a *API) position() uint64 { return a.origin + uint64(a.config.Recorder.Position()) }
 
-// selection are the requests with numbers between two others that filters mean.
+// selection is the requests in a range of numbers that match filters.
 type selection struct {
 	recorder      *recorder.Recorder
 	filters       []record.Filter
 	after, before uint64
 }
 
-// newest returns the newest of the selection, in order. It looks at new requests
-// first, and at all only if too few of those are meant.
+// newest returns the newest requests of the selection, in order. It searches the newest requests of
+// the record first, and all of them only if too few match.
 func (s *selection) newest(most int) record.Log {
 	top := min(s.before-1, uint64(s.recorder.Mark()))
 	for window := uint64(2 * most); ; window *= 8 {
@@ -96,8 +96,8 @@ func (s *selection) newest(most int) record.Log {
 
 func (s *selection) oldest(most int) record.Log { return s.pick(most, 1) }
 
-// pick returns the first of the selection, or, in the other direction, the last. It
-// never holds more than twice as many.
+// pick returns the first requests of the selection, or the last ones if direction is negative. It
+// holds at most twice as many.
 func (s *selection) pick(most, direction int) record.Log {
 	found := record.Log{}
 	trim := func() {
@@ -123,7 +123,7 @@ func (a *API) oneRequest(w http.ResponseWriter, r *request) error {
 	seq := value[uint64](r, "seq")
 	x, ok := a.config.Recorder.Exchange(seq)
 	if !ok {
-		return notFound("request %d is not on record, or not any more", seq)
+		return notFound("request %d not found: it was not recorded, or was dropped from the record", seq)
 	}
 	reply(w, http.StatusOK, x)
 	return nil

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// What can be reset, in this order: nothing goes wrong while the rest is, and
-// nothing of what happens meanwhile stays on record.
+// The parts of a reset, in order: faults are removed before the other parts change, and requests
+// are deleted last.
 const (
 	resetFaults   = "faults"
 	resetContent  = "content"
@@ -16,12 +16,12 @@ const (
 
 func resetRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "reset", summary: "Sets the registry back to how it started",
+		{method: http.MethodPost, path: "reset", summary: "Reset the registry to its initial state",
 			params: []param{{name: "what", kind: some(resetRequests, resetFaults, resetContent, resetTokens),
-				doc: "What is reset: requests are forgotten; faults are those that it started with; so is content, and upload sessions end; tokens that were given out are revoked."}},
-			answers: []answer{done, {http.StatusServiceUnavailable, "it has not started yet", jsonType, "Error"}}, handle: (*API).reset},
-		{method: http.MethodPost, path: "tokens/revoke", summary: "Makes all tokens invalid that were given out",
-			answers: []answer{done, {http.StatusConflict, "the registry gives out no tokens", jsonType, "Error"}}, handle: (*API).revoke},
+				doc: "The parts to reset: requests deletes the recorded requests, faults restores the initial rules, content restores the initial content and ends upload sessions, tokens revokes all issued tokens."}},
+			answers: []answer{done, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
+		{method: http.MethodPost, path: "tokens/revoke", summary: "Revoke all issued tokens",
+			answers: []answer{done, {http.StatusConflict, "the registry has no token service", jsonType, "Error"}}, handle: (*API).revoke},
 	}
 }
 
@@ -50,8 +50,7 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// namesOf are those of the rules at the start, in the place of which somebody may
-// have put others meanwhile.
+// namesOf returns the names of the initial rules. Other rules may use these names now.
 func namesOf(start *opened) []string {
 	names := make([]string, len(start.rules))
 	for i, rule := range start.rules {
@@ -62,7 +61,7 @@ func namesOf(start *opened) []string {
 
 func (a *API) revoke(w http.ResponseWriter, _ *request) error {
 	if a.config.Auth == nil || a.config.Auth.ServiceName() == "" {
-		return failf(http.StatusConflict, "the registry gives out no tokens: it has no token service")
+		return failf(http.StatusConflict, "revoke tokens: the registry has no token service: start it with bearer authentication")
 	}
 	a.config.Auth.RevokeAll()
 	w.WriteHeader(http.StatusNoContent)

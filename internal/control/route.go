@@ -10,49 +10,47 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// route is a row of the table from which derives what is served, what is refused,
-// and the OpenAPI document.
+// route is a row of the table from which the handlers, the checks of requests and the OpenAPI
+// document are derived.
 type route struct {
 	method  string
-	path    string // below the prefix: "faults/{name}"
+	path    string // relative to the prefix: "faults/{name}"
 	summary string
 	params  []param
-	body    *body // nil: there is none
+	body    *body // nil without a body
 	answers []answer
-	open    bool // to everybody
+	open    bool // accessible without authorization
 	handle  func(*API, http.ResponseWriter, *request) error
 }
 
-// answer is one that a route gives when all is well, or that is its own. Others are
-// those of every route: 400, 401, 403, 405.
+// answer is a response of a route. The responses 400, 401, 403 and 405 are common to all routes.
 type answer struct {
 	status    int
 	doc       string
 	mediaType string
-	schema    string // name of the component; empty: not described further
+	schema    string // name of the component; empty without a schema
 }
 
-// body is what a request must carry.
+// body describes the required body of a request.
 type body struct {
 	mediaTypes []string
 	schema     string
 	doc        string
 }
 
-// request is one whose parameters are as they must be.
+// request is a request with validated parameters.
 type request struct {
 	*http.Request
 	values map[string]any
 }
 
-// value returns a parameter, or the zero value if it was not given and has no
-// default.
+// value returns a parameter, its default, or the zero value if it is missing and has no default.
 func value[T any](r *request, name string) T {
 	v, _ := r.values[name].(T)
 	return v
 }
 
-// newMux returns the handler of all routes.
+// newMux returns the handler for all routes.
 func (a *API) newMux() http.Handler {
 	mux := http.NewServeMux()
 	byPath := map[string][]route{}
@@ -65,13 +63,13 @@ func (a *API) newMux() http.Handler {
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := a.guard.use(r)
 		if f == nil {
-			f = notFound("the control API has nothing at %s: see %sopenapi.json", r.URL.Path, prefix)
+			f = notFound("%s not found in the control API: see %sopenapi.json", r.URL.Path, prefix)
 		}
 		a.fail(w, r, f)
 	})
 	mux.Handle("/", nothing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped { // else the mux would redirect
+		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped { // prevents a redirect of the mux
 			nothing.ServeHTTP(w, r)
 			return
 		}
@@ -103,7 +101,7 @@ func (a *API) serve(rows []route) http.HandlerFunc {
 	}
 }
 
-// allowed is the value of Allow for the routes of a path.
+// allowed returns the Allow header for the routes of a path.
 func allowed(rows []route) string {
 	var methods []string
 	for _, row := range rows {
@@ -126,7 +124,7 @@ func (a *API) do(w http.ResponseWriter, r *http.Request, row *route) {
 	}
 }
 
-// fail is [fail], with what goes with some of the failures.
+// fail is [fail] with the headers that some failures require.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, f *failure) {
 	if f.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="ocifake control API"`)
@@ -134,11 +132,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, f *failure) {
 	fail(w, r, f)
 }
 
-// read reads the parameters of a request, each of which must be one of the route's
-// and there once.
+// read parses the parameters of a request. It refuses unknown and duplicate parameters.
 func (row *route) read(r *http.Request) (map[string]any, error) {
 	if row.body == nil && r.ContentLength != 0 {
-		return nil, wrong("body", "%s %s takes none", r.Method, r.URL.Path)
+		return nil, wrong("body", "%s %s takes no body", r.Method, r.URL.Path)
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -148,9 +145,9 @@ func (row *route) read(r *http.Request) (map[string]any, error) {
 		known := slices.ContainsFunc(row.params, func(p param) bool { return p.name == name && !p.inPath })
 		switch {
 		case !known:
-			return nil, wrong(name, "there is no such parameter: %s", row.parameters(name))
+			return nil, wrong(name, "unknown parameter: %s", row.parameters(name))
 		case len(values) > 1:
-			return nil, wrong(name, "it is there %d times", len(values))
+			return nil, wrong(name, "want one value, not %d", len(values))
 		}
 	}
 	read := map[string]any{}
@@ -169,7 +166,7 @@ func (row *route) read(r *http.Request) (map[string]any, error) {
 	return read, nil
 }
 
-// parameters says what is meant by a parameter that the route does not have.
+// parameters returns a hint for an unknown parameter.
 func (row *route) parameters(wrote string) string {
 	var names []string
 	for _, p := range row.params {
@@ -178,7 +175,7 @@ func (row *route) parameters(wrote string) string {
 		}
 	}
 	if names == nil {
-		return "want none"
+		return "want no parameters"
 	}
 	return near.Hint(wrote, names)
 }

@@ -9,11 +9,11 @@ import (
 
 func stateRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "health", summary: "Tells that the process is alive", open: true,
-			answers: []answer{ok("Status", "it is")}, handle: (*API).health},
-		{method: http.MethodGet, path: "ready", summary: "Tells whether the registry can be used", open: true,
-			answers: []answer{ok("Status", "it can"), {http.StatusServiceUnavailable, "it cannot yet", jsonType, "Error"}}, handle: (*API).ready},
-		{method: http.MethodGet, path: "info", summary: "What registry this is, and what has happened so far",
+		{method: http.MethodGet, path: "health", summary: "Check that the process is alive", open: true,
+			answers: []answer{ok("Status", "the process is alive")}, handle: (*API).health},
+		{method: http.MethodGet, path: "ready", summary: "Check whether the registry is ready", open: true,
+			answers: []answer{ok("Status", "the registry is ready"), {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).ready},
+		{method: http.MethodGet, path: "info", summary: "Get the configuration and the counters of the registry",
 			answers: []answer{ok("Info", "the registry")}, handle: (*API).info},
 		{method: http.MethodGet, path: "openapi.json", summary: "This document",
 			answers: []answer{ok("", "OpenAPI 3.1")}, handle: (*API).document},
@@ -37,7 +37,7 @@ func (a *API) ready(w http.ResponseWriter, _ *request) error {
 	return nil
 }
 
-// info is what registry this is. The URL is empty as long as it is not ready.
+// info describes the registry. The URL is empty before it is ready.
 type info struct {
 	Version    string    `json:"version"`
 	URL        string    `json:"url"`
@@ -76,7 +76,7 @@ func (a *API) info(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// scheme is that of the credentials that a registry asks for.
+// scheme returns the authentication scheme of a registry.
 func scheme(s *auth.Service) string {
 	switch {
 	case s == nil:

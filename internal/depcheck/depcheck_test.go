@@ -1,4 +1,4 @@
-// Package depcheck_test holds what the packages of this module import.
+// Package depcheck_test checks the imports of the packages of this module.
 package depcheck_test
 
 import (
@@ -17,7 +17,7 @@ import (
 
 const module = "github.com/ocifake/ocifake"
 
-// pkg is a package as "go list -json" writes it.
+// pkg is a package in the output of "go list -json".
 type pkg struct {
 	ImportPath string
 	GoFiles    []string
@@ -26,7 +26,7 @@ type pkg struct {
 	Module     *struct{ Path string }
 }
 
-// packages lists those that the patterns match, and all that they import.
+// packages returns the packages that match the patterns, and their dependencies.
 func packages(t *testing.T, patterns ...string) map[string]pkg {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-json=ImportPath,GoFiles,Imports,Standard,Module"}, patterns...)...)
@@ -55,14 +55,14 @@ func TestImports(t *testing.T) {
 	assert.Empty(t, violations(packages(t, "./..."), house))
 }
 
-// violations describes the imports that a house does not permit.
+// violations returns the imports that the table does not permit.
 func violations(all map[string]pkg, house []floor) (found []string) {
 	levels, ground := map[string]int{}, map[string]bool{}
 	for i, f := range house {
 		levels[f.name] = i
 		ground[f.name] = f.imports == "" && f.modules == "" && strings.HasPrefix(f.name, "internal/")
 		if p, ok := all[module+"/"+f.name]; !ok || len(p.GoFiles) == 0 {
-			found = append(found, fmt.Sprintf("%s: there is no such package: take it out of the table", f.name))
+			found = append(found, fmt.Sprintf("%s: the package does not exist: remove it from the table", f.name))
 		}
 	}
 	for path, p := range all {
@@ -72,7 +72,7 @@ func violations(all map[string]pkg, house []floor) (found []string) {
 		}
 		level, ok := levels[name]
 		if !ok {
-			found = append(found, fmt.Sprintf("%s is not in the table: give it a place above all that it imports", name))
+			found = append(found, fmt.Sprintf("%s is not in the table: add it above the packages that it imports", name))
 			continue
 		}
 		for _, to := range p.Imports {
@@ -85,7 +85,7 @@ func violations(all map[string]pkg, house []floor) (found []string) {
 	return found
 }
 
-// refuse says why a floor may not import a package; it is empty if it may.
+// refuse returns the reason why a package may not be imported, or "".
 func refuse(to pkg, from floor, levels map[string]int, ground map[string]bool) string {
 	name, isOwn := own(to.ImportPath)
 	switch {
@@ -105,7 +105,7 @@ func permits(list, name string) bool {
 	return list == "*" || slices.Contains(strings.Fields(list), name)
 }
 
-// A permission that nobody uses lets something in unseen.
+// TestPermissionsAreUsed checks that every permitted module is imported.
 func TestPermissionsAreUsed(t *testing.T) {
 	all := packages(t, "./...")
 	for _, f := range house {
@@ -117,7 +117,7 @@ func TestPermissionsAreUsed(t *testing.T) {
 		}
 		for _, m := range strings.Fields(f.modules) {
 			if m != "*" {
-				assert.Contains(t, used, m, "%s does not import this module: take it out of the table", f.name)
+				assert.Contains(t, used, m, "%s does not import this module: remove it from the table", f.name)
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func TestLinkedModules(t *testing.T) {
 	assert.LessOrEqual(t, len(modules)+1, 9)
 }
 
-// The check finds what it is there for.
+// TestViolations checks that each kind of violation is detected.
 func TestViolations(t *testing.T) {
 	other := pkg{ImportPath: "example.com/m/p", GoFiles: []string{"p.go"}, Module: &struct{ Path string }{"example.com/m"}}
 	of := func(name string, imports ...string) pkg {
@@ -157,8 +157,8 @@ func TestViolations(t *testing.T) {
 		{name: "upwards", a: of("a"), b: of("b"), c: of("c", module+"/a"), want: []string{"c imports " + module + "/a: imports point downwards"}},
 		{name: "package", a: of("a", module+"/b"), b: of("b"), c: of("c"), want: []string{"a imports " + module + "/b: the table does not permit this package"}},
 		{name: "module", a: of("a"), b: of("b", "example.com/m/p"), c: of("c"), want: []string{"b imports example.com/m/p: the table does not permit this module"}},
-		{name: "unknown", a: of("a"), b: of("b"), c: of("c"), more: []pkg{of("d")}, want: []string{"d is not in the table: give it a place above all that it imports"}},
-		{name: "gone", a: of("a"), b: of("b"), want: []string{"c: there is no such package: take it out of the table"}},
+		{name: "unknown", a: of("a"), b: of("b"), c: of("c"), more: []pkg{of("d")}, want: []string{"d is not in the table: add it above the packages that it imports"}},
+		{name: "gone", a: of("a"), b: of("b"), want: []string{"c: the package does not exist: remove it from the table"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := map[string]pkg{}

@@ -2,8 +2,8 @@ package depcheck_test
 
 import "strings"
 
-// floor is a package of this module and what it may import, beside the standard
-// library. The paths of this module's packages are relative to its root.
+// floor is a package of this module with the imports that it may have besides the standard library.
+// Paths are relative to the root of the module.
 type floor struct {
 	name    string
 	imports string // packages of this module
@@ -24,10 +24,9 @@ const (
 	gomega            = "github.com/onsi/gomega"
 )
 
-// house is all packages of this module, from the roof to the ground. A package
-// imports only those below it. Internal packages that import only the standard library and
-// one another are the ground: all packages above may import them, and no floor names
-// them.
+// house lists the packages of this module. A package may import only packages below it. Internal
+// packages that import only the standard library and one another are not listed: every package may
+// import them.
 var house = []floor{
 	{"cmd/ocifake", "*", "*"},
 	{"exam", "faults internal/content internal/journal memstore op record registry registrytest", list(digest)},
@@ -68,8 +67,8 @@ var house = []floor{
 	{"internal/unread", "", ""},
 }
 
-// linked are the other modules that a test is linked with if it imports
-// registrytest: at most nine, with this one.
+// linked are the other modules in the binary of a test that imports registrytest. There are at most
+// eight.
 var linked = []string{containerregistry, digest, distributionSpec, imageSpec, jwt, xcrypto, btree, diff}
 
 func list(modules ...string) string { return strings.Join(modules, " ") }

@@ -1,5 +1,4 @@
-// Package journal prints what belongs beside the journal of requests in the message of
-// a failed test.
+// Package journal formats the parts of a failure message that accompany the journal of requests.
 package journal
 
 import (
@@ -10,11 +9,11 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// maxRefused is how many connections [Refused] lists.
+// maxRefused is the maximum number of connections in the result of [Refused].
 const maxRefused = 10
 
-// Refused lists the connections that were refused before they carried a request, one
-// on a line. After ten lines it gives only the number of the remaining ones.
+// Refused lists the connections that were refused before their first request, one per line. It
+// lists at most ten, and the number of the others.
 func Refused(connections []record.Connection) string {
 	var lines strings.Builder
 	refused := 0

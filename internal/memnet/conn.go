@@ -11,17 +11,16 @@ import (
 
 // Conn is one end of a connection. Its methods may be called concurrently.
 //
-// As with TCP, what the peer does to the connection is seen after what it wrote
-// has been read: then Read returns [io.EOF] if it closed it, and fails with
-// [syscall.ECONNRESET] if it reset it. Writing fails at once, with [syscall.EPIPE]
-// or [syscall.ECONNRESET]. Unlike with TCP, nothing that was written before is
-// ever lost.
+// As with TCP, the end of a connection is visible after all data has been read: Read then returns
+// [io.EOF] if the peer closed the connection, and fails with [syscall.ECONNRESET] if the peer reset
+// it. Writes fail at once, with [syscall.EPIPE] or [syscall.ECONNRESET]. Unlike with TCP, written
+// data is never lost.
 type Conn struct {
 	in, out       *pipe
 	local, remote addr
 }
 
-// pair returns the dialing and the accepting end of a new connection.
+// pair returns the client and server ends of a new connection.
 func pair(client, server addr) (*Conn, *Conn) {
 	link := &struct {
 		up, down pipe
@@ -43,8 +42,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements [net.Conn]. It returns once all of p is in the buffer or
-// with the peer. Concurrent writes are not mixed.
+// Write implements [net.Conn]. It returns when all of p is buffered or read by the peer. Concurrent
+// writes are not interleaved.
 func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.out.write(p)
 	if err != nil {
@@ -62,7 +61,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// CloseWrite tells the peer that nothing more will be written. Reading goes on.
+// CloseWrite closes the write side of the connection. Reads still work.
 func (c *Conn) CloseWrite() error {
 	if c.in.readerClosed() {
 		return c.error("close", net.ErrClosed)
@@ -71,9 +70,8 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Reset closes the connection so that the peer's writes fail with
-// [syscall.ECONNRESET] at once, and its reads when it has read what was written
-// before.
+// Reset resets the connection. The peer's writes fail with [syscall.ECONNRESET] at once, and its
+// reads after it has read all data.
 func (c *Conn) Reset() error {
 	if !c.in.resetByReader() {
 		return c.error("close", net.ErrClosed)
@@ -82,8 +80,8 @@ func (c *Conn) Reset() error {
 	return nil
 }
 
-// LocalAddr implements [net.Conn]. It is the address that was dialed on the
-// accepting end, and 127.0.0.1 with a port on the other.
+// LocalAddr implements [net.Conn]. It returns the dialed address on the server end, and 127.0.0.1
+// with a port on the client end.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr implements [net.Conn].

@@ -19,10 +19,10 @@ import (
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
-// bufferSize is more than a connection buffers in one direction.
+// bufferSize exceeds the buffer of a connection in one direction.
 const bufferSize = 1 << 20
 
-// connect returns both ends of a new connection; both are closed at the end.
+// connect returns both ends of a new connection. They are closed when the test ends.
 func connect(t testing.TB) (client, server *memnet.Conn) {
 	t.Helper()
 	var n memnet.Network
@@ -40,33 +40,33 @@ func connect(t testing.TB) (client, server *memnet.Conn) {
 	return c.(*memnet.Conn), s.(*memnet.Conn)
 }
 
-// TestConn holds each property for both ends, in a bubble: a wait that is not
-// durably blocking fails it as a deadlock.
+// TestConn checks each property for both ends, in a bubble: a wait that does not block durably is a
+// deadlock there.
 func TestConn(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		check func(t *testing.T, a, b *memnet.Conn)
 	}{
 		{"carries bytes in both directions at once", bothDirections},
-		{"takes what fits and waits with the rest", waitsWhenFull},
+		{"buffers what fits and blocks for the rest", waitsWhenFull},
 		{"does not mix concurrent writes", concurrentWrites},
 		{"shares bytes among concurrent reads", concurrentReads},
-		{"reads and writes nothing at once", nothing},
-		{"ends after what was written when the peer closes", closeByPeer},
+		{"returns at once from empty reads and writes", nothing},
+		{"returns EOF after the data of a peer that closes", closeByPeer},
 		{"unblocks its own calls when closed", closeUnblocks},
-		{"refuses every use after close", afterClose},
-		{"is closed in one direction", halfClose},
-		{"is reset after what was written", reset},
+		{"fails after close", afterClose},
+		{"closes in one direction", halfClose},
+		{"resets after the written data", reset},
 		{"unblocks the peer's calls when reset", resetUnblocks},
 		{"unblocks its own calls when reset", resetUnblocksOwn},
-		{"has ended for who was told so before the reset", resetHalfClosed},
+		{"keeps EOF after a later reset", resetHalfClosed},
 		{"obeys deadlines after a reset", resetDeadline},
-		{"fails past deadlines even if it could go on", pastDeadline},
+		{"fails after a deadline even if data is available", pastDeadline},
 		{"fails when deadlines pass", futureDeadline},
-		{"keeps what was written before a deadline", partialWrite},
-		{"obeys deadlines that are moved meanwhile", movedDeadline},
-		{"keeps both deadlines apart", separateDeadlines},
-		{"survives all methods at once", allMethods},
+		{"keeps data written before a deadline", partialWrite},
+		{"obeys deadlines that change during a call", movedDeadline},
+		{"keeps both deadlines separate", separateDeadlines},
+		{"allows concurrent calls of all methods", allMethods},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Run("dialed", func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestConn(t *testing.T) {
 	}
 }
 
-// result is how a Read or Write in another goroutine ended.
+// result is the result of a Read or Write in another goroutine.
 type result struct {
 	n   int
 	err error
@@ -109,7 +109,7 @@ func write(c net.Conn) <-chan result {
 	return start(func() (int, error) { return c.Write(make([]byte, bufferSize)) })
 }
 
-// requireError checks an error as package net words it, and what it wraps.
+// requireError checks that an error has the form of package net, and wraps want.
 func requireError(t *testing.T, err error, op string, want error) {
 	t.Helper()
 	var opError *net.OpError
@@ -307,7 +307,7 @@ func resetUnblocksOwn(t *testing.T, a, b *memnet.Conn) {
 	assert.Len(t, got, written.n)
 }
 
-// resetHalfClosed: who has read the end does not hear of the reset.
+// resetHalfClosed checks that a peer that has read EOF does not see the reset.
 func resetHalfClosed(t *testing.T, a, b *memnet.Conn) {
 	_, err := a.Write([]byte("last words"))
 	require.NoError(t, err)
@@ -434,7 +434,7 @@ func allMethods(t *testing.T, a, b *memnet.Conn) {
 	require.NoError(t, a.Close())
 }
 
-// TestConnTime uses the real clock, which only moves if deadlines are timers.
+// TestConnTime uses the real clock: deadlines must start timers.
 func TestConnTime(t *testing.T) {
 	a, _ := connect(t)
 	require.NoError(t, a.SetReadDeadline(time.Now().Add(time.Millisecond)))

@@ -1,10 +1,8 @@
-// Package memnet is a network in memory: listeners told apart by host name and
-// connections that behave as TCP's do, without a socket, a port or a goroutine
-// of their own.
+// Package memnet implements a network in memory: listeners with host names, and connections that
+// behave like TCP connections, without sockets, ports or goroutines.
 //
-// Connections buffer what is written, up to a bound, can be closed in one
-// direction, obey deadlines, and fail with the errors of package net. Whatever
-// waits does so in a way that [testing/synctest] takes for durably blocked.
+// Connections have bounded buffers, can be closed in one direction, obey deadlines, and fail with
+// the errors of package net. Blocked calls are durably blocked in a [testing/synctest] bubble.
 package memnet
 
 import (
@@ -19,18 +17,17 @@ import (
 	"github.com/ocifake/ocifake/internal/bubble"
 )
 
-// Any is the host that takes the connections to every name that no other
-// listener of the network has.
+// Any is the host of a listener that accepts connections to every name without a listener.
 const Any = "*"
 
-// Dead is a host on which nobody can listen: connections to it are refused, even
-// where a listener has [Any].
+// Dead is a host that refuses connections, even if a listener has the host [Any]. Listen fails for
+// it.
 const Dead = "dead.test"
 
-// backlog is how many connections wait for Accept before another dial blocks.
+// backlog is the number of connections that wait for Accept before a dial blocks.
 const backlog = 128
 
-// firstPort is the first port of dialing ends, as on most systems.
+// firstPort is the first port of client ends, as on most systems.
 const firstPort = 49152
 
 // Network is a set of listeners that can be dialed. The zero value is an empty
@@ -41,10 +38,9 @@ type Network struct {
 	dialed    int
 }
 
-// Listen listens on every port of a host name, or for [Any] on every name that
-// is not taken. Names are compared without regard to case and to a final dot.
-// It fails with [syscall.EADDRINUSE] if the name is taken, and with
-// [syscall.EADDRNOTAVAIL] if it is empty or [Dead].
+// Listen listens on every port of a host name, or with [Any] on every name without a listener.
+// Names are case-insensitive and may end with a dot. It fails with [syscall.EADDRINUSE] if the name
+// is in use, and with [syscall.EADDRNOTAVAIL] if it is empty or [Dead].
 func (n *Network) Listen(host string) (net.Listener, error) {
 	host = canonical(host)
 	at := addr(net.JoinHostPort(host, "0"))
@@ -73,13 +69,11 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 	return l, nil
 }
 
-// DialContext connects to the listener that has the host of the address,
-// "host:port", or to that of [Any]; the port is ignored. The network is "tcp",
-// "tcp4" or "tcp6", so that the method fits [net/http.Transport]. It fails with
-// [syscall.ECONNREFUSED] if there is no such listener, and with the context's
-// error if that ends while the listener's backlog is full. It fails, too, if it is
-// called in a bubble of [testing/synctest] and the listener was made outside, or the
-// other way round.
+// DialContext connects to the listener with the host of the address, "host:port", or to that of
+// [Any]. It ignores the port. The network is "tcp", "tcp4" or "tcp6", so that the method fits
+// [net/http.Transport]. It fails with [syscall.ECONNREFUSED] without a listener, and with the
+// context's error if the context ends while the listener's backlog is full. It also fails if either
+// the caller or the listener, but not both, is in a [testing/synctest] bubble.
 func (n *Network) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := n.dial(ctx, network, address)
 	if err != nil {
@@ -115,7 +109,7 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	return client, nil
 }
 
-// route returns the listener for a host and a port for the dialing end.
+// route returns the listener for a host, and a port for the client end.
 func (n *Network) route(host string) (*listener, int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -145,7 +139,7 @@ func canonical(host string) string {
 
 var errRefused = os.NewSyscallError("connect", syscall.ECONNREFUSED)
 
-// addr is the address of one end: "example.com:443", "127.0.0.1:49152".
+// addr is an address such as "example.com:443" or "127.0.0.1:49152".
 type addr string
 
 func (addr) Network() string  { return "mem" }
@@ -155,13 +149,13 @@ type listener struct {
 	network  *Network
 	host     string
 	addr     addr
-	inBubble bool // it was made in one
+	inBubble bool // created in a synctest bubble
 	pending  chan *Conn
 	once     sync.Once
 	closed   chan struct{}
 }
 
-// offer hands the accepting end of a connection to the listener.
+// offer adds the server end of a connection to the backlog.
 func (l *listener) offer(ctx context.Context, server *Conn) error {
 	select {
 	case <-l.closed:
@@ -176,7 +170,7 @@ func (l *listener) offer(ctx context.Context, server *Conn) error {
 		return ctx.Err()
 	}
 	select {
-	case <-l.closed: // perhaps after Close had emptied the backlog
+	case <-l.closed: // Close may have emptied the backlog before
 		server.Reset()
 	default:
 	}
@@ -198,7 +192,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close frees the host name and resets the connections that wait for Accept.
+// Close releases the host name and resets the connections in the backlog.
 func (l *listener) Close() error {
 	err := l.error("close", net.ErrClosed)
 	l.once.Do(func() {

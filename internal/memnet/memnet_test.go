@@ -165,8 +165,8 @@ func TestBacklog(t *testing.T) {
 			return 0, err
 		})
 		require.NoError(t, l.Close())
-		// A place in the backlog and the end of the listener came at once:
-		// either the dial is refused or its connection reset.
+		// The end of the listener may free a place in the backlog: the dial is refused, or its
+		// connection is reset.
 		r := <-blocked
 		if r.err != nil {
 			require.ErrorIs(t, r.err, syscall.ECONNREFUSED)

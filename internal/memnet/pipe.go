@@ -8,27 +8,26 @@ import (
 	"time"
 )
 
-// A pipe's buffer grows from minBuffer as it is written to, never beyond
-// maxBuffer.
+// The buffer of a pipe grows from minBuffer to at most maxBuffer.
 const (
 	minBuffer = 4 << 10
 	maxBuffer = 64 << 10
 )
 
-// pipe is one direction of a connection: a bounded buffer, what either side did
-// to it, and until when each is willing to wait.
+// pipe is one direction of a connection: a bounded buffer, the state of both sides, and their
+// deadlines.
 type pipe struct {
 	mu       sync.Mutex
-	readable sync.Cond // Read may have something to do
-	writable sync.Cond // Write may have something to do
+	readable sync.Cond // Read may continue
+	writable sync.Cond // Write may continue
 
 	ring    []byte
-	start   int // of the bytes held in ring
+	start   int // index of the first byte in ring
 	length  int
-	writing bool // a Write is between its first and its last byte
+	writing bool // a Write is in progress
 
 	readClosed  bool  // by the reader
-	writeClosed error // what Write fails with, once the writer closed
+	writeClosed error // error of Write after the writer closed
 	wasReset    bool
 
 	readDeadline, writeDeadline deadline
@@ -94,7 +93,7 @@ func (p *pipe) write(b []byte) (n int, err error) {
 	}
 }
 
-// writeError is what Write fails with now, or nil.
+// writeError returns the error of Write in the current state, or nil.
 func (p *pipe) writeError() error {
 	switch {
 	case p.writeClosed != nil:
@@ -109,7 +108,7 @@ func (p *pipe) writeError() error {
 	return nil
 }
 
-// put copies as much of b as fits into the ring, after growing it if need be.
+// put copies as much of b as fits into the ring. It grows the ring if needed.
 func (p *pipe) put(b []byte) int {
 	if need := min(p.length+len(b), maxBuffer); need > len(p.ring) {
 		grown := make([]byte, min(max(need, 2*len(p.ring), minBuffer), maxBuffer))
@@ -146,7 +145,7 @@ func (p *pipe) copyOut(b []byte) int {
 	return len(b)
 }
 
-// closeReader ends reading, and reports whether it had not ended before.
+// closeReader closes the read side, and reports whether it was open.
 func (p *pipe) closeReader() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +164,7 @@ func (p *pipe) readerClosed() bool {
 	return p.readClosed
 }
 
-// closeWriter ends writing; from then on Write fails with err.
+// closeWriter closes the write side. Further calls of Write fail with err.
 func (p *pipe) closeWriter(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,8 +173,7 @@ func (p *pipe) closeWriter(err error) {
 	p.wake()
 }
 
-// resetByReader is closeReader in the eyes of the reader, and a reset in those
-// of the writer.
+// resetByReader closes the read side for the reader, and resets the pipe for the writer.
 func (p *pipe) resetByReader() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,8 +187,8 @@ func (p *pipe) resetByReader() bool {
 	return true
 }
 
-// resetByWriter is closeWriter in the eyes of the writer, and a reset in those of
-// the reader, unless it was told before that there is no more to come.
+// resetByWriter closes the write side for the writer, and resets the pipe for the reader, unless
+// the write side was closed before.
 func (p *pipe) resetByWriter() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +208,7 @@ func (p *pipe) wake() {
 	p.writable.Broadcast()
 }
 
-// setReadDeadline reports whether reading had not ended.
+// setReadDeadline reports whether the read side is open.
 func (p *pipe) setReadDeadline(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -229,13 +227,13 @@ func (p *pipe) setWriteDeadline(t time.Time) {
 	}
 }
 
-// deadline is the time at which one side of a pipe stops waiting. The pipe's
-// lock guards it.
+// deadline is the time at which calls on one side of a pipe time out. The lock of the pipe guards
+// it.
 type deadline struct {
-	at      time.Time // zero: never
+	at      time.Time // zero without a deadline
 	passed  bool
-	timer   *time.Timer // made once, running while at lies ahead
-	expired func()      // wakes those who wait
+	timer   *time.Timer // created once, running until at
+	expired func()      // wakes blocked calls
 }
 
 func (d *deadline) set(p *pipe, t time.Time) {
@@ -257,7 +255,7 @@ func (d *deadline) set(p *pipe, t time.Time) {
 	}
 }
 
-// fire is run by the timer. It may come late, when the deadline has been moved.
+// fire is called by the timer. The deadline may have changed in the meantime.
 func (d *deadline) fire(p *pipe) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

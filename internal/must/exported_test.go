@@ -57,8 +57,7 @@ func nilable(t *testing.T) []string {
 	return all
 }
 
-// exportData returns the files with what the packages, and those that they import,
-// export.
+// exportData returns the export data files of the packages and their dependencies.
 func exportData(t *testing.T) map[string]string {
 	t.Helper()
 	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}
@@ -91,7 +90,7 @@ func parameters(at string, function types.Object) (all []string) {
 	return all
 }
 
-// TestNilable holds what is enumerated against functions of each kind.
+// TestNilable checks that parameters of each kind are listed.
 func TestNilable(t *testing.T) {
 	all := nilable(t)
 	for _, want := range []string{
@@ -100,7 +99,7 @@ func TestNilable(t *testing.T) {
 		"registry.NewBlob r",             // an interface of the standard library
 		"faults.All effects",             // a variadic parameter
 		"registrytest.New opts",          // functions of a named type
-		"storetest.Check.Run ctx",        // a field of a function's type is none
+		"storetest.Check.Run ctx",        // a field of function type is not listed
 		"exam.Trial.Login t",             // promoted
 		"memstore.Store.OpenBlob repo",   // a string
 		"registrytest.Registry.Inject t", // an interface with methods of its own

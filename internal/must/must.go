@@ -1,22 +1,21 @@
-// Package must refuses arguments that a function cannot work with.
+// Package must checks arguments for nil.
 //
-// The module has one rule for nil: an exported function or method documents what nil
-// means and works with it, returns an error that names the argument, or panics at once
-// by [NotNil].
+// An exported function or method of this module that receives nil either works and documents its
+// meaning, returns an error that names the argument, or panics at once with [NotNil].
 package must
 
 import "reflect"
 
-// NotNil panics if a value is nil: a nil interface, or a nil pointer, function, map,
-// slice or channel in one. What names the package, the function and the argument, as
-// the message does: "op: Match: match is nil".
+// NotNil panics if value is nil: a nil interface, or an interface that holds a nil pointer,
+// function, map, slice or channel. The panic message starts with what, which names the package, the
+// function and the argument: "op: Match: match is nil".
 func NotNil(what string, value any) {
 	if IsNil(value) {
 		panic(what + " is nil")
 	}
 }
 
-// IsNil reports whether a value is nil, by itself or in an interface.
+// IsNil reports whether value is nil, or an interface that holds nil.
 func IsNil(value any) bool {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Invalid:

@@ -36,17 +36,17 @@ import (
 	"github.com/ocifake/ocifake/spec"
 )
 
-// works is said of a parameter that may be nil, which its function documents.
+// works marks a parameter that may be nil.
 const works = ""
 
-// row is what comes of a parameter that is nil.
+// row is the expected outcome of a nil argument.
 type row struct {
 	parameter string              // "record.Match match"
 	says      string              // by a panic or an error; works if nothing
 	call      func(f given) error // with nil for the parameter
 }
 
-// given is what the calls of the table work with.
+// given is the fixtures of the calls in the table.
 type given struct {
 	t       *testing.T
 	ctx     context.Context
@@ -79,7 +79,7 @@ func newGiven(t *testing.T) given {
 	}
 }
 
-// do is a call that returns no error.
+// do wraps a call that returns no error.
 func do(call func(f given)) func(given) error {
 	return func(f given) error {
 		call(f)
@@ -87,7 +87,7 @@ func do(call func(f given)) func(given) error {
 	}
 }
 
-// refused is a parameter that must not be nil: the message names the package, the
+// refused returns a row for a parameter that must not be nil: the message names the package, the
 // function and the parameter.
 func refused(parameter string, call func(f given)) row {
 	function, name, _ := strings.Cut(parameter, " ")
@@ -101,8 +101,8 @@ func failing(parameter, says string, call func(f given) error) row {
 	return row{parameter, says, call}
 }
 
-// TestNil calls every exported function with nil for each parameter that can be. Each
-// works, or says which parameter is nil.
+// TestNil calls every exported function with nil for each parameter that can be nil. The call
+// works, or fails with a message that names the parameter.
 func TestNil(t *testing.T) {
 	var listed []string
 	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofImages, ofExam, ofSpec) {
@@ -127,8 +127,7 @@ func without(list, those []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(one string) bool { return slices.Contains(those, one) })
 }
 
-// outcome returns what a call panics with or returns as its error, and nothing
-// otherwise.
+// outcome returns the panic or the error of a call, or "".
 func outcome(call func(given) error, f given) (said string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -155,7 +154,7 @@ func TestIsNil(t *testing.T) {
 	}
 }
 
-var noContext context.Context // nil
+var noContext context.Context // nil, for staticcheck
 
 var ofOp = []row{
 	refused("op.Base r", func(f given) { op.Base(nil, false) }),
@@ -258,7 +257,7 @@ var ofFaults = []row{
 	refused("faults.WithConn c", func(f given) { faults.WithConn(f.ctx, nil) }),
 }
 
-// add adds a rule: what is wrong with it is found out then.
+// add adds a rule, which validates it.
 func add(rule faults.Rule) func(given) error {
 	return func(f given) error {
 		_, err := f.engine.Inject(rule)
@@ -277,7 +276,7 @@ var ofRecord = []row{
 	refused("record.ReadJSONL r", func(f given) { record.ReadJSONL(nil) }),
 }
 
-// sweepVariable names one of sweepOptions for TestSweepOption.
+// sweepVariable is the environment variable that names one of sweepOptions for TestSweepOption.
 const sweepVariable = "OCIFAKE_TEST_SWEEP_OPTION"
 
 var sweepOptions = map[string]exam.Option{
@@ -287,8 +286,8 @@ var sweepOptions = map[string]exam.Option{
 	"WithStore":    exam.WithStore(nil),
 }
 
-// sweep runs a sweep with one of sweepOptions in a process of its own, since it fails
-// its test, and returns what it prints.
+// sweep runs a sweep with one of sweepOptions in a subprocess, because it fails its test, and
+// returns its output as an error.
 func sweep(name string) func(given) error {
 	return func(f given) error {
 		cmd := exec.CommandContext(f.ctx, os.Args[0], "-test.run=^TestSweepOption$")
@@ -305,7 +304,7 @@ func TestSweepOption(t *testing.T) {
 	name := os.Getenv(sweepVariable)
 	option, ok := sweepOptions[name]
 	if !ok {
-		t.Skip("TestNil runs it in a process of its own")
+		t.Skip("TestNil runs it in a subprocess")
 	}
 	exam.Sweep(t, exam.Scenario{
 		Run:   func(context.Context, *exam.Trial) error { return nil },
@@ -313,7 +312,7 @@ func TestSweepOption(t *testing.T) {
 	}, option)
 }
 
-// start starts a registry, and closes it.
+// start starts a registry with an option, and closes it.
 func start(option registrytest.Option) func(given) error {
 	return func(given) error {
 		reg, err := registrytest.Start(registrytest.WithInMemory(), option)

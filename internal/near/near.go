@@ -1,5 +1,5 @@
-// Package near finds out which word may be meant by one that does not exist, for
-// messages: "there is no flag --jsn: did you mean json?".
+// Package near suggests corrections of misspelled words for error messages: "unknown flag --jsn:
+// did you mean json?".
 package near
 
 import (
@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	longest = 64 // bytes of a word that anybody means
-	many    = 8  // words that are no help any more
+	longest = 64 // maximum length of a word in bytes
+	many    = 8  // minimum number of words that are too many to suggest
 )
 
-// Hint returns "did you mean a, b or c?" with the words that may be meant by what
-// somebody wrote, or "want one of" all of them if there is none.
+// Hint returns "did you mean a, b or c?" with the words that are similar to wrote, or "want one of"
+// all words if there are none.
 func Hint(wrote string, words []string) string {
 	if mean := Mean(wrote, words); mean != "" {
 		return mean
@@ -21,7 +21,7 @@ func Hint(wrote string, words []string) string {
 	return "want one of " + strings.Join(words, ", ")
 }
 
-// Mean is [Hint] that returns nothing if no word may be meant.
+// Mean is [Hint] that returns "" if no word is similar.
 func Mean(wrote string, words []string) string {
 	near := find(wrote, words)
 	if len(near) == 0 {
@@ -35,9 +35,9 @@ func Mean(wrote string, words []string) string {
 	return "did you mean " + text + "?"
 }
 
-// find returns the words that differ least from what somebody wrote, if they differ
-// by at most a third of their letters; or else those that share the most parts with it;
-// or else those that begin with it. Case does not count.
+// find returns the words with the smallest distance to wrote, if that is at most a third of their
+// letters. Otherwise it returns the words that share the most parts with it, or else those that
+// begin with it. It ignores case.
 func find(wrote string, words []string) []string {
 	if wrote == "" || len(wrote) > longest {
 		return nil
@@ -67,7 +67,7 @@ func find(wrote string, words []string) []string {
 	return near
 }
 
-// sharing returns the words that have the most parts of a text, if any has one.
+// sharing returns the words that share the most parts with text, at least one.
 func sharing(text string, words []string) (near []string) {
 	wanted := parts(text)
 	best := 1
@@ -88,7 +88,7 @@ func sharing(text string, words []string) (near []string) {
 	return near
 }
 
-// beginning returns the words that begin with a text.
+// beginning returns the words that begin with text.
 func beginning(text string, words []string) (near []string) {
 	for _, word := range words {
 		if strings.HasPrefix(strings.ToLower(word), text) {
@@ -98,13 +98,13 @@ func beginning(text string, words []string) (near []string) {
 	return near
 }
 
-// parts are what stands between the hyphens, dots and the like of a word.
+// parts splits a word at hyphens, dots and other punctuation.
 func parts(word string) []string {
 	return strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune("-_. /", r) })
 }
 
-// distance is the number of letters to insert, delete, replace or swap with their
-// neighbour (optimal string alignment).
+// distance returns the number of letters to insert, delete, replace or swap with their neighbour
+// (optimal string alignment).
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -23,7 +23,7 @@ func TestMean(t *testing.T) {
 		"blob":                    "did you mean blob.get, blob.head or reset-mid-blob?",
 		"RESET_MID":               "did you mean reset-mid-blob or reset-mid-upload?",
 		"sh":                      "did you mean shift-range?",
-		"x":                       "", // every letter of v is another
+		"x":                       "", // no word has a letter in common
 		"":                        "",
 		"teapot":                  "",
 		strings.Repeat("x", 1000): "",

@@ -1,4 +1,4 @@
-// Package plainjson encodes JSON for programs, not for HTML.
+// Package plainjson encodes JSON without HTML escaping.
 package plainjson
 
 import (
@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 )
 
-// Marshal is [json.Marshal], but leaves <, > and & as they are.
+// Marshal is [json.Marshal] without escaping of <, > and &.
 func Marshal(value any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep objects and lists may lie in each other.
+// MaxDepth is the maximum nesting depth of objects and lists.
 const MaxDepth = 100
 
 type kind uint8
@@ -27,11 +27,11 @@ func (k kind) String() string {
 	return [...]string{"null", "true or false", "a number", "text", "a list", "fields"}[k]
 }
 
-// node is a value in a text.
+// node is a value of a text.
 type node struct {
 	kind   kind
 	raw    json.RawMessage
-	text   string // of a scalar, unquoted
+	text   string // unquoted text of a scalar
 	items  []node
 	fields []field
 	offset int
@@ -53,7 +53,7 @@ func (f *field) fail(err error) error {
 	return &Error{Path: []any{f.name}, Key: true, Offset: f.offset, Err: err}
 }
 
-// in adds the name or the index of a value to the path of an error about it.
+// in prefixes the path of an error with the name or index of a value.
 func in(part any, err error) error {
 	if at, ok := err.(*Error); ok {
 		at.Path = append([]any{part}, at.Path...)
@@ -61,7 +61,7 @@ func in(part any, err error) error {
 	return err
 }
 
-// within adds the place of n to an error of the method that decodes it.
+// within adds the position of n to an error of a decoding method.
 func (n *node) within(err error) error {
 	if err == nil {
 		return nil
@@ -73,7 +73,7 @@ func (n *node) within(err error) error {
 	return &Error{Path: inner.Path, Key: inner.Key, Offset: n.offset + inner.Offset, Err: inner.Err}
 }
 
-// parser makes a tree of a text.
+// parser parses a text to a tree of nodes.
 type parser struct {
 	text    []byte
 	decoder *json.Decoder
@@ -91,7 +91,7 @@ func parse(text []byte) (*node, error) {
 	}
 	end := p.skipSpace()
 	if _, err := p.decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &Error{Offset: end, Err: errors.New("want nothing behind the value")}
+		return nil, &Error{Offset: end, Err: errors.New("unexpected data after the value")}
 	}
 	return n, nil
 }
@@ -100,7 +100,7 @@ func parse(text []byte) (*node, error) {
 func (p *parser) value(depth int) (*node, error) {
 	begin := p.skipSpace()
 	if depth > MaxDepth {
-		return nil, &Error{Offset: begin, Err: fmt.Errorf("more than %d lists and objects in each other", MaxDepth)}
+		return nil, &Error{Offset: begin, Err: fmt.Errorf("nesting of lists and objects exceeds %d levels", MaxDepth)}
 	}
 	token, err := p.token()
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *parser) object(n *node, depth int) error {
 		name, _ := token.(string)
 		f := field{name: name, offset: offset}
 		if seen[name] {
-			return f.fail(errors.New("the field is there twice"))
+			return f.fail(errors.New("duplicate field"))
 		}
 		seen[name] = true
 		value, err := p.value(depth + 1)
@@ -174,7 +174,7 @@ func (p *parser) token() (json.Token, error) {
 	case errors.As(err, &syntax):
 		return nil, &Error{Offset: min(int(syntax.Offset), len(p.text)), Err: errors.New(syntax.Error())}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, &Error{Offset: len(p.text), Err: errors.New("the text ends early")}
+		return nil, &Error{Offset: len(p.text), Err: errors.New("unexpected end of the text")}
 	}
 	return token, err
 }

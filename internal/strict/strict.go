@@ -1,12 +1,12 @@
-// Package strict decodes JSON into Go values and refuses what encoding/json lets
-// pass: fields that the Go type does not have, fields in another case, fields that
-// come twice, and null in a list or a map. Errors say where in the text they are.
+// Package strict decodes JSON into Go values. Unlike encoding/json, it refuses unknown fields,
+// field names in another case, duplicate fields, and null in a list or a map. Errors have the
+// position in the text.
 //
 //	var o struct {
 //		TTL time.Duration `json:"ttl"` // text: "5m"
 //	}
 //	err := strict.Decode([]byte(`{"tll": "5m"}`), &o)
-//	// tll: there is no such field: did you mean ttl?
+//	// tll: unknown field: did you mean ttl?
 package strict
 
 import (
@@ -24,15 +24,15 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// Error is an error at one place of a text.
+// Error is an error at a position in a text.
 type Error struct {
-	Path   []any // names of fields (string) and indexes of lists (int), from the outside in
-	Key    bool  // the name of the field at Path is wrong, rather than its value
-	Offset int   // of the place in the text, in bytes
+	Path   []any // field names (string) and list indexes (int), outermost first
+	Key    bool  // the error is about the name of the field at Path, not its value
+	Offset int   // byte offset in the text
 	Err    error
 }
 
-// Field returns the path as text: "[0].do[1].status.code".
+// Field formats the path: "[0].do[1].status.code".
 func (e *Error) Field() string {
 	var text strings.Builder
 	for i, part := range e.Path {
@@ -49,8 +49,8 @@ func (e *Error) Field() string {
 	return text.String()
 }
 
-// shown returns a name as messages have it. With a colon it is a name and a value,
-// perhaps a password, between which a space is missing.
+// shown returns a name for messages. It hides a name with a colon: that is a name and a value,
+// possibly a password, without a space between them.
 func shown(name string) string {
 	if strings.ContainsAny(name, ":\n") {
 		return "…"
@@ -70,11 +70,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // At returns an error about the value of a field, for an UnmarshalJSON method.
 func At(field string, err error) error { return &Error{Path: []any{field}, Err: err} }
 
-// Decode decodes JSON into what a pointer points to. Types with UnmarshalJSON or
-// UnmarshalText decode themselves, UnmarshalText from any scalar; a [time.Duration]
-// is text, "1m30s". Null is only the text as a whole, which then changes nothing.
-// Numbers must be whole where the Go type is, without a fraction
-// or an exponent. An error about a place in the text is an [*Error].
+// Decode decodes JSON into the value that the pointer into points to. Types with UnmarshalJSON or
+// UnmarshalText decode themselves, UnmarshalText from any scalar. A [time.Duration] is a string
+// such as "1m30s". Null is valid only as the whole text, and then changes nothing. Numbers for
+// integer types must have no fraction and no exponent. An error at a position in the text is an
+// [*Error].
 func Decode(text []byte, into any) error {
 	root, err := parse(text)
 	if err != nil {
@@ -92,10 +92,10 @@ func Bare(text []byte) bool {
 	return len(text) > 0 && text[0] != '{' && text[0] != '[' && text[0] != 'n'
 }
 
-// decode sets v, which is addressable.
+// decode sets v, which must be addressable.
 func (n *node) decode(v reflect.Value) error {
 	if n.kind == null && v.Kind() != reflect.Interface && v.Type() != reflect.TypeFor[json.RawMessage]() {
-		return n.fail(errors.New("a value is missing"))
+		return n.fail(errors.New("missing value"))
 	}
 	switch target := v.Addr().Interface().(type) {
 	case *time.Duration:
@@ -131,7 +131,7 @@ func (n *node) decodeDuration(into *time.Duration) (err error) {
 		*into, err = time.ParseDuration(n.text)
 	}
 	if n.kind != text || err != nil {
-		return n.fail(errors.New("want a duration with its unit, as 500ms, 2s, 1h"))
+		return n.fail(errors.New("want a duration with a unit, such as 500ms, 2s or 1h"))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (n *node) decodeStruct(v reflect.Value) error {
 	return nil
 }
 
-// fieldsOf returns the names in JSON of a struct's fields; "" for those without.
+// fieldsOf returns the JSON names of the fields of a struct, or "" for fields without one.
 func fieldsOf(t reflect.Type) []string {
 	names := make([]string, t.NumField())
 	for i := range names {
@@ -174,7 +174,7 @@ func fieldsOf(t reflect.Type) []string {
 func unknownField(name string, fields []string) error {
 	known := slices.DeleteFunc(slices.Clone(fields), func(name string) bool { return name == "" })
 	sort.Strings(known)
-	return fmt.Errorf("there is no such field: %s", near.Hint(name, known))
+	return fmt.Errorf("unknown field: %s", near.Hint(name, known))
 }
 
 func (n *node) decodeMap(v reflect.Value) error {
@@ -239,7 +239,7 @@ func (n *node) decodeScalar(v reflect.Value) error {
 		}
 		v.SetFloat(f)
 	default:
-		return n.fail(fmt.Errorf("a %s cannot be decoded", v.Type()))
+		return n.fail(fmt.Errorf("cannot decode a %s", v.Type()))
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (n *node) wantWhole(err error) error {
 	return n.fail(errors.New("want a whole number"))
 }
 
-// DecodeOne calls decode with the name and the value of the only field of an object.
+// DecodeOne calls decode with the name and value of the only field of an object.
 func DecodeOne(text []byte, decode func(name string, value []byte) error) error {
 	root, err := parse(text)
 	if err != nil {
@@ -283,8 +283,7 @@ func DecodeOne(text []byte, decode func(name string, value []byte) error) error 
 	return in(f.name, f.value.within(err))
 }
 
-// DecodeArguments is Decode, but a value that is [Bare] is that of the field called
-// main.
+// DecodeArguments is Decode, but it decodes a text that is [Bare] into the field main.
 func DecodeArguments(text []byte, main string, into any) error {
 	if !Bare(text) {
 		return Decode(text, into)

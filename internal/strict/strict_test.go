@@ -19,7 +19,7 @@ type inner struct {
 	Names map[string]string `json:"names"`
 }
 
-// own decodes itself, from an object with the field x.
+// own decodes itself from an object with the field X.
 type own struct{ x int }
 
 func (o *own) UnmarshalJSON(raw []byte) error {
@@ -77,19 +77,19 @@ func TestDecodeRefuses(t *testing.T) {
 	for text, want := range map[string]struct {
 		field   string
 		key     bool
-		at      string // what stands at the offset
+		at      string // the text at the offset
 		message string
 	}{
-		`{"nam": "a"}`:                      {"nam", true, `"nam"`, "there is no such field: did you mean name?"},
+		`{"nam": "a"}`:                      {"nam", true, `"nam"`, "unknown field: did you mean name?"},
 		`{"NAME": "a"}`:                     {"NAME", true, `"NAME"`, "did you mean name?"},
-		`{"teapot": 1}`:                     {"teapot", true, `"teapot"`, "there is no such field: want one of any, colors, count, inner, list, name, on, own, part, ttl"},
-		`{"Hidden": "a"}`:                   {"Hidden", true, `"Hidden"`, "there is no such field"},
-		`{"": "a"}`:                         {"", true, `""`, "there is no such field"},
-		`{"on": true, "on": false}`:         {"on", true, `"on": false`, "the field is there twice"},
-		`{"any": {"a":1,"a":2}}`:            {"any.a", true, `"a":2`, "the field is there twice"},
+		`{"teapot": 1}`:                     {"teapot", true, `"teapot"`, "unknown field: want one of any, colors, count, inner, list, name, on, own, part, ttl"},
+		`{"Hidden": "a"}`:                   {"Hidden", true, `"Hidden"`, "unknown field"},
+		`{"": "a"}`:                         {"", true, `""`, "unknown field"},
+		`{"on": true, "on": false}`:         {"on", true, `"on": false`, "duplicate field"},
+		`{"any": {"a":1,"a":2}}`:            {"any.a", true, `"a":2`, "duplicate field"},
 		`{"name": 5}`:                       {"name", false, `5`, "want text: write it in quotes"},
-		`{"on": null}`:                      {"on", false, `null`, "a value is missing"},
-		`{"a:b": 1}`:                        {"…", true, `"a:b"`, "there is no such field"},
+		`{"on": null}`:                      {"on", false, `null`, "missing value"},
+		`{"a:b": 1}`:                        {"…", true, `"a:b"`, "unknown field"},
 		`{"on": 1}`:                         {"on", false, `1`, "want true or false, not a number"},
 		`{"count": 1.5}`:                    {"count", false, `1.5`, "want a whole number"},
 		`{"count": 1e3}`:                    {"count", false, `1e3`, "want a whole number"},
@@ -97,14 +97,14 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"count": 1e}`:                     {"count", false, ``, "invalid character '}' in exponent of numeric literal"},
 		`{"count": 99999999999999999999}`:   {"count", false, `9`, "the number is too large"},
 		`{"part": "x"}`:                     {"part", false, `"x"`, "want a number, not text"},
-		`{"ttl": 5}`:                        {"ttl", false, `5`, "want a duration with its unit"},
-		`{"ttl": "5"}`:                      {"ttl", false, `"5"`, "want a duration with its unit"},
+		`{"ttl": 5}`:                        {"ttl", false, `5`, "want a duration with a unit"},
+		`{"ttl": "5"}`:                      {"ttl", false, `"5"`, "want a duration with a unit"},
 		`{"inner": []}`:                     {"inner", false, `[]`, "want fields with names and values, not a list"},
 		`{"inner": {"code": 256}}`:          {"inner.code", false, `256`, "the number is too large"},
-		`{"inner": {"names": {"a": null}}}`: {"inner.names.a", false, `null`, "a value is missing"},
+		`{"inner": {"names": {"a": null}}}`: {"inner.names.a", false, `null`, "missing value"},
 		`{"inner": {"names": {"a": [1]}}}`:  {"inner.names.a", false, `[1]`, "want text, not a list"},
 		`{"list": {"code": 1}}`:             {"list", false, `{"code"`, "want a list, not fields"},
-		`{"list": [{}, null]}`:              {"list[1]", false, `null`, "a value is missing"},
+		`{"list": [{}, null]}`:              {"list[1]", false, `null`, "missing value"},
 		`{"list": [{}, {"cod": 1}]}`:        {"list[1].cod", true, `"cod"`, "did you mean code?"},
 		`{"own": {"X": 13}}`:                {"own.X", false, ``, "13 brings no luck"},
 		`{"own": {"X": "a"}}`:               {"own.X", false, `"a"`, "want a whole number"},
@@ -113,12 +113,12 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"inner": {"code": -1}}`:           {"inner.code", false, `-1`, "want a number that is not negative"},
 		`{"colors": ["red", 1]}`:            {"colors[1]", false, `1`, "want red"},
 		`{"colors": [[]]}`:                  {"colors[0]", false, `[]`, "want text, not a list"},
-		`{"name": "a"`:                      {"", false, ``, "the text ends early"},
+		`{"name": "a"`:                      {"", false, ``, "unexpected end of the text"},
 		`{"name" "a"}`:                      {"name", false, ``, `invalid character '"' after object key`},
-		``:                                  {"", false, ``, "the text ends early"},
-		`{} {}`:                             {"", false, `{}`, "want nothing behind the value"},
+		``:                                  {"", false, ``, "unexpected end of the text"},
+		`{} {}`:                             {"", false, `{}`, "unexpected data after the value"},
 		`5`:                                 {"", false, `5`, "want fields with names and values, not a number"},
-		"{\"any\": " + strings.Repeat("[", 101) + strings.Repeat("]", 101) + "}": {"any" + strings.Repeat("[0]", 100), false, "[]", "more than 100"},
+		"{\"any\": " + strings.Repeat("[", 101) + strings.Repeat("]", 101) + "}": {"any" + strings.Repeat("[0]", 100), false, "[]", "exceeds 100 levels"},
 	} {
 		var got outer
 		err := strict.Decode([]byte(text), &got)
@@ -134,8 +134,8 @@ func TestDecodeRefuses(t *testing.T) {
 	assert.ErrorContains(t, strict.Decode([]byte("{\"name\": \"\xff\"}"), new(outer)), "not UTF-8")
 }
 
-// FuzzDecode holds that what encoding/json refuses is refused, and that what is
-// decoded is what encoding/json makes of it.
+// FuzzDecode checks that Decode refuses what encoding/json refuses, and otherwise decodes to the
+// same value.
 func FuzzDecode(f *testing.F) {
 	f.Add(`{"code": 1, "names": {"a": "b"}}`)
 	f.Add(`{"code": 1, "code": 2}`)

@@ -1,4 +1,4 @@
-// Package terminal prints what comes from outside: from a client, a server, a file.
+// Package terminal escapes untrusted text for a terminal.
 package terminal
 
 import (
@@ -11,12 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// Escape returns a text in one line, in which whatever does not print is escaped as
-// in a Go string: control characters, the invisible ones of Unicode, those that turn
-// the direction of writing, and bytes that are no UTF-8.
+// Escape returns a text in one line. It escapes nonprintable characters as in a Go string: control
+// characters, invisible characters of Unicode, bidirectional controls, and bytes that are not
+// UTF-8.
 func Escape(s string) string { return escape(s, "") }
 
-// EscapeLines is [Escape] for a text of several lines: newlines and tabs stay.
+// EscapeLines is [Escape] for a text of several lines: it keeps newlines and tabs.
 func EscapeLines(s string) string { return escape(s, "\n\t") }
 
 func escape(s, allowed string) string {
@@ -41,17 +41,17 @@ func escape(s, allowed string) string {
 	return text.String()
 }
 
-// Writer returns a writer that escapes what is written to it, as [EscapeLines] does.
-// The beginning of a character is not written before its end, and so not at all if
-// that does not come. The writer is not safe for concurrent use.
+// Writer returns a writer that escapes its input like [EscapeLines]. It holds back an incomplete
+// character, and discards it if the rest is never written. The writer is not safe for concurrent
+// use.
 func Writer(w io.Writer) io.Writer { return &writer{w: w, escape: EscapeLines} }
 
-// JSONWriter is [Writer] for JSON texts: they keep their meaning. Bytes that are not
-// UTF-8 are replaced by U+FFFD.
+// JSONWriter is [Writer] for JSON texts, whose meaning does not change. It replaces bytes that are
+// not UTF-8 by U+FFFD.
 func JSONWriter(w io.Writer) io.Writer { return &writer{w: w, escape: escapeJSON} }
 
-// escapeJSON escapes the characters of strings in a JSON text that do not print. Those
-// of ASCII are escaped already, except DEL.
+// escapeJSON escapes the nonprintable characters in the strings of a JSON text. JSON escapes those
+// of ASCII already, except DEL.
 func escapeJSON(s string) string {
 	if strings.IndexFunc(s, hiddenInJSON) < 0 {
 		return s
@@ -76,7 +76,7 @@ func hiddenInJSON(c rune) bool {
 type writer struct {
 	w      io.Writer
 	escape func(string) string
-	rest   []byte // the beginning of a character
+	rest   []byte // an incomplete character
 }
 
 func (w *writer) Write(p []byte) (int, error) {

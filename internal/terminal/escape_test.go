@@ -42,7 +42,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// FuzzEscape: what is printed prints, and is one line.
+// FuzzEscape checks that the result is one line of printable characters.
 func FuzzEscape(f *testing.F) {
 	f.Add("\x1b]0;title\x07 \u202e")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -1,8 +1,8 @@
-// Package thorough has the flag of tests that check a sample by default:
+// Package thorough defines a flag for tests that check only a sample by default:
 //
 //	go test ./spec -thorough
 //
-// Only tests import it. .ci/run sets the flag for every package that has it.
+// Only tests import it. .ci/run sets the flag for every package that defines it.
 package thorough
 
 import "flag"
@@ -12,9 +12,9 @@ var enabled = flag.Bool("thorough", false, "check everything, not only a sample"
 // Enabled reports whether the flag is set.
 func Enabled() bool { return *enabled }
 
-// Sample selects every nth element, beginning with the one at index first%n, or every
-// element if the flag is set. Tests pass another first to each of several samples, so
-// that together they select each element.
+// Sample returns every nth element, beginning with index first%n, or every element if the flag is
+// set. Tests pass a different first for each of several samples, so that together they cover all
+// elements.
 func Sample[E any](all []E, n, first int) []E {
 	if Enabled() {
 		return all

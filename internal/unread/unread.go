@@ -1,4 +1,4 @@
-// Package unread sends answers to requests whose body has not been read.
+// Package unread sends responses to requests with an unread body.
 package unread
 
 import (
@@ -6,13 +6,12 @@ import (
 	"net/http"
 )
 
-// Answer sends an answer at once. By itself net/http reads on in the request's body
-// first, for which it would wait for a slow client.
+// Answer sends a response at once. Without it, net/http first reads the rest of the request body,
+// and waits for a slow client.
 //
-// The body is closed after it, for which net/http reads what is left if that is
-// little. If it did so after a handler that is full duplex had returned, it would
-// panic with "invalid concurrent Body.Read call" and close the connection. Where a
-// middleware keeps Close from getting through, all that is left is read for that.
+// Answer closes the body after the response: net/http then reads a small rest. If net/http did so
+// after a full-duplex handler had returned, it would panic with "invalid concurrent Body.Read call"
+// and close the connection. If a middleware does not forward Close, Answer reads the rest itself.
 func Answer(w http.ResponseWriter, r *http.Request, send func()) {
 	if r.ProtoMajor != 1 || r.Body == nil || r.ContentLength == 0 {
 		send()
@@ -20,15 +19,15 @@ func Answer(w http.ResponseWriter, r *http.Request, send func()) {
 	}
 	control := http.NewResponseController(w)
 	if control.EnableFullDuplex() != nil {
-		send() // no worse than net/http
+		send() // same as net/http
 		return
 	}
 	send()
 	if r.Header.Get("Expect") != "" {
-		return // the client does not send the body any more, and net/http closes
+		return // the client does not send the body, and net/http closes the connection
 	}
 	if control.Flush() == nil {
-		_ = r.Body.Close()                 // the client has left
-		_, _ = io.Copy(io.Discard, r.Body) // nothing, if it was closed
+		_ = r.Body.Close()                 // fails if the client has disconnected
+		_, _ = io.Copy(io.Discard, r.Body) // reads nothing if the body is closed
 	}
 }

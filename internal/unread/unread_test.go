@@ -15,7 +15,7 @@ import (
 	"github.com/ocifake/ocifake/internal/unread"
 )
 
-// watching is what a middleware does that looks at bodies: Close does not get through.
+// watching is a middleware that replaces the body and does not forward Close.
 func watching(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = io.NopCloser(io.TeeReader(r.Body, io.Discard))
@@ -23,8 +23,7 @@ func watching(next http.Handler) http.Handler {
 	})
 }
 
-// TestAnswerBehindMiddleware sends bodies that nobody reads, and that Answer cannot
-// close.
+// TestAnswerBehindMiddleware sends unread bodies that Answer cannot close.
 func TestAnswerBehindMiddleware(t *testing.T) {
 	var complaints bytes.Buffer
 	server := httptest.NewUnstartedServer(watching(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,8 +43,8 @@ func TestAnswerBehindMiddleware(t *testing.T) {
 	assert.Empty(t, complaints.String())
 }
 
-// TestAnswer sends bodies that nobody reads; net/http's log must stay empty, and a
-// connection is used again as long as little was left of a body.
+// TestAnswer sends unread bodies. The log of net/http must stay empty, and the connection is reused
+// if the unread rest is small.
 func TestAnswer(t *testing.T) {
 	var complaints bytes.Buffer
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +81,7 @@ func TestAnswer(t *testing.T) {
 	assert.Empty(t, complaints.String())
 }
 
-// TestAnswerToWhoWaits: a client that expects 100 Continue is not waited for.
+// TestAnswerToWhoWaits checks that Answer does not wait for a client that expects 100 Continue.
 func TestAnswerToWhoWaits(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		unread.Answer(w, r, func() { w.WriteHeader(http.StatusForbidden) })
