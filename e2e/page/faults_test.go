@@ -29,7 +29,7 @@ func TestFaultsSwitch(t *testing.T) {
 	p.waitText("#faults .rule .state", "2 of 2 requests")
 
 	p.click(`#faults .rule [aria-label="Remove broken"]`)
-	p.waitText("#faults .rules", "Nothing goes wrong.")
+	p.waitText("#faults .rules", "No faults.")
 	assert.Equal(t, http.StatusOK, get())
 
 	r.inject(t, "{name: from-elsewhere, where: 'op=ping', do: [{status: 500}]}")
@@ -80,7 +80,7 @@ func TestFaultsEdit(t *testing.T) {
 
 	p.click("#faults .clear-faults")
 	p.click("#confirm-yes")
-	p.waitText("#faults .rules", "Nothing goes wrong.")
+	p.waitText("#faults .rules", "No faults.")
 	assert.Empty(t, r.faults.Rules())
 }
 

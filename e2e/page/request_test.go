@@ -51,7 +51,7 @@ func TestRequestBody(t *testing.T) {
 	p.goTo(r.page("#/requests?filter=op%3Dupload.chunk"))
 	p.waitText(".rows", "upload.chunk")
 	p.click(".rows .row")
-	p.waitText(".pane", "not kept: bodies of blobs are not.")
+	p.waitText(".pane", "not recorded: the record contains no blobs.")
 }
 
 // The command that is copied makes the same request once more, for a shell that

@@ -62,7 +62,7 @@ func TestJournalInFlight(t *testing.T) {
 	<-entered
 	p.waitRow(1, "in flight")
 	p.click(row(1))
-	p.waitText(".pane", "Not yet answered to the end.")
+	p.waitText(".pane", "The response is not complete yet.")
 	close(leave)
 	<-done
 	p.waitRow(1, "418")
@@ -149,7 +149,7 @@ func TestJournalPlaces(t *testing.T) {
 	eval[any](p, "history.back()")
 	p.waitText(".pane h2", "#2 manifest.get")
 	p.goTo(r.page("#/requests/99"))
-	p.waitText(".pane", "Request 99 is not on record")
+	p.waitText(".pane", "Request 99 not found")
 }
 
 func TestJournalPauseAndClear(t *testing.T) {
@@ -171,7 +171,7 @@ func TestJournalPauseAndClear(t *testing.T) {
 	p.wait(rows + " === 5")
 
 	p.click(".clear")
-	p.waitText("#confirm", "Forget all requests?")
+	p.waitText("#confirm", "Delete all requests?")
 	p.click("#confirm [value=no]")
 	p.wait(`!document.querySelector("#confirm").open`)
 	assert.Equal(t, 5, eval[int](p, rows))

@@ -1,11 +1,11 @@
-// The control API: one function for each way of asking it.
+// Functions for requests to the control API.
 
 import { askToken } from './dialogs.js';
 
 const tokenKey = 'ocifake.token';
 
-// takeToken moves a token from the fragment of the URL, "#token=…", to where a
-// reload of this tab finds it, and nobody who looks at the address.
+// takeToken moves a token from the fragment of the URL, "#token=…", to the session storage: a
+// reload keeps it, and the address bar does not show it.
 export function takeToken() {
   const match = /^#token=(.*)$/.exec(location.hash);
   if (match) {
@@ -22,8 +22,8 @@ function unescaped(value) {
   }
 }
 
-// APIError is an answer of the API's that it cannot do something: where is known
-// of field, line and column is set. Without a status there was no answer.
+// APIError is an error response of the API. field, line and column are set if known. status is 0
+// without a response.
 export class APIError extends Error {
   constructor(status, { message, field, line, column }) {
     super(message);
@@ -31,8 +31,8 @@ export class APIError extends Error {
   }
 }
 
-// request returns a response of status 2xx, and asks for the token if that is what
-// is missing.
+// request returns a response with status 2xx. It asks the user for the token if the API requires
+// one.
 export async function request(method, path, { query, body, type, headers, signal } = {}) {
   for (;;) {
     const token = sessionStorage.getItem(tokenKey);
@@ -50,14 +50,14 @@ export async function request(method, path, { query, body, type, headers, signal
   }
 }
 
-// bytes is a text for a header field, which fetch takes byte by byte.
+// bytes encodes a text as UTF-8 for a header field, which fetch takes as Latin-1.
 const bytes = text => String.fromCharCode(...new TextEncoder().encode(text));
 
-let asking; // one question is enough, however many requests wait for its answer
+let asking; // the dialog, shared by all requests that need the token
 
 async function newToken(refused) {
   if (sessionStorage.getItem(tokenKey) !== refused) {
-    return; // there is a newer one than was refused
+    return; // another request has set a newer token
   }
   asking ??= askToken(refused !== null).finally(() => { asking = undefined; });
   sessionStorage.setItem(tokenKey, await asking);
@@ -70,7 +70,7 @@ async function ask(url, options) {
     if (error.name === 'AbortError') {
       throw error;
     }
-    throw new APIError(0, { message: 'The registry does not answer.' });
+    throw new APIError(0, { message: 'No response from the registry.' });
   }
 }
 
@@ -83,7 +83,7 @@ async function errorOf(response) {
   }
 }
 
-// search is the query of a URL; what is empty is left out.
+// search returns the query of a URL. Empty values are omitted.
 export function search(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   return given.length ? '?' + new URLSearchParams(given) : '';
@@ -93,8 +93,7 @@ export const get = async (path, query, signal) => (await request('GET', path, { 
 
 export const change = (method, path, options) => request(method, path, options);
 
-// download saves an answer as a file. It is fetched rather than linked to, so that
-// the token goes with it.
+// download saves a response as a file. It uses fetch rather than a link, to send the token.
 export async function download(path, query, name) {
   const response = await request('GET', path, { query });
   const url = URL.createObjectURL(await response.blob());

@@ -1,4 +1,4 @@
-// The page of ocifake: what a registry was asked, has, and does wrong.
+// The page of ocifake: the requests, content and faults of a registry.
 
 import { change, download, get, takeToken } from './api.js';
 import { askReset, confirm, showKeys } from './dialogs.js';
@@ -22,7 +22,7 @@ const stream = new Stream({
 const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults() };
 let view;
 
-// show goes where the URL says.
+// show shows the view of the URL.
 async function show() {
   takeToken();
   const route = current();
@@ -45,7 +45,7 @@ async function show() {
   await views[view].enter(route);
 }
 
-// followAll follows the stream from now on; the view of requests does so itself.
+// followAll follows the stream without a filter. The view of requests follows its own.
 async function followAll() {
   stream.stop();
   const there = view;
@@ -55,9 +55,8 @@ async function followAll() {
   }
 }
 
-// connection shows the state of the stream. A registry that is another one than
-// before has another record: what is shown begins anew. Otherwise it may have changed
-// while nobody followed.
+// connection shows the state of the stream. After a reconnect to another registry, the page starts
+// over. Otherwise it refreshes, because events may have been missed.
 async function connection(state) {
   const shown = byId('connection');
   shown.dataset.state = state;
@@ -74,13 +73,13 @@ async function connection(state) {
   }
 }
 
-// look asks what registry this is.
+// look fetches the description of the registry.
 async function look() {
   Object.assign(site, await get('info'));
   byId('host').textContent = printable(site.host);
 }
 
-// files can be downloaded: those of requests have only what the filter means.
+// files can be downloaded. Those of requests contain only the requests that match the filter.
 const files = {
   har: { path: 'requests.har', file: 'ocifake.har', filtered: true },
   jsonl: { path: 'requests.jsonl', file: 'ocifake.jsonl', filtered: true },
@@ -104,7 +103,7 @@ const actions = {
     }
   },
   async revoke() {
-    if (await confirm('Revoke all tokens?', 'Every token that was given out is refused from now on.', 'Revoke')) {
+    if (await confirm('Revoke all tokens?', 'All issued tokens become invalid. Clients must request new ones.', 'Revoke')) {
       await change('POST', 'tokens/revoke');
       say('Revoked');
     }
@@ -149,7 +148,7 @@ document.addEventListener('told', () => {
   byId('shown').textContent = rows.length ? `${count(rows.length)} shown` : '';
 });
 
-const unseen = 30_000; // milliseconds after which a tab that nobody looks at is no longer live
+const unseen = 30_000; // milliseconds after which a hidden tab disconnects
 
 let away;
 document.addEventListener('visibilitychange', () => {

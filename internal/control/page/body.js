@@ -1,26 +1,26 @@
-// Bodies, as they are shown.
+// Display of bodies.
 
 import { button, copier, h } from './dom.js';
 import { bytesOf, exactSize, printableLines, text } from './text.js';
 
-const shown = 256; // bytes of what is no text
+const shown = 256; // maximum number of bytes in a hex dump
 
-// body shows what is kept of a body, of which there were so many bytes.
+// body shows the recorded part of a body with a total size of bytes.
 export function body(value, bytes, cut) {
   if (!bytes) {
     return h('p', { class: 'none' }, 'No body.');
   }
   if (value === undefined) {
-    return h('p', { class: 'none' }, `${exactSize(bytes)}, not kept: bodies of blobs are not.`);
+    return h('p', { class: 'none' }, `${exactSize(bytes)}, not recorded: the record contains no blobs.`);
   }
-  const note = cut && h('p', { class: 'none' }, `Of ${exactSize(bytes)} the first ${exactSize(bytesOf(value).length)} were kept.`);
+  const note = cut && h('p', { class: 'none' }, `The first ${exactSize(bytesOf(value).length)} of ${exactSize(bytes)}.`);
   if (typeof value !== 'string') {
     return h('div', {}, note, h('pre', { class: 'code', tabindex: 0 }, hexdump(bytesOf(value))));
   }
   return h('div', {}, note, source(value));
 }
 
-// source shows text, and JSON in many lines, with a way to see it as it came.
+// source shows text. It formats JSON, with a button to show the original.
 export function source(value) {
   const pretty = indented(value);
   const code = h('pre', { class: 'code', tabindex: 0 }, printableLines(pretty ?? value));
@@ -28,7 +28,7 @@ export function source(value) {
     return h('div', { class: 'source' }, h('div', { class: 'tools' }, copier('Copy', () => text(value), 'Copy the text')), code);
   }
   let raw = false;
-  const toggle = button('As sent', () => {
+  const toggle = button('Original', () => {
     raw = !raw;
     toggle.setAttribute('aria-pressed', raw);
     code.textContent = printableLines(raw ? value : pretty);

@@ -1,9 +1,9 @@
-// A request as a command for a POSIX shell that sends it again.
+// Formats a request as a curl command for a POSIX shell.
 
 import { bytesOf, text } from './text.js';
 
-// curl returns the command. Secrets are not on record: it takes them from variables
-// of the shell. Neither are most bodies of blobs: it then reads the file "body".
+// curl returns the command. The record contains no secrets: the command reads them from variables
+// of the shell. It contains few bodies of blobs: the command reads others from the file "body".
 export function curl(x) {
   const words = ['curl', '--include', '--path-as-is', '--globoff'];
   if (x.secure) {
@@ -35,7 +35,7 @@ function target(x) {
   return ['--request-target', quote(path), quote(host)];
 }
 
-// written are the fields that curl writes itself.
+// written are the header fields that curl sets itself.
 const written = ['Host', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Expect', 'Trailer', 'Upgrade', 'Http2-Settings'];
 
 function headers(x, sends) {
@@ -48,7 +48,7 @@ function headers(x, sends) {
   }
   for (const name of ['Accept', 'User-Agent', ...sends ? ['Content-Type'] : []]) {
     if (!given[name]) {
-      words.push('--header', quote(`${name}:`)); // curl's own is not sent
+      words.push('--header', quote(`${name}:`)); // removes the field that curl would send
     }
   }
   return words;
@@ -82,10 +82,10 @@ function body(x) {
   return { before: `printf %s ${base64(x.requestBody)} | base64 -d | `, options: ['--data-binary', '@-'] };
 }
 
-// lacksBody tells whether the body must be put into a file first.
+// lacksBody reports whether the command reads the file "body".
 export const lacksBody = x => Boolean(x.requestBytes) && (x.requestBody === undefined || Boolean(x.requestBodyCut));
 
-// plain is text that a terminal takes as it is.
+// plain matches text that is safe in a terminal.
 const plain = value => typeof value === 'string' && !/[^\P{C}\n\t]/u.test(value);
 
 const quote = value => /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;

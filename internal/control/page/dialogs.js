@@ -1,16 +1,16 @@
-// Questions.
+// Dialogs.
 
 import { printable } from './text.js';
 
 const byId = id => document.getElementById(id);
 
-// ask shows a dialog until it is closed, and returns how.
+// ask shows a dialog and returns the value with which it closes.
 function ask(dialog) {
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise(done => {
     const closed = () => {
-      if (!dialog.open) { // else it is about the question before
+      if (!dialog.open) { // otherwise the event is about the previous dialog
         dialog.removeEventListener('close', closed);
         done(dialog.returnValue);
       }
@@ -19,7 +19,7 @@ function ask(dialog) {
   });
 }
 
-// confirm tells whether somebody wants what cannot be undone.
+// confirm asks for confirmation of an action that cannot be undone.
 export async function confirm(title, what, yes) {
   byId('confirm-title').textContent = title;
   byId('confirm-what').textContent = printable(what);
@@ -27,7 +27,7 @@ export async function confirm(title, what, yes) {
   return await ask(byId('confirm')) === 'yes';
 }
 
-// askToken asks until there is one.
+// askToken asks for the token until it is not empty.
 export async function askToken(wrong) {
   const dialog = byId('token');
   byId('token-wrong').hidden = !wrong;
@@ -38,7 +38,7 @@ export async function askToken(wrong) {
 
 export const showKeys = () => ask(byId('keys'));
 
-// askReset returns what is to be reset; that may be nothing.
+// askReset returns the parts to reset, possibly none.
 export async function askReset() {
   const dialog = byId('reset');
   dialog.querySelector('form').reset();

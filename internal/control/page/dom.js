@@ -1,10 +1,10 @@
-// Building elements. Everything that comes from the registry is text: it is only
-// ever put into text nodes and attributes, never parsed as markup.
+// Helpers to build elements. Text from the registry is only put into text nodes and attributes,
+// never parsed as markup.
 
 import { printable } from './text.js';
 
-// h returns an element. Functions among the properties are listeners, the rest
-// are attributes; false, null and undefined are left out, of children too.
+// h returns an element. Functions in properties are listeners, the others are attributes. false,
+// null and undefined are ignored, in children too.
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -18,11 +18,11 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-// fill gives an element other children; those that are not there are left out.
+// fill replaces the children of an element. Missing children are ignored.
 export const fill = (element, ...children) => element.replaceChildren(...children.flat(Infinity).filter(present));
 
-// renew does what fill does with elements, but leaves alone what is the same, which
-// somebody may be about to click on, and open what is.
+// renew is fill for elements, but it keeps equal elements, which the user may be clicking on, and
+// open details.
 export function renew(element, ...children) {
   const next = children.flat(Infinity).filter(present), there = [...element.children];
   for (const [i, child] of next.entries()) {
@@ -40,18 +40,18 @@ export function renew(element, ...children) {
 
 const present = value => value !== false && value !== null && value !== undefined;
 
-// data is text of the registry's or a client's, as it is shown.
+// data is text from the registry or a client.
 export const data = (value, properties = {}) =>
   h('bdi', { ...properties, class: `data ${properties.class ?? ''}`.trim() }, printable(value));
 
-// button has a visible name, and a longer one for a tooltip.
+// button has a visible name and a longer tooltip.
 export const button = (name, click, properties = {}) =>
   h('button', { type: 'button', click, ...properties }, name);
 
-// link goes to another place of the page.
+// link navigates within the page.
 export const link = (href, ...children) => h('a', { href }, ...children);
 
-// say tells of something that has happened, for eyes and for screen readers.
+// say announces an event visually and to screen readers.
 export function say(message) {
   const status = document.getElementById('said');
   status.textContent = message;
@@ -60,7 +60,7 @@ export function say(message) {
   say.timer = setTimeout(() => status.classList.remove('shown'), 2500);
 }
 
-// copier is a button that copies what a function returns.
+// copier is a button that copies the result of a function.
 export function copier(name, text, label = `Copy ${name}`) {
   return button(name, async () => {
     await copy(text());
@@ -68,8 +68,8 @@ export function copier(name, text, label = `Copy ${name}`) {
   }, { class: 'copy', 'aria-label': label, title: label });
 }
 
-// copy has a way for pages that are neither on HTTPS nor on a loopback address,
-// which have no clipboard.
+// copy also works on pages that are neither on HTTPS nor on a loopback address, where the clipboard
+// API is not available.
 async function copy(text) {
   if (navigator.clipboard) {
     return navigator.clipboard.writeText(text);
@@ -82,27 +82,27 @@ async function copy(text) {
   area.remove();
 }
 
-// digest is shown short, with a button that copies the whole of it.
+// digest shows a short digest with a button that copies the full one.
 export const copyable = (value, shown, href) =>
   h('span', { class: 'copyable' },
     href ? link(href, data(shown, { title: value })) : data(shown, { title: value }),
     copier('Copy', () => value, `Copy ${value}`));
 
-// facts is a list of names and what is said of them; those without are left out.
+// facts is a list of names and values. Entries without a value are omitted.
 export const facts = (...rows) =>
   h('dl', { class: 'facts' }, rows.filter(([, value]) => present(value) && value !== '')
     .map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 
-// notice stands where there is nothing else to show.
+// notice is shown in an empty view.
 export const notice = (title, ...more) =>
   h('div', { class: 'notice' }, h('p', { class: 'title' }, title), ...more);
 
-// failure is a notice of an error, with a way on.
+// failure shows an error with an optional button to retry.
 export const failure = (error, retry) =>
   h('div', { class: 'notice failed', role: 'alert' }, h('p', { class: 'title' }, printable(error.message)),
     retry && button('Try again', retry));
 
-// table has headings, and rows of cells. Sizes stand at the right.
+// table has headings and rows of cells. Sizes are right-aligned.
 export const table = (name, headings, rows) =>
   h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': name },
     h('table', {},

@@ -1,11 +1,11 @@
-// Text of rules, with its errors where they are.
+// An editor for rules that shows the position of errors.
 
 import { button, h } from './dom.js';
 import { printable } from './text.js';
 
-// Editor asks for text until a function has taken it.
+// Editor edits text until save accepts it.
 export class Editor {
-  // save gets the text; cancel is called when there is to be no change.
+  // save receives the text. cancel is called if the user discards it.
   constructor(label, value, { save, cancel }) {
     Object.assign(this, { save, cancel });
     this.area = h('textarea', {
@@ -62,7 +62,7 @@ export class Editor {
     }
   }
 
-  // refuse says what is wrong, and puts the cursor there.
+  // refuse shows an error and moves the cursor to it.
   refuse({ message, line, column, field }) {
     this.draw(line);
     let said = line ? message.replace(/^(?:rules: )?line \d+(?:, column \d+)?: /, '') : message;

@@ -1,8 +1,8 @@
-// What the journal says of an exchange: the same as `ocifake requests`.
+// Texts of the journal about an exchange. They match `ocifake requests`.
 
 import { printable, shortDigest, text } from './text.js';
 
-// about says what the request is about.
+// about returns the subject of a request.
 export function about(x) {
   const path = text(x.target).split('?', 1)[0];
   if (x.op === 'unknown') {
@@ -23,7 +23,7 @@ export function about(x) {
   return printable(about);
 }
 
-// notes are what is out of the ordinary, faults apart.
+// notes returns unusual properties, except faults.
 export function notes(x) {
   const header = (fields, name) => text(fields?.[name]?.[0]);
   const range = header(x.header, 'Range'), contentRange = header(x.header, 'Content-Range');
@@ -40,7 +40,7 @@ export function notes(x) {
   ].filter(Boolean).map(printable);
 }
 
-// statusText is a status as the journal has it: nothing yet, or nothing at all.
+// statusText returns the status as in the journal, with placeholders for none.
 export function statusText(x) {
   if (x.status) {
     return String(x.status);
@@ -48,5 +48,5 @@ export function statusText(x) {
   return x.open ? '…' : '–';
 }
 
-// statusClass is by what a status is shown, beside its number.
+// statusClass returns the CSS class of a status.
 export const statusClass = x => x.status ? `s${Math.floor(x.status / 100)}` : x.open ? 's-open' : 's-none';

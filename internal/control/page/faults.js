@@ -1,4 +1,4 @@
-// The view of faults: the rules that are there, and the known ones that could be.
+// The view of faults: the current rules and the known faults.
 
 import { change, get } from './api.js';
 import { confirm } from './dialogs.js';
@@ -45,8 +45,8 @@ export class Faults {
 
   refresh() { return this.load(); }
 
-  // event looks again when rules have changed, and, now and then, when requests have
-  // been counted.
+  // event refreshes the rules after they have changed, and, at intervals, the counts after
+  // requests.
   event({ type }) {
     if (type === 'faults') {
       this.load();
@@ -59,7 +59,7 @@ export class Faults {
     if (this.element.hidden) {
       return;
     }
-    const turn = this.turn = Symbol('the latest call');
+    const turn = this.turn = Symbol('latest call');
     try {
       const { faults } = await get('faults');
       if (turn === this.turn) {
@@ -71,7 +71,7 @@ export class Faults {
     }
   }
 
-  // draw keeps the cards of rules that are still there, lest what has the focus goes.
+  // draw keeps the cards of existing rules, so that the focus is not lost.
   draw(states) {
     const names = new Set(states.map(state => state.name));
     for (const [name, card] of this.cards) {
@@ -101,7 +101,7 @@ export class Faults {
     this.count.textContent = count(states.length);
     this.clearButton.hidden = states.length === 0;
     if (states.length === 0) {
-      this.rules.replaceChildren(notice('Nothing goes wrong.', h('p', {}, 'Add a known fault, or write a rule.')));
+      this.rules.replaceChildren(notice('No faults.', h('p', {}, 'Add a known fault, or write a rule.')));
     }
   }
 
@@ -124,14 +124,14 @@ export class Faults {
   }
 
   async clear() {
-    if (await confirm('Remove all faults?', 'Every rule is removed, those given at the start too.', 'Remove')) {
+    if (await confirm('Remove all faults?', 'This removes all rules, including the initial ones.', 'Remove')) {
       await change('DELETE', 'faults').then(() => say('Removed'), error => say(error.message));
       await this.load();
     }
   }
 }
 
-// Card is a rule, and what became of it.
+// Card shows a rule and its state.
 class Card {
   constructor(name, reload) {
     Object.assign(this, { name, reload, path: `faults/${encodeURIComponent(name)}` });

@@ -1,21 +1,21 @@
-// Requests in flight that a filter means: when they have ended it may not mean them
-// any more, and then the stream does not tell.
+// Requests in flight that match a filter. When a request ends, it may no longer match, and the
+// stream then sends no event for it.
 
 import { get } from './api.js';
 
-const pause = 1000; // milliseconds between two questions
+const pause = 1000; // milliseconds between two polls
 
 export class Unsettled {
   constructor(requests) {
     this.requests = requests;
   }
 
-  // settle asks about those that there are, until there are none.
+  // settle polls the requests in flight until all have ended.
   settle() {
     if (!this.timer && this.requests.filter && this.requests.journal.inFlight().length > 0) {
       this.timer = setTimeout(() => {
         this.timer = undefined;
-        this.ask().catch(() => {}).finally(() => this.settle()); // without an answer, asked again
+        this.ask().catch(() => {}).finally(() => this.settle()); // on an error, poll again
       }, pause);
     }
   }

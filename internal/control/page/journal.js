@@ -1,16 +1,14 @@
-// The journal: a line for each request, in the order in which they began. It stays
-// fluid however many there are: what comes in is drawn once a frame, and only so
-// many of the newest are there at all.
+// The journal: a row for each request, in the order in which they began. To stay responsive, it
+// draws new rows once per frame, and keeps only the newest rows.
 
 import { Row } from './row.js';
 
-const kept = 1000; // rows while the tail is followed
-const most = 2000; // rows while somebody looks at older ones
-const atOnce = 250; // rows that are drawn in a frame
+const kept = 1000; // maximum number of rows in follow mode
+const most = 2000; // maximum number of rows otherwise
+const atOnce = 250; // rows drawn per frame
 
 export class Journal {
-  // The functions are told that a row is to be opened, and that something else than
-  // the rows has changed.
+  // The functions are called to open a row, and after a change of anything but the rows.
   constructor(rows, scroller, { open, changed }) {
     Object.assign(this, { element: rows, scroller, open, changed, start: null, following: true, paused: false });
     this.clear();
@@ -21,8 +19,8 @@ export class Journal {
   clear() {
     this.rows = [];
     this.queue = new Map();
-    this.held = 0; // newer ones that are not among the rows
-    this.trimmed = false; // older ones were there and are not any more
+    this.held = 0; // number of newer requests without a row
+    this.trimmed = false; // whether older rows were removed
     this.element.replaceChildren();
     this.active = null;
   }
@@ -37,25 +35,25 @@ export class Journal {
     this.toTail();
   }
 
-  // put adds a request, or what has become of it.
+  // put adds or updates a request.
   put(x) {
     const known = this.queue.has(x.seq) || this.find(x.seq);
     if (this.paused && !known) {
       return this.hold(x);
     }
     this.queue.set(x.seq, x);
-    if (this.queue.size > 2 * kept) { // nothing is drawn while the tab is not seen
+    if (this.queue.size > 2 * kept) { // a hidden tab draws no frames
       this.queue = new Map(this.waiting().slice(-kept).map(x => [x.seq, x]));
     }
     this.frame ??= requestAnimationFrame(() => this.draw());
   }
 
-  // waiting returns those that are not drawn yet, in order.
+  // waiting returns the requests that are not drawn yet, in order.
   waiting() {
     return [...this.queue.values()].sort((a, b) => a.seq - b.seq);
   }
 
-  // hold only counts a request, once it has ended.
+  // hold counts a request when it has ended, without a row.
   hold(x) {
     if (!x.open) {
       this.held++;
@@ -63,7 +61,7 @@ export class Journal {
     }
   }
 
-  // drop takes away a request that is no longer meant.
+  // drop removes a request that no longer matches the filter.
   drop(seq) {
     this.queue.delete(seq);
     const row = this.find(seq);
@@ -73,7 +71,7 @@ export class Journal {
     }
   }
 
-  // forget drops all requests up to a number.
+  // forget removes all requests up to a number.
   forget(last) {
     this.queue.forEach((_, seq) => seq <= last && this.queue.delete(seq));
     const after = this.rows.findIndex(row => row.seq > last);
@@ -81,12 +79,12 @@ export class Journal {
     this.held = 0;
   }
 
-  // inFlight returns the numbers of the rows that have no end yet.
+  // inFlight returns the numbers of the rows in flight.
   inFlight() {
     return this.rows.filter(row => row.open).map(row => row.seq);
   }
 
-  // draw draws the first of those that wait, and the others with the next frame.
+  // draw draws a batch of waiting requests, and schedules the others for the next frame.
   draw(n = atOnce) {
     cancelAnimationFrame(this.frame);
     this.frame = undefined;
@@ -108,7 +106,7 @@ export class Journal {
     this.changed();
   }
 
-  // place puts an exchange into its row, at the end by way of a fragment.
+  // place updates the row of an exchange, or appends a new row to a fragment.
   place(x, tail) {
     this.start ??= Date.parse(x.start);
     const index = this.indexOf(x.seq);
@@ -120,7 +118,7 @@ export class Journal {
       return this.hold(x);
     }
     if (index === 0 && this.following && this.rows.length >= kept) {
-      return; // older than what there is room for
+      return; // older than the oldest row
     }
     const row = new Row(x.seq);
     row.fill(x, this.start);
@@ -135,7 +133,7 @@ export class Journal {
     }
   }
 
-  // older puts older requests before the others, and leaves what is seen where it is.
+  // older inserts older requests at the top, and keeps the scroll position.
   older(exchanges) {
     this.follow(false);
     const bottom = this.scroller.scrollHeight - this.scroller.scrollTop;
@@ -149,7 +147,7 @@ export class Journal {
     this.changed();
   }
 
-  // indexOf is where a number is, or belongs: near the end, mostly.
+  // indexOf returns the index of a number, or its insertion point. It is usually near the end.
   indexOf(seq) {
     let low = 0, high = this.rows.length;
     if (high && this.rows[high - 1].seq < seq) {
@@ -181,7 +179,7 @@ export class Journal {
     }
   }
 
-  // activate makes a row the one that Tab gets to.
+  // activate makes a row the tab stop.
   activate(row, focus = false) {
     if (!row) {
       return;
@@ -195,7 +193,7 @@ export class Journal {
     }
   }
 
-  // move goes so many rows on, or to the first or last.
+  // move activates the row at an offset, or the first or last row.
   move(by, focus = true) {
     const at = this.rows.indexOf(this.active);
     const next = Math.max(0, Math.min(this.rows.length - 1, at + by));
@@ -206,7 +204,7 @@ export class Journal {
     return this.active;
   }
 
-  // select marks the row that is open, and shows it.
+  // select marks the open row and scrolls to it.
   select(seq) {
     this.element.querySelector('[aria-selected]')?.removeAttribute('aria-selected');
     const row = this.find(seq);
@@ -244,8 +242,8 @@ export class Journal {
     }
   }
 
-  // scrolled follows the tail if somebody has gone there, and lets it go if they
-  // have gone up from it.
+  // scrolled enters follow mode when the user scrolls to the end, and leaves it when the user
+  // scrolls up.
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const atTail = scrollHeight - scrollTop - clientHeight < 8;

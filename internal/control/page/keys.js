@@ -1,6 +1,6 @@
-// The keyboard in the view of requests.
+// Keyboard shortcuts of the view of requests.
 
-// key takes a key, if it is one of the view's.
+// key handles a key, and reports whether it is a shortcut.
 export function key(event, requests) {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest('dialog, #menu')) {
     return;
@@ -8,7 +8,7 @@ export function key(event, requests) {
   if (event.key === 'Escape') {
     return escape(event, requests);
   }
-  const letter = /^[jkgG]$/.test(event.key); // anywhere; the others scroll what has the focus
+  const letter = /^[jkgG]$/.test(event.key); // work anywhere; the others scroll the focused element
   const name = Object.hasOwn(keys, event.key) && (letter ? !event.target.closest('input, textarea') : event.target.closest('.rows')) && event.key;
   if (name) {
     event.preventDefault();
@@ -37,8 +37,8 @@ const keys = {
   Enter: requests => requests.openActive(),
 };
 
-// escape goes back by one: from the text of the filter, from the filter, from the
-// request that is open.
+// escape goes back one step: from the text of the filter, from the filter, or from the open
+// request.
 function escape(event, requests) {
   const { input, pane, journal } = requests;
   if (event.target === input && input.value) {

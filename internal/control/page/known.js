@@ -1,4 +1,4 @@
-// Faults that real registries have shown to real clients, to be added with one click.
+// Known faults of real registries, which can be added with one click.
 
 import { change, get } from './api.js';
 import { button, data, failure, h, say } from './dom.js';
@@ -28,7 +28,7 @@ export class Known {
     }
   }
 
-  // draw shows those that have all the words.
+  // draw shows the faults that contain all words.
   draw() {
     if (!this.all) {
       return;
@@ -41,7 +41,7 @@ export class Known {
     this.element.querySelector('.count').textContent = words.length ? `${count(found.length)} of ${count(this.all.length)}` : count(found.length);
     this.list.replaceChildren(...found.map(fault => this.item(fault)));
     if (found.length === 0) {
-      this.list.append(h('li', { class: 'none' }, 'None has these words.'));
+      this.list.append(h('li', { class: 'none' }, 'No matches.'));
     }
   }
 
@@ -81,7 +81,7 @@ export class Known {
   }
 }
 
-// citation links to an issue, "owner/repository#number", or to a page.
+// citation links to an issue, "owner/repository#number", or to a URL.
 function citation(name) {
   const [, repo, number] = /^([\w.-]+\/[\w.-]+)#(\d+)$/.exec(name) ?? [];
   const href = repo ? `https://github.com/${repo}/issues/${number}` : /^https:\/\//.test(name) && name;

@@ -1,11 +1,11 @@
-// One manifest: what it is, what it is made of, and what refers to it.
+// A manifest with its properties, content and referrers.
 
 import { source } from './body.js';
 import { copier, copyable, data, facts, h, link, table } from './dom.js';
 import { toContent, toRequests } from './route.js';
 import { exactSize, isManifest, kind, printable, shortDigest, size, text } from './text.js';
 
-// drawManifest returns the parts of the page of a manifest.
+// drawManifest returns the sections of the page of a manifest.
 export function drawManifest({ descriptor, tags, manifest, config, referrers }, repo, ref, site) {
   const name = `${site.host}/${repo}${ref.includes(':') ? '@' : ':'}${ref}`;
   return [
@@ -25,7 +25,7 @@ export function drawManifest({ descriptor, tags, manifest, config, referrers }, 
     layers(manifest),
     related(referrers, repo),
     annotations('Labels', config?.config?.Labels),
-    part('Manifest', manifest === undefined ? h('p', { class: 'none' }, 'It is no JSON.') : source(JSON.stringify(manifest))),
+    part('Manifest', manifest === undefined ? h('p', { class: 'none' }, 'Not JSON.') : source(JSON.stringify(manifest))),
     config && part('Config', source(JSON.stringify(config))),
   ].filter(Boolean);
 }
@@ -41,7 +41,7 @@ function total(manifest) {
 
 const part = (title, ...parts) => h('section', { class: 'part' }, h('h3', {}, title), ...parts);
 
-// children are those of an index.
+// children shows the manifests of an index.
 function children(manifest, repo) {
   const all = list(manifest?.manifests);
   return all.length > 0 && part('Manifests', table('Manifests', ['Platform', 'Digest', 'Kind', 'Size', 'Annotations'], all.map(m => [
@@ -63,7 +63,7 @@ function layers(manifest) {
 
 const number = d => h('span', { class: 'number', title: `${bytes(d)} bytes` }, size(bytes(d)));
 
-// related are the manifests whose subject this one is.
+// related shows the referrers of a manifest.
 function related(referrers, repo) {
   return referrers?.length > 0 && part('Referrers', table('Referrers', ['Digest', 'Kind', 'Size', 'Annotations'], referrers.map(r => [
     copyable(r.digest, shortDigest(r.digest), toContent(repo, r.digest)), data(kind(r), { title: r.mediaType }), number(r), data(said(r.annotations)),

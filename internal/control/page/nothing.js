@@ -1,4 +1,4 @@
-// Why there are no rows in the journal.
+// Messages for an empty journal.
 
 import { h } from './dom.js';
 import { printable } from './text.js';
@@ -7,18 +7,18 @@ const title = text => h('p', { class: 'title' }, text);
 
 export function nothing({ failed, element, following, filter, site }) {
   if (failed) {
-    return [title(printable(failed.message)), h('p', {}, 'Trying again.')];
+    return [title(printable(failed.message)), h('p', {}, 'Retrying.')];
   }
   if (element.hasAttribute('aria-busy')) {
     return [h('p', {}, 'Loading…')];
   }
   if (!following) {
-    return [title('That is no filter.')];
+    return [title('Invalid filter.')];
   }
   if (filter) {
-    return [title('No request matches.'), h('p', {}, 'New ones that do will appear here.')];
+    return [title('No request matches.'), h('p', {}, 'New matches will appear here.')];
   }
   const host = printable(site.host);
-  return [title('No requests yet.'), h('p', {}, 'Point a client here and they appear as they come:'),
+  return [title('No requests yet.'), h('p', {}, 'Send a request to the registry, for example:'),
     h('pre', { class: 'code' }, `crane catalog ${host}\ndocker pull ${host}/app:v1`)];
 }

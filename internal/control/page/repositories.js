@@ -1,4 +1,4 @@
-// The view of content: repositories, what is in one, and one manifest.
+// The view of content: repositories, the content of one, and a manifest.
 
 import { get } from './api.js';
 import { copyable, data, failure, fill, h, link, notice, renew, table } from './dom.js';
@@ -6,7 +6,7 @@ import { drawManifest } from './manifest.js';
 import { contentOf, toContent, toRepositories, toRequests } from './route.js';
 import { count, kind, printable, shortDigest, size, text } from './text.js';
 
-const page = 200; // entries asked for at a time
+const page = 200; // entries per request
 
 export class Repositories {
   constructor(site) {
@@ -29,7 +29,7 @@ export class Repositories {
 
   leave() { this.turn = null; }
 
-  // event notes that content may have changed, and looks again once that has calmed down.
+  // event notes that content may have changed, and refreshes when no more events arrive.
   event({ type, data: text }) {
     if (type !== 'request') {
       return;
@@ -63,8 +63,8 @@ export class Repositories {
     const focused = this.names.contains(document.activeElement) && document.activeElement.getAttribute('href');
     renew(this.names, found.slice(0, 1000).map(name => h('li', {},
       h('a', { href: toContent(name), 'aria-current': name === this.at?.repo && 'page', class: 'data' }, printable(name)))),
-      found.length === 0 && h('li', { class: 'none' }, this.all?.length ? 'None is called that.' : 'No repositories.'),
-      found.length > 1000 && h('li', { class: 'none' }, `${count(found.length - 1000)} more: search for them`));
+      found.length === 0 && h('li', { class: 'none' }, this.all?.length ? 'No matches.' : 'No repositories.'),
+      found.length > 1000 && h('li', { class: 'none' }, `${count(found.length - 1000)} more: use the search`));
     if (focused) {
       this.names.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     }
@@ -79,9 +79,9 @@ export class Repositories {
     }
   }
 
-  // load shows what the URL says; what was shown stays until it is there.
+  // load shows the location of the URL. The previous one stays until the content has arrived.
   async load() {
-    const turn = this.turn = Symbol('the latest call');
+    const turn = this.turn = Symbol('latest call');
     const { repo, ref } = this.at;
     try {
       const parts = await this.parts(repo, ref);
@@ -113,7 +113,7 @@ export class Repositories {
   nothing() {
     if (this.all?.length === 0) {
       const host = printable(this.site.host);
-      return notice('Nothing is stored yet.', h('p', {}, 'Push something, or let the registry make it up:'),
+      return notice('Nothing is stored yet.', h('p', {}, 'Push or load an image:'),
         h('pre', { class: 'code' }, `crane copy alpine ${host}/alpine:3\nocifake load IMAGE.tar`));
     }
     return notice('Choose a repository.');
@@ -146,7 +146,7 @@ export class Repositories {
     ];
   }
 
-  // blobs are listed once somebody asks for them.
+  // blobs loads the list of blobs on request.
   blobs(repo) {
     const list = h('div', {}, h('p', { class: 'none' }, 'Loading…'));
     return h('details', {
@@ -168,9 +168,9 @@ export class Repositories {
 
 const part = (title, n, ...parts) => h('section', { class: 'part' }, h('h3', {}, title, ' ', h('span', { class: 'count' }, count(n), n >= bound && ' or more')), ...parts);
 
-const bound = 5000; // entries of a list, beyond which nobody reads
+const bound = 5000; // maximum number of entries in a list
 
-// everything asks for all pages of a list.
+// everything fetches all pages of a list.
 async function everything(path, query, name, key) {
   const all = [];
   for (let after = ''; all.length < bound;) {

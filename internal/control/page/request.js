@@ -1,4 +1,4 @@
-// One request: what was asked, what was answered, when, by whom, and what was done to it.
+// A request with its response, timing, connection and faults.
 
 import { get } from './api.js';
 import { body } from './body.js';
@@ -10,7 +10,7 @@ import { exactSize, exactSpan, printable, shortDigest, text } from './text.js';
 import { yaml } from './yaml.js';
 
 export class RequestPane {
-  // The functions close the pane, and go so many requests on.
+  // The functions close the pane, and move by a number of requests.
   constructor(element, does) {
     Object.assign(this, { element, does, seq: 0 });
   }
@@ -22,7 +22,7 @@ export class RequestPane {
     this.element.replaceChildren();
   }
 
-  // show asks for a request and shows it; what was shown stays until it is there.
+  // show fetches and shows a request. The previous one stays until it has arrived.
   async show(seq) {
     this.seq = seq;
     this.element.hidden = false;
@@ -40,7 +40,7 @@ export class RequestPane {
       if (this.seq === seq) {
         this.drawn = undefined;
         fill(this.element, this.bar(h('h2', { tabindex: -1 }, `#${seq}`)),
-          failure(error.status === 404 ? { message: `Request ${seq} is not on record, or not any more.` } : error,
+          failure(error.status === 404 ? { message: `Request ${seq} not found. It was not recorded, or was dropped from the record.` } : error,
             error.status !== 404 && (() => this.show(seq))));
       }
     }
@@ -50,14 +50,14 @@ export class RequestPane {
     }
   }
 
-  // changed shows a request anew that was in flight when it was shown.
+  // changed refreshes a request that was in flight.
   changed(x) {
     if (x.seq === this.seq && this.isOpen) {
       this.show(x.seq);
     }
   }
 
-  // rule is what a fault's rule says, if it is still there.
+  // rule returns the rule of a fault, if it still exists.
   async rule(name) {
     const state = await get(`faults/${encodeURIComponent(name)}`).catch(() => null);
     return { name, rule: state?.rule };
@@ -71,7 +71,7 @@ export class RequestPane {
         button('✕', () => this.does.close(), { 'aria-label': 'Close', title: 'Close (Esc)', class: 'close' })));
   }
 
-  // draw leaves what is there if nothing is new: somebody may be about to click on it.
+  // draw does nothing if nothing has changed: the user may be about to click.
   draw(x, rules) {
     const drawn = JSON.stringify([x, rules]);
     if (drawn === this.drawn) {
@@ -85,7 +85,7 @@ export class RequestPane {
     const title = h('h2', { tabindex: -1 }, h('span', { class: 'number' }, `#${x.seq}`), ' ', x.op);
     fill(this.element,
       this.bar(title, h('span', { class: `status ${statusClass(x)}` }, statusText(x)),
-        copier('Copy as curl', () => curl(x), lacksBody(x) ? 'Copy as curl: the body was not kept, it is read from the file "body"' : 'Copy as curl')),
+        copier('Copy as curl', () => curl(x), lacksBody(x) ? 'Copy as curl. The body was not recorded: the command reads it from the file "body"' : 'Copy as curl')),
       h('p', { class: 'target' }, h('b', {}, data(x.method)), ' ', data(x.target), ' ', h('span', { class: 'proto' }, printable(x.proto))),
       this.said(x),
       ...rules.map(fired),
@@ -93,7 +93,7 @@ export class RequestPane {
       section('About', this.about(x)),
       section('Connection', this.connection(x)),
       section('Request', fields(x.header), body(x.requestBody, x.requestBytes, x.requestBodyCut)),
-      section('Response', fields(x.responseHeader), x.open ? h('p', { class: 'none' }, 'Not yet answered to the end.') : body(x.responseBody, x.responseBytes, x.responseBodyCut)));
+      section('Response', fields(x.responseHeader), x.open ? h('p', { class: 'none' }, 'The response is not complete yet.') : body(x.responseBody, x.responseBytes, x.responseBodyCut)));
     this.element.scrollTop = scrolled;
     if (focused) {
       title.focus({ preventScroll: true });
@@ -152,15 +152,15 @@ function credentials(x) {
   return h('span', {}, data(x.scheme ?? ''), x.subject && [' ', data(x.subject, { class: 'subject' })]);
 }
 
-// fired shows the rule that touched the request.
+// fired shows the rule that acted on the request.
 const fired = ({ name, rule }) =>
   h('section', { class: 'fired' },
     h('h3', {}, h('span', { class: 'chip fault' }, `fault ${printable(name)}`), ' ', rule && link(toFaults(name), 'show')),
-    rule ? h('pre', { class: 'code', tabindex: 0 }, yaml(rule)) : h('p', { class: 'none' }, 'The rule is no longer there.'));
+    rule ? h('pre', { class: 'code', tabindex: 0 }, yaml(rule)) : h('p', { class: 'none' }, 'The rule no longer exists.'));
 
 const section = (title, ...parts) => h('section', {}, h('h3', {}, title), ...parts);
 
-// timing is when the request came, and how long its answer took to begin and to end.
+// timing shows when the request began, and the time to the header and the end of its response.
 function timing(x) {
   const all = x.durationNanos ?? 0, first = Math.min(x.firstNanos ?? all, all);
   const bar = h('div', { class: 'timing', 'aria-hidden': 'true' }, h('span', { class: 'wait' }), h('span', { class: 'rest' }));
@@ -171,7 +171,7 @@ function timing(x) {
     ['end after', x.open ? 'in flight' : exactSpan(all)]));
 }
 
-// fields are those of a header, in the order of their names.
+// fields shows a header, sorted by name.
 function fields(header = {}) {
   const names = Object.keys(header).sort();
   if (names.length === 0) {

@@ -1,4 +1,4 @@
-// The view of requests: the journal, its filter, and the request that is open.
+// The view of requests: the journal, its filter, and the open request.
 
 import { change, get } from './api.js';
 import { confirm } from './dialogs.js';
@@ -11,7 +11,7 @@ import { RequestPane } from './request.js';
 import { go, replace, toRequests } from './route.js';
 import { count, printable } from './text.js';
 
-const page = 1000; // requests asked for at a time
+const page = 1000; // requests per page
 
 export class Requests {
   constructor(stream, site) {
@@ -43,15 +43,15 @@ export class Requests {
     document.addEventListener('keydown', event => this.element.hidden || key(event, this));
   }
 
-  // enter shows what the URL says.
+  // enter shows the location of the URL.
   async enter({ rest, query }) {
-    const visit = this.visit = Symbol('the latest call');
+    const visit = this.visit = Symbol('latest call');
     const filter = query.filter ?? '';
     if (filter !== this.filter || !this.following) {
       this.input.value = filter;
       await this.load(filter);
     } else if (this.loading !== undefined && this.loading !== filter) {
-      this.turn = null; // somebody has gone back before it came
+      this.turn = null; // the user has navigated away in the meantime
       this.input.value = filter;
     }
     if (visit !== this.visit) {
@@ -68,18 +68,18 @@ export class Requests {
     }
   }
 
-  // leave stops the stream: the other views follow it otherwise.
+  // leave stops the stream. The other views then follow it.
   leave() {
     this.following = false;
   }
 
-  // refresh has nothing to do: the stream tells of all requests.
+  // refresh does nothing: the stream has all requests.
   refresh() {}
 
-  // load shows the newest requests that a filter means, and follows from there. A
-  // filter that is wrong is said to be, and the list stays as it was.
+  // load shows the newest requests that match the filter, and follows from there. An invalid filter
+  // shows an error and keeps the list.
   async load(filter) {
-    const turn = this.turn = Symbol('the latest call');
+    const turn = this.turn = Symbol('latest call');
     this.loading = filter;
     this.element.setAttribute('aria-busy', 'true');
     try {
@@ -111,7 +111,7 @@ export class Requests {
   failedWith(error, filter) {
     if (error.status === 400) {
       this.refuse(error.message);
-      if (this.filter === undefined) { // there is no good list yet
+      if (this.filter === undefined) { // no list has been loaded yet
         this.filter = filter;
         this.stream.stop();
       }
@@ -121,7 +121,7 @@ export class Requests {
     setTimeout(() => { if (this.failed === error) { this.load(filter); } }, 2000);
   }
 
-  // begin is the moment that the column "at" counts from: that of the first request.
+  // begin is the time from which the column "at" counts: that of the first request.
   async begin() {
     const { requests } = await get('requests', { limit: 1 });
     return requests.length ? Date.parse(requests[0].start) : null;
@@ -133,7 +133,7 @@ export class Requests {
     this.input.setAttribute('aria-invalid', Boolean(message));
   }
 
-  // try takes the filter that somebody has written.
+  // try applies the filter in the input.
   async try() {
     clearTimeout(this.typing);
     const filter = this.input.value.trim();
@@ -145,7 +145,7 @@ export class Requests {
     }
   }
 
-  // toggle puts a filter into the text, or takes it out.
+  // toggle adds or removes a filter in the input.
   toggle(word) {
     const words = this.input.value.trim();
     const has = ` ${words} `.includes(` ${word} `);
@@ -153,7 +153,7 @@ export class Requests {
     this.try();
   }
 
-  // event takes what the stream tells.
+  // event handles an event of the stream.
   event({ type, data }) {
     switch (type) {
       case 'open':
@@ -168,7 +168,7 @@ export class Requests {
     }
   }
 
-  // cleared forgets the requests up to a number; 0 is all, those of another registry.
+  // cleared removes the requests up to a number. 0 is all, after a change of the registry.
   cleared(last) {
     this.journal.start = null;
     this.journal.forget(last || Infinity);
@@ -180,7 +180,7 @@ export class Requests {
     go(toRequests(this.filter, seq));
   }
 
-  // openActive opens the row that has the focus, which goes on to what is opened.
+  // openActive opens the row with the focus and moves the focus to the pane.
   openActive() {
     if (this.journal.active) {
       this.pane.focusNext = true;
@@ -193,7 +193,7 @@ export class Requests {
     this.journal.active?.element.focus({ preventScroll: true });
   }
 
-  // step goes to the next row or one before, and opens it if one is open.
+  // step moves to the next or previous row, and opens it if a row is open.
   step(by) {
     const row = this.journal.move(by, !this.pane.element.contains(document.activeElement));
     if (row && this.pane.seq) {
@@ -248,12 +248,12 @@ export class Requests {
   }
 
   async clearRecord() {
-    if (await confirm('Forget all requests?', 'The record is emptied, for everybody who asks this registry. What goes wrong and the content stay.', 'Forget')) {
+    if (await confirm('Delete all requests?', 'This deletes the record for all users of this registry. Faults and content are kept.', 'Delete')) {
       await change('DELETE', 'requests').catch(error => say(error.message));
     }
   }
 
-  // told shows the state of the journal around it, once a frame.
+  // told updates the controls around the journal, once per frame.
   told() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;

@@ -1,4 +1,4 @@
-// Where one is: the fragment of the URL, so that it can be shared and gone back to.
+// The location within the page, in the fragment of the URL, for links and the history.
 //
 //   #/requests?filter=op%3Dblob.get   #/requests/12   #/repositories/lib/app:v1   #/faults?rule=slow
 
@@ -24,19 +24,19 @@ export const toRequests = (filter, seq) => place(seq ? `requests/${seq}` : 'requ
 export const toRepositories = () => place('repositories');
 export const toFaults = rule => place('faults', { rule });
 
-// quoted is a value as filters have it.
+// quoted returns a value quoted for a filter.
 export function quoted(value) {
   const plain = value.replace(/[\\*]/g, '\\$&');
   return /[\s,"]/.test(plain) ? JSON.stringify(plain) : plain;
 }
 
-// toContent is the place of a repository, or of what a tag or digest in it means.
+// toContent returns the location of a repository, a tag or a digest.
 export function toContent(repo, ref) {
   const path = repo.split('/').map(encodeURIComponent).join('/');
   return place(`repositories/${path}${ref ? (ref.includes(':') ? '@' : ':') + ref : ''}`);
 }
 
-// contentOf takes apart what toContent has put together.
+// contentOf parses a location of toContent.
 export function contentOf(rest) {
   const [, repo, ref] = /^([^@:]*)(?:[@:](.*))?$/.exec(rest) ?? [];
   return { repo, ref };
@@ -48,5 +48,5 @@ export function go(hash) {
   }
 }
 
-// replace changes where one is, without a step that goes back.
+// replace changes the location without a new history entry.
 export const replace = hash => history.replaceState(null, '', hash);

@@ -4,10 +4,10 @@ import { h } from './dom.js';
 import { about, notes, statusClass, statusText } from './exchange.js';
 import { printable, size, span, text } from './text.js';
 
-// columns are the cells of a row, in order; their classes have their names.
+// columns are the cells of a row, in order. Their names are their CSS classes.
 const columns = ['seq', 'at', 'op', 'what', 'status', 'in', 'out', 'time', 'conn', 'notes'];
 
-// blank is what every row is a copy of: that is faster than to make each anew.
+// blank is the template of rows: cloning it is faster than building each row.
 const blank = h('div', { role: 'row', class: 'row', tabindex: -1 }, columns.map(name => h('span', { role: 'gridcell', class: `c-${name}` })));
 
 export class Row {
@@ -18,7 +18,7 @@ export class Row {
     this.set('seq', seq);
   }
 
-  // set puts text into a cell, and a longer one into its tooltip.
+  // set sets the text and the tooltip of a cell.
   set(name, shown, title) {
     const cell = this.element.children[columns.indexOf(name)];
     cell.textContent = shown;
@@ -28,7 +28,7 @@ export class Row {
     return cell;
   }
 
-  // fill says what is known of an exchange; the column "at" counts from start.
+  // fill shows an exchange. The column "at" counts from start.
   fill(x, start) {
     this.open = Boolean(x.open);
     this.element.classList.toggle('open', this.open);
@@ -44,7 +44,7 @@ export class Row {
     this.note(x);
   }
 
-  // note shows faults, and what else is out of the ordinary.
+  // note shows faults and other unusual properties.
   note(x) {
     const said = notes(x).join(', ');
     const cell = this.set('notes', '', said);

@@ -1,22 +1,20 @@
-// The live events of the API. EventSource cannot send an Authorization header, so
-// they are read from a fetch.
+// Events of the API. EventSource cannot send an Authorization header, so this uses fetch.
 
 import { request } from './api.js';
 
-const quiet = 40_000; // the API is never silent for so long, in milliseconds
-const longest = 5_000; // between two attempts
-const busy = 10; // milliseconds of events, after which the page may be drawn
+const quiet = 40_000; // milliseconds; the API sends something more often
+const longest = 5_000; // maximum number of milliseconds between two attempts
+const busy = 10; // milliseconds of events before the page may draw
 
-// Stream follows one source of events at a time, and comes back where it was when
-// the connection is lost.
+// Stream follows one source of events at a time. It reconnects and continues after the last event.
 export class Stream {
-  // The functions get each event as { type, id, data }; the state, "idle",
-  // "connecting", "live" or "lost"; and an error that says it is of no use to try again.
+  // The functions receive each event as { type, id, data }; the state, "idle", "connecting", "live"
+  // or "lost"; and an error that makes a retry useless.
   constructor({ event, state, refused }) {
     Object.assign(this, { event, state, refused });
   }
 
-  // follow begins anew, behind the request with the number after.
+  // follow restarts after the request with the number after.
   follow(filter, after) {
     this.stop();
     Object.assign(this, { filter, after: String(after), last: String(after) });
@@ -29,8 +27,8 @@ export class Stream {
     this.state('idle');
   }
 
-  // suspend lets the connection go for a while: a browser has only few to one host,
-  // which all its tabs share.
+  // suspend closes the connection for a while: a browser allows few connections to a host, shared
+  // by all its tabs.
   suspend() {
     this.controller?.abort();
     this.controller = undefined;
@@ -43,7 +41,7 @@ export class Stream {
     }
   }
 
-  // take keeps what goes wrong with one event from ending the stream.
+  // take keeps an error in one event from ending the stream.
   take(event) {
     try {
       this.event(event);
@@ -88,7 +86,7 @@ export class Stream {
   }
 }
 
-// Watch gives up a connection on which nothing comes any more.
+// Watch aborts a connection that has become silent.
 class Watch {
   constructor(outer) {
     this.controller = new AbortController();
@@ -112,12 +110,11 @@ const sleep = (ms, signal) => new Promise(done => {
   signal.addEventListener('abort', () => { clearTimeout(timer); done(); }, { once: true });
 });
 
-// breath lets the browser do other things, with which what has already come would
-// not wait.
+// breath yields to the browser. Received events would otherwise keep it busy.
 const breath = () => document.hidden ? undefined : new Promise(done => setTimeout(done));
 
-// events reads server-sent events as the HTML standard has them (9.2.6), with the
-// line ends that the API sends.
+// events parses server-sent events as in the HTML standard (9.2.6), with the line endings of the
+// API.
 async function* events(body, watch) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '', event = { type: 'message', data: '' }, begun = performance.now();

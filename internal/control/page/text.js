@@ -1,6 +1,6 @@
-// What values look like.
+// Formatting of values.
 
-// text is a string of the API's, which has those that are not UTF-8 in base64.
+// text decodes a string of the API. Strings that are not UTF-8 are in base64.
 export function text(value) {
   if (value && typeof value === 'object') {
     return new TextDecoder().decode(bytesOf(value));
@@ -8,7 +8,7 @@ export function text(value) {
   return value ?? '';
 }
 
-// bytesOf returns the bytes of a string of the API's.
+// bytesOf returns the bytes of a string of the API.
 export function bytesOf(value) {
   if (value && typeof value === 'object') {
     return Uint8Array.from(atob(value.base64), c => c.charCodeAt(0));
@@ -16,13 +16,13 @@ export function bytesOf(value) {
   return new TextEncoder().encode(value ?? '');
 }
 
-// printable replaces what could not be seen, or would turn the text around it.
+// printable replaces invisible characters and bidirectional controls.
 export const printable = value => String(text(value)).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\ufffd');
 
-// printableLines leaves what makes lines.
+// printableLines is printable, but keeps line breaks and tabs.
 export const printableLines = value => text(value).replace(/[^\S\n\t ]|[\p{Cc}\p{Cf}\p{Cs}]/gu, c => '\n\t'.includes(c) ? c : '\ufffd');
 
-// size has three digits at most: "1.5 KiB".
+// size formats with at most three digits: "1.5 KiB".
 export function size(n) {
   if (n < 1024) {
     return `${n} B`;
@@ -35,13 +35,13 @@ export function size(n) {
   return `${n < 9.95 ? n.toFixed(1) : Math.round(n)} ${'KMGTP'[unit]}iB`;
 }
 
-// exactSize is a size with the number of bytes behind it.
+// exactSize appends the number of bytes to a size.
 export const exactSize = n => n < 1024 ? `${n} bytes` : `${size(n)} (${count(n)} bytes)`;
 
-// count writes 999800 as 999,800.
+// count formats 999800 as 999,800.
 export const count = n => n.toLocaleString('en-US');
 
-// span is a time in milliseconds, in two or three digits.
+// span formats a time in milliseconds with two or three digits.
 export function span(ms) {
   if (ms < 0) {
     return '-' + span(-ms);
@@ -64,7 +64,7 @@ export function span(ms) {
     : `${Math.floor(seconds / 3600)}h${Math.floor(seconds % 3600 / 60)}m`;
 }
 
-// exactSpan is a time in nanoseconds, in as many digits as say something.
+// exactSpan formats a time in nanoseconds with all significant digits.
 export function exactSpan(nanos) {
   if (nanos < 1e6) {
     return `${trim(nanos / 1e3)} µs`;
@@ -74,7 +74,7 @@ export function exactSpan(nanos) {
 
 const trim = n => Number(n.toFixed(1));
 
-// shortDigest has the first 12 digits, as image IDs are shown everywhere.
+// shortDigest returns the first 12 digits, as in image IDs.
 export function shortDigest(digest) {
   const [algorithm, encoded] = String(text(digest)).split(':');
   return encoded ? `${algorithm}:${encoded.slice(0, 12)}` : algorithm;
@@ -87,10 +87,10 @@ const kinds = {
   'application/vnd.docker.distribution.manifest.v2+json': 'image (Docker)',
 };
 
-// images are artifact types that say no more than that.
+// images are artifact types that only mean "image".
 const images = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
 
-// kind is what a descriptor is of: the type of an artifact says more than image.
+// kind returns the type of a descriptor. An artifact type is more specific than "image".
 export function kind(d) {
   const type = text(d.artifactType), mediaType = text(d.mediaType);
   return (images.includes(type) ? '' : type) || (Object.hasOwn(kinds, mediaType) ? kinds[mediaType] : mediaType);

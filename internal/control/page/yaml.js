@@ -1,10 +1,9 @@
-// Rules as people write them. Every JSON text is YAML; this is the form with fewer
-// brackets and quotes.
+// Formatting of rules as readable YAML. JSON is valid YAML, but has more brackets and quotes.
 
-// yaml returns the text of a value that came as JSON.
+// yaml formats a value decoded from JSON.
 export const yaml = value => lines(value).join('\n') + '\n';
 
-const wide = 72; // columns that a map in braces may have
+const wide = 72; // maximum number of columns of a map in braces
 
 function lines(value) {
   if (!nested(value)) {
@@ -31,7 +30,7 @@ const nested = value => value !== null && typeof value === 'object' && Object.ke
 
 const flow = map => `{${Object.entries(map).map(([key, item]) => `${scalar(key)}: ${scalar(item)}`).join(', ')}}`;
 
-// scalar leaves out quotes where the text cannot be anything else than itself.
+// scalar omits quotes where the text is unambiguous.
 function scalar(value) {
   if (typeof value !== 'string') {
     return JSON.stringify(value);
