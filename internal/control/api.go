@@ -20,8 +20,8 @@ import (
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store    *memstore.Store    // what the registry keeps content in, without faults
-	Recorder *recorder.Recorder // of the registry's requests
+	Store    *memstore.Store    // the registry's store, without faults
+	Recorder *recorder.Recorder // records the registry's requests
 	Faults   *faults.Engine
 	Auth     *auth.Service // of the registry; nil without authentication
 
