@@ -22,7 +22,7 @@ import (
 
 // target is a running registry as a client reaches it.
 type target struct {
-	base      *url.URL                    // scheme and host
+	base      *url.URL                    // URL without a path
 	transport http.RoundTripper           // for libraries
 	ca        string                      // for commands, if base is https: file with the certificate authority
 	direct    *http.Client                // for the test itself

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// announce says that the registry accepts connections.
+// announce reports that the registry accepts connections.
 func (f *fixture) announce(ctx context.Context, stdout io.Writer) error {
 	return errors.Join(f.print(stdout), f.deliver(ctx))
 }
 
-// print prints where the registry is. If nobody reads that any more, as behind "| head
-// -1", the registry is served all the same.
+// print prints the URL of the registry. It ignores a broken pipe, as in "| head -1".
 func (f *fixture) print(stdout io.Writer) error {
 	text := f.server.URL() + "\n\nTry:\n"
 	for _, command := range f.config.commands(f.server.Host(), f.reference) {
@@ -29,8 +28,7 @@ func (f *fixture) print(stdout io.Writer) error {
 	return err
 }
 
-// deliver writes the files that are there while the registry is served, that which
-// says that it is ready after the others.
+// deliver writes the files that exist while the registry runs, the ready file last.
 func (f *fixture) deliver(ctx context.Context) error {
 	var authority []byte
 	if f.config.output.caFile != "" {
@@ -52,8 +50,7 @@ func (f *fixture) deliver(ctx context.Context) error {
 	return nil
 }
 
-// deliverTo writes a file. A named pipe is written when it has a reader, until the
-// registry ends.
+// deliverTo writes a file. It waits for the reader of a named pipe until the registry ends.
 func (f *fixture) deliverTo(ctx context.Context, t *target, text []byte) error {
 	write := func(w io.Writer) error { _, err := w.Write(text); return err }
 	if t.way != wayPipe {
@@ -72,9 +69,8 @@ func (f *fixture) deliverTo(ctx context.Context, t *target, text []byte) error {
 	return nil
 }
 
-// commands are some to try with the registry on host; reference is an image that was
-// loaded, if one was. NAME, PASSWORD, CERTIFICATE and KEY stand for what only whoever
-// tries them knows.
+// commands returns example commands for the registry on host. reference is a loaded image, or
+// empty. NAME, PASSWORD, CERTIFICATE and KEY are placeholders for unknown values.
 func (c *serveConfig) commands(host, reference string) (list []string) {
 	scheme, oras, crane, curl := "http", " --plain-http", "", "curl -s"
 	if c.server.TLS {
@@ -84,7 +80,7 @@ func (c *serveConfig) commands(host, reference string) (list []string) {
 			oras, curl = " --ca-file "+file, "curl -s --cacert "+file
 		}
 	}
-	byCertificate := c.auth.clientCA != "" && !c.auth.asks() // crane cannot show one
+	byCertificate := c.auth.clientCA != "" && !c.auth.asks() // crane does not support client certificates
 	if byCertificate {
 		oras += " --cert-file CERTIFICATE --key-file KEY"
 		curl += " --cert CERTIFICATE --key KEY"
@@ -96,7 +92,7 @@ func (c *serveConfig) commands(host, reference string) (list []string) {
 	}
 	switch {
 	case reference != "":
-	case c.registry.ReadOnly: // and there is nothing in it
+	case c.registry.ReadOnly: // and empty
 		if !c.auth.takesTokens() {
 			add(curl, " ", scheme, "://", host, "/v2/")
 		}
@@ -110,13 +106,13 @@ func (c *serveConfig) commands(host, reference string) (list []string) {
 	if !byCertificate {
 		add("crane ls", crane, " ", host, "/", repository)
 	}
-	if !c.auth.takesTokens() { // curl does not ask for one
+	if !c.auth.takesTokens() { // curl does not request tokens
 		add(curl, " ", scheme, "://", host, "/v2/", repository, "/tags/list")
 	}
 	return list
 }
 
-// shellWord quotes what a shell would read as more than one word.
+// shellWord quotes a word for a shell if needed.
 func shellWord(s string) string {
 	if !strings.ContainsAny(s, " \t\n'\"`\\$&|;<>()*?[]#~!{}") {
 		return s

@@ -8,14 +8,14 @@ import (
 	"os"
 )
 
-// upload is what is sent to be loaded.
+// upload is content to load.
 type upload struct {
 	io.ReadCloser
-	size   int64 // bytes; -1: not known
-	expect int64 // bytes, about; 0: not known
+	size   int64 // in bytes; -1 if unknown
+	expect int64 // approximate size in bytes; 0 if unknown
 }
 
-// openContent opens a file, or a folder as a tar, or stdin, which is "-".
+// openContent opens a file, a directory as a tar, or stdin for "-".
 func openContent(path string, stdin io.Reader) (upload, error) {
 	if path == "-" {
 		return upload{io.NopCloser(stdin), -1, 0}, nil
@@ -37,8 +37,8 @@ func openContent(path string, stdin io.Reader) (upload, error) {
 	return upload{f, -1, 0}, nil
 }
 
-// archiveOf makes a tar of the files in a folder while it is read. Symbolic links
-// to files become files; what is neither, a named pipe for one, is left out.
+// archiveOf returns a tar of the files in a directory, written as it is read. Symbolic links to
+// files become files. Other files, such as named pipes, are omitted.
 func archiveOf(path string) (upload, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -69,7 +69,7 @@ type archive struct {
 
 func (a archive) Close() error { return a.close() }
 
-// filesIn returns the names of the files in a folder, and how many bytes they have.
+// filesIn returns the names and the total size of the files in a directory.
 func filesIn(root *os.Root) (names []string, size int64, err error) {
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -15,30 +15,30 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// expectationHelp says how expectations are written.
+// expectationHelp describes the syntax of expectations.
 const expectationHelp = `
-An expectation is filters and, behind them, measures; without a measure there must
-be at least one request. Each is one argument, in quotes, or a file with one in each
-line (# begins a comment):
+An expectation is a list of filters, optionally followed by measures. Without a
+measure, at least one request must match. Pass each expectation as one quoted
+argument, or pass a file with one expectation per line (# starts a comment):
 
   'op=blob.get repo=app count<=3'
   'op=manifest.put status=2xx count==1'
   'op=blob.get inflight<=4 repeated==0'
   'status=5xx count==0'
 
-Measures are count, inflight, repeated (contents fetched whole more than once),
-connections, bytesin and bytesout; "ocifake requests --help" has the filters.`
+Measures are count, inflight, repeated (blobs or manifests fetched completely more than once),
+connections, bytesin and bytesout. "ocifake requests --help" describes filters.`
 
 func newAssert() *cobra.Command {
-	return newJudgement(judgement{whole: true}, "time to wait for all to hold", cobra.Command{
+	return newJudgement(judgement{whole: true}, "maximum `duration` to wait until all expectations hold", cobra.Command{
 		Use:   "assert [flags] EXPECTATION...",
-		Short: "Fail if a running ocifake was not asked what it was to be",
-		Long: `Judge what a running ocifake was asked. If an expectation does not hold, say
-which, and print the requests, with those marked that come near.
+		Short: "Check expectations about the requests to a running ocifake",
+		Long: `Check expectations about the requests to a running ocifake. If one fails, print it
+and the requests, and mark the requests that match its filters.
 ` + expectationHelp + `
 
-Exit status: 0 when all hold, 1 when one does not, or the command failed, 2 when the
-command line is wrong, 3 when there is no ocifake.`,
+Exit status: 0 if all expectations hold, 1 if one fails or on any other error, 2 if the
+command line is invalid, 3 if no ocifake responds.`,
 		Example: `  ocifake assert 'op=blob.get repo=app count<=3'
   ocifake assert --timeout 5s 'op=manifest.put tag=v1 status=201 count==1' 'status=5xx count==0'
   ocifake assert --json expectations.txt`,
@@ -46,27 +46,26 @@ command line is wrong, 3 when there is no ocifake.`,
 }
 
 func newWait() *cobra.Command {
-	return newJudgement(judgement{timeout: 30 * time.Second}, "time after which to fail", cobra.Command{
+	return newJudgement(judgement{timeout: 30 * time.Second}, "maximum `duration` to wait", cobra.Command{
 		Use:   "wait [flags] EXPECTATION...",
-		Short: "Wait until a running ocifake was asked something",
-		Long: `Wait until an expectation holds of what a running ocifake was asked, or all of
-several do at the same time. What has been asked before counts too; "ocifake reset
-requests" forgets it.
+		Short: "Wait until expectations about the requests to a running ocifake hold",
+		Long: `Wait until all expectations about the requests to a running ocifake hold at the same
+time. Earlier requests count, too; "ocifake reset requests" deletes them.
 ` + expectationHelp + `
 
-Exit status: 0 when all hold, 1 when they did not in time, or the command failed, 2
-when the command line is wrong, 3 when there is no ocifake.`,
+Exit status: 0 if all expectations hold, 1 on timeout or any other error, 2 if the
+command line is invalid, 3 if no ocifake responds.`,
 		Example: `  ocifake wait 'op=manifest.put repo=app tag=v1 status=201'
   ocifake wait --timeout 2m 'op=blob.get status=200 count>=5'`,
 	})
 }
 
-// maxTimeout is that of the API.
+// maxTimeout is the limit of the API.
 const maxTimeout = time.Hour
 
-// judgement is what the flags of assert and wait say.
+// judgement holds the flags of assert and wait.
 type judgement struct {
-	whole   bool // all requests must be on record
+	whole   bool // fail if requests were dropped from the record
 	timeout time.Duration
 	json    bool
 	expect  expectations
@@ -81,19 +80,19 @@ func newJudgement(j judgement, timeout string, cmd cobra.Command) *cobra.Command
 	})
 	bind(&cmd, []flagGroup{{"Judgement", []flagRow{
 		{"timeout", timeout, &j.timeout},
-		{"json", "print the judgement as JSON", &j.json},
+		{"json", "print the result as JSON", &j.json},
 	}}, r.flags()})
 	return &cmd
 }
 
-// read reads expectations. Several words in place of one argument are refused: they
-// could be meant as one expectation, or as one each.
+// read parses expectations. It refuses several one-word arguments, because they are ambiguous: they
+// could be one expectation or several.
 func (j *judgement) read(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("want an expectation, such as 'op=blob.get count<=3'")
+		return errors.New("missing expectation: want for example 'op=blob.get count<=3'")
 	}
 	if len(args) > 1 && !slices.ContainsFunc(args, func(arg string) bool { return !isWord(arg) }) {
-		return errors.New("want each expectation as one argument, in quotes: '" + strings.Join(args, " ") + "'")
+		return errors.New("ambiguous expectations: quote each expectation as one argument: '" + strings.Join(args, " ") + "'")
 	}
 	j.expect = expectations{}
 	for _, arg := range args {
@@ -105,18 +104,18 @@ func (j *judgement) read(ctx context.Context, args []string) error {
 		return err
 	}
 	if j.timeout < 0 || j.timeout > maxTimeout {
-		return fmt.Errorf("--timeout: want a time from 0s to %v", maxTimeout)
+		return fmt.Errorf("--timeout: want a duration from 0s to %v", maxTimeout)
 	}
 	return nil
 }
 
-// isWord reports whether an argument is an expectation of one word.
+// isWord reports whether an argument is a single word.
 func isWord(arg string) bool {
 	_, err := record.ParseExpectation(arg)
 	return err == nil && len(strings.Fields(arg)) == 1
 }
 
-// What the API is asked, and what it answers.
+// Request and response of the API.
 type (
 	judgeRequest struct {
 		Expect  []string `json:"expect"`
@@ -159,14 +158,14 @@ func (j *judgement) run(ctx context.Context, c *client, out io.Writer) error {
 	return errors.New(strings.Join(failed, "\n") + "\n" + strings.TrimSuffix(answer.Journal, "\n"))
 }
 
-// checkWhole is an error if requests were forgotten: nobody knows what they were.
+// checkWhole returns an error if requests were dropped from the record.
 func (j *judgement) checkWhole(ctx context.Context, c *client) error {
 	if !j.whole {
 		return nil
 	}
 	dropped, err := c.dropped(ctx)
 	if err == nil && dropped > 0 {
-		err = fmt.Errorf("all hold of what is on record, but the oldest %d requests are forgotten: remember more with --max-record of ocifake serve", dropped)
+		err = fmt.Errorf("all expectations hold for the recorded requests, but the oldest %d requests were dropped from the record: raise --max-record of ocifake serve", dropped)
 	}
 	return err
 }

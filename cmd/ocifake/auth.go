@@ -14,21 +14,21 @@ import (
 	"github.com/ocifake/ocifake/internal/server"
 )
 
-// access is what says who may do what: users, and files.
+// access holds the flags for users and their permissions.
 type access struct {
 	users    []string // NAME:PASSWORD
 	bearer   bool
 	htpasswd string
 	token    string
 	clientCA string
-	certs    bool // they are logins
+	certs    bool // client certificates authenticate users
 
-	login credentials // of the first user; without a password if only its hash is known
+	login credentials // the first user; without the password if only its hash is known
 }
 
 type credentials struct{ user, password string }
 
-// check tells what is wrong with the flags.
+// check validates the combination of flags.
 func (f *access) check() error {
 	for _, user := range f.users {
 		if name, password, ok := strings.Cut(user, ":"); !ok || name == "" || password == "" {
@@ -39,23 +39,23 @@ func (f *access) check() error {
 		return errors.New("--bearer needs users: give it --user, --htpasswd or --token-auth")
 	}
 	if f.certs && f.clientCA == "" {
-		return errors.New("--cert-login needs --client-ca: the authorities of the certificates")
+		return errors.New("--cert-login needs --client-ca")
 	}
 	return nil
 }
 
-// asks reports whether clients must say who they are.
+// asks reports whether clients must authenticate.
 func (f *access) asks() bool { return f.hasPasswords() || f.certs }
 
 func (f *access) hasPasswords() bool {
 	return len(f.users) > 0 || f.htpasswd != "" || f.token != ""
 }
 
-// takesTokens reports whether clients must get a token for their password.
+// takesTokens reports whether clients must exchange their password for a token.
 func (f *access) takesTokens() bool { return f.bearer || f.token != "" }
 
-// into reads the files, sets what the server needs to know of them, and returns who
-// decides, nil if nobody is asked.
+// into reads the files, configures the server, and returns the authentication service, or nil
+// without authentication.
 func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {
 	if f.clientCA != "" {
 		text, err := readFile(ctx, f.clientCA)
@@ -64,7 +64,7 @@ func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool
 		}
 		c.ClientCAs = x509.NewCertPool()
 		if !c.ClientCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--client-ca: %s has no certificate in PEM form", f.clientCA)
+			return nil, fmt.Errorf("--client-ca: %s contains no PEM certificate", f.clientCA)
 		}
 		c.ClientCerts = server.RequireClientCerts
 	}
@@ -78,10 +78,10 @@ func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
 	options.CertificateLogin = options.CertificateLogin || f.certs
 	if f.clientCA != "" && options.CertificateLogin && f.hasPasswords() {
-		c.ClientCerts = server.OptionalClientCerts // a password will do as well
+		c.ClientCerts = server.OptionalClientCerts // clients may use a password instead
 	}
 	service, err := auth.New(options)
-	if err != nil { // in the htpasswd text: the rest is checked
+	if err != nil { // an error in the htpasswd file: the other options are valid
 		if f.htpasswd != "" {
 			return nil, fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
 		}
@@ -110,15 +110,15 @@ func (f *access) options(ctx context.Context) (options auth.Options, err error) 
 			return options, fmt.Errorf("--htpasswd: %w", err)
 		}
 		if options.Htpasswd != "" {
-			return options, errors.New("--htpasswd: the file of --token-auth has htpasswd too: leave out one")
+			return options, errors.New("--htpasswd: the --token-auth file contains htpasswd, too: remove one of them")
 		}
 		options.Htpasswd = string(text)
 	}
 	return options, f.addUsers(&options)
 }
 
-// addUsers adds the users of the command line, and finds one to log in with: the
-// first of these, or else the first by name, or of the htpasswd file.
+// addUsers adds the users of the command line, and selects the user of the login: the first of
+// them, or else the first user by name, or else of the htpasswd file.
 func (f *access) addUsers(options *auth.Options) error {
 	if f.bearer && options.Token == nil {
 		options.Token = new(auth.TokenOptions)
@@ -126,7 +126,7 @@ func (f *access) addUsers(options *auth.Options) error {
 	for i, user := range f.users {
 		name, password, _ := strings.Cut(user, ":")
 		if _, ok := options.Users[name]; ok {
-			return fmt.Errorf("--user: there is a user %q already", name)
+			return fmt.Errorf("--user: duplicate user %q", name)
 		}
 		if options.Users == nil {
 			options.Users = map[string]string{}

@@ -21,24 +21,24 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// remote says which ocifake a command is about.
+// remote identifies the ocifake that a command uses.
 type remote struct{ url, token, caFile string }
 
-// flags are those of every command that talks to an ocifake.
+// flags returns the flags of all client commands.
 func (r *remote) flags() flagGroup {
-	return flagGroup{"Which ocifake", []flagRow{
-		{"url", "`URL` of its control API (default $OCIFAKE_CONTROL_URL, or else $OCIFAKE_URL, or else " + defaultURL + ")", &r.url},
-		{"token", "`token` that it asks for (default $OCIFAKE_CONTROL_TOKEN)", &r.token},
-		{"ca-file", "PEM `file` of authorities to trust, beside the system's and those in $SSL_CERT_FILE", &r.caFile},
+	return flagGroup{"Connection", []flagRow{
+		{"url", "`URL` of the control API (default $OCIFAKE_CONTROL_URL, then $OCIFAKE_URL, then " + defaultURL + ")", &r.url},
+		{"token", "`token` for the control API (default $OCIFAKE_CONTROL_TOKEN)", &r.token},
+		{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", &r.caFile},
 	}}
 }
 
 const defaultURL = "http://127.0.0.1:5000"
 
-// unreachable is the exit status if there is no ocifake to talk to.
+// unreachable is the exit status if no ocifake responds.
 const unreachable = 3
 
-// action makes the function of a command of one that talks to an ocifake.
+// action returns the Run function of a client command.
 func (r *remote) action(f func(*cobra.Command, *client, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := r.client()
@@ -52,26 +52,26 @@ func (r *remote) action(f func(*cobra.Command, *client, []string) error) func(*c
 		case err == nil || errors.As(err, &status):
 			return err
 		case cmd.Context().Err() != nil:
-			err = errors.New("stopped before it was done")
+			err = errors.New("interrupted")
 		}
 		return &failure{err}
 	}
 }
 
-// client talks to the control API of an ocifake.
+// client is a client of a control API.
 type client struct {
-	base  string // scheme and host
+	base  string // URL without a path
 	token string
 	http  *http.Client
 }
 
-// client returns a client of the ocifake that the flags and the environment name.
+// client returns a client for the flags and the environment.
 func (r *remote) client() (*client, error) {
 	base := cmp.Or(r.url, os.Getenv("OCIFAKE_CONTROL_URL"), os.Getenv("OCIFAKE_URL"), defaultURL)
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
 		strings.Trim(u.Path, "/") != "" && strings.Trim(u.Path, "/") != "_ocifake" {
-		return nil, fmt.Errorf("%q is no URL of an ocifake: want http://HOST:PORT or https://HOST:PORT", base)
+		return nil, fmt.Errorf("invalid URL %q: want http://HOST:PORT or https://HOST:PORT", base)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if u.Scheme == "https" {
@@ -86,7 +86,7 @@ func (r *remote) client() (*client, error) {
 	}, nil
 }
 
-// trust trusts the system's authorities and those of files; not every system reads
+// trust returns the CA certificates of the system and of files. Not every system supports
 // SSL_CERT_FILE.
 func (r *remote) trust() (*tls.Config, error) {
 	roots, err := x509.SystemCertPool()
@@ -102,20 +102,20 @@ func (r *remote) trust() (*tls.Config, error) {
 			return nil, fmt.Errorf("--ca-file: %w", err)
 		}
 		if !roots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca-file: %s has no certificate in PEM form", r.caFile)
+			return nil, fmt.Errorf("--ca-file: %s contains no PEM certificate", r.caFile)
 		}
 	}
 	return &tls.Config{RootCAs: roots}, nil
 }
 
-// body is what a request brings along.
+// body is the body of a request.
 type body struct {
 	io.Reader
 	mediaType string
-	size      int64 // -1: unknown
+	size      int64 // -1 if unknown
 }
 
-// send makes a request, and returns the body of the answer if that is a good one.
+// send sends a request, and returns the body of a successful response.
 func (c *client) send(ctx context.Context, method, path string, query url.Values, b *body) (io.ReadCloser, error) {
 	target := c.base + "/_ocifake/v1/" + path
 	if len(query) > 0 {
@@ -130,7 +130,7 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	}
 	if b != nil {
 		request.Header.Set("Content-Type", b.mediaType)
-		request.Header.Set("Expect", "100-continue") // not to send much to who refuses it
+		request.Header.Set("Expect", "100-continue") // avoids sending a large body that is refused
 		request.Body, request.ContentLength = io.NopCloser(b), b.size
 	}
 	response, err := c.http.Do(request)
@@ -144,8 +144,8 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	return response.Body, nil
 }
 
-// call makes a request with a body in JSON, if there is one, and decodes the answer
-// into a value.
+// call sends a request with in as the JSON body, if it is not nil, and decodes the response into
+// out.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	var b *body
 	if in != nil {
@@ -162,19 +162,19 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	return decode(answer, out)
 }
 
-// decode reads an answer into a value, nil if it is of no interest.
+// decode decodes a response into out, unless out is nil.
 func decode(answer io.ReadCloser, out any) (err error) {
 	defer func() { err = errors.Join(err, answer.Close()) }()
 	if out == nil {
 		return nil
 	}
 	if err := json.NewDecoder(answer).Decode(out); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
+		return fmt.Errorf("read response: %w", err)
 	}
 	return nil
 }
 
-// copy writes the answer to a request to w.
+// copy writes the response to a request to w.
 func (c *client) copy(ctx context.Context, w io.Writer, path string, query url.Values) error {
 	answer, err := c.send(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
@@ -186,9 +186,9 @@ func (c *client) copy(ctx context.Context, w io.Writer, path string, query url.V
 	return errors.Join(err, answer.Close())
 }
 
-// explain says why there was no answer.
+// explain adds the probable cause and advice to a connection error.
 func (c *client) explain(ctx context.Context, err error) error {
-	var local *fs.PathError // of what was to be sent
+	var local *fs.PathError // an error of the file to send
 	if errors.As(err, &local) {
 		return local
 	}
@@ -199,20 +199,20 @@ func (c *client) explain(ctx context.Context, err error) error {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	what, todo := "no ocifake at "+c.base, "start one with `ocifake serve`, or say where it is with --url"
+	what, todo := "no ocifake at "+c.base, "start one with `ocifake serve`, or set its URL with --url"
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &untrusted):
-		what, todo = "the certificate of "+c.base+" is not trusted", "give its authority with --ca-file; `ocifake serve --ca-file` writes it"
+		what, todo = "the certificate of "+c.base+" is not trusted", "trust its CA certificate with --ca-file; `ocifake serve --ca-file` writes it"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
-		what, todo = c.base+" closed the connection", "faults on connections act on it too, unless the control API has a --control-addr of its own"
+		what, todo = c.base+" closed the connection", "fault rules for connections also apply to the control API, unless it has its own --control-addr"
 	case errors.Is(err, http.ErrSchemeMismatch):
-		what, todo = c.base+" does not speak TLS", "want http:// in the URL"
+		what, todo = c.base+" does not speak TLS", "use http:// in the URL"
 	}
 	return &exit{unreachable, fmt.Errorf("%s: %s (%w)", what, todo, err)}
 }
 
-// refusal is the error of an answer: the API's own, or that of another server.
+// refusal returns the error of an error response, of the API or of another server.
 func (c *client) refusal(request *http.Request, response *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
@@ -224,14 +224,14 @@ func (c *client) refusal(request *http.Request, response *http.Response) error {
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if mediaType == "application/json" && json.Unmarshal(text, &answer) == nil && answer.Error.Message != "" {
 		if response.StatusCode == http.StatusUnauthorized {
-			return fmt.Errorf("%s: give its --control-token with --token or $OCIFAKE_CONTROL_TOKEN", answer.Error.Message)
+			return fmt.Errorf("%s: set the value of --control-token with --token or $OCIFAKE_CONTROL_TOKEN", answer.Error.Message)
 		}
-		if answer.Error.Field == "body" { // there is no other input
+		if answer.Error.Field == "body" { // the body is the only input
 			return errors.New(strings.TrimPrefix(answer.Error.Message, "body: "))
 		}
 		return errors.New(answer.Error.Message)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-	return &exit{unreachable, fmt.Errorf("%s has no control API: it is no ocifake, or one with --no-control or --control-addr (%s %s: %s: %.100q)",
+	return &exit{unreachable, fmt.Errorf("no control API at %s: the server is not ocifake, or uses --no-control or --control-addr (%s %s: %s: %.100q)",
 		c.base, request.Method, request.URL.Path, response.Status, line)}
 }

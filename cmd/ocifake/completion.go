@@ -13,21 +13,20 @@ import (
 	"github.com/ocifake/ocifake/internal/filter"
 )
 
-// completion says how a word may go on that begins so.
+// completion returns the completions of a word.
 type completion = func(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective)
 
 // completeFlag completes the values of a flag.
 func completeFlag(cmd *cobra.Command, flag string, f completion) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 }
 
-// completeFiles leaves the word to the shell, which knows files.
+// completeFiles leaves the completion of file names to the shell.
 var completeFiles = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
 
-// completeFilters completes the last word of filters: their names, and the names of
-// operations.
+// completeFilters completes the last filter: its name, or the name of an operation.
 func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	before := begin[:strings.LastIndexByte(begin, ' ')+1]
 	word := begin[len(before):]
@@ -48,7 +47,7 @@ func completeFilters(_ *cobra.Command, _ []string, begin string) ([]cobra.Comple
 	return startingWith(begin, before, names), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-// startingWith returns those that may stand where begin is, each behind a text.
+// startingWith returns the names that start with begin, each prefixed with before.
 func startingWith(begin, before string, names []string) []cobra.Completion {
 	var found []cobra.Completion
 	for _, name := range names {
@@ -67,7 +66,7 @@ func completeKnown(_ *cobra.Command, args []string, begin string) ([]cobra.Compl
 	return knownFrom(begin, ""), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeKnownOrFile completes known:NAME, and leaves files to the shell.
+// completeKnownOrFile completes known:NAME, and leaves file names to the shell.
 func completeKnownOrFile(_ *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	switch {
 	case len(args) > 0:
@@ -90,7 +89,7 @@ func knownFrom(begin, before string) []cobra.Completion {
 
 const completionPatience = 5 * time.Second
 
-// completeRules completes the names of the rules of the ocifake, if there is one.
+// completeRules completes the names of the rules of a running ocifake.
 func (r *remote) completeRules(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	c, err := r.client()
 	if err != nil {

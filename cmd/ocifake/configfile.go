@@ -11,8 +11,8 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// readConfig sets the flags that a file of names and values has, in YAML, except
-// those that the command line has.
+// readConfig sets flags from a YAML file of names and values. Flags of the command line take
+// precedence.
 func readConfig(ctx context.Context, path string, flags *pflag.FlagSet) error {
 	text, err := readFile(ctx, path)
 	if err != nil {
@@ -37,11 +37,11 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, setting config.Setting
 	switch {
 	case f == nil:
 		if mean := near.Mean(setting.Name, flagNames(flags)); mean != "" {
-			return errors.New("there is no such flag: " + mean)
+			return errors.New("unknown flag: " + mean)
 		}
-		return errors.New("there is no such flag; see --help")
+		return errors.New("unknown flag; see --help")
 	case setting.Name == "config" || setting.Name == "help":
-		return errors.New("there is no such flag in a file; see --help")
+		return errors.New("this flag is not allowed in a file; see --help")
 	}
 	if given[setting.Name] {
 		return nil
@@ -57,7 +57,7 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, setting config.Setting
 	return nil
 }
 
-// isRepeatable reports whether a flag may be given several times.
+// isRepeatable reports whether a flag is repeatable.
 func isRepeatable(value pflag.Value) bool {
 	switch value.(type) {
 	case *texts, *loads, *generates, *expectations:

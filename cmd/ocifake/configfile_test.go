@@ -54,18 +54,18 @@ log-level: debug
 
 func TestWrongConfigFile(t *testing.T) {
 	for text, want := range map[string]string{
-		"page-siez: 5":            "ocifake.yaml: line 1, column 1: page-siez: there is no such flag: did you mean page-size?",
+		"page-siez: 5":            "ocifake.yaml: line 1, column 1: page-siez: unknown flag: did you mean page-size?",
 		"tls: true\npage-size: x": `line 2, column 1: page-size: invalid argument "x" for "--page-size" flag: want a number from 0 to 2147483647`,
 		"tls: maybe":              "tls: invalid argument",
 		"page-size: [1, 2]":       "page-size: want one value, not a list of 2",
 		"warning: {a: b}":         "warning: want text, a number, true or false",
 		"warning: [[a]]":          "warning: want text, a number, true or false",
 		"ca-file:":                "ca-file: want text, a number, true or false",
-		"config: other.yaml":      "config: there is no such flag",
+		"config: other.yaml":      "config: this flag is not allowed in a file",
 		"- tls":                   "want names and values",
 		"tls: true\ntls: false":   "tls: it is there twice",
 		"tls: [":                  "ocifake.yaml",
-		"h2c: true\ntls: true":    "--h2c is HTTP/2 in the clear",
+		"h2c: true\ntls: true":    "--h2c is HTTP/2 without TLS",
 	} {
 		_, err := configured(t, text)
 		assert.ErrorContains(t, err, want, text)

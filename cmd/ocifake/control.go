@@ -12,16 +12,16 @@ import (
 	"github.com/ocifake/ocifake/internal/control"
 )
 
-// controls say where the control API is, and for whom.
+// controls holds the flags of the control API.
 type controls struct {
-	addr  string // its own; empty for that of the registry
+	addr  string // empty for the address of the registry
 	token string
 	none  bool
 
-	url string // at its own address
+	url string // with its own address
 }
 
-// api makes the API, nil if there is to be none.
+// api returns the control API, or nil with --no-control.
 func (c *controls) api(f *fixture) *control.API {
 	if c.none {
 		return nil
@@ -34,8 +34,7 @@ func (c *controls) api(f *fixture) *control.API {
 	})
 }
 
-// openControl serves the control API at its own address, if it has one, and lets it
-// in.
+// openControl serves the control API at its own address, if it has one, and opens it.
 func (f *fixture) openControl() error {
 	if f.control == nil {
 		return nil

@@ -10,22 +10,22 @@ import (
 	"path/filepath"
 )
 
-// dockerConfig is the variable that names the folder of Docker's configuration, and
-// configFile the file in it that has credentials.
+// dockerConfig is the environment variable with the directory of Docker's configuration, and
+// configFile the file in it with credentials.
 const (
 	dockerConfig = "DOCKER_CONFIG"
 	configFile   = "config.json"
 )
 
-// writeDockerConfig writes Docker's configuration into a folder: what the user's has,
-// with credentials for the registry, as "docker login" leaves them.
+// writeDockerConfig writes Docker's configuration to a directory: a copy of the user's, with added
+// credentials for the registry in the format of "docker login".
 func (f *fixture) writeDockerConfig(dir string) error {
 	text, err := copyDockerConfig(dir)
 	if err != nil {
 		return err
 	}
 	login := f.config.auth.login
-	if login.password == "" { // only its hash is known
+	if login.password == "" { // only the hash is known
 		login.password = f.auth.Password(login.user, 0)
 	}
 	if text, err = withLogin(text, f.server.Host(), login); err != nil {
@@ -34,14 +34,14 @@ func (f *fixture) writeDockerConfig(dir string) error {
 	return os.WriteFile(filepath.Join(dir, configFile), text, 0o600)
 }
 
-// copyDockerConfig copies the user's folder, contexts and plugins included, and
-// returns the configuration file, {} if there is none.
+// copyDockerConfig copies the user's directory, including contexts and plugins, and returns the
+// content of the configuration file, or {} if it does not exist.
 func copyDockerConfig(dir string) (text []byte, err error) {
 	from := os.Getenv(dockerConfig)
 	if from == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return []byte("{}"), nil // nobody's home: there is nothing to copy
+			return []byte("{}"), nil // no home directory
 		}
 		from = filepath.Join(home, ".docker")
 	}
@@ -58,12 +58,12 @@ func copyDockerConfig(dir string) (text []byte, err error) {
 	return text, err
 }
 
-// maxCopied is the size in bytes up to which files are copied. Larger ones, such as
-// plugins, are linked to.
+// maxCopied is the maximum size in bytes of copied files. Larger files, such as plugins, become
+// symbolic links.
 const maxCopied = 1 << 20
 
-// copyFolder copies what is in a folder into another one, but for the configuration
-// file. What is no file, or cannot be read, is linked to.
+// copyFolder copies a directory, except for the configuration file. Special and unreadable files
+// become symbolic links.
 func copyFolder(from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		below, relErr := filepath.Rel(from, path)
@@ -72,7 +72,7 @@ func copyFolder(from, to string) error {
 			return err
 		case relErr != nil:
 			return relErr
-		case err != nil: // of a folder that was made already, and cannot be read
+		case err != nil: // the error of an unreadable directory, which was created before
 			return nil
 		case entry.IsDir():
 			return os.Mkdir(filepath.Join(to, below), 0o700)
@@ -85,9 +85,9 @@ func copyFolder(from, to string) error {
 	})
 }
 
-var errTooLarge = errors.New("it is too large")
+var errTooLarge = errors.New("file too large")
 
-// copyFile copies a file with its permissions. If it fails, there is no copy.
+// copyFile copies a file with its permissions. It removes the copy on an error.
 func copyFile(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -111,9 +111,9 @@ func copyFile(from, to string) (err error) {
 	return out.Close()
 }
 
-// withLogin adds credentials to a configuration file. A helper that has the
-// credentials of all hosts keeps those of the hosts that are listed; it does not know
-// this one, and clients would not look further.
+// withLogin adds credentials to a configuration file. It removes the credential helper for all
+// hosts, but keeps it for the listed hosts: the helper does not know this registry, and clients do
+// not look elsewhere.
 func withLogin(text []byte, host string, login credentials) ([]byte, error) {
 	config := map[string]json.RawMessage{}
 	var auths map[string]json.RawMessage

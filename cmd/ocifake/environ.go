@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// environment returns the environment of a command that is run with the registry,
-// and what removes the files that it names.
+// environment returns the environment of the command that runs with the registry, and a function
+// that removes its files.
 func (f *fixture) environment() (env []string, remove func() error, err error) {
 	vars := [][2]string{
 		{"OCIFAKE_URL", f.server.URL()},
@@ -36,8 +36,8 @@ func (f *fixture) environment() (env []string, remove func() error, err error) {
 	return setVariables(os.Environ(), vars), remove, nil
 }
 
-// environmentFolder makes the folder with the files that the environment names, if
-// there are such files. What it makes when it fails is removed again.
+// environmentFolder creates the directory of the files in the environment, if there are any. It
+// removes them on an error.
 func (f *fixture) environmentFolder() (dir string, remove func() error, err error) {
 	remove = func() error { return nil }
 	logs := f.config.auth.login.user != ""
@@ -59,8 +59,7 @@ func (f *fixture) environmentFolder() (dir string, remove func() error, err erro
 	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
-// setVariables sets the variables in an environment, and removes those that are
-// empty.
+// setVariables sets variables in an environment, and removes empty ones.
 func setVariables(env []string, vars [][2]string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(of string) bool {
 		name, _, _ := strings.Cut(of, "=")
@@ -74,9 +73,8 @@ func setVariables(env []string, vars [][2]string) []string {
 	return env
 }
 
-// withoutProxy returns the variables that say for which hosts no proxy is asked, with
-// the hosts of URLs added. Programs read either of them; one that is not set gets what
-// the other has.
+// withoutProxy returns the proxy exception variables with the hosts of URLs added. Programs read
+// either variable, so a missing one is set from the other.
 func withoutProxy(lookup func(string) (string, bool), urls ...string) (vars [][2]string) {
 	names := []string{"NO_PROXY", "no_proxy"}
 	for i, name := range names {
@@ -96,11 +94,11 @@ func withoutProxy(lookup func(string) (string, bool), urls ...string) (vars [][2
 	return vars
 }
 
-// bundleVariables tell programs which certificates to trust: OpenSSL and Go, curl,
+// bundleVariables are the environment variables for CA certificates: of OpenSSL and Go, curl,
 // Python's requests, and Node.js.
 var bundleVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
 
-// systemBundles are where systems have the certificates that they trust.
+// systemBundles are the paths of the system's CA certificates.
 var systemBundles = []string{
 	"/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Gentoo
 	"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
@@ -108,7 +106,7 @@ var systemBundles = []string{
 	"/etc/ssl/cert.pem",                  // Alpine, macOS, BSD
 }
 
-// writeBundle writes the certificates that are trusted anyway, and one more.
+// writeBundle writes the system's CA certificates and another one.
 func writeBundle(name string, certificate []byte) error {
 	bundles := systemBundles
 	if own := os.Getenv("SSL_CERT_FILE"); own != "" {

@@ -12,10 +12,10 @@ import (
 // expectations are the values of --expect.
 type expectations struct {
 	values []expectationValue
-	all    []record.Expectation // of all values, once they were read
+	all    []record.Expectation // of all values, after read
 }
 
-// expectationValue is an expectation, or a file with one in each of its lines.
+// expectationValue is an expectation, or a file with one expectation per line.
 type expectationValue struct {
 	expectation record.Expectation
 	file        string
@@ -24,7 +24,7 @@ type expectationValue struct {
 func (e *expectations) Type() string   { return "EXPECTATION" }
 func (e *expectations) String() string { return "" }
 
-// Set takes an expectation, or the name of a file that [expectations.read] reads.
+// Set parses an expectation, or stores the name of a file for [expectations.read].
 func (e *expectations) Set(s string) error {
 	expectation, err := record.ParseExpectation(s)
 	if err == nil {
@@ -32,13 +32,13 @@ func (e *expectations) Set(s string) error {
 		return nil
 	}
 	if _, fileErr := os.Stat(s); fileErr != nil {
-		return fmt.Errorf("%w, and no file: %w", err, fileErr)
+		return fmt.Errorf("neither an expectation (%w) nor a file (%w)", err, fileErr)
 	}
 	e.values = append(e.values, expectationValue{file: s})
 	return nil
 }
 
-// read reads the files. A named pipe waits for a writer until ctx ends.
+// read reads the files. It waits for the writer of a named pipe until ctx ends.
 func (e *expectations) read(ctx context.Context) error {
 	for _, value := range e.values {
 		if value.file == "" {
@@ -63,7 +63,7 @@ func (e *expectations) read(ctx context.Context) error {
 	return nil
 }
 
-// inputs are the files that expectations are from.
+// inputs returns the files of expectations.
 func (e *expectations) inputs() []namedFile {
 	var files []namedFile
 	for _, value := range e.values {

@@ -50,7 +50,7 @@ func writeWords(text *strings.Builder, faultWords bool) {
 		}
 		fmt.Fprintf(table, "  %s\t%s\n", w.Form, doc)
 	}
-	_ = table.Flush() // a strings.Builder takes everything
+	_ = table.Flush() // a strings.Builder does not fail
 }
 
 func joinOps(ops []op.Op) string {

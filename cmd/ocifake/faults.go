@@ -21,7 +21,7 @@ import (
 func newFaults() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "faults",
-		Short: "Make a running ocifake fail, and show the ways in which a registry can",
+		Short: "Manage the fault rules of a running ocifake, and list known faults",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -32,8 +32,8 @@ func newFaults() *cobra.Command {
 
 const exitHelp = `
 
-Exit status: 0 when it is done, 1 when it failed, 2 when the command line is wrong,
-3 when there is no ocifake.`
+Exit status: 0 on success, 1 on an error, 2 if the command line is invalid, 3 if no
+ocifake responds.`
 
 func newFaultsAdd() *cobra.Command {
 	var r remote
@@ -41,13 +41,13 @@ func newFaultsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add [flags] FILE|-|known:NAME",
 		Short: "Add fault rules to a running ocifake",
-		Long: `Add fault rules to a running ocifake, after those that are there: the rules of a file
-in YAML or JSON, "-" for stdin, or a known fault by its name, for all requests or
-those that --where means. Either all rules are added, or none. The names of the rules
-are printed, one in each line.
+		Long: `Add fault rules to a running ocifake, after the existing rules. The rules come from a
+YAML or JSON file, from stdin with "-", or from a known fault, optionally restricted to
+the requests that match --where. Either all rules are added, or none. The command prints
+the names of the rules, one per line.
 
-Rules on connections (connect: true) act on those of this command too, unless the
-ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
+Rules for connections (connect: true) also apply to the connections of this command,
+unless the control API has its own address, set with --control-addr.` + exitHelp,
 		Example: `  ocifake faults add rules.yaml
   ocifake faults add known:reset-mid-blob --where 'repo=app'
   echo '{where: op=blob.get, times: 2, do: [{status: {code: 503}}]}' | ocifake faults add -`,
@@ -56,7 +56,7 @@ ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
 				return err
 			}
 			if where != "" && !strings.HasPrefix(args[0], knownPrefix) {
-				return errors.New("--where is for known:NAME: rules of a file have a where of their own")
+				return errors.New("--where needs known:NAME: set where in the rules of a file instead")
 			}
 			if _, err := record.ParseFilters(where); err != nil {
 				return fmt.Errorf("--where: %w", err)
@@ -72,8 +72,8 @@ ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
 			return err
 		}),
 	}
-	bind(cmd, []flagGroup{{"Which requests", []flagRow{
-		{"where", "fail the requests only that these `filters` mean", &where},
+	bind(cmd, []flagGroup{{"Requests", []flagRow{
+		{"where", "apply the known fault only to requests that match these `filters`", &where},
 	}}, r.flags()})
 	completeFlag(cmd, "where", completeFilters)
 	return cmd
@@ -81,7 +81,7 @@ ocifake serves its control API elsewhere, with --control-addr.` + exitHelp,
 
 const knownPrefix = "known:"
 
-// addFaults adds the rules of a file, or a known fault.
+// addFaults adds the rules of a file or a known fault.
 func (c *client) addFaults(ctx context.Context, from, where string, stdin io.Reader) ([]faultState, error) {
 	path, query := "faults", url.Values{}
 	var rules *body
@@ -105,7 +105,7 @@ func (c *client) addFaults(ctx context.Context, from, where string, stdin io.Rea
 	return added.Faults, decode(answer, &added)
 }
 
-// readInput reads a file, or stdin, which is "-".
+// readInput reads a file, or stdin for "-".
 func readInput(name string, stdin io.Reader) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(stdin)
@@ -117,8 +117,8 @@ func newFaultsRemove() *cobra.Command {
 	return newFaultsChange(http.MethodDelete, nil, cobra.Command{
 		Use:   "rm [flags] NAME...",
 		Short: "Remove fault rules from a running ocifake",
-		Long: `Remove fault rules from a running ocifake. Requests that they act on already are not
-affected.` + exitHelp,
+		Long: `Remove fault rules from a running ocifake. This does not affect requests on which they
+already act.` + exitHelp,
 		Example: `  ocifake faults rm slow-start flaky-cdn`,
 	})
 }
@@ -126,22 +126,22 @@ affected.` + exitHelp,
 func newFaultsEnable(on bool) *cobra.Command {
 	cmd := cobra.Command{
 		Use:     "enable [flags] NAME...",
-		Short:   "Switch fault rules on again that are disabled",
-		Long:    "Switch fault rules of a running ocifake on again. Their counts go on where they were." + exitHelp,
+		Short:   "Enable fault rules of a running ocifake",
+		Long:    "Enable disabled fault rules of a running ocifake. They keep their counts." + exitHelp,
 		Example: "  ocifake faults enable slow-start",
 	}
 	if !on {
 		cmd = cobra.Command{
 			Use:     "disable [flags] NAME...",
-			Short:   "Switch fault rules off, for the time being",
-			Long:    "Switch fault rules of a running ocifake off: they neither count nor fire." + exitHelp,
+			Short:   "Disable fault rules of a running ocifake",
+			Long:    "Disable fault rules of a running ocifake. Disabled rules do not count requests and do not act." + exitHelp,
 			Example: "  ocifake faults disable slow-start",
 		}
 	}
 	return newFaultsChange(http.MethodPatch, map[string]bool{"enabled": on}, cmd)
 }
 
-// newFaultsChange completes a command that changes rules by name.
+// newFaultsChange returns a command that changes rules by name.
 func newFaultsChange(method string, change any, cmd cobra.Command) *cobra.Command {
 	var r remote
 	cmd.Args = cobra.MinimumNArgs(1)
@@ -162,7 +162,7 @@ func newFaultsClear() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "clear [flags]",
 		Short:   "Remove all fault rules from a running ocifake",
-		Long:    `Remove all fault rules from a running ocifake; "ocifake reset faults" sets them back to those that it was started with.` + exitHelp,
+		Long:    `Remove all fault rules from a running ocifake. "ocifake reset faults" restores the initial rules.` + exitHelp,
 		Example: "  ocifake faults clear",
 		Args:    cobra.NoArgs,
 		RunE: r.action(func(cmd *cobra.Command, c *client, _ []string) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/terminal"
 )
 
-// What the API says of the rules.
+// Responses of the API.
 type (
 	faultStates struct {
 		Faults []faultState `json:"faults"`
@@ -35,9 +35,10 @@ func newFaultsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "List the fault rules of a running ocifake",
-		Long: `List the fault rules of a running ocifake, in the order in which they apply: how many
-requests each was for (seen), and how many it made fail (hits). A rule is on, off (see
-"ocifake faults disable"), or over: it has fired as often as it was to.` + exitHelp,
+		Long: `List the fault rules of a running ocifake in the order in which they apply. SEEN is the
+number of requests that match a rule, HITS the number of requests that it acted on. The
+state of a rule is on, off (see "ocifake faults disable"), or over if it will not act
+again.` + exitHelp,
 		Example: `  ocifake faults list
   ocifake faults list --json | jq -r '.[] | select(.hits == 0) | .name'`,
 		Args: cobra.NoArgs,
@@ -52,8 +53,8 @@ requests each was for (seen), and how many it made fail (hits). A rule is on, of
 			return printFaults(cmd.OutOrStdout(), list.Faults)
 		}),
 	}
-	bind(cmd, []flagGroup{{"Output (a table, unless told otherwise)", []flagRow{
-		{"json", "print JSON, with the rules", &asJSON},
+	bind(cmd, []flagGroup{{"Output (default: a table)", []flagRow{
+		{"json", "print JSON, including the rules", &asJSON},
 	}}, r.flags()})
 	return cmd
 }
@@ -73,7 +74,7 @@ func printFaults(w io.Writer, list []faultState) error {
 			Do, Seq json.RawMessage
 		}
 		if err := json.Unmarshal(f.Rule, &rule); err != nil {
-			return fmt.Errorf("rule %q cannot be read: %w", f.Name, err)
+			return fmt.Errorf("decode rule %q: %w", f.Name, err)
 		}
 		state, hits, does := "on", strconv.Itoa(f.Hits), string(rule.Do)
 		switch {

@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// namedFile is a file and the flag that names it; the name is empty if the flag is
-// not given.
+// namedFile is a file and its flag. The name is empty if the flag is not set.
 type namedFile struct{ flag, name string }
 
-// inputs are the files that the flags name and that are read.
+// inputs returns the input files of the flags.
 func (c *serveConfig) inputs() []namedFile {
 	files := []namedFile{
 		{"--config", c.config}, {"--htpasswd", c.auth.htpasswd}, {"--token-auth", c.auth.token}, {"--client-ca", c.auth.clientCA},
@@ -27,9 +26,8 @@ func (c *serveConfig) inputs() []namedFile {
 	return files
 }
 
-// findTargets finds the files that are written, without the flags that name none. It
-// fails if one cannot be written, or is to be used for two purposes. It changes
-// nothing.
+// findTargets resolves the output files, and omits flags that are not set. It fails if a file is
+// not writable or is used twice. It changes nothing.
 func findTargets(written, read []namedFile) (map[string]*target, error) {
 	var all []*target
 	var errs []error
@@ -44,7 +42,7 @@ func findTargets(written, read []namedFile) (map[string]*target, error) {
 		}
 		for _, other := range all {
 			if t.same(other) {
-				errs = append(errs, fmt.Errorf("%s %s and %s %s are the same file: want one for each", other.flag, other.name, t.flag, t.name))
+				errs = append(errs, fmt.Errorf("%s %s and %s %s are the same file: use different files", other.flag, other.name, t.flag, t.name))
 			}
 		}
 		errs = append(errs, t.checkInputs(read), t.checkStreams())
@@ -57,8 +55,7 @@ func findTargets(written, read []namedFile) (map[string]*target, error) {
 	return byFlag, errors.Join(errs...)
 }
 
-// same reports whether two targets are one file. Devices and open files may be
-// written twice.
+// same reports whether two targets are the same file. Devices and open files may be used twice.
 func (t *target) same(other *target) bool {
 	switch {
 	case t.way == wayDevice, t.way == wayDescriptor && other.way == wayDescriptor:
@@ -73,7 +70,7 @@ func (t *target) same(other *target) bool {
 	return err == nil && otherErr == nil && os.SameFile(dir, otherDir) && sameName(filepath.Base(t.path), filepath.Base(other.path))
 }
 
-// sameName reports whether two names in a folder may be those of one file.
+// sameName reports whether two names in a directory may be the same file.
 func sameName(a, b string) bool {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return strings.EqualFold(a, b)
@@ -81,23 +78,22 @@ func sameName(a, b string) bool {
 	return a == b
 }
 
-// checkInputs fails if the target is one of the files that are read, or belongs to a
-// folder that is.
+// checkInputs fails if the target is an input file, or is in an input directory.
 func (t *target) checkInputs(read []namedFile) error {
 	for _, file := range read {
 		info, err := os.Stat(file.name)
 		switch {
 		case file.name == "" || err != nil || t.way == wayDevice:
 		case info.IsDir() && t.inLayout(file.name):
-			return fmt.Errorf("%s %s belongs to what %s %s reads: want another file", t.flag, t.name, file.flag, file.name)
+			return fmt.Errorf("%s %s is inside the input of %s %s: use another file", t.flag, t.name, file.flag, file.name)
 		case t.info != nil && os.SameFile(t.info, info):
-			return fmt.Errorf("%s %s is the file that %s reads: want another one", t.flag, t.name, file.flag)
+			return fmt.Errorf("%s %s is also the input of %s: use another file", t.flag, t.name, file.flag)
 		}
 	}
 	return nil
 }
 
-// inLayout reports whether the target belongs to the image layout in a folder.
+// inLayout reports whether the target is part of the image layout in a directory.
 func (t *target) inLayout(dir string) bool {
 	dir, _, _, err := resolve(filepath.Join(dir, "."))
 	if err != nil {
@@ -114,8 +110,8 @@ func (t *target) inLayout(dir string) bool {
 	return false
 }
 
-// checkStreams fails if the target is a file that is standard input, output or error
-// too. Those may be named.
+// checkStreams fails if the target is the same file as standard input, output or error. Their
+// device names are allowed.
 func (t *target) checkStreams() error {
 	if t.info == nil || !t.info.Mode().IsRegular() || t.way == wayDescriptor {
 		return nil
@@ -125,7 +121,7 @@ func (t *target) checkStreams() error {
 		file *os.File
 	}{{"input", os.Stdin}, {"output", os.Stdout}, {"error", os.Stderr}} {
 		if info, err := stream.file.Stat(); err == nil && os.SameFile(t.info, info) {
-			return fmt.Errorf("%s %s is the file that standard %s is too: want another one", t.flag, t.name, stream.name)
+			return fmt.Errorf("%s %s is the same file as standard %s: use another file", t.flag, t.name, stream.name)
 		}
 	}
 	return nil

@@ -15,8 +15,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// fixture is the registry that a command line asks for, on the network, with all
-// that goes with it.
+// fixture is a running registry with its servers and files.
 type fixture struct {
 	config    *serveConfig
 	log       *slog.Logger
@@ -27,15 +26,15 @@ type fixture struct {
 	control   *control.API  // nil: there is none
 	server    *server.Server
 	rules     ruleFiles
-	reference string // an image that was loaded, if one was
+	reference string // a loaded image, or empty
 
-	ending  context.Context // once it is done, nobody waits for readers of named pipes
-	owned   bool            // the files to be written are this registry's
-	closers []func() error  // in the order in which they were made
+	ending  context.Context // ends the waiting for readers of named pipes
+	owned   bool            // the output files belong to this registry
+	closers []func() error  // in order of creation; called in reverse
 }
 
-// start puts up the registry: it reads all files that are read, listens, and only
-// then touches those that are written. What it began when it fails is closed again.
+// start starts the registry: it reads the input files, listens, and only then changes output files.
+// On an error, it closes what it has started.
 func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, err error) {
 	f := &fixture{config: c, ending: ctx, log: newLog(stderr, c.logFormat, c.logLevel)}
 	defer func() {
@@ -62,12 +61,11 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	}
 	f.log.Info("serving", "url", f.server.URL())
 	if isExposed(c.server.Addr) && f.auth == nil && c.auth.clientCA == "" {
-		f.log.Warn("other machines may reach the registry, and nobody has to log in", "addr", c.server.Addr)
+		f.log.Warn("other machines can reach the registry without authentication", "addr", c.server.Addr)
 	}
 	return f, nil
 }
 
-// serve puts the registry on the network.
 func (f *fixture) serve() (err error) {
 	c := f.config
 	c.registry.Log, c.registry.Allow = f.log, auth.Allow
@@ -89,7 +87,7 @@ func (f *fixture) serve() (err error) {
 	return nil
 }
 
-// Close ends the registry and writes the files of it, whatever fails.
+// Close stops the registry and writes its output files, even after an error.
 func (f *fixture) Close() error {
 	var errs []error
 	for len(f.closers) > 0 {
@@ -104,7 +102,7 @@ func (f *fixture) Close() error {
 	return errors.Join(errs...)
 }
 
-// controlURL is where commands find the control API; empty if there is none.
+// controlURL returns the URL of the control API, or "".
 func (f *fixture) controlURL() string {
 	switch {
 	case f.control == nil:

@@ -16,21 +16,21 @@ import (
 	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
-// flagGroup is a heading in the help and the flags below it.
+// flagGroup is a titled group of flags in the help.
 type flagGroup struct {
 	title string
 	flags []flagRow
 }
 
-// flagRow is a flag and what it fills: a pointer, whose type decides what the
-// flag accepts and whose value is the default, or a [pflag.Value].
+// flagRow is a flag with its destination: a pointer, whose type determines the values and whose
+// initial value is the default, or a [pflag.Value].
 type flagRow struct {
 	name  string
 	usage string
 	field any
 }
 
-// bind gives cmd the flags of the groups, and a usage text in groups.
+// bind adds the flags of the groups to cmd, and sets its usage text.
 func bind(cmd *cobra.Command, groups []flagGroup) {
 	flags := cmd.Flags()
 	for _, g := range groups {
@@ -50,7 +50,7 @@ func bind(cmd *cobra.Command, groups []flagGroup) {
 	})
 }
 
-// usages returns what the help says of the flags, in the order of the group.
+// usages returns the usage of the flags, in the order of the group.
 func (g flagGroup) usages(all *pflag.FlagSet) string {
 	own := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
 	own.SortFlags = false
@@ -83,11 +83,11 @@ func bindField(fs *pflag.FlagSet, name, usage string, field any) {
 	case pflag.Value:
 		fs.Var(p, name, usage)
 	default:
-		panic(fmt.Sprintf("--%s: no flag fills a %T", name, field))
+		panic(fmt.Sprintf("--%s: unsupported type %T", name, field))
 	}
 }
 
-// completeField completes the values of a flag that takes files, or one of few words.
+// completeField completes the values of flags for files and enumerations.
 func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
 	takes, _ := pflag.UnquoteUsage(f)
 	_, loads := field.(*loads)
@@ -103,8 +103,8 @@ func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
 	}
 }
 
-// fileName is the name of a file. A second one would take the place of the first in
-// silence, and an empty one, as of a variable that is not set, would be none.
+// fileName is the name of a file. It refuses a second value, which would silently replace the
+// first, and an empty value, which may come from an unset variable.
 type fileName string
 
 func (f *fileName) Type() string   { return "string" }
@@ -113,15 +113,15 @@ func (f *fileName) String() string { return string(*f) }
 func (f *fileName) Set(s string) error {
 	switch {
 	case s == "":
-		return errors.New("want the name of a file")
+		return errors.New("want a file name")
 	case *f != "" && string(*f) != s:
-		return fmt.Errorf("%q is given already: want one", string(*f))
+		return fmt.Errorf("already set to %q: want one file", string(*f))
 	}
 	*f = fileName(s)
 	return nil
 }
 
-// texts are those of a flag that is given several times.
+// texts is the values of a repeatable flag.
 type texts []string
 
 func (t *texts) Type() string   { return "text" }
@@ -132,7 +132,7 @@ func (t *texts) Set(s string) error {
 	return nil
 }
 
-// count is a number of things.
+// count is a non-negative number.
 type count int
 
 func (c *count) Type() string   { return "count" }
@@ -147,7 +147,7 @@ func (c *count) Set(s string) error {
 	return nil
 }
 
-// size is a number of bytes: 4194304, 4MiB, 4MB.
+// size is a number of bytes, such as 4194304, 4MiB or 4MB.
 type size int64
 
 func (s *size) Type() string   { return "size" }

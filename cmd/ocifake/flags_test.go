@@ -72,7 +72,7 @@ func TestCount(t *testing.T) {
 }
 
 func TestBindRefusesWhatNoFlagFills(t *testing.T) {
-	assert.PanicsWithValue(t, "--ratio: no flag fills a *float64", func() {
+	assert.PanicsWithValue(t, "--ratio: unsupported type *float64", func() {
 		bind(new(cobra.Command), []flagGroup{{"Group", []flagRow{{"ratio", "a ratio", new(float64)}}}})
 	})
 }

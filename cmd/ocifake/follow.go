@@ -15,9 +15,9 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// follow calls a function with each exchange that has ended, and with those that
-// end, until ctx or the ocifake does. If the connection breaks off, it comes back
-// where it was, unless nothing has come since it did so before.
+// follow calls show with each past and future request of the record until ctx or the ocifake ends.
+// After a lost connection it reconnects and continues, unless the previous connection had no
+// events.
 func (c *client) follow(ctx context.Context, query url.Values, show func(record.Exchange) error) error {
 	from, last := url.Values{}, ""
 	maps.Copy(from, query)
@@ -32,7 +32,7 @@ func (c *client) follow(ctx context.Context, query url.Values, show func(record.
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case again && errors.As(err, &status) && status.status == unreachable: // it has ended
+		case again && errors.As(err, &status) && status.status == unreachable: // the ocifake has ended
 			return nil
 		case !errors.As(err, &broken) || again && last == "":
 			return err
@@ -43,13 +43,12 @@ func (c *client) follow(ctx context.Context, query url.Values, show func(record.
 	}
 }
 
-// brokenOff is the error of a connection.
+// brokenOff is a connection error.
 type brokenOff struct{ error }
 
 func (b *brokenOff) Unwrap() error { return b.error }
 
-// readRequests reads the exchanges that have ended from a stream of events, and
-// returns the id of the last one.
+// readRequests reads requests from a stream of events, and returns the id of the last one.
 func readRequests(stream io.Reader, show func(record.Exchange) error) (last string, err error) {
 	err = readEvents(stream, func(e event) error {
 		if e.name != "request" {
@@ -58,19 +57,19 @@ func readRequests(stream io.Reader, show func(record.Exchange) error) (last stri
 		last = e.id
 		var x record.Exchange
 		if err := json.Unmarshal([]byte(e.data), &x); err != nil {
-			return fmt.Errorf("a request cannot be read: %w", err)
+			return fmt.Errorf("decode request: %w", err)
 		}
 		return show(x)
 	})
 	return last, err
 }
 
-// event is one of those that a server sends, with one line of data.
+// event is a server-sent event with one line of data.
 type event struct{ name, id, data string }
 
-const maxEvent = 64 << 20 // bytes of a line
+const maxEvent = 64 << 20 // maximum length of a line in bytes
 
-// readEvents reads server-sent events until they end.
+// readEvents reads server-sent events until the end of the stream.
 func readEvents(r io.Reader, each func(event) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxEvent)
@@ -96,9 +95,9 @@ func readEvents(r io.Reader, each func(event) error) error {
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("an event is longer than %d bytes", maxEvent)
+		return fmt.Errorf("event exceeds %d bytes", maxEvent)
 	case err != nil:
-		return &brokenOff{fmt.Errorf("the connection broke off: %w", err)}
+		return &brokenOff{fmt.Errorf("connection lost: %w", err)}
 	}
 	return nil
 }

@@ -82,11 +82,11 @@ func TestFollowEnds(t *testing.T) {
 	t.Run("with a connection that breaks off without end", func(t *testing.T) {
 		broken := func(w http.ResponseWriter, r *http.Request) { events(w); abort() }
 		c, _ := answers{broken, broken}.client(t)
-		assert.ErrorContains(t, c.follow(t.Context(), nil, show), "the connection broke off: ")
+		assert.ErrorContains(t, c.follow(t.Context(), nil, show), "connection lost: ")
 	})
 	t.Run("with what cannot be read", func(t *testing.T) {
 		c, _ := answers{func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "event: request\ndata: {}\n\n") }}.client(t)
-		assert.ErrorContains(t, c.follow(t.Context(), nil, show), "a request cannot be read: ")
+		assert.ErrorContains(t, c.follow(t.Context(), nil, show), "decode request: ")
 	})
 	t.Run("with what cannot be written", func(t *testing.T) {
 		c, _ := answers{func(w http.ResponseWriter, r *http.Request) { events(w, 1) }}.client(t)
@@ -104,7 +104,7 @@ func TestDownloadThatBreaksOff(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "snapshot.tar")
 	require.NoError(t, os.WriteFile(name, []byte("before"), 0o600))
 	err := c.download(t.Context(), harFlag, name, nil, "snapshot", nil)
-	assert.ErrorContains(t, err, "cannot write "+name+": GET snapshot from "+c.base+": ")
+	assert.ErrorContains(t, err, "write "+name+": GET snapshot from "+c.base+": ")
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "before", string(text))
@@ -117,10 +117,10 @@ func TestAnswersOfOthers(t *testing.T) {
 		status          int
 		want            string
 	}{
-		{"text/html", "<html>\nForbidden", 403, `has no control API: it is no ocifake, or one with --no-control or --control-addr (DELETE /_ocifake/v1/faults: 403 Forbidden: "<html>")`},
-		{"application/json", `{"errors":[]}`, 500, "has no control API"},
+		{"text/html", "<html>\nForbidden", 403, `or uses --no-control or --control-addr (DELETE /_ocifake/v1/faults: 403 Forbidden: "<html>")`},
+		{"application/json", `{"errors":[]}`, 500, "no control API at"},
 		{"application/json", `{"error":{"message":"there"}}`, 500, "there"},
-		{"application/json", `nothing`, 200, "the answer cannot be read: "},
+		{"application/json", `nothing`, 200, "read response: "},
 	} {
 		c, _ := answers{func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", test.mediaType)

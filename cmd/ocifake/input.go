@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// readFile reads a file. A named pipe waits for a writer until ctx ends.
+// readFile reads a file. It waits for the writer of a named pipe until ctx ends.
 func readFile(ctx context.Context, name string) ([]byte, error) {
 	type result struct {
 		text []byte
@@ -26,7 +26,7 @@ func readFile(ctx context.Context, name string) ([]byte, error) {
 	}
 }
 
-// readRegular reads a file that has to be one: it does not wait for a named pipe.
+// readRegular reads a regular file: it does not wait for a named pipe.
 func readRegular(name string) (text []byte, err error) {
 	f, err := openNow(name)
 	if err != nil {
@@ -38,7 +38,7 @@ func readRegular(name string) (text []byte, err error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file any more (%v)", name, info.Mode().Type())
+		return nil, fmt.Errorf("%s is no longer a regular file (%v)", name, info.Mode().Type())
 	}
 	return readAll(f)
 }
@@ -56,17 +56,16 @@ func readLimited(name string) ([]byte, error) {
 func readAll(f *os.File) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(f, maxInput+1))
 	if err == nil && len(text) > maxInput {
-		return nil, fmt.Errorf("%s has more than %d MiB", f.Name(), maxInput>>20)
+		return nil, fmt.Errorf("%s exceeds %d MiB", f.Name(), maxInput>>20)
 	}
 	return text, err
 }
 
-// maxInput is the largest number of bytes that a file of rules, users, options or
-// expectations may have.
+// maxInput is the maximum size in bytes of a file of rules, users, options or expectations.
 const maxInput = 16 << 20
 
-// wrongInput makes the error of a file that is read one of the command line.
+// wrongInput marks the error of an input file as an error of the command line.
 func wrongInput(err error) error { return &exit{wrongUsage, err} }
 
-// wrongUsage is the exit status if the command line is wrong, or a file that it names.
+// wrongUsage is the exit status for an invalid command line or input file.
 const wrongUsage = 2

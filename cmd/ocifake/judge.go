@@ -8,16 +8,16 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// verdict is what became of an expectation, or of a fault rule that has to fire.
+// verdict is the result of an expectation or a required fault rule.
 type verdict struct {
 	what    string
-	err     error  // why it does not hold
-	journal string // if it does not: the requests
+	err     error  // nil if it holds
+	journal string // the requests, if it fails
 }
 
 type verdicts []verdict
 
-// err is an error that says what does not hold, with the journal; nil if all does.
+// err returns an error with the failed expectations and the journal, or nil.
 func (v verdicts) err() error {
 	var failed []string
 	journal := ""
@@ -35,29 +35,29 @@ func (v verdicts) err() error {
 	return errors.New(strings.Join(failed, "\n") + "\n" + journal)
 }
 
-// judge judges what the command asked of the registry, and with --strict-faults the
-// rules; without, it logs which of them have not fired.
+// judge checks the expectations and, with --strict-faults, the rules. Otherwise it logs the rules
+// that have not acted as configured.
 func (c *runConfig) judge(f *fixture) verdicts {
 	log := f.recorder.Log()
 	all := c.expect.judge(log, f.recorder.Dropped())
 	for _, rule := range f.unfired() {
 		if !c.strictFaults {
-			f.log.Warn("a fault rule has not done what it is there for", "rule", rule.name, "faults", rule.source, "but", rule.why)
+			f.log.Warn("fault rule did not act as configured", "rule", rule.name, "faults", rule.source, "but", rule.why)
 			continue
 		}
 		what := "fault rule " + rule.name
-		all = append(all, verdict{what, fmt.Errorf("want %s of --faults %s to fire: it %s", what, rule.source, rule.why), journalText(log.Journal())})
+		all = append(all, verdict{what, fmt.Errorf("%s of --faults %s did not act as configured: it %s", what, rule.source, rule.why), journalText(log.Journal())})
 	}
 	return all
 }
 
-// judge judges all that is on record. If that is not complete, nothing can be said.
+// judge checks the expectations against the record. If the record is incomplete, all fail.
 func (e *expectations) judge(log record.Log, dropped int) verdicts {
 	all := make(verdicts, len(e.all))
 	for i, expectation := range e.all {
 		err := expectation.Judge(log)
 		if dropped > 0 {
-			err = fmt.Errorf("want %s: the oldest %d requests are forgotten; remember more with --max-record", expectation, dropped)
+			err = fmt.Errorf("want %s: the oldest %d requests were dropped from the record: raise --max-record", expectation, dropped)
 		}
 		all[i] = verdict{what: expectation.String(), err: err}
 		if err != nil {
@@ -69,11 +69,11 @@ func (e *expectations) judge(log record.Log, dropped int) verdicts {
 
 func journalText(journal string) string { return strings.TrimSuffix(journal, "\n") }
 
-// unfiredRule is a rule of --faults that has not done what it is there for.
+// unfiredRule is a rule of --faults that has not acted as configured.
 type unfiredRule struct{ name, source, why string }
 
-// unfired returns the rules of the command line that have not fired as often as they
-// should. Of a known fault, one rule is enough.
+// unfired returns the rules of the command line that have not acted as often as configured. For a
+// known fault, one of its rules is sufficient.
 func (f *fixture) unfired() (list []unfiredRule) {
 	states := map[string]int{}
 	all := f.faults.Rules()
@@ -86,7 +86,7 @@ func (f *fixture) unfired() (list []unfiredRule) {
 		for _, rule := range file.rules {
 			i := states[rule.Name]
 			if i == 0 || file.optional[rule.Name] {
-				continue // it was removed, or need not fire
+				continue // removed, or optional
 			}
 			state := all[i-1]
 			state.Rule.Flags.Optional = false

@@ -13,7 +13,7 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// JUnit's XML, as far as CI systems read it. Times are in seconds.
+// JUnit XML elements that CI systems read. Times are in seconds.
 type (
 	junitSuite struct {
 		XMLName  xml.Name    `xml:"testsuite"`
@@ -40,11 +40,11 @@ type (
 	}
 )
 
-// newJUnitText returns a text of characters that XML can have and a terminal shows.
+// newJUnitText escapes characters that are invalid in XML or unsafe in a terminal.
 func newJUnitText(text string) junitText { return junitText{terminal.EscapeLines(text)} }
 
-// newJUnit is the judgement of a run: how the command ended, what became of the
-// expectations, and the journal.
+// newJUnit returns the results of a run: a test case for the command, one for each expectation, and
+// the journal.
 func newJUnit(args []string, ended ended, verdicts verdicts, log record.Log) *junitSuite {
 	took := strconv.FormatFloat(ended.took.Seconds(), 'f', 3, 64)
 	suite := &junitSuite{Name: "ocifake", Time: took, Begin: ended.began.UTC().Format(time.RFC3339), Output: newJUnitText(log.Journal())}
@@ -66,7 +66,7 @@ func newJUnit(args []string, ended ended, verdicts verdicts, log record.Log) *ju
 	return suite
 }
 
-// add adds a test, which has failed if there is a text that says so.
+// add adds a test case, which has failed if failure is not empty.
 func (s *junitSuite) add(name, took, failure, journal string) {
 	test := junitCase{Class: "ocifake", Name: terminal.Escape(name), Time: took}
 	if failure != "" {
@@ -86,7 +86,7 @@ func (s *junitSuite) writeTo(w io.Writer) error {
 	return err
 }
 
-// writeJUnit writes the judgement, if there is a file for it.
+// writeJUnit writes the results if --junit is set.
 func (c *runConfig) writeJUnit(ctx context.Context, f *fixture, args []string, ended ended, verdicts verdicts) error {
 	t := c.targets[junitFlag]
 	if t == nil {

@@ -18,7 +18,7 @@ func newFaultsKnown() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "known [NAME]",
-		Short: "List faults that real registries have shown, or show one",
+		Short: "List known faults of real registries, or show one",
 		Example: `  ocifake faults known
   ocifake faults known reset-mid-blob > rules.yaml
   ocifake faults known --json`,
@@ -44,7 +44,7 @@ file of rules in YAML.
 ` + faultNamesHelp() // made on demand: every start would pay for it
 		help(cmd, args)
 	})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the rules")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, including the rules")
 	return cmd
 }
 

@@ -12,14 +12,14 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// contents are what the registry begins with.
+// contents holds the flags of the initial content.
 type contents struct {
 	load     loads
 	generate generates
 }
 
-// into puts everything into a store, and returns a reference to the first of it,
-// without the registry's host.
+// into loads and generates the content of a store, and returns the first reference, without the
+// host of the registry.
 func (c *contents) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (first string, err error) {
 	all, err := c.load.into(ctx, store, sparse, log)
 	if err != nil {
@@ -39,7 +39,7 @@ func (c *contents) into(ctx context.Context, store registry.Store, sparse bool, 
 	return first, nil
 }
 
-// generates are the values of --generate.
+// generates is the values of --generate.
 type generates []content.Generate
 
 func (g *generates) Type() string   { return "REF [options]" }
@@ -51,7 +51,7 @@ func (g *generates) Set(s string) error {
 	return err
 }
 
-// loads are the values of --load: what to load, and into which repository.
+// loads is the values of --load: paths, each with an optional repository.
 type loads []load
 
 type load struct{ repository, path string }
@@ -59,8 +59,8 @@ type load struct{ repository, path string }
 func (l *loads) Type() string   { return "[REPO=]PATH" }
 func (l *loads) String() string { return "" }
 
-// Set reads PATH or REPO=PATH. What stands before the first equals sign is part
-// of the path if it is no repository's name: ./a=b.tar.
+// Set parses PATH or REPO=PATH. If the text before the first equals sign is not a valid repository
+// name, it is part of the path: ./a=b.tar.
 func (l *loads) Set(s string) error {
 	repository, path, ok := strings.Cut(s, "=")
 	if !ok || !op.ValidRepository(repository) {
@@ -73,7 +73,7 @@ func (l *loads) Set(s string) error {
 	return nil
 }
 
-// into loads everything into a store, in order, and logs what it was.
+// into loads and logs all paths in order.
 func (l loads) into(ctx context.Context, store registry.Store, sparse bool, log *slog.Logger) (all []content.Loaded, err error) {
 	for _, x := range l {
 		loaded, err := content.Load(ctx, store, x.path, content.LoadOptions{Repository: x.repository, AllowSparse: sparse})

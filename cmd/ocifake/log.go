@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// logFormat is the form of log lines, "text" or "json".
+// logFormat is the format of log lines, "text" or "json".
 type logFormat string
 
 func (f *logFormat) Type() string   { return "format" }

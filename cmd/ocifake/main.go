@@ -1,9 +1,8 @@
-// Command ocifake serves an OCI registry for tests, strict to the specification
-// and kept in memory, to clients in any language.
+// Command ocifake serves a strict, in-memory OCI registry for tests of clients in any language.
 //
-// Exit status: 0 when the command is done, or a server was stopped by SIGINT, SIGTERM
-// or SIGHUP, 1 when it failed or an assertion does not hold, 2 when the command line,
-// or a file that it names, is wrong, 3 when there is no ocifake to talk to.
+// Exit status: 0 on success or after a server was stopped by SIGINT, SIGTERM or SIGHUP, 1 on an
+// error or a failed assertion, 2 if the command line or an input file is invalid, 3 if no ocifake
+// responds.
 package main
 
 import (
@@ -25,7 +24,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run executes a command line and returns the exit status.
+// run executes a command line and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -39,7 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(err, &e) && e.error == nil {
 		return e.status
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), terminal.EscapeLines(err.Error())) // it may be a server's
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), terminal.EscapeLines(err.Error())) // may contain text from a server
 	var f *failure
 	switch {
 	case e != nil:
@@ -56,13 +55,13 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ocifake",
 		Short: "An OCI registry for tests",
-		Long: `ocifake is an OCI registry for tests: strict to the specification, in memory,
-gone when it is stopped. It can be filled, made to fail, and asked what it was asked.
+		Long: `ocifake is an OCI registry for tests. It is strict to the specification and keeps its
+content in memory. It can load and generate content, inject faults, and check the requests
+of its clients.
 
-Exit status: 0 when the command is done, or a server was stopped by SIGINT, SIGTERM or
-SIGHUP; 1 when it failed, or an assertion does not hold; 2 when the command line, or a
-file that it names, is wrong; 3 when there is no ocifake to talk to. That of "ocifake
-run" is that of its command.`,
+Exit status: 0 on success or after a server was stopped by SIGINT, SIGTERM or SIGHUP; 1 on
+an error or a failed assertion; 2 if the command line or an input file is invalid; 3 if no
+ocifake responds. "ocifake run" exits with the status of its command.`,
 		Example: `  ocifake serve
   ocifake run --expect 'op=blob.get count<=3' -- ./pull.sh
   ocifake faults add known:reset-mid-blob
@@ -80,7 +79,7 @@ run" is that of its command.`,
 	root.Flags().BoolVar(&version, "version", false, "print the version, the commit and the platform")
 	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Talk to an ocifake that is running:"})
+	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"})
 	addTo(root, "serving", newServe(), newRun())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
 	root.AddCommand(newVersion())
@@ -95,12 +94,12 @@ func addTo(root *cobra.Command, group string, commands ...*cobra.Command) {
 	}
 }
 
-// failure is an error of a command that ran, as against one of its command line.
+// failure is an error of a command, as opposed to an error of the command line.
 type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
-// exit is the exit status of a command that was run, and what there is to say of it.
+// exit is an exit status with an optional error.
 type exit struct {
 	status int
 	error
@@ -108,7 +107,7 @@ type exit struct {
 
 func (e *exit) Unwrap() error { return e.error }
 
-// action makes an error of f a failure.
+// action marks the errors of f as failures.
 func action(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		if err := f(cmd); err != nil {

@@ -12,18 +12,17 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 )
 
-// outputs are the files that flags name to be written.
+// outputs holds the flags of output files.
 type outputs struct {
 	har        string
-	requests   string // JSON Lines, written while requests end
+	requests   string // JSON Lines, written as requests end
 	transcript string
 	snapshot   string
-	caFile     string // when the registry is served
-	readyFile  string // after all others
-	junit      string // the judgement of run
+	caFile     string // written when the registry is ready
+	readyFile  string // written after all others
+	junit      string // results of run
 }
 
-// Flags of the outputs.
 const (
 	harFlag        = "--har"
 	requestsFlag   = "--requests"
@@ -41,12 +40,12 @@ func (o *outputs) files() []namedFile {
 	}
 }
 
-// clearTargets removes what an earlier run left in the files. It is called once the
-// registry listens: until then, they may be those of another one that is running.
+// clearTargets removes the files of an earlier run. It is called after the registry listens:
+// before, the files may belong to another running registry.
 func (f *fixture) clearTargets() error {
 	var errs []error
 	for flag, t := range f.config.targets {
-		if flag != requestsFlag { // it is opened at once
+		if flag != requestsFlag { // opened at once
 			errs = append(errs, t.clear())
 		}
 	}
@@ -54,13 +53,13 @@ func (f *fixture) clearTargets() error {
 	return errors.Join(errs...)
 }
 
-// writeTargets writes the files that are left in the end.
+// writeTargets writes the output files at the end.
 func (f *fixture) writeTargets() error {
 	ctx := f.ending
 	log := f.recorder.Log()
 	targets := f.config.targets
 	if dropped := f.recorder.Dropped(); dropped > 0 && (targets[harFlag] != nil || targets[transcriptFlag] != nil) {
-		f.log.Warn("the oldest requests are not in the files: there was no room for them; give more with --max-record", "missing", dropped)
+		f.log.Warn("the output files lack the oldest requests, which were dropped from the record: raise --max-record", "missing", dropped)
 	}
 	var errs []error
 	for _, file := range []struct {
@@ -82,11 +81,11 @@ func (f *fixture) writeTargets() error {
 // sayIfWaiting logs that a named pipe has no reader yet.
 func (f *fixture) sayIfWaiting(ctx context.Context, t *target) {
 	if t.way == wayPipe && ctx.Err() == nil {
-		f.log.Info("writing to a named pipe, when it has a reader", "flag", t.flag, "file", t.name)
+		f.log.Info("waiting for a reader of the named pipe", "flag", t.flag, "file", t.name)
 	}
 }
 
-// stream begins to write the file of the requests, a line when each has ended.
+// stream starts writing requests to a file, one line per request when it ends.
 func (f *fixture) stream() error {
 	ctx := f.ending
 	t := f.config.targets[requestsFlag]
@@ -110,11 +109,11 @@ func (f *fixture) stream() error {
 		}
 		return t.failed(err)
 	}
-	f.closers = slices.Insert(f.closers, 0, closeFile) // run last: closing the server ends requests
+	f.closers = slices.Insert(f.closers, 0, closeFile) // called last: closing the server ends requests
 	return nil
 }
 
-// opening is a file that is being opened. Writing to it waits until it is.
+// opening is a file that is being opened. Writes wait for it.
 type opening struct {
 	done chan struct{}
 	file io.WriteCloser
@@ -170,7 +169,7 @@ func follow(rec *recorder.Recorder, w io.Writer, ended <-chan struct{}) error {
 		}
 	}
 	if missing > 0 {
-		return fmt.Errorf("%d requests are not in the file: they came faster than it could be written; give them room with --max-record", missing)
+		return fmt.Errorf("the file lacks %d requests, which were dropped from the record before they were written: raise --max-record", missing)
 	}
 	return nil
 }

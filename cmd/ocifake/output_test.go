@@ -94,7 +94,7 @@ func TestFollowSaysWhatIsMissing(t *testing.T) {
 	ended := make(chan struct{})
 	close(ended)
 	err := follow(rec, io.Discard, ended)
-	assert.ErrorContains(t, err, strconv.Itoa(rec.Dropped())+" requests are not in the file")
+	assert.ErrorContains(t, err, strconv.Itoa(rec.Dropped())+" requests, which were dropped")
 
 	rec.Clear()
 	ask(handler, 3)

@@ -193,7 +193,7 @@ func TestRunIsStoppedBeforeItsCommand(t *testing.T) {
 		require.NoError(t, p.Process.Signal(s))
 		assert.Equal(t, 128+int(s), p.status(t))
 		require.NoError(t, w.Close())
-		assert.Contains(t, p.stderr.String(), "ocifake run: stopped before the command was run: signal: ")
+		assert.Contains(t, p.stderr.String(), "ocifake run: interrupted before the command ran: signal: ")
 		assert.Empty(t, p.temporary(t))
 		assert.NoFileExists(t, "it-ran")
 		assert.NoFileExists(t, "r.har")
@@ -229,7 +229,7 @@ func TestPipesWithoutReaders(t *testing.T) {
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	assert.Equal(t, 1, p.status(t))
 	for _, flag := range []string{"requests", "har", "transcript", "snapshot"} {
-		assert.Contains(t, p.stderr.String(), "--"+flag+": cannot write "+flag+": no process reads from the named pipe")
+		assert.Contains(t, p.stderr.String(), "--"+flag+": write "+flag+": no process reads from the named pipe")
 	}
 	assert.NotContains(t, p.stderr.String(), "--ca-file", "it was for those who wanted it")
 }
@@ -279,7 +279,7 @@ func TestOutputsToStandardOutput(t *testing.T) {
 	p.Stdout = out
 	require.NoError(t, p.Start())
 	assert.Equal(t, 2, p.status(t))
-	assert.Contains(t, p.stderr.String(), "--har log is the file that standard output is too")
+	assert.Contains(t, p.stderr.String(), "--har log is the same file as standard output")
 	assert.Equal(t, text, readText(t, "log"))
 }
 
@@ -294,7 +294,7 @@ func TestRulesBecomeAPipe(t *testing.T) {
 	f, log := startFixture(t, "--faults", one, "--faults", two)
 	pipe(t, filepath.Join(dir, "pipe"))
 	require.NoError(t, os.Rename(filepath.Join(dir, "pipe"), one))
-	assert.Contains(t, log.next(t, "level=ERROR"), "is no file any more")
+	assert.Contains(t, log.next(t, "level=ERROR"), "is no longer a regular file")
 	require.NoError(t, os.WriteFile(two, []byte("{where: op=tag.list, do: [{status: 503}]}"), 0o600))
 	log.next(t, "level=INFO msg=\"fault rules\" file="+two)
 	assert.Equal(t, []string{`"one.yaml#1" on op=blob.get`, `"two.yaml#1" on op=tag.list`}, rulesOf(f))

@@ -12,9 +12,8 @@ import (
 	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
-// showProgress returns a writer that counts what is written to it, and says on a
-// terminal how much that is, in one line, from the first second on. Call stop to
-// take the line away.
+// showProgress returns a writer that counts bytes, and shows the progress on a terminal, in one
+// line, after the first second. Call stop to remove the line.
 func showProgress(terminal io.Writer, what string, expect int64) (sent io.Writer, stop func()) {
 	f, ok := terminal.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -47,7 +46,7 @@ func progressOn(w io.Writer, what string, expect int64) (sent io.Writer, stop fu
 	return p, func() { close(over); <-ended }
 }
 
-// progress counts the bytes written to it.
+// progress counts the written bytes.
 type progress struct{ atomic.Int64 }
 
 func (p *progress) Write(b []byte) (int, error) {

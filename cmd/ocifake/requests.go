@@ -20,19 +20,18 @@ func newRequests() *cobra.Command {
 	var c requestsConfig
 	cmd := &cobra.Command{
 		Use:   "requests [flags] [FILTER...]",
-		Short: "Show what a running ocifake was asked, and what it answered",
-		Long: `Show the requests that a running ocifake has on record: all, or those that all
-filters mean. Filters are words such as
+		Short: "Show the recorded requests of a running ocifake",
+		Long: `Show the recorded requests of a running ocifake: all, or those that match all filters.
+Examples of filters:
 
   op=blob.get  repo=team/*  tag=v1  digest=sha256:…  status=5xx  code=*_UNKNOWN
   fault=NAME  faulted  subject=ci  ua=containerd  since=12  open  cut  left
 
-with ! before one, or before its =, for the opposite, and commas for "or". One with
-spaces in it has quotes of its own: 'fault="at first"'.
+A ! before a filter, or before its =, negates it. Commas separate alternatives. Quote
+values that contain spaces: 'fault="at first"'.
 
-With --follow, requests are shown as they end, after those that are there, until
-SIGINT or SIGTERM, or until the ocifake ends. A connection that breaks off is made
-again.` + exitHelp,
+With --follow, the command also shows new requests when they end, until SIGINT or SIGTERM,
+or until the ocifake ends. It reconnects after a lost connection.` + exitHelp,
 		Example: `  ocifake requests
   ocifake requests op=blob.get status=5xx
   ocifake requests --follow repo=app '!faulted'
@@ -45,16 +44,16 @@ again.` + exitHelp,
 			return c.run(cmd.Context(), client, strings.Join(args, " "), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}),
 	}
-	bind(cmd, []flagGroup{{"Output (a table, unless told otherwise)", []flagRow{
+	bind(cmd, []flagGroup{{"Output (default: a table)", []flagRow{
 		{"json", "print JSON Lines", &c.json},
-		{"follow", "go on with each request that ends", &c.follow},
-		{"har", "write an HTTP Archive into this `file`, - for stdout", &c.har},
-		{"clear", "forget all requests then", &c.clear},
+		{"follow", "also show new requests when they end", &c.follow},
+		{"har", "write an HTTP Archive (HAR) to this `file`, or to stdout for -", &c.har},
+		{"clear", "delete all requests afterwards", &c.clear},
 	}}, r.flags()})
 	return cmd
 }
 
-// filterArgs wants arguments that are filters.
+// filterArgs validates arguments that are filters.
 func filterArgs(_ *cobra.Command, args []string) error {
 	_, err := record.ParseFilters(strings.Join(args, " "))
 	return err
@@ -62,17 +61,17 @@ func filterArgs(_ *cobra.Command, args []string) error {
 
 type requestsConfig struct {
 	json, follow, clear bool
-	har                 string // file
+	har                 string // file name
 }
 
 func (c *requestsConfig) check(filters []string) error {
 	switch {
 	case c.har != "" && (c.json || c.follow):
-		return errors.New("--har is a form of its own: want it without --json and --follow")
+		return errors.New("--har excludes --json and --follow")
 	case c.clear && c.follow:
-		return errors.New("--follow does not come to an end: want it without --clear")
+		return errors.New("--follow excludes --clear")
 	case c.clear && len(filters) > 0:
-		return errors.New("--clear forgets all requests, not those that filters mean: want it without filters")
+		return errors.New("--clear deletes all requests: use it without filters")
 	}
 	return nil
 }
@@ -90,7 +89,7 @@ func (c *requestsConfig) run(ctx context.Context, api *client, filter string, ou
 		return err
 	}
 	if dropped > 0 {
-		fmt.Fprintf(stderr, "The oldest %d requests are missing, for which there was no room: see --max-record of ocifake serve.\n", dropped)
+		fmt.Fprintf(stderr, "The oldest %d requests were dropped from the record: raise --max-record of ocifake serve.\n", dropped)
 	}
 	if !c.clear {
 		return nil
@@ -114,14 +113,14 @@ func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values
 	return api.copy(ctx, terminal.Writer(out), "journal.txt", query)
 }
 
-// dropped returns how many requests are not on record any more, for want of room.
+// dropped returns the number of requests that were dropped from the record.
 func (c *client) dropped(ctx context.Context) (int, error) {
 	var list struct{ Dropped int }
 	err := c.call(ctx, http.MethodGet, "requests", url.Values{"limit": {"1"}}, nil, &list)
 	return list.Dropped, err
 }
 
-// download writes the answer to a request into a file, or to out if that is "-".
+// download writes the response to a request to a file, or to out for "-".
 func (c *client) download(ctx context.Context, flag, name string, out io.Writer, path string, query url.Values) error {
 	if name == "-" {
 		return c.copy(ctx, terminal.JSONWriter(out), path, query)
@@ -132,7 +131,7 @@ func (c *client) download(ctx context.Context, flag, name string, out io.Writer,
 	}
 	err = t.write(ctx, func(w io.Writer) error { return c.copy(ctx, w, path, query) })
 	var status *exit
-	if errors.As(err, &status) { // it is not about the file
+	if errors.As(err, &status) { // not an error of the file
 		return status
 	}
 	return err

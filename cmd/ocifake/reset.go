@@ -12,13 +12,13 @@ func newReset() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
 		Use:   "reset [flags] [requests] [faults] [content] [tokens]",
-		Short: "Set a running ocifake back to how it started",
-		Long: `Set a running ocifake back to how it started: all of it, or what is named.
+		Short: "Reset a running ocifake to its initial state",
+		Long: `Reset a running ocifake to its initial state, or only the named parts:
 
-  requests  none is on record
-  faults    the rules are those that it was started with
-  content   is what it was started with; upload sessions are gone
-  tokens    no token that was given out is valid any more` + exitHelp,
+  requests  delete all recorded requests
+  faults    restore the initial fault rules
+  content   restore the initial content, and end all upload sessions
+  tokens    revoke all issued tokens` + exitHelp,
 		Example: `  ocifake reset
   ocifake reset requests faults`,
 		Args:      onlyWords,
@@ -38,7 +38,7 @@ func newReset() *cobra.Command {
 func newTokens() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tokens",
-		Short: "Revoke the tokens that a running ocifake gave out",
+		Short: "Manage the tokens of a running ocifake",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -50,12 +50,12 @@ func newTokensRevoke() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
 		Use:   "revoke [flags]",
-		Short: "Make all tokens invalid that were given out",
-		Long: `Make all tokens invalid that a running ocifake gave out, also in the middle of a
-push: clients must ask for new ones.
+		Short: "Revoke all issued tokens",
+		Long: `Revoke all tokens that a running ocifake has issued, even during a push. Clients must
+request new ones.
 
-Exit status: 0 when it is done, 1 when it failed, as when the ocifake gives out no
-tokens, 2 when the command line is wrong, 3 when there is no ocifake.`,
+Exit status: 0 on success, 1 on an error, for example if the ocifake does not issue tokens,
+2 if the command line is invalid, 3 if no ocifake responds.`,
 		Example: `  ocifake tokens revoke`,
 		Args:    cobra.NoArgs,
 		RunE: r.action(func(cmd *cobra.Command, c *client, _ []string) error {

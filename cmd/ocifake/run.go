@@ -22,36 +22,36 @@ func newRun() *cobra.Command {
 	c.logLevel = slog.LevelWarn
 	cmd := &cobra.Command{
 		Use:   "run [flags] -- COMMAND [ARGUMENT...]",
-		Short: "Run a command with a registry, and judge what it asked of it",
-		Long: `Start a registry on a free port, run a command with it, and judge what the command
-asked of it. The command finds in its environment:
+		Short: "Run a command with a registry, and check its requests",
+		Long: `Start a registry on a free port, run a command with it, and check the requests of the
+command. The environment of the command contains:
 
   OCIFAKE_URL          http://127.0.0.1:40001
   OCIFAKE_HOST         127.0.0.1:40001, for references
-  OCIFAKE_CONTROL_URL  where "ocifake requests" and others find the registry;
-                       with --control-token OCIFAKE_CONTROL_TOKEN, too
-  DOCKER_CONFIG        if there are users: a copy of the user's folder, whose
-                       config.json has the credentials of the first user of the
-                       registry whose password is known, too
-  NO_PROXY, no_proxy   the registry's host, after what they had
-  SSL_CERT_FILE        the system's certificates and that of the registry, with --tls;
+  OCIFAKE_CONTROL_URL  URL for "ocifake requests" and other client commands;
+                       with --control-token also OCIFAKE_CONTROL_TOKEN
+  DOCKER_CONFIG        with users: a copy of the user's directory; its config.json
+                       also has the credentials of the first user of the registry
+                       with a known password
+  NO_PROXY, no_proxy   the host of the registry, appended to the previous value
+  SSL_CERT_FILE        with --tls: the CA certificates of the system and the registry;
                        also as CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS
 
-Signals are passed on to the command, and its exit status is that of run. Which rules
-of --faults have not fired is logged; --strict-faults makes that a failure. After a
-command that succeeds, expectations are judged: --expect takes one, or a file with
-one in each line (# begins a comment). An expectation is filters, and behind them
-measures, count>=1 if there are none:
+The command receives the signals that run receives, and run exits with its status. Rules of
+--faults that have not acted as configured are logged; with --strict-faults they are
+failures. If the command succeeds, the expectations are checked: --expect is an expectation,
+or a file with one per line (# starts a comment). An expectation is a list of filters,
+optionally followed by measures, by default count>=1:
 
   op=blob.get repo=app count<=3
   op=manifest.put status=2xx count==1
   op=blob.get inflight<=4 repeated==0
   status=5xx count==0
 
-Exit status: that of the command, 128 and the number of the signal that ended it, 1
-if an expectation does not hold or a file cannot be written, 2 when the command line,
-or a file that it names, is wrong or the registry cannot be started, 126 and 127 when
-the command cannot be run or is not found. With 2, the command was not run.`,
+Exit status: that of the command, or 128 plus the number of the signal that ended it; 1 if
+an expectation fails or a file cannot be written; 2 if the command line or an input file is
+invalid or the registry cannot start; 126 and 127 if the command cannot be executed or is
+not found. With status 2, the command did not run.`,
 		Example: `  ocifake run -- sh -c 'crane copy "$IMAGE" "$OCIFAKE_HOST/app:v1"'
   ocifake run --faults known:reset-mid-blob --strict-faults -- ./pull.sh
   ocifake run --faults rules.yaml --expect 'op=blob.get status=503 count==2' -- ./pull.sh
@@ -74,29 +74,29 @@ the command cannot be run or is not found. With 2, the command was not run.`,
 	return cmd
 }
 
-// runConfig is what the flags of run say.
+// runConfig holds the flags of run.
 type runConfig struct {
 	serveConfig
 	expect       expectations
 	strictFaults bool
 }
 
-// flags are those of serve, and what is judged.
+// flags returns the flags of serve and those of the checks.
 func (c *runConfig) flags() []flagGroup {
 	return append([]flagGroup{{"Judgement", []flagRow{
-		{"expect", "what must hold of the requests in the end, or a `file` of such lines; repeatable", &c.expect},
-		{"strict-faults", "fail unless all rules of --faults have fired; of a known fault, one is enough", &c.strictFaults},
-		{"junit", "write the judgement into this `file`, as JUnit XML", &c.output.junit},
+		{"expect", "expectation about the requests, checked at the end, or a `file` with one per line; repeatable", &c.expect},
+		{"strict-faults", "fail unless all rules of --faults have acted; for a known fault, one rule is sufficient", &c.strictFaults},
+		{"junit", "write the results to this `file` as JUnit XML", &c.output.junit},
 	}}}, c.serveConfig.flags()...)
 }
 
-// complete is that of serve. Files of expectations are read, too.
+// complete completes serveConfig, and reads the files of expectations.
 func (c *runConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err error) {
 	if err := c.prepare(ctx, flags); err != nil {
 		return err
 	}
 	if c.strictFaults && len(c.faults) == 0 {
-		return errors.New("--strict-faults needs --faults: without rules, none can fail to fire")
+		return errors.New("--strict-faults needs --faults")
 	}
 	if err := c.expect.read(ctx); err != nil {
 		return fmt.Errorf("--expect %w", err)
@@ -105,7 +105,7 @@ func (c *runConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err err
 	return err
 }
 
-// streams are those that the command gets.
+// streams are the standard streams of the command.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
@@ -142,25 +142,25 @@ func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
 	return nil
 }
 
-// notRun is the error of a command that was not run: no judgement, so that it is told
-// from that of one that does not hold.
+// notRun returns the error if the command did not run. Its exit status differs from that of a
+// failed expectation.
 func notRun(ctx context.Context, err error) error {
 	var s *signaled
 	if errors.As(context.Cause(ctx), &s) {
-		return &exit{s.status(), fmt.Errorf("stopped before the command was run: %w", s)}
+		return &exit{s.status(), fmt.Errorf("interrupted before the command ran: %w", s)}
 	}
 	return wrongInput(err)
 }
 
-// ended is how a command ended.
+// ended describes the end of a command.
 type ended struct {
 	status int
-	err    error // why it could not be run, or the signal that ended it
+	err    error // the error of starting it, or the signal that ended it
 	began  time.Time
 	took   time.Duration
 }
 
-// runCommand runs a command to its end, and passes signals on to it.
+// runCommand runs a command to its end, and forwards signals to it.
 func runCommand(args, env []string, std streams, signals <-chan os.Signal) ended {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = env
@@ -177,7 +177,7 @@ func runCommand(args, env []string, std streams, signals <-chan os.Signal) ended
 		select {
 		case s := <-signals:
 			if !fromTerminal(s) {
-				_ = cmd.Process.Signal(s) // it may have ended just now
+				_ = cmd.Process.Signal(s) // fails if the command has ended
 			}
 		case err := <-done:
 			return endOf(cmd.ProcessState, err)
@@ -185,8 +185,8 @@ func runCommand(args, env []string, std streams, signals <-chan os.Signal) ended
 	}
 }
 
-// fromTerminal reports whether a signal has come from the keyboard, so that the
-// command has it already.
+// fromTerminal reports whether the signal comes from the keyboard. The command then receives it,
+// too.
 func fromTerminal(s os.Signal) bool {
 	return (s == os.Interrupt || s == syscall.SIGQUIT) && term.IsTerminal(int(os.Stdin.Fd()))
 }
@@ -198,5 +198,5 @@ func endOf(state *os.ProcessState, err error) ended {
 	if status := state.ExitCode(); status != 0 || err == nil {
 		return ended{status: status}
 	}
-	return ended{status: 1, err: err} // what it wrote could not be passed on
+	return ended{status: 1, err: err} // forwarding its output failed
 }

@@ -20,13 +20,14 @@ func newLoad() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load [flags] [REPO=]PATH...",
 		Short: "Load images into a running ocifake",
-		Long: `Load OCI image layouts, or what docker save writes, into a running ocifake: folders,
-tars, gzip-compressed tars, or "-" for a tar on stdin. With REPO= all of it goes into
-one repository, else where its names say. What was loaded is printed, a reference
-and a digest in each line. It is not recorded, and faults do not act on it.
+		Long: `Load images into a running ocifake: OCI image layouts or the output of docker save, as
+directories, tar archives, tar archives compressed with gzip, or "-" for a tar archive on
+stdin. With REPO=, all images are loaded into one repository; otherwise their names determine
+the repository. The command prints a reference and a digest per line. Loading is not
+recorded, and faults do not act on it.
 
-Exit status: 0 when all is loaded, 1 when something was not, 2 when the command line
-is wrong, 3 when there is no ocifake.`,
+Exit status: 0 if everything was loaded, 1 on an error, 2 if the command line is invalid, 3
+if no ocifake responds.`,
 		Example: `  ocifake load app=./layout images.tar
   docker save app:v1 | ocifake load -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -60,12 +61,12 @@ is wrong, 3 when there is no ocifake.`,
 		}),
 	}
 	bind(cmd, []flagGroup{{"Output", []flagRow{
-		{"json", "print what was loaded as JSON", &asJSON},
+		{"json", "print the loaded images as JSON", &asJSON},
 	}}, r.flags()})
 	return cmd
 }
 
-// loaded is what the API says of an image that was loaded.
+// loaded is a loaded image in the response of the API.
 type loaded struct {
 	Repository string   `json:"repository"`
 	Tags       []string `json:"tags"`
@@ -87,7 +88,7 @@ func printLoaded(w io.Writer, all []loaded) {
 	}
 }
 
-// load sends what is to be loaded, and says on stderr how far it has come.
+// load sends content to load, and shows the progress on stderr.
 func (c *client) load(ctx context.Context, l load, stdin io.Reader, stderr io.Writer) (done []loaded, err error) {
 	content, err := openContent(l.path, stdin)
 	if err != nil {

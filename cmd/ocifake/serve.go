@@ -14,37 +14,37 @@ func newServe() *cobra.Command {
 	c.server.Addr = "127.0.0.1:5000"
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve a registry until it is stopped",
-		Long: `Serve a registry, in memory, until SIGINT, SIGTERM or SIGHUP; a second SIGINT kills.
-The first line of stdout is its URL; logs go to stderr.
+		Short: "Serve a registry",
+		Long: `Serve an in-memory registry until SIGINT, SIGTERM or SIGHUP. A second SIGINT kills it.
+The first line of stdout is the URL. Logs go to stderr.
 
---load takes a PATH, or REPO=PATH to load all of it into one repository.
---generate takes a reference, in which {v1..v9} and {a,b} stand for several, and
+--load takes PATH, or REPO=PATH to load all images into one repository.
+--generate takes a reference, in which {v1..v9} and {a,b} expand to several, followed by
 layers=N, size=SIZE, platforms=OS/ARCH,..., seed=N, docker, annotation.KEY=VALUE.
---faults takes known:NAME, a fault of "ocifake faults known", or rules, which "ocifake
-faults known NAME" prints examples of:
+--faults takes known:NAME, a fault of "ocifake faults known", or a file of rules. "ocifake
+faults known NAME" prints examples of rules:
   - where: op=blob.get repo=lib/*
     times: 2
     do: [{status: {code: 503, retryAfter: 1s}}]
 
---token-auth takes who may do what:
-  users: {alice: secret, ci: hunter2}    # further ones with --htpasswd
-  rules:                                 # none: users everything, others nothing
-  - users: [alice]                       # everything, the catalog too
+--token-auth takes a file of users and permissions:
+  users: {alice: secret, ci: hunter2}    # more users with --htpasswd
+  rules:                                 # default: users may do everything, others nothing
+  - users: [alice]                       # may do everything, including the catalog
   - users: [ci]
-    repos: [team/*]                      # * is any characters, slashes too
-    actions: [pull, push]                # also delete, catalog
-  - actions: [pull]                      # everybody, without a password too
+    repos: [team/*]                      # * matches any characters, including slashes
+    actions: [pull, push]                # or delete, catalog
+  - actions: [pull]                      # for everyone, without authentication
     repos: [public/*]
-  token: {ttl: 5m, opaque: false}        # opaque: no JSON Web Tokens
-  hide: 404                              # for what one may not see, default 401
-Further names are those of auth.Options in Go.
+  token: {ttl: 5m, opaque: false}        # opaque: tokens are not JSON Web Tokens
+  hide: 404                              # status for forbidden repositories, default 401
+For more fields, see auth.Options in Go.
 
-Files are written once the registry listens: one that cannot start changes none.
+Output files are written only after the registry listens. If it cannot start, no file changes.
 
-Exit status: 0 when it was stopped, 1 when it failed (a port that is taken, content
-that cannot be loaded, a file that cannot be written), 2 when the command line, or a
-file of settings that it names, is wrong.`,
+Exit status: 0 when it was stopped, 1 on an error (for example if a port is in use, content
+cannot be loaded, or a file cannot be written), 2 if the command line or an input file is
+invalid.`,
 		Example: `  ocifake serve
   ocifake serve --addr 127.0.0.1:0 --ready-file url
   ocifake serve --tls --http2 --ca-file ca.pem
@@ -58,7 +58,7 @@ file of settings that it names, is wrong.`,
 		RunE: action(func(cmd *cobra.Command) error {
 			err := serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				return nil // stopped before it was ready
+				return nil // interrupted before it was ready
 			}
 			return err
 		}),
@@ -67,7 +67,7 @@ file of settings that it names, is wrong.`,
 	return cmd
 }
 
-// complete prepares the configuration, and finds the files that are written.
+// complete prepares the configuration, and resolves the output files.
 func (c *serveConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err error) {
 	if err := c.prepare(ctx, flags); err != nil {
 		return err
@@ -76,8 +76,7 @@ func (c *serveConfig) complete(ctx context.Context, flags *pflag.FlagSet) (err e
 	return err
 }
 
-// prepare reads the configuration file, checks what no single flag can check, and
-// fills in what follows.
+// prepare reads the configuration file, checks combinations of flags, and sets implied options.
 func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err error) {
 	if c.config != "" {
 		if err := readConfig(ctx, c.config, flags); err != nil {
@@ -89,10 +88,10 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 		is  bool
 		say string
 	}{
-		{c.server.H2C && c.server.TLS, "--h2c is HTTP/2 in the clear: want either it, or --tls and --http2"},
-		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls: there is no authority without it"},
-		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls: certificates are shown in its handshake"},
-		{c.control.none && c.control.addr+c.control.token != "", "--no-control: there is nothing for --control-addr and --control-token then"},
+		{c.server.H2C && c.server.TLS, "--h2c is HTTP/2 without TLS: it excludes --tls and --http2"},
+		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls"},
+		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls"},
+		{c.control.none && c.control.addr+c.control.token != "", "--no-control excludes --control-addr and --control-token"},
 	} {
 		if wrong.is {
 			return errors.New(wrong.say)

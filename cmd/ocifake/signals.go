@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// signaled is the cause of a context that a signal has ended.
+// signaled is the cause of a context that a signal has canceled.
 type signaled struct{ os.Signal }
 
 func (s *signaled) Error() string { return "signal: " + s.Signal.String() }
 
-// Is makes it the cancellation that it is the cause of.
+// Is reports that signaled matches [context.Canceled].
 func (s *signaled) Is(target error) bool { return target == context.Canceled }
 
-// status is the exit status of a program that a signal has ended.
+// status returns the exit status of a program that was ended by the signal.
 func (s *signaled) status() int {
 	if n, ok := s.Signal.(syscall.Signal); ok {
 		return 128 + int(n)
@@ -24,10 +24,9 @@ func (s *signaled) status() int {
 	return 1
 }
 
-// untilSignal returns a context that ends with the first of the signals. A second
-// interrupt does what it does to a program that has not asked for it; others have no
-// effect: "timeout", for one, sends each twice, and what is written in the end must
-// be.
+// untilSignal returns a context that the first of the signals cancels. A second interrupt has its
+// default action. Other signals have no further effect: "timeout", for example, sends each signal
+// twice, and the output files must still be written.
 func untilSignal(signals ...os.Signal) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	first, further := make(chan os.Signal, 1), make(chan os.Signal, 1)
@@ -47,28 +46,27 @@ func untilSignal(signals ...os.Signal) (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil); <-stopped; signal.Stop(further) }
 }
 
-// without returns the signals but for one.
+// without returns the signals except one.
 func without(signals []os.Signal, one os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), func(s os.Signal) bool { return s == one })
 }
 
-// heeded returns the signals that are not ignored: "nohup" makes a program ignore
-// SIGHUP, a shell makes one in the background ignore SIGINT.
+// heeded returns the signals that are not ignored: "nohup" ignores SIGHUP, and shells ignore SIGINT
+// for background jobs.
 func heeded(signals []os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
-// catch returns a channel with the signals from now on, until stop is called.
+// catch returns a channel that receives the signals until stop is called.
 func catch(signals ...os.Signal) (caught <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 8)
-	if len(signals) > 0 { // else it would be all of them
+	if len(signals) > 0 { // without arguments, Notify forwards all signals
 		signal.Notify(c, signals...)
 	}
 	return c, func() { signal.Stop(c) }
 }
 
-// surviveBrokenPipes makes writing to standard output or error that nobody reads any
-// more an error, up to the end of the program. It would end it, before it has written
-// its files and removed those that are temporary. Programs that it runs are not
-// affected.
+// surviveBrokenPipes turns a SIGPIPE on standard output or error into a write error, until the end
+// of the program. By default it would end the program before it has written its output files and
+// removed its temporary files. Child processes are not affected.
 func surviveBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

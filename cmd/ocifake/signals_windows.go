@@ -5,9 +5,8 @@ import (
 	"syscall"
 )
 
-// passedOn are the signals that a command gets which is sent to the one that runs
-// it.
+// passedOn are the signals that run forwards to its command.
 var passedOn = []os.Signal{os.Interrupt}
 
-// endings are the signals that end a program in order.
+// endings are the signals for a clean shutdown.
 func endings() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }

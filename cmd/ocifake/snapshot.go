@@ -12,9 +12,9 @@ func newSnapshot() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot [flags] FILE",
 		Short: "Save the content of a running ocifake",
-		Long: `Save what is in a running ocifake, as it is at this moment, as a tar of an OCI image
-layout: into a file, or to stdout if that is "-". "ocifake serve --load" and "ocifake
-load" read it, as do skopeo, oras, regctl and others.` + exitHelp,
+		Long: `Save the current content of a running ocifake as a tar of an OCI image layout, to a file
+or, for "-", to stdout. "ocifake serve --load", "ocifake load", skopeo, oras, regctl and
+other tools read it.` + exitHelp,
 		Example: `  ocifake snapshot content.tar
   ocifake snapshot --repo team/app - | tar -t`,
 		Args:              cobra.ExactArgs(1),
@@ -28,7 +28,7 @@ load" read it, as do skopeo, oras, regctl and others.` + exitHelp,
 		}),
 	}
 	bind(cmd, []flagGroup{{"Content", []flagRow{
-		{"repo", "save this `repository` only", &repository},
+		{"repo", "save only this `repository`", &repository},
 	}}, r.flags()})
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// explainFlag adds to the error of a flag that does not exist which one may be meant.
+// explainFlag adds a suggestion to the error of an unknown flag.
 func explainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -27,7 +27,7 @@ func flagNames(flags *pflag.FlagSet) (names []string) {
 	return names
 }
 
-// noSuchCommand is the error of a word that is none of the commands below one.
+// noSuchCommand returns the error for an unknown subcommand.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -39,7 +39,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q for %q: %s", args[0], cmd.CommandPath(), near.Hint(args[0], names))
 }
 
-// onlyWords wants arguments that are among the valid ones of a command.
+// onlyWords validates that the arguments are among the valid arguments of a command.
 func onlyWords(cmd *cobra.Command, args []string) error {
 	for _, arg := range args {
 		known := false
@@ -47,13 +47,13 @@ func onlyWords(cmd *cobra.Command, args []string) error {
 			known = known || arg == word
 		}
 		if !known {
-			return fmt.Errorf("there is no %q to %s: %s", arg, cmd.Name(), near.Hint(arg, cmd.ValidArgs))
+			return fmt.Errorf("unknown argument %q for %s: %s", arg, cmd.Name(), near.Hint(arg, cmd.ValidArgs))
 		}
 	}
 	return nil
 }
 
-// newHelp is cobra's command for help, but a word that is no command is an error.
+// newHelp returns cobra's help command, but an unknown command is an error.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",

@@ -12,31 +12,29 @@ import (
 	"strings"
 )
 
-// target is a file that a flag names and that is written. Writing keeps what the
-// name stands for: a link stays a link, an existing file keeps its mode and owner,
-// a named pipe gets a reader.
+// target is an output file of a flag. Writing preserves the file type: a symbolic link stays a
+// link, an existing file keeps its mode and owner, and a named pipe receives the data.
 type target struct {
-	flag string // empty: it is an argument
-	name string // as the command line has it
+	flag string // empty for an argument
+	name string // as in the command line
 	path string // the name with all links resolved
 	way  way
-	info fs.FileInfo // of what is there; nil if nothing is
-	fd   int         // of wayDescriptor
+	info fs.FileInfo // of the existing file, or nil
+	fd   int         // for wayDescriptor
 }
 
 // way is how a target is written.
 type way int
 
 const (
-	wayReplace    way = iota // a temporary file beside it is renamed to it
-	wayInPlace               // it is truncated: a new file would have another owner, or fewer links
-	wayDevice                // opened as it is: a terminal, /dev/null
-	wayPipe                  // a named pipe: opening it waits for a reader
+	wayReplace    way = iota // a temporary file in the same directory is renamed
+	wayInPlace               // the file is truncated, to keep its owner and hard links
+	wayDevice                // a terminal, /dev/null
+	wayPipe                  // a named pipe: opening waits for a reader
 	wayDescriptor            // an open file of this process: /dev/stdout, /dev/fd/3
 )
 
-// findTarget finds out how the file with a name is written, and fails if it cannot
-// be. It changes nothing.
+// findTarget determines how to write a file, and fails if it is not writable. It changes nothing.
 func findTarget(flag, name string) (*target, error) {
 	t := &target{flag: flag, name: name}
 	if err := t.find(); err != nil {
@@ -48,9 +46,9 @@ func findTarget(flag, name string) (*target, error) {
 func (t *target) find() (err error) {
 	switch {
 	case t.name == "-":
-		return errors.New("for standard output write /dev/stdout, for a file of this name ./-")
+		return errors.New("use /dev/stdout for standard output, or ./- for a file named -")
 	case os.IsPathSeparator(t.name[len(t.name)-1]):
-		return errors.New("it is the name of a folder")
+		return errors.New("the name is that of a directory")
 	}
 	var linked bool
 	if t.path, t.info, linked, err = resolve(t.name); err != nil {
@@ -63,42 +61,42 @@ func (t *target) find() (err error) {
 	}
 	if t.info == nil {
 		if linked {
-			return fmt.Errorf("it is a link to %s, which does not exist: create that file, or remove the link", t.path)
+			return fmt.Errorf("the file is a link to %s, which does not exist: create that file, or remove the link", t.path)
 		}
 		return checkFolder(filepath.Dir(t.path))
 	}
 	return t.findExisting()
 }
 
-// findExisting is find for what is there.
+// findExisting is find for an existing file.
 func (t *target) findExisting() error {
 	switch mode := t.info.Mode(); {
 	case mode.IsDir():
-		return errors.New("it is a folder: want a file")
+		return errors.New("it is a directory: want a file")
 	case mode&fs.ModeNamedPipe != 0:
 		t.way = wayPipe
 	case mode&fs.ModeCharDevice != 0:
 		t.way = wayDevice
 	case !mode.IsRegular():
-		return fmt.Errorf("it is neither a file nor a pipe nor a terminal (%v)", mode.Type())
+		return fmt.Errorf("unsupported file type (%v): want a file, a named pipe or a terminal", mode.Type())
 	case !isPlain(t.info) || checkFolder(filepath.Dir(t.path)) != nil:
 		t.way = wayInPlace
 	}
 	return checkWritable(t.path)
 }
 
-// errNoReader is the error of a named pipe.
+// errNoReader is the error for a named pipe without a reader.
 var errNoReader = errors.New("no process reads from the named pipe")
 
-// maxLinks is how many links a name may go through.
+// maxLinks is the maximum number of symbolic links in a path.
 const maxLinks = 40
 
-// resolve follows the links of a name as far as they lead: to a file, to one that
-// does not exist, whose info is nil, or to a descriptor.
+// resolve follows symbolic links to a file, to a name that does not exist, with a nil info, or to a
+// descriptor.
 func resolve(name string) (path string, info fs.FileInfo, linked bool, err error) {
 	path = name
 	for range maxLinks {
-		dir, base := filepath.Split(path) // without Clean: a/../b is below where the link a leads
+		dir, base := filepath.Split(path) // without Clean: if a is a link, a/../b is relative to its target
 		if dir == "" {
 			dir = "."
 		}
@@ -131,19 +129,19 @@ func resolve(name string) (path string, info fs.FileInfo, linked bool, err error
 	return "", nil, false, errors.New("too many links")
 }
 
-// checkFolder wants a folder in which files can be made.
+// checkFolder checks that a directory exists and is writable.
 func checkFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is no folder", dir)
+		return fmt.Errorf("%s is not a directory", dir)
 	}
 	return checkWritable(dir)
 }
 
-// clear removes what an earlier run left, so that nobody takes it for this one's.
+// clear removes the output of an earlier run.
 func (t *target) clear() error {
 	if t.info == nil || t.way > wayInPlace {
 		return nil
@@ -153,7 +151,7 @@ func (t *target) clear() error {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		t.way = wayInPlace // it is a mount point, say
+		t.way = wayInPlace // for example a mount point
 	}
 	if err := os.Truncate(t.path, 0); err != nil {
 		return t.failed(err)
@@ -161,8 +159,8 @@ func (t *target) clear() error {
 	return nil
 }
 
-// write writes the target by a function. A file is written in one step: a reader
-// sees all of it or nothing. A named pipe waits for a reader until ctx ends.
+// write writes the target with a function. A regular file is replaced atomically. For a named pipe,
+// write waits for a reader until ctx ends.
 func (t *target) write(ctx context.Context, write func(io.Writer) error) error {
 	var err error
 	switch t.way {
@@ -179,19 +177,19 @@ func (t *target) write(ctx context.Context, write func(io.Writer) error) error {
 	return t.failed(err)
 }
 
-// failed says which target an error is about.
+// failed adds the target to an error.
 func (t *target) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("cannot write %s: %w", t.name, err)
+	err = fmt.Errorf("write %s: %w", t.name, err)
 	if t.flag != "" {
 		err = fmt.Errorf("%s: %w", t.flag, err)
 	}
 	return err
 }
 
-// open opens the target for writing from its beginning on.
+// open opens the target for writing at its start.
 func (t *target) open(ctx context.Context) (io.WriteCloser, error) {
 	switch t.way {
 	case wayDescriptor:
@@ -224,15 +222,15 @@ func (t *target) replace(write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), t.path)
 }
 
-// createBeside creates a file in the folder of another one, with the permissions
-// that new files get.
+// createBeside creates a temporary file in the directory of another one, with the permissions of a
+// new file.
 func createBeside(path string) (*os.File, error) {
 	name := filepath.Join(filepath.Dir(path), ".ocifake-"+strings.ToLower(rand.Text()))
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// overwrite writes into the file that is there, once all that it gets is known: if
-// that fails, the file keeps what it has.
+// overwrite writes to the existing file after all content is known: on an error before, the file
+// does not change.
 func (t *target) overwrite(write func(io.Writer) error) (err error) {
 	spool, err := os.CreateTemp("", "ocifake-")
 	if err != nil {

@@ -64,7 +64,7 @@ func TestTargetThatCannotBeWrittenStays(t *testing.T) {
 			return assert.AnError
 		})
 		require.ErrorIs(t, err, assert.AnError)
-		assert.ErrorContains(t, err, "--har: cannot write "+name+": ")
+		assert.ErrorContains(t, err, "--har: write "+name+": ")
 		assert.Equal(t, "old", readText(t, name))
 		assert.Equal(t, []string{"file"}, namesIn(t, dir))
 	}
@@ -89,16 +89,16 @@ func TestWrongTargets(t *testing.T) {
 	t.Chdir(dir)
 	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	for name, want := range map[string]string{
-		"-":              "for standard output write /dev/stdout, for a file of this name ./-",
-		"new/":           "it is the name of a folder",
-		".":              "it is a folder: want a file",
+		"-":              "use /dev/stdout for standard output, or ./- for a file named -",
+		"new/":           "the name is that of a directory",
+		".":              "it is a directory: want a file",
 		"missing/file":   "missing",
 		"file/below":     "file",
-		dir:              "it is a folder: want a file",
+		dir:              "it is a directory: want a file",
 		"missing/../new": "missing",
 	} {
 		_, err := findTarget("--har", name)
-		assert.ErrorContains(t, err, "--har: cannot write "+name+": ", name)
+		assert.ErrorContains(t, err, "--har: write "+name+": ", name)
 		assert.ErrorContains(t, err, want, name)
 	}
 }
@@ -121,15 +121,15 @@ func TestTargetsAreNothingElse(t *testing.T) {
 	}{
 		{[]namedFile{har("new"), {"--snapshot", "other"}}, []namedFile{load("file")}, ""},
 		{[]namedFile{har("")}, []namedFile{load("")}, ""},
-		{[]namedFile{har("file"), {"--snapshot", "file"}}, nil, "--har file and --snapshot file are the same file: want one for each"},
+		{[]namedFile{har("file"), {"--snapshot", "file"}}, nil, "--har file and --snapshot file are the same file: use different files"},
 		{[]namedFile{har("file"), {"--snapshot", "hard"}}, nil, "are the same file"},
 		{[]namedFile{har("new"), {"--junit", "./dir/../new"}}, nil, "are the same file"},
 		{[]namedFile{har("new"), {"--junit", filepath.Join(wd, "new")}}, nil, "are the same file"},
 		{[]namedFile{har(os.DevNull), {"--junit", os.DevNull}}, []namedFile{load(os.DevNull)}, ""},
-		{[]namedFile{har("file")}, []namedFile{{"--faults", "file"}}, "--har file is the file that --faults reads: want another one"},
-		{[]namedFile{har("./hard")}, []namedFile{{"--config", "file"}}, "--har ./hard is the file that --config reads"},
-		{[]namedFile{har("layout/index.json")}, []namedFile{load("layout")}, "--har layout/index.json belongs to what --load layout reads"},
-		{[]namedFile{har("layout/blobs/sha256/abc")}, []namedFile{load("layout")}, "belongs to what --load layout reads"},
+		{[]namedFile{har("file")}, []namedFile{{"--faults", "file"}}, "--har file is also the input of --faults: use another file"},
+		{[]namedFile{har("./hard")}, []namedFile{{"--config", "file"}}, "--har ./hard is also the input of --config"},
+		{[]namedFile{har("layout/index.json")}, []namedFile{load("layout")}, "--har layout/index.json is inside the input of --load layout"},
+		{[]namedFile{har("layout/blobs/sha256/abc")}, []namedFile{load("layout")}, "is inside the input of --load layout"},
 		{[]namedFile{har("layout/requests.har")}, []namedFile{load("layout")}, ""},
 		{[]namedFile{har("new")}, []namedFile{load("missing")}, ""},
 	} {

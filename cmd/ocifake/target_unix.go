@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// descriptor returns the number of the open file of this process that a path stands
-// for. Opening such a path would begin at the file's start, over what is there.
+// descriptor returns the descriptor of this process that a path such as /dev/fd/3 refers to.
+// Opening the path instead would overwrite from the start of the file.
 func descriptor(path string) (fd int, ok bool) {
 	switch filepath.Dir(path) {
 	case "/dev/fd", "/proc/self/fd", "/proc/" + strconv.Itoa(os.Getpid()) + "/fd":
@@ -25,8 +25,7 @@ func descriptor(path string) (fd int, ok bool) {
 	return 0, false
 }
 
-// statDescriptor returns what an open file is, which must be one that can be
-// written.
+// statDescriptor returns the file info of a descriptor, which must be writable.
 func statDescriptor(fd int) (fs.FileInfo, error) {
 	if _, err := syscall.Write(fd, nil); err != nil {
 		return nil, fmt.Errorf("file descriptor %d is not open for writing: %w", fd, err)
@@ -53,7 +52,7 @@ func duplicate(fd int) (*os.File, error) {
 // accessWrite is W_OK of access(2).
 const accessWrite = 2
 
-// checkWritable fails if this process may not write a file, or in a folder.
+// checkWritable fails if this process may not write to a file or directory.
 func checkWritable(path string) error {
 	if err := syscall.Access(path, accessWrite); err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}
@@ -61,15 +60,13 @@ func checkWritable(path string) error {
 	return nil
 }
 
-// isPlain reports whether a new file in the place of this one would have the same
-// owner and links.
+// isPlain reports whether replacing the file preserves its owner and hard links.
 func isPlain(info fs.FileInfo) bool {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && s.Nlink == 1 && int(s.Uid) == os.Geteuid() && int(s.Gid) == os.Getegid()
 }
 
-// openPipe opens a named pipe for writing when it has a reader. If ctx ends before,
-// there must be one already.
+// openPipe opens a named pipe for writing. It waits for a reader until ctx ends.
 func openPipe(ctx context.Context, path string) (io.WriteCloser, error) {
 	if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil || !errors.Is(err, syscall.ENXIO) {
 		return f, err
@@ -93,10 +90,10 @@ func openPipe(ctx context.Context, path string) (io.WriteCloser, error) {
 		return r.f, r.err
 	default:
 	}
-	// The goroutine is let go by a reader.
+	// A reader unblocks the goroutine.
 	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, errNoReader // the pipe is gone: nothing lets it go before the process ends
+		return nil, errNoReader // the pipe is gone: the goroutine blocks until the process ends
 	}
 	r := <-opened
 	if r.err == nil {
@@ -110,5 +107,5 @@ func openNow(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// isBrokenPipe reports whether a write failed because nobody reads any more.
+// isBrokenPipe reports whether a write failed because the reader has closed the pipe.
 func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -38,7 +38,7 @@ func TestTargetBehindLinks(t *testing.T) {
 		_, err = findTargets([]namedFile{{"--har", "link"}, {"--junit", name}}, nil)
 		assert.ErrorContains(t, err, "are the same file", name)
 		_, err = findTargets([]namedFile{{"--har", "link"}}, []namedFile{{"--load", name}})
-		assert.ErrorContains(t, err, "is the file that --load reads", name)
+		assert.ErrorContains(t, err, "is also the input of --load", name)
 	}
 	_, err = findTargets([]namedFile{{"--har", "way/new"}, {"--junit", "dir/new"}}, nil)
 	assert.ErrorContains(t, err, "are the same file")
@@ -116,7 +116,7 @@ func TestTargetIsNoSocket(t *testing.T) {
 	defer syscall.Close(fd)
 	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: name}))
 	_, err = findTarget("--har", name)
-	assert.ErrorContains(t, err, "it is neither a file nor a pipe nor a terminal")
+	assert.ErrorContains(t, err, "unsupported file type")
 }
 
 func TestPipeWithoutReader(t *testing.T) {
@@ -192,7 +192,7 @@ func TestTargetIsDescriptor(t *testing.T) {
 
 func TestReadFile(t *testing.T) {
 	_, err := readFile(t.Context(), "/dev/zero")
-	assert.EqualError(t, err, "/dev/zero has more than 16 MiB")
+	assert.EqualError(t, err, "/dev/zero exceeds 16 MiB")
 
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))

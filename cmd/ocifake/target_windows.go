@@ -10,16 +10,16 @@ import (
 	"syscall"
 )
 
-// descriptor reports that no path stands for an open file.
+// descriptor reports false: no path refers to a descriptor.
 func descriptor(string) (fd int, ok bool) { return 0, false }
 
-var errNoDescriptors = errors.New("there are no names of open files")
+var errNoDescriptors = errors.New("file descriptors have no names on Windows")
 
 func statDescriptor(int) (fs.FileInfo, error) { return nil, errNoDescriptors }
 
 func duplicate(int) (*os.File, error) { return nil, errNoDescriptors }
 
-// checkWritable fails if this process may not write a file, or in a folder.
+// checkWritable fails if this process may not write to a file or directory.
 func checkWritable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -38,7 +38,7 @@ func checkWritable(path string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// isPlain reports whether a new file may stand in the place of this one.
+// isPlain reports whether the file may be replaced.
 func isPlain(fs.FileInfo) bool { return true }
 
 // openPipe opens a named pipe for writing.
@@ -49,7 +49,7 @@ func openPipe(_ context.Context, path string) (io.WriteCloser, error) {
 // openNow opens a file for reading.
 func openNow(name string) (*os.File, error) { return os.Open(name) }
 
-// isBrokenPipe reports whether a write failed because nobody reads any more.
+// isBrokenPipe reports whether a write failed because the reader has closed the pipe.
 func isBrokenPipe(err error) bool {
 	const noData, brokenPipe = syscall.Errno(232), syscall.Errno(109)
 	return errors.Is(err, noData) || errors.Is(err, brokenPipe)

@@ -22,7 +22,7 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// buildInfo is what the go command recorded of the build.
+// buildInfo returns the build information of the binary.
 func buildInfo() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info
@@ -32,8 +32,8 @@ func buildInfo() *debug.BuildInfo {
 
 func versionOf(info *debug.BuildInfo) string { return cmp.Or(info.Main.Version, "(devel)") }
 
-// printVersion prints what the go command recorded of the build: a binary of
-// go install has a version, one built in a checkout a commit.
+// printVersion prints the build information: a binary of go install has a version, and a build in a
+// checkout has a commit.
 func printVersion(w io.Writer, info *debug.BuildInfo) error {
 	vcs := make(map[string]string)
 	for _, s := range info.Settings {

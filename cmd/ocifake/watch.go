@@ -18,24 +18,23 @@ import (
 	"github.com/ocifake/ocifake/faults/known"
 )
 
-// ruleFile is a file of fault rules, as it was when it was last read, or a known
-// fault.
+// ruleFile is a file of fault rules, with its content when it was last read, or a known fault.
 type ruleFile struct {
-	path  string // known:NAME for a known fault
+	path  string // or known:NAME
 	text  []byte
 	rules []faults.Rule
 
-	trouble  string          // why it could not be read, if it could not
-	optional map[string]bool // names of the rules that say of themselves that they need not fire
+	trouble  string          // error of the last attempt to read it, or empty
+	optional map[string]bool // names of the rules with optional: true
 }
 
-// known returns the name of the known fault, if this is one.
+// known returns the name of the known fault, and reports whether it is one.
 func (r *ruleFile) known() (name string, ok bool) { return strings.CutPrefix(r.path, knownPrefix) }
 
 // ruleFiles are the files of rules in the order in which they apply.
 type ruleFiles []*ruleFile
 
-// readRules reads the files at the start.
+// readRules reads the files at startup.
 func readRules(ctx context.Context, paths []string) (files ruleFiles, err error) {
 	for i, path := range paths {
 		if slices.Contains(paths[:i], path) {
@@ -70,7 +69,7 @@ func (r *ruleFile) read(ctx context.Context) (err error) {
 	return err
 }
 
-// set sets the rules. None need fire: "ocifake run" says which have not.
+// set sets the rules, and makes them optional: "ocifake run" checks them itself.
 func (r *ruleFile) set(rules []faults.Rule) {
 	r.rules, r.optional = rules, map[string]bool{}
 	for i, rule := range rules {
@@ -79,10 +78,10 @@ func (r *ruleFile) set(rules []faults.Rule) {
 	}
 }
 
-// parseRules reads rules. Those without a name get one of their file and place.
+// parseRules parses rules. A rule without a name is named after its file and position.
 func parseRules(path string, text []byte) ([]faults.Rule, error) {
 	if len(text) == 0 {
-		return nil, errors.New("it is empty; for no rules write []")
+		return nil, errors.New("the file is empty: use [] for no rules")
 	}
 	rules, err := config.Rules(text)
 	if err != nil {
@@ -96,7 +95,7 @@ func parseRules(path string, text []byte) ([]faults.Rule, error) {
 	return rules, nil
 }
 
-// all are the rules of all files.
+// all returns the rules of all files.
 func (files ruleFiles) all() (rules []faults.Rule) {
 	for _, file := range files {
 		rules = append(rules, file.rules...)
@@ -104,7 +103,7 @@ func (files ruleFiles) all() (rules []faults.Rule) {
 	return rules
 }
 
-// watch adds the rules of the files, and replaces them when the files change.
+// watch adds the rules of the files, and reloads files that change.
 func (f *fixture) watch() error {
 	if len(f.rules) == 0 {
 		return nil
@@ -116,7 +115,7 @@ func (f *fixture) watch() error {
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("--faults: cannot watch for changes: %w", err)
+		return fmt.Errorf("--faults: watch for changes: %w", err)
 	}
 	done := make(chan struct{})
 	f.closers = append(f.closers, func() error {
@@ -136,17 +135,16 @@ func (f *fixture) watch() error {
 		if _, ok := file.known(); ok {
 			continue
 		}
-		// The folder: editors put a new file, and Kubernetes a new folder, in the place of the old one.
+		// Watch the directory: editors replace the file, and Kubernetes replaces the directory.
 		if err := watcher.Add(filepath.Dir(file.path)); err != nil {
-			return fmt.Errorf("--faults %s: cannot watch for changes: %w", file.path, err)
+			return fmt.Errorf("--faults %s: watch for changes: %w", file.path, err)
 		}
 	}
 	return nil
 }
 
-// readAgain puts the rules that a file has now in the place of those that it had
-// before, if it has changed. Rules that are the same keep their counts. If the file is
-// broken, the rules stay as they are. One that is empty or not there is being written.
+// readAgain replaces the rules of a file that has changed. Unchanged rules keep their counts. An
+// invalid file does not change the rules. An empty or missing file is still being written.
 func (f *fixture) readAgain(file *ruleFile) {
 	if _, ok := file.known(); ok {
 		return
@@ -160,8 +158,8 @@ func (f *fixture) readAgain(file *ruleFile) {
 		err = f.replaceRules(file)
 	}
 	if err != nil {
-		if trouble := err.Error(); trouble != file.trouble { // once, rather than whenever a file of the folder changes
-			f.log.Error("fault rules are refused, those from before stay", "file", file.path, "error", err)
+		if trouble := err.Error(); trouble != file.trouble { // log once, not on every change in the directory
+			f.log.Error("invalid fault rules: keeping the previous rules", "file", file.path, "error", err)
 			file.trouble = trouble
 		}
 		return
@@ -173,7 +171,7 @@ func (f *fixture) readAgain(file *ruleFile) {
 	f.log.Info("fault rules", "file", file.path, "rules", len(file.rules))
 }
 
-// replaceRules puts the rules of the text of a file in the place of those before.
+// replaceRules replaces the rules of a file by those in its text.
 func (f *fixture) replaceRules(file *ruleFile) error {
 	rules, err := parseRules(file.path, file.text)
 	if err != nil {

@@ -79,7 +79,7 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 	write(one, "- where: op=blob.get\n  doo: [pass]")
 	line := log.next(t, "line 2, column 3: [0].doo: unknown field")
 	assert.Contains(t, line, "level=ERROR")
-	assert.Contains(t, line, "those from before stay")
+	assert.Contains(t, line, "keeping the previous rules")
 	assert.Equal(t, []string{`"one.yaml#1" on op=manifest.get`, `"two.yaml#1" on op=ping`}, rulesOf(f))
 
 	write(two, "{name: one.yaml#1, do: [pass]}")
