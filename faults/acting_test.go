@@ -66,7 +66,7 @@ func TestRuleFiresWhenItActs(t *testing.T) {
 		"stale-tag":         {faults.StaleTag(1, 0), "PUT /v2/app/manifests/" + layer, "", nil, "stale-tag can act on none of them"},
 		"lag-tags":          {faults.LagTags(1, 0), get, "", nil, "lag-tags can act on none of them"},
 		"immutable":         {faults.Immutable(faults.Status(409)), "PUT /v2/app/manifests/" + layer, "", nil, "immutable can act on none of them"},
-		"immutable, new":    {faults.Immutable(faults.Status(409)), putV1, "", nil, "immutable acted on none of them"},
+		"immutable, new":    {faults.Immutable(faults.Status(409)), putV1, "", nil, "immutable can act on none of them"},
 		"content-of":        {faults.ContentOf(layer), putV1, "", nil, "content-of can act on none of them"},
 	} {
 		t.Run(name, func(t *testing.T) {

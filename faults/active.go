@@ -14,6 +14,7 @@ import (
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // active is a rule in an engine, and its counts.
@@ -72,15 +73,31 @@ func (a *active) means(info *op.Info, exchange func() *record.Exchange) bool {
 	return (a.repo == "" || a.repo == info.Repo) && (a.alias == "" || a.alias == info.Alias) && (len(a.filters) == 0 || exchange().Matches(a.filters...))
 }
 
-// aim counts a request that is meant, and returns the shot if it is one to fire at.
-func (a *active) aim(state *op.State, r *http.Request) *shot {
+// prospect returns the prospect of the effects that act next, and how often the rule
+// had fired. It asks the Store, so the lock is not held.
+func (a *active) prospect(info *op.Info, r *http.Request, store registry.Store) (likely prospect, hits int) {
+	a.mu.Lock()
+	if a.disabled || a.ended() {
+		a.mu.Unlock()
+		return never, 0
+	}
+	effects, hits := a.next(), a.hits
+	a.mu.Unlock()
+	return bestProspect(effects, info, r, store), hits
+}
+
+// aim counts a request that the filters match, and returns a shot if the rule chooses it.
+func (a *active) aim(state *op.State, r *http.Request, store registry.Store) *shot {
+	info := state.Info()
+	likely, hits := a.prospect(info, r, store)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.disabled || a.ended() {
 		return nil
 	}
-	info := state.Info()
-	likely := bestProspect(a.next(), info, r)
+	if len(a.rule.Steps) > 0 && a.hits != hits { // another request took the step
+		likely = bestProspect(a.next(), info, r, nil)
+	}
 	if likely == never {
 		a.unable++
 		return nil
@@ -99,19 +116,20 @@ func (a *active) aim(state *op.State, r *http.Request) *shot {
 }
 
 // wouldAim reports whether aim would return a shot.
-func (a *active) wouldAim(info *op.Info, r *http.Request) bool {
+func (a *active) wouldAim(info *op.Info, r *http.Request, store registry.Store) bool {
+	likely, _ := a.prospect(info, r, store)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !a.disabled && !a.ended() && bestProspect(a.next(), info, r) != never &&
-		a.due(a.seen+1, func() string { return Point(info) }, false)
+	return likely != never && !a.ended() && a.due(a.seen+1, func() string { return Point(info) }, false)
 }
 
 // letPass counts a request that the rule lets pass, and that another rule answers
-// before this one could see it.
-func (a *active) letPass(info *op.Info, r *http.Request) {
+// before this one sees it.
+func (a *active) letPass(info *op.Info, r *http.Request, store registry.Store) {
+	likely, _ := a.prospect(info, r, store)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.disabled && !a.ended() && bestProspect(a.next(), info, r) != never {
+	if likely != never && !a.ended() {
 		a.seen++
 		a.due(a.seen, func() string { return Point(info) }, true)
 	}

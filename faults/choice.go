@@ -6,6 +6,7 @@ import (
 
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // choice is the choosing of rules for one request at one stage.
@@ -15,7 +16,8 @@ type choice struct {
 	state *op.State
 	info  *op.Info // of the state
 	r     *http.Request
-	next  http.Handler     // behind this stage
+	next  http.Handler // behind this stage
+	store registry.Store
 	facts *record.Exchange // made when they are needed
 }
 
@@ -67,7 +69,7 @@ func (c *choice) choose() (effects []chosen) {
 		case !a.means(c.info, c.exchange):
 			continue
 		case a.at > c.at:
-			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r) && c.admitted() {
+			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r, c.store) && c.admitted() {
 				c.lost(rules[i+1:], a.active)
 				return effects
 			}
@@ -76,7 +78,7 @@ func (c *choice) choose() (effects []chosen) {
 		case a.at < c.at:
 			continue
 		}
-		s := a.aim(c.state, c.r)
+		s := a.aim(c.state, c.r, c.store)
 		if s == nil {
 			continue
 		}
@@ -84,7 +86,7 @@ func (c *choice) choose() (effects []chosen) {
 		effects = append(effects, mine...)
 		if len(waiting) > 0 && slices.ContainsFunc(mine, func(e chosen) bool { return ends(e.do) }) && c.admitted() {
 			for _, w := range waiting {
-				w.letPass(c.info, c.r)
+				w.letPass(c.info, c.r, c.store)
 			}
 			waiting = nil
 		}

@@ -104,7 +104,7 @@ func (c Cut) actsOn() opset.Set {
 
 func (c Cut) prospect(_ *op.Info, r *http.Request) prospect {
 	switch {
-	case c.args.Request && r.ContentLength == 0, !c.ends() && !c.args.Request && r.Method == http.MethodHead:
+	case c.args.Request && r.ContentLength >= 0 && r.ContentLength <= c.args.After, !c.ends() && !c.args.Request && r.Method == http.MethodHead:
 		return never
 	case c.args.After == 0:
 		return surely

@@ -78,7 +78,7 @@ func (x *exchange) run(effects []chosen, w http.ResponseWriter, r *http.Request,
 	}
 	mine := *x
 	mine.shot, mine.effect = first.shot, first.index
-	switch prospectOf(first.do, x.info, r) {
+	switch prospectOf(first.do, x.info, r, nil) {
 	case never:
 		inner(w, r)
 		return

@@ -51,9 +51,12 @@ type Rule struct {
 // effects can act: [IgnoreRange] can act on a GET with Range only. They are counted
 // from when the rule was added. The zero value means all.
 //
-// A rule fires when one of its effects acts. [Reset] after 100 bytes does not act on
-// a body of 50, so that the rule has not fired; but rules after it do not apply to
-// that request either.
+// A rule fires when one of its effects acts. A request on which none can act is left to
+// the rules after it, as far as that is known before the request is served: the method,
+// the header and the length of the request, and whether the tag or the upload session
+// exists. What depends on the answer is not known then: [Reset] after 100 bytes does not
+// act on an answer of 50, and the rule does not fire, but rules after it do not apply to
+// the request.
 type When struct {
 	After       int             // the first so many are let pass
 	Every       int             // of those after, every so many'th, the first of them included; 0 and 1 mean all

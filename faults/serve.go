@@ -86,7 +86,7 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		if at == late {
 			p.admit(state.Info().Alias)
 		}
-		c := choice{plan: p, at: at, state: state, info: state.Info(), r: r, next: next}
+		c := choice{plan: p, at: at, state: state, info: state.Info(), r: r, next: next, store: e.store}
 		if c.intercepted(w) {
 			return
 		}

@@ -1,11 +1,13 @@
 package faults
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // A prospect says whether an effect acts on a request, as far as that is known
@@ -25,30 +27,41 @@ type choosyEffect interface {
 	prospect(info *op.Info, r *http.Request) prospect
 }
 
+// A storedEffect acts only if the Store has what the request asks for.
+type storedEffect interface {
+	requestEffect
+	finds(ctx context.Context, store registry.Store, info *op.Info) bool
+}
+
 // A limitedEffect can act on requests for some operations only.
 type limitedEffect interface {
 	requestEffect
 	actsOn() opset.Set
 }
 
-// prospectOf returns the prospect of an effect, of [All] the best of its effects.
-func prospectOf(e Effect, info *op.Info, r *http.Request) prospect {
+// prospectOf returns the prospect of an effect, and for [All] the best of its effects.
+// The store is nil if it need not be asked.
+func prospectOf(e Effect, info *op.Info, r *http.Request, store registry.Store) prospect {
 	if group, ok := e.(all); ok {
-		return bestProspect(group.effects, info, r)
+		return bestProspect(group.effects, info, r, store)
 	}
 	if l, ok := e.(limitedEffect); ok && !l.actsOn().Has(info.Op) {
 		return never
 	}
+	likely := surely
 	if c, ok := e.(choosyEffect); ok {
-		return c.prospect(info, r)
+		likely = c.prospect(info, r)
 	}
-	return surely
+	if s, ok := e.(storedEffect); ok && likely != never && store != nil && !s.finds(r.Context(), store, info) {
+		return never
+	}
+	return likely
 }
 
-func bestProspect(effects []Effect, info *op.Info, r *http.Request) prospect {
+func bestProspect(effects []Effect, info *op.Info, r *http.Request, store registry.Store) prospect {
 	best := never
 	for _, e := range effects {
-		best = max(best, prospectOf(e, info, r))
+		best = max(best, prospectOf(e, info, r, store))
 	}
 	return best
 }

@@ -30,6 +30,11 @@ func (loseUpload) actsOn() opset.Set {
 
 func (loseUpload) prospect(*op.Info, *http.Request) prospect { return perhaps }
 
+func (loseUpload) finds(ctx context.Context, store registry.Store, info *op.Info) bool {
+	_, err := store.OpenUpload(ctx, info.Repo, info.Session)
+	return !errors.Is(err, registry.UploadUnknown)
+}
+
 func (loseUpload) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	upload, err := x.engine.store.OpenUpload(r.Context(), x.info.Repo, x.info.Session)
 	if err == nil && x.act() {
@@ -289,6 +294,11 @@ func (immutable) prospect(info *op.Info, _ *http.Request) prospect {
 		return never
 	}
 	return perhaps
+}
+
+func (immutable) finds(ctx context.Context, store registry.Store, info *op.Info) bool {
+	_, err := store.Manifest(ctx, info.Repo, info.Tag)
+	return err == nil
 }
 
 func (e immutable) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
