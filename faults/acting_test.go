@@ -36,7 +36,7 @@ func TestRuleFiresWhenItActs(t *testing.T) {
 		header  []string
 		unfired string
 	}{
-		"ignore-range":      {faults.IgnoreRange(), get, get, []string{"Range", "bytes=2-3"}, "its filters meant 1 requests, and ignore-range can act on none of them"},
+		"ignore-range":      {faults.IgnoreRange(), get, get, []string{"Range", "bytes=2-3"}, "its filters matched 1 requests, and ignore-range can act on none of them"},
 		"range, HEAD":       {faults.IgnoreRange(), head, "", nil, "ignore-range can act on none of them"},
 		"shift-range":       {faults.ShiftRange(1), get, get, []string{"Range", "bytes=2-3"}, "shift-range can act on none of them"},
 		"lose-upload":       {faults.LoseUpload(), get, "", nil, "lose-upload can act on none of them"},
@@ -135,18 +135,18 @@ func TestUnfiredShadowed(t *testing.T) {
 	injected, err := e.Inject(on("first"), on("second", op.BlobGet), on("other", op.TagList))
 	require.NoError(t, err)
 	touch(e.Wrap(found), getLayer, getLayer)
-	assert.Equal(t, `never fired: rule "first" won the 2 requests that it was for: have that rule Continue, or add this one before it`, injected[1].Unfired())
-	assert.Equal(t, "never fired: no request was meant", injected[2].Unfired())
+	assert.Equal(t, `never fired: rule "first" took the 2 requests that it matched: let that rule Continue, or add this rule before it`, injected[1].Unfired())
+	assert.Equal(t, "never fired: no request matched its filters", injected[2].Unfired())
 	assert.Equal(t, []string{
-		`"second" on op=blob.get never fired: rule "first" won the 2 requests that it was for: have that rule Continue, or add this one before it`,
-		`"other" on op=tag.list never fired: no request was meant`,
+		`"second" on op=blob.get never fired: rule "first" took the 2 requests that it matched: let that rule Continue, or add this rule before it`,
+		`"other" on op=tag.list never fired: no request matched its filters`,
 	}, e.Unfired())
 
 	e.Clear()
 	connects, err := e.Inject(faults.OnConnect().Named("first").Do(faults.Refuse()), faults.OnConnect().Do(faults.Silence()))
 	require.NoError(t, err)
 	e.Open(overTLS)
-	assert.Contains(t, connects[1].Unfired(), `rule "first" won the 1 connections that it was for`)
+	assert.Contains(t, connects[1].Unfired(), `rule "first" took the 1 connections that it matched`)
 }
 
 // A part of what a rule does that never acts is said, though the rule fired.

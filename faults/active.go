@@ -33,11 +33,11 @@ type active struct {
 	seen     int
 	chosen   int       // of those seen, how many its counts chose
 	hits     int       // of those chosen, on how many an effect acted
-	unable   int       // requests that the filters meant, and on which no effect can act
+	unable   int       // requests that match the filters, and on which no effect can act
 	first    time.Time // when it first fired
 	acted    []bool    // which of the effects, or steps, acted; nil: none
 	asked    occurrences
-	lost     int    // requests that the filters meant, and another rule won, while this one had not fired
+	lost     int    // requests that match the filters, and that another rule took while this one had not fired
 	lostTo   string // that rule
 	known    *knownState
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Answer answers in the registry's place, which does not see the request. The
-// methods return changed copies. Texts may have the placeholders of [SetHeader].
+// Answer is an effect that answers in place of the registry, which does not see the
+// request. The methods return changed copies. Texts can contain the placeholders of
+// [SetHeader].
 type Answer struct{ a answer }
 
 type answer struct {
@@ -31,60 +32,62 @@ type answer struct {
 	Header      map[string][]string `json:"header,omitempty" doc:"further header fields, each with a list of values"`
 }
 
-// Status answers with a status. From 400 to 499 the code, the message and the fields of
-// the header are those of the registry's own answer with the status to the operation:
-// 405 has Allow, 401 the challenge of the registry's auth, 416 to a chunk says where the
-// upload stands. A status that the registry never answers the operation with has the
-// code UNSUPPORTED. From 500 on the body is plain text. HEAD gets no body.
+// Status answers with a status. For 400 to 499, the code, the message and the header are
+// those that the registry itself sends with this status for the operation: 405 has
+// Allow, 401 has the challenge of the registry's authentication, 416 to a chunk has the
+// offset of the upload. A status that the registry never sends for the operation has the
+// code UNSUPPORTED. For 500 and above the body is plain text. The answer to HEAD has no
+// body.
 func Status(code int) Answer { return Answer{answer{Status: code}} }
 
-// Error sets the error code and the message of the specification's body. Without a
-// message, it is the specification's for the code. The header has only the fields that
+// Error sets the error code and the message of the body. An empty message is replaced by
+// that of the specification for the code. The answer has only those header fields that
 // are set.
 func (a Answer) Error(code, message string) Answer {
 	a.a.Code, a.a.Message = code, message
 	return a
 }
 
-// Detail sets the detail of the specification's body, which must marshal to JSON.
+// Detail sets the detail of the error in the body. It must marshal to JSON.
 func (a Answer) Detail(detail any) Answer {
 	a.a.Detail = detail
 	return a
 }
 
-// HTML answers with an error page, as proxies do.
+// HTML answers with the HTML error page of a proxy.
 func (a Answer) HTML() Answer {
 	a.a.HTML = true
 	return a
 }
 
-// Body answers with this body and media type; an empty type sends no
-// Content-Type, and an empty body none.
+// Body sets the body and its media type. With an empty media type the answer has no
+// Content-Type, and with an empty body it has no body.
 func (a Answer) Body(contentType, body string) Answer {
 	a.a.ContentType, a.a.Body = contentType, &body
 	return a
 }
 
-// Type sets the Content-Type, whatever the body is.
+// Type sets the Content-Type. It does not change the body.
 func (a Answer) Type(contentType string) Answer {
 	a.a.ContentType = contentType
 	return a
 }
 
-// RetryAfter tells the client to come again after some time, in whole seconds,
-// rounded up. A negative time is sent as it is, which no client should read.
+// RetryAfter adds a Retry-After field in whole seconds, rounded up. A negative duration
+// is sent as a negative number, which is malformed.
 func (a Answer) RetryAfter(d time.Duration) Answer {
 	a.a.RetryAfter = &retryAfter{after: d}
 	return a
 }
 
-// RetryAt is RetryAfter with an HTTP date, that long from now.
+// RetryAt adds a Retry-After field with an HTTP date, d from the time of the answer.
 func (a Answer) RetryAt(d time.Duration) Answer {
 	a.a.RetryAfter = &retryAfter{after: d, date: true}
 	return a
 }
 
-// Header adds a field to the answer's header. It replaces one of the registry's own.
+// Header adds a field to the header of the answer. It replaces a field that the registry
+// would send.
 func (a Answer) Header(name string, values ...string) Answer {
 	header := http.Header(a.a.Header).Clone()
 	if header == nil {

@@ -29,7 +29,7 @@ func (e *Engine) check(rule Rule, p *plan) error {
 	return nil
 }
 
-// Check tells what is wrong with a rule, wherever it may be used.
+// Check returns an error if the rule cannot be used in any engine.
 func (r Rule) Check() error {
 	w := r.When
 	switch {

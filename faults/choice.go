@@ -121,7 +121,7 @@ func (c *choice) contested(following []staged) bool {
 	return false
 }
 
-// lost tells the rules that follow of the one that has won the request.
+// lost notes in the rules that follow that another one took the request.
 func (c *choice) lost(following []staged, winner *active) {
 	for _, a := range following {
 		if a.at >= c.at && a.means(c.info, c.exchange) {

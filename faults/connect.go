@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// Refuse resets a connection as soon as it is open.
+// Refuse resets a connection when it is opened.
 func Refuse() Effect { return refuse{} }
 
 type refuse struct{}
@@ -13,8 +13,8 @@ type refuse struct{}
 func (refuse) kind() string    { return "refuse" }
 func (refuse) open(o *Opening) { o.Reset = true }
 
-// Silence accepts a connection and never answers on it: neither to a TLS hello
-// nor to a request.
+// Silence accepts a connection and answers nothing on it, neither a TLS hello nor a
+// request.
 func Silence() Effect { return silence{} }
 
 type silence struct{}

@@ -15,9 +15,9 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Corrupt flips the bits of one byte of the content, at an offset; a negative one
-// counts from the end. In an answer to a range the byte is that of the whole
-// content, so that resuming does not help.
+// Corrupt inverts the byte of the content at an offset. A negative offset counts from
+// the end. In the answer to a range request the offset is that in the whole content, so
+// that a client that resumes receives the wrong byte too.
 func Corrupt(offset int64) Effect { return corrupt{Offset: offset} }
 
 type corrupt struct {
@@ -67,7 +67,7 @@ func (e corrupt) serve(x *exchange, w http.ResponseWriter, r *http.Request, next
 	out.serve(r, next)
 }
 
-// Zeros sends as many zero bytes as the content has.
+// Zeros replaces the content by zero bytes of the same length.
 func Zeros() Effect { return zeros{} }
 
 type zeros struct{}
@@ -95,8 +95,8 @@ func (zeros) serve(x *exchange, w http.ResponseWriter, r *http.Request, next htt
 	out.serve(r, next)
 }
 
-// ContentOf sends the content of another blob, or manifest, of the repository,
-// under the digest that was asked for. If there is none, nothing changes.
+// ContentOf sends the content of another blob or manifest of the repository in place of
+// the content requested. If the repository does not have it, the answer does not change.
 func ContentOf(d digest.Digest) Effect { return contentOf{d} }
 
 type contentOf struct {
@@ -123,9 +123,9 @@ func (e contentOf) serve(x *exchange, w http.ResponseWriter, r *http.Request, ne
 	next.ServeHTTP(w, r)
 }
 
-// Gzip compresses the content and says so in Content-Encoding, whether the client
-// accepts that or not, as proxies do. There is no Content-Length then. It does not
-// act on HEAD, nor on an empty body.
+// Gzip compresses the content and adds Content-Encoding, even if the client does not
+// accept it. The answer has no Content-Length. Gzip does not act on HEAD or on an empty
+// body.
 func Gzip() Effect { return gzipped{} }
 
 type gzipped struct{}
@@ -167,7 +167,7 @@ func bodyless(status int) bool {
 	return status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// IgnoreRange answers a GET of a part of a blob with the whole, 200.
+// IgnoreRange answers a range request for a blob with 200 and the whole blob.
 func IgnoreRange() Effect { return ignoreRange{} }
 
 type ignoreRange struct{}

@@ -18,7 +18,8 @@ import (
 // After 0 bytes of the answer is before anything of it: the registry does not see
 // the request. An answer that is not longer than that goes through as it is.
 
-// Cut is an effect that ends an answer. The methods return changed copies.
+// Cut is an effect that ends a connection or a stream in the middle of a body. The
+// methods return changed copies.
 type Cut struct {
 	how  cutKind
 	args cutArgs
@@ -47,38 +48,39 @@ var (
 	resetOne = cutKind{"reset-stream", needConn, func(c Conn, a cutArgs) { c.ResetWith(a.Code) }}
 )
 
-// Close closes the connection in an orderly way after n bytes of the answer's
-// body: before any of it, the client sees EOF in place of an answer, else
-// an unexpected EOF. In HTTP/2 the stream is reset with INTERNAL_ERROR.
+// Close closes the connection in an orderly way after n bytes of the body of the answer.
+// With n 0 the registry does not see the request, and the client sees EOF instead of an
+// answer; otherwise it sees an unexpected EOF. In HTTP/2 the stream is reset with
+// INTERNAL_ERROR. An answer of at most n bytes, unless n is 0, is not affected.
 func Close(n int64) Cut { return Cut{closing, cutArgs{After: n}} }
 
-// Reset resets the connection (TCP RST) after n bytes of the answer's body. In
-// HTTP/2 that ends all streams of the connection. In memory the client's next
-// read or write fails with ECONNRESET.
+// Reset is [Close] with a reset of the connection (TCP RST). In HTTP/2 this ends all
+// streams of the connection. In memory the next read or write of the client fails with
+// ECONNRESET.
 func Reset(n int64) Cut { return Cut{reset, cutArgs{After: n}} }
 
-// ResetStream resets the stream of HTTP/2 after n bytes of the answer's body, with the
-// error code NO_ERROR unless there is a [Cut.Code]. In HTTP/1.1 it is [Close].
+// ResetStream is [Close] for a single HTTP/2 stream, which is reset with NO_ERROR or the
+// code of [Cut.Code]. In HTTP/1.1 it is Close.
 func ResetStream(n int64) Cut { return Cut{resetOne, cutArgs{After: n}} }
 
-// GoAway gives up the stream after n bytes of the answer's body, and sends a GOAWAY
-// frame (RFC 9113, 6.8), as a proxy does that stops. The frame names the last stream
-// that was or will be processed; streams above it are not answered. Its error code is
-// NO_ERROR, with which the connection ends when those up to it have ended, unless there
-// is a [Cut.Code]: with any other code it ends at once. After 0 bytes of the answer, or after bytes of the
+// GoAway abandons the stream after n bytes of the body of the answer, and sends a GOAWAY
+// frame (RFC 9113, 6.8), as a proxy does when it stops. The frame names the last stream
+// that is processed; later streams are not answered. By default its error code is
+// NO_ERROR, and the connection ends when the earlier streams have ended. With another
+// code, see [Cut.Code], the connection ends at once. With n 0, or after bytes of the
 // request, the stream was not processed: it is reset with REFUSED_STREAM, and clients
 // may send the request again. In HTTP/1.1 it is [Close].
 func GoAway(n int64) Cut { return Cut{goAway, cutArgs{After: n}} }
 
-// Code sets the error code of HTTP/2 that [ResetStream] and [GoAway] send (RFC 9113,
-// 7), such as 2 for INTERNAL_ERROR and 7 for REFUSED_STREAM.
+// Code sets the HTTP/2 error code of [ResetStream] and [GoAway] (RFC 9113, 7), such as 2
+// for INTERNAL_ERROR or 7 for REFUSED_STREAM.
 func (c Cut) Code(code uint32) Cut {
 	c.args.Code = code
 	return c
 }
 
-// OfRequest counts the bytes of the request's body. A request with fewer bytes
-// goes through as it is.
+// OfRequest counts the bytes of the body of the request instead. A request with at most
+// that many bytes is not affected.
 func (c Cut) OfRequest() Cut {
 	c.args.Request = true
 	return c
@@ -262,9 +264,8 @@ func withBody(r *http.Request, body io.ReadCloser) *http.Request {
 	return r
 }
 
-// LoseReply lets the registry do all that was asked for, and closes the
-// connection in place of its answer. In HTTP/2 the stream is reset with
-// INTERNAL_ERROR.
+// LoseReply serves the request, and closes the connection instead of an answer. In
+// HTTP/2 the stream is reset with INTERNAL_ERROR.
 func LoseReply() Effect { return loseReply{} }
 
 type loseReply struct{}
@@ -276,8 +277,8 @@ func (loseReply) serve(_ *exchange, _ http.ResponseWriter, r *http.Request, next
 	panic(http.ErrAbortHandler)
 }
 
-// Truncate ends the answer's body after n bytes and says in Content-Length that
-// this is all: a client that trusts it takes the answer for complete.
+// Truncate sends n bytes of the body of the answer, with a matching Content-Length: a
+// client that does not verify it believes that the answer is complete.
 func Truncate(n int64) Effect { return truncate{n} }
 
 type truncate struct {
@@ -323,8 +324,8 @@ func (t truncate) serve(x *exchange, w http.ResponseWriter, r *http.Request, nex
 	out.serve(r, next)
 }
 
-// Raw writes bytes on the connection in place of an answer, as they are, and
-// closes it: what is not HTTP at all. In HTTP/2 they come between two frames.
+// Raw writes bytes to the connection instead of an answer, and closes it. The bytes need
+// not be HTTP. In HTTP/2 they are written between two frames.
 func Raw(bytes string) Effect { return raw{bytes} }
 
 type raw struct {
@@ -344,10 +345,9 @@ func (e raw) serve(x *exchange, w http.ResponseWriter, r *http.Request, _ http.H
 
 func (e raw) open(o *Opening) { o.Raw = []byte(e.Bytes) }
 
-// CloseIdle answers as usual and closes the connection when the next request
-// arrives on it, before that is answered: what a client sees of a keep-alive
-// connection that timed out just then. In HTTP/2 the stream of that request is
-// reset.
+// CloseIdle answers as usual, and closes the connection when the next request arrives on
+// it, without an answer. The client sees a keep-alive connection that times out at that
+// moment. In HTTP/2 the stream of the next request is reset.
 func CloseIdle() Effect { return closeIdle{} }
 
 type closeIdle struct{}

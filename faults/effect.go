@@ -6,9 +6,8 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Effect is what a fault does to a request, or to a connection. Effects are
-// values made by the functions of this package; they can be used in any number
-// of rules.
+// Effect is what a fault does to a request or to a connection. The functions of this
+// package return effects. An effect is a value that any number of rules can use.
 type Effect interface {
 	// kind is the name of the effect in text.
 	kind() string
@@ -98,8 +97,8 @@ type chosen struct {
 	do    requestEffect
 }
 
-// Pass does nothing. In a sequence it lets one time pass; in a rule of its own it
-// keeps later rules from what it matches.
+// Pass does nothing. In a sequence it lets a request pass; in a rule of its own it keeps
+// later rules from the requests that the rule matches.
 func Pass() Effect { return pass{} }
 
 type pass struct{}
@@ -112,8 +111,7 @@ func (pass) serve(_ *exchange, w http.ResponseWriter, r *http.Request, next http
 
 func (pass) open(*Opening) {}
 
-// All is several effects as one, for a step of a sequence; the first is the
-// outermost.
+// All combines effects, for a step of a sequence. The first effect is the outermost.
 func All(effects ...Effect) Effect { return all{effects} }
 
 type all struct{ effects []Effect }

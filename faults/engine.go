@@ -14,9 +14,9 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Engine applies rules to the requests that pass its handlers. It is safe for
-// concurrent use; rules may be added and removed while requests run. The handlers
-// of a nil Engine pass on what they get, and it does nothing to connections.
+// Engine applies rules to the requests that pass its handlers. It is safe for concurrent
+// use, and rules can change while requests run. A nil Engine has no rules, and its
+// handlers pass every request on.
 type Engine struct {
 	store  registry.Store // as it is, without faults
 	site   atomic.Pointer[Site]
@@ -46,17 +46,16 @@ type intercept struct {
 	handle func(http.ResponseWriter, *http.Request, *op.Info) bool
 }
 
-// New returns an engine without rules. The store is the one that the registry is
-// to keep its content in, by way of [Engine.Store]; nil if effects on content are
-// not needed.
+// New returns an engine without rules. The registry must use [Engine.Store] in place of
+// the store. The store can be nil if no effect on content is needed.
 func New(store registry.Store) *Engine {
 	e := &Engine{store: store}
 	e.makeSecret()
 	return e
 }
 
-// Bind tells the engine what the server that it is in can do. Rules that were
-// added before are not checked again.
+// Bind tells the engine what its server supports. It does not check the existing rules
+// again.
 func (e *Engine) Bind(site Site) {
 	if e != nil {
 		e.site.Store(&site)
@@ -71,15 +70,15 @@ func (e *Engine) boundTo() Site {
 	return Site{}
 }
 
-// Add adds rules after those that are there. Either all are added or, with an
-// error, none: a rule is refused if its name is taken, if it does nothing, if a
-// filter is on the answer, or if one of its effects cannot act here.
+// Add adds rules after the existing ones. It adds all of them or, if it returns an
+// error, none. A rule is refused if its name is taken, if it has no effects, if a filter
+// is on the answer, or if an effect can never act here.
 func (e *Engine) Add(rules ...Rule) error {
 	_, err := e.add(rules)
 	return err
 }
 
-// Inject is Add, and returns handles on the rules.
+// Inject is Add, and returns handles for the rules.
 func (e *Engine) Inject(rules ...Rule) ([]*Injected, error) {
 	added, err := e.add(rules)
 	if err != nil {
@@ -222,14 +221,14 @@ func (e *Engine) remove(gone func(*active) bool) int {
 	return before - len(p.all())
 }
 
-// Remove removes the rule with this name, and reports whether there was one.
-// Requests that it acts on already are not affected.
+// Remove removes the rule with this name, and reports whether it existed. Requests on
+// which it acts already are not affected.
 func (e *Engine) Remove(name string) bool {
 	return e.remove(func(a *active) bool { return a.rule.Name == name }) > 0
 }
 
-// Clear removes all rules and interceptors, and shows all content that effects
-// such as [Hide] have hidden.
+// Clear removes all rules and interceptors, and shows all content that effects such as
+// [Hide] have hidden.
 func (e *Engine) Clear() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -238,8 +237,8 @@ func (e *Engine) Clear() {
 	e.doomed.clear()
 }
 
-// Enable switches the rule with this name on or off, and reports whether there is
-// one. Its counts go on where they were.
+// Enable enables or disables the rule with this name, and reports whether it exists. The
+// rule keeps its counts.
 func (e *Engine) Enable(name string, on bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -253,8 +252,7 @@ func (e *Engine) Enable(name string, on bool) bool {
 	return false
 }
 
-// Rules returns the rules in the order in which they apply, those on connections
-// last.
+// Rules returns the rules in the order in which they apply, rules on connections last.
 func (e *Engine) Rules() []State {
 	var list []State
 	for _, a := range e.plan.Load().all() {
@@ -263,11 +261,11 @@ func (e *Engine) Rules() []State {
 	return list
 }
 
-// Intercept calls a function with every request before the rules apply to it,
-// until the returned function is called. If it says that it has handled the
-// request, that is its answer. It gets what auth has let in, and requests for
-// tokens and for /v2/; it may be called concurrently. info is a
-// copy. The last one is called first.
+// Intercept calls a function with every request before the rules apply to it, until the
+// returned function is called. If it returns true, it has answered the request. It
+// receives requests that authentication has admitted, and requests for tokens and for
+// /v2/. It can be called concurrently. info is a copy. Of several interceptors, the last
+// one is called first.
 func (e *Engine) Intercept(handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) (remove func()) {
 	must.NotNil("faults: Engine.Intercept: handle", handle)
 	e.mu.Lock()

@@ -19,12 +19,11 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Redirect answers with a redirect and that Location, which may have the
-// placeholders of [SetHeader]: "{cdn}" is the blob, or the manifest, at a second
-// origin, on another host name, "{expired}" the same with a signature that has
-// expired, "{target}" a relative loop, "{origin}{target}" an absolute one,
-// "http://{dead}/" a host that refuses connections, "http://{host}{target}" one from
-// https to http.
+// Redirect answers with a redirect. The location can contain the placeholders of
+// [SetHeader]: "{cdn}" is the blob or manifest at a second origin, on another host name;
+// "{expired}" is the same with an expired signature; "{target}" is a relative redirect
+// loop, "{origin}{target}" an absolute one; "http://{dead}/" is a host that refuses
+// connections; "http://{host}{target}" is a redirect from https to http.
 func Redirect(status int, location string) Effect { return redirect{status, location} }
 
 type redirect struct {

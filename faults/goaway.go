@@ -2,11 +2,12 @@ package faults
 
 import "net/http"
 
-// GoAwayGracefully serves the request and ends its connection, as a proxy does that
-// is replaced: a GOAWAY frame says that this will happen, a second one names the last
-// stream that is answered, and the connection ends when the streams up to it have
-// ended (RFC 9113, 6.8). Nothing fails unless the client sends further requests there.
-// In HTTP/1.1 the answer has "Connection: close", and the connection ends with it.
+// GoAwayGracefully serves the request and ends its connection, as a proxy does when it
+// is replaced: a first GOAWAY frame announces the end, a second one names the last
+// stream that is answered, and the connection ends when all streams up to it have ended
+// (RFC 9113, 6.8). Requests fail only if the client sends more of them on this
+// connection. In HTTP/1.1 the answer has "Connection: close", and the connection ends
+// after it.
 func GoAwayGracefully() Effect { return goAwayGracefully{} }
 
 type goAwayGracefully struct{}

@@ -38,31 +38,33 @@ const (
 // tokenCharacters are those of names of header fields (RFC 9110, 5.6.2).
 const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// SetHeader sets a field of the answer, in place of what the registry says. In the
-// values, these stand for facts of the request:
+// SetHeader sets a header field of the registry's answer. The values can contain
+// placeholders:
 //
 //	{origin} {host} {prefix} {target}     "http://127.0.0.1:40001", "127.0.0.1:40001", "", "/v2/app/tags/list?n=2"
-//	{repo} {tag} {digest} {session}       what it is about, or nothing
-//	{cdn} {expired} {cdnhost}             the signed URL of the blob at the second origin, one that has expired, and that origin's host
+//	{repo} {tag} {digest} {session}       those of the request, or nothing
+//	{cdn} {expired} {cdnhost}             the signed URL of the blob at the second origin, an expired one, and the host of that origin
 //	{dead}                                a host that refuses connections
-//	{realm} {service} {scope}             of the challenge that the request would get from the registry's auth
+//	{realm} {service} {scope}             those of the challenge that the registry would send
 //
-// HTTP/2 has no Connection: there the effect does not act on that field; see
+// Other placeholders are refused, except in the bodies of answers.
+//
+// HTTP/2 has no field Connection, and the effect does not act on it there; see
 // [GoAwayGracefully].
 //
-// A Content-Length other than that of the body is sent as it is to HEAD. With a body,
-// a smaller one ends the body there, and a larger one ends in an unexpected EOF.
+// An answer to HEAD can have any Content-Length. In other answers, a Content-Length
+// smaller than the body cuts the body off, and a larger one ends in an unexpected EOF.
 func SetHeader(name string, values ...string) Header {
 	return Header{setting, headerArgs{name, values}}
 }
 
-// AddHeader adds a field to those of the answer; see [SetHeader].
+// AddHeader adds a header field to the registry's answer; see [SetHeader].
 func AddHeader(name string, values ...string) Header {
 	return Header{adding, headerArgs{name, values}}
 }
 
-// DropHeader leaves out a field of the answer. Without Content-Length, the answer
-// is chunked.
+// DropHeader removes a header field from the registry's answer. Without Content-Length
+// the answer is chunked.
 func DropHeader(name string) Header { return Header{dropping, headerArgs{Name: name}} }
 
 func (e Header) kind() string { return e.how }
@@ -194,9 +196,8 @@ func upToLength(w http.ResponseWriter) func(p []byte) (int, error) {
 	}
 }
 
-// SetStatus sends the registry's answer with another status: what succeeds with 201
-// in place of 202, or succeeds and says that it did not. With 204 and 304 there is
-// no body.
+// SetStatus changes the status of the registry's answer: 201 in place of 202, or an
+// error although the request succeeded. With 204 or 304 the answer has no body.
 func SetStatus(code int) Effect { return setStatus{code} }
 
 type setStatus struct {

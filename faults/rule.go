@@ -11,31 +11,31 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Rule says where, when and how a registry fails. Rules are plain values: the
-// methods return changed copies, so that a rule can be written in one line and
-// used again.
+// Rule defines which requests fail, at which of them, and how. Rules are values: the
+// methods return changed copies.
 //
 //	faults.On(op.BlobGet).Repo("app").After(1).Times(2).Do(faults.Status(503))
 //
-// Text is the same rule in JSON and YAML, see [ParseRules].
+// [Rule.UnmarshalJSON] documents the text form.
 type Rule struct {
-	// Name is the rule's name in the record and in messages. Names are unique in an
-	// engine; without one, the engine gives a number: "fault-3".
+	// Name is the name of the rule in the record and in messages. Names are unique in an
+	// engine, which gives a rule without a name a number: "fault-3".
 	Name string
 
-	// Filters choose the requests, all of them must hold; none means every
-	// request. Those on answers are refused.
+	// Filters choose the requests: a request must match all of them. Without filters
+	// every request matches. Filters on answers are refused.
 	Filters []record.Filter
 
-	// Connect is a rule on connections, before their first request, rather than
-	// on requests. It has no filters.
+	// Connect makes this a rule on connections when they are opened, not on requests. It
+	// has no filters.
 	Connect bool
 
-	// When chooses among these.
+	// When chooses some of the requests that match.
 	When When
 
-	// Effects happen together, the first outermost; Steps happen one at each time
-	// that the rule fires, and then the rule is over. A rule has one of both.
+	// Effects happen together each time that the rule fires, the first outermost. Steps
+	// happen one each time, and the rule ends after the last one. A rule has either
+	// Effects or Steps.
 	Effects []Effect
 	Steps   []Effect
 
@@ -47,41 +47,40 @@ type Rule struct {
 	Known string
 }
 
-// When chooses among the requests that a rule's filters mean, and on which its
-// effects can act: [IgnoreRange] can act on a GET with Range only. They are counted
-// from when the rule was added. The zero value means all.
+// When chooses some of the requests that match a rule's filters and on which its effects
+// can act: [IgnoreRange] can act on a GET with Range only. Requests are counted from when
+// the rule was added. The zero value chooses all of them.
 //
-// A rule fires when one of its effects acts. A request on which none can act is left to
-// the rules after it, as far as that is known before the request is served: the method,
-// the header and the length of the request, and whether the tag or the upload session
-// exists. What depends on the answer is not known then: [Reset] after 100 bytes does not
-// act on an answer of 50, and the rule does not fire, but rules after it do not apply to
-// the request.
+// A rule fires when one of its effects acts. If none of them can act on a request, later
+// rules apply to it. This is decided before the request is served, by its method, header
+// and length, and by whether the tag or the upload session exists. An effect that depends
+// on the answer can turn out not to act: [Reset] after 100 bytes does not act on an answer
+// of 50. Then the rule does not fire, and later rules do not apply to the request either.
 type When struct {
-	After       int             // the first so many are let pass
-	Every       int             // of those after, every so many'th, the first of them included; 0 and 1 mean all
-	Times       int             // the rule is over once it has fired so often; 0: never
-	For         time.Duration   // the rule is over so long after it first fired; 0: never
-	Until       []record.Filter // the rule is over once a request that all of these mean has begun; none: never
-	Probability float64         // of those left, this part, between 0 and 1; 0 means all
+	After       int             // lets this many requests pass first
+	Every       int             // chooses every n-th of the requests after those, from the first on; 0 and 1: all
+	Times       int             // ends the rule after it has fired this many times; 0: no limit
+	For         time.Duration   // ends the rule this long after it first fired; 0: no limit
+	Until       []record.Filter // ends the rule when a request begins that matches all of these; none: no limit
+	Probability float64         // chooses this fraction of the remaining requests, at most 1; 0: all
 
-	// Seed decides which part. The decision depends on the seed, on the operation, on
-	// what it is about, and on how often that was asked for before, not on the
-	// order in which a client's parallel requests arrive. A rule remembers how often
-	// for the first 16384 different things; those beyond share counters.
+	// Seed chooses the fraction. The choice depends on the seed, on [Point], and on the
+	// number of earlier requests with the same point, but not on the order of a client's
+	// parallel requests. A rule counts the first 16384 points separately; further ones
+	// share counters.
 	Seed uint64
 }
 
-// Flags are what else may be said of a rule.
+// Flags are further properties of a rule.
 type Flags struct {
-	Continue   bool // the rules after it apply too
-	Optional   bool // it is no failure of the test if it does not fire
-	BeforeAuth bool // it counts requests that will be challenged, too
-	Disabled   bool // it neither counts nor fires
+	Continue   bool // later rules apply to the same request too
+	Optional   bool // a test does not fail if the rule never fires
+	BeforeAuth bool // the rule applies before authentication
+	Disabled   bool // the rule neither counts nor fires
 }
 
-// On returns a rule on requests for one of the operations, or for any if none is
-// given.
+// On returns a rule on requests for any of the operations, or on all requests if there
+// are none.
 func On(ops ...op.Op) Rule {
 	if len(ops) == 0 {
 		return Rule{}
@@ -89,7 +88,7 @@ func On(ops ...op.Op) Rule {
 	return Rule{Filters: []record.Filter{record.Op(ops...)}}
 }
 
-// OnConnect returns a rule on connections, as they are opened.
+// OnConnect returns a rule on connections when they are opened.
 func OnConnect() Rule { return Rule{Connect: true} }
 
 // Named sets the rule's name.
@@ -98,7 +97,7 @@ func (r Rule) Named(name string) Rule {
 	return r
 }
 
-// Where adds filters, which must hold too.
+// Where adds filters. A request must match all filters of a rule.
 func (r Rule) Where(filters ...record.Filter) Rule {
 	r.Filters = slices.Concat(r.Filters, filters)
 	return r
@@ -119,32 +118,32 @@ func (r Rule) After(n int) Rule {
 	return r
 }
 
-// Times ends the rule once it has fired n times, at least once.
+// Times ends the rule after it has fired n times, at least once.
 func (r Rule) Times(n int) Rule {
 	r.When.Times = positive(n)
 	return r
 }
 
-// Every fires at every n'th request only; at each of them if n is 1.
+// Every makes the rule fire at every n-th request only, from the first on.
 func (r Rule) Every(n int) Rule {
 	r.When.Every = positive(n)
 	return r
 }
 
-// For ends the rule some time after it first fired, more than 0.
+// For ends the rule a duration, more than 0, after it first fired.
 func (r Rule) For(d time.Duration) Rule {
 	r.When.For = positive(d)
 	return r
 }
 
-// Until ends the rule once a request that all filters mean has begun.
+// Until ends the rule when a request begins that matches all filters.
 func (r Rule) Until(filters ...record.Filter) Rule {
 	r.When.Until = slices.Clone(filters)
 	return r
 }
 
-// WithProbability fires at a part of the requests, more than 0 and at most 1, chosen
-// by the seed; see [When].
+// WithProbability makes the rule fire at a fraction of the requests, more than 0 and at
+// most 1, which the seed chooses; see [When].
 func (r Rule) WithProbability(p float64, seed uint64) Rule {
 	r.When.Probability, r.When.Seed = positive(p), seed
 	return r
@@ -160,40 +159,39 @@ func positive[N int | duration | time.Duration | float64](n N) N {
 	return n
 }
 
-// Do sets what happens, all of it at each time.
+// Do sets the effects, which happen together each time that the rule fires.
 func (r Rule) Do(effects ...Effect) Rule {
 	r.Effects = slices.Clone(effects)
 	return r
 }
 
-// Seq sets what happens at the first time, at the second, and so on; after the
-// last one the rule is over. [Pass] lets one time pass, [All] is several effects
-// at one time.
+// Seq sets one effect for each time that the rule fires; the rule ends after the last
+// one. [Pass] lets a request pass, and [All] combines effects.
 func (r Rule) Seq(steps ...Effect) Rule {
 	r.Steps = slices.Clone(steps)
 	return r
 }
 
-// Continue lets the rules after it apply to the same request too.
+// Continue makes later rules apply to the same request too.
 func (r Rule) Continue() Rule {
 	r.Flags.Continue = true
 	return r
 }
 
-// Optional says that it is no failure of the test if the rule does not fire.
+// Optional makes the rule optional: a test does not fail if it never fires.
 func (r Rule) Optional() Rule {
 	r.Flags.Optional = true
 	return r
 }
 
-// BeforeAuth applies the rule before credentials are looked at. Otherwise only
-// requests that were let in count, but for those for tokens and for /v2/.
+// BeforeAuth applies the rule before authentication. By default, only requests that were
+// admitted count, except those for tokens and for /v2/.
 func (r Rule) BeforeAuth() Rule {
 	r.Flags.BeforeAuth = true
 	return r
 }
 
-// String returns the rule's name, and its filters.
+// String returns the name of the rule and its filters.
 func (r Rule) String() string {
 	text := strconv.Quote(r.Name)
 	if r.Connect {

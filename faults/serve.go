@@ -7,9 +7,9 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// BeforeAuth returns a handler that applies the rules to requests for tokens and
-// for /v2/, and those that are marked so to every request. It belongs before what
-// looks at credentials, and inside of what records.
+// BeforeAuth returns a handler that applies the rules to requests for tokens and for
+// /v2/, and rules with [Rule.BeforeAuth] to all requests. It belongs before
+// authentication and behind the recorder.
 func (e *Engine) BeforeAuth(next http.Handler) http.Handler {
 	must.NotNil("faults: Engine.BeforeAuth: next", next)
 	if e == nil {
@@ -18,14 +18,15 @@ func (e *Engine) BeforeAuth(next http.Handler) http.Handler {
 	return e.finish(e.handler(next, early))
 }
 
-// AfterAuth returns a handler that applies all other rules. It belongs behind what
-// looks at credentials, in front of the registry.
+// AfterAuth returns a handler that applies all other rules. It belongs between
+// authentication and the registry.
 func (e *Engine) AfterAuth(next http.Handler) http.Handler {
 	must.NotNil("faults: Engine.AfterAuth: next", next)
 	return e.handler(next, late)
 }
 
-// Wrap is both, for those who have no auth.
+// Wrap is [Engine.BeforeAuth] and [Engine.AfterAuth], for a registry without
+// authentication.
 func (e *Engine) Wrap(next http.Handler) http.Handler {
 	must.NotNil("faults: Engine.Wrap: next", next)
 	return e.BeforeAuth(e.AfterAuth(next))
@@ -147,9 +148,8 @@ func Point(info *op.Info) string {
 	return text
 }
 
-// Open counts a connection, and says what is to be done to it. encrypted reports whether
-// it speaks TLS; it is called if a rule acts on the handshake alone, which does not
-// count a connection in the clear.
+// Open counts a connection, and returns what happens to it. encrypted reports whether
+// the connection uses TLS; it is called only if a rule depends on that.
 func (e *Engine) Open(encrypted func() bool) Opening {
 	must.NotNil("faults: Engine.Open: encrypted", encrypted)
 	var o Opening

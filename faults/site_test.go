@@ -129,7 +129,7 @@ func TestTLSRuleOnPlainConnection(t *testing.T) {
 		faults.OnConnect().Named("any").Times(1).Do(faults.Delay(time.Second))))
 	plain := func() bool { return false }
 	assert.Equal(t, faults.Opening{Rules: []string{"any"}, Delay: time.Second}, e.Open(plain))
-	assert.Contains(t, e.Rules()[0].Unfired(), "1 connections were in the clear, and tls can act on none of them")
+	assert.Contains(t, e.Rules()[0].Unfired(), "1 connections had no TLS, and tls can act on none of them")
 	assert.True(t, e.Open(plain).None())
 	assert.True(t, e.Open(overTLS).None(), "the first that counts is let pass")
 	assert.True(t, e.Open(plain).None())

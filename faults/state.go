@@ -14,8 +14,8 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// LoseUpload discards the upload session that is asked for, as a registry does
-// whose replicas do not share them: 404 BLOB_UPLOAD_UNKNOWN.
+// LoseUpload discards the upload session of the request, as a registry does whose
+// replicas do not share sessions: 404 BLOB_UPLOAD_UNKNOWN.
 func LoseUpload() Effect { return loseUpload{} }
 
 type loseUpload struct{}
@@ -60,9 +60,9 @@ func abortIfLeft(r *http.Request) {
 	}
 }
 
-// RevokeTokens makes all tokens invalid that were given out until now, before the
-// request is looked at: it, and all that use them, get 401. The rule must apply
-// before auth.
+// RevokeTokens invalidates all tokens issued so far, before the request is
+// authenticated. The request, and all others with these tokens, get 401. The rule must
+// apply before authentication, see [Rule.BeforeAuth].
 func RevokeTokens() Effect { return revokeTokens{} }
 
 type revokeTokens struct{}
@@ -76,9 +76,9 @@ func (revokeTokens) serve(x *exchange, w http.ResponseWriter, r *http.Request, n
 	next.ServeHTTP(w, r)
 }
 
-// DropChunk accepts the bytes of a chunk, or of the last part of an upload, and
-// forgets them. The answer is that of success, with a Range that has not moved on;
-// a commit then fails for its digest, as long as something is missing.
+// DropChunk accepts the bytes of a chunk, or of the PUT that closes an upload, and
+// discards them. The answer reports success, with an unchanged Range. A commit fails
+// with a wrong digest while bytes are missing.
 func DropChunk() Effect { return dropChunk{} }
 
 type dropChunk struct{}
@@ -101,8 +101,8 @@ func (dropChunk) serve(x *exchange, w http.ResponseWriter, r *http.Request, next
 	next.ServeHTTP(w, r)
 }
 
-// RefuseMount answers a mount as if the source did not have the blob: 202 and an
-// upload session. For other refusals use [Status].
+// RefuseMount answers a mount as if the source did not have the blob: 202 and an upload
+// session. For other answers use [Status].
 func RefuseMount() Effect { return refuseMount{} }
 
 type refuseMount struct{}
@@ -120,8 +120,8 @@ func (refuseMount) serve(x *exchange, w http.ResponseWriter, r *http.Request, ne
 	next.ServeHTTP(w, r)
 }
 
-// Vanish lets a push succeed and deletes the blob, manifest or tag before the
-// client has the answer.
+// Vanish serves a push, and deletes the blob, manifest or tag before the client receives
+// the answer.
 func Vanish() Effect { return vanish{} }
 
 type vanish struct{}
@@ -173,9 +173,9 @@ func (x *exchange) afterPush(w http.ResponseWriter, r *http.Request, next http.H
 	out.serve(r, next)
 }
 
-// Lag is an effect on what is pushed: it shows late, as with replicas that lag.
-// What a request finds missing is counted: with n and d, whichever is over first
-// ends it; 0 counts for nothing.
+// Lag is an effect that shows pushed content late, as replicas that lag do. It ends
+// after a number of requests that it affects, or after a duration, whichever comes
+// first; 0 sets no such end.
 type Lag struct {
 	how  lagKind
 	args lagArgs
@@ -191,17 +191,15 @@ type lagKind struct {
 	hide func(x *exchange, p pushed, before map[string]*registry.Manifest, l lease)
 }
 
-// Hide shows what is pushed only after n requests for it, or after a duration: a
-// blob or a manifest is unknown until then, to everything that asks for it by
-// digest or tag.
+// Hide makes pushed content unknown to the next n requests for it by digest or tag, or
+// for a duration; see [Lag].
 func Hide(n int, d time.Duration) Lag { return Lag{hiding, lagArgs{n, duration(d)}} }
 
-// StaleTag shows the manifest that the tag was on before, or none if there was
-// none, to the next n requests by tag, or for a duration.
+// StaleTag shows the previous manifest of a pushed tag, or none if the tag is new, to
+// the next n requests by tag, or for a duration; see [Lag].
 func StaleTag(n int, d time.Duration) Lag { return Lag{stale, lagArgs{n, duration(d)}} }
 
-// LagTags leaves the tags that are pushed out of the next n lists of tags, or for a
-// duration.
+// LagTags omits pushed tags from the next n lists of tags, or for a duration; see [Lag].
 func LagTags(n int, d time.Duration) Lag { return Lag{lagging, lagArgs{n, duration(d)}} }
 
 var (
@@ -275,8 +273,8 @@ func (e Lag) serve(x *exchange, w http.ResponseWriter, r *http.Request, next htt
 	})
 }
 
-// Immutable answers in this way to a push to a tag that there is, whatever it is
-// on. Other pushes go through.
+// Immutable sends this answer to a push to an existing tag, whatever its digest. It does
+// not act on other pushes.
 func Immutable(answer Answer) Effect { return immutable{answer} }
 
 type immutable struct{ answer Answer }

@@ -28,7 +28,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Delay waits before the request is served. 0 waits until the client leaves.
+// Delay waits before the request is served. With 0 it waits until the client leaves.
 func Delay(d time.Duration) Effect { return delay{duration(d)} }
 
 type delay struct {
@@ -55,8 +55,8 @@ func notNegative(d duration) error {
 	return nil
 }
 
-// DelayReply does all that was asked for and waits before the answer's header is
-// sent, longer than a client's timeout perhaps. 0 waits until the client leaves.
+// DelayReply waits after the request was served, before the header of the answer is
+// sent. With 0 it waits until the client leaves.
 func DelayReply(d time.Duration) Effect { return delayReply{duration(d)} }
 
 type delayReply struct {
@@ -78,9 +78,10 @@ func (e delayReply) serve(_ *exchange, w http.ResponseWriter, r *http.Request, n
 	out.serve(r, next)
 }
 
-// Stall sends the header and n bytes of the answer's body, waits with the
-// connection open, and goes on. 0 waits until the client leaves. After 0 bytes the
-// header has been sent. An answer that is not longer than n goes through as it is.
+// Stall sends the header and n bytes of the body of the answer, waits with the
+// connection open, and continues. With duration 0 it waits until the client leaves. With
+// n 0 it waits after the header. An answer of at most n bytes, unless n is 0, is not
+// affected.
 func Stall(n int64, d time.Duration) Effect { return stall{After: n, For: duration(d)} }
 
 type stall struct {
@@ -128,8 +129,8 @@ func (e stall) serve(x *exchange, w http.ResponseWriter, r *http.Request, next h
 	out.serve(r, next)
 }
 
-// Pace is an effect that transfers a body slowly: the answer's, or with
-// [Pace.OfRequest] the request's.
+// Pace is an effect that transfers a body slowly: that of the answer, or, with
+// [Pace.OfRequest], that of the request.
 type Pace struct{ args paceArgs }
 
 type paceArgs struct {
@@ -138,10 +139,10 @@ type paceArgs struct {
 	Request bool     `json:"request,omitempty" doc:"slows the request body"`
 }
 
-// Trickle transfers n bytes at a time, with pauses of d between them.
+// Trickle transfers n bytes at a time, with pauses of d in between.
 func Trickle(n int64, d time.Duration) Pace { return Pace{paceArgs{Bytes: n, Every: duration(d)}} }
 
-// Bandwidth transfers so many bytes in a second, in small portions.
+// Bandwidth transfers a body at a number of bytes per second, in small portions.
 func Bandwidth(bytesPerSecond int64) Pace {
 	const portions = 20
 	n := max(bytesPerSecond/portions, 1)
@@ -152,7 +153,7 @@ func Bandwidth(bytesPerSecond int64) Pace {
 	return Trickle(n, every)
 }
 
-// OfRequest reads the request's body slowly.
+// OfRequest reads the body of the request slowly instead.
 func (e Pace) OfRequest() Pace {
 	e.args.Request = true
 	return e

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// State is a rule in an engine, and what became of it.
+// State is a rule in an engine, and its counts.
 type State struct {
 	Rule Rule
-	Seen int  // requests, or connections, that the filters meant and on which an effect can act
-	Hits int  // how often it fired: an effect acted
-	Over bool // it will not fire any more
+	Seen int  // requests that match the filters, or connections, on which an effect can act
+	Hits int  // how often the rule fired, that is, an effect acted
+	Over bool // the rule will not fire any more
 
 	chosen, unable, lost int
 	lostTo               string
@@ -19,9 +19,9 @@ type State struct {
 	satisfied            bool     // a rule of the same known fault fired
 }
 
-// Unfired says in what the rule did less than it was to, "fired 1 of 3 times", or
-// is empty if it did all, is optional, or is disabled. The rules of a known fault have
-// done all once one of them fired; see [Rule.Known].
+// Unfired describes how the rule fired less often than it should have: "fired 1 of 3
+// times". It is empty if the rule fired often enough, or is optional or disabled. The
+// rules of a known fault are done once one of them has fired, see [Rule.Known].
 func (s State) Unfired() string {
 	if s.Rule.Flags.Optional || s.Rule.Flags.Disabled || s.satisfied {
 		return ""
@@ -51,19 +51,19 @@ func (s State) why() string {
 	case s.chosen > 0:
 		return fmt.Sprintf("it chose %d requests, and %s acted on none of them", s.chosen, s.kinds())
 	case s.Seen > 0 && s.Rule.Connect:
-		return fmt.Sprintf("its counts meant none of %d connections", s.Seen)
+		return fmt.Sprintf("its counts chose none of %d connections", s.Seen)
 	case s.Seen > 0:
-		return fmt.Sprintf("its filters meant %d requests, its counts none of them", s.Seen)
+		return fmt.Sprintf("its filters matched %d requests, and its counts chose none of them", s.Seen)
 	case s.lost > 0:
-		return fmt.Sprintf("rule %q won the %d %s that it was for: have that rule Continue, or add this one before it", s.lostTo, s.lost, things)
+		return fmt.Sprintf("rule %q took the %d %s that it matched: let that rule Continue, or add this rule before it", s.lostTo, s.lost, things)
 	case s.unable > 0 && s.Rule.Connect:
-		return fmt.Sprintf("%d connections were in the clear, and %s can act on none of them", s.unable, s.kinds())
+		return fmt.Sprintf("%d connections had no TLS, and %s can act on none of them", s.unable, s.kinds())
 	case s.unable > 0:
-		return fmt.Sprintf("its filters meant %d requests, and %s can act on none of them", s.unable, s.kinds())
+		return fmt.Sprintf("its filters matched %d requests, and %s can act on none of them", s.unable, s.kinds())
 	case s.Rule.Connect:
 		return "no connection was opened"
 	}
-	return "no request was meant"
+	return "no request matched its filters"
 }
 
 // kinds are the names of the rule's effects.
@@ -77,9 +77,9 @@ func (s State) kinds() string {
 	return strings.Join(names, ", ")
 }
 
-// Unfired returns a line for each rule that did less than it was to, in the order of
-// [Engine.Rules]: the rule, and what [State.Unfired] says of it. Of a known fault of which
-// no rule fired there is one line, for its first rule.
+// Unfired returns a line for each rule that fired less often than it should have, in the
+// order of [Engine.Rules]: the rule, and the text of [State.Unfired]. The rules of a
+// known fault have one line if none of them fired.
 func (e *Engine) Unfired() []string {
 	var lines, known []string
 	for _, s := range e.Rules() {

@@ -20,21 +20,21 @@ func TestUnfired(t *testing.T) {
 		want     string
 	}{
 		"fired":                    {blobs, times(1, getLayer), ""},
-		"never":                    {blobs, nil, "never fired: no request was meant"},
-		"others":                   {blobs, times(2, getV1), "never fired: no request was meant"},
-		"let pass":                 {blobs.After(3), times(2, getLayer), "never fired: its filters meant 2 requests, its counts none of them"},
+		"never":                    {blobs, nil, "never fired: no request matched its filters"},
+		"others":                   {blobs, times(2, getV1), "never fired: no request matched its filters"},
+		"let pass":                 {blobs.After(3), times(2, getLayer), "never fired: its filters matched 2 requests, and its counts chose none of them"},
 		"all times":                {blobs.Times(3), times(4, getLayer), ""},
 		"some times":               {blobs.Times(3), times(1, getLayer), "fired 1 of 3 times"},
-		"no time":                  {blobs.Times(3), nil, "never fired: no request was meant"},
+		"no time":                  {blobs.Times(3), nil, "never fired: no request matched its filters"},
 		"all steps":                {steps, times(3, getLayer), ""},
 		"some steps":               {steps, times(2, getLayer), "fired 2 of 3 times"},
 		"ended before its times":   {blobs.Times(3).Until(record.Op(op.Ping)), []string{getLayer, ping}, ""},
-		"ended before it fired":    {blobs.Until(record.Op(op.Ping)), []string{ping, getLayer}, "never fired: no request was meant"},
+		"ended before it fired":    {blobs.Until(record.Op(op.Ping)), []string{ping, getLayer}, "never fired: no request matched its filters"},
 		"optional":                 {blobs.Optional(), nil, ""},
 		"optional, some times":     {blobs.Optional().Times(3), times(1, getLayer), ""},
 		"disabled":                 {disabled(blobs), times(1, getLayer), ""},
 		"on connections":           {faults.OnConnect().Do(faults.Refuse()), nil, "never fired: no connection was opened"},
-		"on connections, let pass": {faults.OnConnect().Do(faults.Refuse()).After(1), times(1, ping), "never fired: its counts meant none of 1 connections"},
+		"on connections, let pass": {faults.OnConnect().Do(faults.Refuse()).After(1), times(1, ping), "never fired: its counts chose none of 1 connections"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := faults.New(nil)

@@ -38,17 +38,17 @@ func TestInjectUnfired(t *testing.T) {
 	}{
 		"fired":                     {rule, 1, ""},
 		"fired more than once":      {rule, 3, ""},
-		"never":                     {rule, 0, `fault rule "slow" on op=ping never fired: no request was meant`},
+		"never":                     {rule, 0, `fault rule "slow" on op=ping never fired: no request matched its filters`},
 		"fired too little":          {rule.Times(3), 1, `fault rule "slow" on op=ping fired 1 of 3 times`},
 		"fired enough":              {rule.Times(3), 3, ""},
-		"never, as its counts say":  {rule.After(2), 2, "never fired: its filters meant 2 requests, its counts none of them"},
+		"never, as its counts say":  {rule.After(2), 2, "never fired: its filters matched 2 requests, and its counts chose none of them"},
 		"a step too little":         {faults.On(op.Ping).Seq(faults.Pass(), faults.Status(503)), 1, "fired 1 of 2 times"},
 		"optional, never":           {rule.Optional(), 0, ""},
 		"optional, too little":      {rule.Times(3).Optional(), 1, ""},
 		"no connection":             {faults.OnConnect().Do(faults.Refuse()), 0, "on connections never fired: no connection was opened"},
 		"optional on a connection":  {faults.OnConnect().Do(faults.Refuse()).Optional(), 0, ""},
-		"counts of connections":     {faults.OnConnect().After(5).Do(faults.Refuse()), 1, "never fired: its counts meant none of 1 connections"},
-		"for another operation":     {faults.On(op.BlobGet).Do(faults.Status(503)), 2, `on op=blob.get never fired: no request was meant`},
+		"counts of connections":     {faults.OnConnect().After(5).Do(faults.Refuse()), 1, "never fired: its counts chose none of 1 connections"},
+		"for another operation":     {faults.On(op.BlobGet).Do(faults.Status(503)), 2, `on op=blob.get never fired: no request matched its filters`},
 		"for ever, until something": {rule.Until(record.Op(op.TagList)), 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestInjectManyUnfired(t *testing.T) {
 	})
 	require.Len(t, fake.failures, 1)
 	assert.Contains(t, fake.failures[0], `fault rule "a" never fired`)
-	assert.Equal(t, []string{`registrytest: fault rule "b" never fired: no request was meant`}, fake.logs)
+	assert.Equal(t, []string{`registrytest: fault rule "b" never fired: no request matched its filters`}, fake.logs)
 }
 
 func TestInjectAfterSkipOrFailure(t *testing.T) {

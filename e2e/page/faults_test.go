@@ -92,7 +92,7 @@ func TestFaultsKnown(t *testing.T) {
 	p.write("#faults .known .search", "ecr 429 backs")
 	p.wait(`document.querySelectorAll("#faults .known-fault").length === 1`)
 	assert.Contains(t, p.text("#faults .known-fault"), "rate-exceeded-429-ecr")
-	assert.Contains(t, p.text("#faults .known-fault"), "A correct client backs off with growing pauses, and tries again")
+	assert.Contains(t, p.text("#faults .known-fault"), "A correct client backs off with growing pauses, and retries")
 
 	p.write("#faults .where", "nonsense=1")
 	p.click("#faults .known-fault header button")

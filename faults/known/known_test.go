@@ -317,7 +317,7 @@ func Example() {
 	}
 	// Output:
 	// the connection is reset (TCP RST) in the middle of a blob
-	// A correct client resumes with Range from where it was, and verifies the digest of the whole
+	// A correct client resumes with Range at the last byte received, and verifies the digest of the whole blob
 	// "reset-mid-blob" on op=blob.get repo=app
 }
 

@@ -110,7 +110,7 @@ func TestKnown(t *testing.T) {
 	require.NotEmpty(t, added.Faults)
 	assert.Equal(t, "reset-mid-blob", added.Faults[0].Name)
 	assert.Contains(t, added.Faults[0].Rule.String(), "repo=app")
-	assert.Equal(t, "never fired: no request was meant", added.Faults[0].Unfired, "as in Go")
+	assert.Equal(t, "never fired: no request matched its filters", added.Faults[0].Unfired, "as in Go")
 	e := decode[refusal](t, f.v1(t, 404, "GET", "faults/known/reset-mid-blobs", "").body).Error
 	assert.Contains(t, e.Message, "did you mean")
 	for _, p := range all {
