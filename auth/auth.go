@@ -1,6 +1,6 @@
 // Package auth decides who may do what in a registry.
 //
-// [Handler] puts an [Auth] in front of a registry. [New] makes the one that most
+// [Handler] puts an [Authenticator] in front of a registry. [New] makes the one that most
 // tests need: users with passwords, rules on repositories, and, if wanted, a token
 // service as the Docker token specification describes it, on the registry's own
 // host and port. Anything else implements the interface.
@@ -16,8 +16,12 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Auth decides who may do what. Its methods are safe for concurrent use.
-type Auth interface {
+// An Authenticator decides who may do what. Its methods are safe for concurrent use.
+//
+// An Authenticator that also has a method ServeToken(http.ResponseWriter, *http.Request)
+// issues tokens: that method gets all requests to [op.TokenPath], whatever credentials
+// they have.
+type Authenticator interface {
 	// Authenticate tells who sends a request. Without credentials that is the zero
 	// Identity, anonymous. Credentials that will not do are an error, answered with
 	// 401 and the challenge.
@@ -32,15 +36,6 @@ type Auth interface {
 	// Challenge returns the values of WWW-Authenticate for a 401. access is what the
 	// request needs, failure why it is refused.
 	Challenge(r *http.Request, access Access, failure error) []string
-}
-
-// TokenServer is an [Auth] that issues tokens.
-type TokenServer interface {
-	Auth
-
-	// ServeToken answers requests to [op.TokenPath], which need no credentials but
-	// those that it asks for.
-	ServeToken(w http.ResponseWriter, r *http.Request)
 }
 
 // Identity is who sends a request. The zero Identity is anonymous.
@@ -100,9 +95,8 @@ var accesses = map[op.Op]registry.Action{
 	op.TagDelete:      registry.Delete,
 }
 
-// Needed returns what a request needs.
-func Needed(info *op.Info) Access {
-	must.NotNil("auth: Needed: info", info)
+// needed returns what a request needs.
+func needed(info *op.Info) Access {
 	if info.Op == op.RepositoryList {
 		return Access{Catalog: true}
 	}
@@ -115,19 +109,21 @@ func Needed(info *op.Info) Access {
 // Handler returns a handler that lets next serve what a allows, and answers
 // everything else. It belongs inside of what records. The registry is to have
 // [Allow] as its option of that name. It panics if either is nil.
-func Handler(a Auth, next http.Handler) http.Handler {
+func Handler(a Authenticator, next http.Handler) http.Handler {
 	must.NotNil("auth: Handler: a", a)
 	must.NotNil("auth: Handler: next", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, state := op.Begin(r)
 		info := state.Info()
 		if info.Op == op.Token || info.Op == op.TokenKeys {
-			if tokens, ok := a.(TokenServer); ok {
+			if tokens, ok := a.(interface {
+				ServeToken(w http.ResponseWriter, r *http.Request)
+			}); ok {
 				tokens.ServeToken(w, r)
 				return
 			}
 		}
-		access := Needed(info)
+		access := needed(info)
 		who, err := a.Authenticate(r)
 		if err == nil {
 			state.SetIdentity(who.Subject, who.scopes())
@@ -151,7 +147,7 @@ func Handler(a Auth, next http.Handler) http.Handler {
 // lacking returns the error of somebody who may pull from the source of a mount, but
 // not with the token that he has: with another the mount will succeed. Who may not
 // gets an upload session, from the registry.
-func lacking(ctx context.Context, a Auth, who Identity, source string) error {
+func lacking(ctx context.Context, a Authenticator, who Identity, source string) error {
 	access := Access{Repo: source, Action: registry.Pull}
 	err := a.Authorize(ctx, who, access)
 	if !errors.Is(err, registry.Unauthorized) || !op.ValidRepository(source) {
@@ -164,7 +160,7 @@ func lacking(ctx context.Context, a Auth, who Identity, source string) error {
 	return err
 }
 
-func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err error) {
+func refuse(a Authenticator, w http.ResponseWriter, r *http.Request, access Access, err error) {
 	var cause registry.Cause
 	switch {
 	case errors.Is(err, registry.Unauthorized):
@@ -180,7 +176,7 @@ func refuse(a Auth, w http.ResponseWriter, r *http.Request, access Access, err e
 
 // decision is kept with a request that was let in.
 type decision struct {
-	auth Auth
+	auth Authenticator
 	who  Identity
 }
 
@@ -205,13 +201,4 @@ func isEntry(ctx context.Context) bool {
 	}
 	info := state.Info()
 	return info.Op != op.BlobMount || info.From == ""
-}
-
-// Who returns who sent the request with this context, as far as a [Handler] knows.
-func Who(ctx context.Context) Identity {
-	must.NotNil("auth: Who: ctx", ctx)
-	if d, ok := op.Value[*decision](ctx); ok {
-		return d.who
-	}
-	return Identity{}
 }

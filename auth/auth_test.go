@@ -122,16 +122,14 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, []auth.Access{{Catalog: true}, {Repo: "app", Action: registry.Pull, Entry: true}, {Repo: "other", Action: registry.Pull, Entry: true}}, asked)
 
 	assert.NoError(t, auth.Allow(t.Context(), "app", registry.Delete), "nobody is asked who came past the handler")
-	assert.Equal(t, auth.Identity{}, auth.Who(t.Context()))
 }
 
-// What auth learns of a request is in its state, and in its context.
-func TestWho(t *testing.T) {
+// What auth learns of a request is in its state.
+func TestIdentity(t *testing.T) {
 	identity := auth.Identity{Subject: "alice", Scheme: "Bearer", Granted: []auth.Scope{{Type: "repository", Name: "app", Actions: []string{"pull", "push"}}}}
 	served := false
 	handler := auth.Handler(fakeAuth{who: identity, authorize: all(nil)}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		served = true
-		assert.Equal(t, identity, auth.Who(r.Context()))
 		state := op.StateOf(r.Context())
 		require.NotNil(t, state)
 		assert.Equal(t, op.Learned{Subject: "alice", Scopes: []string{"repository:app:pull,push"}}, state.Learned())

@@ -17,7 +17,7 @@ import (
 )
 
 // serve serves a registry with an Auth in front of it.
-func serve(a auth.Auth) *httptest.Server {
+func serve(a auth.Authenticator) *httptest.Server {
 	reg := registry.New(memstore.New(memstore.Options{}), registry.Options{Allow: auth.Allow})
 	return httptest.NewServer(auth.Handler(a, reg))
 }
@@ -153,7 +153,7 @@ func (k apiKeys) Authorize(_ context.Context, who auth.Identity, access auth.Acc
 
 func (k apiKeys) Challenge(*http.Request, auth.Access, error) []string { return []string{"Key"} }
 
-func ExampleAuth() {
+func ExampleAuthenticator() {
 	server := serve(apiKeys{"1234": "alice"})
 	defer server.Close()
 	for _, key := range []string{"", "1234"} {
@@ -182,15 +182,6 @@ func ExampleAnonymous() {
 	// Output:
 	// 404 Not Found
 	// 401 Unauthorized Basic realm="ocifake"
-}
-
-func ExampleParseScope() {
-	scope, err := auth.ParseScope("repository:team/app:push,pull")
-	fmt.Println(scope.Name, scope.Actions, err)
-	fmt.Println(scope)
-	// Output:
-	// team/app [pull push] <nil>
-	// repository:team/app:pull,push
 }
 
 func ExampleService_Password() {
@@ -240,22 +231,4 @@ func ExampleService_RealmURL() {
 	_, state := op.Begin(request)
 	fmt.Println(service.RealmURL(request), service.ServiceName(), service.ScopeFor(state.Info()))
 	// Output: https://registry.example/v2/token hub repository:app:pull
-}
-
-func ExampleWho() {
-	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { fmt.Println(auth.Who(r.Context()).Subject) })
-	server := httptest.NewServer(auth.Handler(newService(auth.Options{Users: map[string]string{"alice": "secret"}}), handler))
-	defer server.Close()
-	try(server, "GET", "/v2/", "alice", "secret")
-	// Output:
-	// alice
-	// 200 OK
-}
-
-func ExampleNeeded() {
-	request := httptest.NewRequest("PUT", "/v2/app/manifests/v1", nil)
-	_, state := op.Begin(request)
-	access := auth.Needed(state.Info())
-	fmt.Println(access.Action, access.Repo)
-	// Output: push app
 }

@@ -17,29 +17,29 @@ import (
 // rules for anybody.
 type Options struct {
 	// Users have passwords: name to password. Neither may be empty.
-	Users map[string]string `json:"users,omitempty"`
+	Users map[string]string `json:"users"`
 
 	// Htpasswd is the text of an Apache htpasswd file with bcrypt hashes, as
 	// "htpasswd -B" writes them: further users. Their passwords have at most 72 bytes,
 	// since bcrypt ignores the rest.
-	Htpasswd string `json:"htpasswd,omitempty"`
+	Htpasswd string `json:"htpasswd"`
 
 	// Rules allow. What no rule allows is refused. Without any, users may do
 	// everything, and nobody else anything.
-	Rules []Rule `json:"rules,omitempty"`
+	Rules []Rule `json:"rules"`
 
 	// Token asks for tokens (Bearer) that the registry's own token service gives to
 	// users and, for what rules allow to everybody, to anybody. Without it, users
 	// send their password with each request (Basic).
-	Token *TokenOptions `json:"token,omitempty"`
+	Token *TokenOptions `json:"token"`
 
 	// CertificateLogin takes a client certificate that TLS has verified as a login: the
 	// common name of its subject is the user. By default, a certificate secures the
 	// connection and says nothing about the user.
-	CertificateLogin bool `json:"certificateLogin,omitempty"`
+	CertificateLogin bool `json:"certificateLogin"`
 
 	// Realm is the realm of Basic challenges. Default "ocifake".
-	Realm string `json:"realm,omitempty"`
+	Realm string `json:"realm"`
 
 	// Hide is the status for what somebody may not do who is known: 403 DENIED, 401
 	// UNAUTHORIZED, or 404 NAME_UNKNOWN, as if there were no such repository; if it
@@ -48,26 +48,26 @@ type Options struct {
 	//
 	// Whoever is not known gets 401, and so does a token that lacks what its user may
 	// do. No answer reports whether a repository exists that may not be pulled from.
-	Hide int `json:"hide,omitempty"`
+	Hide int `json:"hide"`
 
 	// TrustForwarded takes the realm's scheme, host and prefix from the Forwarded or
 	// X-Forwarded-* headers of a proxy.
-	TrustForwarded bool `json:"trustForwarded,omitempty"`
+	TrustForwarded bool `json:"trustForwarded"`
 }
 
 // Rule allows actions in repositories.
 type Rule struct {
 	// Users are those whom the rule is for, patterns with * for any characters; none
 	// means everybody, without credentials too.
-	Users []string `json:"users,omitempty"`
+	Users []string `json:"users"`
 
 	// Repos are patterns with * for any characters, slashes included. None means
 	// all.
-	Repos []string `json:"repos,omitempty"`
+	Repos []string `json:"repos"`
 
 	// Actions are "pull", "push", "delete", and "catalog" for the list of all
 	// repositories. None means all.
-	Actions []registry.Action `json:"actions,omitempty"`
+	Actions []registry.Action `json:"actions"`
 }
 
 // Catalog is the action of listing all repositories.
@@ -84,38 +84,38 @@ func Anonymous(repos ...string) Rule {
 type TokenOptions struct {
 	// Service is the name of the registry, and the audience of tokens. Default
 	// "ocifake".
-	Service string `json:"service,omitempty"`
+	Service string `json:"service"`
 
 	// Issuer is the issuer of tokens. Default "ocifake".
-	Issuer string `json:"issuer,omitempty"`
+	Issuer string `json:"issuer"`
 
 	// TTL is how long a token is valid. Default 5 minutes.
-	TTL time.Duration `json:"ttl,omitempty"`
+	TTL time.Duration `json:"ttl"`
 
 	// Skew is how far the clock of the token service is ahead of the registry's: a
 	// fresh token is not valid yet for so long. It may be negative.
-	Skew time.Duration `json:"skew,omitempty"`
+	Skew time.Duration `json:"skew"`
 
 	// Opaque gives tokens that only the registry can read.
-	Opaque bool `json:"opaque,omitempty"`
+	Opaque bool `json:"opaque"`
 
 	// Field is the field that has the token: "token", "access_token", or empty for
 	// both.
-	Field string `json:"field,omitempty"`
+	Field string `json:"field"`
 
 	// OmitExpiresIn leaves out expires_in; clients then assume 60 seconds.
-	OmitExpiresIn bool `json:"omitExpiresIn,omitempty"`
+	OmitExpiresIn bool `json:"omitExpiresIn"`
 
 	// FirstScopeOnly looks at the first of several scopes alone.
-	FirstScopeOnly bool `json:"firstScopeOnly,omitempty"`
+	FirstScopeOnly bool `json:"firstScopeOnly"`
 
 	// PostStatus is what a POST is refused with, as services do that know GET
 	// alone: 404, 405, 400 or 401. Default 0: POST works.
-	PostStatus int `json:"postStatus,omitempty"`
+	PostStatus int `json:"postStatus"`
 
 	// AnonymousStatus is what a request without credentials is refused with if it
 	// would get nothing: 401 or 403. Default 0: it gets a token without scopes.
-	AnonymousStatus int `json:"anonymousStatus,omitempty"`
+	AnonymousStatus int `json:"anonymousStatus"`
 }
 
 const (

@@ -47,7 +47,7 @@ func texts(scopes []Scope) []string {
 // last one, as a host with a port; then it is none of this registry. An action may
 // be empty, as in "repository:app:" (Docker token scopes, "Resource Scope Grammar");
 // it allows nothing and is left out.
-func ParseScope(text string) (Scope, error) {
+func parseScope(text string) (Scope, error) {
 	typ, rest, ok := strings.Cut(text, ":")
 	i := strings.LastIndexByte(rest, ':')
 	if !ok || i < 0 || len(text) > maxScope {
@@ -72,7 +72,7 @@ func parseScopes(values []string) ([]Scope, error) {
 			if len(scopes) == maxScopes {
 				return nil, fmt.Errorf("more than %d scopes", maxScopes)
 			}
-			s, err := ParseScope(text)
+			s, err := parseScope(text)
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Service is the [Auth] that [New] makes.
+// Service is the [Authenticator] that [New] makes.
 type Service struct {
 	options Options
 	users   *users
@@ -26,7 +26,7 @@ type Service struct {
 	tokens  *tokens // nil: Basic
 }
 
-// New returns the Auth that options describe.
+// New returns the Service that options describe.
 func New(options Options) (*Service, error) {
 	if err := options.check(); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -55,7 +55,7 @@ const (
 	errHeaders  credentialsError = "more than one Authorization header"            // of which others may see another
 )
 
-// Authenticate implements [Auth].
+// Authenticate implements [Authenticator].
 func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	s.must("Authenticate")
 	must.NotNil("auth: Service.Authenticate: r", r)
@@ -110,7 +110,7 @@ func (s *Service) certified(r *http.Request) Identity {
 	return Identity{Subject: r.TLS.VerifiedChains[0][0].Subject.CommonName, Scheme: "Certificate"}
 }
 
-// Authorize implements [Auth].
+// Authorize implements [Authenticator].
 func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	s.must("Authorize")
 	if who.Scheme == "Bearer" && !a.Entry {
@@ -162,7 +162,7 @@ func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
 	return registry.NameUnknown
 }
 
-// Challenge implements [Auth].
+// Challenge implements [Authenticator].
 func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	s.must("Challenge")
 	must.NotNil("auth: Service.Challenge: r", r)
@@ -193,7 +193,7 @@ func (s *Service) ChallengeTo(r *http.Request) []string {
 	s.must("ChallengeTo")
 	must.NotNil("auth: Service.ChallengeTo: r", r)
 	_, state := op.Begin(r)
-	return s.Challenge(r, Needed(state.Info()), registry.Unauthorized)
+	return s.Challenge(r, needed(state.Info()), registry.Unauthorized)
 }
 
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
@@ -219,7 +219,7 @@ func (s *Service) ServiceName() string {
 func (s *Service) ScopeFor(info *op.Info) string {
 	s.must("ScopeFor")
 	must.NotNil("auth: Service.ScopeFor: info", info)
-	if scope, ok := scopeFor(known(info, Needed(info))); ok {
+	if scope, ok := scopeFor(known(info, needed(info))); ok {
 		return scope.String()
 	}
 	return ""

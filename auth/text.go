@@ -1,10 +1,6 @@
 package auth
 
 import (
-	"encoding/json"
-	"fmt"
-	"time"
-
 	"github.com/ocifake/ocifake/internal/strict"
 )
 
@@ -23,23 +19,4 @@ func (o *Options) UnmarshalJSON(text []byte) error {
 	}
 	*o = options
 	return nil
-}
-
-// MarshalJSON implements [json.Marshaler]; the durations are text.
-func (t TokenOptions) MarshalJSON() ([]byte, error) {
-	type plain TokenOptions
-	text := struct {
-		plain
-		TTL  string `json:"ttl,omitempty"`
-		Skew string `json:"skew,omitempty"`
-	}{plain: plain(t)}
-	for _, d := range []struct {
-		from time.Duration
-		to   *string
-	}{{t.TTL, &text.TTL}, {t.Skew, &text.Skew}} {
-		if d.from != 0 {
-			*d.to = fmt.Sprint(d.from)
-		}
-	}
-	return json.Marshal(text)
 }

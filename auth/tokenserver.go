@@ -41,7 +41,7 @@ type oauthError struct {
 
 func (e *oauthError) Error() string { return e.text }
 
-// ServeToken implements [TokenServer]: the Docker token specification with GET, and
+// ServeToken serves the token service: the Docker token specification with GET, and
 // with POST what that calls OAuth 2.0.
 func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 	s.must("ServeToken")

@@ -270,7 +270,7 @@ func TestNoTokenService(t *testing.T) {
 		assert.Equal(t, 404, a.Status)
 		assert.Equal(t, "UNSUPPORTED", a.Code)
 	}
-	f.handler = auth.Handler(struct{ auth.Auth }{f.service}, registry.New(f.store, registry.Options{}))
+	f.handler = auth.Handler(struct{ auth.Authenticator }{f.service}, registry.New(f.store, registry.Options{}))
 	assert.Equal(t, 401, f.get(anonymous, "/v2/token").Status)
 	assert.Equal(t, 404, f.get(basic("alice", "secret"), "/v2/token").Status)
 }

@@ -18,7 +18,7 @@ var authorized = []subject{{"ocifake", func() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := askToken(reg.URL(), reg.Auth().Password("bench", 0))
+	token, err := askToken(reg.URL(), reg.AuthService().Password("bench", 0))
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}

@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 )
 
 func TestAuth(t *testing.T) {
-	o, err := config.Auth([]byte(`
+	o, err := config.AuthOptions([]byte(`
 users: {alice: secret, "bob": "1234"}
 rules:
 - users: [alice]
@@ -40,12 +39,12 @@ hide: 404
 		Hide:  404,
 	}, o)
 
-	o, err = config.Auth([]byte(`{"users": {"a": "b"}, "token": {"ttl": "1m"}}`))
+	o, err = config.AuthOptions([]byte(`{"users": {"a": "b"}, "token": {"ttl": "1m"}}`))
 	require.NoError(t, err)
 	assert.Equal(t, auth.Options{Users: map[string]string{"a": "b"}, Token: &auth.TokenOptions{TTL: time.Minute}}, o)
 
 	for _, empty := range []string{"", "---\n", "# nothing\n", "{}", "--- {}\n...\n"} {
-		o, err = config.Auth([]byte(empty))
+		o, err = config.AuthOptions([]byte(empty))
 		require.NoError(t, err, "%q", empty)
 		assert.Equal(t, auth.Options{}, o)
 	}
@@ -102,7 +101,7 @@ func TestAuthRefuses(t *testing.T) {
 		"users: " + strings.Repeat("[", 5000),
 		"users: " + strings.Repeat("{a: ", 5000),
 	} {
-		_, err := config.Auth([]byte(text))
+		_, err := config.AuthOptions([]byte(text))
 		if assert.Error(t, err, "%.50q", text) {
 			assert.NotContains(t, err.Error(), "hunter2")
 			assert.NotContains(t, err.Error(), "\n")
@@ -114,7 +113,7 @@ func TestAuthRefuses(t *testing.T) {
 
 // A byte order mark is no part of a name.
 func TestByteOrderMark(t *testing.T) {
-	o, err := config.Auth([]byte("\ufeffusers: {alice: secret}"))
+	o, err := config.AuthOptions([]byte("\ufeffusers: {alice: secret}"))
 	require.NoError(t, err)
 	assert.Equal(t, auth.Options{Users: map[string]string{"alice": "secret"}}, o)
 }
@@ -124,7 +123,7 @@ func TestErrorsHideValues(t *testing.T) {
 	for c := byte(' '); c < 0x7f; c++ {
 		for _, text := range []string{"users:\n  ci: %chunter2", "users: {ci: %chunter2}", "users: {ci:%chunter2}", "users:\n- ci: %chunter2", "users:\n  ci: x\n%chunter2", "htpasswd: |%chunter2"} {
 			text = strings.Replace(text, "%c", string(rune(c)), 1)
-			o, err := config.Auth([]byte(text))
+			o, err := config.AuthOptions([]byte(text))
 			if err == nil {
 				_, err = auth.New(o)
 			}
@@ -140,7 +139,7 @@ func FuzzAuth(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		o, err := config.Auth(text)
+		o, err := config.AuthOptions(text)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "auth: ") {
 				t.Errorf("%q: %v", text, err)
@@ -152,24 +151,4 @@ func FuzzAuth(f *testing.F) {
 		}
 		_ = fmt.Sprint(o)
 	})
-}
-
-// Options that are written as JSON are read back as they are.
-func TestAuthWrittenAndRead(t *testing.T) {
-	for _, want := range []auth.Options{
-		{},
-		{Users: map[string]string{"a": "b"}, Token: &auth.TokenOptions{}},
-		{Token: &auth.TokenOptions{TTL: 90 * time.Second, Skew: -time.Hour, Opaque: true}, Hide: 404},
-	} {
-		written, err := json.Marshal(want)
-		require.NoError(t, err)
-		got, err := config.Auth(written)
-		require.NoError(t, err, "%s", written)
-		assert.Equal(t, want, got)
-		inYAML, err := config.YAML(want)
-		require.NoError(t, err)
-		got, err = config.Auth(inYAML)
-		require.NoError(t, err, "%s", inYAML)
-		assert.Equal(t, want, got)
-	}
 }

@@ -87,7 +87,7 @@ func (l *ruleList) UnmarshalJSON(text []byte) error {
 //	token: {ttl: 5m}
 //
 // What [auth.Options.UnmarshalJSON] refuses is an error.
-func Auth(text []byte) (auth.Options, error) {
+func AuthOptions(text []byte) (auth.Options, error) {
 	d, err := parse(text)
 	if err != nil {
 		return auth.Options{}, fmt.Errorf("auth: %w", err)

@@ -7,8 +7,8 @@ import (
 	"github.com/ocifake/ocifake/faults"
 )
 
-func ExampleAuth() {
-	options, err := config.Auth([]byte(`
+func ExampleAuthOptions() {
+	options, err := config.AuthOptions([]byte(`
 users: {alice: secret}
 rules:
 - users: [alice]
@@ -17,7 +17,7 @@ rules:
 token: {ttl: 90s}
 `))
 	fmt.Println(options.Rules[1].Repos, options.Token.TTL, err)
-	_, err = config.Auth([]byte("users: {alice: secret}\nrule: []"))
+	_, err = config.AuthOptions([]byte("users: {alice: secret}\nrule: []"))
 	fmt.Println(err)
 	// Output:
 	// [public/*] 1m30s <nil>

@@ -79,7 +79,7 @@ var expiries = []expiry{
 		r.Inject(t, revoked(op.ManifestPut).Times(1))
 	}},
 	{"second use", false, func(r renewal) string { return r.secondUse }, func(_ *testing.T, r *registrytest.Registry, _ guest) {
-		r.Auth().Next(auth.Life{Uses: 1})
+		r.AuthService().Next(auth.Life{Uses: 1})
 	}},
 	{"password", true, func(r renewal) string { return r.password }, revokeBeforeLastPUT},
 }

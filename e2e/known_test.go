@@ -108,7 +108,7 @@ func (c sufferer) suffer(t *testing.T, f known.Fault, row suffering, want string
 	require.NoError(t, err)
 	r := &target{base: base, transport: reg.Transport(), registry: reg}
 	s := &session{target: r, t: t}
-	if reg.Auth() != nil {
+	if reg.AuthService() != nil {
 		base.Host = addressHost
 		s.login = &registrytest.Credentials{Host: base.Host, Username: userName, Password: userPassword}
 	}

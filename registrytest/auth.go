@@ -19,18 +19,18 @@ func WithAuth(options auth.Options) Option {
 	return once("WithAuth", func(c *config) (err error) {
 		c.auths++
 		c.service, err = auth.New(options)
-		c.server.Auth = c.service
+		c.server.Authenticator = c.service
 		return err
 	})
 }
 
 // WithAuthenticator is [WithAuth] with an implementation of one's own, or with a Service that
 // registries share.
-func WithAuthenticator(a auth.Auth) Option {
+func WithAuthenticator(a auth.Authenticator) Option {
 	return once("WithAuthenticator", func(c *config) error {
 		c.auths++
 		c.service, _ = a.(*auth.Service)
-		c.server.Auth = a
+		c.server.Authenticator = a
 		return given("WithAuthenticator", a)
 	})
 }
@@ -57,10 +57,11 @@ func (r *Registry) ClientCertificate(name string) tls.Certificate {
 	return r.server.Authority().ClientCertificate(name)
 }
 
-// WithAuth returns what decides who may do what, to revoke tokens and to set how they
-// live; nil without [WithAuth], and if [WithAuthenticator] was given another implementation. The
-// methods of a nil Service panic and say what is missing.
-func (r *Registry) Auth() *auth.Service { return r.service }
+// AuthService returns the service that authenticates clients, to revoke tokens and to
+// limit the life of the next ones. It is nil without [WithAuth], unless
+// [WithAuthenticator] was given a Service. The methods of a nil Service panic with a
+// message that says what is missing.
+func (r *Registry) AuthService() *auth.Service { return r.service }
 
 // Credentials are those of a user of a registry.
 type Credentials struct {
@@ -81,7 +82,7 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with WithAuth", user)
 	}
 	if known := r.service.Users(); user == "" || len(known) > 0 && !pattern.Matcher(known)(user) {
-		t.Fatalf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, near.Hint(user, known))
+		t.Fatalf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is AuthService().Password(%[1]q, 0)", user, near.Hint(user, known))
 	}
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
 }

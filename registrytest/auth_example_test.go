@@ -78,11 +78,11 @@ func ExampleRegistry_ClientCertificate() {
 	// alice
 }
 
-func ExampleRegistry_Auth() {
+func ExampleRegistry_AuthService() {
 	// In a test file this is func TestPush(t *testing.T).
 	test := func(t testing.TB) {
 		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Token: &auth.TokenOptions{}}))
-		reg.Auth().Next(auth.Life{Uses: 2}) // then the client must get another token
+		reg.AuthService().Next(auth.Life{Uses: 2}) // then the client must get another token
 		login := reg.Login(t, "alice")
 		err := crane.Push(images.Random(), reg.Ref("app:v1"), crane.WithJobs(1),
 			crane.WithAuth(&authn.Basic{Username: login.Username, Password: login.Password}))
@@ -119,7 +119,7 @@ func ExampleCredentials_DockerConfig() {
 	// Output: <nil>
 }
 
-func ExampleRegistry_Auth_revoke() {
+func ExampleRegistry_AuthService_revoke() {
 	// In a test file this is func TestPush(t *testing.T).
 	test := func(t testing.TB) {
 		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{

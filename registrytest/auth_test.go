@@ -147,12 +147,12 @@ func TestLogin(t *testing.T) {
 		got := client{t, reg.Client(), reg.URL(), c.Username, c.Password}
 		assert.Equal(t, 404, got.get("/v2/app/tags/list").StatusCode)
 	}
-	reg.Auth().RevokeAll()
+	reg.AuthService().RevokeAll()
 	got := client{t, reg.Client(), reg.URL(), alice.Username, alice.Password}
 	assert.Equal(t, 401, got.get("/v2/app/tags/list").StatusCode)
 
 	open := registrytest.New(t)
-	assert.Nil(t, open.Auth())
+	assert.Nil(t, open.AuthService())
 	ran := runTest(func(t testing.TB) { open.Login(t, "alice") })
 	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry asks nobody who they are: start it with WithAuth"}, ran.failures)
 }
@@ -168,7 +168,7 @@ func TestLoginUnknownUser(t *testing.T) {
 		"cii": "did you mean ci?", "CI": "did you mean ci?", "team": "did you mean team-*?", "*": "did you mean team-*?", "alice": "want one of ci, team-*",
 	} {
 		ran := runTest(func(t testing.TB) { named.Login(t, user) })
-		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is r.Auth().Password(%[1]q, 0)", user, hint)}, ran.failures)
+		assert.Equal(t, []string{fmt.Sprintf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is AuthService().Password(%[1]q, 0)", user, hint)}, ran.failures)
 	}
 	free := registrytest.New(t, registrytest.WithAuth(auth.Options{Rules: rules[1:]}))
 	assert.NotEmpty(t, free.Login(t, "anybody").Password)
@@ -181,9 +181,9 @@ func TestWithAuth(t *testing.T) {
 	service, err := auth.New(ways()["Basic"])
 	require.NoError(t, err)
 	reg := registrytest.New(t, registrytest.WithAuthenticator(service))
-	assert.Same(t, service, reg.Auth())
-	own := registrytest.New(t, registrytest.WithAuthenticator(struct{ auth.Auth }{service}))
-	assert.Nil(t, own.Auth())
+	assert.Same(t, service, reg.AuthService())
+	own := registrytest.New(t, registrytest.WithAuthenticator(struct{ auth.Authenticator }{service}))
+	assert.Nil(t, own.AuthService())
 	for _, r := range []*registrytest.Registry{reg, own} {
 		_, _, err := get(t.Context(), r.Client(), r.URL()+"/v2/")
 		require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestDockerConfig(t *testing.T) {
 // A password of a cloud registry's is a token for a fixed user.
 func TestCloudLogin(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{}))
-	c := client{t, reg.Client(), reg.URL(), "AWS", reg.Auth().Password("AWS", 12*time.Hour)}
+	c := client{t, reg.Client(), reg.URL(), "AWS", reg.AuthService().Password("AWS", 12*time.Hour)}
 	assert.Equal(t, 404, c.get("/v2/app/tags/list").StatusCode)
 	c.password = "made up"
 	assert.Equal(t, 401, c.get("/v2/app/tags/list").StatusCode)

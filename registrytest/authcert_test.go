@@ -70,7 +70,7 @@ func TestClientCerts(t *testing.T) {
 					continue
 				}
 				want := ""
-				if reg.Auth() != nil && name != "required, no login" {
+				if reg.AuthService() != nil && name != "required, no login" {
 					want = map[int]string{200: "alice", 403: "bob"}[x.Status]
 				}
 				assert.Equal(t, want, x.Subject)

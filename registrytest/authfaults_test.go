@@ -86,7 +86,7 @@ func TestTokenLives(t *testing.T) {
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
 		const problem = `Bearer realm="http://use-registry-transport.test/v2/token",service="ocifake",scope="repository:app:pull",error="invalid_token"`
 		for _, life := range []auth.Life{{NotBefore: time.Hour}, {TTL: -1}} { // from the future; dead on arrival
-			reg.Auth().Next(life)
+			reg.AuthService().Next(life)
 			response := c.get(tagsList)
 			assert.Equal(t, 401, response.StatusCode)
 			assert.Equal(t, problem, response.Header.Get("WWW-Authenticate"))
@@ -230,7 +230,7 @@ func TestExpiryWhileUploading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := guarded(t, registrytest.WithInMemory())
 		c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
-		reg.Auth().Next(auth.Life{TTL: time.Minute})
+		reg.AuthService().Next(auth.Life{TTL: time.Minute})
 		answer := c.ask("GET", "/v2/token?service=ocifake&scope=repository:app:push", "Authorization", "Basic "+basicOf("alice", "secret"))
 		token := tokenIn(t, answer)
 		body, writer := io.Pipe()

@@ -64,7 +64,7 @@ func startMutant(t *testing.T, mutate func(*mutant)) spec.Target {
 	if m.auth != nil {
 		service, err := auth.New(*m.auth)
 		require.NoError(t, err)
-		config.Auth = service
+		config.Authenticator = service
 	}
 	s, err := server.Start(config)
 	require.NoError(t, err)

@@ -87,7 +87,7 @@ func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool
 		}
 		return nil, fmt.Errorf("--token-auth %s: %w", f.token, err)
 	}
-	c.Auth = service
+	c.Authenticator = service
 	return service, nil
 }
 
@@ -97,7 +97,7 @@ func (f *access) options(ctx context.Context) (options auth.Options, err error) 
 		if err != nil {
 			return options, fmt.Errorf("--token-auth: %w", err)
 		}
-		if options, err = config.Auth(text); err != nil {
+		if options, err = config.AuthOptions(text); err != nil {
 			return options, fmt.Errorf("--token-auth %s: %w", f.token, err)
 		}
 		if options.Token == nil {

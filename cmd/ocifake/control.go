@@ -28,7 +28,7 @@ func (c *controls) api(f *fixture) *control.API {
 	}
 	return control.New(control.Config{
 		ReadRules: config.Rules,
-		Store:     f.store, Recorder: f.recorder, Faults: f.faults, Auth: f.auth,
+		Store:     f.store, Recorder: f.recorder, Faults: f.faults, AuthService: f.auth,
 		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
 	})

@@ -232,7 +232,7 @@ func TestPagesYAML(t *testing.T) {
 	readers := map[string]func([]byte) error{
 		"":         func(text []byte) error { return yaml.Unmarshal(text, new(any)) },
 		"rules":    func(text []byte) error { _, err := config.Rules(text); return err },
-		"auth":     func(text []byte) error { _, err := config.Auth(text); return err },
+		"auth":     func(text []byte) error { _, err := config.AuthOptions(text); return err },
 		"settings": func(text []byte) error { _, err := config.Settings(text); return err },
 	}
 	found := map[string]bool{}

@@ -49,7 +49,7 @@ func serveWith(t *testing.T, options server.Options, token string, access *auth.
 	log := slog.New(slog.DiscardHandler)
 	r.api = control.New(control.Config{
 		ReadRules: config.Rules,
-		Store:     r.store, Recorder: r.recorder, Faults: r.faults, Auth: access, Token: token, Version: "test", Log: log,
+		Store:     r.store, Recorder: r.recorder, Faults: r.faults, AuthService: access, Token: token, Version: "test", Log: log,
 	})
 	config := server.Config{
 		Options:  options,
@@ -57,7 +57,7 @@ func serveWith(t *testing.T, options server.Options, token string, access *auth.
 		Faults:   r.faults, Recorder: r.recorder, Control: r.api, Log: log,
 	}
 	if access != nil {
-		config.Auth = access
+		config.Authenticator = access
 	}
 	s, err := server.Start(config)
 	require.NoError(t, err)

@@ -20,10 +20,10 @@ import (
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store    *memstore.Store    // the registry's store, without faults
-	Recorder *recorder.Recorder // records the registry's requests
-	Faults   *faults.Engine
-	Auth     *auth.Service // of the registry; nil without authentication
+	Store       *memstore.Store    // the registry's store, without faults
+	Recorder    *recorder.Recorder // records the registry's requests
+	Faults      *faults.Engine
+	AuthService *auth.Service // of the registry; nil without authentication
 
 	// ReadRules parses one rule or a list of rules from the body of a request. Its error may have a
 	// method Place() (field string, line, column int).

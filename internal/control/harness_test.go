@@ -61,11 +61,11 @@ func start(t testing.TB, o setup) *fixture {
 		var err error
 		access, err = auth.New(*o.auth)
 		require.NoError(t, err)
-		config.Auth = access
+		config.Authenticator = access
 	}
 	f.api = control.New(control.Config{
 		ReadRules: conf.Rules,
-		Store:     f.store, Recorder: f.recorder, Faults: f.faults, Auth: access, Version: "v1.2.3",
+		Store:     f.store, Recorder: f.recorder, Faults: f.faults, AuthService: access, Version: "v1.2.3",
 		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
 	})
 	config.Control = f.api

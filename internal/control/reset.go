@@ -40,8 +40,8 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 	if slices.Contains(what, resetContent) {
 		a.config.Store.Restore(start.store)
 	}
-	if slices.Contains(what, resetTokens) && a.config.Auth != nil {
-		a.config.Auth.RevokeAll()
+	if slices.Contains(what, resetTokens) && a.config.AuthService != nil {
+		a.config.AuthService.RevokeAll()
 	}
 	if slices.Contains(what, resetRequests) {
 		a.config.Recorder.Clear()
@@ -60,10 +60,10 @@ func namesOf(start *opened) []string {
 }
 
 func (a *API) revoke(w http.ResponseWriter, _ *request) error {
-	if a.config.Auth == nil || a.config.Auth.ServiceName() == "" {
+	if a.config.AuthService == nil || a.config.AuthService.ServiceName() == "" {
 		return failf(http.StatusConflict, "revoke tokens: the registry has no token service: start it with bearer authentication")
 	}
-	a.config.Auth.RevokeAll()
+	a.config.AuthService.RevokeAll()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

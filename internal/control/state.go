@@ -59,7 +59,7 @@ type counts struct {
 func (a *API) info(w http.ResponseWriter, r *request) error {
 	i := info{
 		Version: a.config.Version, Host: a.host(), StartedAt: a.started.UTC(),
-		Auth: scheme(a.config.Auth), FaultNames: a.config.FaultNames,
+		Auth: scheme(a.config.AuthService), FaultNames: a.config.FaultNames,
 		Counts: counts{Dropped: a.config.Recorder.Dropped(), Bytes: a.config.Store.Bytes()},
 	}
 	if o := a.open.Load(); o != nil {

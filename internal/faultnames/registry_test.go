@@ -166,13 +166,13 @@ func TestTokens(t *testing.T) {
 		}))
 	const tokens = "/v2/token"
 	scopes := func(asked string) string {
-		r, err := http.NewRequest(http.MethodGet, reg.URL()+tokens+"?"+url.Values{"scope": strings.Split(asked, "|"), "service": {reg.Auth().ServiceName()}}.Encode(), nil)
+		r, err := http.NewRequest(http.MethodGet, reg.URL()+tokens+"?"+url.Values{"scope": strings.Split(asked, "|"), "service": {reg.AuthService().ServiceName()}}.Encode(), nil)
 		require.NoError(t, err)
 		r.SetBasicAuth("ann", "hush")
 		return tokenScope(t, reg, r)
 	}
 	posted := func(asked string) string {
-		form := url.Values{"grant_type": {"password"}, "client_id": {"x"}, "username": {"ann"}, "password": {"hush"}, "service": {reg.Auth().ServiceName()}, "scope": {asked}}
+		form := url.Values{"grant_type": {"password"}, "client_id": {"x"}, "username": {"ann"}, "password": {"hush"}, "service": {reg.AuthService().ServiceName()}, "scope": {asked}}
 		r, err := http.NewRequest(http.MethodPost, reg.URL()+tokens, strings.NewReader(form.Encode()))
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -223,7 +223,6 @@ var ofAuth = []row{
 	refused("auth.Allow ctx", func(f given) { auth.Allow(noContext, "app", registry.Pull) }),
 	refused("auth.Handler a", func(f given) { auth.Handler((*auth.Service)(nil), f.next) }),
 	refused("auth.Handler next", func(f given) { auth.Handler(f.service, nil) }),
-	refused("auth.Needed info", func(f given) { auth.Needed(nil) }),
 	refused("auth.Service.Authenticate r", func(f given) { f.service.Authenticate(nil) }),
 	allowed("auth.Service.Authorize _", func(f given) { f.service.Authorize(noContext, auth.Identity{}, auth.Access{}) }),
 	refused("auth.Service.Challenge r", func(f given) { f.service.Challenge(nil, auth.Access{}, nil) }),
@@ -233,7 +232,6 @@ var ofAuth = []row{
 	refused("auth.Service.ScopeFor info", func(f given) { f.service.ScopeFor(nil) }),
 	refused("auth.Service.ServeToken w", func(f given) { f.service.ServeToken(nil, f.request) }),
 	refused("auth.Service.ServeToken r", func(f given) { f.service.ServeToken(f.answer, nil) }),
-	refused("auth.Who ctx", func(f given) { auth.Who(noContext) }),
 }
 
 type conn struct{ faults.Conn }

@@ -12,7 +12,7 @@ import (
 
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
 // the request earlier and the response later.
-func (s *Server) chain(registry http.Handler, access auth.Auth, control http.Handler) http.Handler {
+func (s *Server) chain(registry http.Handler, access auth.Authenticator, control http.Handler) http.Handler {
 	handler := registry
 	if handler == nil { // only connections are of interest
 		handler = http.NotFoundHandler()

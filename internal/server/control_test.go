@@ -25,7 +25,7 @@ func TestControl(t *testing.T) {
 			Options:  w.options,
 			Recorder: rec,
 			Faults:   engine,
-			Auth:     access,
+			Authenticator:     access,
 			Registry: http.NotFoundHandler(),
 			Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				io.WriteString(w, "control of "+r.URL.Path)

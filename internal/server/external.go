@@ -33,7 +33,7 @@ func (s *Server) site() faults.Site {
 	if s.config.Mounted {
 		site = faults.Site{Dead: net.JoinHostPort("localhost", deadPort)}
 	}
-	if tokens, ok := s.config.Auth.(faults.Tokens); ok {
+	if tokens, ok := s.config.Authenticator.(faults.Tokens); ok {
 		site.Tokens = tokens
 	}
 	return site

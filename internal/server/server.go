@@ -80,12 +80,12 @@ type Config struct {
 	// Recorder records requests and connections. If nil, nothing is recorded.
 	Recorder *recorder.Recorder
 
-	// Auth, if set, authenticates and authorizes requests. The registry needs [auth.Allow] for the
+	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow] for the
 	// permissions that depend on its content.
-	Auth auth.Auth
+	Authenticator auth.Authenticator
 
 	// Control, if set, serves the requests of the main origin for [ControlPath] and below. They
-	// bypass the recorder, the faults and Auth. Their connections cannot be distinguished from
+	// bypass the recorder, the faults and the Authenticator. Their connections cannot be distinguished from
 	// others: they are recorded, and rules for connections apply to them. The handlers must return
 	// when the context of their request ends.
 	Control http.Handler
@@ -168,7 +168,7 @@ func Start(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = s.chain(config.Registry, config.Auth, config.Control)
+	s.handler = s.chain(config.Registry, config.Authenticator, config.Control)
 	s.http = http.Server{
 		Handler:                      s.admit(s.handler, s.externalChain()),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too

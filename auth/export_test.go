@@ -1,0 +1,7 @@
+package auth
+
+// What tests call that is not exported.
+var (
+	Needed     = needed
+	ParseScope = parseScope
+)
