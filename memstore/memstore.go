@@ -43,16 +43,15 @@ type Options struct {
 	// MaxBytes is how many bytes the blobs, the manifests and what has arrived in
 	// upload sessions may have together. What the store needs to find them again,
 	// some hundred bytes each, is not counted. Default 4 GiB.
-	MaxBytes int64 `json:"maxBytes,omitempty"`
+	MaxBytes int64
 
 	// MaxUploads is how many upload sessions may be open. Default 10000.
-	MaxUploads int `json:"maxUploads,omitempty"`
+	MaxUploads int
 
 	// UploadTTL is the time after which an upload session expires, counted from
 	// the last call that addressed it; a chunk that is arriving keeps it alive.
-	// In JSON it is a number of nanoseconds, which is what encoding/json makes of
-	// a Duration. Default 1 hour.
-	UploadTTL time.Duration `json:"uploadTTL,omitempty"`
+	// Default 1 hour.
+	UploadTTL time.Duration
 }
 
 const (

@@ -1,10 +1,7 @@
 package memstore_test
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,18 +29,6 @@ func TestStore(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestOptionsJSON(t *testing.T) {
-	decoder := json.NewDecoder(strings.NewReader(`{"maxBytes":-1,"maxUploads":3,"uploadTTL":60000000000}`))
-	decoder.DisallowUnknownFields()
-	var o memstore.Options
-	require.NoError(t, decoder.Decode(&o))
-	assert.Equal(t, memstore.Options{MaxBytes: -1, MaxUploads: 3, UploadTTL: time.Minute}, o)
-
-	text, err := json.Marshal(memstore.Options{})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{}`, string(text))
 }
 
 func TestBytes(t *testing.T) {

@@ -2,7 +2,6 @@ package registry_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -138,17 +137,6 @@ func TestAbsoluteURLs(t *testing.T) {
 	}
 }
 
-func TestOptionsAreJSON(t *testing.T) {
-	var options registry.Options
-	decoder := json.NewDecoder(strings.NewReader(`{"allowSparse":true,"pageSize":7,"warnings":["w"]}`))
-	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&options))
-	assert.Equal(t, registry.Options{AllowSparse: true, PageSize: 7, Warnings: []string{"w"}}, options)
-	encoded, err := json.Marshal(registry.Options{Log: slog.Default(), Allow: deny()})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{}`, string(encoded))
-}
-
 // brokenStore fails in ways that are no cause of the specification.
 type brokenStore struct{ registry.Store }
 
@@ -199,4 +187,19 @@ func TestBrokenBodyAbortsTheResponse(t *testing.T) {
 	defer resp.Body.Close()
 	_, err = io.ReadAll(resp.Body)
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+// Options that make no sense are refused in one place.
+func TestOptionsValidate(t *testing.T) {
+	for name, options := range map[string]registry.Options{
+		"PageSize":       {PageSize: -1},
+		"ChunkMinLength": {ChunkMinLength: -1},
+		"MaxManifest":    {MaxManifest: -1},
+		"MaxTags":        {MaxTags: -1},
+	} {
+		want := name + " is -1: want a positive number, or 0 for the default"
+		require.EqualError(t, options.Validate(), want)
+		assert.PanicsWithValue(t, "registry: invalid options: "+want, func() { registry.New(memstore.New(memstore.Options{}), options) })
+	}
+	assert.NoError(t, new(registry.Options).Validate())
 }

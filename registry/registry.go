@@ -28,7 +28,8 @@ type Registry struct {
 	serial  atomic.Uint64 // of upload locations
 }
 
-// New returns a registry that keeps its content in store. It panics if that is nil.
+// New returns a registry that keeps its content in store. It panics if store is nil, or
+// if [Options.Validate] returns an error for the options.
 func New(store Store, options Options) *Registry {
 	must.NotNil("registry: New: store", store)
 	g := &Registry{store: store}
@@ -36,14 +37,17 @@ func New(store Store, options Options) *Registry {
 	return g
 }
 
-// SetOptions replaces the options, for requests that begin after it.
-func (g *Registry) SetOptions(options Options) { g.options.Store(&options) }
+// SetOptions replaces the options for requests that begin afterwards. It panics if
+// [Options.Validate] returns an error for them.
+func (g *Registry) SetOptions(options Options) {
+	if err := options.Validate(); err != nil {
+		panic(fmt.Sprintf("registry: invalid options: %v", err))
+	}
+	g.options.Store(&options)
+}
 
 // Options returns the options in force.
 func (g *Registry) Options() Options { return *g.options.Load() }
-
-// Store returns the store that the registry was made with.
-func (g *Registry) Store() Store { return g.store }
 
 // ServeHTTP serves one request of the API. It panics with [http.ErrAbortHandler] if a
 // response that has begun cannot be completed, and if the client has left before the

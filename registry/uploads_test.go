@@ -233,7 +233,7 @@ func TestBlobInPost(t *testing.T) {
 
 func requireNoUploads(t *testing.T, f fixture) {
 	t.Helper()
-	for id, err := range f.Store().Uploads(t.Context(), "") {
+	for id, err := range registry.StoreOf(f.Registry).Uploads(t.Context(), "") {
 		require.NoError(t, err)
 		t.Errorf("upload session %s was left open", id)
 	}

@@ -84,6 +84,9 @@ func newConfig(opts []Option) (config, error) {
 	if c.handler != nil && c.server.FaultNames {
 		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out WithFaultNames, or WithHandler"))
 	}
+	if err := c.server.Validate(); err != nil {
+		c.errs = append(c.errs, err)
+	}
 	return c, errors.Join(c.errs...)
 }
 
@@ -92,6 +95,9 @@ func newConfig(opts []Option) (config, error) {
 func WithOptions(options registry.Options) Option {
 	return once("WithOptions", func(c *config) error {
 		c.registry = options
+		if err := options.Validate(); err != nil {
+			return fmt.Errorf("WithOptions: %w", err)
+		}
 		return nil
 	})
 }

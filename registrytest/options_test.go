@@ -3,6 +3,7 @@ package registrytest_test
 import (
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,6 +34,9 @@ func TestOptionsTwice(t *testing.T) {
 		"WithAuth is given twice":          {registrytest.WithAuth(auth.Options{}), registrytest.WithAuth(auth.Options{})},
 		"WithAuthenticator is given twice": {registrytest.WithAuthenticator(service), registrytest.WithAuthenticator(service)},
 		"choose one of WithAuth and":       {registrytest.WithAuthenticator(service), registrytest.WithAuth(auth.Options{})},
+		"PageSize is -1":                   {registrytest.WithOptions(registry.Options{PageSize: -1})},
+		"HTTP/2 without TLS":               {registrytest.WithTLS(), registrytest.WithH2C()},
+		"it excludes tls and http2":        {registrytest.WithHTTP2(), registrytest.WithH2C()},
 		"WithClientCerts is given twice":   {registrytest.WithRequiredClientCerts(), registrytest.WithClientCerts()},
 	} {
 		_, err := registrytest.Start(options...)
@@ -40,8 +44,12 @@ func TestOptionsTwice(t *testing.T) {
 		ran := runTest(func(t testing.TB) { registrytest.New(t, options...) })
 		require.Len(t, ran.failures, 1)
 		assert.Contains(t, ran.failures[0], want)
+		if !strings.Contains(want, "InMemory") {
+			_, err = registrytest.NewHandler(options...)
+			assert.ErrorContains(t, err, want)
+		}
 	}
-	flags := []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS(), registrytest.WithHTTP2(), registrytest.WithH2C(), registrytest.WithFaultNames()}
+	flags := []registrytest.Option{registrytest.WithInMemory(), registrytest.WithTLS(), registrytest.WithHTTP2(), registrytest.WithFaultNames()}
 	registrytest.New(t, append(flags, flags...)...)
 	registrytest.New(t, registrytest.WithLogger(log))
 }

@@ -84,11 +84,13 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 		}
 	}
 	c.server.TLS = c.server.TLS || c.server.HTTP2
+	if err := errors.Join(c.server.Validate(), c.registry.Validate()); err != nil {
+		return err
+	}
 	for _, wrong := range []struct {
 		is  bool
 		say string
 	}{
-		{c.server.H2C && c.server.TLS, "--h2c is HTTP/2 without TLS: it excludes --tls and --http2"},
 		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls"},
 		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls"},
 		{c.control.none && c.control.addr+c.control.token != "", "--no-control excludes --control-addr and --control-token"},

@@ -22,11 +22,11 @@ func TestControl(t *testing.T) {
 		access, err := auth.New(auth.Options{Users: map[string]string{"a": "b"}})
 		require.NoError(t, err)
 		config := Config{
-			Options:  w.options,
-			Recorder: rec,
-			Faults:   engine,
-			Authenticator:     access,
-			Registry: http.NotFoundHandler(),
+			Options:       w.options,
+			Recorder:      rec,
+			Faults:        engine,
+			Authenticator: access,
+			Registry:      http.NotFoundHandler(),
 			Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				io.WriteString(w, "control of "+r.URL.Path)
 			}),

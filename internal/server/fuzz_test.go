@@ -24,7 +24,7 @@ func FuzzConnection(f *testing.F) {
 		var log records
 		s := start(t, Config{
 			Network: new(Network),
-			Options: Options{HTTP2: true, H2C: true},
+			Options: Options{H2C: true},
 			Log:     log.logger(slog.LevelError),
 			Registry: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)

@@ -90,8 +90,8 @@ func TestFirstBytes(t *testing.T) {
 		{"nothing, TLS", Options{TLS: true}, both, nil, "", ""},
 		{"a preface that was not allowed", Options{}, both, nil, http2Start, badRequest},
 		{"a preface in the clear, only TLS allows it", Options{HTTP2: true}, both[1:], nil, http2Start, badRequest},
-		{"a preface over TLS without ALPN", Options{HTTP2: true, H2C: true}, both, []string{}, http2Start, badRequest},
-		{"a preface where HTTP/1.1 was agreed on", Options{HTTP2: true, H2C: true}, both, []string{"http/1.1"}, http2Start, badRequest},
+		{"a preface over TLS without ALPN", Options{HTTP2: true}, both, []string{}, http2Start, badRequest},
+		{"a preface where HTTP/1.1 was agreed on", Options{HTTP2: true}, both, []string{"http/1.1"}, http2Start, badRequest},
 		{"no preface where HTTP/2 was agreed on", Options{HTTP2: true}, both, []string{"h2"}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", badRequest},
 		{"a preface where HTTP/2 was agreed on", Options{HTTP2: true}, both, []string{"h2"}, http2Start, http2Settings},
 		{"a preface where h2c is on", Options{H2C: true}, both, nil, http2Start, http2Settings},
@@ -159,7 +159,7 @@ func TestSlowClients(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Config{Network: new(Network), Options: Options{HTTP2: true, H2C: true}})
+				s := start(t, Config{Network: new(Network), Options: Options{HTTP2: true}})
 				begin := time.Now()
 				c := dial(t, s)
 				say(t, c, test.say)

@@ -42,28 +42,36 @@ const ControlPath = "/_ocifake"
 type Options struct {
 	// Addr is the TCP address to listen on. Default: a free port of 127.0.0.1, or of ::1 without
 	// IPv4. Ignored in memory.
-	Addr string `json:"addr,omitempty"`
+	Addr string
 
 	// TLS serves HTTPS, with certificates from the server's own authority.
-	TLS bool `json:"tls,omitempty"`
+	TLS bool
 
 	// HTTP2 offers HTTP/2 in addition to HTTP/1.1 in the TLS handshake. It implies TLS.
-	HTTP2 bool `json:"http2,omitempty"`
+	HTTP2 bool
 
 	// H2C accepts HTTP/2 with prior knowledge in addition to HTTP/1.1, without TLS.
-	H2C bool `json:"h2c,omitempty"`
+	H2C bool
 
 	// Hosts are additional IP addresses and host names of every certificate. Certificates are
 	// always valid for 127.0.0.1, ::1, localhost, the local address of the connection, and the name
 	// that the client requests. Ignored in memory.
-	Hosts []string `json:"hosts,omitempty"`
+	Hosts []string
 
 	// FaultNames lets clients choose faults by the name of the repository, see package
 	// faultnames. It needs Faults.
-	FaultNames bool `json:"faultNames,omitempty"`
+	FaultNames bool
 
 	// ClientCerts is the policy for client certificates in the TLS handshake.
-	ClientCerts ClientCerts `json:"clientCerts,omitempty"`
+	ClientCerts ClientCerts
+}
+
+// Validate returns an error if the options contradict each other.
+func (o *Options) Validate() error {
+	if o.H2C && (o.TLS || o.HTTP2) {
+		return errors.New("h2c is HTTP/2 without TLS: it excludes tls and http2")
+	}
+	return nil
 }
 
 // Config configures a server.
@@ -139,6 +147,9 @@ type Server struct {
 
 // Start starts a server. The server accepts requests when Start returns. The caller must close it.
 func Start(config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	config.TLS = config.TLS || config.HTTP2
 	if config.Network != nil {
 		// In memory, one listener accepts both schemes, and one transport reaches both.

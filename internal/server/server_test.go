@@ -37,7 +37,6 @@ var ways = []way{
 	{name: "TLS", options: Options{TLS: true}, proto: "HTTP/1.1", tls: true},
 	{name: "HTTP/2", options: Options{HTTP2: true}, proto: "HTTP/2.0", tls: true},
 	{name: "h2c", options: Options{H2C: true}, proto: "HTTP/2.0"},
-	{name: "h2c and TLS", options: Options{H2C: true, TLS: true}, proto: "HTTP/1.1", tls: true},
 	{name: "HTTP/1.1 in memory", memory: true, proto: "HTTP/1.1"},
 	{name: "https in memory without TLS", memory: true, url: "https://any.example", proto: "HTTP/1.1", tls: true},
 	{name: "https to an address in memory", memory: true, url: "https://192.0.2.7:8443", proto: "HTTP/1.1", tls: true},
@@ -268,22 +267,14 @@ func TestStartFails(t *testing.T) {
 		{Config{Options: Options{Addr: taken.Host()}}, "server: listen tcp " + taken.Host() + ": bind: "},
 		{Config{Options: Options{Addr: "nonsense"}}, "server: listen tcp: address nonsense: missing port in address"},
 		{Config{Network: network, Host: "A.example"}, "server: listen mem a.example:0: bind: address already in use"},
+		{Config{Options: Options{H2C: true, TLS: true}}, "server: h2c is HTTP/2 without TLS: it excludes tls and http2"},
+		{Config{Options: Options{H2C: true, HTTP2: true}}, "server: h2c is HTTP/2 without TLS: it excludes tls and http2"},
 		{Config{Options: Options{Hosts: []string{"a b"}}}, `server: start: host "a b" is neither an IP address nor a host name`},
 	} {
 		s, err := Start(test.config)
 		require.ErrorContains(t, err, test.want)
 		assert.Nil(t, s)
 	}
-}
-
-func TestOptionsJSON(t *testing.T) {
-	all := Options{Addr: "127.0.0.1:5000", TLS: true, HTTP2: true, H2C: true, Hosts: []string{"a.example"}}
-	text, err := json.Marshal(all)
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"addr":"127.0.0.1:5000","tls":true,"http2":true,"h2c":true,"hosts":["a.example"]}`, string(text))
-	text, err = json.Marshal(Options{})
-	require.NoError(t, err)
-	assert.Equal(t, `{}`, string(text))
 }
 
 func random(size int) []byte {
