@@ -1,17 +1,17 @@
-// Package config reads configuration as text: rules of faults, options of auth, and
-// the settings of the ocifake binary, in YAML or JSON. It is the only package that
-// reads YAML, so that a test that writes its rules in Go does not compile a parser.
+// Package config reads fault rules and authentication options as text, in YAML or JSON.
+// It is a package of its own so that a test that writes its rules in Go does not compile
+// a YAML parser.
 //
 //	rules, err := config.Rules([]byte(`
 //	- where: op=blob.get repo=lib/*
 //	  after: 1
 //	  do: [delay: 2s, status: 503]
 //	`))
-//	err = reg.Inject(t, rules...)
+//	reg.Inject(t, rules...)
 //
-// A text is one document of at most 1 MiB in UTF-8, with lists and mappings at most
-// 100 deep. Anchors, aliases and tags are refused. Errors are an [*Error] with line
-// and column wherever the text has a place for them, and have no secrets.
+// A text is one document of at most 1 MiB in UTF-8, with lists and mappings at most 100
+// deep. Anchors, aliases and tags are refused. Errors give the line and the column, and
+// contain no secrets.
 package config
 
 import (
@@ -20,9 +20,10 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/strict"
+	"github.com/ocifake/ocifake/internal/yamltext"
 )
 
-// Rules reads a list of rules, or a single one.
+// Rules reads a list of fault rules, or a single rule.
 //
 //	# rules.yaml
 //	- name: slow-start
@@ -35,15 +36,11 @@ import (
 //	- where: op=upload.chunk
 //	  seq: [pass, {reset: {after: 65536, request: true}}, lose-upload]
 //
-// [faults.Rule.UnmarshalJSON] has the fields. Everything is checked that can be
-// without a registry, and names must differ.
+// [faults.Rule.UnmarshalJSON] documents the fields. Rules checks everything that can be
+// checked without a registry; the names of rules must be unique.
 func Rules(text []byte) ([]faults.Rule, error) {
-	d, err := parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
 	var rules ruleList
-	if err := d.decode(&rules); err != nil {
+	if err := yamltext.Decode(text, &rules); err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	return rules, nil
@@ -74,7 +71,8 @@ func (l *ruleList) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Auth reads options of authentication, with the names that the fields have in JSON.
+// AuthOptions reads authentication options. The names of the fields are those of the
+// JSON form.
 //
 //	users: {alice: secret, ci: hunter2}
 //	rules:
@@ -86,14 +84,10 @@ func (l *ruleList) UnmarshalJSON(text []byte) error {
 //	  repos: [public/*]
 //	token: {ttl: 5m}
 //
-// What [auth.Options.UnmarshalJSON] refuses is an error.
+// AuthOptions returns an error for everything that [auth.Options.UnmarshalJSON] refuses.
 func AuthOptions(text []byte) (auth.Options, error) {
-	d, err := parse(text)
-	if err != nil {
-		return auth.Options{}, fmt.Errorf("auth: %w", err)
-	}
 	var options auth.Options
-	if err := d.decode(&options); err != nil {
+	if err := yamltext.Decode(text, &options); err != nil {
 		return auth.Options{}, fmt.Errorf("auth: %w", err)
 	}
 	return options, nil

@@ -1,8 +1,10 @@
-package config
+package config_test
 
 import (
 	"testing"
 
+	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,8 +27,8 @@ func TestErrorPlace(t *testing.T) {
 		{"[{times: 1}]", 1, 2, "[0]"},
 		{"do: [pass", 1, 0, ""},
 	} {
-		_, err := Rules([]byte(test.text))
-		var at *Error
+		_, err := config.Rules([]byte(test.text))
+		var at *yamltext.Error
 		require.ErrorAs(t, err, &at, test.text)
 		assert.Equal(t, [2]int{test.line, test.column}, [2]int{at.Line, at.Column}, "%q: %v", test.text, err)
 		assert.Equal(t, test.field, at.Field, "%q: %v", test.text, err)

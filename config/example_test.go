@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ocifake/ocifake/config"
-	"github.com/ocifake/ocifake/faults"
 )
 
 func ExampleAuthOptions() {
@@ -44,28 +43,4 @@ func ExampleRules() {
 	// 2 <nil>
 	// "slow start" on op=blob.get repo=lib/*
 	// rules: line 3, column 20: do[0].status.code: want a whole number, not text
-}
-
-func ExampleSettings() {
-	settings, err := config.Settings([]byte("addr: 127.0.0.1:5000\nload: [a.tar, b.tar]\n"))
-	for _, s := range settings {
-		fmt.Println(s.Name, s.Values)
-	}
-	fmt.Println(err)
-	// Output:
-	// addr [127.0.0.1:5000]
-	// load [a.tar b.tar]
-	// <nil>
-}
-
-func ExampleYAML() {
-	text, err := config.YAML([]faults.Rule{faults.On().Repo("app").Times(2).Do(faults.Status(503))})
-	fmt.Printf("%s%v\n", text, err)
-	// Output:
-	// - where: repo=app
-	//   times: 2
-	//   do:
-	//   - status:
-	//       code: 503
-	// <nil>
 }

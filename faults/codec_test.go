@@ -11,6 +11,7 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -111,7 +112,7 @@ func sameInText(t *testing.T, rule faults.Rule) {
 	require.NoError(t, err)
 	indented, err := json.MarshalIndent(rule, "", "\t")
 	require.NoError(t, err)
-	block, err := conf.YAML(rule)
+	block, err := yamltext.Marshal(rule)
 	require.NoError(t, err)
 	for form, text := range map[string][]byte{"JSON": written, "indented JSON": indented, "YAML": block} {
 		rules, err := conf.Rules(text)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/near"
+	"github.com/ocifake/ocifake/internal/yamltext"
 )
 
 // readConfig sets flags from a YAML file of names and values. Flags of the command line take
@@ -18,13 +18,14 @@ func readConfig(ctx context.Context, path string, flags *pflag.FlagSet) error {
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	settings, err := config.Settings(text)
+	settings, err := yamltext.Settings(text)
 	if err != nil {
 		return fmt.Errorf("--config %s: %w", path, err)
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = true })
-	for _, setting := range settings {
+	for i := range settings {
+		setting := &settings[i]
 		if err := setFlag(flags, given, setting); err != nil {
 			return fmt.Errorf("--config %s: %w", path, setting.Error(err))
 		}
@@ -32,7 +33,7 @@ func readConfig(ctx context.Context, path string, flags *pflag.FlagSet) error {
 	return nil
 }
 
-func setFlag(flags *pflag.FlagSet, given map[string]bool, setting config.Setting) error {
+func setFlag(flags *pflag.FlagSet, given map[string]bool, setting *yamltext.Setting) error {
 	f := flags.Lookup(setting.Name)
 	switch {
 	case f == nil:

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/faultnames"
+	"github.com/ocifake/ocifake/internal/yamltext"
 )
 
 func newFaultsKnown() *cobra.Command {
@@ -78,7 +78,7 @@ func showKnown(w io.Writer, f known.Fault, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, newKnownFault(f))
 	}
-	rules, err := config.YAML(f.Rules())
+	rules, err := yamltext.Marshal(f.Rules())
 	if err != nil {
 		return err
 	}

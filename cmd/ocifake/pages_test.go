@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/internal/yamltext"
 )
 
 const module = "github.com/ocifake/ocifake"
@@ -233,7 +234,7 @@ func TestPagesYAML(t *testing.T) {
 		"":         func(text []byte) error { return yaml.Unmarshal(text, new(any)) },
 		"rules":    func(text []byte) error { _, err := config.Rules(text); return err },
 		"auth":     func(text []byte) error { _, err := config.AuthOptions(text); return err },
-		"settings": func(text []byte) error { _, err := config.Settings(text); return err },
+		"settings": func(text []byte) error { _, err := yamltext.Settings(text); return err },
 	}
 	found := map[string]bool{}
 	for _, b := range blocks(t, "yaml") {

@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/filter"
+	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -234,7 +234,7 @@ Sizes and counts suit the small images of tests: bodies are cut after 100 bytes,
 		b.WriteString(markdownRow("["+p.Name+"](#"+p.Name+")", p.What, p.Correct))
 	}
 	for _, p := range all {
-		rules, err := config.YAML(p.Rules())
+		rules, err := yamltext.Marshal(p.Rules())
 		require.NoError(t, err)
 		outcome := "It fails in the end."
 		if p.Recovers {

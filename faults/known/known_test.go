@@ -18,6 +18,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -228,7 +229,7 @@ func TestRules(t *testing.T) {
 			}
 			text, err := json.Marshal(rules)
 			require.NoError(t, err)
-			file, err := conf.YAML(rules)
+			file, err := yamltext.Marshal(rules)
 			require.NoError(t, err)
 			read, err := conf.Rules(file)
 			require.NoError(t, err)

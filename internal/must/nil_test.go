@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
@@ -409,8 +408,6 @@ var ofExam = []row{
 }
 
 var ofSpec = []row{
-	refused("config.Setting.Error err", func(f given) { config.Setting{}.Error(nil) }),
-	allowed("config.YAML v", func(f given) { config.YAML(nil) }),
 	refused("spec.Registry target", func(f given) { spec.Registry(nil) }),
 	refused("spec.Run ctx", func(f given) { spec.Run(noContext, spec.Target{URL: "http://127.0.0.1:1"}) }),
 	refused("spec.Store newStore", func(f given) { spec.Store(nil) }),

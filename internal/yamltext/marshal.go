@@ -1,4 +1,4 @@
-package config
+package yamltext
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML returns the YAML of a value, with the names and the order of fields that it
-// has in JSON.
-func YAML(v any) ([]byte, error) {
+// Marshal returns the YAML of a value, with the names and the order of fields that it has
+// in JSON.
+func Marshal(v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err

@@ -1,12 +1,10 @@
-package config
+package yamltext
 
 import (
 	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Setting is a name with its values.
@@ -19,8 +17,7 @@ type Setting struct {
 }
 
 // Error returns an error about the setting, with its place in the text.
-func (s Setting) Error(err error) error {
-	must.NotNil("config: Setting.Error: err", err)
+func (s *Setting) Error(err error) error {
 	return &Error{Line: s.key.Line, Column: s.key.Column, Field: s.Name, Err: err}
 }
 

@@ -1,4 +1,10 @@
-package config
+// Package yamltext reads and writes YAML. It is the only package of the module that does,
+// so that a test that writes its rules in Go does not compile a YAML parser.
+//
+// A text is one document of at most 1 MiB in UTF-8, with lists and mappings at most 100
+// deep, in YAML or JSON. Anchors, aliases and tags are refused. Errors are an [*Error]
+// with line and column where the text has a place for them, and contain no secrets.
+package yamltext
 
 import (
 	"bytes"
@@ -47,8 +53,15 @@ func parse(text []byte) (*document, error) {
 	return &document{out.Bytes(), root}, nil
 }
 
-// decode decodes the document. An empty one changes nothing.
-func (d *document) decode(into any) error { return d.place(strict.Decode(d.json, into)) }
+// Decode decodes a text into a value, as strict.Decode decodes JSON. An empty document
+// changes nothing.
+func Decode(text []byte, into any) error {
+	d, err := parse(text)
+	if err != nil {
+		return err
+	}
+	return d.place(strict.Decode(d.json, into))
+}
 
 // parseYAML returns the value of the only document in a text, null if there is none.
 func parseYAML(text []byte) (*yaml.Node, error) {
