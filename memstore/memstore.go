@@ -37,8 +37,11 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Options are the limits of a [Store]. The zero value has the defaults; a
-// negative number stands for no limit.
+// NoLimit is the value of an option of [Options] that sets no limit.
+const NoLimit = -1
+
+// Options are the limits of a [Store]. The zero value has the defaults, and [NoLimit], or
+// any negative number, sets no limit.
 type Options struct {
 	// MaxBytes is how many bytes the blobs, the manifests and what has arrived in
 	// upload sessions may have together. What the store needs to find them again,

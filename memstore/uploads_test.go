@@ -320,7 +320,7 @@ func TestUploadFillsStoreToTheLastByte(t *testing.T) {
 }
 
 func TestUploadWithoutLimits(t *testing.T) {
-	s := memstore.New(memstore.Options{MaxBytes: -1, MaxUploads: -1, UploadTTL: -1})
+	s := memstore.New(memstore.Options{MaxBytes: memstore.NoLimit, MaxUploads: memstore.NoLimit, UploadTTL: memstore.NoLimit})
 	for range 20_000 {
 		newUpload(t, s, digest.SHA256)
 	}

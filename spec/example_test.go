@@ -54,15 +54,8 @@ func ExampleStatements() {
 func ExampleLookup() {
 	s, ok := spec.Lookup("blob-delete-unknown")
 	fmt.Println(ok, s.Level, s.Text)
-	fmt.Println(s.Labels())
 	// Output:
 	// true MUST If the blob is not found, a `404 Not Found` code MUST be returned.
-	// [blob-delete-unknown MUST management distribution-spec end-10 v1.0 v1.1 v1.2-draft]
-}
-
-func ExampleFeatures() {
-	fmt.Println(spec.Features()[:3])
-	// Output: [anonymous mount catalog chunked upload]
 }
 
 func ExampleWriteMarkdown() {

@@ -3,7 +3,6 @@ package spec
 import (
 	"context"
 	"net/http"
-	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -35,16 +34,6 @@ const (
 	ReferenceCheck  Feature = "refusal of missing references"
 	AnyDigest       Feature = "unrecognized digest algorithms"
 )
-
-// Features returns all features, sorted.
-func Features() []Feature {
-	var all []Feature
-	for f := range probes {
-		all = append(all, f)
-	}
-	slices.Sort(all)
-	return all
-}
 
 // probes find out whether a registry has a feature. They look for the refusals
 // that the specification allows; whatever else happens counts as having it, and

@@ -27,7 +27,7 @@ func Registry(target func() Target) {
 		ginkgo.Describe(string(area), func() {
 			for _, s := range statements {
 				if s.Area == area && s.Checked() {
-					ginkgo.It(s.String(), ginkgo.Label(s.Labels()...), func(ctx ginkgo.SpecContext) {
+					ginkgo.It(s.String(), ginkgo.Label(s.labels()...), func(ctx ginkgo.SpecContext) {
 						suite, err := start()
 						if err != nil {
 							ginkgo.AbortSuite(err.Error())

@@ -117,9 +117,9 @@ func Lookup(id string) (Statement, bool) {
 // Checked tells whether there is a check, rather than a reason why not.
 func (s Statement) Checked() bool { return s.check != nil }
 
-// Labels returns what a ginkgo label filter knows the statement by: its ID, level,
-// area, endpoints, source, and versions as "v1.1".
-func (s Statement) Labels() []string {
+// labels returns the ginkgo labels of the statement: its ID, level, area, endpoints,
+// source, and versions as "v1.1".
+func (s Statement) labels() []string {
 	labels := []string{s.ID, string(s.Level), string(s.Area), s.Source.label()}
 	labels = append(labels, strings.Fields(s.Endpoint)...)
 	for _, v := range s.Versions {

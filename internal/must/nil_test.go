@@ -30,7 +30,6 @@ import (
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
-	"github.com/ocifake/ocifake/registry/storetest"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/ocifake/ocifake/spec"
 )
@@ -188,7 +187,6 @@ var ofRegistry = []row{
 	refused("registry.WriteError w", func(f given) { registry.WriteError(nil, f.request, io.EOF) }),
 	refused("registry.WriteError r", func(f given) { registry.WriteError(f.answer, nil, io.EOF) }),
 	refused("registry.WriteError err", func(f given) { registry.WriteError(f.answer, f.request, nil) }),
-	refused("storetest.TestStore newStore", func(f given) { storetest.TestStore(nil) }),
 }
 
 const someDigest = digest.Digest("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")

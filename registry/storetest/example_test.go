@@ -11,16 +11,6 @@ import (
 	"github.com/ocifake/ocifake/registry/storetest"
 )
 
-func ExampleTestStore() {
-	newStore := func() (registry.Store, error) { return NewStore(), nil }
-	if err := storetest.TestStore(newStore); err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println("it is a Store")
-	// Output: it is a Store
-}
-
 // forgetful is a Store that deletes nothing.
 type forgetful struct{ *Store }
 

@@ -1,11 +1,10 @@
-// Package storetest checks implementations of [registry.Store], as
-// [testing/fstest] checks file systems: against every sentence of the
-// interface's documentation that can be seen from outside, concurrency included.
-// That leaves out a Store's limits (TooManyUploads, Full), when its sessions
-// expire, and what its methods cost.
+// Package storetest checks implementations of [registry.Store] against every sentence
+// of the interface's documentation that can be observed, concurrency included. It does
+// not check a Store's limits (TooManyUploads, Full), when upload sessions expire, or the
+// cost of methods.
 //
-// It needs nothing of package testing, so that a test, another framework or a
-// program can call it. A Go test that shows each check as a subtest:
+// It does not use package testing, so that a test, another framework or a program can
+// call it. In a Go test each check is a subtest:
 //
 //	for _, check := range storetest.Checks() {
 //		t.Run(check.Name, func(t *testing.T) {
@@ -34,22 +33,24 @@ const (
 	grace    = 30 * time.Second
 )
 
-// Check is one thing that every Store must do.
+// Check is a requirement that every Store must meet.
 type Check struct {
-	// Name says what, "uploads/a second writer is refused at once". It is unique,
-	// and what stands before the slash is one of few subjects.
+	// Name is unique and has the form subject/requirement: "uploads/a second writer is
+	// refused at once".
 	Name string
 
-	// Run checks one Store that it gets from newStore: see [TestStore]. It returns
-	// nil, or all violations joined, each telling the method, the repository, what
-	// was asked for, what came of it and the sentence that this breaks. It
-	// ends soon after ctx is done, and if the Store hangs, after a minute.
+	// Run checks a Store that newStore returns: an empty one, with room for 32 MiB in 64
+	// blobs and upload sessions. Run calls newStore once, in its own goroutine.
+	//
+	// It returns nil, or all violations joined. A violation names the method, the
+	// repository, the arguments, the result and the sentence that it violates; a panic of
+	// the Store is one too. Run returns soon after ctx is done. A Store that hangs is
+	// reported after a minute and left behind with the goroutines that wait for it.
 	Run func(ctx context.Context, newStore func() (registry.Store, error)) error
 }
 
-// Checks returns all checks, in the order in which a new implementation had best
-// be made to pass them. They are independent of each other and may run in
-// parallel.
+// Checks returns all checks, in the order in which a new implementation should be made
+// to pass them. They are independent of each other and may run in parallel.
 func Checks() []Check {
 	all := slices.Concat(
 		blobChecks(), uploadChecks(), manifestChecks(), repositoryChecks(), listChecks(),
@@ -60,30 +61,6 @@ func Checks() []Check {
 		checks[i] = Check{Name: c.name, Run: c.run}
 	}
 	return checks
-}
-
-// TestStore checks an implementation of [registry.Store]. It returns nil, or
-// all violations joined.
-//
-// Each check works on a Store of its own: newStore returns one that is empty,
-// and is called in the goroutine that called TestStore. The Store must have room
-// for 32 MiB in 64 blobs and upload sessions.
-//
-// A Store that hangs is reported after a minute and left behind, with the
-// goroutines that wait for it. A panic in it is reported too.
-//
-// Typical usage inside a test is:
-//
-//	if err := storetest.TestStore(newStore); err != nil {
-//		t.Fatal(err)
-//	}
-func TestStore(newStore func() (registry.Store, error)) error {
-	must.NotNil("storetest: TestStore: newStore", newStore)
-	var errs []error
-	for _, check := range Checks() {
-		errs = append(errs, check.Run(context.Background(), newStore))
-	}
-	return errors.Join(errs...)
 }
 
 // check is a Check before it has a Store to work on.
