@@ -15,14 +15,13 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Assertions say what must hold of certain requests: [Registry.Assert],
-// [Registry.Require] and [Network.Assert] choose them. A method reports whether it holds. If it does not,
-// the test fails with what was wanted, what was found, and the journal: a line for
-// each request on record.
+// Assertions assert something about the requests that [Registry.Assert], [Registry.Require]
+// or [Network.Assert] selected. A method reports whether the assertion holds. If it does not,
+// the test fails with what was wanted, what was found, and the journal, which has a line for
+// each recorded request.
 //
-// Requests that are being answered count, with what is known of them. If requests
-// have been dropped from a full record, every assertion fails: nothing can be said
-// then. See [WithRecording].
+// Requests whose answer has not ended count, with what is known of them. If a full record has
+// dropped requests, every assertion fails. See [WithRecording].
 type Assertions struct {
 	t       testing.TB
 	of      recorded
@@ -32,26 +31,24 @@ type Assertions struct {
 	asserts atomic.Bool // a method was called
 }
 
-// Assert chooses the requests that all filters mean, for an assertion that fails
-// the test without ending it:
+// Assert selects the requests that match all filters, for an assertion that fails the test
+// without ending it. Without filters it selects all requests.
 //
-//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Is(op.BlobGet), record.Digest(layer)).Count(1)
 //
-// Without filters, all requests are meant. In a registry that several tests share,
-// filters tell the requests of one from the others': [record.Header], [record.UserAgent],
-// [record.Repo], [record.Subject], [record.Since].
+// If tests share a registry, filters select the requests of one test: [record.Header],
+// [record.UserAgent], [record.Repo], [record.Subject], [record.Since].
 //
-// What is to fail is t, the test or subtest that asserts, also if the registry is
-// that of another. It fails at its end, too, if no method of the Assertions was called:
-// nothing was asserted then.
+// Assert fails t, even if the registry belongs to another test. It also fails t at its end if
+// no method of the Assertions was called.
 func (r *Registry) Assert(t testing.TB, filters ...record.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
 	return newAssertions(t, recorded{r}, "Assert", filters)
 }
 
-// Require is [Registry.Assert] for assertions that end the test when they fail. It
-// belongs into the test's own goroutine.
+// Require is like [Registry.Assert] for assertions that end the test when they fail. It must
+// be called from the goroutine of the test.
 func (r *Registry) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	t = r.test(t)
 	t.Helper()
@@ -60,7 +57,7 @@ func (r *Registry) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	return a
 }
 
-// newAssertions returns Assertions that fail the test at its end if they are not used.
+// newAssertions returns Assertions that fail the test at its end if none of their methods was called.
 func newAssertions(t testing.TB, of recorded, method string, filters []record.Filter) *Assertions {
 	t.Helper()
 	a := &Assertions{t: t, of: of, filters: filters, method: method}
@@ -93,19 +90,19 @@ func (a *Assertions) Count(n int) bool {
 	return a.check(a.count("exactly "+a.number(n), n, n))
 }
 
-// AtLeast asserts that there are n of the requests, or more.
+// AtLeast asserts that there are n of the requests or more.
 func (a *Assertions) AtLeast(n int) bool {
 	a.t.Helper()
 	return a.check(a.count("at least "+a.number(n), n, math.MaxInt))
 }
 
-// AtMost asserts that there are n of the requests, or fewer.
+// AtMost asserts that there are n of the requests or fewer.
 func (a *Assertions) AtMost(n int) bool {
 	a.t.Helper()
 	return a.check(a.count("at most "+a.number(n), 0, n))
 }
 
-// count finds too few or too many requests.
+// count compares the number of requests with a range.
 func (a *Assertions) count(want string, least, most int) judge {
 	return func(log record.Log) verdict {
 		v := verdict{want: want}
@@ -145,9 +142,8 @@ func (a *Assertions) All(filters ...record.Filter) bool {
 	})
 }
 
-// BackoffAtLeast asserts that each of the requests but the first began that long,
-// or longer, after the answers to those before it had ended: that a client did not
-// try again too soon. There must be two or more.
+// BackoffAtLeast asserts that each of the requests except the first began at least this long
+// after the answers to the earlier ones had ended. There must be two requests or more.
 func (a *Assertions) BackoffAtLeast(pause time.Duration) bool {
 	a.t.Helper()
 	return a.check(func(log record.Log) verdict {
@@ -171,13 +167,13 @@ func (a *Assertions) BackoffAtLeast(pause time.Duration) bool {
 	})
 }
 
-// CredentialsOnlyTo asserts that none of the requests carried credentials to a host
-// other than these: "hub.example", or "127.0.0.1:40001" if only that port may get
-// them. Without hosts, it is the registry's own [Registry.Host].
+// CredentialsOnlyTo asserts that none of the requests carried credentials to another host:
+// "hub.example", or "127.0.0.1:40001" if only that port may receive them. Without hosts, the
+// host is the registry's own [Registry.Host].
 //
-// Credentials are those that [record.Log.Leaks] finds, in whatever header field, in
-// the URL, or in the body of a token request. For a registry on a [Network], the
-// requests to all registries on the network are looked at.
+// Credentials are those that [record.Log.Leaks] finds, in any header field, in the URL, or in
+// the body of a token request. For a registry on a [Network], the requests to all registries
+// of the network are checked.
 func (a *Assertions) CredentialsOnlyTo(hosts ...string) bool {
 	a.t.Helper()
 	a.begin()

@@ -13,8 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/server"
 )
 
-// WithAuth asks clients who they are: see [auth.Options]. Starting fails if the options
-// make no sense.
+// WithAuth authenticates clients and authorizes their requests; see [auth.Options].
 func WithAuth(options auth.Options) Option {
 	return once("WithAuth", func(c *config) (err error) {
 		c.auths++
@@ -24,8 +23,8 @@ func WithAuth(options auth.Options) Option {
 	})
 }
 
-// WithAuthenticator is [WithAuth] with an implementation of one's own, or with a Service that
-// registries share.
+// WithAuthenticator is like [WithAuth] for another implementation, or for an [auth.Service]
+// that several registries share.
 func WithAuthenticator(a auth.Authenticator) Option {
 	return once("WithAuthenticator", func(c *config) error {
 		c.auths++
@@ -35,13 +34,13 @@ func WithAuthenticator(a auth.Authenticator) Option {
 	})
 }
 
-// WithClientCerts serves HTTPS and asks clients for certificates, which
-// [Registry.ClientCertificate] makes; a client without one is let in. A certificate is
-// a login only with CertificateLogin of [auth.Options].
+// WithClientCerts serves HTTPS and requests client certificates, which
+// [Registry.ClientCertificate] creates. Clients without a certificate are accepted. A
+// certificate is a login only with CertificateLogin of [auth.Options].
 func WithClientCerts() Option { return clientCerts(server.OptionalClientCerts) }
 
-// WithRequiredClientCerts is [WithClientCerts], but the TLS handshake fails without a
-// certificate. A registry in memory takes http, too, without a handshake.
+// WithRequiredClientCerts is like [WithClientCerts], but the TLS handshake fails without a
+// certificate. A registry in memory also accepts http, which has no handshake.
 func WithRequiredClientCerts() Option { return clientCerts(server.RequireClientCerts) }
 
 func clientCerts(which server.ClientCerts) Option {
@@ -63,18 +62,17 @@ func (r *Registry) ClientCertificate(name string) tls.Certificate {
 // message that says what is missing.
 func (r *Registry) AuthService() *auth.Service { return r.service }
 
-// Credentials are those of a user of a registry.
+// Credentials are the credentials of a user of a registry.
 type Credentials struct {
 	Host     string // of the registry, as in references
 	Username string
 	Password string
 }
 
-// Login returns credentials for a user of the registry, with a password that was
-// made for it: the one in [auth.Options] works as well. It fails t if the registry
-// was started without [WithAuth], or if the options name users and none of them, nor a
-// pattern of a rule, is this one. Options that name nobody allow any name; see also
-// [auth.Service.Password].
+// Login returns credentials for a user of the registry, with a new password; the password in
+// [auth.Options] stays valid. It fails t if the registry was started without [WithAuth], or
+// if the options have users and neither they nor a pattern of a rule include this one. If the
+// options have no users, any name is accepted. See also [auth.Service.Password].
 func (r *Registry) Login(t testing.TB, user string) Credentials {
 	t = r.test(t)
 	t.Helper()
@@ -87,9 +85,12 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 	return Credentials{Host: r.Host(), Username: user, Password: r.service.Password(user, 0)}
 }
 
-// DockerConfig writes the credentials into a Docker config.json and returns the
-// directory that it is in. It is removed when the test ends; if t is nil, by the
-// caller.
+// DockerConfig writes the credentials into the file config.json of a new directory, as docker
+// login does, and returns the directory, for DOCKER_CONFIG:
+//
+//	t.Setenv("DOCKER_CONFIG", reg.Login(t, "ci").DockerConfig(t))
+//
+// The directory is removed when the test ends, or by the caller if t is nil.
 func (c Credentials) DockerConfig(t testing.TB) (dir string) {
 	t = testOr(t, new(noTest))
 	t.Helper()

@@ -18,27 +18,27 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Pushed is an image, an index or an artifact that was put into a registry: the
-// descriptor of its manifest and what the manifest refers to.
+// Pushed describes an image, an index or an artifact in a registry: the descriptor of its
+// manifest, and the descriptors in the manifest.
 type Pushed struct {
 	ocispec.Descriptor
 	Repository string
-	Tags       []string             // that it was put under
+	Tags       []string             // of the reference
 	Config     ocispec.Descriptor   // of an image or artifact
 	Layers     []ocispec.Descriptor // of an image or artifact
-	Manifests  []Pushed             // of an index; a child that is no manifest, or is not there, has only its descriptor
+	Manifests  []Pushed             // of an index; a child that is not a manifest, or is missing, has only its descriptor
 }
 
-// Push puts an image, or an index with all that it refers to, straight into the
-// store: no request is made, and the registry's options do not apply, other than
-// AllowSparse. The image is a [v1.Image] or a [v1.ImageIndex]; layers that are not
-// distributable are left out.
+// Push puts an image, or an index with its children, into the store. It makes no request, and
+// of the registry's options only AllowSparse applies. The image is a [v1.Image] or a
+// [v1.ImageIndex], such as those of package images; layers that are not distributable are
+// left out.
 //
-// The reference is a repository with a tag or a digest or neither, "app:v1",
-// "app@sha256:…" or "app", with or without the registry's host. An image pushed
-// without a tag is found by its digest; one pushed by digest must have it.
+// The reference is a repository with an optional tag or digest, "app:v1", "app@sha256:…" or
+// "app", with or without the host of the registry. An image pushed without a tag is found by
+// its digest. An image pushed by digest must have that digest.
 //
-// If that fails, the test fails and ends. For a nil t see "Without a test" in the
+// If Push fails, the test fails and ends. For a nil t see "Without a test" in the
 // documentation of the package.
 func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest() ([]byte, error) }) Pushed {
 	t = r.test(t)
@@ -57,8 +57,8 @@ func (r *Registry) Push(t testing.TB, ref string, image interface{ RawManifest()
 	})
 }
 
-// PushManifest is [Registry.Push] for a manifest as it stands. What it refers to
-// must be in the repository, unless the registry has AllowSparse.
+// PushManifest is like [Registry.Push] for the bytes of a manifest. The content to which it
+// refers must be in the repository, unless the registry has AllowSparse.
 func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []byte) Pushed {
 	t = r.test(t)
 	t.Helper()
@@ -67,9 +67,9 @@ func (r *Registry) PushManifest(t testing.TB, ref, mediaType string, manifest []
 	})
 }
 
-// PushBlob puts a blob into a repository. Content of more than 64 MiB is not
-// copied if the store can do without, as the default one can: it is then read from
-// c whenever a client asks for it.
+// PushBlob puts a blob into a repository: a *[strings.Reader], a *[bytes.Reader], or content
+// of package images. Content above 64 MiB is not copied if the store supports that, as the
+// default store does: it is read from c when a client reads the blob.
 func (r *Registry) PushBlob(t testing.TB, repository string, c interface {
 	io.ReaderAt
 	Size() int64
@@ -79,7 +79,7 @@ func (r *Registry) PushBlob(t testing.TB, repository string, c interface {
 	if must.IsNil(c) {
 		t.Fatalf("registrytest: PushBlob: %s: c is nil", repository)
 	}
-	desc, err := r.to(strings.TrimPrefix(repository, r.Host()+"/")).PutBlob(context.Background(), c)
+	desc, err := r.to(strings.TrimPrefix(repository, r.Host()+"/")).PutBlob(contextOf(t), c)
 	if err != nil {
 		t.Fatal(fmt.Errorf("registrytest: %w", err))
 	}
@@ -90,11 +90,11 @@ func (r *Registry) to(repository string) content.Repository {
 	return content.Repository{Store: r.Store(), Name: repository, AllowSparse: r.Options().AllowSparse}
 }
 
-// push does what is common to all that puts a manifest.
+// push puts a manifest.
 func (r *Registry) push(t testing.TB, ref string,
 	put func(ctx context.Context, to content.Repository, tags []string) (ocispec.Descriptor, error)) Pushed {
 	t.Helper()
-	ctx := context.Background()
+	ctx := contextOf(t)
 	at := r.parse(ref)
 	to := r.to(at.repository)
 	desc, err := put(ctx, to, at.tags())
@@ -112,12 +112,12 @@ func (r *Registry) push(t testing.TB, ref string,
 	return pushed
 }
 
-// describe reads what a manifest in the store refers to.
+// describe returns the descriptors in a manifest of the store.
 func describe(ctx context.Context, to content.Repository, desc ocispec.Descriptor) (Pushed, error) {
 	return describeOnce(ctx, to, desc, make(map[digest.Digest]Pushed))
 }
 
-// describeOnce looks at each manifest once, however often it is referred to.
+// describeOnce reads each manifest once.
 func describeOnce(ctx context.Context, to content.Repository, desc ocispec.Descriptor, known map[digest.Digest]Pushed) (Pushed, error) {
 	if pushed, ok := known[desc.Digest]; ok {
 		pushed.Descriptor = desc
@@ -134,7 +134,7 @@ func describeOnce(ctx context.Context, to content.Repository, desc ocispec.Descr
 		Manifests []ocispec.Descriptor
 	}
 	if json.Unmarshal(m.Content, &document) != nil {
-		return pushed, nil // a snapshot has what was put unchecked too: it describes nothing
+		return pushed, nil // pushed with AllowUnchecked
 	}
 	pushed.Config, pushed.Layers = document.Config, document.Layers
 	for _, child := range document.Manifests {
@@ -148,14 +148,13 @@ func describeOnce(ctx context.Context, to content.Repository, desc ocispec.Descr
 	return pushed, nil
 }
 
-// reference is a repository, and a tag or a digest in it or both.
+// reference is a repository with an optional tag or digest.
 type reference struct {
 	repository, tag string
 	digest          digest.Digest
 }
 
-// parse takes a reference apart. Whether the parts are valid is found out when
-// they are used.
+// parse splits a reference. The store validates the parts.
 func (r *Registry) parse(ref string) reference {
 	ref = strings.TrimPrefix(ref, r.Host()+"/")
 	rest, d, _ := strings.Cut(ref, "@")
@@ -170,7 +169,7 @@ func (r reference) tags() []string {
 	return []string{r.tag}
 }
 
-// manifest is what the reference calls a manifest, the digest before the tag.
+// manifest returns the digest or, if there is none, the tag.
 func (r reference) manifest() string {
 	if r.digest != "" {
 		return string(r.digest)

@@ -6,45 +6,54 @@
 //		...
 //	}
 //
-// The registry is the one of package registry: it does what the distribution
-// specification says, and refuses what the specification does not allow. It is
-// on loopback, or with [WithInMemory] on no network at all, and is gone when the
-// test ends, however busy its connections are. Any number of them may run at the
-// same time.
+// The registry is that of package registry: it implements the distribution specification
+// and refuses what the specification does not allow. It listens on the loopback interface
+// or, with [WithInMemory], on no network at all, and is closed when the test ends. Any
+// number of registries can run at the same time.
+//
+// # Conventions
+//
+//   - Zero is the default. No limit has a name, such as memstore.NoLimit.
+//   - An empty list of filters, repositories or users does not restrict anything.
+//   - The destination comes before the source: Push(t, "app:v1", image),
+//     Load(t, "app", path).
+//   - Options are With functions; an option with a value can be given once. Invalid
+//     options are refused alike by [New], [Start], [NewHandler], the flags of ocifake
+//     serve, and its configuration file.
+//   - A method that takes a t fails that test, and uses its context. A method that returns
+//     a value ends the test when it fails; an assertion reports whether it holds.
 //
 // # Clients
 //
-// Any client can use the registry under its [Registry.URL], and those that take
-// an [net/http.Client] or an [net/http.RoundTripper] are best given
-// [Registry.Client] or [Registry.Transport]: these trust the certificates of a
-// registry with [WithTLS], speak HTTP/2 if the registry does, and are the only way
-// to a registry in memory.
+// Any client can use the registry at its [Registry.URL]. Give [Registry.Client] or
+// [Registry.Transport] to clients that take an [net/http.Client] or an
+// [net/http.RoundTripper]: these trust the certificates of a registry with [WithTLS],
+// speak HTTP/2 if the registry does, and are the only way to reach a registry in memory.
 //
 // # Recording
 //
-// Every request is on record: [Registry.Requests] returns those that filters mean,
-// [Registry.Assert] and [Registry.Require] say what must hold of them, and golden
-// transcripts keep a client's ways in a file. A test that fails logs the journal,
-// a line for each request.
+// The registry records every request. [Registry.Requests] returns the requests that match
+// filters, [Registry.Assert] and [Registry.Require] assert something about them, and
+// [Assertions.Transcript] compares them with a golden file. A test that fails logs the
+// journal, which has a line for each request.
 //
-//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Is(op.BlobGet), record.Digest(layer)).Count(1)
 //
 // # Virtual time
 //
-// A registry that is started in a bubble of [testing/synctest] is in memory, unless it
-// has an [WithAddr], and waiting costs no time. Clients reach it through
-// [Registry.Transport] only. The clock of a bubble starts in the year 2000, by which a
-// bubble is known, and the registry's certificates are valid.
+// A registry that is started in a bubble of [testing/synctest] is in memory, unless it has
+// an address ([WithAddr]), and waiting takes no real time. Clients must use
+// [Registry.Transport]. The clock of a bubble starts in the year 2000; the registry's
+// certificates are valid then.
 //
-// A registry must be started in the bubble in which it is used. One from outside fails
-// its clients and the test with a message that says so. Clients with a transport of
-// their own are not told: what a bubble shares with goroutines outside of it ends the
-// program.
+// A registry must be used in the bubble in which it was started. A registry from outside
+// fails its clients and the test with a message. This does not cover clients with a
+// transport of their own: channels that cross the border of a bubble end the program.
 //
 // # Without a test
 //
-// Where there is no test, as in TestMain, t may be nil in every function and method
-// that takes a [testing.TB]. What would fail the test panics. What the end of the test
-// would do is done by [Registry.Close], whose error says what would have failed the
-// test; a registry must be closed, and a directory removed, by the caller.
+// Without a test, as in TestMain, t may be nil in every function and method that takes a
+// [testing.TB]. What would fail the test panics instead. What would happen at the end of
+// the test happens in [Registry.Close], whose error reports what would have failed the
+// test. The caller must close the registry and remove directories.
 package registrytest

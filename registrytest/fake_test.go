@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -19,6 +20,9 @@ type fakeTest struct {
 	cleanups []func()
 	ended    bool
 }
+
+// Context returns a context that is never cancelled.
+func (f *fakeTest) Context() context.Context { return context.Background() }
 
 // runTest runs a function as the testing package does.
 func runTest(test func(t testing.TB)) *fakeTest {

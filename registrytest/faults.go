@@ -8,14 +8,13 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Inject adds rules by which the registry fails, until t and its subtests have
-// ended. A rule that has done less by then than it says fails t, unless it is
-// optional; see [faults.Rule.Optional]. Inject fails t at once if a rule makes no
-// sense, or if one of its effects cannot act on this registry.
+// Inject adds fault rules to the registry, until t and its subtests have ended. A rule that
+// has not fired as often as it says fails t then, unless it is optional; see
+// [faults.Rule.Optional]. Inject fails t immediately if a rule is invalid, or if one of its
+// effects does not work with this registry.
 //
-// Rules apply in the order in which they were added, and the first one that fires
-// wins, unless it says Continue. The handles, one for each rule, tell what became
-// of them.
+// Rules apply in the order in which they were added. The first rule that fires wins, unless
+// it has Continue. Inject returns a handle for each rule.
 func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []*faults.Injected {
 	t = r.test(t)
 	t.Helper()
@@ -33,8 +32,8 @@ func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []*faults.Injected
 	return injected
 }
 
-// judgeFault fails a test of which a rule has not done what it was to do. It is
-// silent after a skip, and after a failure no further one.
+// judgeFault fails a test if a rule has not fired as often as it says. It does nothing after
+// a skip, and only logs after a failure.
 func (r *Registry) judgeFault(t testing.TB, i *faults.Injected) {
 	t.Helper()
 	unfired := i.Unfired()
@@ -50,13 +49,12 @@ func (r *Registry) judgeFault(t testing.TB, i *faults.Injected) {
 	t.Errorf("%s; if that is as it should be, say Optional()\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
 }
 
-// Faults returns the engine with the rules by which the registry fails, for those
-// who have no t, or who want to look at rules and change them. Nobody checks that
-// rules which are added to it fire.
+// Faults returns the engine that applies the rules, for programs without a t, and to list and
+// change rules. Rules that are added to it need not fire.
 func (r *Registry) Faults() *faults.Engine { return r.faults }
 
-// Intercept calls a function with every request, until t and its subtests have
-// ended, before rules apply to it: see [faults.Engine.Intercept].
+// Intercept calls a function with every request before rules apply to it, until t and its
+// subtests have ended. See [faults.Engine.Intercept].
 func (r *Registry) Intercept(t testing.TB, handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) {
 	t = r.test(t)
 	t.Helper()

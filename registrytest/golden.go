@@ -15,17 +15,16 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// updateVariable asks for golden files to be written.
+// updateVariable is the environment variable that makes Transcript write files.
 const updateVariable = "OCIFAKE_UPDATE"
 
-// Transcript asserts that the requests and their answers are those in a file, as
-// [record.Log.Transcript] writes them. The file is named from the folder of the
-// test, "testdata/pull.golden", and made to be committed: a change of the client's
-// ways is seen in its diff.
+// Transcript asserts that the requests and their answers equal the content of a file, in the
+// format of [record.Log.Transcript]. The path is relative to the directory of the test,
+// "testdata/pull.golden". Commit the file: its diff shows changes of the client's behavior.
 //
-// The file is written, and the assertion true, if the environment variable
-// OCIFAKE_UPDATE is set to 1, or if the test has a flag -update, made by
-// flag.Bool, that is set. Without any request the assertion is false.
+// Transcript writes the file, and returns true, if the environment variable OCIFAKE_UPDATE is
+// 1, or if the test defines a flag -update with flag.Bool and it is set. Without any request
+// it returns false.
 func (a *Assertions) Transcript(file string) bool {
 	a.t.Helper()
 	return a.check(func(log record.Log) verdict {

@@ -68,16 +68,16 @@ func TestWithHandlerCannot(t *testing.T) {
 	cannot := "the distribution API cannot"
 	assert.Contains(t, fatal(reg.Check), cannot)
 	assert.Contains(t, fatal(func(t testing.TB) { reg.Snapshot(t, filepath.Join(t.TempDir(), "x.tar")) }), cannot)
-	assert.Contains(t, fatal(reg.Reset), "the handler of WithHandler cannot be put back")
+	assert.Contains(t, fatal(reg.Reset), "the handler of WithHandler cannot be restored")
 	assert.Contains(t, fatal(func(t testing.TB) { reg.Inject(t, faults.On(op.ManifestPut).Do(faults.Hide(1, 0))) }), "inject")
-	assert.PanicsWithValue(t, "registrytest: SetOptions: the registry is a handler of WithHandler, which has no such options", func() {
+	assert.PanicsWithValue(t, "registrytest: SetOptions: the handler of WithHandler does not have these options", func() {
 		reg.SetOptions(registry.Options{})
 	})
 	assert.Zero(t, reg.Options())
 	for want, opts := range map[string][]registrytest.Option{
-		"leave them out with WithHandler":                {registrytest.WithOptions(registry.Options{})},
-		"WithOptions and WithStore are for the registry": {registrytest.WithStore(memstore.New(memstore.Options{}))},
-		"leave out WithFaultNames, or WithHandler":       {registrytest.WithFaultNames()},
+		"WithHandler excludes WithOptions":          {registrytest.WithOptions(registry.Options{})},
+		"which are for the registry of this module": {registrytest.WithStore(memstore.New(memstore.Options{}))},
+		"WithHandler excludes WithFaultNames":       {registrytest.WithFaultNames()},
 	} {
 		_, err := registrytest.Start(append(opts, registrytest.WithHandler(other()))...)
 		assert.ErrorContains(t, err, want)

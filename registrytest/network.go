@@ -10,10 +10,9 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Network is a network in memory that several registries share, each under a
-// host name of its own. Names lead to the same registry on every port, over both
-// http and https. A network needs no closing: its connections end with the
-// registries that they lead to.
+// Network is a network in memory that several registries share, each under its own host name.
+// A name leads to the same registry on every port, over both http and https. A network need
+// not be closed: its connections end with their registries.
 type Network struct {
 	network   server.Network
 	once      sync.Once
@@ -25,33 +24,33 @@ type Network struct {
 	none noTest // stands in for a nil t
 }
 
-// NewNetwork returns an empty network, to be filled by [WithNetwork].
+// NewNetwork returns an empty network. [WithNetwork] adds registries to it.
 func NewNetwork() *Network { return new(Network) }
 
-// Transport returns the transport that reaches every registry on the network
-// and trusts their certificates. Hosts that no registry has refuse the
-// connection. It speaks HTTP/2 with those that offer it in the TLS handshake.
+// Transport returns the transport that reaches every registry on the network and trusts their
+// certificates. Connections to other hosts are refused. It uses HTTP/2 with registries that
+// offer it in the TLS handshake.
 func (n *Network) Transport() *http.Transport {
 	n.once.Do(func() { n.transport = n.network.NewTransport() })
 	return n.transport
 }
 
-// Assert chooses the requests to all registries on the network that all filters mean,
-// for an assertion that fails the test without ending it; see [Registry.Assert]:
+// Assert selects the requests to all registries on the network that match all filters, for an
+// assertion that fails the test without ending it; see [Registry.Assert]:
 //
 //	network.Assert(t).CredentialsOnlyTo("hub.example")
 //
-// Requests and connections are numbered for all registries together, so
-// [record.Since] and [record.Conn] are of no use here. A registry that was closed
-// counts until another one takes its name.
+// Requests and connections of all registries are numbered together, so that [record.Since]
+// and [record.Conn] do not work here. A closed registry counts until another one takes its
+// name.
 func (n *Network) Assert(t testing.TB, filters ...record.Filter) *Assertions {
 	t = testOr(t, &n.none)
 	t.Helper()
 	return newAssertions(t, n.all(), "Assert", filters)
 }
 
-// Require is [Network.Assert] for assertions that end the test when they fail. It
-// belongs into the test's own goroutine.
+// Require is like [Network.Assert] for assertions that end the test when they fail. It must be
+// called from the goroutine of the test.
 func (n *Network) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	t = testOr(t, &n.none)
 	t.Helper()

@@ -1,6 +1,7 @@
 package registrytest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,20 +11,20 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// noTest stands in for a test where t is nil. What would fail the test panics. What the
-// end of the test would do, end does, and returns what would fail the test then.
+// noTest replaces a nil t. What would fail the test panics. What the end of the test would
+// do, end does, and returns what would have failed the test.
 //
-// It has those methods only that this package calls; a test holds that it has them.
+// It implements only the methods that this package calls; a test checks that.
 type noTest struct {
 	testing.TB
 
 	mu       sync.Mutex // guards what follows
 	cleanups []func()
 	ending   bool
-	errs     []error // while it is ending
+	errs     []error // of end
 }
 
-// test returns t, or what stands in for it until the registry is closed.
+// test returns t, or its replacement if t is nil.
 func (r *Registry) test(t testing.TB) testing.TB { return testOr(t, &r.none) }
 
 func testOr(t testing.TB, none *noTest) testing.TB {
@@ -34,6 +35,7 @@ func testOr(t testing.TB, none *noTest) testing.TB {
 }
 
 func (n *noTest) Helper()                           {}
+func (n *noTest) Context() context.Context          { return context.Background() }
 func (n *noTest) Log(args ...any)                   {}
 func (n *noTest) Failed() bool                      { return false }
 func (n *noTest) Skipped() bool                     { return false }
@@ -50,7 +52,17 @@ func (n *noTest) Errorf(format string, args ...any) {
 	n.errs = append(n.errs, errors.New(text))
 }
 
-// TempDir returns a directory that nobody removes but the caller.
+// contextOf returns the context of a test. In a function that was given to Cleanup, where
+// that context is cancelled already, it returns one that is not.
+func contextOf(t testing.TB) context.Context {
+	ctx := t.Context()
+	if ctx.Err() != nil {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+// TempDir returns a directory that the caller must remove.
 func (n *noTest) TempDir() string {
 	dir, err := os.MkdirTemp("", "registrytest-")
 	if err != nil {
@@ -65,7 +77,7 @@ func (n *noTest) Cleanup(f func()) {
 	n.cleanups = append(n.cleanups, f)
 }
 
-// end runs the functions that were given to Cleanup, the latest first.
+// end runs the functions that were given to Cleanup, the last one first.
 func (n *noTest) end() error {
 	n.mu.Lock()
 	n.ending = true

@@ -13,32 +13,32 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Option is how a registry differs from one that serves HTTP/1.1 in the clear on
-// a free loopback port, is strict, and keeps its content in memory. An option that
-// has a value can be given once: starting fails if there are two.
+// Option changes a registry from the default, which serves HTTP/1.1 without TLS on a free
+// loopback port, is strict, and keeps its content in memory. An option that has a value can
+// be given once.
 type Option func(*config)
 
 type config struct {
 	registry registry.Options
 	server   server.Config
 	store    registry.Store
-	handler  http.Handler // in place of our registry
+	handler  http.Handler // of WithHandler
 	record   recorder.Options
-	service  *auth.Service // what Auth has made
-	network  *Network      // that others share
+	service  *auth.Service // that WithAuth made
+	network  *Network      // of WithNetwork
 
 	names    map[string]bool // options with a value that were given
-	inMemory bool            // InMemory was given
+	inMemory bool            // WithInMemory was given
 	networks int             // options that choose a network
-	auths    int             // options that ask who clients are
+	auths    int             // WithAuth and WithAuthenticator that were given
 	errs     []error
 }
 
-// once is an option that has a value, and so cannot be given twice.
+// once returns an option that has a value, and so cannot be given twice.
 func once(name string, set func(*config) error) Option {
 	return func(c *config) {
 		if c.names[name] {
-			c.errs = append(c.errs, fmt.Errorf("%s is given twice: give it once, with all that it is to say", name))
+			c.errs = append(c.errs, fmt.Errorf("%s is given twice: give it once", name))
 			return
 		}
 		if c.names == nil {
@@ -51,7 +51,7 @@ func once(name string, set func(*config) error) Option {
 	}
 }
 
-// given returns an error if the value of an option is nil, or a nil pointer.
+// given returns an error if the value of an option is nil.
 func given(option string, value any) error {
 	if must.IsNil(value) {
 		return fmt.Errorf("%s of nil: leave out the option for the default", option)
@@ -79,10 +79,10 @@ func newConfig(opts []Option) (config, error) {
 		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out WithAddr, or WithInMemory and WithNetwork"))
 	}
 	if c.handler != nil && (c.names["WithOptions"] || c.names["WithStore"]) {
-		c.errs = append(c.errs, errors.New("WithOptions and WithStore are for the registry of this module: leave them out with WithHandler"))
+		c.errs = append(c.errs, errors.New("WithHandler excludes WithOptions and WithStore, which are for the registry of this module"))
 	}
 	if c.handler != nil && c.server.FaultNames {
-		c.errs = append(c.errs, errors.New("faults by names of repositories need the registry of this module: leave out WithFaultNames, or WithHandler"))
+		c.errs = append(c.errs, errors.New("WithHandler excludes WithFaultNames, which needs the registry of this module"))
 	}
 	if err := c.server.Validate(); err != nil {
 		c.errs = append(c.errs, err)
@@ -90,8 +90,7 @@ func newConfig(opts []Option) (config, error) {
 	return c, errors.Join(c.errs...)
 }
 
-// WithOptions sets what the registry is to do otherwise than the specification's
-// strict reading asks for.
+// WithOptions sets the options of the registry. The zero value is the strict registry.
 func WithOptions(options registry.Options) Option {
 	return once("WithOptions", func(c *config) error {
 		c.registry = options
@@ -102,8 +101,8 @@ func WithOptions(options registry.Options) Option {
 	})
 }
 
-// WithStore sets what keeps the registry's content. Several registries may share
-// a store. The default is a new memstore.
+// WithStore sets the store of the registry. Several registries may share a store. The
+// default is a new memstore.
 func WithStore(store registry.Store) Option {
 	return once("WithStore", func(c *config) error {
 		c.store = store
@@ -111,14 +110,14 @@ func WithStore(store registry.Store) Option {
 	})
 }
 
-// WithHandler puts another registry in the place of this module's: any handler of the
-// distribution API, such as that of CNCF distribution, zot or go-containerregistry.
-// Recording, faults, auth, TLS and all else that is between a client and a registry
-// work as always. The methods of [Registry] that put, read or delete content speak the
-// distribution API to the handler, in process: what they do is not recorded, and no
-// fault or auth of this module acts on it. What the API has no way to do fails the test
-// and says so: [Registry.Check], [Registry.Reset], a [Registry.Snapshot], and effects
-// that change what a Store has.
+// WithHandler replaces the registry of this module by any handler of the distribution API,
+// such as that of CNCF distribution, zot or go-containerregistry. Recording, faults,
+// authentication and TLS work as with the default registry.
+//
+// The methods of [Registry] that push, read or delete content call the handler in process:
+// their requests are not recorded, and faults and authentication do not apply to them. What
+// the API cannot do fails the test: [Registry.Check], [Registry.Reset],
+// [Registry.Snapshot], and effects that change the store.
 func WithHandler(h http.Handler) Option {
 	return once("WithHandler", func(c *config) error {
 		c.handler = h
@@ -126,24 +125,25 @@ func WithHandler(h http.Handler) Option {
 	})
 }
 
-// WithTLS serves HTTPS. The registry has a certificate authority of its own, whose
-// certificate [Registry.CertPool] has.
+// WithTLS serves HTTPS. The certificate is signed by an authority of the registry's own; see
+// [Registry.CertPool]. It excludes [WithH2C].
 func WithTLS() Option {
 	return func(c *config) { c.server.TLS = true }
 }
 
-// WithHTTP2 serves HTTPS and offers HTTP/2 beside HTTP/1.1.
+// WithHTTP2 serves HTTPS, with HTTP/2 and HTTP/1.1. It excludes [WithH2C].
 func WithHTTP2() Option {
 	return func(c *config) { c.server.HTTP2 = true }
 }
 
-// WithH2C accepts HTTP/2 with prior knowledge beside HTTP/1.1, in the clear.
+// WithH2C accepts HTTP/2 with prior knowledge in addition to HTTP/1.1, without TLS. It
+// excludes [WithTLS] and [WithHTTP2].
 func WithH2C() Option {
 	return func(c *config) { c.server.H2C = true }
 }
 
-// WithAddr sets the TCP address to listen on, "127.0.0.1:5000". The default is a
-// free port of 127.0.0.1.
+// WithAddr sets the TCP address to listen on, "127.0.0.1:5000". The default is a free port of
+// 127.0.0.1.
 func WithAddr(address string) Option {
 	return once("WithAddr", func(c *config) error {
 		c.server.Addr = address
@@ -151,9 +151,9 @@ func WithAddr(address string) Option {
 	})
 }
 
-// WithInMemory needs no socket: clients connect in memory, through
-// [Registry.Transport]. Every host name leads to the registry, on every port,
-// over both http and https; URL and Host name it "use-registry-transport.test".
+// WithInMemory opens no socket: clients connect in memory, through [Registry.Transport].
+// Every host name leads to the registry, on every port, over both http and https. URL and
+// Host use the name "use-registry-transport.test".
 func WithInMemory() Option {
 	return func(c *config) {
 		if !c.inMemory {
@@ -164,9 +164,9 @@ func WithInMemory() Option {
 	}
 }
 
-// WithNetwork is a registry in memory that others share the network with, under a
-// host name, such as "a.example". The name "*" stands for all that nobody else
-// has. Starting fails if the name is taken.
+// WithNetwork puts the registry in memory on a network that it shares with other registries,
+// under a host name such as "a.example". The name "*" stands for all names that no other
+// registry has. Starting fails if the name is taken.
 func WithNetwork(n *Network, host string) Option {
 	return once("WithNetwork", func(c *config) error {
 		if n == nil {
@@ -189,8 +189,8 @@ func WithFaultNames() Option {
 	return func(c *config) { c.server.FaultNames = true }
 }
 
-// WithLogger sets where the registry logs to: one record for each request, at level
-// Debug, and errors.
+// WithLogger sets the logger of the registry. It gets errors, and one record for each
+// request at level Debug.
 func WithLogger(log *slog.Logger) Option {
 	return once("WithLogger", func(c *config) error {
 		c.server.Log = log

@@ -21,8 +21,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Registry is a registry that is running. Its methods are safe for concurrent
-// use.
+// Registry is a running registry. Its methods are safe for concurrent use.
 type Registry struct {
 	store    registry.Store
 	began    *memstore.Store    // what a memstore had at the start
@@ -39,9 +38,9 @@ type Registry struct {
 	none     noTest // stands in for a nil t
 }
 
-// New starts a registry for a test and closes it when the test and its subtests
-// have ended. It fails the test if the registry cannot be started. In a bubble of
-// [testing/synctest] the registry is in memory, unless there is [WithAddr].
+// New starts a registry for a test and closes it when the test and its subtests have ended.
+// If the registry cannot be started, the test fails and ends. In a bubble of
+// [testing/synctest] the registry is in memory, unless [WithAddr] is given.
 //
 // The registry logs to t.Log, from level Info on; [WithLogger] changes that. If the test
 // fails, the journal of all requests is logged at its end, unless a failed assertion has
@@ -72,10 +71,10 @@ func New(t testing.TB, opts ...Option) *Registry {
 	return r
 }
 
-// Start starts a registry for those who have no test, or more than one: TestMain,
-// an Example, a program. It must be closed. What the registry logs goes to
-// [slog.Default], unless [WithLogger] says otherwise. In a bubble of [testing/synctest] the
-// registry is in memory, unless there is [WithAddr].
+// Start starts a registry without a test, or for several tests: in TestMain, an Example or a
+// program. The caller must close it. The registry logs to [slog.Default], unless
+// [WithLogger] is given. In a bubble of [testing/synctest] the registry is in memory, unless
+// [WithAddr] is given.
 func Start(opts ...Option) (*Registry, error) { return start(slog.Default(), opts) }
 
 func start(log *slog.Logger, opts []Option) (*Registry, error) {
@@ -116,13 +115,13 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	return r, nil
 }
 
-// NewHandler makes a registry without a listener, to be mounted in a server of one's
-// own, with everything in the right order: recording, faults, auth and the registry.
-// Its handler is [Registry.Handler]; it must be closed once that serves no more. Rules on
-// connections, and effects that need one, are refused; options about the listener are
-// errors: [WithAddr], [WithTLS], [WithHTTP2], [WithH2C], [WithClientCerts] and [WithNetwork].
+// NewHandler returns a registry without a listener, for a server of the caller's. Its handler,
+// [Registry.Handler], has the recorder, the faults, authentication and the registry. The
+// caller must close the registry when the server has stopped. Rules for connections, and
+// effects that need a connection, are refused. So are the options for the listener:
+// [WithAddr], [WithTLS], [WithHTTP2], [WithH2C], [WithClientCerts] and [WithNetwork].
 //
-//	reg, err := registrytest.NewHandler(registrytest.WithAuth(service))
+//	reg, err := registrytest.NewHandler(registrytest.WithAuth(options))
 //	mux.Handle("/v2/", reg.Handler())
 func NewHandler(opts ...Option) (*Registry, error) {
 	c, err := newConfig(opts)
@@ -136,48 +135,47 @@ func NewHandler(opts ...Option) (*Registry, error) {
 	return start(slog.Default(), append(slices.Clone(opts), WithInMemory(), mounted))
 }
 
-// Close stops the registry: its connections are closed, whatever their state,
-// the contexts of its requests cancelled, and their handlers waited for. The
-// content stays in the store. Close may be called more than once.
+// Close stops the registry: it closes all connections, cancels the contexts of the requests,
+// and waits for their handlers. The content stays in the store. Close may be called more than
+// once.
 //
-// It does what the end of a test does for methods that were given a nil t, and its
-// error says what would have failed the test then. See "Without a test" in the
-// documentation of the package.
+// Close also does what the end of a test does for methods that were given a nil t, and
+// returns what would have failed the test. See "Without a test" in the documentation of the
+// package.
 func (r *Registry) Close() error { return errors.Join(r.server.Close(), r.none.end()) }
 
 // URL returns the URL of the registry, "http://127.0.0.1:40001".
 func (r *Registry) URL() string { return r.server.URL() }
 
-// Host returns the registry's host as it stands in references,
-// "127.0.0.1:40001".
+// Host returns the host of the registry in references, "127.0.0.1:40001".
 func (r *Registry) Host() string { return r.server.Host() }
 
-// Ref returns the full reference of a repository, or of a tag or a digest in it:
+// Ref returns the full reference of a repository, a tag or a digest:
 // "127.0.0.1:40001/app:v1" for "app:v1".
 func (r *Registry) Ref(name string) string { return r.Host() + "/" + name }
 
 // Client returns a new client that uses [Registry.Transport] and has no timeout.
 func (r *Registry) Client() *http.Client { return &http.Client{Transport: r.Transport()} }
 
-// Transport returns the transport that reaches the registry and trusts its
-// certificates. It speaks HTTP/2 if the registry was started with [WithHTTP2] or
-// [WithH2C]. Connections to a registry in memory, and to those that share its
-// network, can be made with it alone. It uses no proxy.
+// Transport returns a transport that reaches the registry and trusts its certificates. It
+// uses HTTP/2 if the registry was started with [WithHTTP2] or [WithH2C], and never a proxy. A
+// registry in memory, and the others on its network, can be reached only through it.
 func (r *Registry) Transport() *http.Transport { return r.server.Transport() }
 
-// CertPool returns a new pool with the certificate of the authority that
-// certifies the registry.
+// CertPool returns a new pool with the certificate of the authority that signs the
+// certificates of the registry, or of all registries on its network.
 func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertPool() }
 
-// Handler returns what serves the registry's requests, to be mounted in another
-// server. It works on after Close.
+// Handler returns the handler of the registry's requests, for another server. It works after
+// Close, too.
 func (r *Registry) Handler() http.Handler { return r.server.Handler() }
 
-// Store returns what keeps the registry's content, as it is: without what faults
-// do to it. With [WithHandler] it speaks the distribution API to the handler.
+// Store returns the store of the registry, unaffected by faults. With [WithHandler] it
+// calls the distribution API of the handler.
 func (r *Registry) Store() registry.Store { return r.store }
 
-// Options returns the options in force; the zero value with [WithHandler].
+// Options returns the current options of the registry, or the zero value with
+// [WithHandler].
 func (r *Registry) Options() registry.Options {
 	if r.foreign {
 		return registry.Options{}
@@ -185,12 +183,13 @@ func (r *Registry) Options() registry.Options {
 	return r.registry.Options()
 }
 
-// SetOptions replaces the options, for requests that begin after it. If they
-// have no Log, the registry's is used, and if they have no Allow, [auth.Allow]. It
-// panics with [WithHandler], whose handler has options of its own.
+// SetOptions replaces the options for requests that begin afterwards. The default Log is that
+// of the registry, and the default Allow is [auth.Allow]. SetOptions panics if
+// [registry.Options.Validate] returns an error, and with [WithHandler], whose handler does
+// not have these options.
 func (r *Registry) SetOptions(options registry.Options) {
 	if r.foreign {
-		panic("registrytest: SetOptions: the registry is a handler of WithHandler, which has no such options")
+		panic("registrytest: SetOptions: the handler of WithHandler does not have these options")
 	}
 	if options.Log == nil {
 		options.Log = r.log

@@ -14,18 +14,15 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Requests returns what is on record of the requests that all filters mean, in the
-// order in which they began. What was pushed and loaded by the methods of Registry
-// was no request.
+// Requests returns the recorded requests that match all filters, in the order in which they
+// began. The methods of Registry that push and load content make no requests.
 //
-// Requests that are being answered are among them, marked Open. If a client may
-// have got the whole of its answer already, or has left, Requests waits for the
-// registry to know that: five seconds at most, which it takes only if an answer is stuck
-// half way.
+// Requests whose answer has not ended are included and marked Open. If the client may have
+// received the whole answer, or has left, Requests waits up to five seconds until the
+// registry knows how the answer ended.
 //
-// Whatever came through the registry's listener or its [Registry.Handler] is on
-// record, until [Registry.Forget], or until the record is full: see
-// [WithRecording].
+// Every request through the registry's listener or its [Registry.Handler] is recorded, until
+// [Registry.Forget] or until the record is full; see [WithRecording].
 func (r *Registry) Requests(filters ...record.Filter) record.Log {
 	r.mustBeUsable(&r.none)
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
@@ -49,9 +46,9 @@ func (r *Registry) Requests(filters ...record.Filter) record.Log {
 // now, or the other way round.
 func mayChange(f record.Filter) bool { return f.Stage() != record.OnRequest }
 
-// settleTime bounds the waiting for answers that may have been sent to the end. A
-// client has the last byte of an answer before the registry knows that it was sent,
-// and the registry has still to give up an answer whose client has left.
+// settleTime limits the waiting for answers that may have ended. A client has the last byte
+// of an answer before the registry knows that it was sent, and the registry takes time to
+// give up an answer whose client has left.
 const settleTime = 5 * time.Second
 
 // endingIn returns the numbers of the requests in a log whose answers are ending.
@@ -65,30 +62,30 @@ func endingIn(log record.Log) map[uint64]bool {
 	return ending
 }
 
-// isEnding reports whether nobody waits for more of an answer that has not ended: the
-// client has left, or all of the answer may have reached the client. The latter needs a
-// length in the header: without a length, the end is something that is sent later.
+// isEnding reports whether an open answer is about to end: the client has left, or may have
+// received the whole answer. Without a Content-Length, the end of the answer is still to be
+// sent.
 func isEnding(x *record.Exchange) bool {
 	return x.Open && (x.Left || x.Method != http.MethodHead && x.ResponseHeader.Get("Content-Length") != "")
 }
 
-// Connections returns the connections that clients opened, also those that never
-// carried a request, such as one whose TLS handshake failed.
+// Connections returns the connections of clients, including those that carried no request,
+// such as one whose TLS handshake failed.
 func (r *Registry) Connections() []record.Connection { return r.recorder.Connections() }
 
-// Mark returns the present moment, for [record.Since]: it tells the requests that
-// have begun from those to come.
+// Mark returns the current position in the record, for [record.Since], which separates later
+// requests from earlier ones.
 func (r *Registry) Mark() record.Mark { return r.recorder.Mark() }
 
-// Forget empties the record: of requests, also those that are being answered, and
-// of connections that are closed.
+// Forget removes all requests from the record, including those whose answer has not ended,
+// and all closed connections.
 func (r *Registry) Forget() {
 	r.mustBeUsable(&r.none)
 	r.recorder.Clear()
 }
 
-// mustBeUsable ends the test if it runs in a bubble and the registry does not: with a
-// message, before the channels of the bubble end the program.
+// mustBeUsable ends the test with a message if the test runs in a bubble and the registry
+// does not. Otherwise the channels of the bubble would end the program.
 func (r *Registry) mustBeUsable(t testing.TB) {
 	t.Helper()
 	if err := r.server.CheckBubble(); errors.Is(err, bubble.ErrOutside) {

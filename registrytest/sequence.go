@@ -8,7 +8,7 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Step is a request in a sequence: one that all of the filters mean.
+// Step is a request of a sequence: one that matches all of these filters.
 type Step []record.Filter
 
 // Sequence asserts that among the requests there is one for each step, in this
@@ -49,7 +49,7 @@ func (a *Assertions) order(how string, steps []Step) string {
 	return text.String()
 }
 
-// after says what steps were found.
+// after names the requests of the steps that were found.
 func after(found record.Log) string {
 	if len(found) == 0 {
 		return ""

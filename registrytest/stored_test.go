@@ -114,7 +114,7 @@ func TestResetAndSnapshot(t *testing.T) {
 	assert.Equal(t, []string{"v1"}, reg.Tags(t, "app"))
 
 	other := registrytest.New(t, registrytest.WithStore(struct{ registry.Store }{reg.Store()}))
-	assert.Contains(t, fatal(other.Reset), "cannot be put back")
+	assert.Contains(t, fatal(other.Reset), "cannot be restored")
 }
 
 // Without the referrers API, an artifact is in the index under the fallback tag.

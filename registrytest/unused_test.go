@@ -21,11 +21,11 @@ func TestAssertWithoutEnd(t *testing.T) {
 	}{
 		"Assert": {
 			func(t testing.TB) { reg.Assert(t, record.Op(op.BlobGet), record.Repo("app")) },
-			[]string{`registrytest: Assert at unused_test.go:22 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Count(0)`},
+			[]string{`registrytest: Assert at unused_test.go:23 asserts nothing about requests with op=blob.get repo=app: end it with what must hold, such as .Count(1) or .Count(0)`},
 		},
 		"Require": {
 			func(t testing.TB) { reg.Require(t) },
-			[]string{`registrytest: Require at unused_test.go:26 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Count(0)`},
+			[]string{`registrytest: Require at unused_test.go:27 asserts nothing about requests: end it with what must hold, such as .Count(1) or .Count(0)`},
 		},
 		"with an end":         {func(t testing.TB) { reg.Assert(t).Count(0) }, nil},
 		"with one that waits": {func(t testing.TB) { reg.Assert(t).Eventually(0, 0) }, nil},
@@ -43,6 +43,6 @@ func TestAssertWithoutEnd(t *testing.T) {
 	require.NoError(t, err)
 	alone.Assert(nil)
 	alone.Assert(nil).Count(0)
-	assert.ErrorContains(t, alone.Close(), "Assert at unused_test.go:43 asserts nothing about requests")
+	assert.ErrorContains(t, alone.Close(), "Assert at unused_test.go:44 asserts nothing about requests")
 	assert.NoError(t, alone.Close())
 }
