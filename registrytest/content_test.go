@@ -152,7 +152,7 @@ func TestPushManifest(t *testing.T) {
 		ocispec.MediaTypeImageManifest + `","digest":"` + string(digest.FromString("missing")) + `","size":7}]}`)
 	failed := runTest(func(t testing.TB) { reg.PushManifest(t, "app:v1", ocispec.MediaTypeImageIndex, raw) })
 	require.Len(t, failed.failures, 1)
-	assert.Contains(t, failed.failures[0], "registrytest: push app:v1: put the manifest sha256:")
+	assert.Contains(t, failed.failures[0], "registrytest: push app:v1: put manifest sha256:")
 	assert.Contains(t, failed.failures[0], string(digest.FromString("missing")))
 
 	reg.SetOptions(registry.Options{AllowSparse: true})
@@ -201,18 +201,18 @@ func TestPushFails(t *testing.T) {
 		push func(t testing.TB)
 		want string
 	}{
-		"repository": {func(t testing.TB) { reg.Push(t, "App:v1", empty.Image) }, `registrytest: push App:v1: "App" is not the name of a repository`},
-		"tag":        {func(t testing.TB) { reg.Push(t, "app:-", empty.Image) }, `registrytest: push app:-: "-", for the repository app, is not a tag`},
+		"repository": {func(t testing.TB) { reg.Push(t, "App:v1", empty.Image) }, `registrytest: push App:v1: invalid repository name "App"`},
+		"tag":        {func(t testing.TB) { reg.Push(t, "app:-", empty.Image) }, `registrytest: push app:-: invalid tag "-" for repository app`},
 		"digest":     {func(t testing.TB) { reg.Push(t, other, empty.Image) }, "registrytest: push " + other + ": what was pushed has the digest sha256:"},
 		"kind":       {func(t testing.TB) { reg.Push(t, "app:v1", broken{}) }, "a registrytest_test.broken is neither a v1.Image nor a v1.ImageIndex"},
 		"no subject": {func(t testing.TB) { reg.Attach(t, "app:v2", images.Artifact("a/b")) }, "registrytest: push app: attach to app:v2: "},
 		"no tag":     {func(t testing.TB) { reg.Attach(t, "app", images.Artifact("a/b")) }, "want a tag or a digest"},
 		"no image":   {func(t testing.TB) { reg.Attach(t, "app:v1", nil) }, "registrytest: Attach: app:v1: image is nil"},
 		"no blob":    {func(t testing.TB) { reg.PushBlob(t, "app", nil) }, `registrytest: PushBlob: app: c is nil`},
-		"blob":       {func(t testing.TB) { reg.PushBlob(t, "app:v1", strings.NewReader("")) }, `registrytest: "app:v1" is not the name of a repository`},
+		"blob":       {func(t testing.TB) { reg.PushBlob(t, "app:v1", strings.NewReader("")) }, `registrytest: invalid repository name "app:v1"`},
 		"digest of a blob": {func(t testing.TB) {
 			reg.PushBlob(t, "app", images.KnownDigest(strings.NewReader("a"), digest.FromString("b")))
-		}, "registrytest: put a blob into app: "},
+		}, "registrytest: put blob into app: "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

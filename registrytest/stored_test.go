@@ -79,7 +79,7 @@ func TestDelete(t *testing.T) {
 	} {
 		assert.Contains(t, fatal(func(t testing.TB) { reg.Delete(t, ref) }), want)
 	}
-	assert.Contains(t, fatal(func(t testing.TB) { reg.Image(t, "app:v1") }), "registrytest: app:v1: the manifest v1 in app")
+	assert.Contains(t, fatal(func(t testing.TB) { reg.Image(t, "app:v1") }), "registrytest: app:v1: manifest v1 in app")
 	assert.Contains(t, fatal(func(t testing.TB) { reg.Pushed(t, "app:v1") }), "registrytest: app:v1: ")
 }
 

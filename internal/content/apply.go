@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// putBlobs puts the blobs of all that is placed.
+// putBlobs puts the blobs of all placed images.
 func putBlobs(ctx context.Context, store registry.Store, src source, places []placed) error {
 	type visible struct {
 		repository string
@@ -27,7 +27,7 @@ func putBlobs(ctx context.Context, store registry.Store, src source, places []pl
 				}
 				there[v] = true
 				if err := to.putFile(ctx, src, b); err != nil {
-					return fmt.Errorf("%s: put it into %s: %w", b.path, p.repository, err)
+					return fmt.Errorf("%s: put blob into %s: %w", b.path, p.repository, err)
 				}
 			}
 			return nil
@@ -39,7 +39,7 @@ func putBlobs(ctx context.Context, store registry.Store, src source, places []pl
 	return nil
 }
 
-// putManifests puts the manifests and tags of all that is placed, or none.
+// putManifests puts the manifests and tags of all placed images, or none.
 func putManifests(ctx context.Context, store registry.Store, places []placed, sparse bool) error {
 	var done undo
 	seen := make(visited)
@@ -52,7 +52,7 @@ func putManifests(ctx context.Context, store registry.Store, places []placed, sp
 	return nil
 }
 
-// putAll puts an image and its children, but for what was seen, with the tags.
+// putAll puts an image and its children, except those in seen, and adds the tags.
 func (to Repository) putAll(ctx context.Context, p placed, seen map[*image]bool, done *undo) error {
 	if seen[p.image] {
 		return to.putOwn(ctx, p.image, p.tags, done)
@@ -65,7 +65,7 @@ func (to Repository) putAll(ctx context.Context, p placed, seen map[*image]bool,
 	})
 }
 
-// putOwn puts the manifests of an image, with the tags on the last.
+// putOwn puts the manifests of an image, and adds the tags to the last one.
 func (to Repository) putOwn(ctx context.Context, img *image, tags []string, done *undo) error {
 	for i, m := range img.manifests {
 		var on []string
@@ -82,7 +82,7 @@ func (to Repository) putOwn(ctx context.Context, img *image, tags []string, done
 	return nil
 }
 
-// putFile stores a blob from its file, or lets the Store read it from there.
+// putFile stores a blob from its file, or lets the Store read the file later.
 func (to Repository) putFile(ctx context.Context, src source, b located) error {
 	f, err := src.open(b.path)
 	if err != nil {
@@ -104,15 +104,15 @@ func (to Repository) putFile(ctx context.Context, src source, b located) error {
 		return err
 	}
 	if d != b.Digest {
-		return fmt.Errorf("its digest is %s, not %s", d, b.Digest)
+		return fmt.Errorf("digest is %s, want %s", d, b.Digest)
 	}
 	return store.AddBlob(ctx, to.Name, b.Descriptor, open)
 }
 
-// undo is what takes back manifests and tags that were put.
+// undo removes manifests and tags, or restores the previous ones.
 type undo []func(context.Context) error
 
-// note keeps what a manifest and its tags are going to replace.
+// note records the manifest and tags that will be replaced.
 func (u *undo) note(ctx context.Context, to Repository, m registry.PutManifest, tags []string) error {
 	for _, ref := range append([]string{string(m.Descriptor.Digest)}, tags...) {
 		was, err := to.Store.Manifest(ctx, to.Name, ref)

@@ -13,21 +13,20 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// archive is a tar whose files are read where they lie. Nothing is extracted.
+// archive is a tar whose files are read in place, without extraction.
 type archive struct {
 	content io.ReaderAt
 	files   map[string]extent
-	links   map[string]string // to the name of another entry
+	links   map[string]string // target entries by name
 }
 
 type extent struct{ offset, size int64 }
 
-// maxEntries is the number of entries of an archive, at most.
+// maxEntries is the maximum number of entries of an archive.
 const maxEntries = 1 << 20
 
-// readArchive finds the entries of a tar. It refuses one with a name that is
-// absolute or leads out of it, an entry twice, a link out of it, a sparse file, or
-// anything that is no file, directory or link.
+// readArchive indexes the entries of a tar. It refuses absolute names, names and links that lead
+// out of the archive, duplicate entries, sparse files, and special files.
 func readArchive(ctx context.Context, content io.ReaderAt, size int64) (*archive, error) {
 	a := &archive{content: content, files: make(map[string]extent), links: make(map[string]string)}
 	r := io.NewSectionReader(content, 0, size)
@@ -41,7 +40,7 @@ func readArchive(ctx context.Context, content io.ReaderAt, size int64) (*archive
 			return nil, fmt.Errorf("entry %d of the archive: %w", n+1, err)
 		}
 		if n >= maxEntries {
-			return nil, fmt.Errorf("the archive has more than %d entries", maxEntries)
+			return nil, fmt.Errorf("the archive exceeds %d entries", maxEntries)
 		}
 		offset, err := r.Seek(0, io.SeekCurrent)
 		if err != nil {
@@ -53,7 +52,7 @@ func readArchive(ctx context.Context, content io.ReaderAt, size int64) (*archive
 	}
 }
 
-// seekReader lets the tar reader skip what it does not parse.
+// seekReader lets the tar reader seek over content.
 type seekReader struct {
 	io.Reader
 	io.Seeker
@@ -68,18 +67,18 @@ func (a *archive) add(h *tar.Header, offset int64) error {
 		if name == "" || fs.ValidPath(name) {
 			return nil
 		}
-		return errors.New("the path leads out of the archive")
+		return errors.New("the path is outside of the archive")
 	}
 	if !fs.ValidPath(name) || name == "." {
-		return errors.New("not a path within the archive")
+		return errors.New("invalid path")
 	}
 	if a.has(name) {
-		return errors.New("it is there twice")
+		return errors.New("duplicate entry")
 	}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		if isSparse(h) {
-			return errors.New("a sparse file: write the archive without --sparse")
+			return errors.New("sparse files are not supported: create the archive without --sparse")
 		}
 		a.files[name] = extent{offset, h.Size}
 		return nil
@@ -88,7 +87,7 @@ func (a *archive) add(h *tar.Header, offset int64) error {
 	case tar.TypeLink:
 		return a.link(name, ".", strings.TrimPrefix(h.Linkname, "./"))
 	}
-	return fmt.Errorf("neither a file nor a directory: type %q", h.Typeflag)
+	return fmt.Errorf("unsupported type %q: want files, directories and links", h.Typeflag)
 }
 
 func (a *archive) has(name string) bool {
@@ -97,8 +96,8 @@ func (a *archive) has(name string) bool {
 	return isFile || isLink
 }
 
-// isSparse reports whether a file is not there as it is read: its size would be
-// what its header makes of it.
+// isSparse reports whether a file is stored in a sparse format, in which its content is not
+// contiguous.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
@@ -108,12 +107,12 @@ func isSparse(h *tar.Header) bool {
 	return h.Typeflag == tar.TypeGNUSparse
 }
 
-// link notes a link, as docker save writes them for a layer that several images
-// share. What it leads to must be a file of the archive, once it is opened.
+// link records a link. docker save writes links for layers that several images share. The target
+// must be a file of the archive when it is opened.
 func (a *archive) link(name, dir, target string) error {
 	to := path.Join(dir, target)
 	if path.IsAbs(target) || !fs.ValidPath(to) || to == "." {
-		return fmt.Errorf("a link to %q, which leads out of the archive", target)
+		return fmt.Errorf("link to %q, which is outside of the archive", target)
 	}
 	a.links[name] = to
 	return nil
@@ -123,7 +122,7 @@ func (a *archive) open(name string) (*file, error) {
 	at, ok := a.files[name]
 	if target, isLink := a.links[name]; isLink {
 		if at, ok = a.files[target]; !ok {
-			return nil, fmt.Errorf("%s: a link to %s, which is no file of the archive", name, target)
+			return nil, fmt.Errorf("%s: link to %s, which is not a file of the archive", name, target)
 		}
 	}
 	if !ok {

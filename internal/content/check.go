@@ -14,25 +14,25 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// CheckOptions say what [Check] does not object to.
+// CheckOptions configures [Check].
 type CheckOptions struct {
-	AllowSparse  bool // manifests whose references do not exist
-	AllowUploads bool // open upload sessions
+	AllowSparse  bool // accept manifests with missing references
+	AllowUploads bool // accept open upload sessions
 }
 
-// Check reports whether the content of a Store is consistent:
+// Check checks that the content of a Store is consistent:
 //
-//   - every blob and manifest has its digest and its size, and is visible where it
+//   - every blob and manifest matches its digest and size, and is visible where it
 //     is listed;
-//   - every manifest is well-formed, and all that it must refer to exists;
-//   - every descriptor in a manifest, that of a subject included, has the size of
-//     what exists with its digest, and the media type if that is a manifest;
-//   - every tag is on a manifest of its repository;
-//   - the referrers of each manifest are those manifests whose subject it is;
-//   - no upload session is open.
+//   - every manifest is well-formed, and its required references exist;
+//   - every descriptor in a manifest, including the subject, has the size of the
+//     existing content with its digest, and the media type if that is a manifest;
+//   - every tag refers to a manifest of its repository;
+//   - the referrers of a manifest are the manifests with this subject;
+//   - there are no open upload sessions.
 //
-// The error joins all violations, each with its repository and digest. All
-// content is read. What changes meanwhile may be reported.
+// The error joins all violations, each with its repository and digest. Check reads all content. It
+// may report content that changes concurrently.
 func Check(ctx context.Context, store registry.Store, o CheckOptions) error {
 	c := &checker{ctx: ctx, store: store, options: o}
 	for repo, err := range store.Repositories(ctx, "") {
@@ -60,11 +60,11 @@ func (c *checker) report(format string, args ...any) {
 	c.violations = append(c.violations, fmt.Errorf(format, args...))
 }
 
-// contents is what is listed of a repository.
+// contents is the listed content of a repository.
 type contents struct {
 	name      string
 	blobs     map[digest.Digest]ocispec.Descriptor
-	manifests map[digest.Digest]registry.PutManifest // zero if something is wrong
+	manifests map[digest.Digest]registry.PutManifest // the zero value for invalid manifests
 }
 
 func (c *checker) checkRepository(repo string) {
@@ -115,12 +115,12 @@ func (c *checker) checkBlob(repo string, desc ocispec.Descriptor) error {
 			return nil
 		}
 	}
-	return errors.New("not listed as visible in this repository")
+	return errors.New("the repository is not listed for this blob")
 }
 
 func (c *checker) checkContent(b registry.Blob, desc ocispec.Descriptor) error {
 	if b.Size() != desc.Size {
-		return fmt.Errorf("it has %d bytes, listed are %d", b.Size(), desc.Size)
+		return fmt.Errorf("size is %d, but %d is listed", b.Size(), desc.Size)
 	}
 	hash := desc.Digest.Algorithm().Digester()
 	n, err := b.WriteRange(contextWriter{c.ctx, hash.Hash()}, 0, b.Size())
@@ -128,14 +128,14 @@ func (c *checker) checkContent(b registry.Blob, desc ocispec.Descriptor) error {
 	case err != nil:
 		return err
 	case n != desc.Size:
-		return fmt.Errorf("%d of its %d bytes can be read", n, desc.Size)
+		return fmt.Errorf("only %d of %d bytes are readable", n, desc.Size)
 	case hash.Digest() != desc.Digest:
-		return fmt.Errorf("its content has the digest %s", hash.Digest())
+		return fmt.Errorf("the content has digest %s", hash.Digest())
 	}
 	return nil
 }
 
-// contextWriter fails when its context ends.
+// contextWriter fails after its context ends.
 type contextWriter struct {
 	ctx context.Context
 	io.Writer
@@ -148,8 +148,7 @@ func (w contextWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// checkManifest compares a manifest with what is listed of it and with what its
-// content says.
+// checkManifest compares a manifest with its listed descriptor and its content.
 func (c *checker) checkManifest(repo string, listed ocispec.Descriptor) (registry.PutManifest, error) {
 	if err := listed.Digest.Validate(); err != nil {
 		return registry.PutManifest{}, err
@@ -159,7 +158,7 @@ func (c *checker) checkManifest(repo string, listed ocispec.Descriptor) (registr
 		return registry.PutManifest{}, err
 	}
 	if d := listed.Digest.Algorithm().FromBytes(m.Content); d != listed.Digest {
-		return registry.PutManifest{}, fmt.Errorf("its content has the digest %s", d)
+		return registry.PutManifest{}, fmt.Errorf("the content has digest %s", d)
 	}
 	parsed, err := registry.ParseManifest(m.Descriptor.MediaType, m.Content)
 	if err != nil {
@@ -167,10 +166,10 @@ func (c *checker) checkManifest(repo string, listed ocispec.Descriptor) (registr
 	}
 	parsed.Descriptor.Digest = listed.Digest
 	if !sameDescriptor(m.Descriptor, parsed.Descriptor) {
-		err = fmt.Errorf("its descriptor is %s, its content gives %s", encode(m.Descriptor), encode(parsed.Descriptor))
+		err = fmt.Errorf("descriptor is %s, but the content requires %s", encode(m.Descriptor), encode(parsed.Descriptor))
 	}
 	if !sameDescriptor(listed, m.Descriptor) {
-		err = errors.Join(err, fmt.Errorf("listed as %s, its descriptor is %s", encode(listed), encode(m.Descriptor)))
+		err = errors.Join(err, fmt.Errorf("descriptor is %s, but %s is listed", encode(listed), encode(m.Descriptor)))
 	}
 	return parsed, err
 }
@@ -197,8 +196,8 @@ func (c *checker) checkReferences(r contents) {
 	}
 }
 
-// judge judges a reference by what is there. What is wrong with a manifest that it
-// leads to is reported elsewhere.
+// judge checks a reference against the listed content. Problems of the target manifest itself are
+// reported elsewhere.
 func (r contents) judge(ref registry.Reference) error {
 	var blob, manifest *ocispec.Descriptor
 	if desc, ok := r.blobs[ref.Digest]; ok {
@@ -212,7 +211,7 @@ func (r contents) judge(ref registry.Reference) error {
 	return ref.Judge(r.name, blob, manifest)
 }
 
-// checkReferrers asks for the referrers of whatever has a digest here.
+// checkReferrers checks the referrers of all digests in the repository.
 func (c *checker) checkReferrers(r contents) {
 	expected := make(map[digest.Digest]map[digest.Digest]bool)
 	for d := range r.blobs {
@@ -241,15 +240,15 @@ func (c *checker) checkReferrersOf(r contents, subject digest.Digest, missing ma
 		}
 		m, ok := r.manifests[desc.Digest]
 		if ok && m.Content == nil {
-			continue // reported, its subject is unknown
+			continue // reported before; the subject is unknown
 		}
 		if !missing[desc.Digest] {
-			c.report("%s: %s is listed as a referrer of %s and is none, or is listed twice", r.name, desc.Digest, subject)
+			c.report("%s: %s is listed as a referrer of %s, but does not have this subject, or is listed twice", r.name, desc.Digest, subject)
 			continue
 		}
 		delete(missing, desc.Digest)
 		if !sameDescriptor(desc, m.Descriptor) {
-			c.report("%s: referrer %s of %s: listed as %s, it is %s", r.name, desc.Digest, subject, encode(desc), encode(m.Descriptor))
+			c.report("%s: referrer %s of %s: listed as %s, but its descriptor is %s", r.name, desc.Digest, subject, encode(desc), encode(m.Descriptor))
 		}
 	}
 	for _, d := range slices.Sorted(maps.Keys(missing)) {
@@ -264,12 +263,12 @@ func (c *checker) checkTags(r contents) {
 			return
 		}
 		if _, ok := r.manifests[tag.Digest]; !ok {
-			c.report("%s: tag %s is on %s, which is no manifest here", r.name, tag.Name, tag.Digest)
+			c.report("%s: tag %s refers to %s, which is not a manifest of the repository", r.name, tag.Name, tag.Digest)
 			continue
 		}
 		m, err := c.store.Manifest(c.ctx, r.name, tag.Name)
 		if err == nil && m.Descriptor.Digest != tag.Digest {
-			err = fmt.Errorf("it gives %s", m.Descriptor.Digest)
+			err = fmt.Errorf("it resolves to %s", m.Descriptor.Digest)
 		}
 		if err != nil {
 			c.report("%s: tag %s is listed on %s: %w", r.name, tag.Name, tag.Digest, err)

@@ -165,12 +165,12 @@ func TestCheckFinds(t *testing.T) {
 		lie  lying
 		want []string // the violations, in order
 	}{
-		"blob's content":    {lying{blob: blobOf("[]", 2)}, []string{"app: blob " + string(empty) + ": its content has the digest " + string(digest.FromString("[]"))}},
-		"blob's size":       {lying{blob: blobOf("{} ", 3)}, []string{"app: blob " + string(empty) + ": it has 3 bytes, listed are 2"}},
+		"blob's content":    {lying{blob: blobOf("[]", 2)}, []string{"app: blob " + string(empty) + ": the content has digest " + string(digest.FromString("[]"))}},
+		"blob's size":       {lying{blob: blobOf("{} ", 3)}, []string{"app: blob " + string(empty) + ": size is 3, but 2 is listed"}},
 		"blob cut":          {lying{blob: blobOf("{", 2)}, []string{"app: blob " + string(empty) + ": EOF"}},
 		"blob gone":         {lying{blob: func(registry.Blob) (registry.Blob, error) { return nil, registry.BlobUnknown }}, []string{"app: blob " + string(empty) + ": blob unknown to registry"}},
 		"blob closed badly": {lying{blob: func(b registry.Blob) (registry.Blob, error) { return unclosable{b}, nil }}, []string{"app: blob " + string(empty) + ": cannot be closed"}},
-		"blob not there":    {lying{where: only[string]("other")}, []string{"app: blob " + string(empty) + ": not listed as visible in this repository"}},
+		"blob not there":    {lying{where: only[string]("other")}, []string{"app: blob " + string(empty) + ": the repository is not listed for this blob"}},
 		"blob somewhere":    {lying{where: fails[string]}, []string{"app: blob " + string(empty) + ": it broke"}},
 		"blob's digest": {lying{blobs: only(ocispec.DescriptorEmptyJSON, ocispec.Descriptor{Digest: "sha256:1"})},
 			[]string{"app: blob sha256:1: invalid checksum digest length"}},
@@ -178,7 +178,7 @@ func TestCheckFinds(t *testing.T) {
 			"app: manifest " + min(a, b) + ": refers to " + string(empty) + ", a application/vnd.oci.empty.v1+json that does not exist",
 			"app: manifest " + max(a, b) + ": refers to " + string(empty) + ", a application/vnd.oci.empty.v1+json that does not exist"}},
 		"manifest's content": {lying{manifest: change(a, func(m *registry.Manifest) { m.Content = []byte("{}") })},
-			[]string{"app: manifest " + a + ": its content has the digest " + string(empty)}},
+			[]string{"app: manifest " + a + ": the content has digest " + string(empty)}},
 		"manifest gone": {lying{manifest: func(ref string, m registry.Manifest) (registry.Manifest, error) {
 			if ref == a {
 				return m, registry.ManifestUnknown
@@ -188,28 +188,28 @@ func TestCheckFinds(t *testing.T) {
 		"manifest's type": {lying{manifest: change(a, func(m *registry.Manifest) { m.Descriptor.MediaType = ocispec.MediaTypeImageIndex })},
 			[]string{"app: manifest " + a + ": config and layers do not belong"}},
 		"manifest's size": {lying{manifest: change(a, func(m *registry.Manifest) { m.Descriptor.Size++ })},
-			[]string{"app: manifest " + a + ": its descriptor is "}},
+			[]string{"app: manifest " + a + ": descriptor is "}},
 		"manifest's listing": {lying{manifests: but(func(d *ocispec.Descriptor) { d.Size = 1 })},
-			[]string{"app: manifest " + min(a, b) + ": listed as ", "app: manifest " + max(a, b) + ": listed as "}},
+			[]string{"app: manifest " + min(a, b) + ": descriptor is ", "app: manifest " + max(a, b) + ": descriptor is "}},
 		"manifest's digest": {lying{manifests: but(func(d *ocispec.Descriptor) {
 			if d.Digest == subject.Digest {
 				d.Digest = "x"
 			}
-		})}, []string{"app: manifest x: invalid checksum digest format", "app: tag v1 is on " + a + ", which is no manifest here"}},
+		})}, []string{"app: manifest x: invalid checksum digest format", "app: tag v1 refers to " + a + ", which is not a manifest of the repository"}},
 		"manifest not listed": {lying{manifests: only(subject)}, []string{
-			"app: " + b + " is listed as a referrer of " + a + " and is none, or is listed twice",
-			"app: tag v2 is on " + b + ", which is no manifest here"}},
+			"app: " + b + " is listed as a referrer of " + a + ", but does not have this subject, or is listed twice",
+			"app: tag v2 refers to " + b + ", which is not a manifest of the repository"}},
 		"tag": {lying{manifest: func(ref string, m registry.Manifest) (registry.Manifest, error) {
 			if ref == "v1" {
 				m.Descriptor.Digest = referrer.Digest
 			}
 			return m, nil
-		}}, []string{"app: tag v1 is listed on " + a + ": it gives " + b}},
-		"tag on nothing":    {lying{tags: only(registry.Tag{Name: "v3", Digest: empty})}, []string{"app: tag v3 is on " + string(empty) + ", which is no manifest here"}},
+		}}, []string{"app: tag v1 is listed on " + a + ": it resolves to " + b}},
+		"tag on nothing":    {lying{tags: only(registry.Tag{Name: "v3", Digest: empty})}, []string{"app: tag v3 refers to " + string(empty) + ", which is not a manifest of the repository"}},
 		"tag not there":     {lying{tags: only(registry.Tag{Name: "v3", Digest: subject.Digest})}, []string{"app: tag v3 is listed on " + a + ": "}},
 		"referrer missing":  {lying{referrers: none}, []string{"app: " + b + " is not listed as a referrer of its subject " + a}},
-		"referrer too many": {lying{referrers: always(referrer, subject)}, []string{"app: " + a + " is listed as a referrer of " + a + " and is none, or is listed twice"}},
-		"referrer twice":    {lying{referrers: always(referrer, referrer)}, []string{"app: " + b + " is listed as a referrer of " + a + " and is none, or is listed twice"}},
+		"referrer too many": {lying{referrers: always(referrer, subject)}, []string{"app: " + a + " is listed as a referrer of " + a + ", but does not have this subject, or is listed twice"}},
+		"referrer twice":    {lying{referrers: always(referrer, referrer)}, []string{"app: " + b + " is listed as a referrer of " + a + ", but does not have this subject, or is listed twice"}},
 		"referrer's type":   {lying{referrers: always(otherType)}, []string{"app: referrer " + b + " of " + a + ": listed as "}},
 		"uploads":           {lying{uploads: only("some-id")}, []string{"upload some-id is open"}},
 		"list repositories": {lying{repositories: fails[string]}, []string{"list the repositories: it broke"}},

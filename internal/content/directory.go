@@ -9,10 +9,9 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// directory is a source on disk. Nothing outside of it is read, whatever
-// symbolic links there are in it.
+// directory is a source on disk. Symbolic links cannot lead out of it.
 type directory struct {
-	path string // absolute: files are opened again when the working directory may be another
+	path string // absolute, because the working directory may change before files are reopened
 }
 
 func newDirectory(path string) (directory, error) {
@@ -31,7 +30,7 @@ func (d directory) open(name string) (_ *file, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
+	if !info.Mode().IsRegular() { // opening a named pipe would block
 		return nil, fmt.Errorf("%s: not a regular file: %v", name, info.Mode().Type())
 	}
 	f, err := root.Open(local)

@@ -18,11 +18,11 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// dockerFile lists the images of an archive that docker save writes.
+// dockerFile is the list of images in an archive of docker save.
 const dockerFile = "manifest.json"
 
-// dockerImage is one of them, with the names of files. go-containerregistry's tarball
-// has this type too, and more to initialize at each start than it is worth.
+// dockerImage is an entry of dockerFile. The equivalent type of go-containerregistry's package
+// tarball would slow down program initialization.
 type dockerImage struct {
 	Config   string
 	RepoTags []string
@@ -41,8 +41,8 @@ func readDockerFile(src source) ([]dockerImage, error) {
 	return images, nil
 }
 
-// nameByDocker gives images of a layout the names that docker save was called
-// with, which is what tells them from the names in full of the layout.
+// nameByDocker sets the names of images in a layout to those in dockerFile, which has tags for the
+// names that the layout has only in full.
 func nameByDocker(src source, images []*image) error {
 	list, err := readDockerFile(src)
 	if err != nil {
@@ -72,11 +72,10 @@ func (i *image) refersTo(d digest.Digest) bool {
 	}) != nil
 }
 
-// readDocker reads an archive of docker save that is no layout. It has configs and
-// layers and no manifests; those are made, as Docker's schema 2. Layers that are not
-// compressed get the frame of a gzip stream and are otherwise left as they are, so
-// that digests do not depend on a compressor. An archive of compressed layers gets
-// the digests that crane push gives it.
+// readDocker reads an archive of docker save that is not a layout. It has configs and layers but no
+// manifests, so readDocker generates manifests of Docker's schema 2. It wraps uncompressed layers
+// in the frame of a gzip stream without compressing them, so that digests do not depend on a
+// compressor. Archives of compressed layers get the same digests as with crane push.
 func readDocker(ctx context.Context, src source, unpacked int64) ([]*image, error) {
 	list, err := readDockerFile(src)
 	if err != nil {
@@ -137,12 +136,12 @@ func (r *dockerReader) read(entry dockerImage) error {
 	return err
 }
 
-// checkConfigName compares the digest with the one that the config's name has,
-// "<hex>.json" or "sha256:<hex>".
+// checkConfigName compares the digest with the one in the name of the config, "<hex>.json" or
+// "sha256:<hex>".
 func checkConfigName(name string, d digest.Digest) error {
 	hex := strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".json"), "sha256:")
 	if digest.SHA256.Validate(hex) == nil && hex != d.Encoded() {
-		return fmt.Errorf("%s: its digest is %s", name, d)
+		return fmt.Errorf("%s: the content has digest %s", name, d)
 	}
 	return nil
 }
@@ -153,8 +152,7 @@ func (r *dockerReader) blob(mediaType types.MediaType, d digest.Digest, size int
 	return v1.Descriptor{MediaType: mediaType, Digest: toHash(d), Size: size}
 }
 
-// layer reads a layer and compares its diff ID, the digest of what is in it once
-// decompressed.
+// layer reads a layer and checks its diff ID, the digest of its decompressed content.
 func (r *dockerReader) layer(path string, diffID digest.Digest) (v1.Descriptor, error) {
 	f, err := r.src.open(path)
 	if err != nil {
@@ -167,15 +165,15 @@ func (r *dockerReader) layer(path string, diffID digest.Digest) (v1.Descriptor, 
 	case hasMagic(f, gzipMagic):
 		d, inner, err = r.gunzip(f)
 	case hasMagic(f, zstdMagic):
-		err = errors.New("compressed with zstd, which Docker's image format has not")
+		err = errors.New("zstd compression is not supported by Docker's image format")
 	case size == 0:
-		err = errors.New("empty, not a tar")
+		err = errors.New("the layer is empty: want a tar")
 	default:
 		d, inner, frame, err = r.frame(f)
 		size = storedSize(size)
 	}
 	if err == nil && inner != diffID {
-		err = fmt.Errorf("its diff ID is %s, the config says %s", inner, diffID)
+		err = fmt.Errorf("diff ID is %s, but the config has %s", inner, diffID)
 	}
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("%s: %w", path, err)
@@ -185,8 +183,8 @@ func (r *dockerReader) layer(path string, diffID digest.Digest) (v1.Descriptor, 
 	return desc, nil
 }
 
-// frame returns the digests of a layer in a gzip stream and of the layer, and
-// what puts it there.
+// frame returns the digests of a layer in a gzip stream and of the layer itself, and a function
+// that adds the frame.
 func (r *dockerReader) frame(f *file) (d, inner digest.Digest, frame func(Content) Content, err error) {
 	whole, body := digest.SHA256.Digester(), digest.SHA256.Digester()
 	s := stored{header: gzipHead(0), body: contextContent{r.ctx, f}}
@@ -196,7 +194,7 @@ func (r *dockerReader) frame(f *file) (d, inner digest.Digest, frame func(Conten
 	}, err
 }
 
-// gunzip returns the digests of a layer and of what it decompresses to.
+// gunzip returns the digests of a layer and of its decompressed content.
 func (r *dockerReader) gunzip(f *file) (d, inner digest.Digest, err error) {
 	content := contextContent{r.ctx, f}
 	if d, err = digest.SHA256.FromReader(io.NewSectionReader(content, 0, f.Size())); err != nil {
@@ -211,7 +209,7 @@ func (r *dockerReader) gunzip(f *file) (d, inner digest.Digest, err error) {
 		return "", "", err
 	}
 	if limited.N == 0 {
-		return "", "", fmt.Errorf("decompresses to more than %d bytes", r.unpacked)
+		return "", "", fmt.Errorf("decompressed size exceeds %d bytes", r.unpacked)
 	}
 	return d, inner, nil
 }

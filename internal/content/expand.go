@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// parseReferences reads a pattern of references, without what hosts and digests
-// there are in those of clients.
+// parseReferences parses a pattern of references. Hosts and digests are not allowed.
 func parseReferences(pattern string) ([]reference, error) {
 	words, err := expand(pattern, maxReferences)
 	if err != nil {
@@ -26,7 +25,7 @@ func parseReferences(pattern string) ([]reference, error) {
 		}
 		r := reference{repository, tag}
 		if seen[r] {
-			return nil, fmt.Errorf("reference %q: %s is there twice", pattern, r)
+			return nil, fmt.Errorf("reference %q: duplicate %s", pattern, r)
 		}
 		seen[r] = true
 		references[i] = r
@@ -34,21 +33,20 @@ func parseReferences(pattern string) ([]reference, error) {
 	return references, nil
 }
 
-// expand returns what a pattern with braces stands for, as [ParseGenerate]
-// describes, the last braces varying fastest. It is an error if that is more than
-// most.
+// expand expands the braces of a pattern as described at [ParseGenerate]. The last braces vary
+// fastest. It returns an error for more than most results.
 func expand(pattern string, most int) ([]string, error) {
 	words := []string{""}
 	for pattern != "" {
 		literal, rest, open := strings.Cut(pattern, "{")
 		if strings.Contains(literal, "}") {
-			return nil, errors.New("a } without a {")
+			return nil, errors.New("unexpected }")
 		}
 		choices := []string{literal}
 		if open {
 			inside, after, closed := strings.Cut(rest, "}")
 			if !closed || strings.Contains(inside, "{") {
-				return nil, errors.New("a { without a }: want {a,b} or {v1..v9}, with neither spaces nor braces in it")
+				return nil, errors.New("{ without }: want {a,b} or {v1..v9}, without spaces or nested braces")
 			}
 			var err error
 			if choices, err = choose(literal, inside, most); err != nil {
@@ -57,7 +55,7 @@ func expand(pattern string, most int) ([]string, error) {
 			rest = after
 		}
 		if len(words)*len(choices) > most {
-			return nil, fmt.Errorf("it stands for more than %d", most)
+			return nil, fmt.Errorf("it expands to more than %d references", most)
 		}
 		words = combine(words, choices)
 		pattern = rest
@@ -75,7 +73,7 @@ func combine(words, choices []string) []string {
 	return all
 }
 
-// choose returns what stands inside braces, each behind the prefix.
+// choose expands the text inside braces, and adds the prefix to each result.
 func choose(prefix, inside string, most int) ([]string, error) {
 	if !strings.Contains(inside, ",") && !strings.Contains(inside, "..") {
 		return nil, fmt.Errorf("{%s}: want {a,b} or {v1..v9}", inside)
@@ -87,7 +85,7 @@ func choose(prefix, inside string, most int) ([]string, error) {
 			return nil, err
 		}
 		if r.last-r.first >= uint64(most-len(choices)) {
-			return nil, fmt.Errorf("{%s}: it stands for more than %d", inside, most)
+			return nil, fmt.Errorf("{%s}: it expands to more than %d references", inside, most)
 		}
 		for n := r.first; n <= r.last; n++ {
 			choices = append(choices, prefix+r.word(n))
@@ -96,11 +94,11 @@ func choose(prefix, inside string, most int) ([]string, error) {
 	return choices, nil
 }
 
-// numbers are words with a number at their end, or one word without.
+// numbers are words that end with a number, or one word without a number.
 type numbers struct {
 	prefix      string
 	first, last uint64
-	width       int // of the number, with zeros in front; 0 if there is none
+	width       int // width of the zero-padded number; 0 without a number
 }
 
 func (r numbers) word(n uint64) string {
@@ -110,7 +108,7 @@ func (r numbers) word(n uint64) string {
 	return fmt.Sprintf("%s%0*d", r.prefix, r.width, n)
 }
 
-// parseRange reads "v1..v9", or a word that is no range.
+// parseRange parses "v1..v9", or a word that is not a range.
 func parseRange(word string) (numbers, error) {
 	from, to, ok := strings.Cut(word, "..")
 	if !ok {
@@ -127,11 +125,11 @@ func parseRange(word string) (numbers, error) {
 	}
 	switch {
 	case err != nil || prefix != toPrefix || r.first > r.last:
-		return r, fmt.Errorf("%q: want a range from a number up to another behind the same letters, as in v1..v9", word)
+		return r, fmt.Errorf("%q: want an ascending range of numbers with the same prefix, as in v1..v9", word)
 	case !padded(first) && !padded(last):
 		return r, nil
 	case len(first) != len(last):
-		return r, fmt.Errorf("%q: want as many digits on both sides, as in v01..v12", word)
+		return r, fmt.Errorf("%q: want the same number of digits on both sides, as in v01..v12", word)
 	}
 	r.width = len(first)
 	return r, nil
@@ -139,7 +137,7 @@ func parseRange(word string) (numbers, error) {
 
 func padded(number string) bool { return len(number) > 1 && number[0] == '0' }
 
-// cutNumber cuts the number off the end of a word.
+// cutNumber cuts the number from the end of a word.
 func cutNumber(word string) (prefix, number string, err error) {
 	prefix = strings.TrimRight(word, "0123456789")
 	if number = word[len(prefix):]; number == "" {

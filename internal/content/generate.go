@@ -9,30 +9,29 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Generate is random content under many names, as [ParseGenerate] reads it.
+// Generate describes random content; see [ParseGenerate].
 type Generate struct {
 	text       string
 	references []reference
-	options    ImageOptions // of each; the seed is what all seeds are derived from
-	index      bool         // also if there are not several platforms
+	options    ImageOptions // of each image; all seeds are derived from its seed
+	index      bool         // even for a single platform
 }
 
 type reference struct{ repository, tag string }
 
 func (r reference) String() string { return r.repository + ":" + r.tag }
 
-// String returns the text that was parsed.
+// String returns the parsed text.
 func (g Generate) String() string { return g.text }
 
-// Into makes the content and puts it into a Store, and returns what it put in the
-// order of the text. The same text gives the same digests on every machine and
-// with every version of Go.
+// Into generates the content and puts it into a Store. It returns the content in the order of the
+// text. The same text results in the same digests on every machine and with every version of Go.
 //
-// Of more than 64 MiB altogether, layers of more than 16 KiB are not held in memory
-// if the Store has AddBlob, as memstore has: they are made when they are read. The
-// digests take the time that they take; ctx ends it.
+// If the content exceeds 64 MiB, layers larger than 16 KiB are not held in memory if the Store has
+// a method AddBlob, like that of memstore: they are generated when they are read. Computing the
+// digests takes time for large layers; ctx cancels it.
 //
-// If anything fails, no manifest and no tag is left behind; blobs may stay.
+// On an error, Into removes the manifests and tags; blobs may remain.
 func (g Generate) Into(ctx context.Context, store registry.Store) ([]Loaded, error) {
 	places := make([]placed, 0, len(g.references))
 	for _, ref := range g.references {
@@ -73,7 +72,7 @@ func (g Generate) put(ctx context.Context, to Repository, ref reference) (*image
 	return made, made.addManifest(index)
 }
 
-// referenceSeed makes a seed for each reference, whatever the others are.
+// referenceSeed derives a seed for a reference that does not depend on other references.
 func referenceSeed(seed uint64, ref reference) uint64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s", seed, ref)
@@ -95,16 +94,15 @@ func (g Generate) putImage(ctx context.Context, to Repository, img *randomImage,
 		}
 	}
 	if _, err := to.putContent(ctx, bytes.NewReader(img.config())); err != nil {
-		return fmt.Errorf("the config: %w", err)
+		return fmt.Errorf("config: %w", err)
 	}
 	return made.addManifest(img)
 }
 
-// tiny is the size in bytes up to which a layer takes less memory than what makes
-// it, or not much more.
+// tiny is the layer size in bytes up to which the content takes no more memory than its generator.
 const tiny = 16 << 10
 
-// addManifest adds a manifest behind those that it refers to.
+// addManifest appends a manifest after the manifests that it refers to.
 func (i *image) addManifest(m typedManifest) error {
 	raw, err := m.RawManifest()
 	if err != nil {
@@ -121,7 +119,7 @@ func (i *image) addManifest(m typedManifest) error {
 
 func (g Generate) isIndex() bool { return g.index || len(g.options.Platforms) > 1 }
 
-// platforms are those that an image is made for, for each reference.
+// platforms returns the platforms of each reference.
 func (g Generate) platforms() []string {
 	switch {
 	case len(g.options.Platforms) > 0:
@@ -132,8 +130,8 @@ func (g Generate) platforms() []string {
 	return indexPlatforms[:1]
 }
 
-// layers is the number of layers of all references.
+// layers returns the number of layers of all references.
 func (g Generate) layers() int { return len(g.references) * len(g.platforms()) * g.options.Layers }
 
-// size is the number of bytes of all layers.
+// size returns the total size of all layers in bytes.
 func (g Generate) size() int64 { return int64(g.layers()) * max(g.options.LayerSize, minLayer) }

@@ -11,7 +11,7 @@ import (
 	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
-// What a text may ask for, at most.
+// Limits of a text.
 const (
 	maxGenerate   = 4096 // bytes of the text
 	maxReferences = 10_000
@@ -21,16 +21,15 @@ const (
 	maxAllBytes   = 1 << 40
 )
 
-// ParseGenerate reads what to generate: a pattern of references and, behind it,
-// options in any order, with spaces between them.
+// ParseGenerate parses a description of random content: a pattern of references, followed by
+// space-separated options in any order.
 //
 //	app:{v1..v9} layers=3 size=1MiB platforms=linux/amd64,linux/arm64
 //	team-{a,b}/app{,-debug}:{1.0..1.12,latest} seed=7 docker
 //
-// In a pattern, {a,b,c} stands for each of the words, which may be empty, and
-// {v1..v9} for v1, v2 and so on; {v01..v12} are v01, v02, … v12. Several braces
-// give all combinations. A reference is repository:tag, or only a repository, with
-// the tag latest. The options are
+// In a pattern, {a,b,c} expands to each of the words, which may be empty, and {v1..v9} to v1, v2
+// and so on; {v01..v12} to v01, v02, … v12. Several braces expand to all combinations. A reference
+// is repository:tag, or a repository, with the default tag latest. The options are
 //
 //	layers=3                  of each image, 1 to 1000; default 3
 //	size=1MiB                 of each layer's blob, exactly; at least 1559 bytes are used; default 4KiB
@@ -40,11 +39,10 @@ const (
 //	docker                    Docker's media types rather than OCI's
 //	annotation.KEY=VALUE      an annotation of the image's or the index's manifest
 //
-// A value with spaces stands in quotes. Each reference gets content of its own, all
-// that there is of it depending on the reference, the seed and the options only.
-// At most 10000 references, 100000 layers and 1 TiB may be asked for.
+// A value with spaces must be quoted. The content of a reference depends only on the reference, the
+// seed and the options. The limits are 10000 references, 100000 layers and 1 TiB.
 //
-// Errors say which word is wrong, and what is allowed.
+// Errors name the invalid word and the allowed values.
 func ParseGenerate(text string) (Generate, error) {
 	g := Generate{text: text, options: ImageOptions{Layers: 3, LayerSize: 4096}}
 	if len(text) > maxGenerate {
@@ -69,7 +67,7 @@ func ParseGenerate(text string) (Generate, error) {
 
 const spaces = " \t\r\n"
 
-// cutSpace cuts a text at its first space.
+// cutSpace splits a text at its first space.
 func cutSpace(text string) (word, rest string) {
 	if i := strings.IndexAny(text, spaces); i >= 0 {
 		return text[:i], text[i:]
@@ -77,8 +75,7 @@ func cutSpace(text string) (word, rest string) {
 	return text, ""
 }
 
-// generateOption is an option of a text, and what its value must be; empty if it
-// takes none.
+// generateOption is an option and a description of its values, which is empty if it takes none.
 type generateOption struct {
 	name, want string
 	set        func(g *Generate, value string) error
@@ -95,7 +92,7 @@ var generateOptions = []generateOption{
 		g.options.LayerSize = min(n, maxAllBytes)
 		return cmp.Or(err, within(uint64(n), maxAllBytes))
 	}},
-	{"platforms", fmt.Sprintf("up to %d different os/architecture or os/architecture/variant, with commas between them", maxPlatforms), setPlatforms},
+	{"platforms", fmt.Sprintf("up to %d different os/architecture or os/architecture/variant, separated by commas", maxPlatforms), setPlatforms},
 	{"seed", "a number from 0 to 18446744073709551615", func(g *Generate, value string) (err error) {
 		g.options.Seed, err = strconv.ParseUint(value, 10, 64)
 		return err
@@ -104,7 +101,7 @@ var generateOptions = []generateOption{
 	{"docker", "", func(g *Generate, _ string) error { g.options.Docker = true; return nil }},
 }
 
-var errOutside = errors.New("outside of what is allowed")
+var errOutside = errors.New("value out of range")
 
 func within(n, most uint64) error {
 	if n < 1 || n > most {
@@ -140,7 +137,7 @@ func (g *Generate) parseOptions(text string) error {
 			return err
 		}
 		if seen[w.name] {
-			return fmt.Errorf("%s is there twice", w.name)
+			return fmt.Errorf("duplicate option %s", w.name)
 		}
 		seen[w.name] = true
 		if err := g.setOption(w); err != nil {
@@ -171,7 +168,7 @@ func (g *Generate) setOption(w optionWord) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%s: there is no such option: want %s", w, optionNames())
+	return fmt.Errorf("%s: unknown option: want %s", w, optionNames())
 }
 
 func optionNames() string {
@@ -186,7 +183,7 @@ func optionNames() string {
 	return strings.Join(names, ", ") + " or " + annotationPrefix + "KEY="
 }
 
-// optionWord is an option in a text, "name" or "name=value".
+// optionWord is an option in a text: "name" or "name=value".
 type optionWord struct {
 	name, value string
 	valued      bool
@@ -199,7 +196,7 @@ func (w optionWord) String() string {
 	return strconv.Quote(w.name + "=" + w.value)
 }
 
-// cutOption cuts the first option off a text that begins with one.
+// cutOption cuts the first option from a text.
 func cutOption(text string) (w optionWord, rest string, err error) {
 	end := strings.IndexAny(text, "="+spaces)
 	if end < 0 || text[end] != '=' {
@@ -213,21 +210,21 @@ func cutOption(text string) (w optionWord, rest string, err error) {
 	}
 	quoted, err := strconv.QuotedPrefix(text)
 	if err != nil {
-		return w, "", fmt.Errorf("%s: a quote is not closed, or has in it what Go does not allow there", w.name)
+		return w, "", fmt.Errorf("%s: invalid quoted string: want a Go string literal", w.name)
 	}
 	rest = text[len(quoted):]
 	if rest != "" && !strings.ContainsRune(spaces, rune(rest[0])) {
-		return w, "", fmt.Errorf("%s: behind a quote stands a space", w.name)
+		return w, "", fmt.Errorf("%s: want a space after the closing quote", w.name)
 	}
 	w.value, err = strconv.Unquote(quoted)
 	return w, rest, err
 }
 
-// checkAmount refuses what is too much altogether, or does not go together.
+// checkAmount checks the total amount and the combination of options.
 func (g Generate) checkAmount() error {
 	switch {
 	case g.options.Docker && len(g.options.Annotations) > 0:
-		return errors.New("docker: Docker's manifests have no annotations: leave out docker, or annotation.KEY")
+		return errors.New("docker: Docker's manifests have no annotations: remove docker or annotation.KEY")
 	case g.layers() > maxAllLayers:
 		return fmt.Errorf("%d references, %d images of %d layers for each: want %d layers at most", len(g.references), len(g.platforms()), g.options.Layers, maxAllLayers)
 	case g.size() > maxAllBytes:

@@ -75,20 +75,20 @@ func TestLoadHostileArchive(t *testing.T) {
 		extra []entry
 		want  string
 	}{
-		"parent":            {[]entry{file1("../evil", "")}, `entry "../evil" of the archive: not a path within the archive`},
-		"parent inside":     {[]entry{file1("blobs/../../evil", "")}, `entry "blobs/../../evil" of the archive: not a path`},
-		"absolute":          {[]entry{file1("/etc/passwd", "")}, `entry "/etc/passwd" of the archive: not a path`},
-		"no name":           {[]entry{file1(".", "")}, `entry "." of the archive: not a path`},
-		"directory":         {[]entry{{Header: tar.Header{Name: "../d/", Typeflag: tar.TypeDir}}}, `entry "../d/" of the archive: the path leads out of the archive`},
-		"twice":             {[]entry{file1("index.json", ok.index)}, `entry "index.json" of the archive: duplicate field`},
-		"twice, other name": {[]entry{file1("./index.json", ok.index)}, `entry "./index.json" of the archive: duplicate field`},
-		"link over file":    {[]entry{link(tar.TypeSymlink, "index.json", "x")}, `it is there twice`},
-		"link out":          {[]entry{link(tar.TypeSymlink, "a/b", "../../evil")}, `entry "a/b" of the archive: a link to "../../evil", which leads out of the archive`},
-		"link absolute":     {[]entry{link(tar.TypeSymlink, "a/b", "/etc/passwd")}, `a link to "/etc/passwd", which leads out`},
-		"hard link out":     {[]entry{link(tar.TypeLink, "a/b", "../evil")}, `a link to "../evil", which leads out`},
-		"link to itself":    {[]entry{link(tar.TypeSymlink, "manifest.json", "manifest.json")}, `manifest.json: a link to manifest.json, which is no file of the archive`},
-		"pipe":              {[]entry{{Header: tar.Header{Name: "p", Typeflag: tar.TypeFifo}}}, `entry "p" of the archive: neither a file nor a directory: type '6'`},
-		"device":            {[]entry{{Header: tar.Header{Name: "d", Typeflag: tar.TypeBlock}}}, `neither a file nor a directory: type '4'`},
+		"parent":            {[]entry{file1("../evil", "")}, `entry "../evil" of the archive: invalid path`},
+		"parent inside":     {[]entry{file1("blobs/../../evil", "")}, `entry "blobs/../../evil" of the archive: invalid path`},
+		"absolute":          {[]entry{file1("/etc/passwd", "")}, `entry "/etc/passwd" of the archive: invalid path`},
+		"no name":           {[]entry{file1(".", "")}, `entry "." of the archive: invalid path`},
+		"directory":         {[]entry{{Header: tar.Header{Name: "../d/", Typeflag: tar.TypeDir}}}, `entry "../d/" of the archive: the path is outside of the archive`},
+		"twice":             {[]entry{file1("index.json", ok.index)}, `entry "index.json" of the archive: duplicate entry`},
+		"twice, other name": {[]entry{file1("./index.json", ok.index)}, `entry "./index.json" of the archive: duplicate entry`},
+		"link over file":    {[]entry{link(tar.TypeSymlink, "index.json", "x")}, `duplicate entry`},
+		"link out":          {[]entry{link(tar.TypeSymlink, "a/b", "../../evil")}, `entry "a/b" of the archive: link to "../../evil", which is outside of the archive`},
+		"link absolute":     {[]entry{link(tar.TypeSymlink, "a/b", "/etc/passwd")}, `link to "/etc/passwd", which is outside`},
+		"hard link out":     {[]entry{link(tar.TypeLink, "a/b", "../evil")}, `link to "../evil", which is outside`},
+		"link to itself":    {[]entry{link(tar.TypeSymlink, "manifest.json", "manifest.json")}, `manifest.json: link to manifest.json, which is not a file of the archive`},
+		"pipe":              {[]entry{{Header: tar.Header{Name: "p", Typeflag: tar.TypeFifo}}}, `entry "p" of the archive: unsupported type '6'`},
+		"device":            {[]entry{{Header: tar.Header{Name: "d", Typeflag: tar.TypeBlock}}}, `unsupported type '4'`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,26 +131,26 @@ func TestLoadHostileLayout(t *testing.T) {
 		}, `index.json: manifests[0]: "sha256:../../`},
 		"index size": {func(s *small) {
 			s.index = strings.Replace(s.index, `"size":`, `"size":1`, 1)
-		}, ` bytes, index.json says 1`},
+		}, `, but index.json has 1`},
 		"index media type": {func(s *small) {
 			s.index = strings.Replace(s.index, string(types.OCIManifestSchema1), "text/plain", 1)
 		}, `Content-Type "text/plain" is not the media type of a manifest`},
-		"no manifest": {func(s *small) { s.manifest = "" }, `missing, and index.json refers to it`},
-		"no config":   {func(s *small) { s.config = "" }, `missing, and blobs/sha256/`},
+		"no manifest": {func(s *small) { s.manifest = "" }, `missing file, referenced by index.json`},
+		"no config":   {func(s *small) { s.config = "" }, `missing file, referenced by blobs/sha256/`},
 		"manifest digest": {func(s *small) {
 			s.extra = []entry{file1(blobPath(digest.FromString(s.manifest)), strings.Replace(s.manifest, "layers", "Layers", 1))}
 			s.manifest = ""
-		}, `: its digest is sha256:`},
+		}, `: the content has digest sha256:`},
 		"config digest": {func(s *small) {
 			s.extra = []entry{file1(blobPath(digest.FromString(s.config)), other[:len(s.config)])}
 			s.config = ""
-		}, `put it into app: `},
+		}, `put blob into app: `},
 		"link to a link": {func(s *small) {
 			path := blobPath(digest.FromString(s.config))
 			s.extra = []entry{link(tar.TypeSymlink, path, "b"), link(tar.TypeSymlink, "blobs/sha256/b", "c"), file1("blobs/sha256/c", s.config)}
 			s.config = ""
-		}, `: a link to blobs/sha256/b, which is no file of the archive`},
-		"nested":        {func(s *small) { nested(s, maxDepth+2) }, `more than 64 indexes in one another`},
+		}, `: link to blobs/sha256/b, which is not a file of the archive`},
+		"nested":        {func(s *small) { nested(s, maxDepth+2) }, `nesting of indexes exceeds 64 levels`},
 		"manifest.json": {func(s *small) { s.extra = []entry{file1("manifest.json", "{}")} }, `manifest.json: `},
 	}
 	for name, tt := range tests {
@@ -181,17 +181,17 @@ func TestLoadHostileDocker(t *testing.T) {
 			hex := strings.Repeat("0", 64)
 			e[5].content = strings.Replace(e[5].content, strings.TrimSuffix(e[4].Name, ".json"), hex, 1)
 			e[4].Name = hex + ".json"
-		}, strings.Repeat("0", 64) + `.json: its digest is sha256:`},
+		}, strings.Repeat("0", 64) + `.json: the content has digest sha256:`},
 		"config's JSON": {func(e []entry) { e[4].content = "[]" }, `.json: json: `},
 		"layers":        {func(e []entry) { e[5].content = strings.Replace(e[5].content, `,"0b/layer.tar"`, "", 1) }, `.json has 2 diff IDs for 1 layers`},
 		"missing layer": {func(e []entry) { e[5].content = strings.Replace(e[5].content, `0a/layer.tar`, "0c/layer.tar", 1) }, `0c/layer.tar: file does not exist`},
-		"other layer":   {func(e []entry) { e[1].content = string(archiveLayer(t, "another")) }, `0a/layer.tar: its diff ID is sha256:`},
-		"empty layer":   {func(e []entry) { e[1].content = "" }, `0a/layer.tar: empty, not a tar`},
-		"zstd layer":    {func(e []entry) { e[1].content = string(zstdMagic) }, `0a/layer.tar: compressed with zstd`},
+		"other layer":   {func(e []entry) { e[1].content = string(archiveLayer(t, "another")) }, `0a/layer.tar: diff ID is sha256:`},
+		"empty layer":   {func(e []entry) { e[1].content = "" }, `0a/layer.tar: the layer is empty: want a tar`},
+		"zstd layer":    {func(e []entry) { e[1].content = string(zstdMagic) }, `0a/layer.tar: zstd compression is not supported`},
 		"broken layer":  {func(e []entry) { e[1].content = string(gzipMagic) + "broken" }, `0a/layer.tar: `},
 		"bomb": {func(e []entry) { e[1].content = string(compress(t, make([]byte, 2<<20))) },
-			`0a/layer.tar: decompresses to more than 1048576 bytes`},
-		"repository": {func(e []entry) { e[5].content = strings.Replace(e[5].content, "app:v1", "APP:v1", 1) }, `"APP" is not the name of a repository`},
+			`0a/layer.tar: decompressed size exceeds 1048576 bytes`},
+		"repository": {func(e []entry) { e[5].content = strings.Replace(e[5].content, "app:v1", "APP:v1", 1) }, `invalid repository name "APP"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -222,16 +222,16 @@ func TestLoadBroken(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		"nothing":        {nil, "neither an OCI image layout, since it has no oci-layout, nor of docker save, since it has no manifest.json"},
+		"nothing":        {nil, "neither an OCI image layout (oci-layout is missing) nor the output of docker save (manifest.json is missing)"},
 		"text":           {[]byte("hello"), "entry 1 of the archive: "},
 		"zstd":           {append(bytes.Clone(zstdMagic), make([]byte, 1000)...), "entry 1 of the archive: "},
 		"cut":            {good[:len(good)-700], "unexpected EOF"},
 		"huge":           {retype(huge, 0, tar.TypeReg), "entry 2 of the archive: unexpected EOF"},
-		"sparse":         {sparse, "a sparse file: write the archive without --sparse"},
+		"sparse":         {sparse, "sparse files are not supported: create the archive without --sparse"},
 		"gzip of text":   {compress(t, []byte("hello")), "entry 1 of the archive: "},
 		"cut gzip":       {compress(t, good)[:200], "decompress: unexpected EOF"},
 		"cut gzip start": {gzipMagic, "unexpected EOF"},
-		"bomb":           {compress(t, append(bytes.Clone(good), make([]byte, 2<<20)...)), "decompresses to more than 1048576 bytes: decompress it before loading"},
+		"bomb":           {compress(t, append(bytes.Clone(good), make([]byte, 2<<20)...)), "decompressed size exceeds 1048576 bytes: decompress the archive before loading"},
 	}
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)

@@ -13,11 +13,11 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// containerdName is the annotation in which containerd and BuildKit write a full
-// name, where the specification's has only the tag.
+// containerdName is the annotation in which containerd and BuildKit store the full name. The
+// annotation of the specification has only the tag.
 const containerdName = "io.containerd.image.name"
 
-// maxDepth is how deep indexes may be nested.
+// maxDepth is the maximum nesting depth of indexes.
 const maxDepth = 64
 
 // readLayout reads the manifests of an OCI image layout (image specification,
@@ -86,28 +86,28 @@ func nameOf(desc ocispec.Descriptor) string {
 type layoutReader struct {
 	src       source
 	sparse    bool
-	manifests map[manifestKey]*image // those that were read
+	manifests map[manifestKey]*image // manifests read so far
 }
 
-// manifestKey is a manifest and what it is said to be.
+// manifestKey identifies a manifest with its descriptor.
 type manifestKey struct {
 	digest    digest.Digest
 	mediaType string
 }
 
-// rootKey is an entry of index.json, but for its name.
+// rootKey identifies an entry of index.json without its name.
 type rootKey struct {
 	manifestKey
 	alone      bool
 	standalone string
 }
 
-// root reads an entry of the layout's index, and what it refers to unless it stands
-// alone.
+// root reads an entry of the layout's index, and, unless alone is set, the content that it refers
+// to.
 func (r *layoutReader) root(root registry.Reference, alone bool) (*image, error) {
 	there, err := r.find(root, ocispec.ImageIndexFile)
 	if err == nil && !there {
-		err = fmt.Errorf("%s: missing, and %s names it", blobPath(root.Digest), ocispec.ImageIndexFile)
+		err = fmt.Errorf("%s: missing file, referenced by %s", blobPath(root.Digest), ocispec.ImageIndexFile)
 	}
 	switch {
 	case err != nil:
@@ -129,22 +129,22 @@ func (r *layoutReader) root(root registry.Reference, alone bool) (*image, error)
 	return &image{manifests: []registry.PutManifest{m}}, nil
 }
 
-// key is content and what it is taken for.
+// key is a digest, and whether it is used as a manifest.
 type key struct {
 	digest   digest.Digest
 	manifest bool
 }
 
-// referenceKey is what a reference leads to. Anything that need not be a manifest
-// is taken for a blob.
+// referenceKey returns the key of a reference. Content that need not be a manifest counts as a
+// blob.
 func referenceKey(ref registry.Reference) key { return key{ref.Digest, !ref.Blob} }
 
 func blobPath(d digest.Digest) string {
 	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
-// find reports whether the layout has what a reference of the manifest from, or of the
-// layout's index, leads to. It fails if it must be there and is not.
+// find reports whether the layout contains the target of a reference of the manifest from, or of
+// the layout's index. It fails if a required target is missing.
 func (r *layoutReader) find(ref registry.Reference, from string) (bool, error) {
 	if !op.ValidDigest(ref.Digest) {
 		return false, fmt.Errorf("%s: %q is not a sha256 or sha512 digest", from, ref.Digest)
@@ -155,7 +155,7 @@ func (r *layoutReader) find(ref registry.Reference, from string) (bool, error) {
 		if r.sparse {
 			return false, nil
 		}
-		return false, fmt.Errorf("%s: missing, and %s refers to it", path, from)
+		return false, fmt.Errorf("%s: missing file, referenced by %s", path, from)
 	}
 	if err != nil {
 		return false, err
@@ -165,13 +165,12 @@ func (r *layoutReader) find(ref registry.Reference, from string) (bool, error) {
 		return false, err
 	}
 	if size != ref.Size {
-		return false, fmt.Errorf("%s: %d bytes, %s says %d", path, size, from, ref.Size)
+		return false, fmt.Errorf("%s: size is %d, but %s has %d", path, size, from, ref.Size)
 	}
 	return true, nil
 }
 
-// manifest reads a manifest and what it refers to, once however many others refer to
-// it.
+// manifest reads a manifest and the content that it refers to. It reads each manifest only once.
 func (r *layoutReader) manifest(desc ocispec.Descriptor, depth int) (*image, error) {
 	k := manifestKey{desc.Digest, desc.MediaType}
 	if img, ok := r.manifests[k]; ok {
@@ -179,7 +178,7 @@ func (r *layoutReader) manifest(desc ocispec.Descriptor, depth int) (*image, err
 	}
 	path := blobPath(desc.Digest)
 	if depth > maxDepth {
-		return nil, fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
+		return nil, fmt.Errorf("%s: nesting of indexes exceeds %d levels", path, maxDepth)
 	}
 	content, err := r.read(desc.Digest)
 	if err != nil {
@@ -200,13 +199,13 @@ func (r *layoutReader) manifest(desc ocispec.Descriptor, depth int) (*image, err
 		}
 	}
 	if img.height > maxDepth {
-		return nil, fmt.Errorf("%s: more than %d indexes in one another", path, maxDepth)
+		return nil, fmt.Errorf("%s: nesting of indexes exceeds %d levels", path, maxDepth)
 	}
 	r.manifests[k] = img
 	return img, nil
 }
 
-// refer adds what a reference leads to to the image that has it.
+// refer adds the target of a reference to the image.
 func (r *layoutReader) refer(img *image, ref registry.Reference, from string, depth int) error {
 	there, err := r.find(ref, from)
 	if err != nil || !there {
@@ -224,7 +223,7 @@ func (r *layoutReader) refer(img *image, ref registry.Reference, from string, de
 	return nil
 }
 
-// read returns the content of a manifest, which has its digest.
+// read returns the content of a manifest after checking its digest.
 func (r *layoutReader) read(d digest.Digest) ([]byte, error) {
 	path := blobPath(d)
 	content, err := readSmall(r.src, path)
@@ -232,7 +231,7 @@ func (r *layoutReader) read(d digest.Digest) ([]byte, error) {
 		return nil, err
 	}
 	if is := d.Algorithm().FromBytes(content); is != d {
-		return nil, fmt.Errorf("%s: its digest is %s", path, is)
+		return nil, fmt.Errorf("%s: the content has digest %s", path, is)
 	}
 	return content, nil
 }

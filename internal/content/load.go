@@ -13,37 +13,35 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// LoadOptions say where content goes and what is asked of it.
+// LoadOptions configures [Load].
 type LoadOptions struct {
-	// Repository takes all that is loaded; names in the archive give tags only. If
-	// empty, names give the repositories.
+	// Repository receives all content; names in the archive provide only tags. If empty, names
+	// provide the repositories.
 	Repository string
 
-	// AllowSparse accepts manifests and indexes whose references are missing.
+	// AllowSparse accepts manifests and indexes with missing references.
 	AllowSparse bool
 
-	// MaxUnpacked is the size in bytes to which an archive or a layer of it is
-	// decompressed at the most. Default 8 GiB.
+	// MaxUnpacked is the maximum decompressed size in bytes of an archive and of a docker-save
+	// layer. Default: 8 GiB.
 	MaxUnpacked int64
 }
 
 const defaultMaxUnpacked = 8 << 30
 
-// Loaded is an image, index or artifact that was loaded or generated.
+// Loaded is a loaded or generated image, index or artifact.
 type Loaded struct {
 	Repository string
 	Tags       []string
 	Descriptor ocispec.Descriptor
 }
 
-// Load puts what is at path into a Store: an OCI image layout or what docker save
-// writes, as a directory, a tar, or a gzip-compressed tar. Which of them it is, is
-// told by its content.
+// Load puts the content at path into a Store: an OCI image layout or the output of docker save, as
+// a directory, a tar, or a tar compressed with gzip. Load detects the format by the content.
 //
-// A layout's images get their names from the annotation io.containerd.image.name,
-// or else org.opencontainers.image.ref.name, those of docker save from RepoTags;
-// an archive that is both is read as a layout, with the names of RepoTags where it
-// has them. A name is read so:
+// Images of a layout are named by the annotation io.containerd.image.name, or else
+// org.opencontainers.image.ref.name, and those of docker save by RepoTags. An archive that is both
+// is read as a layout, and names in RepoTags take precedence. The names mean:
 //
 //	v1                            the tag v1 of o.Repository
 //	app:v1                        the tag v1 of app
@@ -52,19 +50,19 @@ type Loaded struct {
 //	app@sha256:...                no tag in app
 //	none                          no tag: the image is found by digest
 //
-// What a layout lists with the media type application/octet-stream is a blob that
-// belongs to no image; it is put, and not among what is returned.
+// An entry of a layout with the media type application/octet-stream is a blob that belongs to no
+// image. It is loaded, but not returned.
 //
-// What [Snapshot] annotates is put as it says.
+// The annotations of [Snapshot] are restored.
 //
-// All that the other images refer to must be there and have its digest and size; a
-// docker-save layer must have the config's diff ID, and becomes a gzip stream if it
-// is none. That is judged before any manifest is put, and a manifest that the Store
-// refuses takes back those that were put before it; blobs may stay.
+// All references must exist and match their digest and size. A docker-save layer must match the
+// diff ID in the config, and is wrapped in a gzip stream if it is not compressed. Load checks this
+// before it puts any manifest. If the Store refuses a manifest, Load removes the manifests that it
+// has put before; blobs may remain.
 //
-// If the Store has AddBlob, as memstore has, the blobs of a directory are not held
-// in memory but read from their files when asked for. From a compressed archive
-// content is loaded by way of a temporary file.
+// If the Store has a method AddBlob, like that of memstore, blobs of a directory are not held in
+// memory but read from their files on demand. Content of a compressed archive passes through a
+// temporary file.
 func Load(ctx context.Context, store registry.Store, path string, o LoadOptions) ([]Loaded, error) {
 	o.MaxUnpacked = cmp.Or(o.MaxUnpacked, defaultMaxUnpacked)
 	src, done, err := openSource(ctx, path, o.MaxUnpacked)
@@ -101,7 +99,7 @@ func load(ctx context.Context, store registry.Store, src source, o LoadOptions) 
 	for _, repo := range empty {
 		to := Repository{Store: store, Name: cmp.Or(o.Repository, repo)}
 		if err := to.create(ctx); err != nil {
-			return nil, fmt.Errorf("make the repository %s: %w", to.Name, err)
+			return nil, fmt.Errorf("create repository %s: %w", to.Name, err)
 		}
 	}
 	return loadedFrom(places), nil
@@ -117,18 +115,18 @@ func loadedFrom(places []placed) []Loaded {
 	return loaded
 }
 
-// image is what one name in an archive stands for: an image, an index, an artifact,
-// or a blob that belongs to none.
+// image is the content of a name in an archive: an image, an index, an artifact, or a blob that
+// belongs to none.
 type image struct {
 	names     []string
-	manifests []registry.PutManifest // what one refers to stands before it; the last is the image itself
+	manifests []registry.PutManifest // references come before their referrers; the last is the image itself
 	blobs     []located
-	children  []*image // of an index; other images may have the same
-	height    int      // how deep its children are nested, 0 without any
+	children  []*image // of an index; may be shared with other images
+	height    int      // nesting depth of its children; 0 without children
 }
 
-// visit calls f for the image and all that it has as children, these first, but for
-// what is in seen already, and adds it to seen.
+// visit calls f for the image and its descendants, children first, except those in seen, and adds
+// them to seen.
 func (i *image) visit(seen map[*image]bool, f func(*image) error) error {
 	if seen[i] {
 		return nil
@@ -142,7 +140,7 @@ func (i *image) visit(seen map[*image]bool, f func(*image) error) error {
 	return f(i)
 }
 
-// visited are the images that were put, by repository.
+// visited are the visited images by repository.
 type visited map[string]map[*image]bool
 
 func (v visited) in(repository string) map[*image]bool {
@@ -152,17 +150,17 @@ func (v visited) in(repository string) map[*image]bool {
 	return v[repository]
 }
 
-// located is a blob and the file that it is in.
+// located is a blob and its file.
 type located struct {
 	ocispec.Descriptor
 	path  string
-	frame func(Content) Content // if set, makes the blob of the file
+	frame func(Content) Content // if set, converts the file to the blob
 }
 
-// isBlob reports whether it is no image but a blob on its own.
+// isBlob reports whether the image is a blob that belongs to no image.
 func (i *image) isBlob() bool { return len(i.manifests) == 0 }
 
-// root is what the name is on.
+// root returns the descriptor that the name refers to.
 func (i *image) root() ocispec.Descriptor {
 	if i.isBlob() {
 		return i.blobs[0].Descriptor
@@ -170,7 +168,7 @@ func (i *image) root() ocispec.Descriptor {
 	return i.manifests[len(i.manifests)-1].Descriptor
 }
 
-// readImages returns the images, and the names of repositories without content.
+// readImages returns the images, and the names of empty repositories.
 func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, []string, error) {
 	layout, err := exists(src, ocispec.ImageLayoutFile)
 	if err != nil {
@@ -191,18 +189,18 @@ func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, []str
 		images, err := readDocker(ctx, src, o.MaxUnpacked)
 		return images, nil, err
 	}
-	return nil, nil, fmt.Errorf("neither an OCI image layout, since it has no %s, nor of docker save, since it has no %s",
+	return nil, nil, fmt.Errorf("neither an OCI image layout (%s is missing) nor the output of docker save (%s is missing)",
 		ocispec.ImageLayoutFile, dockerFile)
 }
 
-// placed is an image and a repository that it goes to.
+// placed is an image and its target repository.
 type placed struct {
 	*image
 	repository string
 	tags       []string
 }
 
-// place decides where the images go.
+// place determines the target repositories of images.
 func place(images []*image, repository string) ([]placed, error) {
 	var places []placed
 	taken := make(map[string]digest.Digest)
@@ -217,12 +215,12 @@ func place(images []*image, repository string) ([]placed, error) {
 				return nil, err
 			}
 			if img.isBlob() && len(p.tags) > 0 {
-				return nil, fmt.Errorf("%s cannot have the tag %s in %s: it is a blob, not a manifest", img.root().Digest, p.tags[0], repo)
+				return nil, fmt.Errorf("%s cannot be tagged as %s in %s: it is a blob, not a manifest", img.root().Digest, p.tags[0], repo)
 			}
 			for _, tag := range p.tags {
 				d, name := img.root().Digest, repo+":"+tag
 				if other, ok := taken[name]; ok && other != d {
-					return nil, fmt.Errorf("both %s and %s would be %s", other, d, name)
+					return nil, fmt.Errorf("both %s and %s have the name %s", other, d, name)
 				}
 				taken[name] = d
 			}
@@ -232,11 +230,11 @@ func place(images []*image, repository string) ([]placed, error) {
 	return places, nil
 }
 
-// tags are the repositories that the image goes to and its tags in each.
+// tags returns the target repositories of the image with its tags.
 func (i *image) tags(repository string) (map[string][]string, error) {
 	if len(i.names) == 0 {
 		if repository == "" {
-			return nil, fmt.Errorf("%s has no name: say which repository it goes to", i.root().Digest)
+			return nil, fmt.Errorf("%s has no name: specify the repository", i.root().Digest)
 		}
 		return map[string][]string{repository: nil}, nil
 	}
@@ -244,13 +242,13 @@ func (i *image) tags(repository string) (map[string][]string, error) {
 	for _, s := range i.names {
 		n := parseName(s)
 		if d := i.root().Digest; n.digest != "" && n.digest != d {
-			return nil, fmt.Errorf("the name %q is on %s", s, d)
+			return nil, fmt.Errorf("the name %q is used for %s", s, d)
 		}
 		if repository != "" {
 			n.repository = repository
 		}
 		if n.repository == "" {
-			return nil, fmt.Errorf("the name %q has no repository: say which it goes to", s)
+			return nil, fmt.Errorf("the name %q has no repository: specify one", s)
 		}
 		list := tags[n.repository]
 		if n.tag != "" || n.digest == "" {

@@ -188,15 +188,15 @@ func TestLoadNames(t *testing.T) {
 		"no tag":          {"team/app", "", "team/app:latest", false},
 		"digest":          {"app@", "", "app:", false},
 		"tag and digest":  {"app:v1@", "", "app:v1", false},
-		"other digest":    {"app@sha256:123", "", `the name "app@sha256:123" is on sha256:`, true},
+		"other digest":    {"app@sha256:123", "", `the name "app@sha256:123" is used for sha256:`, true},
 		"nothing":         {"", "app", "app:", false},
-		"nothing at all":  {"", "", "has no name: say which repository it goes to", true},
-		"not a tag":       {"v 1", "app", `"v 1", for the repository app, is not a tag`, true},
-		"not a tag too":   {"app:", "", `"", for the repository app, is not a tag`, true},
-		"capitals":        {"App:v1", "", `"App" is not the name of a repository`, true},
-		"traversal":       {"../app:v1", "", `is not the name of a repository`, true},
-		"not a repo":      {"app:v1", "App", `"App" is not the name of a repository`, true},
-		"two colons":      {"app:v1:v2", "", `"v1:v2", for the repository app, is not a tag`, true},
+		"nothing at all":  {"", "", "has no name: specify the repository", true},
+		"not a tag":       {"v 1", "app", `invalid tag "v 1" for repository app`, true},
+		"not a tag too":   {"app:", "", `invalid tag "" for repository app`, true},
+		"capitals":        {"App:v1", "", `invalid repository name "App"`, true},
+		"traversal":       {"../app:v1", "", `invalid repository name "../app"`, true},
+		"not a repo":      {"app:v1", "App", `invalid repository name "App"`, true},
+		"two colons":      {"app:v1:v2", "", `invalid tag "v1:v2" for repository app`, true},
 		"host and no end": {"docker.io/", "", `the name "docker.io/" has no repository`, true},
 	}
 	img, err := random.Image(10, 1)
@@ -238,7 +238,7 @@ func TestLoadNamesCollide(t *testing.T) {
 		require.NoError(t, path.AppendImage(img, layout.WithAnnotations(map[string]string{ocispec.AnnotationRefName: name})))
 	}
 	_, err = Load(t.Context(), memstore.New(memstore.Options{}), dir, LoadOptions{Repository: "c"})
-	assert.ErrorContains(t, err, "would be c:v1")
+	assert.ErrorContains(t, err, "have the name c:v1")
 	_, err = Load(t.Context(), memstore.New(memstore.Options{}), dir, LoadOptions{})
 	assert.NoError(t, err)
 }
@@ -270,7 +270,7 @@ func TestLoadSparse(t *testing.T) {
 	require.NoError(t, os.Remove(lost))
 	store := memstore.New(memstore.Options{})
 	_, err = Load(t.Context(), store, dir, LoadOptions{Repository: "app"})
-	require.ErrorContains(t, err, "blobs/sha256/"+m.Manifests[1].Digest.Hex+": missing, and blobs/sha256/")
+	require.ErrorContains(t, err, "blobs/sha256/"+m.Manifests[1].Digest.Hex+": missing file, referenced by blobs/sha256/")
 	assertEmpty(t, store)
 	_, err = Load(t.Context(), store, dir, LoadOptions{Repository: "app", AllowSparse: true})
 	require.NoError(t, err)
@@ -487,7 +487,7 @@ func TestLoadAllOrNothing(t *testing.T) {
 
 	_, err = Load(t.Context(), refusing{store, fromHash(refused)}, dir, LoadOptions{Repository: "all"})
 	require.ErrorIs(t, err, registry.Full)
-	require.ErrorContains(t, err, "put the manifest "+refused.String()+" into all")
+	require.ErrorContains(t, err, "put manifest "+refused.String()+" into all")
 	assert.True(t, maps.Equal(tags, tagged(t, store, "all")))
 	left := 0
 	for range store.Manifests(t.Context(), "all", "") {

@@ -27,11 +27,11 @@ func TestLoadLooseBlob(t *testing.T) {
 		"by digest":    {desc: named("app@" + blob.Digest.String())},
 		"elsewhere":    {desc: named("app@" + blob.Digest.String()), options: LoadOptions{Repository: "app"}},
 		"nameless":     {desc: blob, options: LoadOptions{Repository: "app"}},
-		"no place":     {desc: blob, want: "has no name: say which repository it goes to"},
-		"with a tag":   {desc: named("app:v1"), want: "cannot have the tag v1 in app: it is a blob, not a manifest"},
-		"other digest": {desc: named("app@sha256:0"), want: `the name "app@sha256:0" is on ` + blob.Digest.String()},
-		"missing":      {desc: named("app@" + blob.Digest.String()), missing: true, want: "missing, and index.json refers to it"},
-		"sparse":       {desc: named("app@" + blob.Digest.String()), missing: true, options: LoadOptions{AllowSparse: true}, want: "missing, and index.json names it"},
+		"no place":     {desc: blob, want: "has no name: specify the repository"},
+		"with a tag":   {desc: named("app:v1"), want: "cannot be tagged as v1 in app: it is a blob, not a manifest"},
+		"other digest": {desc: named("app@sha256:0"), want: `the name "app@sha256:0" is used for ` + blob.Digest.String()},
+		"missing":      {desc: named("app@" + blob.Digest.String()), missing: true, want: "missing file, referenced by index.json"},
+		"sparse":       {desc: named("app@" + blob.Digest.String()), missing: true, options: LoadOptions{AllowSparse: true}, want: "missing file, referenced by index.json"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -6,14 +6,13 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// imageName is how an archive calls an image.
+// imageName is the name of an image in an archive.
 type imageName struct {
 	repository, tag string
 	digest          digest.Digest
 }
 
-// parseName reads a name as [Load] describes. Whether its parts are valid is not
-// its business.
+// parseName parses a name as described at [Load]. It does not validate the parts.
 func parseName(s string) imageName {
 	rest, d, pinned := strings.Cut(s, "@")
 	if !pinned && !strings.ContainsAny(s, "/:") {
@@ -29,13 +28,13 @@ func parseName(s string) imageName {
 	return imageName{repository, tag, digest.Digest(d)}
 }
 
-// isHost tells a host from the first word of a repository, as Docker does.
+// isHost reports whether the first component of a name is a host, as in Docker.
 func isHost(s string) bool {
 	return s == "localhost" || strings.ContainsAny(s, ".:") && !strings.HasPrefix(s, ".")
 }
 
-// localName is a repository as parseName reads it: the first word of some would be
-// taken for a host.
+// localName returns a name that parseName parses to the repository, whose first component may look
+// like a host.
 func localName(repository string) string {
 	if host, _, ok := strings.Cut(repository, "/"); ok && isHost(host) {
 		return "localhost/" + repository

@@ -16,15 +16,15 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Image returns an image of the repository as a go-containerregistry value: what a
-// client pushed. It reads from the Store whenever it is asked.
+// Image returns an image of the repository as a go-containerregistry value. It reads from the Store
+// on demand.
 func (to Repository) Image(ctx context.Context, ref string) (v1.Image, error) {
 	m, err := to.open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if !m.mediaType.IsImage() {
-		return nil, fmt.Errorf("%s in %s is no image: its media type is %s", ref, to.Name, m.mediaType)
+		return nil, fmt.Errorf("%s in %s is not an image: its media type is %s", ref, to.Name, m.mediaType)
 	}
 	return &pushedImage{m}, nil
 }
@@ -36,7 +36,7 @@ func (to Repository) Index(ctx context.Context, ref string) (v1.ImageIndex, erro
 		return nil, err
 	}
 	if !m.mediaType.IsIndex() {
-		return nil, fmt.Errorf("%s in %s is no index: its media type is %s", ref, to.Name, m.mediaType)
+		return nil, fmt.Errorf("%s in %s is not an index: its media type is %s", ref, to.Name, m.mediaType)
 	}
 	return &pushedIndex{m}, nil
 }
@@ -52,7 +52,7 @@ type pushedManifest struct {
 func (to Repository) open(ctx context.Context, ref string) (pushedManifest, error) {
 	m, err := to.Store.Manifest(ctx, to.Name, ref)
 	if err != nil {
-		return pushedManifest{}, fmt.Errorf("the manifest %s in %s: %w", ref, to.Name, err)
+		return pushedManifest{}, fmt.Errorf("manifest %s in %s: %w", ref, to.Name, err)
 	}
 	mediaType, _, _ := strings.Cut(m.Descriptor.MediaType, ";")
 	return pushedManifest{context.WithoutCancel(ctx), to, m, types.MediaType(mediaType)}, nil
@@ -69,7 +69,7 @@ func (m *pushedManifest) Digest() (v1.Hash, error) {
 func (m *pushedManifest) blob(h v1.Hash) (io.ReadCloser, error) {
 	b, err := m.from.Store.OpenBlob(m.ctx, m.from.Name, fromHash(h))
 	if err != nil {
-		return nil, fmt.Errorf("the blob %s in %s: %w", h, m.from.Name, err)
+		return nil, fmt.Errorf("blob %s in %s: %w", h, m.from.Name, err)
 	}
 	return struct {
 		io.Reader
@@ -157,7 +157,7 @@ func (i *pushedImage) layer(what string, hash func(v1.Layer) (v1.Hash, error), w
 // pushedLayer implements [v1.Layer].
 type pushedLayer struct {
 	image *pushedImage
-	n     int // in the manifest
+	n     int // index in the manifest
 	desc  v1.Descriptor
 }
 
@@ -166,8 +166,8 @@ func (l *pushedLayer) Size() (int64, error)                { return l.desc.Size,
 func (l *pushedLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
 func (l *pushedLayer) Compressed() (io.ReadCloser, error)  { return l.image.blob(l.desc.Digest) }
 
-// DiffID returns that of the image's config, or of an artifact, which has none there,
-// the digest of the uncompressed content.
+// DiffID returns the diff ID in the image's config. For an artifact, whose config has none, it
+// returns the digest of the uncompressed content.
 func (l *pushedLayer) DiffID() (v1.Hash, error) {
 	raw, err := l.image.RawConfigFile()
 	if err != nil {
@@ -201,7 +201,7 @@ func (l *pushedLayer) Uncompressed() (io.ReadCloser, error) {
 	}
 	switch mediaType := string(l.desc.MediaType); {
 	case strings.HasSuffix(mediaType, "zstd"):
-		return nil, fmt.Errorf("layer %s is compressed with zstd, which is not decompressed here: read Compressed", l.desc.Digest)
+		return nil, fmt.Errorf("layer %s: zstd decompression is not supported: use Compressed", l.desc.Digest)
 	case !strings.HasSuffix(mediaType, "gzip"):
 		return content, nil
 	}

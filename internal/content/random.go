@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Random is pseudo-random content of any size that is made when it is read, at
-// any offset, and the same for the same seed always. It does not compress.
+// Random is pseudo-random, incompressible content of any size. It is generated on demand, at any
+// offset, and depends only on the seed.
 type Random struct {
 	seed uint64
 	size int64
@@ -57,8 +57,8 @@ func (r Random) ReadAt(p []byte, off int64) (int, error) {
 
 func (r Random) word(i uint64) uint64 { return mix(r.seed + i) }
 
-// mix is the step of SplitMix64, a bijection that passes the usual tests of
-// randomness on consecutive numbers.
+// mix is the output function of SplitMix64, a bijection that passes statistical tests of randomness
+// for consecutive inputs.
 func mix(x uint64) uint64 {
 	x = (x + 1) * 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -66,7 +66,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// concat is content that follows upon other content.
+// concat is the concatenation of contents.
 type concat []Content
 
 func (c concat) Size() int64 {

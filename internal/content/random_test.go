@@ -186,5 +186,5 @@ func TestRandomImageErrors(t *testing.T) {
 		})
 	}
 	_, err := RandomImage(ImageOptions{Platforms: []string{"linux/amd64", "linux/arm64"}})
-	assert.EqualError(t, err, "random image: 2 platforms: an image has one, an index has several")
+	assert.EqualError(t, err, "random image: 2 platforms: want one, or an index")
 }

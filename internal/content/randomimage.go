@@ -17,20 +17,20 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ImageOptions are what a random image or index is made from. The same options
-// give the same digests, on every machine and with every version of Go.
+// ImageOptions configures a random image or index. The same options result in the same digests on
+// every machine and with every version of Go.
 type ImageOptions struct {
 	Seed        uint64            `json:"seed,omitempty"`
 	Layers      int               `json:"layers,omitempty"`
-	LayerSize   int64             `json:"layerSize,omitempty"`   // bytes of a layer's blob; at least 1559 are used
+	LayerSize   int64             `json:"layerSize,omitempty"`   // size of a layer's blob in bytes; at least 1559
 	Platforms   []string          `json:"platforms,omitempty"`   // "linux/arm64/v8"; an image has one
 	Annotations map[string]string `json:"annotations,omitempty"` // of the image's or the index's manifest
-	Docker      bool              `json:"docker,omitempty"`      // Docker's media types rather than OCI's
+	Docker      bool              `json:"docker,omitempty"`      // use Docker's media types instead of OCI's
 }
 
 const defaultPlatform = "linux/amd64"
 
-// mediaTypes are those of a format.
+// mediaTypes are the media types of a format.
 type mediaTypes struct{ index, manifest, config, layer types.MediaType }
 
 func (o *ImageOptions) mediaTypes() mediaTypes {
@@ -60,9 +60,9 @@ func parsePlatform(s string) (ocispec.Platform, error) {
 	return ocispec.Platform{OS: p.OS, OSVersion: p.OSVersion, Architecture: p.Architecture, Variant: p.Variant}, nil
 }
 
-// RandomImage makes an image whose layers are gzip-compressed tars with one file
-// of random bytes each. Nothing is held in memory or computed before it is asked
-// for. Without a platform it is one for linux/amd64.
+// RandomImage returns an image whose layers are tars compressed with gzip, each with one file of
+// random bytes. Content is generated and digests are computed on demand. The default platform is
+// linux/amd64.
 func RandomImage(o ImageOptions) (v1.Image, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func RandomImage(o ImageOptions) (v1.Image, error) {
 	case 1:
 		return newRandomImage(o, o.Platforms[0])
 	}
-	return nil, fmt.Errorf("random image: %d platforms: an image has one, an index has several", len(o.Platforms))
+	return nil, fmt.Errorf("random image: %d platforms: want one, or an index", len(o.Platforms))
 }
 
 type randomImage struct {
@@ -143,7 +143,7 @@ func hashOf(content []byte) (v1.Hash, error) {
 	return h, err
 }
 
-// encode is for values of image-spec's types, which always have a JSON form.
+// encode encodes values of image-spec types, which always have a JSON form.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

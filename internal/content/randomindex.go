@@ -11,9 +11,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// RandomIndex makes an index with an image for each platform, linux/amd64 and
-// linux/arm64 if none is named. The image is the one that [RandomImage] makes for
-// the platform, without annotations.
+// RandomIndex returns an index with an image for each platform, by default linux/amd64 and
+// linux/arm64. Each image equals that of [RandomImage] for the platform, without annotations.
 func RandomIndex(o ImageOptions) (v1.ImageIndex, error) {
 	index, err := newRandomIndex(o)
 	if err != nil {
@@ -22,7 +21,7 @@ func RandomIndex(o ImageOptions) (v1.ImageIndex, error) {
 	return index, nil
 }
 
-// indexPlatforms are those of an index for which none is named.
+// indexPlatforms are the default platforms of an index.
 var indexPlatforms = []string{defaultPlatform, "linux/arm64"}
 
 func newRandomIndex(o ImageOptions) (*randomIndex, error) {

@@ -19,12 +19,12 @@ const (
 	tarEnd   = 2 * tarBlock
 	tarLeast = tarBlock + tarEnd // a tar with one empty file
 
-	// minLayer is the size in bytes of the smallest layer that there is.
+	// minLayer is the minimum size of a layer in bytes.
 	minLayer = gzipHeader + blockHeader + tarLeast + gzipTrailer
 )
 
-// randomLayer is a layer that is made when it is read: a gzip-compressed tar
-// with one file of random bytes.
+// randomLayer is a layer that is generated on demand: a tar compressed with gzip, with one file of
+// random bytes.
 type randomLayer struct {
 	stored
 	mediaType types.MediaType
@@ -36,8 +36,8 @@ type layerSums struct {
 	crc            uint32
 }
 
-// newRandomLayer makes a layer of exactly size bytes, or of minLayer if that is
-// more. The digests are computed when they are first asked for.
+// newRandomLayer returns a layer of max(size, minLayer) bytes. The digests are computed on first
+// use.
 func newRandomLayer(seed uint64, size int64, mediaType types.MediaType) *randomLayer {
 	size = max(size, minLayer)
 	body := tarSize(size)
@@ -50,30 +50,29 @@ func newRandomLayer(seed uint64, size int64, mediaType types.MediaType) *randomL
 	l.sums = sync.OnceValue(func() layerSums {
 		sums, err := l.computeSums(context.Background())
 		if err != nil {
-			panic(err) // what is generated can always be read
+			panic(err) // reading generated content does not fail
 		}
 		return sums
 	})
 	return l
 }
 
-// sumNow computes the digests, unless ctx ends meanwhile. Nobody else may use the
-// layer yet.
+// sumNow computes the digests, unless ctx ends first. There must be no concurrent use of the layer.
 func (l *randomLayer) sumNow(ctx context.Context) error {
 	sums, err := l.computeSums(ctx)
 	l.sums = func() layerSums { return sums }
 	return err
 }
 
-// tarSize is the size of the largest tar that fits into a layer.
+// tarSize returns the size of the largest tar that fits into a layer.
 func tarSize(layer int64) int64 {
 	n := layer - gzipHeader - gzipTrailer
 	n -= (n + blockHeader + blockBody - 1) / (blockHeader + blockBody) * blockHeader
 	return n / tarBlock * tarBlock
 }
 
-// randomTar is a tar of size bytes, a multiple of 512. The file's name tells the
-// seed, so that layers without content differ too.
+// randomTar returns a tar of size bytes, a multiple of 512. The name of the file contains the seed,
+// so that even layers without content differ.
 func randomTar(seed uint64, size int64) Content {
 	file := NewRandom(seed, size-tarLeast)
 	var header bytes.Buffer
@@ -83,10 +82,10 @@ func randomTar(seed uint64, size int64) Content {
 		Mode:     0o644,
 		Size:     file.Size(),
 		ModTime:  time.Unix(0, 0),
-		Format:   tar.FormatGNU, // one block, whatever the size
+		Format:   tar.FormatGNU, // one block for any size
 	})
 	if err != nil {
-		panic(err) // not with this header
+		panic(err) // this header is valid
 	}
 	return concat{bytes.NewReader(header.Bytes()), file, bytes.NewReader(make([]byte, tarEnd))}
 }
@@ -98,7 +97,7 @@ func (l *randomLayer) computeSums(ctx context.Context) (layerSums, error) {
 	return layerSums{digest: whole.Digest(), diffID: diffID.Digest(), crc: crc}, err
 }
 
-// blob is the layer as content with a known digest.
+// blob returns the layer as content with a known digest.
 func (l *randomLayer) blob() Content { return randomBlob{&l.stored, l} }
 
 type randomBlob struct {

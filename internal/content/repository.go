@@ -1,8 +1,6 @@
-// Package content puts content into a [registry.Store] without a client, and
-// judges what is in one: images and artifacts given as go-containerregistry
-// values, OCI image layouts, docker-save archives, deterministic random images
-// of any size, under many names if asked for, a check of the whole, and a snapshot
-// of it.
+// Package content puts content into a [registry.Store] without a client, and checks it: images and
+// artifacts as go-containerregistry values, OCI image layouts, docker-save archives, and
+// deterministic random images of any size. It also saves a Store as a snapshot.
 package content
 
 import (
@@ -21,14 +19,14 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Repository is the place in a Store that content is put into. Its methods are
-// safe for concurrent use. What they put is checked as the registry checks a
-// push: digests, sizes, the form of manifests, and that references exist.
+// Repository is a repository in a Store. Its methods are safe for concurrent use. They check
+// content as the registry checks a push: digests, sizes, the form of manifests, and the existence
+// of references.
 type Repository struct {
 	Store registry.Store
 	Name  string
 
-	// AllowSparse accepts manifests and indexes whose references do not exist.
+	// AllowSparse accepts manifests and indexes with missing references.
 	AllowSparse bool
 }
 
@@ -39,44 +37,42 @@ type Describable interface {
 	Size() (int64, error)
 }
 
-// Content is what a blob is made of, readable at any offset and by many readers
-// at once.
+// Content is the content of a blob. It is readable at any offset by concurrent readers.
 type Content interface {
 	io.ReaderAt
 	Size() int64
 }
 
-// PutBlob stores a blob and returns its descriptor, a generic one. Content of
-// more than 64 MiB is not copied if the Store can do without: it is read from c
-// whenever it is asked for. If c has a method Digest() digest.Digest, that is
-// taken for such content; otherwise the sha256 digest is computed.
+// PutBlob stores a blob and returns a descriptor with a generic media type. If the Store supports
+// it, content of more than 64 MiB is not copied, but read from c on demand. For such content, a
+// method Digest() digest.Digest of c is trusted; otherwise PutBlob computes the sha256 digest.
 func (to Repository) PutBlob(ctx context.Context, c Content) (ocispec.Descriptor, error) {
 	if err := to.checkNames(); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	if c == nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put a blob into %s: the content is nil", to.Name)
+		return ocispec.Descriptor{}, fmt.Errorf("put blob into %s: the content is nil", to.Name)
 	}
 	desc, err := to.putContent(ctx, c)
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put a blob into %s: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put blob into %s: %w", to.Name, err)
 	}
 	return desc, nil
 }
 
-// PutImage stores an image: its layers, but for those that are not
-// distributable, its config and its manifest, with the tags.
+// PutImage stores an image: its layers, except those that are not distributable, its config and its
+// manifest. It adds the tags.
 func (to Repository) PutImage(ctx context.Context, img v1.Image, tags ...string) (ocispec.Descriptor, error) {
 	if err := to.checkNames(tags...); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	layers, err := img.Layers()
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put an image into %s: its layers: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put image into %s: layers: %w", to.Name, err)
 	}
 	for i, layer := range layers {
 		if err := to.putLayer(ctx, layer); err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("put an image into %s: layer %d: %w", to.Name, i, err)
+			return ocispec.Descriptor{}, fmt.Errorf("put image into %s: layer %d: %w", to.Name, i, err)
 		}
 	}
 	config, err := img.RawConfigFile()
@@ -84,31 +80,31 @@ func (to Repository) PutImage(ctx context.Context, img v1.Image, tags ...string)
 		_, err = to.putContent(ctx, bytes.NewReader(config))
 	}
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put an image into %s: its config: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put image into %s: config: %w", to.Name, err)
 	}
 	return to.putRaw(ctx, img, tags)
 }
 
-// PutIndex stores an index, with the tags, and all that it refers to: images,
-// indexes and layers. A child that is none of them must be in the repository. With
-// AllowSparse, a child that the index cannot give is left out.
+// PutIndex stores an index and its children: images, indexes and layers. It adds the tags to the
+// index. A child of another type must exist in the repository. With AllowSparse, a child that the
+// index does not contain is omitted.
 func (to Repository) PutIndex(ctx context.Context, index v1.ImageIndex, tags ...string) (ocispec.Descriptor, error) {
 	if err := to.checkNames(tags...); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	children, err := to.children(index)
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put an index into %s: its manifests: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put index into %s: manifests: %w", to.Name, err)
 	}
 	for i, child := range children {
 		if err := to.putChild(ctx, child); err != nil {
-			return ocispec.Descriptor{}, fmt.Errorf("put an index into %s: manifest %d: %w", to.Name, i, err)
+			return ocispec.Descriptor{}, fmt.Errorf("put index into %s: manifest %d: %w", to.Name, i, err)
 		}
 	}
 	return to.putRaw(ctx, index, tags)
 }
 
-// children returns what an index refers to, as far as the index can give it.
+// children returns the children that the index contains.
 func (to Repository) children(index v1.ImageIndex) ([]Describable, error) {
 	children, ok, err := manifestsOf(index)
 	if ok && (err == nil || !to.AllowSparse) {
@@ -131,8 +127,8 @@ func (to Repository) children(index v1.ImageIndex) ([]Describable, error) {
 	return children, nil
 }
 
-// childOf returns the image, index or layer that an index has for a descriptor, or
-// nil if the index has no method for its media type.
+// childOf returns the image, index or layer of an index for a descriptor, or nil if the index has
+// no method for its media type.
 func childOf(index v1.ImageIndex, desc v1.Descriptor) (Describable, error) {
 	switch {
 	case desc.MediaType.IsImage():
@@ -148,11 +144,10 @@ func childOf(index v1.ImageIndex, desc v1.Descriptor) (Describable, error) {
 	return nil, nil
 }
 
-// manifestsOf calls the method Manifests() ([]partial.Describable, error) that
-// indexes of go-containerregistry's package mutate have. Only that method returns
-// images whose layers are streams, which have no digest yet. Reflection finds it
-// because the package partial, which declares the type, links decompressors that
-// take a tenth of the time in which ocifake starts.
+// manifestsOf calls the method Manifests() ([]partial.Describable, error) of indexes from
+// go-containerregistry's package mutate. Only that method returns images with streamed layers,
+// which have no digest yet. manifestsOf uses reflection because package partial, which declares the
+// type, links decompressors that account for a tenth of ocifake's startup time.
 func manifestsOf(index v1.ImageIndex) (children []Describable, ok bool, err error) {
 	method := reflect.ValueOf(index).MethodByName("Manifests")
 	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 2 {
@@ -188,8 +183,8 @@ func (to Repository) putChild(ctx context.Context, child Describable) error {
 	return err
 }
 
-// typedManifest is what images, indexes and other manifests of
-// go-containerregistry have in common.
+// typedManifest is the common interface of images, indexes and other manifests of
+// go-containerregistry.
 type typedManifest interface {
 	RawManifest() ([]byte, error)
 	Describable
@@ -198,24 +193,24 @@ type typedManifest interface {
 func (to Repository) putRaw(ctx context.Context, m typedManifest, tags []string) (ocispec.Descriptor, error) {
 	raw, err := m.RawManifest()
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put a manifest into %s: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put manifest into %s: %w", to.Name, err)
 	}
 	mediaType, err := m.MediaType()
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put a manifest into %s: its media type: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put manifest into %s: media type: %w", to.Name, err)
 	}
 	return to.PutManifest(ctx, string(mediaType), raw, tags...)
 }
 
-// PutManifest stores a manifest, with the tags, and returns its descriptor. What
-// it refers to must be in the repository, unless AllowSparse is set.
+// PutManifest stores a manifest, adds the tags, and returns its descriptor. Its references must
+// exist in the repository, unless AllowSparse is set.
 func (to Repository) PutManifest(ctx context.Context, mediaType string, content []byte, tags ...string) (ocispec.Descriptor, error) {
 	if err := to.checkNames(tags...); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	m, err := registry.ParseManifest(mediaType, bytes.Clone(content))
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("put a manifest into %s: %w", to.Name, err)
+		return ocispec.Descriptor{}, fmt.Errorf("put manifest into %s: %w", to.Name, err)
 	}
 	if err := to.putParsed(ctx, m, tags); err != nil {
 		return ocispec.Descriptor{}, err
@@ -232,19 +227,19 @@ func (to Repository) putParsed(ctx context.Context, m registry.PutManifest, tags
 		}
 	}
 	if err := to.Store.PutManifest(ctx, to.Name, m); err != nil {
-		return fmt.Errorf("put the manifest %s into %s: %w", m.Descriptor.Digest, to.Name, err)
+		return fmt.Errorf("put manifest %s into %s: %w", m.Descriptor.Digest, to.Name, err)
 	}
 	return nil
 }
 
-// checkNames keeps from the Store what it need not judge.
+// checkNames validates the repository and the tags: a Store does not.
 func (to Repository) checkNames(tags ...string) error {
 	if !op.ValidRepository(to.Name) {
-		return fmt.Errorf("%q is not the name of a repository: want lower-case words as in \"team/app\", without a host", to.Name)
+		return fmt.Errorf("invalid repository name %q: want a lower-case name such as \"team/app\", without a host", to.Name)
 	}
 	for _, tag := range tags {
 		if !op.ValidTag(tag) {
-			return fmt.Errorf("%q, for the repository %s, is not a tag: want [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", tag, to.Name)
+			return fmt.Errorf("invalid tag %q for repository %s: want [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", tag, to.Name)
 		}
 	}
 	return nil

@@ -180,7 +180,7 @@ func TestPutIndexSparse(t *testing.T) {
 	store := memstore.New(memstore.Options{})
 	to := newApp(store)
 	_, err = to.PutIndex(t.Context(), index, "v1")
-	require.EqualError(t, err, "put an index into app: its manifests: lost")
+	require.EqualError(t, err, "put index into app: manifests: lost")
 	to.AllowSparse = true
 	_, err = to.PutIndex(t.Context(), index, "v1")
 	require.NoError(t, err)
@@ -226,19 +226,19 @@ func TestPutErrors(t *testing.T) {
 			to.Name = "127.0.0.1:5000/app"
 			_, err := to.PutImage(ctx, img)
 			return err
-		}, `"127.0.0.1:5000/app" is not the name of a repository`},
+		}, `invalid repository name "127.0.0.1:5000/app"`},
 		"tag": {func(to Repository) error {
 			_, err := to.PutImage(ctx, img, "v 1")
 			return err
-		}, `"v 1", for the repository app, is not a tag`},
+		}, `invalid tag "v 1" for repository app`},
 		"layer": {func(to Repository) error {
 			_, err := to.PutImage(ctx, broken)
 			return err
-		}, "put an image into app: layer 0: the blob sha256:"},
+		}, "put image into app: layer 0: blob sha256:"},
 		"media type": {func(to Repository) error {
 			_, err := to.PutManifest(ctx, "text/plain", []byte("{}"))
 			return err
-		}, `put a manifest into app: Content-Type "text/plain"`},
+		}, `put manifest into app: Content-Type "text/plain"`},
 		"references": {func(to Repository) error {
 			raw, err := img.RawManifest()
 			require.NoError(t, err)
@@ -252,7 +252,7 @@ func TestPutErrors(t *testing.T) {
 		"blob with another digest": {func(to Repository) error {
 			_, err := to.PutBlob(ctx, known{strings.NewReader("x"), digest.FromString("y")})
 			return err
-		}, "put a blob into app: the blob " + string(digest.FromString("y"))},
+		}, "put blob into app: blob " + string(digest.FromString("y"))},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

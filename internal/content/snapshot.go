@@ -20,36 +20,35 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Snapshot writes the content of a Store, or of the named repositories of it, as a
-// tar of an OCI image layout, from which [Load] brings back the same repositories,
-// tags, manifests and blobs. The same content gives the same bytes. Each blob is
-// written once, from where it lies, whatever repositories it is visible in.
+// Snapshot writes the content of a Store, or of the named repositories, as a tar of an OCI image
+// layout. [Load] restores the same repositories, tags, manifests and blobs. The same content
+// results in the same bytes. Each blob is written once, even if it is visible in several
+// repositories.
 //
 // The layout's index.json lists, with the annotation
 // org.opencontainers.image.ref.name, by repository:
 //
 //   - each tag, as "repository:tag";
-//   - manifests without a tag that Load does not find by following another one of the
-//     repository, as "repository@digest", artifacts that refer to a subject among
-//     them;
-//   - blobs that Load does not find so, likewise, with the media type
+//   - manifests without a tag that are not reachable from another manifest of the
+//     repository, as "repository@digest", including artifacts with a
+//     subject;
+//   - blobs that are not reachable, likewise, with the media type
 //     application/octet-stream.
 //
-// A manifest has the annotation io.github.ocifake.manifest if Load cannot follow its
-// references, or not all the way: something that it refers to is missing or is not
-// what the descriptor says, its content is not valid, or more than 64 indexes are
-// nested. Load puts it as it is, and what is there of its references is listed. The
-// annotation io.github.ocifake.repositories of the index lists the repositories that
-// have no content.
+// A manifest has the annotation io.github.ocifake.manifest if Load cannot follow all its
+// references: a reference is missing or does not match the descriptor, the content is not valid, or
+// more than 64 indexes are nested. Load restores such a manifest unchanged, and its existing
+// references are listed. The annotation io.github.ocifake.repositories of the index lists the empty
+// repositories.
 //
-// If the first word of a repository looks like a host, as in "a.io/app", the name
-// is put after "localhost/", which Load drops.
+// If the first component of a repository looks like a host, as in "a.io/app", the name is prefixed
+// with "localhost/", which Load removes.
 //
-// Upload sessions are not in the layout. It is an error if a manifest, or index.json,
-// has more than the 64 MiB that Load reads.
+// The layout does not contain upload sessions. A manifest or index.json that exceeds the 64 MiB
+// limit of Load is an error.
 //
-// Nothing is written before all manifests were read. It is an error if something
-// is deleted meanwhile: take the snapshot of a clone.
+// Nothing is written before all manifests are read. Content that is deleted concurrently is an
+// error: use a clone of the Store.
 func Snapshot(ctx context.Context, store registry.Store, w io.Writer, repos ...string) error {
 	s := &snapshot{store: store, manifests: make(map[digest.Digest][]byte), blobs: make(map[digest.Digest]string)}
 	if err := s.survey(ctx, repos); err != nil {
@@ -66,13 +65,13 @@ func Snapshot(ctx context.Context, store registry.Store, w io.Writer, repos ...s
 	return nil
 }
 
-// snapshot is what there is to write.
+// snapshot is the data to write.
 type snapshot struct {
 	store     registry.Store
 	index     []ocispec.Descriptor
-	empty     []string // repositories
+	empty     []string // empty repositories
 	manifests map[digest.Digest][]byte
-	blobs     map[digest.Digest]string // to a repository that has it
+	blobs     map[digest.Digest]string // a repository by digest
 }
 
 func (s *snapshot) write(ctx context.Context, w *tar.Writer) error {
@@ -83,7 +82,7 @@ func (s *snapshot) write(ctx context.Context, w *tar.Writer) error {
 	}
 	encoded := encode(index)
 	if len(encoded) > maxDocument {
-		return fmt.Errorf("%s would have %d bytes, and at most %d can be loaded: take snapshots of some repositories at a time",
+		return fmt.Errorf("size of %s is %d bytes, which exceeds the limit of %d: select fewer repositories",
 			ocispec.ImageIndexFile, len(encoded), maxDocument)
 	}
 	err := cmp.Or(
@@ -140,8 +139,7 @@ func (s *snapshot) writeContent(ctx context.Context, w *tar.Writer, d digest.Dig
 	return nil
 }
 
-// header is that of a file, with nothing in it that tells when or by whom it was
-// written.
+// header returns the header of a file. It does not depend on the time or the user.
 func header(name string, size int64) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size, ModTime: time.Unix(0, 0)}
 }

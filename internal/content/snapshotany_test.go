@@ -160,7 +160,7 @@ func TestSnapshotTooLarge(t *testing.T) {
 	} {
 		store := memstore.New(memstore.Options{})
 		change(fill(t, store, "app"))
-		require.ErrorContains(t, Snapshot(t.Context(), store, io.Discard), "at most 67108864 can be loaded", name)
+		require.ErrorContains(t, Snapshot(t.Context(), store, io.Discard), "exceeds the limit of 67108864", name)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestLoadStandalone(t *testing.T) {
 	const value = `{\"unchecked\":true,\"mediaType\":\"a/b\"}`
 	for name, tt := range map[string]struct{ value, want string }{
 		"no JSON":        {`{`, "annotation io.github.ocifake.manifest: unexpected EOF"},
-		"something more": {`{} {}`, "something follows the JSON object"},
+		"something more": {`{} {}`, "unexpected data after the JSON object"},
 		"unknown name":   {`{\"x\":1}`, `unknown field "x"`},
 		"no digest":      {`{\"subject\":\"x\"}`, `the subject "x" is not a digest`},
 		"checked":        {`{}`, `not the media type of a manifest`},

@@ -14,14 +14,14 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// source is a directory or an archive whose files are read by name, a
-// slash-separated path from its root.
+// source is a directory or an archive. Files are opened by name, a slash-separated path from its
+// root.
 type source interface {
-	// open opens a regular file. It fails with [fs.ErrNotExist].
+	// open opens a regular file. It fails with [fs.ErrNotExist] if the file is missing.
 	open(name string) (*file, error)
 
-	// again returns what opens a file that was read before, as long as it is what
-	// it was then; nil if the source does not outlast the load.
+	// again returns a function that reopens a file, which fails if the file has changed. It returns
+	// nil if the source is temporary.
 	again(name string, f *file) func() (registry.Blob, error)
 }
 
@@ -30,8 +30,8 @@ type file struct {
 	modified time.Time
 }
 
-// openSource opens a directory, a tar, or a gzip-compressed tar, told apart by
-// what they are, not by their names. Call the function to close it.
+// openSource opens a directory, a tar, or a tar compressed with gzip, detected by its content. The
+// returned function closes it.
 func openSource(ctx context.Context, path string, unpacked int64) (source, func() error, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -70,12 +70,11 @@ var (
 
 func hasMagic(r io.ReaderAt, magic []byte) bool {
 	start := make([]byte, len(magic))
-	n, _ := r.ReadAt(start, 0) // what cannot be read is found out by who reads it all
+	n, _ := r.ReadAt(start, 0) // a later read reports the error
 	return n == len(magic) && bytes.Equal(start, magic)
 }
 
-// unpack decompresses an archive into a temporary file. Call the function to
-// delete it.
+// unpack decompresses an archive into a temporary file. The returned function deletes it.
 func unpack(ctx context.Context, r io.Reader, limit int64) (*archive, func() error, error) {
 	f, err := os.CreateTemp("", "ocifake-*.tar")
 	if err != nil {
@@ -103,12 +102,12 @@ func decompress(w io.Writer, r io.Reader, limit int64) (int64, error) {
 		return 0, fmt.Errorf("decompress: %w", err)
 	}
 	if size > limit {
-		return 0, fmt.Errorf("decompresses to more than %d bytes: decompress it before loading", limit)
+		return 0, fmt.Errorf("decompressed size exceeds %d bytes: decompress the archive before loading", limit)
 	}
 	return size, nil
 }
 
-// readSmall reads a whole file of the kind that is parsed.
+// readSmall reads a whole JSON file.
 func readSmall(src source, name string) ([]byte, error) {
 	f, err := src.open(name)
 	if err != nil {
@@ -125,7 +124,7 @@ func readSmall(src source, name string) ([]byte, error) {
 	return content, nil
 }
 
-// maxDocument is the size in bytes of manifests, configs and indexes, at most.
+// maxDocument is the maximum size in bytes of manifests, configs and indexes.
 const maxDocument = 64 << 20
 
 func exists(src source, name string) (bool, error) {
@@ -139,7 +138,7 @@ func exists(src source, name string) (bool, error) {
 	return true, f.Close()
 }
 
-// contextReader fails when its context ends.
+// contextReader fails after its context ends.
 type contextReader struct {
 	ctx context.Context
 	io.Reader
@@ -152,7 +151,7 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// contextContent is content that cannot be read when its context has ended.
+// contextContent is content whose reads fail after its context ends.
 type contextContent struct {
 	ctx context.Context
 	Content

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// manifestAnnotation, in index.json, is on a manifest that is put as it is: what
-	// it refers to is neither needed nor followed. The value is JSON, see standalone.
+	// manifestAnnotation, in index.json, marks a manifest that is restored unchanged: its
+	// references are neither required nor followed. The value is JSON, see standalone.
 	manifestAnnotation = "io.github.ocifake.manifest"
 
-	// repositoriesAnnotation, of index.json, has the names of repositories without
-	// content, with a space between them.
+	// repositoriesAnnotation, of index.json, lists the names of empty repositories, separated by
+	// spaces.
 	repositoriesAnnotation = "io.github.ocifake.repositories"
 )
 
 // standalone is the value of manifestAnnotation.
 type standalone struct {
-	// Unchecked means that the content need not be a manifest. The other fields are
-	// what the registry knows about it; they are empty otherwise.
+	// Unchecked allows content that is not a manifest. The other fields are the registry's
+	// metadata; they are empty otherwise.
 	Unchecked bool `json:"unchecked,omitempty"`
 
 	MediaType    string            `json:"mediaType,omitempty"`
@@ -33,8 +33,8 @@ type standalone struct {
 	Subject      digest.Digest     `json:"subject,omitempty"`
 }
 
-// setStandalone annotates the entry of a manifest. One that is not valid gets a
-// generic media type, since its own may be none.
+// setStandalone annotates the entry of a manifest. An invalid manifest gets a generic media type,
+// because its own may be invalid.
 func setStandalone(entry *ocispec.Descriptor, m registry.PutManifest, valid bool) {
 	var s standalone
 	if !valid {
@@ -54,7 +54,7 @@ func parseStandalone(entry ocispec.Descriptor, content []byte) (registry.PutMani
 		return registry.PutManifest{}, fmt.Errorf("annotation %s: %w", manifestAnnotation, err)
 	}
 	if decoder.More() {
-		return registry.PutManifest{}, fmt.Errorf("annotation %s: something follows the JSON object", manifestAnnotation)
+		return registry.PutManifest{}, fmt.Errorf("annotation %s: unexpected data after the JSON object", manifestAnnotation)
 	}
 	if s.Subject != "" && s.Subject.Validate() != nil && !digest.DigestRegexpAnchored.MatchString(string(s.Subject)) {
 		return registry.PutManifest{}, fmt.Errorf("annotation %s: the subject %q is not a digest", manifestAnnotation, s.Subject)
@@ -71,8 +71,8 @@ func parseStandalone(entry ocispec.Descriptor, content []byte) (registry.PutMani
 	}, nil
 }
 
-// asStored returns a manifest of a repository as it can be put into another Store, and
-// whether it is what [registry.ParseManifest] makes of its content.
+// asStored returns a manifest of a repository in the form for another Store, and reports whether it
+// equals the result of [registry.ParseManifest].
 func asStored(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (put registry.PutManifest, valid bool, err error) {
 	put, err = registry.ParseManifest(m.Descriptor.MediaType, m.Content)
 	put.Descriptor.Digest = m.Descriptor.Digest
@@ -84,8 +84,7 @@ func asStored(ctx context.Context, store registry.Store, repo string, m registry
 	return put, false, err
 }
 
-// storedSubject returns the subject that a manifest is listed for, which is the one
-// that it names, if any.
+// storedSubject returns the subject for which a manifest is listed: the one in its content, if any.
 func storedSubject(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (digest.Digest, error) {
 	var d struct {
 		Subject struct {
@@ -93,7 +92,7 @@ func storedSubject(ctx context.Context, store registry.Store, repo string, m reg
 		} `json:"subject"`
 	}
 	if json.Unmarshal(m.Content, &d) != nil || d.Subject.Digest == "" {
-		return "", nil // it names none
+		return "", nil // no subject
 	}
 	for desc, err := range store.Referrers(ctx, repo, d.Subject.Digest, "") {
 		if err != nil {

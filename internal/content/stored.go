@@ -8,13 +8,13 @@ import (
 	"io"
 )
 
-// stored is content in a gzip stream (RFC 1952) of stored, that is not
-// compressed, blocks (RFC 1951, 3.2.4): as long as its framing makes it, the same
-// under every version of Go, and readable at any offset.
+// stored is content in a gzip stream (RFC 1952) of stored, that is, uncompressed, blocks (RFC 1951,
+// section 3.2.4). Its length depends only on the framing, it is the same with every version of Go,
+// and it is readable at any offset.
 type stored struct {
 	header []byte
 	body   Content
-	crc    func() uint32 // of the body; asked for only when the trailer is read
+	crc    func() uint32 // checksum of the body; called only when the trailer is read
 }
 
 const (
@@ -26,14 +26,14 @@ const (
 	unknownSystem = 255
 )
 
-// storedSize is the size of a body of n > 0 bytes in its frame.
+// storedSize returns the size of a framed body of n > 0 bytes.
 func storedSize(n int64) int64 {
 	blocks := (n + blockBody - 1) / blockBody
 	return gzipHeader + n + blocks*blockHeader + gzipTrailer
 }
 
-// gzipHead is the header of a gzip stream with a comment of spaces and the NUL
-// that ends it, as long as is asked for.
+// gzipHead returns the header of a gzip stream with a comment of the given length, including the
+// final NUL.
 func gzipHead(comment int) []byte {
 	h := make([]byte, gzipHeader+comment)
 	copy(h, []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, unknownSystem})
@@ -58,7 +58,7 @@ func (s *stored) trailer() []byte {
 	return t[:]
 }
 
-// block returns the header of the i-th block and the length of what follows it.
+// block returns the header and the length of the i-th block.
 func (s *stored) block(i int64) ([]byte, int64) {
 	left := s.body.Size() - i*blockBody
 	n := min(left, blockBody)
@@ -87,8 +87,8 @@ func (s *stored) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// readPiece reads from the one piece, header, block header, block or trailer,
-// that the offset is in.
+// readPiece reads from the piece at the offset: the header, a block header, a block, or the
+// trailer.
 func (s *stored) readPiece(p []byte, off int64) (int, error) {
 	if off < int64(len(s.header)) {
 		return copy(p, s.header[off:]), nil
@@ -113,8 +113,8 @@ func (s *stored) readPiece(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// sum reads the body once and writes it to body, and the whole stream to whole.
-// It returns the body's checksum.
+// sum reads the body once and writes it to body, and the whole stream to whole. It returns the
+// checksum of the body.
 func (s *stored) sum(body, whole hash.Hash) (uint32, error) {
 	crc := crc32.NewIEEE()
 	whole.Write(s.header)

@@ -30,18 +30,18 @@ func (s *snapshot) survey(ctx context.Context, repos []string) error {
 	return nil
 }
 
-// surveyed is what there is in a repository.
+// surveyed is the content of a repository.
 type surveyed struct {
 	name      string
 	blobs     map[digest.Digest]ocispec.Descriptor
 	manifests map[digest.Digest]*surveyedManifest
-	children  map[key]bool // what Load finds by following manifests
+	children  map[key]bool // content that Load reaches from manifests
 }
 
 type surveyedManifest struct {
 	registry.PutManifest
-	valid  bool // Load makes the same of the content
-	height int  // of indexes in one another, 1 for an image; 0: not known yet, -1: it cannot be followed
+	valid  bool // Load restores it from its content
+	height int  // nesting depth of indexes, 1 for an image; 0 if unknown, -1 if it cannot be followed
 }
 
 func (s *snapshot) surveyRepository(ctx context.Context, r surveyed) error {
@@ -68,7 +68,7 @@ func (s *snapshot) surveyRepository(ctx context.Context, r surveyed) error {
 	for _, tag := range tags {
 		m, ok := r.manifests[tag.Digest]
 		if !ok {
-			return fmt.Errorf("tag %s is on %s, which is no manifest here", tag.Name, tag.Digest)
+			return fmt.Errorf("tag %s refers to %s, which is not a manifest of the repository", tag.Name, tag.Digest)
 		}
 		s.list(m.entry(), localName(r.name)+":"+tag.Name)
 	}
@@ -98,7 +98,7 @@ func (s *snapshot) surveyManifests(ctx context.Context, r surveyed) error {
 			return err
 		}
 		if len(m.Content) > maxDocument {
-			return fmt.Errorf("manifest %s has %d bytes, and at most %d can be loaded: delete it", desc.Digest, len(m.Content), maxDocument)
+			return fmt.Errorf("size of manifest %s is %d bytes, which exceeds the limit of %d: delete it", desc.Digest, len(m.Content), maxDocument)
 		}
 		put, valid, err := asStored(ctx, s.store, r.name, m)
 		if err != nil {
@@ -110,8 +110,7 @@ func (s *snapshot) surveyManifests(ctx context.Context, r surveyed) error {
 	return nil
 }
 
-// follow finds out whether Load can follow the references of a manifest all the way,
-// and notes what it finds then.
+// follow reports whether Load can follow all references of a manifest, and records the references.
 func (r surveyed) follow(m *surveyedManifest) bool {
 	if m.height != 0 {
 		return m.height > 0
@@ -131,7 +130,7 @@ func (r surveyed) follow(m *surveyedManifest) bool {
 		}
 		if ref.Blob {
 			if blob == nil {
-				return false // a manifest, where Load expects a blob
+				return false // the target is a manifest, but Load expects a blob
 			}
 			continue
 		}
@@ -153,7 +152,7 @@ func (r surveyed) follow(m *surveyedManifest) bool {
 	return true
 }
 
-// describe returns the descriptors of the blob and of the manifest with a digest.
+// describe returns the descriptors of the blob and the manifest with a digest.
 func (r surveyed) describe(d digest.Digest) (blob, manifest *ocispec.Descriptor) {
 	if desc, ok := r.blobs[d]; ok {
 		blob = &desc
@@ -164,7 +163,7 @@ func (r surveyed) describe(d digest.Digest) (blob, manifest *ocispec.Descriptor)
 	return blob, manifest
 }
 
-// entry is what index.json has of the manifest.
+// entry returns the entry of the manifest in index.json.
 func (m *surveyedManifest) entry() ocispec.Descriptor {
 	desc := ocispec.Descriptor{MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}
 	if m.height < 0 {
@@ -173,7 +172,7 @@ func (m *surveyedManifest) entry() ocispec.Descriptor {
 	return desc
 }
 
-// list adds an entry to index.json under a name.
+// list adds an entry with a name to index.json.
 func (s *snapshot) list(desc ocispec.Descriptor, name string) {
 	if desc.Annotations == nil {
 		desc.Annotations = make(map[string]string)

@@ -15,17 +15,17 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// copied is the size in bytes up to which content is copied into the Store.
+// copied is the maximum size in bytes of content that is copied into the Store.
 const copied = 64 << 20
 
 const octets = "application/octet-stream"
 
-// adder is a Store that can serve content from where it lies.
+// adder is a Store that can read content on demand.
 type adder interface {
 	AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error
 }
 
-// digested is content whose digest is known.
+// digested is content with a known digest.
 type digested interface{ Digest() digest.Digest }
 
 func (to Repository) putContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
@@ -35,7 +35,7 @@ func (to Repository) putContent(ctx context.Context, c Content) (ocispec.Descrip
 	return to.copyContent(ctx, c)
 }
 
-// copyContent uploads content, and computes its digest meanwhile if need be.
+// copyContent uploads content, and computes its digest if needed.
 func (to Repository) copyContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
 	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
 	var body io.Reader = io.NewSectionReader(c, 0, desc.Size)
@@ -53,8 +53,7 @@ func (to Repository) copyContent(ctx context.Context, c Content) (ocispec.Descri
 	return desc, err
 }
 
-// addContent lets the Store read content whenever it is asked for, if the Store
-// can do that.
+// addContent adds content that the Store reads on demand, if the Store supports it.
 func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
 	store, ok := to.Store.(adder)
 	if !ok {
@@ -74,12 +73,12 @@ func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descrip
 	})
 }
 
-// putLayer stores a layer, unless it is one that registries do not keep. The
-// digest of a streamed layer is known only when it was read and closed.
+// putLayer stores a layer, unless it is not distributable. The digest of a streamed layer is known
+// only after it was read and closed.
 func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 	mediaType, err := layer.MediaType()
 	if err != nil {
-		return fmt.Errorf("its media type: %w", err)
+		return fmt.Errorf("media type: %w", err)
 	}
 	if !mediaType.IsDistributable() {
 		return nil
@@ -93,7 +92,7 @@ func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 		size, err = registry.Unknown, nil
 	}
 	if err != nil {
-		return fmt.Errorf("its size: %w", err)
+		return fmt.Errorf("size: %w", err)
 	}
 	body, err := layer.Compressed()
 	if err != nil {
@@ -110,8 +109,8 @@ func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 	})
 }
 
-// upload stores what body delivers. It asks for the digest once body was read,
-// and leaves no session behind.
+// upload stores the content of body. It calls d after reading body, and closes the session on an
+// error.
 func (to Repository) upload(ctx context.Context, body io.Reader, size int64, d func() (digest.Digest, error)) error {
 	session, err := to.Store.NewUpload(ctx, to.Name, digest.SHA256)
 	if err != nil {
@@ -132,13 +131,13 @@ func commit(ctx context.Context, session registry.Upload, c registry.Chunk, d fu
 		return err
 	}
 	if err := session.Commit(ctx, registry.Chunk{}, want); err != nil {
-		return fmt.Errorf("the blob %s: %w", want, err)
+		return fmt.Errorf("blob %s: %w", want, err)
 	}
 	return nil
 }
 
-// create makes a repository that has no content, if there is none of that name. A
-// Store makes one when it gets its first blob.
+// create creates an empty repository if it does not exist. A Store creates a repository with its
+// first blob.
 func (to Repository) create(ctx context.Context) error {
 	for _, err := range to.Store.Tags(ctx, to.Name, "") {
 		if errors.Is(err, registry.NameUnknown) {

@@ -146,7 +146,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no tar", 400, "body: "},
 		{strings.Repeat("\x00", 1<<20), 400, "neither an OCI image layout"},
 		{strings.Repeat("x", 1<<20+1), 413, "exceeds 1048576 bytes"},
-		{zipped(t, strings.Repeat("\x00", 2<<20)), 400, "decompresses to more than 1048576 bytes"},
+		{zipped(t, strings.Repeat("\x00", 2<<20)), 400, "decompressed size exceeds 1048576 bytes"},
 	} {
 		e := decode[refusal](t, f.v1(t, test.status, "POST", "load", test.body).body).Error
 		assert.Contains(t, e.Message, test.message)
