@@ -1,9 +1,8 @@
-// Package auth decides who may do what in a registry.
+// Package auth authenticates the clients of a registry and authorizes their requests.
 //
-// [Handler] puts an [Authenticator] in front of a registry. [New] makes the one that most
-// tests need: users with passwords, rules on repositories, and, if wanted, a token
-// service as the Docker token specification describes it, on the registry's own
-// host and port. Anything else implements the interface.
+// [Handler] puts an [Authenticator] in front of a registry. [New] returns the one that most
+// tests need: users with passwords, rules for repositories, and optionally a token service,
+// as the Docker token specification describes it, on the registry's own host and port.
 package auth
 
 import (
@@ -22,29 +21,28 @@ import (
 // issues tokens: that method gets all requests to [op.TokenPath], whatever credentials
 // they have.
 type Authenticator interface {
-	// Authenticate tells who sends a request. Without credentials that is the zero
-	// Identity, anonymous. Credentials that will not do are an error, answered with
-	// 401 and the challenge.
+	// Authenticate returns the identity of the sender of a request. A request without
+	// credentials has the zero Identity, which is anonymous. Invalid credentials are an
+	// error, which is answered with 401 and the challenge.
 	Authenticate(r *http.Request) (Identity, error)
 
-	// Authorize reports whether somebody may do something: nil means yes. An error
-	// that wraps [registry.Unauthorized] is answered with 401 and the challenge; one
-	// that wraps another [registry.Cause] with the status of that; any other with
-	// 403 DENIED.
+	// Authorize returns nil if the identity has the access. An error that wraps
+	// [registry.Unauthorized] is answered with 401 and the challenge, an error that wraps
+	// another [registry.Cause] with its status, and any other error with 403 DENIED.
 	Authorize(ctx context.Context, who Identity, access Access) error
 
-	// Challenge returns the values of WWW-Authenticate for a 401. access is what the
-	// request needs, failure why it is refused.
+	// Challenge returns the values of WWW-Authenticate for a 401. access is the access that
+	// the request needs, and failure the reason for the refusal.
 	Challenge(r *http.Request, access Access, failure error) []string
 }
 
-// Identity is who sends a request. The zero Identity is anonymous.
+// Identity is the sender of a request. The zero Identity is anonymous.
 type Identity struct {
-	Subject string  // name of the user; empty: anonymous
-	Scheme  string  // "Basic", "Bearer", "Certificate"; empty: no credentials
-	Granted []Scope // by a token, which allows nothing else; nil without a token
+	Subject string  // the user; empty if anonymous
+	Scheme  string  // "Basic", "Bearer" or "Certificate"; empty without credentials
+	Granted []Scope // what the token allows; nil without a token
 
-	texts []string // of Granted, if somebody has made them already
+	texts []string // of Granted, if known
 }
 
 // scopes returns the texts of what a token allows.
@@ -55,26 +53,26 @@ func (i Identity) scopes() []string {
 	return i.texts
 }
 
-// Access is what is to be allowed: an action in a repository. The zero value is the
-// use of the registry as such: GET /v2/.
+// Access is an action in a repository that a request needs. The zero value is the access to
+// the registry as a whole: GET /v2/.
 type Access struct {
 	Repo    string
-	Action  registry.Action // empty for the use of the registry
-	Catalog bool            // the list of all repositories; Repo and Action are empty
+	Action  registry.Action // empty for the registry as a whole
+	Catalog bool            // the list of all repositories, without Repo and Action
 
-	// Source is the repository that a mount is to pull from, if that is what the
-	// request lacks; it is for the challenge only.
+	// Source is the repository from which a mount pulls, if the request lacks access to it.
+	// It is used only in the challenge.
 	Source string
 
-	// Entry says that the registry, not the client, names the repository: to show it in
-	// that list, or to take a blob from it for a client that did not say from where.
-	// Action is Pull. What counts then is what the subject of a token may do, not what the
-	// token allows: a client cannot ask for a scope before it knows the name.
+	// Entry reports that the registry, not the client, named the repository: as an entry of
+	// that list, or as the source of a blob for a mount without a source. Action is Pull.
+	// The permissions of the token's subject count then, not those of the token, because a
+	// client cannot request a scope for a name that it does not know.
 	Entry bool
 }
 
-// accesses tells which action an operation is. Those that are not there need no
-// more than the use of the registry.
+// accesses are the actions that operations need. Other operations need only access to the
+// registry as a whole.
 var accesses = map[op.Op]registry.Action{
 	op.BlobGet:        registry.Pull,
 	op.BlobHead:       registry.Pull,
@@ -95,7 +93,7 @@ var accesses = map[op.Op]registry.Action{
 	op.TagDelete:      registry.Delete,
 }
 
-// needed returns what a request needs.
+// needed returns the access that a request needs.
 func needed(info *op.Info) Access {
 	if info.Op == op.RepositoryList {
 		return Access{Catalog: true}
@@ -106,9 +104,9 @@ func needed(info *op.Info) Access {
 	return Access{}
 }
 
-// Handler returns a handler that lets next serve what a allows, and answers
-// everything else. It belongs inside of what records. The registry is to have
-// [Allow] as its option of that name. It panics if either is nil.
+// Handler returns a handler that passes authorized requests to next and refuses all others.
+// A recorder must be outside of it. The option Allow of the registry must be [Allow]. Handler
+// panics if a or next is nil.
 func Handler(a Authenticator, next http.Handler) http.Handler {
 	must.NotNil("auth: Handler: a", a)
 	must.NotNil("auth: Handler: next", next)
@@ -144,9 +142,9 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 	})
 }
 
-// lacking returns the error of somebody who may pull from the source of a mount, but
-// not with the token that he has: with another the mount will succeed. Who may not
-// gets an upload session, from the registry.
+// lacking returns an error if the identity may pull from the source of a mount, but its token
+// does not allow it: the mount succeeds with another token. An identity that may not pull
+// gets an upload session from the registry.
 func lacking(ctx context.Context, a Authenticator, who Identity, source string) error {
 	access := Access{Repo: source, Action: registry.Pull}
 	err := a.Authorize(ctx, who, access)
@@ -174,15 +172,14 @@ func refuse(a Authenticator, w http.ResponseWriter, r *http.Request, access Acce
 	registry.WriteError(w, r, err)
 }
 
-// decision is kept with a request that was let in.
+// decision is the identity of an authorized request, kept with the request.
 type decision struct {
 	auth Authenticator
 	who  Identity
 }
 
-// Allow decides what only the registry knows to ask, see
-// [registry.Options.Allow]. A request that came through no [Handler] may do
-// everything.
+// Allow authorizes what depends on the content of the registry; see [registry.Options.Allow].
+// It allows everything for a request that did not come through a [Handler].
 func Allow(ctx context.Context, repo string, action registry.Action) error {
 	must.NotNil("auth: Allow: ctx", ctx)
 	d, ok := op.Value[*decision](ctx)
@@ -192,8 +189,8 @@ func Allow(ctx context.Context, repo string, action registry.Action) error {
 	return d.auth.Authorize(ctx, d.who, Access{Repo: repo, Action: action, Entry: isEntry(ctx)})
 }
 
-// isEntry reports whether the registry asks about a repository that the client has not
-// named: any but the source of a mount.
+// isEntry reports whether the registry asks about a repository that the client did not name,
+// which is any but the source of a mount.
 func isEntry(ctx context.Context) bool {
 	state := op.StateOf(ctx)
 	if state == nil {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Life is how a token lives, other than [TokenOptions] says.
+// Life limits the life of a token. The zero Life is that of [TokenOptions].
 type Life struct {
-	TTL       time.Duration // 0: as the options say
-	Uses      int           // requests that it is good for; 0: without limit
-	NotBefore time.Duration // so long after it was given out it is not valid yet
+	TTL       time.Duration // default: that of TokenOptions
+	Uses      int           // number of requests for which the token is valid; default: no limit
+	NotBefore time.Duration // time between the issue of the token and its validity
 }
 
-// span is the number of a token and when it is valid, in nanoseconds of Unix time. It is
-// part of the token.
+// span is the serial number of a token and the times between which it is valid, in
+// nanoseconds of Unix time. It is part of the token.
 type span struct {
 	Serial uint64 `json:"n"`
 	From   int64  `json:"f,omitempty"`
@@ -26,8 +26,7 @@ type span struct {
 func (x span) notBefore() time.Time { return time.Unix(0, x.From) }
 func (x span) expires() time.Time   { return time.Unix(0, x.Until) }
 
-// id returns the ID of a JSON Web Token: the span, and what makes it unlike that of
-// another registry.
+// id returns the ID of a JSON Web Token: the span, and a random text.
 func (x span) id() string {
 	return strings.Join([]string{
 		strconv.FormatUint(x.Serial, 36), strconv.FormatInt(x.From, 36), strconv.FormatInt(x.Until, 36), rand.Text(),
@@ -47,13 +46,13 @@ func parseSpan(id string) (x span, ok bool) {
 	return x, errs == [3]error{}
 }
 
-// uses is the state of a token that is good for a number of requests.
+// uses counts the requests for which a token is still valid.
 type uses struct {
 	left    int
 	expires time.Time
 }
 
-// begin begins the life of a token that is given out now.
+// begin begins the life of a new token.
 func (t *tokens) begin(now time.Time) (span, Life) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,8 +70,8 @@ func (t *tokens) begin(now time.Time) (span, Life) {
 	return x, life
 }
 
-// limit makes a token good for n requests. Those that have expired are forgotten: there
-// are no more than [Service.Next] was given. t.mu is held.
+// limit makes a token valid for n requests. It forgets tokens that have expired. There are no
+// more than [Service.Next] got. t.mu is held.
 func (t *tokens) limit(x span, n int, now time.Time) {
 	for serial, u := range t.uses {
 		if !now.Before(u.expires) {
@@ -82,10 +81,10 @@ func (t *tokens) limit(x span, n int, now time.Time) {
 	t.uses[x.Serial] = &uses{n, x.expires()}
 }
 
-// isRevoked reports whether a token was revoked, or never given out. t.mu is held.
+// isRevoked reports whether a token was revoked, or never issued. t.mu is held.
 func (t *tokens) isRevoked(x span) bool { return x.Serial <= t.revoked || x.Serial > t.serial }
 
-// use counts the use of a token whose signature is right. t.mu is held.
+// use counts the use of a token with a valid signature. t.mu is held.
 func (t *tokens) use(x span) error {
 	limit, now := t.uses[x.Serial], time.Now()
 	switch {

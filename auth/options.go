@@ -13,74 +13,72 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Options are who may do what. The zero value lets nobody in: give it users, or
-// rules for anybody.
+// Options are the users and their permissions. The zero value allows nothing: add users, or
+// rules for everybody.
 type Options struct {
-	// Users have passwords: name to password. Neither may be empty.
+	// Users maps user names to passwords. Neither may be empty.
 	Users map[string]string `json:"users"`
 
-	// Htpasswd is the text of an Apache htpasswd file with bcrypt hashes, as
-	// "htpasswd -B" writes them: further users. Their passwords have at most 72 bytes,
-	// since bcrypt ignores the rest.
+	// Htpasswd is the content of an Apache htpasswd file with more users and bcrypt hashes,
+	// as "htpasswd -B" writes them. Passwords have at most 72 bytes, the limit of bcrypt.
 	Htpasswd string `json:"htpasswd"`
 
-	// Rules allow. What no rule allows is refused. Without any, users may do
-	// everything, and nobody else anything.
+	// Rules allow access. What no rule allows is refused. Without rules, users may do
+	// everything, and nobody else may do anything.
 	Rules []Rule `json:"rules"`
 
-	// Token asks for tokens (Bearer) that the registry's own token service gives to
-	// users and, for what rules allow to everybody, to anybody. Without it, users
-	// send their password with each request (Basic).
+	// Token, if not nil, requires tokens (Bearer), which the registry's own token service
+	// issues to users, and to anybody for what the rules allow everybody. Without it,
+	// users send their password with each request (Basic).
 	Token *TokenOptions `json:"token"`
 
-	// CertificateLogin takes a client certificate that TLS has verified as a login: the
-	// common name of its subject is the user. By default, a certificate secures the
-	// connection and says nothing about the user.
+	// CertificateLogin accepts a verified client certificate as a login: the common name of
+	// its subject is the user. By default, a certificate does not identify a user.
 	CertificateLogin bool `json:"certificateLogin"`
 
 	// Realm is the realm of Basic challenges. Default "ocifake".
 	Realm string `json:"realm"`
 
-	// Hide is the status for what somebody may not do who is known: 403 DENIED, 401
-	// UNAUTHORIZED, or 404 NAME_UNKNOWN, as if there were no such repository; if it
-	// may be pulled from, that is 403. Default 403 for users with passwords or
-	// certificates, and 401 with error="insufficient_scope" for tokens.
+	// Hide is the status of the answer to an authenticated user without access: 403 DENIED,
+	// 401 UNAUTHORIZED, or 404 NAME_UNKNOWN, as if the repository did not exist; if the user
+	// may pull from the repository, 404 becomes 403. Default: 403 for users with passwords
+	// or certificates, and 401 with error="insufficient_scope" for tokens.
 	//
-	// Whoever is not known gets 401, and so does a token that lacks what its user may
-	// do. No answer reports whether a repository exists that may not be pulled from.
+	// An anonymous client gets 401, and so does a token that lacks an access that its user
+	// has. No answer reveals whether a repository exists from which the client may not pull.
 	Hide int `json:"hide"`
 
-	// TrustForwarded takes the realm's scheme, host and prefix from the Forwarded or
-	// X-Forwarded-* headers of a proxy.
+	// TrustForwarded takes the scheme, host and prefix of the realm from the Forwarded or
+	// X-Forwarded-* header fields of a proxy.
 	TrustForwarded bool `json:"trustForwarded"`
 }
 
 // Rule allows actions in repositories.
 type Rule struct {
-	// Users are those whom the rule is for, patterns with * for any characters; none
-	// means everybody, without credentials too.
+	// Users are the users to whom the rule applies, as patterns in which * matches any
+	// characters. An empty list means everybody, including anonymous clients.
 	Users []string `json:"users"`
 
-	// Repos are patterns with * for any characters, slashes included. None means
-	// all.
+	// Repos are patterns of repositories in which * matches any characters, including
+	// slashes. An empty list means all repositories.
 	Repos []string `json:"repos"`
 
 	// Actions are "pull", "push", "delete", and "catalog" for the list of all
-	// repositories. None means all.
+	// repositories. An empty list means all actions.
 	Actions []registry.Action `json:"actions"`
 }
 
 // Catalog is the action of listing all repositories.
 const Catalog registry.Action = "catalog"
 
-// Anonymous returns the rule that lets everybody pull from repositories; without
-// patterns, from all.
+// Anonymous returns a rule that lets everybody pull from repositories that match the
+// patterns, or from all repositories without patterns.
 func Anonymous(repos ...string) Rule {
 	return Rule{Repos: repos, Actions: []registry.Action{registry.Pull}}
 }
 
-// TokenOptions are what the token service does. The zero value gives JSON Web
-// Tokens that are valid for five minutes.
+// TokenOptions configure the token service. The zero value issues JSON Web Tokens that are
+// valid for five minutes.
 type TokenOptions struct {
 	// Service is the name of the registry, and the audience of tokens. Default
 	// "ocifake".
@@ -89,32 +87,32 @@ type TokenOptions struct {
 	// Issuer is the issuer of tokens. Default "ocifake".
 	Issuer string `json:"issuer"`
 
-	// TTL is how long a token is valid. Default 5 minutes.
+	// TTL is the lifetime of a token. Default 5 minutes.
 	TTL time.Duration `json:"ttl"`
 
-	// Skew is how far the clock of the token service is ahead of the registry's: a
-	// fresh token is not valid yet for so long. It may be negative.
+	// Skew is the time by which the clock of the token service is ahead of the registry's:
+	// a new token becomes valid after it. It may be negative.
 	Skew time.Duration `json:"skew"`
 
-	// Opaque gives tokens that only the registry can read.
+	// Opaque issues tokens that only the registry can read.
 	Opaque bool `json:"opaque"`
 
-	// Field is the field that has the token: "token", "access_token", or empty for
+	// Field is the field of the answer with the token: "token" or "access_token". Default:
 	// both.
 	Field string `json:"field"`
 
-	// OmitExpiresIn leaves out expires_in; clients then assume 60 seconds.
+	// OmitExpiresIn omits expires_in. Clients then assume 60 seconds.
 	OmitExpiresIn bool `json:"omitExpiresIn"`
 
-	// FirstScopeOnly looks at the first of several scopes alone.
+	// FirstScopeOnly ignores all scopes of a request but the first.
 	FirstScopeOnly bool `json:"firstScopeOnly"`
 
-	// PostStatus is what a POST is refused with, as services do that know GET
-	// alone: 404, 405, 400 or 401. Default 0: POST works.
+	// PostStatus is the status that refuses a POST, as services without POST do: 404, 405,
+	// 400 or 401. Default: POST works.
 	PostStatus int `json:"postStatus"`
 
-	// AnonymousStatus is what a request without credentials is refused with if it
-	// would get nothing: 401 or 403. Default 0: it gets a token without scopes.
+	// AnonymousStatus is the status that refuses a request without credentials that would
+	// get no scope: 401 or 403. Default: it gets a token without scopes.
 	AnonymousStatus int `json:"anonymousStatus"`
 }
 
@@ -174,7 +172,7 @@ func (t *TokenOptions) check() error {
 	return nil
 }
 
-// policy is what rules allow.
+// policy is a list of rules.
 type policy []func(user string, a Access) bool
 
 func newPolicy(rules []Rule) policy {

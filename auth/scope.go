@@ -10,8 +10,8 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Scope is what a token allows, or is asked to: actions on one thing. Its text is
-// that of the Docker token specification, "repository:app:pull,push".
+// Scope is a set of actions on a resource, which a token allows or a client requests. Its text
+// is that of the Docker token specification, "repository:app:pull,push".
 type Scope struct {
 	Type    string   `json:"type"` // "repository", or "registry" for the catalog
 	Name    string   `json:"name"`
@@ -30,7 +30,7 @@ const (
 	maxScope  = 4 << 10 // bytes of one
 )
 
-// String returns the text.
+// String returns the text of the scope.
 func (s Scope) String() string {
 	return s.Type + ":" + s.Name + ":" + strings.Join(s.Actions, ",")
 }
@@ -43,10 +43,9 @@ func texts(scopes []Scope) []string {
 	return list
 }
 
-// ParseScope reads a scope. The name of a repository may have colons before the
-// last one, as a host with a port; then it is none of this registry. An action may
-// be empty, as in "repository:app:" (Docker token scopes, "Resource Scope Grammar");
-// it allows nothing and is left out.
+// parseScope parses the text of a scope. The name may contain colons, as in a host with a
+// port, although no repository of this registry has such a name. Empty actions, as in
+// "repository:app:" (Docker token scopes, "Resource Scope Grammar"), are left out.
 func parseScope(text string) (Scope, error) {
 	typ, rest, ok := strings.Cut(text, ":")
 	i := strings.LastIndexByte(rest, ':')
@@ -63,8 +62,7 @@ func parseScope(text string) (Scope, error) {
 	return s, nil
 }
 
-// parseScopes reads the scope parameters of a request, each of which may have
-// several.
+// parseScopes parses the scope parameters of a request. Each may contain several scopes.
 func parseScopes(values []string) ([]Scope, error) {
 	var scopes []Scope
 	for _, value := range values {
@@ -82,8 +80,8 @@ func parseScopes(values []string) ([]Scope, error) {
 	return scopes, nil
 }
 
-// accesses returns what the actions of a scope are in this registry; those that
-// mean nothing here are left out.
+// accesses returns the accesses for the actions of a scope, without those that do not exist
+// in this registry.
 func (s Scope) accesses() map[string]Access {
 	found := map[string]Access{}
 	for _, action := range s.Actions {
@@ -102,10 +100,10 @@ func (s Scope) accesses() map[string]Access {
 	return found
 }
 
-// actions are all there are in a repository.
+// actions are the actions in a repository.
 var actions = []registry.Action{registry.Pull, registry.Push, registry.Delete}
 
-// covers reports whether scopes allow something.
+// covers reports whether the scopes allow an access.
 func covers(granted []Scope, a Access) bool {
 	if a == (Access{}) {
 		return true
@@ -118,7 +116,7 @@ func covers(granted []Scope, a Access) bool {
 	})
 }
 
-// sourceScope is what a client is told to ask for beside the scope, if it lacks the
+// sourceScope returns the additional scope of a challenge for a client without access to the
 // source of a mount.
 func sourceScope(a Access) string {
 	if a.Source == "" || !op.ValidRepository(a.Source) {
@@ -127,7 +125,7 @@ func sourceScope(a Access) string {
 	return " " + Scope{repositoryType, a.Source, []string{string(registry.Pull)}}.String()
 }
 
-// known is access under the name of the repository that the client knows.
+// known returns the access with the name of the repository in the request.
 func known(info *op.Info, a Access) Access {
 	if a.Repo == info.Repo {
 		a.Repo = info.Name()
@@ -135,8 +133,8 @@ func known(info *op.Info, a Access) Access {
 	return a
 }
 
-// scopeFor returns the scope that a client is told to ask for, if there is one.
-// Whoever pushes asks what is there already, too.
+// scopeFor returns the scope of the challenge for an access. The scope for a push includes
+// pull, because clients check what exists.
 func scopeFor(a Access) (Scope, bool) {
 	switch {
 	case a.Catalog:

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// sealed is what is in a token that only the registry can read.
+// sealed is the content of an opaque token.
 type sealed struct {
 	Span   span    `json:"s"`
 	User   string  `json:"u,omitempty"`
@@ -22,7 +22,7 @@ const (
 	refreshKind = "refresh"
 )
 
-// sealer encrypts and authenticates tokens, with a key of its own.
+// sealer encrypts and authenticates tokens with its own key.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer() *sealer {
@@ -39,7 +39,7 @@ func newSealer() *sealer {
 	return &sealer{aead}
 }
 
-// token returns the text of a token.
+// token returns the text of a token with the content.
 func (s *sealer) token(kind string, content sealed) (string, error) {
 	plain, err := json.Marshal(content)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *sealer) token(kind string, content sealed) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, []byte(kind))), nil
 }
 
-// open reads a token that the sealer has made. There is one text for each.
+// open decrypts a token of the sealer. Each token has exactly one text.
 func (s *sealer) open(kind, token string) (content sealed, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(token) { // the decoder skips line ends

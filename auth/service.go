@@ -18,7 +18,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Service is the [Authenticator] that [New] makes.
+// Service is the [Authenticator] that [New] returns. Its methods are safe for concurrent use.
 type Service struct {
 	options Options
 	users   *users
@@ -26,7 +26,7 @@ type Service struct {
 	tokens  *tokens // nil: Basic
 }
 
-// New returns the Service that options describe.
+// New returns a Service with the given options.
 func New(options Options) (*Service, error) {
 	if err := options.check(); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -42,7 +42,7 @@ func New(options Options) (*Service, error) {
 	return s, nil
 }
 
-// credentialsError says why credentials will not do that are no token.
+// credentialsError is the reason why credentials other than tokens are refused.
 type credentialsError string
 
 func (e credentialsError) Error() string { return string(e) }
@@ -101,8 +101,8 @@ func (s *Service) basic(value string) (Identity, error) {
 	return Identity{Subject: name, Scheme: "Basic"}, nil
 }
 
-// certified returns the identity of a client certificate that TLS has verified, if
-// such certificates are logins.
+// certified returns the identity of a verified client certificate, if certificates are
+// logins.
 func (s *Service) certified(r *http.Request) Identity {
 	if !s.options.CertificateLogin || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Identity{}
@@ -125,8 +125,8 @@ func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	return s.refusal(who, a)
 }
 
-// refusal is the error for what somebody may not do. It does not hang on what
-// there is in the registry.
+// refusal returns the error for an access that is not allowed. It does not depend on the
+// content of the registry.
 func (s *Service) refusal(who Identity, a Access) error {
 	cause, what := s.refusalCause(who, a), "the registry"
 	switch { // the first two are what the registry says
@@ -187,8 +187,7 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	return []string{text}
 }
 
-// ChallengeTo returns the values of WWW-Authenticate for a 401 to a request, whatever the
-// reason.
+// ChallengeTo returns the values of WWW-Authenticate for a 401 to a request for any reason.
 func (s *Service) ChallengeTo(r *http.Request) []string {
 	s.must("ChallengeTo")
 	must.NotNil("auth: Service.ChallengeTo: r", r)
@@ -198,7 +197,7 @@ func (s *Service) ChallengeTo(r *http.Request) []string {
 
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// RealmURL returns where the token service is for who sends a request.
+// RealmURL returns the URL of the token service for the sender of a request.
 func (s *Service) RealmURL(r *http.Request) string {
 	s.must("RealmURL")
 	must.NotNil("auth: Service.RealmURL: r", r)
@@ -206,7 +205,7 @@ func (s *Service) RealmURL(r *http.Request) string {
 	return origin + prefix + op.TokenPath
 }
 
-// ServiceName returns the service of Bearer challenges, or is empty for Basic.
+// ServiceName returns the service of Bearer challenges, or "" for Basic.
 func (s *Service) ServiceName() string {
 	s.must("ServiceName")
 	if s.tokens == nil {
@@ -215,7 +214,7 @@ func (s *Service) ServiceName() string {
 	return s.tokens.service()
 }
 
-// ScopeFor returns the scope that a request needs, "repository:app:pull", or nothing.
+// ScopeFor returns the scope that a request needs, "repository:app:pull", or "".
 func (s *Service) ScopeFor(info *op.Info) string {
 	s.must("ScopeFor")
 	must.NotNil("auth: Service.ScopeFor: info", info)
@@ -225,8 +224,8 @@ func (s *Service) ScopeFor(info *op.Info) string {
 	return ""
 }
 
-// Users returns the names, sorted, that the options give to users: those with
-// passwords, and those in rules, which may be patterns.
+// Users returns the sorted names of the users with passwords, and the names and patterns of
+// the rules.
 func (s *Service) Users() []string {
 	s.must("Users")
 	names := map[string]bool{}
@@ -246,23 +245,22 @@ func (s *Service) Users() []string {
 	return all
 }
 
-// Password makes a further password for a user, who need not be one of [Service.Users]:
-// cloud registries give out such passwords for a fixed user, as "AWS". The password is
-// valid for the given time; 0 means for ever.
+// Password returns a new password for any user. Cloud registries issue such passwords for a
+// fixed user, such as "AWS". The password expires after ttl, or never if ttl is 0.
 func (s *Service) Password(user string, ttl time.Duration) string {
 	s.must("Password")
 	return s.users.issue(user, ttl)
 }
 
-// must panics if there is no service, with a message that says so.
+// must panics if the Service is nil.
 func (s *Service) must(method string) {
 	if s == nil {
 		panic("auth: " + method + ": the Service is nil: the registry was started without auth.Options")
 	}
 }
 
-// RevokeAll makes all tokens, refresh tokens and passwords invalid that were given
-// out until now.
+// RevokeAll revokes all tokens, refresh tokens and passwords that were issued. The passwords
+// of [Options] stay valid.
 func (s *Service) RevokeAll() {
 	s.must("RevokeAll")
 	s.users.revoke()
@@ -271,8 +269,8 @@ func (s *Service) RevokeAll() {
 	}
 }
 
-// Next says how the next tokens that are given out live, each in turn. Those after
-// live as [TokenOptions] says.
+// Next sets the lives of the next tokens, one each. Later tokens live as long as
+// [TokenOptions] says.
 func (s *Service) Next(lives ...Life) {
 	s.must("Next")
 	if s.tokens != nil {

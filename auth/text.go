@@ -4,9 +4,9 @@ import (
 	"github.com/ocifake/ocifake/internal/strict"
 )
 
-// UnmarshalJSON implements [json.Unmarshaler]. Durations are text, "5m". Fields that
-// there are not, and options that [New] refuses other than a wrong Htpasswd, are
-// errors, which have no password in them.
+// UnmarshalJSON implements [json.Unmarshaler]. Durations are text, "5m". Unknown fields, and
+// options that [New] refuses, except for an invalid Htpasswd, are errors. Errors contain no
+// passwords.
 func (o *Options) UnmarshalJSON(text []byte) error {
 	type plain Options // without this method
 	var read plain

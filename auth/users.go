@@ -16,13 +16,13 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// users are those who have passwords.
+// users are the users with passwords.
 type users struct {
 	mu       sync.Mutex
 	plain    map[string][sha256.Size]byte // hashes of passwords
 	bcrypt   map[string][]byte
-	verified map[string][sha256.Size]byte // passwords that bcrypt found right, which takes long
-	issued   map[string][]password        // further passwords, for a time
+	verified map[string][sha256.Size]byte // passwords that bcrypt has verified, which is slow
+	issued   map[string][]password        // passwords of Service.Password
 }
 
 type password struct {
@@ -33,11 +33,11 @@ type password struct {
 func (p password) valid() bool { return p.expires.IsZero() || time.Now().Before(p.expires) }
 
 const (
-	byteOrderMark = "\ufeff" // which some editors write at the start of a text
+	byteOrderMark = "\ufeff" // written by some editors
 	maxPassword   = 4 << 10  // bytes
-	maxBcrypt     = 72       // bytes that bcrypt looks at
+	maxBcrypt     = 72       // bytes of a password that bcrypt uses
 	bcryptHash    = 60       // bytes of a hash
-	maxCost       = 17       // of a hash, as in htpasswd: some seconds
+	maxCost       = 17       // of a hash, the limit of htpasswd: some seconds
 )
 
 func newUsers(o *Options) (*users, error) {
@@ -53,8 +53,8 @@ func newUsers(o *Options) (*users, error) {
 	return u, u.readHtpasswd(o.Htpasswd)
 }
 
-// readHtpasswd reads lines of "name:hash". Empty lines, and those that begin with #,
-// are skipped. Errors have no hash in them.
+// readHtpasswd reads lines of the form "name:hash". It skips empty lines and lines that begin
+// with #. Errors contain no hashes.
 func (u *users) readHtpasswd(text string) error {
 	first := map[string]int{}
 	lines := bufio.NewScanner(strings.NewReader(strings.TrimPrefix(text, byteOrderMark)))
@@ -86,14 +86,14 @@ func validUser(name string) bool {
 		!strings.ContainsFunc(name, func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) })
 }
 
-// hasControl reports whether a password has a character that HTTP forbids (RFC 7617,
-// 2): a control character of ASCII.
+// hasControl reports whether a password contains an ASCII control character, which HTTP
+// forbids (RFC 7617, section 2).
 func hasControl(password string) bool {
 	return strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// check reports whether a password is right. The time it takes does not depend on how
-// much of it is.
+// check reports whether a password is right. Its time does not depend on how much of the
+// password is right.
 func (u *users) check(name, given string) bool {
 	if len(given) > maxPassword || hasControl(given) {
 		return false
@@ -123,7 +123,7 @@ func (u *users) check(name, given string) bool {
 
 func equal(a, b [sha256.Size]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
 
-// issue makes a further password for a user.
+// issue returns a new password for a user.
 func (u *users) issue(name string, ttl time.Duration) string {
 	secret := rand.Text()
 	p := password{hash: sha256.Sum256([]byte(secret))}
@@ -137,7 +137,7 @@ func (u *users) issue(name string, ttl time.Duration) string {
 	return secret
 }
 
-// revoke forgets the passwords that were issued.
+// revoke removes the passwords of issue.
 func (u *users) revoke() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -18,9 +18,8 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// tokens are those that the token service gives out. All that is known of a token is
-// in the token, signed or sealed: however many a client asks for, they take no memory,
-// and do nothing to those of others.
+// tokens issues and verifies tokens. A token contains all that is known of it, signed or
+// sealed, so that tokens take no memory, however many a client requests.
 type tokens struct {
 	options TokenOptions
 	key     func() *signer // made when it is first needed
@@ -35,19 +34,19 @@ type tokens struct {
 	room     []byte                   // for a token while it is looked up
 }
 
-// fingerprint is what is kept of a secret. Looking one up compares no byte of the
-// secret itself, so that the time it takes says nothing about it.
+// fingerprint is the hash of a secret. Looking up a fingerprint compares no byte of the secret
+// itself, so that its time reveals nothing about the secret.
 type fingerprint [sha256.Size]byte
 
 func fingerprintOf(secret string) fingerprint { return sha256.Sum256([]byte(secret)) }
 
-// verified is a token whose signature or seal was right.
+// verified is a token with a valid signature or seal.
 type verified struct {
 	span
 	who Identity
 }
 
-// maxVerified bounds the cache.
+// maxVerified limits the cache.
 const maxVerified = 10_000
 
 type signer struct {
@@ -82,7 +81,7 @@ type claims struct {
 	Access []Scope `json:"access"`
 }
 
-// grant is a token that was given out.
+// grant is an issued token.
 type grant struct {
 	token  string
 	issued time.Time
@@ -90,7 +89,7 @@ type grant struct {
 	scopes []Scope
 }
 
-// issue gives out a token.
+// issue issues a token.
 func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 	now := time.Now()
 	x, life := t.begin(now)
@@ -137,7 +136,7 @@ func (e tokenError) Unwrap() error {
 // maxToken bounds what is parsed, in bytes.
 const maxToken = 64 << 10
 
-// verify tells who a token is for, and what it allows, and counts its use.
+// verify returns the identity and the scopes of a token, and counts its use.
 func (t *tokens) verify(token string) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, tokenError{"is too long"}
@@ -226,7 +225,7 @@ func (t *tokens) parseJWT(token string) (verified, error) {
 	return verified{x, bearer(c.Subject, c.Access)}, nil
 }
 
-// newRefresh gives out a refresh token.
+// newRefresh issues a refresh token.
 func (t *tokens) newRefresh(user string) (string, error) {
 	t.mu.Lock()
 	t.serial++
@@ -235,7 +234,7 @@ func (t *tokens) newRefresh(user string) (string, error) {
 	return t.seal().token(refreshKind, sealed{Span: x, User: user})
 }
 
-// userOf returns the user to whom a refresh token was given.
+// userOf returns the user of a refresh token.
 func (t *tokens) userOf(refresh string) (string, bool) {
 	if len(refresh) > maxToken {
 		return "", false
