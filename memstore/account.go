@@ -13,7 +13,7 @@ type account struct {
 	used  atomic.Int64
 }
 
-// take reserves n bytes, or as many as there are left, and returns how many.
+// take reserves n bytes, or the bytes that are left, and returns how many.
 func (a *account) take(n int64) int64 {
 	for {
 		used := a.used.Load()
@@ -41,7 +41,7 @@ func (a *account) takeAll(n int64) bool {
 
 func (a *account) release(n int64) { a.used.Add(-n) }
 
-// reserve is take after expired sessions have given back theirs, if need be.
+// reserve is like take, but first expires sessions if there is not enough space.
 func (s *Store) reserve(n int64) int64 {
 	if taken := s.account.take(n); taken > 0 {
 		return taken
@@ -52,7 +52,7 @@ func (s *Store) reserve(n int64) int64 {
 	return s.account.take(n)
 }
 
-// reserveAll is takeAll likewise. The caller holds the lock.
+// reserveAll is like takeAll, but first expires sessions. The caller holds the lock.
 func (s *Store) reserveAll(n int64) bool {
 	if s.account.takeAll(n) {
 		return true
@@ -61,8 +61,7 @@ func (s *Store) reserveAll(n int64) bool {
 	return s.account.takeAll(n)
 }
 
-// full returns the error of a call, described by its arguments, that finds no
-// room.
+// full returns the error of a call, described by its arguments, for which there is no space.
 func (s *Store) full(format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
 	return failf(registry.Full, "%s: the store's limit of %d bytes is reached: delete content, or raise MaxBytes", what, s.account.limit)

@@ -15,8 +15,8 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// blob is the content of a blob, whatever repositories it is visible in. It
-// never changes, so that it is also the open blob if it is in memory.
+// blob is the content of a blob, shared by all repositories in which it is visible. It is
+// immutable. A blob in memory is also its own open blob.
 type blob struct {
 	digest  digest.Digest
 	size    int64
@@ -24,7 +24,7 @@ type blob struct {
 	open    func() (registry.Blob, error) // if it is not in memory
 }
 
-// held is the number of bytes of memory that the blob stands for.
+// held returns the number of bytes in memory.
 func (b *blob) held() int64 {
 	if b.open != nil {
 		return 0
@@ -68,8 +68,8 @@ func (b *blob) WriteRange(w io.Writer, off, n int64) (int64, error) {
 	return written, nil
 }
 
-// OpenBlob implements [registry.Store]. If the blob was added by
-// [Store.AddBlob], the error may also be that of its open function.
+// OpenBlob implements [registry.Store]. For a blob that [Store.AddBlob] added, it also returns
+// the errors of its open function.
 func (s *Store) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
 	must.NotNil("memstore: Store.OpenBlob: ctx", ctx)
 	if err := ctx.Err(); err != nil {
@@ -131,19 +131,18 @@ func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, fro
 	return nil
 }
 
-// AddBlob makes a blob visible in a repository without holding it in memory:
-// open is called each time that it is read, concurrently, and must each time
-// return the content that desc has the digest and the size of. Nothing checks
-// the digest; a wrong size fails the reading. [registry.NewBlob] makes a
-// [registry.Blob] of a file or of anything else that can be read at an offset.
+// AddBlob makes a blob visible in a repository without holding it in memory. The store calls
+// open for each reading, concurrently. Each call must return content with the digest and the
+// size of desc. The digest is not verified; reading fails if the size is wrong.
+// [registry.NewBlob] returns a [registry.Blob] for a file or another [io.ReaderAt]. The blob
+// does not count against [Options.MaxBytes].
 //
-// A blob with that digest that the store has already is made visible in its
-// place, and open is not called. It does not count against [Options.MaxBytes].
+// If the store already has a blob with that digest, AddBlob makes that blob visible and does
+// not use open.
 //
-// AddBlob fails with [registry.NameInvalid] or [registry.DigestInvalid] if the
-// name or the digest is not one by the specification, and with
-// [registry.SizeInvalid] if the size is negative or not that of the blob that
-// the store has already.
+// AddBlob fails with [registry.NameInvalid] or [registry.DigestInvalid] if the name or the
+// digest is invalid, and with [registry.SizeInvalid] if the size is negative or differs from
+// that of the blob in the store.
 func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error {
 	must.NotNil("memstore: Store.AddBlob: ctx", ctx)
 	switch {

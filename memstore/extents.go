@@ -13,7 +13,7 @@ const (
 	growth    = 3       // the next extent is so many times as long as the content before it
 )
 
-// extent is a stretch of content in memory. It has at least one byte.
+// extent is a part of content in memory. It has at least one byte.
 type extent struct {
 	start int64
 	data  []byte
@@ -22,8 +22,8 @@ type extent struct {
 // extents are content in memory, in order and without gaps.
 type extents []extent
 
-// span returns the n bytes from the offset off, which must be there, piece by
-// piece from where they lie.
+// span returns the n bytes from the offset off, which must exist, in pieces that are not
+// copied.
 func (x extents) span(off, n int64) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if n <= 0 {
@@ -42,13 +42,13 @@ func (x extents) span(off, n int64) iter.Seq[[]byte] {
 	}
 }
 
-// buffer is content that is arriving. Only its last extent has room.
+// buffer is the content of an upload. Only its last extent may have unused space.
 type buffer struct {
 	extents extents
 	size    int64
 }
 
-// capacity is the number of bytes that the buffer has taken memory for.
+// capacity returns the number of allocated bytes.
 func (b *buffer) capacity() int64 {
 	if len(b.extents) == 0 {
 		return 0
@@ -57,7 +57,7 @@ func (b *buffer) capacity() int64 {
 	return last.start + int64(cap(last.data))
 }
 
-// room returns the free part of the last extent.
+// room returns the unused part of the last extent.
 func (b *buffer) room() []byte {
 	if len(b.extents) == 0 {
 		return nil
@@ -66,14 +66,14 @@ func (b *buffer) room() []byte {
 	return last[len(last):cap(last)]
 }
 
-// filled counts the first n bytes of the room as content.
+// filled makes the first n bytes of the room part of the content.
 func (b *buffer) filled(n int) {
 	last := &b.extents[len(b.extents)-1]
 	last.data = last.data[:len(last.data)+n]
 	b.size += int64(n)
 }
 
-// extend adds an extent of n bytes, of which the first is given.
+// extend adds an extent of n bytes with the given first byte.
 func (b *buffer) extend(n int64, first byte) {
 	data := make([]byte, 1, n)
 	data[0] = first
@@ -81,10 +81,9 @@ func (b *buffer) extend(n int64, first byte) {
 	b.size++
 }
 
-// wanted returns the length of the next extent if left bytes are announced. It is
-// at most growth times what has arrived, so that a client cannot make the store take
-// memory by an announcement. A session of many small chunks does not get an extent
-// for each.
+// wanted returns the length of the next extent if left bytes are announced. It is at most
+// growth times the size of the content, so that a client cannot make the store allocate
+// memory by an announcement, and a session of many small chunks has few extents.
 func (b *buffer) wanted(left int64) int64 {
 	n := min(max(growth*b.size, minExtent), maxExtent)
 	if left == registry.Unknown {
@@ -96,7 +95,7 @@ func (b *buffer) wanted(left int64) int64 {
 	return min(n, left)
 }
 
-// truncate forgets what comes after the first size bytes.
+// truncate removes the content after the first size bytes.
 func (b *buffer) truncate(size int64) {
 	n := len(b.extents)
 	for n > 0 && b.extents[n-1].start >= size {
@@ -111,7 +110,7 @@ func (b *buffer) truncate(size int64) {
 	b.size = size
 }
 
-// trim gives the room back.
+// trim releases the room.
 func (b *buffer) trim() {
 	if len(b.room()) == 0 {
 		return

@@ -21,7 +21,7 @@ type hasher struct {
 	running sync.WaitGroup
 }
 
-// resume sets out from what a session has hashed, and leaves that as it is.
+// resume continues from a copy of the hash state of a session.
 func (h *hasher) resume(u *upload, algorithm digest.Algorithm) {
 	h.algorithm = algorithm
 	if algorithm == u.algorithm && u.hash != nil {
@@ -35,8 +35,8 @@ func (h *hasher) resume(u *upload, algorithm digest.Algorithm) {
 	h.hash, h.hashed = algorithm.Hash(), 0
 }
 
-// follow hashes what the buffer has more: if parallel, in a goroutine which ends
-// with [hasher.stop].
+// follow hashes the new bytes of the buffer. If parallel is set, it uses a goroutine that
+// [hasher.stop] ends.
 func (h *hasher) follow(b *buffer, parallel bool) {
 	if parallel && h.pieces == nil {
 		pieces := make(chan []byte, ahead)

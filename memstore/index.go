@@ -6,8 +6,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// index is what is stored where. Its methods are the atomic steps in which the
-// content changes; the caller holds the lock.
+// index is the content of a store. Each of its methods is an atomic change or lookup. The
+// caller holds the lock.
 type index struct {
 	repositories tree[string]    // name
 	blobs        tree[*blob]     // repository, digest
@@ -48,8 +48,8 @@ func (x *index) snapshot() index {
 	}
 }
 
-// addRepository returns the name as it is stored, so that all keys share it.
-// A name may be part of a whole request that would be kept with it.
+// addRepository returns the stored copy of a name, which all keys share. The given name may be
+// part of a larger string that would stay in memory.
 func (x *index) addRepository(name string) string {
 	if stored, ok := x.repositories.get(key{name}); ok {
 		return stored
@@ -59,13 +59,13 @@ func (x *index) addRepository(name string) string {
 	return name
 }
 
-// source returns a blob from whichever repositories it is visible in.
+// source returns a blob from any repository.
 func (x *index) source(d digest.Digest) (*blob, bool) {
 	return x.sources.first(key{string(d)}, 1)
 }
 
-// addBlob makes a blob visible in a repository, and returns false if an equal
-// one is held already and made visible in its place.
+// addBlob makes a blob visible in a repository. If the index already has an equal blob, it
+// makes that one visible and returns false.
 func (x *index) addBlob(repo string, b *blob) bool {
 	repo = x.addRepository(repo)
 	held, ok := x.source(b.digest)
@@ -79,7 +79,7 @@ func (x *index) addBlob(repo string, b *blob) bool {
 	return !ok
 }
 
-// deleteBlob returns the bytes that are no longer held.
+// deleteBlob deletes a blob from a repository and returns the number of released bytes.
 func (x *index) deleteBlob(repo string, b *blob) int64 {
 	x.blobs.delete(key{repo, string(b.digest)})
 	x.sources.delete(key{string(b.digest), repo})
@@ -90,7 +90,7 @@ func (x *index) deleteBlob(repo string, b *blob) int64 {
 	return b.held()
 }
 
-// manifest finds a manifest by tag or digest.
+// manifest returns a manifest by tag or digest.
 func (x *index) manifest(repo, ref string) (*manifest, bool) {
 	if !isDigest(ref) {
 		ref, _ = x.tags.get(key{repo, ref})
@@ -100,7 +100,7 @@ func (x *index) manifest(repo, ref string) (*manifest, bool) {
 
 func isDigest(ref string) bool { return strings.Contains(ref, ":") }
 
-// putManifest stores a manifest in place of one with the same digest.
+// putManifest stores a manifest and replaces one with the same digest.
 func (x *index) putManifest(repo string, m *manifest) {
 	repo = x.addRepository(repo)
 	d := string(m.Descriptor.Digest)
@@ -119,8 +119,8 @@ func (x *index) putManifest(repo string, m *manifest) {
 	x.copies.set(key{d, repo}, m)
 }
 
-// deleteManifest deletes a manifest with its tags and its entry among the
-// referrers, and returns the bytes that are no longer held.
+// deleteManifest deletes a manifest, its tags and its entry among the referrers, and returns
+// the number of released bytes.
 func (x *index) deleteManifest(repo string, m *manifest) int64 {
 	d := string(m.Descriptor.Digest)
 	var tags []string
@@ -142,7 +142,7 @@ func (x *index) deleteManifest(repo string, m *manifest) int64 {
 	return m.held()
 }
 
-// setTag puts a tag on a manifest of the repository.
+// setTag sets a tag on a manifest of the repository.
 func (x *index) setTag(repo, tag string, m *manifest) {
 	repo, tag = x.addRepository(repo), strings.Clone(tag)
 	if old, ok := x.tags.get(key{repo, tag}); ok {
@@ -153,7 +153,7 @@ func (x *index) setTag(repo, tag string, m *manifest) {
 	x.tagged.set(key{repo, d, tag}, struct{}{})
 }
 
-// deleteTag takes a tag off the manifest that it is on.
+// deleteTag removes a tag from its manifest.
 func (x *index) deleteTag(repo, tag, d string) {
 	x.tags.delete(key{repo, tag})
 	x.tagged.delete(key{repo, d, tag})

@@ -11,8 +11,8 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// iterate lists the entries of a tree that come after k and have its first
-// parts, as they are when the iteration begins.
+// iterate lists the entries of a tree after k with the same first parts, as of the beginning
+// of the iteration.
 func iterate[V, T any](ctx context.Context, snapshot func() (tree[V], error), k key, parts int, item func(key, V) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

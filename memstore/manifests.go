@@ -14,16 +14,16 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// manifest is a manifest in a repository. It never changes once it is stored.
+// manifest is a manifest in a repository. It is immutable.
 type manifest struct {
 	registry.Manifest
 	subject digest.Digest
 }
 
-// held is the number of bytes of memory that the manifest stands for.
+// held returns the number of bytes in memory.
 func (m *manifest) held() int64 { return int64(len(m.Content)) }
 
-// newManifest copies what the caller may change later.
+// newManifest returns a copy, because the caller may change its arguments later.
 func newManifest(p *registry.PutManifest) *manifest {
 	return &manifest{
 		Manifest: registry.Manifest{
@@ -81,7 +81,7 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 	return nil
 }
 
-// admit judges all that may stand against a manifest but the space it needs.
+// admit returns an error if the manifest may not be stored for any reason but its size.
 func (x *index) admit(repo string, p *registry.PutManifest) error {
 	var current digest.Digest
 	if m, ok := x.manifest(repo, p.Ref); ok {
@@ -107,8 +107,7 @@ func preconditionFailed(verb, repo, ref string, current digest.Digest) error {
 	return failf(registry.PreconditionFailed, "%s manifest %s of repository %s: it is on %s now", verb, ref, repo, current)
 }
 
-// judge returns an error for each digest whose references are not all as they must
-// be.
+// judge returns an error for each digest with a reference that is missing or wrong.
 func (x *index) judge(repo string, references []registry.Reference) error {
 	var failed []error
 	seen := map[digest.Digest]bool{}

@@ -43,16 +43,16 @@ const NoLimit = -1
 // Options are the limits of a [Store]. The zero value has the defaults, and [NoLimit], or
 // any negative number, sets no limit.
 type Options struct {
-	// MaxBytes is how many bytes the blobs, the manifests and what has arrived in
-	// upload sessions may have together. What the store needs to find them again,
-	// some hundred bytes each, is not counted. Default 4 GiB.
+	// MaxBytes limits the total size of the blobs, the manifests and the content of upload
+	// sessions, in bytes. The indexes, some hundred bytes for each, do not count.
+	// Default 4 GiB.
 	MaxBytes int64
 
-	// MaxUploads is how many upload sessions may be open. Default 10000.
+	// MaxUploads limits the number of open upload sessions. Default 10000.
 	MaxUploads int
 
-	// UploadTTL is the time after which an upload session expires, counted from
-	// the last call that addressed it; a chunk that is arriving keeps it alive.
+	// UploadTTL is the time after which an upload session expires, counted from the last call
+	// that used it. A session does not expire while a chunk arrives.
 	// Default 1 hour.
 	UploadTTL time.Duration
 }
@@ -76,17 +76,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store is a registry's content in memory. Its methods are safe for concurrent
-// use. What they return, the annotations of descriptors included, is shared and
-// must not be changed; what is given to them may be.
+// Store is a [registry.Store] in memory. Its methods are safe for concurrent use. Callers must
+// not change results, including the annotations of descriptors, but may change arguments
+// after a call.
 type Store struct {
 	options Options
 	account account
 
-	mu      sync.RWMutex  // for work on the fields below: never across I/O or a caller's code
+	mu      sync.RWMutex  // guards the fields below; not held during I/O or calls of the caller's code
 	index   index         // the content
 	uploads tree[*upload] // the open sessions, by repository and identifier
-	touched list.List     // the same, the one that was not addressed for longest in front
+	touched list.List     // the same, the least recently used session first
 }
 
 var _ registry.Store = (*Store)(nil)
@@ -103,27 +103,24 @@ func newStore(options Options, content index) *Store {
 	return s
 }
 
-// Clone returns a store with the same content and limits, without the upload
-// sessions. Neither sees what changes in the other from then on. It takes the
-// same, very short, time whatever the size of the content: both go on sharing
-// what neither changes. Each counts its own bytes as if it were alone.
+// Clone returns a store with the same content and limits, without the upload sessions. Later
+// changes of one store do not affect the other. Clone takes constant time: the stores share
+// the content that neither changes, and each counts all of its bytes.
 func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return newStore(s.options, s.index.snapshot())
 }
 
-// Restore gives the store the content of another one, which stays as it is:
-// usually of a [Store.Clone] that was taken earlier. It takes the same, very
-// short, time whatever the size of the content, and who reads sees what was there
-// before or what is there then. The limits stay the store's own; if the content
-// has more bytes than they allow, it is there, and nothing can be added.
+// Restore replaces the content of the store by the content of another store, usually an
+// earlier [Store.Clone], which stays unchanged. Restore takes constant time and is atomic for
+// readers. The limits of the store stay. If the content exceeds them, it is kept, but nothing
+// can be added.
 //
-// All upload sessions end, as if they were cancelled: an Append or Commit that is
-// running fails with [registry.UploadUnknown], and what has arrived of it is
-// counted until it has returned. Blobs that are open stay readable.
+// Restore cancels all upload sessions: a running Append or Commit fails with
+// [registry.UploadUnknown], and its bytes count until it returns. Open blobs stay readable.
 //
-// What from has is what it had at one moment of the call.
+// The content of from is that of one moment during the call.
 func (s *Store) Restore(from *Store) {
 	must.NotNil("memstore: Store.Restore: from", from)
 	var content index
@@ -143,7 +140,7 @@ func (s *Store) Restore(from *Store) {
 	}
 }
 
-// Bytes returns how much of [Options.MaxBytes] is used.
+// Bytes returns the number of bytes that count against [Options.MaxBytes].
 func (s *Store) Bytes() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,7 +23,7 @@ const (
 	maxEmptyReads = 100 // in a row
 )
 
-// writer is the one call that is adding to a session.
+// writer is the call that adds to a session. A session has at most one.
 type writer struct {
 	*upload
 	body    io.Reader
@@ -90,8 +90,8 @@ func (u *upload) newWriter(c registry.Chunk, d digest.Digest) *writer {
 	return w
 }
 
-// receive reads the chunk to its end. It returns whether the session has now
-// what arrived, which it may have although there was an error.
+// receive reads the chunk to its end. It reports whether the session keeps the received
+// bytes, which it may do despite an error.
 func (w *writer) receive(ctx context.Context) (arrived bool, err error) {
 	for empty := 0; empty < maxEmptyReads; empty++ {
 		n, err := w.body.Read(w.room())
@@ -120,8 +120,8 @@ func (w *writer) receive(ctx context.Context) (arrived bool, err error) {
 	return w.interrupted(io.ErrNoProgress)
 }
 
-// room is where the next bytes go: into the last extent, or if it is full, into
-// the probe, which finds out whether there are more.
+// room returns the space for the next bytes: the unused part of the last extent or, if there
+// is none, the probe, which detects whether there are more bytes.
 func (w *writer) room() []byte {
 	room := w.buffer.room()
 	n := min(len(room), pieceSize)
@@ -164,7 +164,7 @@ func (w *writer) sizeInvalid(than string) error {
 	return failf(registry.SizeInvalid, "upload %s to repository %s: the chunk has %s bytes than were announced", w.id, w.repo, than)
 }
 
-// interrupted is the end of a chunk of which what arrived is kept.
+// interrupted ends a chunk whose received bytes are kept.
 func (w *writer) interrupted(err error) (arrived bool, wrapped error) {
 	w.hasher.follow(&w.buffer, w.large)
 	return true, fmt.Errorf("memstore: upload %s to repository %s: read the chunk: %d bytes of the upload have arrived: %w", w.id, w.repo, w.buffer.size, err)

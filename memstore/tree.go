@@ -7,19 +7,17 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// key is what a tree is sorted by, part after part; parts at the end may be
-// unused.
+// key is a sort key of up to three parts. Unused parts at the end are empty.
 type key [3]string
 
-// tree is a sorted map with snapshots in constant time. It may be read
-// concurrently; a snapshot counts as a change of it, but not of the snapshot.
+// tree is a sorted map with snapshots in constant time. Concurrent reads are safe. Taking a
+// snapshot counts as a change of the tree.
 //
-// It is made of the B-tree that is not generic: the generic one is compiled again in
-// this package, and in those that import it, once for each type of value.
+// It uses the B-tree that is not generic, because the generic one is compiled for each type
+// of value, in this package and in those that import it.
 type tree[V any] struct{ sorted *btree.BTree }
 
-// entry is an item of the B-tree. Its value is of the tree's type, or nil where
-// only the key counts.
+// entry is an item of the B-tree. Its value has the type of the tree, or is nil in a search.
 type entry struct {
 	key   key
 	value any
@@ -55,8 +53,8 @@ func (t tree[V]) delete(k key) { t.sorted.Delete(&entry{key: k}) }
 
 func (t tree[V]) snapshot() tree[V] { return tree[V]{t.sorted.Copy()} }
 
-// after returns the entries behind k, in order, that have its first parts. The
-// tree must not be changed meanwhile.
+// after returns the entries after k, in order, with the same first parts. The tree must not
+// change meanwhile.
 func (t tree[V]) after(k key, parts int) iter.Seq2[key, V] {
 	return func(yield func(key, V) bool) {
 		t.sorted.Ascend(&entry{key: k}, func(item any) bool {
@@ -75,7 +73,7 @@ func (t tree[V]) after(k key, parts int) iter.Seq2[key, V] {
 	}
 }
 
-// first returns the first of the entries that after returns.
+// first returns the first entry of after.
 func (t tree[V]) first(k key, parts int) (V, bool) {
 	for _, v := range t.after(k, parts) {
 		return v, true

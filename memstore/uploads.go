@@ -15,7 +15,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// upload is an upload session, and every handle on it.
+// upload is an upload session, and every handle of it.
 type upload struct {
 	store     *Store
 	repo, id  string
@@ -34,8 +34,8 @@ type upload struct {
 	hashed int64
 }
 
-// NewUpload implements [registry.Store]. It also fails with
-// [registry.DigestInvalid] if nothing in the program computes such digests.
+// NewUpload implements [registry.Store]. It also fails with [registry.DigestInvalid] if the
+// program has no implementation of the algorithm.
 func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Algorithm) (registry.Upload, error) {
 	must.NotNil("memstore: Store.NewUpload: ctx", ctx)
 	if err := ctx.Err(); err != nil {
@@ -104,8 +104,8 @@ func (u *upload) Cancel(ctx context.Context) error {
 	return nil
 }
 
-// expire drops the sessions that nothing addressed for too long. The caller
-// holds the lock, as for the methods below.
+// expire removes the sessions that were unused for too long. The caller holds the lock, here
+// and in the methods below.
 func (s *Store) expire() {
 	if s.options.UploadTTL < 0 {
 		return
@@ -128,8 +128,7 @@ func (u *upload) touch() {
 	u.store.touched.MoveToBack(u.place)
 }
 
-// drop ends the session. What has arrived is given back, by the writer if there
-// is one.
+// drop ends the session. Its memory is released, by the writer if there is one.
 func (u *upload) drop() {
 	u.gone.Store(true)
 	u.store.uploads.delete(key{u.repo, u.id})
@@ -139,20 +138,20 @@ func (u *upload) drop() {
 	}
 }
 
-// discard gives back what has arrived.
+// discard releases the memory of the session.
 func (u *upload) discard() {
 	u.resize(func(b *buffer) { *b = buffer{} })
 	u.hash = nil
 }
 
-// resize changes the buffer, and gives back the memory that it needs less.
+// resize changes the buffer, and releases the memory that it no longer needs.
 func (u *upload) resize(change func(*buffer)) {
 	before := u.buffer.capacity()
 	change(&u.buffer)
 	u.store.account.release(before - u.buffer.capacity())
 }
 
-// begin makes the caller the session's writer, if its chunk may be added.
+// begin makes the caller the writer of the session, if the chunk may be added.
 func (u *upload) begin(c registry.Chunk) error {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
@@ -171,7 +170,7 @@ func (u *upload) begin(c registry.Chunk) error {
 	return nil
 }
 
-// outcome is what becomes of a session that was written to.
+// outcome is the state of a session after a write.
 type outcome int
 
 const (
@@ -180,8 +179,8 @@ const (
 	commit                // its content is a blob
 )
 
-// end is the counterpart of begin. It returns the error that the call fails
-// with, given the one that it had so far.
+// end is the counterpart of begin. It returns the error of the call, given the error so
+// far.
 func (u *upload) end(w *writer, o outcome, err error) error {
 	s := u.store
 	s.mu.Lock()
