@@ -6,9 +6,8 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// NewBlob makes a [Blob] of content that can be read at any offset: an open
-// file, a [bytes.Reader], a generator. Closing the blob closes r, if that can be
-// closed. For Store implementations.
+// NewBlob returns a [Blob] for an [io.ReaderAt], such as an open file or a [bytes.Reader], for
+// implementations of Store. Closing the blob closes r if r is an [io.Closer].
 func NewBlob(r io.ReaderAt, size int64) Blob {
 	must.NotNil("registry: NewBlob: r", r)
 	return &blob{ReaderAt: r, size: size}

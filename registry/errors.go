@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// Cause is why a request fails. It is an error: a Store returns it, or an error
-// that wraps it, and the registry answers with the status and the code that the
-// table below gives.
+// Cause is the reason why a request fails. It is an error: a Store returns a Cause or an error
+// that wraps one, and the registry answers with its status and code.
 type Cause uint8
 
-// The causes, with the status and the code of the specification that they are
-// answered with ("Error Codes").
+// The causes, with the status of the answer and the code of the specification ("Error
+// Codes").
 const (
 	internal            Cause = iota // 500, plain text
 	BlobUnknown                      // 404 BLOB_UNKNOWN
@@ -41,15 +40,15 @@ const (
 	TooManyUploads                   // 429 TOOMANYREQUESTS
 )
 
-// answer is how a cause is answered.
+// answer is the answer for a cause.
 type answer struct {
 	status int
 	code   string
-	about  string // what the words of the code do not say
+	about  string // details beyond the words of the code
 }
 
-// words are those of the specification for its codes ("Error Codes"), and of Docker's
-// for the others. Messages begin with them: clients look for them.
+// words are the messages of the specification for its codes ("Error Codes"), and Docker's for
+// the other codes. Messages begin with them, because clients search for them.
 var words = map[string]string{
 	"BLOB_UNKNOWN":          "blob unknown to registry",
 	"BLOB_UPLOAD_INVALID":   "blob upload invalid",
@@ -67,8 +66,7 @@ var words = map[string]string{
 	"TOOMANYREQUESTS":       "too many requests",
 }
 
-// message returns what a client is told: the words of the specification, and what
-// there is to say beside them.
+// message returns the words of the specification, followed by details.
 func (c Cause) message(about string) string {
 	switch said := words[answers[c].code]; {
 	case said == "":
@@ -82,7 +80,7 @@ func (c Cause) message(about string) string {
 	}
 }
 
-// status returns the HTTP status that the cause is answered with.
+// status returns the HTTP status of the answer.
 func (c Cause) status() int { return answers[c].status }
 
 var answers = [...]answer{
@@ -114,17 +112,16 @@ var answers = [...]answer{
 	TooManyUploads:      {http.StatusTooManyRequests, "TOOMANYREQUESTS", ""},
 }
 
-// Error returns the words of the specification for the code, and what they do not say.
+// Error returns the words of the specification for the code, and details.
 func (c Cause) Error() string { return c.message(answers[c].about) }
 
 // Code returns the specification's error code, such as "BLOB_UNKNOWN".
 func (c Cause) Code() string { return answers[c].code }
 
-// Error is a [Cause] with what a client needs to act on it. [errors.Is] finds
-// the cause.
+// Error is a [Cause] with a message and details for the client. It unwraps to the Cause.
 type Error struct {
 	Cause   Cause
-	Message string // what was wrong, and what to do; clients get it behind the words of the specification
+	Message string // what is wrong and what to do; clients get it after the words of the specification
 	Detail  any    // the error's detail in the response body; must marshal to JSON
 }
 

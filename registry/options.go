@@ -9,31 +9,30 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Options are what a registry can be asked to do otherwise. The zero value is
-// the strict registry that the specification describes, with every optional
-// feature on. Each relaxation has a name here; there are no others.
+// Options are the relaxations and limits of a registry. The zero value is the strict registry
+// that the specification describes, with every optional feature.
 type Options struct {
 	// AllowSparse accepts manifests and indexes whose references do not exist. The
-	// descriptors of those that do must be right nevertheless.
+	// descriptors of references that exist must still be right.
 	AllowSparse bool
 
-	// AllowUnchecked accepts any content as a manifest, whatever it refers to: "{}", a
-	// schemaVersion of 0 or 1. A subject, an artifact type and annotations are read from
-	// it as far as they are well-formed.
+	// AllowUnchecked accepts any content as a manifest, such as "{}" or a schemaVersion of 0
+	// or 1, and any references. The subject, the artifact type and the annotations are used
+	// if they are well-formed.
 	AllowUnchecked bool
 
-	// AllowAnyType accepts a manifest with any Content-Type, which is what it is served
-	// with, or with none: then it has the mediaType in it, or that of the OCI image
-	// manifest or index, whichever it looks like. Content with a type that is no known
-	// manifest's is not checked. By default, the Content-Type of a manifest is required;
-	// without mediaType, the specification only says that clients should send it.
+	// AllowAnyType accepts a manifest with any Content-Type, and serves it with that type.
+	// Without a Content-Type, the type is the mediaType of the manifest, or that of an OCI
+	// image manifest or index, depending on its fields. Content with an unknown type is not
+	// checked. By default, a known Content-Type is required; the specification says only that
+	// clients should send it if the manifest has no mediaType.
 	AllowAnyType bool
 
-	// SharedBlobs shows the blobs of all repositories that the caller may pull from in
-	// each of them, as registries that do not link blobs to repositories do.
+	// SharedBlobs serves the blobs of all repositories from which the caller may pull in each
+	// of them, as registries do that do not link blobs to repositories.
 	SharedBlobs bool
 
-	// ReadOnly refuses whatever changes content: 403 DENIED.
+	// ReadOnly refuses all changes of content: 403 DENIED.
 	ReadOnly bool
 
 	// NoDelete refuses to delete blobs, manifests and tags: 405 UNSUPPORTED.
@@ -42,63 +41,63 @@ type Options struct {
 	// ImmutableTags refuses to move a tag to another manifest: 403 DENIED.
 	ImmutableTags bool
 
-	// NoReferrers is a registry without the referrers API: its endpoint answers
-	// 404 and a manifest's PUT does not answer with OCI-Subject, so that clients
-	// fall back to the referrers tag. It shows all that was pushed once it is on.
+	// NoReferrers disables the referrers API: its endpoint answers 404, and the answer to a
+	// manifest's PUT has no OCI-Subject, so that clients fall back to the referrers tag. If
+	// it is enabled later, it lists all manifests that were pushed meanwhile.
 	NoReferrers bool
 
 	// NoMount answers every mount with an upload session (202).
 	NoMount bool
 
-	// NoSinglePost answers a POST with digest and body with an upload session
-	// (202), as registries without end-4b do.
+	// NoSinglePost answers a POST with a digest and a body with an upload session (202), as
+	// registries do that do not implement end-4b.
 	NoSinglePost bool
 
-	// NoCatalog is a registry without Docker's /v2/_catalog: 404.
+	// NoCatalog disables Docker's /v2/_catalog: 404.
 	NoCatalog bool
 
-	// StrictAccept answers 404 MANIFEST_UNKNOWN if the manifest's media type is
-	// not in the request's Accept, as CNCF distribution does for OCI types.
-	// Otherwise Accept is ignored.
+	// StrictAccept answers 404 MANIFEST_UNKNOWN if Accept does not include the media type of
+	// the manifest, as CNCF distribution does for OCI types. By default, Accept is ignored.
 	StrictAccept bool
 
-	// AbsoluteURLs puts scheme and host into Location and Link.
+	// AbsoluteURLs adds the scheme and the host to Location and Link.
 	AbsoluteURLs bool
 
-	// TrustForwarded takes scheme, host and prefix of those URLs from the
-	// Forwarded or X-Forwarded-* headers of a proxy.
+	// TrustForwarded takes the scheme, host and prefix of these URLs from the Forwarded or
+	// X-Forwarded-* header fields of a proxy.
 	TrustForwarded bool
 
-	// PageSize is the number of entries in an answer of a list at the most; a
-	// longer list has a Link. Default 1000.
+	// PageSize is the maximum number of entries in a page of a list. A longer list has a Link
+	// to the next page. Default 1000.
 	PageSize int
 
-	// ChunkMinLength, in bytes, is announced as OCI-Chunk-Min-Length; a chunk that
-	// is shorter, other than the last, is refused with 416. Default 0: none.
+	// ChunkMinLength is the minimum size of a chunk in bytes, except for the last chunk. It is
+	// announced as OCI-Chunk-Min-Length; shorter chunks are refused with 416. Default: no
+	// minimum.
 	ChunkMinLength int64
 
-	// MaxManifest is the size in bytes above which a manifest is refused with
-	// 413. Default 4 MiB, the least that the specification asks for.
+	// MaxManifest is the maximum size of a manifest in bytes; larger ones are refused with
+	// 413. Default 4 MiB, the minimum that the specification requires.
 	MaxManifest int64
 
-	// MaxTags is the number of tag parameters that a manifest's PUT may have; with
-	// more it is refused with 414. Default 100.
+	// MaxTags is the maximum number of tag parameters in a manifest's PUT; more are refused
+	// with 414. Default 100.
 	MaxTags int
 
-	// Warnings are sent with every answer, each as Warning: 299 - "text".
+	// Warnings are texts that are sent with every answer, each as Warning: 299 - "text".
 	Warnings []string
 
-	// Allow, if set, decides what only the registry knows to ask: whether the
-	// caller may pull from the source of a mount, from a repository that an
-	// anonymous mount or SharedBlobs could take the blob from, or see a repository
-	// in the catalog. An error means no. The request itself is not its business.
+	// Allow, if set, authorizes what depends on the content of the registry: a pull from the
+	// source of a mount, or from a repository with the blob of an anonymous mount or of
+	// SharedBlobs, and a repository in the catalog. An error refuses it. Allow is not called
+	// for the request itself.
 	Allow func(ctx context.Context, repo string, action Action) error
 
-	// Log gets errors that are answered with 500. Default [slog.Default].
+	// Log receives the errors that are answered with 500. Default [slog.Default].
 	Log *slog.Logger
 }
 
-// Action is what one may be allowed to do in a repository.
+// Action is an action in a repository that needs permission.
 type Action string
 
 // The actions, as token scopes name them.
@@ -147,7 +146,7 @@ func (o *Options) log() *slog.Logger {
 	return slog.Default()
 }
 
-// refuses tells why an operation is refused whatever it addresses, or returns nil.
+// refuses returns the reason why the options refuse an operation on anything, or nil.
 func (o *Options) refuses(operation op.Op) error {
 	switch {
 	case o.ReadOnly && operation.Write():

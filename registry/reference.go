@@ -17,8 +17,7 @@ func (r Reference) agree(repo, kind string, size int64, mediaType string) error 
 		"%s has the %s in the manifest, but the %s in repository %s %s: correct the descriptor", r.named(), says, kind, repo, is)}
 }
 
-// named returns the place of the reference in the manifest, if it is known, and the
-// digest.
+// named returns the place of the reference in the manifest, if known, and its digest.
 func (r Reference) named() string {
 	if r.Name == "" {
 		return string(r.Digest)

@@ -10,8 +10,8 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// usual has the causes for which requests are refused in the usual course of things,
-// and the operations of those requests; none means all. The first row counts.
+// usual has the causes for which the registry refuses requests, and the operations of these
+// requests; an empty list means all. The first row that matches counts.
 var usual = [...]struct {
 	cause Cause
 	ops   []op.Op
@@ -37,9 +37,8 @@ var usual = [...]struct {
 	{TooManyUploads, nil},
 }
 
-// CauseOf returns the cause for which the registry refuses a request for an operation
-// with a status. If there are several, it is the most common one. It reports false if
-// the registry never answers the request with the status.
+// CauseOf returns the most common cause for which the registry answers an operation with a
+// status. It returns false if the registry never does.
 func CauseOf(status int, o op.Op) (Cause, bool) {
 	for _, row := range usual {
 		if row.cause.status() == status && (len(row.ops) == 0 || slices.Contains(row.ops, o)) {
@@ -49,13 +48,13 @@ func CauseOf(status int, o op.Op) (Cause, bool) {
 	return internal, false
 }
 
-// CodeText returns the specification's words for an error code ("Error Codes"), or
-// nothing if the code is unknown.
+// CodeText returns the message of the specification for an error code ("Error Codes"), or ""
+// if the code is unknown.
 func CodeText(code string) string { return words[code] }
 
-// SetHeader sets the fields that the registry sends with an answer for the cause: Allow,
-// Accept-Encoding, the size of a blob that does not have the range, and where an upload
-// stands. It leaves out what it cannot find in the store, which may be nil.
+// SetHeader sets the header fields of an answer for the cause: Allow, Accept-Encoding, the size
+// of a blob that does not have the range, and the state of an upload. It omits what it cannot
+// find in the store, which may be nil.
 func (c Cause) SetHeader(h http.Header, r *http.Request, store Store) {
 	must.NotNil("registry: Cause.SetHeader: r", r)
 	h.Set(versionHeader, version)
@@ -77,7 +76,7 @@ const (
 	version       = "registry/2.0"
 )
 
-// setBlob sets what is known of the blob that is asked for, and its size.
+// setBlob sets the fields for the requested blob, including its size.
 func setBlob(h http.Header, r *http.Request, store Store) {
 	if store == nil {
 		return
@@ -96,10 +95,10 @@ func setBlob(h http.Header, r *http.Request, store Store) {
 	h.Set("Content-Range", noRange(blob.Size()))
 }
 
-// noRange is the Content-Range of the answer to a range that a blob does not have.
+// noRange returns the Content-Range of an answer to a range outside a blob.
 func noRange(size int64) string { return "bytes */" + strconv.FormatInt(size, 10) }
 
-// setSession sets where the upload of the request stands. Its location stays.
+// setSession sets the state of the upload of the request. Its location does not change.
 func setSession(h http.Header, r *http.Request, store Store) {
 	_, request := op.Begin(r)
 	info := request.Info()
@@ -119,7 +118,7 @@ func uploadPath(info *op.Info, upload Upload) string {
 	return "/v2/" + info.Name() + "/blobs/uploads/" + upload.ID()
 }
 
-// setProgress sets where an upload stands, and its next location.
+// setProgress sets the state of an upload and its next location.
 func setProgress(h http.Header, location, state string, upload Upload) {
 	h.Set("Location", location+"?"+stateParameter+"="+state)
 	h.Set("Range", rangeText(0, max(upload.Size(), 1))) // "0-0" also while nothing has arrived

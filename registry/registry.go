@@ -1,9 +1,8 @@
 // Package registry serves the OCI distribution API over a [Store].
 //
-// It implements the distribution specification 1.1.1 and what its main branch
-// adds to it (upload cancel, digest-algorithm, tag parameters), and Docker's
-// catalog, for OCI and Docker schema 2 content. It is strict: whatever it
-// tolerates beyond the specification is an option of [Options].
+// It implements the distribution specification 1.1.1, the additions of its main branch
+// (upload cancel, digest-algorithm, tag parameters), and Docker's catalog, for OCI and
+// Docker schema 2 content. It is strict: every relaxation is an option in [Options].
 package registry
 
 import (
@@ -19,17 +18,16 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Registry is the distribution API as an [http.Handler]. It can be mounted in any
-// mux, also under a prefix that [http.StripPrefix] removes. Its methods are safe
-// for concurrent use.
+// Registry is the distribution API as an [http.Handler]. It can be part of any mux, also under
+// a prefix that [http.StripPrefix] removes. Its methods are safe for concurrent use.
 type Registry struct {
 	store   Store
 	options atomic.Pointer[Options]
 	serial  atomic.Uint64 // of upload locations
 }
 
-// New returns a registry that keeps its content in store. It panics if store is nil, or
-// if [Options.Validate] returns an error for the options.
+// New returns a registry with its content in store. It panics if store is nil, or if
+// [Options.Validate] returns an error.
 func New(store Store, options Options) *Registry {
 	must.NotNil("registry: New: store", store)
 	g := &Registry{store: store}
@@ -46,12 +44,11 @@ func (g *Registry) SetOptions(options Options) {
 	g.options.Store(&options)
 }
 
-// Options returns the options in force.
+// Options returns the current options.
 func (g *Registry) Options() Options { return *g.options.Load() }
 
-// ServeHTTP serves one request of the API. It panics with [http.ErrAbortHandler] if a
-// response that has begun cannot be completed, and if the client has left before the
-// Store had an answer.
+// ServeHTTP serves one request of the API. It panics with [http.ErrAbortHandler] if a response
+// that has begun cannot be completed, or if the client leaves before the Store returns.
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	must.NotNil("registry: Registry.ServeHTTP: w", w)
 	must.NotNil("registry: Registry.ServeHTTP: r", r)

@@ -69,10 +69,10 @@ type errorEntry struct {
 	Detail  any    `json:"detail,omitempty"`
 }
 
-// WriteError answers a request with an error, as a registry does: with the status
-// and the code of the [Cause] that it wraps, and the specification's JSON body.
-// What wraps none is answered with 500 or, if the client has left, by a panic with
-// [http.ErrAbortHandler]. It is for handlers in front of a registry.
+// WriteError answers a request with an error as the registry does: with the status and the
+// code of the [Cause] that the error wraps, and the JSON body of the specification. An error
+// without a Cause is answered with 500. If the client has left, WriteError panics with
+// [http.ErrAbortHandler] instead. It is for handlers in front of a registry.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	must.NotNil("registry: WriteError: w", w)
 	must.NotNil("registry: WriteError: r", r)

@@ -7,13 +7,11 @@ import (
 	"strings"
 )
 
-// stateParameter is the query parameter of an upload location that a client must
-// hand back as it got it.
+// stateParameter is the query parameter of an upload location that a client must return unchanged.
 const stateParameter = "_state"
 
-// uploadState is what an upload location says beside repository and session. It
-// is no secret and no permission: it makes the location one that only the
-// registry can write.
+// uploadState is the state in an upload location. It is neither secret nor a permission; it
+// makes locations that the registry did not issue invalid.
 type uploadState struct {
 	size   int64  // bytes received when the location was handed out
 	serial uint64 // no two locations of a registry are the same
