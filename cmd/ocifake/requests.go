@@ -106,7 +106,7 @@ func (c *requestsConfig) show(ctx context.Context, api *client, query url.Values
 		lines := &journalLines{w: out}
 		return api.follow(ctx, query, lines.write)
 	case c.har != "":
-		return api.download(ctx, harFlag, c.har, out, "requests.har", query)
+		return api.download(ctx, harFlag, c.har, terminal.JSONWriter(out), "requests.har", query)
 	case c.json:
 		return api.copy(ctx, terminal.JSONWriter(out), "requests.jsonl", query)
 	}
@@ -123,7 +123,7 @@ func (c *client) dropped(ctx context.Context) (int, error) {
 // download writes the response to a request to a file, or to out for "-".
 func (c *client) download(ctx context.Context, flag, name string, out io.Writer, path string, query url.Values) error {
 	if name == "-" {
-		return c.copy(ctx, terminal.JSONWriter(out), path, query)
+		return c.copy(ctx, out, path, query)
 	}
 	t, err := findTarget(flag, name)
 	if err != nil {
