@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -167,9 +168,9 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	s.must("Challenge")
 	must.NotNil("auth: Service.Challenge: r", r)
 	if s.tokens == nil {
-		return []string{`Basic realm="` + quoted.Replace(cmp.Or(s.options.Realm, defaultRealm)) + `"`}
+		return []string{"Basic realm=" + quoted.String(cmp.Or(s.options.Realm, defaultRealm))}
 	}
-	text := fmt.Sprintf(`Bearer realm="%s",service="%s"`, quoted.Replace(s.RealmURL(r)), quoted.Replace(s.tokens.service()))
+	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.tokens.service()))
 	_, state := op.Begin(r)
 	if scope, ok := scopeFor(known(state.Info(), a)); ok {
 		text += `,scope="` + scope.String() + sourceScope(a) + `"`
@@ -194,8 +195,6 @@ func (s *Service) ChallengeTo(r *http.Request) []string {
 	_, state := op.Begin(r)
 	return s.Challenge(r, needed(state.Info()), registry.Unauthorized)
 }
-
-var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // RealmURL returns the URL of the token service for the sender of a request.
 func (s *Service) RealmURL(r *http.Request) string {

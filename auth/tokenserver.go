@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -238,7 +239,7 @@ func (s *Service) refuseToken(w http.ResponseWriter, r *http.Request, err error)
 		return
 	}
 	if errors.Is(err, registry.Unauthorized) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="`+quoted.Replace(s.tokens.service())+`"`)
+		w.Header().Set("WWW-Authenticate", "Basic realm="+quoted.String(s.tokens.service()))
 	}
 	registry.WriteError(w, r, err)
 }

@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -56,14 +56,12 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set(versionHeader, version)
 	for _, text := range c.options.Warnings {
-		c.header().Add("Warning", `299 - "`+quotedText.Replace(text)+`"`)
+		c.header().Add("Warning", "299 - "+quoted.String(text))
 	}
 	if err := c.serve(); err != nil {
 		c.fail(err)
 	}
 }
-
-var quotedText = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // call is one request being served.
 type call struct {

@@ -2,12 +2,12 @@ package registrytest
 
 import (
 	"crypto/tls"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/dockerconfig"
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/server"
@@ -95,11 +95,7 @@ func (c Credentials) DockerConfig(t testing.TB) (dir string) {
 	t = testOr(t, new(noTest))
 	t.Helper()
 	dir = t.TempDir()
-	type entry struct {
-		Auth []byte `json:"auth"` // base64 in JSON, as Docker has it
-	}
-	config := map[string]map[string]entry{"auths": {c.Host: {[]byte(c.Username + ":" + c.Password)}}}
-	text, err := json.MarshalIndent(config, "", "\t")
+	text, err := dockerconfig.Add([]byte("{}"), c.Host, c.Username, c.Password)
 	if err != nil {
 		t.Fatalf("registrytest: Docker config of %s: %v", c.Username, err)
 	}

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/ocifake/ocifake/internal/dockerconfig"
 )
 
 // dockerConfig is the environment variable with the directory of Docker's configuration, and
@@ -28,7 +29,7 @@ func (f *fixture) writeDockerConfig(dir string) error {
 	if login.password == "" { // only the hash is known
 		login.password = f.auth.Password(login.user, 0)
 	}
-	if text, err = withLogin(text, f.server.Host(), login); err != nil {
+	if text, err = dockerconfig.Add(text, f.server.Host(), login.user, login.password); err != nil {
 		return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)
 	}
 	return os.WriteFile(filepath.Join(dir, configFile), text, 0o600)
@@ -109,51 +110,4 @@ func copyFile(from, to string) (err error) {
 		return errors.Join(err, out.Close(), os.Remove(to))
 	}
 	return out.Close()
-}
-
-// withLogin adds credentials to a configuration file. It removes the credential helper for all
-// hosts, but keeps it for the listed hosts: the helper does not know this registry, and clients do
-// not look elsewhere.
-func withLogin(text []byte, host string, login credentials) ([]byte, error) {
-	config := map[string]json.RawMessage{}
-	var auths map[string]json.RawMessage
-	var helpers map[string]string
-	var store string
-	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, err
-	}
-	for name, into := range map[string]any{"auths": &auths, "credHelpers": &helpers, "credsStore": &store} {
-		if raw, ok := config[name]; ok {
-			if err := json.Unmarshal(raw, into); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-		}
-	}
-	if helpers == nil {
-		helpers = map[string]string{}
-	}
-	for other := range auths {
-		if _, ok := helpers[other]; !ok && store != "" {
-			helpers[other] = store
-		}
-	}
-	if auths == nil {
-		auths = map[string]json.RawMessage{}
-	}
-	delete(helpers, host)
-	delete(config, "credsStore")
-	entry, err := json.Marshal(map[string][]byte{"auth": []byte(login.user + ":" + login.password)}) // base64 in JSON, as Docker has it
-	if err != nil {
-		return nil, err
-	}
-	auths[host] = entry
-	for name, value := range map[string]any{"auths": auths, "credHelpers": helpers} {
-		if config[name], err = json.Marshal(value); err != nil {
-			return nil, err
-		}
-	}
-	if len(helpers) == 0 {
-		delete(config, "credHelpers")
-	}
-	return json.MarshalIndent(config, "", "\t")
 }
