@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Feature is what a registry may have or not.
+// Feature is an optional feature of a registry.
 type Feature string
 
 // The features.

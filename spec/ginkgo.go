@@ -88,8 +88,7 @@ func ReportTable(path string) {
 	})
 }
 
-// Results returns what a report of ginkgo's says of the statements, in their order.
-// Those that did not run are left out.
+// Results returns the results of all statements that ran, from a report of ginkgo.
 func Results(r ginkgo.Report) []Result {
 	var results []Result
 	for _, node := range r.SpecReports {

@@ -8,7 +8,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// Outcome is what came of checking a statement.
+// Outcome is the outcome of checking a statement.
 type Outcome string
 
 // The outcomes.
@@ -19,7 +19,7 @@ const (
 	NotApplicable Outcome = "not applicable" // the case did not arise, or the version is another
 )
 
-// Result is the outcome for one statement.
+// Result is the outcome for a statement.
 type Result struct {
 	Statement Statement
 	Outcome   Outcome

@@ -37,7 +37,7 @@ type Statement struct {
 	check func(*tester)
 }
 
-// Level is how strongly a statement binds (RFC 2119).
+// Level is the requirement level of a statement (RFC 2119).
 type Level string
 
 // The levels.
@@ -47,7 +47,7 @@ const (
 	May    Level = "MAY"
 )
 
-// Area is one of the specification's categories of workflows.
+// Area is one of the workflow categories of the specification.
 type Area string
 
 // The areas.
@@ -58,7 +58,7 @@ const (
 	Management Area = "management"
 )
 
-// Source is where a statement stands.
+// Source is the document that contains a statement.
 type Source string
 
 // The sources.
@@ -105,7 +105,7 @@ var statements = slices.Concat(
 	untestable,
 )
 
-// Lookup returns the statement with an ID.
+// Lookup returns the statement with an ID, and whether it exists.
 func Lookup(id string) (Statement, bool) {
 	i := slices.IndexFunc(statements, func(s Statement) bool { return s.ID == id })
 	if i < 0 {
@@ -114,7 +114,7 @@ func Lookup(id string) (Statement, bool) {
 	return statements[i], true
 }
 
-// Checked tells whether there is a check, rather than a reason why not.
+// Checked reports whether the statement has a check.
 func (s Statement) Checked() bool { return s.check != nil }
 
 // labels returns the ginkgo labels of the statement: its ID, level, area, endpoints,
@@ -130,8 +130,8 @@ func (s Statement) labels() []string {
 
 func (s Source) label() string { return strings.ToLower(strings.ReplaceAll(string(s), " ", "")) }
 
-// Citation returns where the statement stands: "distribution-spec 1.1, 1.2-draft,
-// Pulling blobs, end-2".
+// Citation returns the place of the statement: "distribution-spec 1.1, 1.2-draft, Pulling
+// blobs, end-2".
 func (s Statement) Citation() string {
 	var versions []string
 	for _, v := range s.Versions {
@@ -149,7 +149,7 @@ func (s Statement) Citation() string {
 	return where
 }
 
-// String returns what the statement's node is called.
+// String returns the name of the statement's node.
 func (s Statement) String() string { return fmt.Sprintf("%s: %s [%s]", s.ID, s.Text, s.Citation()) }
 
 // in tells whether the statement is of a version of the specification; all are of

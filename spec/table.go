@@ -9,7 +9,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// WriteMarkdown writes a table of results, and a summary above it, for a README.
+// WriteMarkdown writes a summary and a table of results in Markdown.
 func WriteMarkdown(w io.Writer, results []Result) error {
 	must.NotNil("spec: WriteMarkdown: w", w)
 	var b strings.Builder
@@ -36,7 +36,7 @@ func cell(text string) string {
 	return strings.Join(parts, "`")
 }
 
-// Short returns the outcome in few words: "fail", "unsupported: mount".
+// Short returns a short form of the outcome: "fail", "unsupported: mount".
 func (r Result) Short() string {
 	if r.Outcome == Failed || r.Detail == "" {
 		return string(r.Outcome)
