@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
-// Expectation is what must hold of the exchanges that filters mean. In text it is
-// the filters, and behind them measures with a comparison and a number:
+// Expectation is what must hold of the exchanges that filters match. In text it is the
+// filters, followed by measures with a comparison and a number:
 //
 //	op=blob.get repo=app count<=3
 //	op=manifest.put status=201 count==1
@@ -68,6 +70,40 @@ var comparisons = map[string][]int{
 // spaces.
 var lastBound = lazily(`(?:^|\s)(` + measureNames() + `)\s*(==|!=|<=|>=|<|>|=)\s*(\d+)$`)
 
+// brokenBound is a measure at the end of a text, without a comparison and a number that
+// can be read.
+var brokenBound = lazily(`(?:^|\s)((` + measureNames() + `)\s*([=!<>~]*)\s*([^\s=!<>~"]*))$`)
+
+// corrections are what was probably meant by comparisons that there are not.
+var corrections = map[string]string{
+	"=>": ">=", "=<": "<=", "<>": "!=", "=!": "!=", "===": "==", "!==": "!=", "~=": "!=",
+}
+
+// checkMeasure returns an error that says what to write if a text ends with a measure.
+func checkMeasure(text string) error {
+	m := brokenBound().FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	written, name, comparison, number := m[1], m[2], m[3], m[4]
+	n, err := bytesize.Parse(number)
+	if err != nil || number == "" {
+		n = 3
+	}
+	suggest := func(comparison string) string { return bound{measureNamed(name), comparison, n}.String() }
+	switch _, known := comparisons[comparison]; {
+	case comparison == "":
+		return fmt.Errorf("%s: a measure is compared with a number: want, for example, %s", written, suggest("=="))
+	case corrections[comparison] != "":
+		return fmt.Errorf("%s: %q is no comparison: want %s", written, comparison, suggest(corrections[comparison]))
+	case !known && comparison != "=":
+		return fmt.Errorf("%s: %q is no comparison: want ==, !=, <, <=, > or >=", written, comparison)
+	case comparison == "=":
+		comparison = "=="
+	}
+	return fmt.Errorf("%s: %q is no number: want digits only, as in %s", written, number, suggest(comparison))
+}
+
 func measureNames() string {
 	var names []string
 	for _, m := range measures {
@@ -89,6 +125,9 @@ func ParseExpectation(text string) (e Expectation, err error) {
 		}
 		e.bounds = slices.Insert(e.bounds, 0, bound{measureNamed(m[1]), m[2], want})
 		rest = strings.TrimSpace(strings.TrimSuffix(rest, m[0]))
+	}
+	if err := checkMeasure(rest); err != nil {
+		return Expectation{}, err
 	}
 	switch {
 	case e.bounds == nil && rest == "":
