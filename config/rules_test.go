@@ -62,7 +62,7 @@ var broken = []struct{ name, text string }{
 	{"a high probability", "do: [pass]\nprobability: 2"},
 
 	{"an unknown filter", "where: repository=app\ndo: [pass]"},
-	{"a filter on the answer", "where: status=5xx\ndo: [pass]"},
+	{"a filter on the end", "where: left\ndo: [pass]"},
 	{"an unknown operation", "do: [pass]\nwhere: op=blob.fetch"},
 	{"an open quote in a filter", "where: 'repo=\"a'\ndo: [pass]"},
 	{"a wrong until", "do: [pass]\nuntil: '=a'"},

@@ -21,7 +21,8 @@ import (
 type active struct {
 	repo    string          // the only repository that the filters allow, if that is simple to tell
 	alias   string          // likewise, the only alias
-	filters []record.Filter // the others
+	filters []record.Filter // the others on requests
+	answer  []record.Filter // of a rule on answers, those to judge when the answer is known
 	ops     opset.Set       // that the filters allow
 	rule    Rule            // does not change
 
@@ -45,7 +46,12 @@ type active struct {
 func newActive(rule Rule) *active {
 	a := &active{rule: rule, disabled: rule.Flags.Disabled}
 	a.ops = opset.Allowed(rule.Filters)
+	_, onAnswer := rule.onAnswer()
 	a.filters = slices.DeleteFunc(slices.Clone(rule.Filters), func(f record.Filter) bool {
+		if onAnswer && f.Stage() != record.OnRequest {
+			a.answer = append(a.answer, f)
+			return true
+		}
 		return onOperation(f) || only(f, "repo=", &a.repo) || only(f, "alias=", &a.alias)
 	})
 	return a

@@ -56,17 +56,43 @@ func (r Rule) Check() error {
 	if opset.Allowed(w.Until) == 0 {
 		return errors.New("the filters of until together match no request")
 	}
-	for _, f := range slices.Concat(r.Filters, w.Until) {
-		if f.Stage() > record.OnRequest {
-			return fmt.Errorf("filter %s is on the answer, which is not there yet when a rule is applied", f)
-		}
-	}
 	for _, effect := range slices.Concat(r.Effects, r.Steps) {
 		if err := r.checkEffect(effect); err != nil {
 			return err
 		}
 	}
+	if err := r.checkStages(); err != nil {
+		return err
+	}
 	return r.checkActing()
+}
+
+// checkStages refuses filters that cannot be judged in time, and effects that act before
+// the filters are judged.
+func (r Rule) checkStages() error {
+	for _, f := range r.Filters {
+		if f.Stage() == record.OnEnd {
+			return fmt.Errorf("filter %s is about an exchange that has ended, which is too late for a rule: use filters on the request, or status, code and subject", f)
+		}
+	}
+	for _, f := range r.When.Until {
+		if f.Stage() > record.OnRequest {
+			return fmt.Errorf("until: filter %s is on the answer, and a rule ends when a request begins: use filters on the request", f)
+		}
+	}
+	f, ok := r.onAnswer()
+	if !ok {
+		return nil
+	}
+	if r.Flags.BeforeAuth {
+		return fmt.Errorf("filter %s is on the answer, and those of auth are among them anyway: leave out beforeAuth", f)
+	}
+	for _, effect := range slices.Concat(r.Effects, r.Steps) {
+		if err := actsOnAnswers(effect); err != nil {
+			return fmt.Errorf("filter %s is on the answer: %w", f, err)
+		}
+	}
+	return nil
 }
 
 // checkActing refuses effects that can never act.

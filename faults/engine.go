@@ -34,8 +34,9 @@ type Engine struct {
 
 // plan is what to do with requests. It does not change once it is in use.
 type plan struct {
-	rules      []*active  // on requests
-	byOp       [][]staged // those that apply to each operation, in order
+	rules      []*active   // on requests
+	byOp       [][]staged  // those that apply to requests for each operation, in order
+	answers    [][]*active // those that apply to answers to each operation, in order
 	connect    []*active
 	intercepts []*intercept
 	until      bool               // some rule ends at a request
@@ -72,7 +73,8 @@ func (e *Engine) boundTo() Site {
 
 // Add adds rules after the existing ones. It adds all of them or, if it returns an
 // error, none. A rule is refused if its name is taken, if it has no effects, if a filter
-// is on the answer, or if an effect can never act here.
+// matches only exchanges that have ended, if an effect can never act here, or if a filter
+// is on the answer and an effect acts before.
 func (e *Engine) Add(rules ...Rule) error {
 	_, err := e.add(rules)
 	return err
@@ -185,9 +187,14 @@ func (p *plan) add(a *active) {
 
 func (p *plan) sumUp() {
 	p.byOp = make([][]staged, len(op.All())+1)
+	p.answers = make([][]*active, len(p.byOp))
 	for _, a := range p.rules {
 		for o := range p.byOp {
-			if a.ops.Has(op.Op(o)) {
+			switch {
+			case !a.ops.Has(op.Op(o)):
+			case len(a.answer) > 0:
+				p.answers[o] = append(p.answers[o], a)
+			default:
 				p.byOp[o] = append(p.byOp[o], staged{a, a.stageFor(op.Op(o))})
 			}
 		}

@@ -23,7 +23,9 @@ type Rule struct {
 	Name string
 
 	// Filters choose the requests: a request must match all of them. Without filters
-	// every request matches. Filters on answers are refused.
+	// every request matches. With a filter on the answer, such as [record.Status], the
+	// rule acts on what the registry and its auth answer, not on what another rule
+	// answers. Filters on exchanges that have ended are refused.
 	Filters []record.Filter
 
 	// Connect makes this a rule on connections when they are opened, not on requests. It
@@ -97,7 +99,8 @@ func (r Rule) Named(name string) Rule {
 	return r
 }
 
-// Where adds filters. A request must match all filters of a rule.
+// Where adds filters. A request must match all filters of a rule. A filter on the answer
+// makes the rule one on answers: see [Rule].
 func (r Rule) Where(filters ...record.Filter) Rule {
 	r.Filters = slices.Concat(r.Filters, filters)
 	return r

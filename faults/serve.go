@@ -92,17 +92,22 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			return
 		}
 		effects := c.choose()
-		if len(effects) == 0 {
-			next.ServeHTTP(w, r)
-			return
-		}
-		x := &exchange{engine: e, state: state, info: state.Info(), conn: connOf(r.Context()), http2: r.ProtoMajor == 2}
-		if missing := x.missing(effects); missing != "" {
-			http.Error(w, "500 fault rule "+missing, http.StatusInternalServerError)
-			return
-		}
-		x.run(effects, w, r, next)
+		e.apply(&c, effects, w, c.behind(e))
 	})
+}
+
+// apply serves a request with effects, the first outermost.
+func (e *Engine) apply(c *choice, effects []chosen, w http.ResponseWriter, next http.Handler) {
+	if len(effects) == 0 {
+		next.ServeHTTP(w, c.r)
+		return
+	}
+	x := &exchange{engine: e, state: c.state, info: c.info, conn: connOf(c.r.Context()), http2: c.r.ProtoMajor == 2}
+	if missing := x.missing(effects); missing != "" {
+		http.Error(w, "500 fault rule "+missing, http.StatusInternalServerError)
+		return
+	}
+	x.run(effects, w, c.r, next)
 }
 
 // last keeps the rules behind the one that has won a request at the earlier stage

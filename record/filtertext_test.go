@@ -41,3 +41,14 @@ func TestFilterTerms(t *testing.T) {
 	_, err := record.ParseFilters("nothing=1")
 	require.ErrorContains(t, err, "nothing called")
 }
+
+// The table says of each term when it can be judged, as does its filter.
+func TestStagesOfTerms(t *testing.T) {
+	for _, term := range filter.Terms() {
+		filters, err := record.ParseFilters(term.Example)
+		require.NoError(t, err)
+		stage := filters[0].Stage()
+		assert.Equal(t, term.Answer, stage == record.OnAnswer, term.Name)
+		assert.Equal(t, term.End, stage == record.OnEnd, term.Name)
+	}
+}

@@ -74,7 +74,7 @@ func filtersPage(*testing.T) string {
 	b.WriteString(`# Filters
 
 A filter matches requests. Assertions, ` + "`reg.Requests`" + `, fault rules, ` + "`ocifake requests`" + `, expectations and the control API
-take the same filters. In Go they are functions of packages ` + "`op`" + ` and ` + "`record`" + `; in text they are the words below, and
+take the same filters. In Go they are functions of package ` + "`record`" + `; in text they are the words below, and
 ` + "`record.ParseFilters`" + ` reads them.
 
 Several filters are separated by spaces, and all of them must match: ` + "`op=blob.get repo=lib/* status=5xx !tls`" + `.
@@ -84,18 +84,24 @@ Several filters are separated by spaces, and all of them must match: ` + "`op=bl
 - ` + "`*`" + ` stands for any characters, slashes included. A backslash makes a star or a backslash literal.
 - ` + "`name=\"\"`" + ` matches a request that has no such value: ` + "`tag=\"\"`" + ` is a request without a tag. ` + "`*`" + ` does not match it.
 - A value that is empty, begins with ` + "`=`" + `, or has a comma, a quote or a space in it is quoted as in Go: ` + "`ua=\"my client/1\"`" + `.
-- A value that no request can have, such as ` + "`method=get`" + `, is an error.
+- A value that nothing can have, such as ` + "`method=get`" + ` or ` + "`status=600`" + `, is an error.
 
 `)
-	for _, answer := range []bool{false, true} {
-		title, note := "Filters on requests", "These match a request before it is answered. Fault rules take these only.\n\n"
-		if answer {
-			title, note = "Filters on answers", "These match an exchange: a request and its answer. Assertions, questions and expectations take them.\n\n"
-		}
-		b.WriteString("## " + title + "\n\n" + note + markdownHead("filter", "matches if", "example"))
-		for _, w := range filter.Terms() {
-			if w.Answer == answer {
-				b.WriteString(markdownRow("`"+w.Begin()+"`", w.Doc, "`"+w.Example+"`"))
+	for _, section := range []struct {
+		title, note string
+		has         func(filter.Term) bool
+	}{
+		{"Filters on requests", "These match a request before it is answered.",
+			func(t filter.Term) bool { return !t.Answer && !t.End }},
+		{"Filters on answers", "These match an exchange as soon as the registry has answered. A fault rule with one of these acts on answers.",
+			func(t filter.Term) bool { return t.Answer }},
+		{"Filters on the record", "These match an exchange that has ended, or as far as it is known. Fault rules do not take them.",
+			func(t filter.Term) bool { return t.End }},
+	} {
+		b.WriteString("## " + section.title + "\n\n" + section.note + "\n\n" + markdownHead("filter", "matches if", "example"))
+		for _, t := range filter.Terms() {
+			if section.has(t) {
+				b.WriteString(markdownRow("`"+t.Begin()+"`", t.Doc, "`"+t.Example+"`"))
 			}
 		}
 		b.WriteString("\n")

@@ -129,7 +129,7 @@ func TestBodies(t *testing.T) {
 		{"faults", `[]`, "body", 0, 0, "body: want at least one rule"},
 		{"faults", "- name: a\n  do:\n  - status: {code: 5033}\n", "", 0, 0, "status: 5033 is no status"},
 		{"faults", "- name: a\n  do:\n  - status: {cod: 503}\n", "[0].do[0].status.cod", 3, 14, `[0].do[0].status.cod: unknown field: did you mean code?`},
-		{"faults", "name: a\nwhere: status=5xx\ndo: [pass]", "where", 2, 8, "there is nothing called"},
+		{"faults", "name: a\nwhere: statuses=5xx\ndo: [pass]", "where", 2, 8, "there is nothing called"},
 		{"faults", "[", "", 1, 0, ""},
 		{"faults", "\xff", "", 0, 0, "not UTF-8"},
 		{"faults", "- {name: a, do: [pass]}\n- {name: a, do: [pass]}", "[1]", 2, 3, "there is another one with this name"},

@@ -40,7 +40,7 @@ func faultRoutes() []route {
 		{method: http.MethodGet, path: "faults/known/{name}", summary: "Get a known fault", params: name,
 			answers: []answer{ok("KnownFault", "the fault"), missing}, handle: (*API).oneKnown},
 		{method: http.MethodPost, path: "faults/known/{name}", summary: "Add the rules of a known fault",
-			params: []param{nameParam, {name: "where", kind: requestFilters,
+			params: []param{nameParam, {name: "where", kind: filters,
 				doc: "Filters that restrict the rules to some requests: op=blob.get repo=app. Default: all requests of the fault."}},
 			answers: []answer{created("Faults", "the added rules"), missing, taken}, handle: (*API).addKnown},
 	}

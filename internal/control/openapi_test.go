@@ -149,7 +149,7 @@ func run(tarball string) []step {
 		{"POST faults/known/{name}", "faults/known/reset-mid-blob?where=repo%3Dapp", "", 201},
 		{"POST faults/known/{name}", "faults/known/reset-mid-blob", "", 409},
 		{"POST faults/known/{name}", "faults/known/nothing", "", 404},
-		{"POST faults/known/{name}", "faults/known/reset-mid-blob?where=status%3D5xx", "", 400},
+		{"POST faults/known/{name}", "faults/known/reset-mid-blob?where=statuses%3D5xx", "", 400},
 		{"DELETE faults", "", "", 204},
 		{"GET repositories", "", "", 200},
 		{"GET tags", "tags?repo=app", "", 200},

@@ -68,16 +68,8 @@ var sequence = kind{map[string]any{"type": "integer", "minimum": 0}, func(text s
 // anyText is any string.
 var anyText = kind{map[string]any{"type": "string"}, func(text string) (any, error) { return text, nil }, nil}
 
-// recordFilters and requestFilters are those on what is on record, and on requests
-// alone; read as []record.Filter.
-var (
-	recordFilters  = filterKind(record.ParseFilters)
-	requestFilters = filterKind(func(text string) ([]record.Filter, error) { return record.ParseFilters(text) })
-)
-
-func filterKind(parse func(string) ([]record.Filter, error)) kind {
-	return kind{map[string]any{"type": "string"}, func(text string) (any, error) { return parse(text) }, nil}
-}
+// filters are read as []record.Filter.
+var filters = kind{map[string]any{"type": "string"}, func(text string) (any, error) { return record.ParseFilters(text) }, nil}
 
 // repository is the name of a repository.
 var repository = kind{map[string]any{"type": "string"}, func(text string) (any, error) {

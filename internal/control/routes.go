@@ -32,7 +32,7 @@ var (
 
 // Parameters of several routes.
 var (
-	filterParam = param{name: "filter", kind: recordFilters,
+	filterParam = param{name: "filter", kind: filters,
 		doc: "Space-separated filters, all of which must match: op=blob.get repo=app status=5xx !faulted. Default: all requests."}
 	limitParam = param{name: "limit", kind: number(1, 10_000, 1000), doc: "The maximum number of entries."}
 	repoParam  = param{name: "repo", kind: repository, required: true, doc: "The repository."}

@@ -15,7 +15,8 @@ type Term struct {
 	Example string
 	Flag    bool // it has no value
 	Over    bool // a ">" is between its name and its value, not a "="
-	Answer  bool // it matches the answer, not the request
+	Answer  bool // it matches the answer
+	End     bool // it matches what is known only once the exchange has ended
 }
 
 // Begin returns the beginning of the term in text: "repo=", or "auth" for a term without
@@ -33,7 +34,7 @@ func (t Term) Begin() string {
 // Terms returns the terms, those on requests first. That on header fields, of which the
 // name of the field is a part, is named "header.".
 func Terms() []Term {
-	onAnswers := slices.IndexFunc(terms[:], func(t Term) bool { return t.Answer })
+	onAnswers := slices.IndexFunc(terms[:], func(t Term) bool { return t.Answer || t.End })
 	return slices.Insert(slices.Clone(terms[:]), onAnswers, headerTerm)
 }
 
@@ -61,14 +62,14 @@ var terms = [...]Term{
 	{Name: "tls", Doc: "the request came over TLS", Example: "tls", Flag: true},
 	{Name: "status", Doc: "the status code, where x is any digit; 0 is no answer yet, or none at all", Example: "status=4xx,503", Answer: true},
 	{Name: "code", Doc: "an error code in the answer", Example: "code=*_UNKNOWN", Answer: true},
-	{Name: "fault", Doc: "the name of a fault rule that acted on the request", Example: "fault=flaky-cdn", Answer: true},
-	{Name: "faulted", Doc: "any fault rule acted on the request", Example: "!faulted", Flag: true, Answer: true},
 	{Name: "subject", Doc: "the user that the credentials name; empty without credentials", Example: "subject=ci-*", Answer: true},
-	{Name: "open", Doc: "the answer has not ended yet", Example: "open", Flag: true, Answer: true},
-	{Name: "left", Doc: "the client left before the answer ended", Example: "left", Flag: true, Answer: true},
-	{Name: "cut", Doc: "the answer ended before it was complete", Example: "cut", Flag: true, Answer: true},
-	{Name: "since", Doc: "the request began after this mark, which is the number of a request", Example: "since=12", Answer: true},
-	{Name: "conn", Doc: "the number of the connection", Example: "conn=3", Answer: true},
+	{Name: "fault", Doc: "the name of a fault rule that acted on the request", Example: "fault=flaky-cdn", End: true},
+	{Name: "faulted", Doc: "any fault rule acted on the request", Example: "!faulted", Flag: true, End: true},
+	{Name: "open", Doc: "the answer has not ended yet", Example: "open", Flag: true, End: true},
+	{Name: "left", Doc: "the client left before the answer ended", Example: "left", Flag: true, End: true},
+	{Name: "cut", Doc: "the answer ended before it was complete", Example: "cut", Flag: true, End: true},
+	{Name: "since", Doc: "the request began after this mark, which is the number of a request", Example: "since=12", End: true},
+	{Name: "conn", Doc: "the number of the connection", Example: "conn=3", End: true},
 }
 
 // UploadBegin is the text of the operations of [op.UploadBegin].
