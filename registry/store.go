@@ -13,12 +13,24 @@ import (
 
 // A Store keeps the content of a registry. The registry parses and checks what
 // clients send; the Store decides: each method is one atomic step, and what it
-// needs to decide comes with the call.
+// needs to decide comes with the call. A method that fails changes nothing,
+// except that an upload session keeps what arrived before a read error.
 //
 // All methods are safe for concurrent use, and none waits for another call's
 // body or writer. Names, tags and digests given to a Store are valid by the
-// specification's grammar. Methods fail with a [Cause], or an error that wraps
-// one, where their comment names it; any other error becomes a 500.
+// specification's grammar. They are compared byte by byte, and digests may be
+// sha256 or sha512 everywhere. Methods fail with a [Cause], or an error that
+// wraps one, where their comment names it; any other error becomes a 500.
+//
+// The slices and maps that a method is given belong to its caller again when it
+// returns: a Store copies what it keeps, and does not change them. The caller must
+// not change what a method returns; the Store does not change it either, even when
+// the content changes.
+//
+// A method may ignore its context. If the context is done, a method works as usual,
+// or fails with an error that wraps ctx.Err() and no Cause. If it is done while a
+// body arrives, a method that does not ignore it treats it as a read error of the
+// body.
 //
 // Content is visible only in the repositories that it was pushed or mounted
 // into. A repository exists from its first completed blob, mount or manifest,
@@ -28,7 +40,8 @@ import (
 //
 // This interface is experimental: its methods may change in any release.
 type Store interface {
-	// OpenBlob opens a blob. Fails with BlobUnknown.
+	// OpenBlob opens a blob. Each call returns a new Blob, and closing it does not
+	// close others. Fails with BlobUnknown.
 	OpenBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error)
 
 	// DeleteBlob deletes a blob from one repository, also if a manifest refers
@@ -50,7 +63,8 @@ type Store interface {
 	OpenUpload(ctx context.Context, repo, id string) (Upload, error)
 
 	// Manifest returns a manifest by digest, or by tag: ref is a digest if it has
-	// a colon. Fails with ManifestUnknown.
+	// a colon, and otherwise a tag, even if it looks like a part of a digest.
+	// Fails with ManifestUnknown.
 	Manifest(ctx context.Context, repo, ref string) (Manifest, error)
 
 	// PutManifest stores a manifest and sets tags on it: all or nothing. If its
@@ -59,18 +73,23 @@ type Store interface {
 	//
 	// Decided in this order: the precondition (PreconditionFailed), the tags
 	// that may not move (TagImmutable), the references, the errors of
-	// [Reference.Judge] being joined by [errors.Join], and the space (Full).
+	// [Reference.Judge] being joined by [errors.Join], and the space (Full). The
+	// errors are in the order of Require; of those with the same digest, the later
+	// ones may be left out.
 	PutManifest(ctx context.Context, repo string, m PutManifest) error
 
 	// DeleteManifest deletes a manifest, with all tags on it and its entry among
 	// the referrers of its subject, if ref is a digest, or else only that tag.
 	// What it referred to, and what refers to it, stay.
-	// Fails with ManifestUnknown and PreconditionFailed.
+	// Fails with ManifestUnknown, or else with PreconditionFailed.
 	DeleteManifest(ctx context.Context, repo, ref string, p Precondition) error
 
 	// Repositories lists the repositories by name, in bytewise order, after the
 	// given name; an empty one means from the start. This and the other lists
-	// show the content at one moment, and cost no more than what is taken.
+	// show the content at one moment, and cost no more than what is taken. The
+	// moment is between the call and the beginning of the loop. The entry that a
+	// list comes after need not exist. A list has no limit, and can be looped over
+	// more than once.
 	Repositories(ctx context.Context, after string) iter.Seq2[string, error]
 
 	// Tags lists the tags of a repository in bytewise order, with the digest of
@@ -122,23 +141,26 @@ type Upload interface {
 	ID() string
 
 	// Size is the number of bytes received so far, those of a chunk that is
-	// still arriving included.
+	// still arriving included. It means nothing once the session is gone.
 	Size() int64
 
 	// Append adds a chunk. If its body ends with a read error, what arrived
 	// before is kept, and the error returned; after any other failure the
-	// session is as it was before.
+	// session is as it was before. A body that ends with an error other than
+	// [io.EOF], even [io.ErrUnexpectedEOF], and has no more bytes than the chunk
+	// says, ends with a read error.
 	//
-	// Fails with UploadRange if the chunk does not start where the session ends
-	// or if another call is writing, UploadUnknown if the session is gone or goes
-	// while the chunk arrives, SizeInvalid if the body is not as long as the chunk
-	// says, and Full.
+	// Fails with UploadUnknown if the session is gone or goes while the chunk
+	// arrives, or else UploadRange if another call is writing or the chunk, even
+	// an empty one, does not start where the session ends, or else SizeInvalid if
+	// the body is not as long as the chunk says, and Full.
 	Append(ctx context.Context, c Chunk) error
 
 	// Commit adds a last chunk, or none if c is the zero Chunk, and makes the
 	// content a blob of the repository if d is its digest; the session is gone
-	// then. Fails as Append does, and with DigestInvalid, after which the session
-	// is as it was before the call.
+	// then. Fails as Append does, keeping what arrived before a read error, or
+	// else with DigestInvalid, after which the session is as it was before the
+	// call.
 	Commit(ctx context.Context, c Chunk, d digest.Digest) error
 
 	// Cancel discards the session. An Append or Commit that is running fails.
@@ -157,7 +179,8 @@ type Chunk struct {
 // Unknown is the Offset or Length of a [Chunk] that does not say.
 const Unknown int64 = -1
 
-// Manifest is a stored manifest. Content must not be changed.
+// Manifest is a stored manifest. Content has the bytes that were put. It must
+// not be changed.
 type Manifest struct {
 	Descriptor ocispec.Descriptor // media type, digest, size, artifact type, annotations
 	Content    []byte

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -18,9 +19,11 @@ func blobChecks() []check {
 		{"blobs/WriteRange writes any range", checkWriteRange},
 		{"blobs/WriteRange stops when its writer fails", checkWriteRangeFails},
 		{"blobs/are read concurrently", checkReadConcurrently},
+		{"blobs/are closed by themselves", checkClose},
 		{"blobs/unknown ones are BlobUnknown", checkBlobUnknown},
 		{"blobs/are visible only where they were pushed", checkBlobsIsolated},
 		{"blobs/are told from manifests", checkBlobsAreNotManifests},
+		{"blobs/are told apart by the algorithm", checkBothAlgorithms},
 		{"blobs/deleted ones are gone", checkDeleteBlob},
 		{"blobs/deleted ones stay readable while open", checkDeletedStaysReadable},
 		{"blobs/deleted ones stay in other repositories", checkDeleteBlobElsewhere},
@@ -32,12 +35,10 @@ func blobChecks() []check {
 }
 
 func checkBlobSizes(t *tester) {
-	large := random(3*mebibyte + 7)
-	for _, size := range []int{0, 1, 511, mebibyte - 1, mebibyte, mebibyte + 1, len(large)} {
+	large := random(9*mebibyte + 7)
+	for _, size := range []int{0, 1, 511, 4096, 4097, 65_535, 65_537, mebibyte - 1, mebibyte, mebibyte + 1, 3*mebibyte + 7, len(large)} {
 		content := large[:size]
-		for _, algorithm := range []digest.Algorithm{digest.SHA256, digest.SHA512} {
-			t.hasBlob(commits, app, t.pushAs(app, content, algorithm), content)
-		}
+		t.hasBlob(commits, app, t.push(app, content), content)
 	}
 }
 
@@ -133,14 +134,42 @@ func checkReadConcurrently(t *tester) {
 	shared.close()
 }
 
+func checkClose(t *tester) {
+	content := random(mebibyte + 7)
+	d := t.push(app, content)
+	first, second := t.open(opensBlob, app, d), t.open(opensBlob, app, d)
+	first.close()
+	second.holds(closedByItself, content)
+	t.hasBlob(closedByItself, app, d, content)
+	second.close()
+	t.hasBlob(closedByItself, app, d, content)
+}
+
+// checkBothAlgorithms pushes the same content with a digest by each algorithm.
+func checkBothAlgorithms(t *tester) {
+	one, two := t.pushAs(app, "content", t.algorithm), t.other().FromString("content")
+	t.hasNoBlob(openBlobFails, app, two)
+	t.mountBlob(lib, two, app).fails(mountFails, registry.BlobUnknown)
+	t.pushAs(app, "content", t.other())
+	t.blobs(app, "", all).shows(byteByByte, slices.Sorted(slices.Values([]string{string(one), string(two)})))
+	t.mountBlob(lib, one, app).succeeds(mountsBlob)
+	t.blobs(lib, "", all).shows(byteByByte, []string{string(one)})
+	t.blobRepositories(one, all).showsInAnyOrder(byteByByte, []string{app, lib})
+	t.blobRepositories(two, all).showsInAnyOrder(byteByByte, []string{app})
+	t.deleteBlob(app, one).succeeds(deletesBlob)
+	t.hasNoBlob(deletesBlob, app, one)
+	t.hasBlob(deletesBlob, app, two, "content")
+	t.hasBlob(deletesBlob, lib, one, "content")
+}
+
 func checkBlobUnknown(t *tester) {
-	unknown := digest.FromString("never pushed")
+	unknown := t.digest("never pushed")
 	for _, repo := range []string{app, lib} {
 		t.hasNoBlob(openBlobFails, repo, unknown)
 		t.deleteBlob(repo, unknown).fails(deleteBlobFails, registry.BlobUnknown)
 		t.push(app, "pushed")
 	}
-	t.hasNoBlob(openBlobFails, app, digest.SHA512.FromString("pushed, but not by this digest"))
+	t.hasNoBlob(openBlobFails, app, t.other().FromString("pushed, but not by this digest"))
 }
 
 func checkBlobsIsolated(t *tester) {
@@ -148,13 +177,13 @@ func checkBlobsIsolated(t *tester) {
 	t.push(lib, "other content")
 	t.hasNoBlob(visible, lib, d)
 	t.deleteBlob(lib, d).fails(deleteBlobFails, registry.BlobUnknown)
-	t.blobs(lib, "", all).shows(visible, []string{string(digest.FromString("other content"))})
+	t.blobs(lib, "", all).shows(visible, []string{string(t.digest("other content"))})
 	t.blobRepositories(d, all).showsInAnyOrder(visible, []string{app})
 	t.hasBlob(visible, app, d, "content")
 }
 
 func checkBlobsAreNotManifests(t *tester) {
-	m := newManifest("image")
+	m := t.newManifest("image")
 	d := t.put(app, m)
 	t.hasNoBlob(openBlobFails, app, d)
 	t.deleteBlob(app, d).fails(deleteBlobFails, registry.BlobUnknown)
@@ -211,8 +240,7 @@ func checkDeleteBlobElsewhere(t *tester) {
 
 func checkDeleteReferredBlob(t *tester) {
 	d := t.push(app, "layer")
-	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob("layer")}
+	m := t.imageOf("image", "", []registry.Reference{t.asBlob("layer")}, "v1")
 	t.put(app, m)
 	t.deleteBlob(app, d).succeeds(deletesBlob)
 	t.hasNoBlob(deletesBlob, app, d)
@@ -227,8 +255,8 @@ func checkMount(t *tester) {
 	t.hasBlob(mountsBlob, app, d, content)
 	t.blobs(lib, "", all).shows(mountsBlob, []string{string(d)})
 	t.blobRepositories(d, all).showsInAnyOrder(listsBlobRepositories, []string{app, lib})
-	m := newManifest("image")
-	m.Require = []registry.Reference{asBlob(content)}
+	m := t.newManifest("image")
+	m.Require = []registry.Reference{t.asBlob(content)}
 	t.putManifest(lib, m).succeeds(requires)
 	t.mountBlob("storetest/third", d, lib).succeeds(mountsBlob)
 	t.hasBlob(mountsBlob, "storetest/third", d, content)
@@ -249,11 +277,11 @@ func checkMountAgain(t *tester) {
 
 func checkMountUnknown(t *tester) {
 	d := t.push(app, "content")
-	unknown := digest.FromString("never pushed")
+	unknown := t.digest("never pushed")
 	t.mountBlob(lib, unknown, app).fails(mountFails, registry.BlobUnknown)
 	t.mountBlob(lib, d, "storetest/unknown").fails(mountFails, registry.BlobUnknown)
 	t.mountBlob(lib, d, lib).fails(mountFails, registry.BlobUnknown)
-	m := t.put(app, newManifest("image"))
+	m := t.put(app, t.newManifest("image"))
 	t.mountBlob(lib, m, app).fails(mountFails, registry.BlobUnknown)
 	t.hasNoBlob(mountFails, lib, d)
 	t.hasNoBlob(mountFails, lib, unknown)
@@ -277,9 +305,9 @@ func (t *tester) mountBlob(repo string, d digest.Digest, from string) *call {
 	return t.call("MountBlob", repo, with, func() error { return t.store.MountBlob(t.ctx, repo, d, from) })
 }
 
-// push makes content a blob in one step, by its sha256 digest.
+// push makes content a blob in one step.
 func (t *tester) push(repo, content string) digest.Digest {
-	return t.pushAs(repo, content, digest.SHA256)
+	return t.pushAs(repo, content, t.algorithm)
 }
 
 func (t *tester) pushAs(repo, content string, a digest.Algorithm) digest.Digest {
@@ -364,7 +392,9 @@ func (b blob) reads(p promise, content string, off, n int64) {
 	})
 	size := int64(len(content))
 	want := content[min(off, size):min(off+n, size)]
-	switch difference := differ(string(buf[:got]), want); {
+	difference := differ(string(buf[:got]), want)
+	clear(buf) // which is not the Store's
+	switch {
 	case difference != "":
 		c.violates(p, difference, describe(want))
 	case int64(got) < n && c.err != io.EOF:

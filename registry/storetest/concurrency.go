@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -38,6 +36,8 @@ func concurrencyChecks() []check {
 		{"concurrency/a manifest meets the delete of its child", checkPutMeetsDeleteManifest},
 		{"concurrency/references exist at one moment", checkReferencesAtOnce},
 		{"concurrency/tags set together are seen together", checkTagsTogether},
+		{"concurrency/a manifest comes and goes everywhere at once", checkManifestViews},
+		{"concurrency/a blob comes and goes everywhere at once", checkBlobViews},
 	}
 }
 
@@ -51,14 +51,14 @@ func (t *tester) everything(repo, name string) {
 	c.succeeds(noWaiting)
 	again.append(chunk(name)).succeeds(noWaiting)
 	s.cancel().succeeds(noWaiting)
-	m := referrer(name, subject(), name)
-	m.Require = []registry.Reference{asBlob(name)}
+	m := t.referrer(name, t.subject(), name)
+	m.Require = []registry.Reference{t.asBlob(name)}
 	t.put(repo, m)
 	t.hasManifest(noWaiting, repo, name, m)
 	t.repositories("", all).succeeds(noWaiting)
 	t.tags(repo, "", all).succeeds(noWaiting)
 	t.manifests(repo, "", all).succeeds(noWaiting)
-	t.referrers(repo, subject(), "", all).succeeds(noWaiting)
+	t.referrers(repo, t.subject(), "", all).succeeds(noWaiting)
 	t.blobs(repo, "", all).succeeds(noWaiting)
 	t.blobRepositories(d, all).succeeds(noWaiting)
 	t.uploads(repo, all).succeeds(noWaiting)
@@ -81,14 +81,14 @@ func checkStalledAppend(t *tester) {
 	s := t.newUpload(app)
 	body := t.newStalled("hello ", "world")
 	t.whileStalled(func() { s.append(body.chunk()).succeeds(appends) }, body)
-	s.commit(registry.Chunk{}, digest.FromString("hello world")).succeeds(commits)
-	t.hasBlob(appends, app, digest.FromString("hello world"), "hello world")
+	s.commit(registry.Chunk{}, t.digest("hello world")).succeeds(commits)
+	t.hasBlob(appends, app, t.digest("hello world"), "hello world")
 }
 
 func checkStalledCommit(t *tester) {
 	s := t.newUpload(app)
 	body := t.newStalled("hello ", "world")
-	d := digest.FromString("hello world")
+	d := t.digest("hello world")
 	t.whileStalled(func() { s.commit(body.chunk(), d).succeeds(commits) }, body)
 	t.hasBlob(commits, app, d, "hello world")
 }
@@ -123,7 +123,7 @@ func checkPushOneBlob(t *tester) {
 			repo := []string{app, lib}[i%2]
 			t.hasBlob(commits, repo, t.push(repo, content), content)
 		})
-		t.blobRepositories(digest.FromString(content), all).showsInAnyOrder(safe, []string{app, lib})
+		t.blobRepositories(t.digest(content), all).showsInAnyOrder(safe, []string{app, lib})
 	}
 	for _, repo := range []string{app, lib} {
 		t.blobs(repo, "", all).hasLength(safe, rounds)
@@ -244,7 +244,7 @@ func checkCommitRace(t *tester) {
 		content := fmt.Sprint("round ", i)
 		s := t.newUpload(app)
 		s.append(chunk(content)).succeeds(appends)
-		d := digest.FromString(content)
+		d := t.digest(content)
 		t.raceForOne(commits, func(int) *call { return s.commit(registry.Chunk{}, d) }, registry.UploadRange, registry.UploadUnknown)
 		t.hasBlob(commits, app, d, content)
 		s.isGone(commits)
@@ -255,7 +255,7 @@ func checkCommitMeetsCancel(t *tester) {
 	for i := range rounds {
 		content := fmt.Sprint("round ", i)
 		s := t.newUpload(app)
-		d := digest.FromString(content)
+		d := t.digest(content)
 		var committed, cancelled *call
 		t.both(i, func() { committed = s.commit(chunk(content), d) }, func() { cancelled = s.cancel() })
 		if committed.err == nil {
@@ -271,10 +271,10 @@ func checkCommitMeetsCancel(t *tester) {
 }
 
 // numbered are manifests that race for a tag.
-func numbered(n int, tags ...string) []registry.PutManifest {
+func (t *tester) numbered(n int, tags ...string) []registry.PutManifest {
 	manifests := make([]registry.PutManifest, n)
 	for i := range manifests {
-		manifests[i] = newManifest(fmt.Sprint("racer ", i), tags...)
+		manifests[i] = t.newManifest(fmt.Sprint("racer ", i), tags...)
 	}
 	return manifests
 }
@@ -282,8 +282,8 @@ func numbered(n int, tags ...string) []registry.PutManifest {
 // checkPushOneTag has as many look at the tag as push it: all see one of the
 // manifests, whole.
 func checkPushOneTag(t *tester) {
-	racing := numbered(racers, "latest")
-	first := newManifest("first", "latest")
+	racing := t.numbered(racers, "latest")
+	first := t.newManifest("first", "latest")
 	t.put(app, first)
 	seen := slices.Concat(racing, []registry.PutManifest{first})
 	look := func() {
@@ -311,7 +311,7 @@ func checkPushOneTag(t *tester) {
 func checkImmutableRace(t *tester) {
 	for i := range rounds {
 		tag := fmt.Sprint("v", i)
-		racing := numbered(racers, tag)
+		racing := t.numbered(racers, tag)
 		winner := t.raceForOne(immutableTags, func(i int) *call {
 			racing[i].ImmutableTags = true
 			return t.putManifest(app, racing[i])
@@ -329,7 +329,7 @@ func checkPreconditionRace(t *tester) {
 		for step := range 2 {
 			racing := make([]registry.PutManifest, racers)
 			winner := t.raceForOne(judgesRef, func(i int) *call {
-				racing[i] = newManifest(fmt.Sprint("step ", step, " racer ", i), tag)
+				racing[i] = t.newManifest(fmt.Sprint("step ", step, " racer ", i), tag)
 				racing[i].Ref, racing[i].Precondition = tag, asked
 				return t.putManifest(app, racing[i])
 			}, registry.PreconditionFailed)
@@ -341,7 +341,7 @@ func checkPreconditionRace(t *tester) {
 
 func checkDeleteManifestOnce(t *tester) {
 	for i := range rounds {
-		m := newManifest(fmt.Sprint("round ", i), "v1", "v2")
+		m := t.newManifest(fmt.Sprint("round ", i), "v1", "v2")
 		for _, ref := range []string{"v1", string(m.Descriptor.Digest)} {
 			t.put(app, m)
 			t.raceForOne(deleteFails, func(int) *call {
@@ -354,7 +354,7 @@ func checkDeleteManifestOnce(t *tester) {
 
 // putMeets puts a manifest that requires what is deleted meanwhile.
 func (t *tester) putMeets(round int, r registry.Reference, remove func()) {
-	m := newManifest(fmt.Sprint("parent ", round), fmt.Sprint("v", round))
+	m := t.newManifest(fmt.Sprint("parent ", round), fmt.Sprint("v", round))
 	m.Require = []registry.Reference{r}
 	var put *call
 	t.both(round, func() { put = t.putManifest(app, m) }, remove)
@@ -371,14 +371,14 @@ func checkPutMeetsDeleteBlob(t *tester) {
 	for i := range rounds {
 		layer := fmt.Sprint("layer ", i)
 		d := t.push(app, layer)
-		t.putMeets(i, asBlob(layer), func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
+		t.putMeets(i, t.asBlob(layer), func() { t.deleteBlob(app, d).succeeds(deletesBlob) })
 		t.hasNoBlob(deletesBlob, app, d)
 	}
 }
 
 func checkPutMeetsDeleteManifest(t *tester) {
 	for i := range rounds {
-		child := newManifest(fmt.Sprint("child ", i))
+		child := t.newManifest(fmt.Sprint("child ", i))
 		d := t.put(app, child)
 		t.putMeets(i, asManifest(child), func() {
 			t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
@@ -391,11 +391,11 @@ func checkPutMeetsDeleteManifest(t *tester) {
 // exist together. A manifest that requires both, first the one that is there and
 // then the one that comes, is never accepted.
 func checkReferencesAtOnce(t *tester) {
-	child := newManifest("child")
+	child := t.newManifest("child")
 	layer := t.push(app, "layer")
-	m := newManifest("image", "v1")
+	m := t.newManifest("image", "v1")
 	for i := range rounds {
-		m.Require = []registry.Reference{asBlob("layer"), asManifest(child)}
+		m.Require = []registry.Reference{t.asBlob("layer"), asManifest(child)}
 		replace := func() {
 			t.deleteBlob(app, layer).succeeds(deletesBlob)
 			t.put(app, child)
@@ -415,7 +415,7 @@ func checkReferencesAtOnce(t *tester) {
 // checkTagsTogether moves three tags at once, and deletes them with the manifest
 // that they are on.
 func checkTagsTogether(t *tester) {
-	racing := numbered(racers, "a", "m", "z")
+	racing := t.numbered(racers, "a", "m", "z")
 	t.put(app, racing[0])
 	t.parallel(2*racers, func(i int) {
 		for n := range rounds {
@@ -443,4 +443,91 @@ func (t *tester) seesTogether(n int) {
 		l.violates(oneMoment, fmt.Sprintf("%v", l.entries), "all tags on one manifest, as they were set, or none")
 		panic(abort{})
 	}
+}
+
+// view is a way to see whether something is there.
+type view func(t *tester) (*call, bool)
+
+// views checks that something comes and goes everywhere at once: of those who look
+// at it in all ways, one after another, none sees it, or sees it no more, after it
+// has gone once. Each round is about something else.
+func (t *tester) views(add, remove func(round int), views func(round int) []view) {
+	for round := range rounds {
+		t.parallel(1+racers, func(i int) {
+			if i == 0 {
+				add(round)
+				remove(round)
+				return
+			}
+			looks := views(round)
+			came, went := false, false
+			for n := range 5 * len(looks) {
+				k := (i + n) % len(looks)
+				if i%2 == 0 { // in the other direction
+					k = len(looks) - 1 - k
+				}
+				c, there := looks[k](t)
+				if there && went {
+					c.violates(decides, "there again after it has gone", "gone")
+					panic(abort{})
+				}
+				came, went = came || there, went || came && !there
+			}
+		})
+		for _, look := range views(round) {
+			if c, there := look(t); there {
+				c.violates(decides, "there after it was deleted", "gone")
+			}
+		}
+	}
+}
+
+// listed looks for an entry in a list.
+func listed[T any](l list[T], key string) (*call, bool) {
+	return l.call, slices.Contains(l.keys, key)
+}
+
+func checkManifestViews(t *tester) {
+	m := make([]registry.PutManifest, rounds)
+	for i := range m {
+		m[i] = t.referrer(fmt.Sprint("round ", i), t.subject(), fmt.Sprint("a", i), fmt.Sprint("z", i))
+	}
+	t.put(app, t.newManifest("so that the repository exists"))
+	t.views(func(round int) { t.put(app, m[round]) }, func(round int) {
+		t.deleteManifest(app, string(m[round].Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+	}, func(round int) []view {
+		d := string(m[round].Descriptor.Digest)
+		views := []view{
+			func(t *tester) (*call, bool) { return listed(t.manifests(app, "", all), d) },
+			func(t *tester) (*call, bool) { return listed(t.referrers(app, t.subject(), "", all), d) },
+			func(t *tester) (*call, bool) { _, c := t.manifest(app, d); return c, c.err == nil },
+		}
+		for _, tag := range m[round].Tags {
+			views = append(views,
+				func(t *tester) (*call, bool) { return listed(t.tags(app, "", all), tag) },
+				func(t *tester) (*call, bool) { _, c := t.manifest(app, tag); return c, c.err == nil },
+			)
+		}
+		return views
+	})
+}
+
+func checkBlobViews(t *tester) {
+	content := func(round int) string { return fmt.Sprint("round ", round) }
+	t.views(func(round int) { t.push(app, content(round)) }, func(round int) {
+		t.deleteBlob(app, t.digest(content(round))).succeeds(deletesBlob)
+	}, func(round int) []view {
+		d := t.digest(content(round))
+		return []view{
+			func(t *tester) (*call, bool) { return listed(t.blobs(app, "", all), string(d)) },
+			func(t *tester) (*call, bool) { return listed(t.blobRepositories(d, all), app) },
+			func(t *tester) (*call, bool) {
+				b, c := t.openBlob(app, d)
+				if c.err == nil {
+					blob{t: t, repo: app, Blob: b}.close()
+				}
+				return c, c.err == nil
+			},
+		}
+	})
 }

@@ -119,6 +119,7 @@ type stalled struct {
 	head    io.Reader
 	tail    io.Reader
 	got     strings.Builder
+	read    int // bytes of the body that were read
 }
 
 func (t *tester) newStalled(head, tail string) *stalled {
@@ -156,13 +157,15 @@ func (s *stalled) holds() bool {
 }
 
 func (s *stalled) Read(p []byte) (int, error) {
-	if n, err := s.head.Read(p); err != io.EOF {
-		return n, err
+	n, err := s.head.Read(p)
+	if err == io.EOF {
+		if err := s.stall(); err != nil {
+			return 0, err
+		}
+		n, err = s.tail.Read(p)
 	}
-	if err := s.stall(); err != nil {
-		return 0, err
-	}
-	return s.tail.Read(p)
+	s.read += n
+	return n, err
 }
 
 func (s *stalled) Write(p []byte) (int, error) {
@@ -177,77 +180,121 @@ func (s *stalled) chunk() registry.Chunk {
 	return registry.Chunk{Body: s, Offset: registry.Unknown, Length: registry.Unknown}
 }
 
-// newManifest makes an image manifest that is told from others by its name.
-func newManifest(name string, tags ...string) registry.PutManifest {
-	return referrer(name, "", tags...)
+// digest returns the digest of content by the check's algorithm.
+func (t *tester) digest(content string) digest.Digest { return t.algorithm.FromString(content) }
+
+// other is the algorithm that is not the check's.
+func (t *tester) other() digest.Algorithm {
+	if t.algorithm == digest.SHA256 {
+		return digest.SHA512
+	}
+	return digest.SHA256
+}
+
+// subject is the digest of a manifest that does not exist.
+func (t *tester) subject() digest.Digest { return t.digest("subject") }
+
+// newManifest makes an image manifest. Different names make different manifests.
+func (t *tester) newManifest(name string, tags ...string) registry.PutManifest {
+	return t.referrer(name, "", tags...)
 }
 
 // referrer makes an image manifest that has a subject.
-func referrer(name string, subject digest.Digest, tags ...string) registry.PutManifest {
+func (t *tester) referrer(name string, subject digest.Digest, tags ...string) registry.PutManifest {
+	return t.imageOf(name, subject, nil, tags...)
+}
+
+// imageOf makes an image manifest that requires references, which its content has
+// as layers. The content is indented and ends with a newline, as nothing but the
+// bytes that were put has the digest.
+func (t *tester) imageOf(name string, subject digest.Digest, references []registry.Reference, tags ...string) registry.PutManifest {
 	manifest := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: "application/vnd.storetest",
 		Config:       ocispec.DescriptorEmptyJSON,
 		Layers:       []ocispec.Descriptor{ocispec.DescriptorEmptyJSON},
-		Annotations:  map[string]string{ocispec.AnnotationTitle: name},
+		Annotations: map[string]string{
+			ocispec.AnnotationTitle: name, ocispec.AnnotationVendor: "<storetest & \u00e9>", "Empty": "", "empty": " ",
+		},
 	}
 	if subject != "" {
 		manifest.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: 2}
 	}
-	content, err := json.Marshal(manifest)
+	for _, r := range references {
+		manifest.Layers = append(manifest.Layers, r.Descriptor)
+	}
+	content, err := json.MarshalIndent(manifest, "", "\t")
 	if err != nil {
 		panic(err) // a struct of strings can be marshalled
 	}
+	content = append(content, "\r\n"...)
 	return registry.PutManifest{
 		Manifest: registry.Manifest{
 			Content: content,
 			Descriptor: ocispec.Descriptor{
 				MediaType:    manifest.MediaType,
-				Digest:       digest.FromBytes(content),
+				Digest:       t.algorithm.FromBytes(content),
 				Size:         int64(len(content)),
 				ArtifactType: manifest.ArtifactType,
 				Annotations:  manifest.Annotations,
 			},
 		},
 		Subject: subject,
+		Require: references,
 		Tags:    tags,
 	}
 }
 
 // sortedManifests returns n manifests in the bytewise order of their digests,
-// which are of both algorithms.
-func sortedManifests(n int, subject digest.Digest) []registry.PutManifest {
+// which are of both algorithms. They are in no order by anything else.
+func (t *tester) sortedManifests(n int, subject digest.Digest) []registry.PutManifest {
 	manifests := make([]registry.PutManifest, n)
 	for i := range manifests {
-		manifests[i] = referrer(fmt.Sprintf("sorted %d", i), subject)
+		manifests[i] = t.referrer(fmt.Sprintf("sorted %d%s", i, strings.Repeat("x", 7*i%5)), subject)
 		manifests[i].Descriptor.Digest = algorithmOf(i).FromBytes(manifests[i].Content)
 	}
 	slices.SortFunc(manifests, func(a, b registry.PutManifest) int {
 		return strings.Compare(string(a.Descriptor.Digest), string(b.Descriptor.Digest))
 	})
+	for i := range manifests {
+		d := &manifests[i].Descriptor
+		d.ArtifactType = fmt.Sprintf("application/vnd.storetest.%d", 5*i%8)
+		d.MediaType = [...]string{ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageIndex, "application/vnd.docker.distribution.manifest.v2+json"}[i%3]
+	}
 	return manifests
 }
 
-// inSHA512 names the manifest by a digest of the other algorithm.
-func inSHA512(m registry.PutManifest) registry.PutManifest {
-	m.Descriptor.Digest = digest.SHA512.FromBytes(m.Content)
+// inOther names the manifest by a digest of the other algorithm.
+func (t *tester) inOther(m registry.PutManifest) registry.PutManifest {
+	m.Descriptor.Digest = t.other().FromBytes(m.Content)
 	return m
 }
 
-// asBlob, asManifest and asEither are references to content.
-func asBlob(content string) registry.Reference {
-	return registry.Reference{Name: "layers[0]", Blob: true, Descriptor: ocispec.Descriptor{
-		MediaType: ocispec.MediaTypeImageLayer, Digest: digest.FromString(content), Size: int64(len(content))}}
+// asBlob, asManifest and asEither are references to content. Their descriptors
+// have all fields.
+func (t *tester) asBlob(content string) registry.Reference {
+	return reference("layers[0]", registry.Reference{Blob: true, Descriptor: ocispec.Descriptor{
+		MediaType: ocispec.MediaTypeImageLayer, Digest: t.digest(content), Size: int64(len(content))}})
 }
 
 func asManifest(m registry.PutManifest) registry.Reference {
-	return registry.Reference{Name: "manifests[0]", Manifest: true, Descriptor: ocispec.Descriptor{
-		MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}}
+	return reference("manifests[0]", registry.Reference{Manifest: true, Descriptor: ocispec.Descriptor{
+		MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}})
 }
 
-func asEither(content string) registry.Reference {
-	r := asBlob(content)
+func (t *tester) asEither(content string) registry.Reference {
+	r := t.asBlob(content)
 	r.Manifest = true
+	return r
+}
+
+func reference(name string, r registry.Reference) registry.Reference {
+	r.Name = name
+	r.URLs = []string{"https://storetest.example/1", "https://storetest.example/2"}
+	r.Annotations = map[string]string{"a": "b", "c": "d"}
+	r.Data = []byte("data")
+	r.Platform = &ocispec.Platform{OS: "linux", Architecture: "arm64", OSFeatures: []string{"feature"}}
+	r.ArtifactType = "application/vnd.storetest.reference"
 	return r
 }

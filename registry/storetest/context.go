@@ -2,17 +2,16 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"slices"
-
-	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/registry"
 )
 
-// contextChecks do not ask that a Store looks at its context. But what it does
-// when that is done must still be the whole step or nothing of it.
+// contextChecks do not ask that a Store looks at its context.
 func contextChecks() []check {
 	return []check{
+		{"context/errors are its own or a cause", checkContextErrors},
 		{"context/changes happen or not when it is done", checkContextChanges},
 		{"context/uploads happen or not when it is done", checkContextUploads},
 		{"context/reads are right or fail when it is done", checkContextReads},
@@ -41,7 +40,7 @@ func checkContextChanges(t *tester) {
 	} else {
 		t.hasBlob(decides, app, d, "content")
 	}
-	m := referrer("image", subject(), "v1", "v2")
+	m := t.referrer("image", t.subject(), "v1", "v2")
 	there := func(repo string, is bool) {
 		for _, ref := range []string{string(m.Descriptor.Digest), "v1", "v2"} {
 			if is {
@@ -50,7 +49,7 @@ func checkContextChanges(t *tester) {
 				t.hasNoManifest(putsManifest, repo, ref)
 			}
 		}
-		l := t.referrers(repo, subject(), "", all)
+		l := t.referrers(repo, t.subject(), "", all)
 		if len(l.keys) > 0 != is {
 			l.violates(putsManifest, "only a part of what was asked for", "all or nothing")
 		}
@@ -70,7 +69,7 @@ func checkContextUploads(t *tester) {
 		held += "w"
 	}
 	s.hasSize(keepsWhatCame, int64(len(held)))
-	d := digest.FromString(held + "orld")
+	d := t.digest(held + "orld")
 	if lateSession.commit(chunk("orld"), d).happened() {
 		t.hasBlob(commits, app, d, held+"orld")
 		s.isGone(commits)
@@ -94,7 +93,7 @@ func checkContextReads(t *tester) {
 		b.holds(opensBlob, "content")
 		b.close()
 	}
-	m := newManifest("image", "v1")
+	m := t.newManifest("image", "v1")
 	t.put(app, m)
 	if got, c := late.manifest(app, "v1"); c.happened() {
 		c.sameDescriptor(returnsManifest, got.Descriptor, m.Descriptor)
@@ -119,27 +118,66 @@ func checkContextLists(t *tester) {
 	}
 }
 
-// checkContextEndsInBody leaves open whether what arrived is kept if the Store
-// gives up, so long as Size tells.
-func checkContextEndsInBody(t *tester) {
-	ctx, cancel := context.WithCancel(t.ctx)
-	defer cancel()
-	s := t.newUpload(app)
-	s.append(chunk("he")).succeeds(appends)
-	body := t.newStalled("llo ", "world")
-	var happened bool
-	written := t.spawn(func() {
-		happened = session{t: t.withContext(ctx), repo: app, Upload: s.Upload}.append(body.chunk()).happened()
-	})
-	t.wait(body.stuck)
-	cancel()
-	body.release()
-	written()
-	content := "hello world"
-	size := s.Size()
-	if happened && size != int64(len(content)) || size < 2 || size > int64(len(content)) {
-		s.hasSize(keepsWhatCame, int64(len(content)))
-		return
+// checkContextErrors calls what would fail even if the context were not done.
+func checkContextErrors(t *tester) {
+	late := t.late()
+	unknown := t.digest("never pushed")
+	gone, s := t.newUpload(app), t.newUpload(app)
+	gone.cancel().succeeds(cancels)
+	gone.t, s.t = late, late
+	missing := t.newManifest("image", "v1")
+	missing.Require = []registry.Reference{t.asBlob("missing")}
+	_, opened := late.openBlob(app, unknown)
+	_, found := late.openUpload(app, gone.ID())
+	_, got := late.manifest(app, "v1")
+	for c, cause := range map[*call]registry.Cause{
+		opened:                                 registry.BlobUnknown,
+		late.deleteBlob(app, unknown):          registry.BlobUnknown,
+		late.mountBlob(app, unknown, lib):      registry.BlobUnknown,
+		found:                                  registry.UploadUnknown,
+		gone.append(chunk("content")):          registry.UploadUnknown,
+		gone.commit(chunk("content"), unknown): registry.UploadUnknown,
+		gone.cancel():                          registry.UploadUnknown,
+		s.append(chunkAt(5, "content")):        registry.UploadRange,
+		s.commit(registry.Chunk{}, unknown):    registry.DigestInvalid,
+		got:                                    registry.ManifestUnknown,
+		late.putManifest(app, missing):         registry.ManifestBlobUnknown,
+		late.deleteManifest(app, "v1", registry.Precondition{}): registry.ManifestUnknown,
+		late.tags(app, "", all).call:                            registry.NameUnknown,
+	} {
+		if !errors.Is(c.err, late.ctx.Err()) {
+			c.fails(contextDone, cause)
+		} else if c.hasOther(nil) {
+			c.violates(contextDone, describeError(c.err), "the error of the context or a Cause, not both")
+		}
 	}
-	s.unchanged(keepsWhatCame, content[:size], content[size:])
+	t.hasRepository(app, false)
+}
+
+// checkContextEndsInBody ends the context before the body has ended.
+func checkContextEndsInBody(t *tester) {
+	for _, write := range t.writers() {
+		ctx, cancel := context.WithCancel(t.ctx)
+		s := t.newUpload(app)
+		s.append(chunk("he")).succeeds(appends)
+		body := t.newStalled("llo ", "world")
+		content := "hello world"
+		d := t.digest(content)
+		var running *call
+		written := t.spawn(func() {
+			running = write(session{t: t.withContext(ctx), repo: app, Upload: s.Upload}, body.chunk(), d)
+		})
+		t.wait(body.stuck)
+		cancel()
+		body.release()
+		written()
+		if running.happened() && running.method == "Commit" {
+			s.isGone(commits)
+			t.hasBlob(commits, app, d, content)
+		} else {
+			t.hasNoBlob(contextEnds, app, d)
+			s.unchanged(contextEnds, content[:2+body.read], content[2+body.read:])
+		}
+		t.deleteBlob(app, d).succeeds(deletesBlob)
+	}
 }

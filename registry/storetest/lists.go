@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,6 +20,8 @@ func listChecks() []check {
 			check{"lists/" + l.method + " is sorted bytewise", l.checkSorted},
 			check{"lists/" + l.method + " begins after an entry", l.checkAfter},
 			check{"lists/" + l.method + " ends when its loop does", l.checkEnds},
+			check{"lists/" + l.method + " can be looped over again", l.checkAgain},
+			check{"lists/" + l.method + " has no limit", l.checkMany},
 			check{"lists/" + l.method + " shows one moment while it grows", l.checkGrowing},
 			check{"lists/" + l.method + " shows one moment while others push", l.checkPushing},
 		)
@@ -33,8 +36,10 @@ func listChecks() []check {
 		check{"lists/Referrers are those of one subject", checkReferrersOfSubject},
 		check{"lists/BlobRepositories shows where a blob is visible", checkBlobRepositories},
 		check{"lists/BlobRepositories shows one moment", checkBlobRepositoriesMoment},
+		check{"lists/BlobRepositories has no limit", checkManyBlobRepositories},
 		check{"lists/Uploads shows the open sessions", checkUploads},
 		check{"lists/Uploads shows one moment", checkUploadsMoment},
+		check{"lists/Uploads has no limit", checkManyUploads},
 		check{"lists/unknown repositories", checkListsUnknown},
 	)
 }
@@ -44,6 +49,7 @@ type listing struct {
 	method  string
 	promise promise
 	fill    func(*tester) filling
+	fillAll func(*tester) []string // with many entries, which it returns in order
 	list    func(t *tester, after string, visit func(string) bool) shown
 }
 
@@ -57,26 +63,23 @@ type filling struct {
 
 func listings() []listing {
 	return []listing{
-		{"Repositories", listsRepositories, fillRepositories, func(t *tester, after string, visit func(string) bool) shown {
+		{"Repositories", listsRepositories, fillRepositories, manyRepositories, func(t *tester, after string, visit func(string) bool) shown {
 			return t.repositories(after, visit).shown
 		}},
-		{"Tags", listsTags, fillTags, func(t *tester, after string, visit func(string) bool) shown {
+		{"Tags", listsTags, fillTags, manyTags, func(t *tester, after string, visit func(string) bool) shown {
 			return t.tags(app, after, visit).shown
 		}},
-		{"Manifests", listsManifests, fillManifests, func(t *tester, after string, visit func(string) bool) shown {
+		{"Manifests", listsManifests, fillManifests, manyManifests, func(t *tester, after string, visit func(string) bool) shown {
 			return t.manifests(app, digest.Digest(after), visit).shown
 		}},
-		{"Referrers", listsReferrers, fillManifests, func(t *tester, after string, visit func(string) bool) shown {
-			return t.referrers(app, subject(), digest.Digest(after), visit).shown
+		{"Referrers", listsReferrers, fillManifests, manyManifests, func(t *tester, after string, visit func(string) bool) shown {
+			return t.referrers(app, t.subject(), digest.Digest(after), visit).shown
 		}},
-		{"Blobs", listsBlobs, fillBlobs, func(t *tester, after string, visit func(string) bool) shown {
+		{"Blobs", listsBlobs, fillBlobs, manyBlobs, func(t *tester, after string, visit func(string) bool) shown {
 			return t.blobs(app, digest.Digest(after), visit).shown
 		}},
 	}
 }
-
-// subject is the digest of a manifest that does not exist.
-func subject() digest.Digest { return digest.FromString("subject") }
 
 func fillRepositories(t *tester) filling {
 	keys := []string{"a", "a-b", "a.b", "a/b", "a0", "a_b", "aa", "b"}
@@ -84,16 +87,16 @@ func fillRepositories(t *tester) filling {
 }
 
 func fillTags(t *tester) filling {
-	keys := []string{"1", "1-0", "1.0", "10", "A", "_", "a", "a.b"}
+	keys := []string{"1-0", "1.0", "10", "9", "B", "_", "a", "b"}
 	return filling{
 		keys:   keys,
-		add:    func(i int) { t.put(app, newManifest(keys[i], keys[i])) },
+		add:    func(i int) { t.put(app, t.newManifest(keys[i], keys[i])) },
 		remove: func(i int) { t.deleteManifest(app, keys[i], registry.Precondition{}).succeeds(deletesManifest) },
 	}
 }
 
 func fillManifests(t *tester) filling {
-	manifests := sortedManifests(8, subject())
+	manifests := t.sortedManifests(8, t.subject())
 	keys := make([]string, len(manifests))
 	for i, m := range manifests {
 		keys[i] = string(m.Descriptor.Digest)
@@ -109,7 +112,7 @@ func fillBlobs(t *tester) filling {
 	contents := map[string]string{}
 	var keys []string
 	for i := range 8 {
-		content := fmt.Sprintf("blob %d", i)
+		content := fmt.Sprintf("blob %d%s", i, strings.Repeat("x", 7*i%5))
 		key := string(algorithmOf(i).FromString(content))
 		keys, contents[key] = append(keys, key), content
 	}
@@ -119,6 +122,51 @@ func fillBlobs(t *tester) filling {
 		add:    func(i int) { t.pushAs(app, contents[keys[i]], digest.Digest(keys[i]).Algorithm()) },
 		remove: func(i int) { t.deleteBlob(app, digest.Digest(keys[i])).succeeds(deletesBlob) },
 	}
+}
+
+// many is the number of entries of a list that is to have no limit.
+const many = 1001
+
+// inParallel calls f for each of the many entries.
+func (t *tester) inParallel(f func(i int)) {
+	t.parallel(racers, func(racer int) {
+		for i := racer; i < many; i += racers {
+			f(i)
+		}
+	})
+}
+
+func manyRepositories(t *tester) []string {
+	keys := []string{app}
+	d := t.push(app, "content")
+	for i := range many {
+		keys = append(keys, fmt.Sprintf("%s%d", []string{"m/", "m", "m-", "m/a/"}[i%4], i))
+	}
+	t.inParallel(func(i int) { t.mountBlob(keys[i+1], d, app).succeeds(mountsBlob) })
+	return slices.Sorted(slices.Values(keys))
+}
+
+// manyTags are in another order if they are compared as numbers or regardless of
+// case.
+func manyTags(t *tester) []string {
+	var keys []string
+	for i := range many {
+		keys = append(keys, fmt.Sprintf([]string{"v%d", "V%d", "%d", "v%04d.0", "_%d", "v-%d"}[i%6], i/6))
+	}
+	t.put(app, t.newManifest("image", keys...))
+	return slices.Sorted(slices.Values(keys))
+}
+
+func manyManifests(t *tester) []string {
+	keys := make([]string, many)
+	t.inParallel(func(i int) { keys[i] = string(t.put(app, t.referrer(fmt.Sprint(i), t.subject()))) })
+	return slices.Sorted(slices.Values(keys))
+}
+
+func manyBlobs(t *tester) []string {
+	keys := make([]string, many)
+	t.inParallel(func(i int) { keys[i] = string(t.pushAs(app, fmt.Sprint(i), algorithmOf(i))) })
+	return slices.Sorted(slices.Values(keys))
 }
 
 // addAll adds the entries in an order that is not theirs.
@@ -167,6 +215,32 @@ func (l listing) checkEnds(t *tester) {
 	l.list(t, "", all).shows(l.promise, keys)
 }
 
+// checkAgain loops over each list three times, once within another loop over it.
+func (l listing) checkAgain(t *tester) {
+	f := l.fill(t)
+	keys := f.addAll(0, 1, 2, 3, 4)
+	again := *t
+	again.loops = 2
+	l.list(&again, "", all).shows(unlimited, keys)
+	l.list(&again, keys[1], all).shows(unlimited, keys[2:])
+}
+
+// checkMany takes the list as a whole and by pages.
+func (l listing) checkMany(t *tester) {
+	keys := l.fillAll(t)
+	l.list(t, "", all).shows(unlimited, keys)
+	after := ""
+	var pages shown
+	for n, left := 0, keys; len(left) > 0; left = left[n:] {
+		n = min(300, len(left))
+		taken := 0
+		pages = l.list(t, after, func(string) bool { taken++; return taken < n })
+		pages.shows(l.promise, left[:n])
+		after = left[n-1]
+	}
+	l.list(t, after, all).shows(l.promise, nil)
+}
+
 // checkGrowing adds an entry before and then one after those that are there, in
 // the middle of the loop. The list began before, so it can show neither: with the
 // later one it would have to show the earlier one too.
@@ -206,7 +280,7 @@ func (l listing) checkShrinking(t *tester) {
 // the second after: what a list shows must be all that was pushed up to one
 // moment, and never less than before.
 func (l listing) checkPushing(t *tester) {
-	t.put(app, newManifest("so that the repository exists"))
+	t.put(app, t.newManifest("so that the repository exists"))
 	f := l.fill(t)
 	before := l.list(t, "", all).keys
 	order := []int{3, 4, 2, 5, 1, 6, 0, 7}
@@ -249,26 +323,26 @@ func (f filling) stepOf(shown, before []string, order []int) int {
 }
 
 func checkTagDigests(t *tester) {
-	one, two := newManifest("one", "a", "c"), inSHA512(newManifest("two", "b"))
+	one, two := t.newManifest("one", "a", "c"), t.inOther(t.newManifest("two", "b"))
 	t.put(app, one)
 	t.put(app, two)
-	t.put(lib, newManifest("three", "a", "d"))
+	t.put(lib, t.newManifest("three", "a", "d"))
 	t.hasTags(tagHas, app, map[string]digest.Digest{"a": one.Descriptor.Digest, "b": two.Descriptor.Digest, "c": one.Descriptor.Digest})
-	t.put(app, newManifest("four"))
+	t.put(app, t.newManifest("four"))
 	t.deleteManifest(app, "a", registry.Precondition{}).succeeds(deletesManifest)
 	t.hasTags(listsTags, app, map[string]digest.Digest{"b": two.Descriptor.Digest, "c": one.Descriptor.Digest})
 }
 
 func checkManifestDescriptors(t *tester) {
-	plain := referrer("plain", subject())
+	plain := t.referrer("plain", t.subject())
 	plain.Descriptor.ArtifactType, plain.Descriptor.Annotations = "", nil
-	index := referrer("index", subject())
+	index := t.referrer("index", t.subject())
 	index.Descriptor.MediaType = ocispec.MediaTypeImageIndex
 	put := map[digest.Digest]registry.PutManifest{}
-	for _, m := range []registry.PutManifest{plain, index, inSHA512(referrer("image", subject()))} {
+	for _, m := range []registry.PutManifest{plain, index, t.inOther(t.referrer("image", t.subject()))} {
 		put[t.put(app, m)] = m
 	}
-	l := t.referrers(app, subject(), "", all)
+	l := t.referrers(app, t.subject(), "", all)
 	l.hasLength(listsReferrers, len(put))
 	for _, got := range l.entries {
 		l.sameDescriptor(listsReferrers, got, put[got.Digest].Descriptor)
@@ -288,6 +362,12 @@ func checkBlobDescriptors(t *tester) {
 	for i, content := range []string{"", "x", random(mebibyte + 7)} {
 		sizes[t.pushAs(app, content, algorithmOf(i))] = int64(len(content))
 	}
+	s := t.newUpload(app)
+	s.append(chunk("hello ")).succeeds(appends)
+	s.append(chunk("wor")).succeeds(appends)
+	s.commit(chunk("ld"), t.digest("hello world")).succeeds(commits)
+	t.mountBlob(app, t.push(lib, "mounted"), lib).succeeds(mountsBlob)
+	sizes[t.digest("hello world")], sizes[t.digest("mounted")] = 11, 7
 	l := t.blobs(app, "", all)
 	l.hasLength(listsBlobs, len(sizes))
 	for _, got := range l.entries {
@@ -298,17 +378,17 @@ func checkBlobDescriptors(t *tester) {
 }
 
 func checkReferrersOfSubject(t *tester) {
-	other := digest.FromString("another subject")
-	a := t.put(app, referrer("a", subject()))
-	b := t.put(app, referrer("b", other))
-	t.put(app, newManifest("no referrer"))
-	inLib := t.put(lib, referrer("in lib", subject()))
-	t.referrers(app, subject(), "", all).shows(hasSubject, []string{string(a)})
+	other := t.digest("another subject")
+	a := t.put(app, t.referrer("a", t.subject()))
+	b := t.put(app, t.referrer("b", other))
+	t.put(app, t.newManifest("no referrer"))
+	inLib := t.put(lib, t.referrer("in lib", t.subject()))
+	t.referrers(app, t.subject(), "", all).shows(hasSubject, []string{string(a)})
 	t.referrers(app, other, "", all).shows(hasSubject, []string{string(b)})
-	t.referrers(lib, subject(), "", all).shows(visible, []string{string(inLib)})
+	t.referrers(lib, t.subject(), "", all).shows(visible, []string{string(inLib)})
 	t.referrers(app, a, "", all).shows(listsReferrers, nil)
 	// A referrer may itself be one's subject.
-	nested := t.put(app, referrer("nested", a))
+	nested := t.put(app, t.referrer("nested", a))
 	t.referrers(app, a, "", all).shows(listsReferrers, []string{string(nested)})
 }
 
@@ -321,7 +401,7 @@ func checkBlobRepositories(t *tester) {
 	t.blobRepositories(d, all).showsInAnyOrder(listsBlobRepositories, []string{app, lib, "storetest/mounted"})
 	t.deleteBlob(app, d).succeeds(deletesBlob)
 	t.blobRepositories(d, all).showsInAnyOrder(listsBlobRepositories, []string{lib, "storetest/mounted"})
-	t.blobRepositories(digest.FromString("never pushed"), all).showsInAnyOrder(listsBlobRepositories, nil)
+	t.blobRepositories(t.digest("never pushed"), all).showsInAnyOrder(listsBlobRepositories, nil)
 	t.blobRepositories(d, func(string) bool { return false }).hasLength(oneMoment, 1)
 	t.blobRepositories(t.push(app, ""), all).showsInAnyOrder(listsBlobRepositories, []string{app})
 }
@@ -349,6 +429,28 @@ func checkBlobRepositoriesMoment(t *tester) {
 	t.blobRepositories(d, all).showsInAnyOrder(listsBlobRepositories, []string{"a", "storetest/third"})
 }
 
+func checkManyBlobRepositories(t *tester) {
+	repositories := manyRepositories(t)
+	l := t.blobRepositories(t.digest("content"), all)
+	l.showsInAnyOrder(unlimited, repositories)
+	again := *t
+	again.loops = 2
+	again.blobRepositories(t.digest("content"), all).showsInAnyOrder(unlimited, repositories)
+}
+
+func checkManyUploads(t *tester) {
+	ids := make([]string, 101)
+	t.parallel(len(ids), func(i int) { ids[i] = t.newUpload(app).ID() })
+	if slices.Sort(ids); len(slices.Compact(slices.Clone(ids))) < len(ids) {
+		(&call{t: t, method: "NewUpload", repo: app}).violates(identifies, "the same identifier twice", "different identifiers")
+	}
+	again := *t
+	again.loops = 2
+	for _, repo := range []string{app, ""} {
+		again.uploads(repo, all).showsInAnyOrder(unlimited, ids)
+	}
+}
+
 func checkUploads(t *tester) {
 	t.uploads(app, all).showsInAnyOrder(listsUploads, nil)
 	var open []string
@@ -363,10 +465,10 @@ func checkUploads(t *tester) {
 	cancelled.cancel().succeeds(cancels)
 	committed, c := t.openUpload(app, open[1])
 	c.succeeds(findsUpload)
-	committed.commit(chunk("content"), digest.FromString("content")).succeeds(commits)
+	committed.commit(chunk("content"), t.digest("content")).succeeds(commits)
 	kept, c := t.openUpload(app, open[2])
 	c.succeeds(findsUpload)
-	kept.commit(chunk("content"), digest.FromString("other content")).fails(commitFails, registry.DigestInvalid)
+	kept.commit(chunk("content"), t.digest("other content")).fails(commitFails, registry.DigestInvalid)
 	t.uploads(app, all).showsInAnyOrder(listsUploads, open[2:])
 	n := 0
 	t.uploads(app, func(string) bool { n++; return n < 2 }).hasLength(listsUploads, 2)
@@ -398,10 +500,10 @@ func checkListsUnknown(t *tester) {
 	for range 2 {
 		t.tags(lib, "", all).fails(tagsFail, registry.NameUnknown)
 		t.manifests(lib, "", all).shows(manifestsOfNone, nil)
-		t.referrers(lib, subject(), "", all).shows(referrersOfNone, nil)
+		t.referrers(lib, t.subject(), "", all).shows(referrersOfNone, nil)
 		t.blobs(lib, "", all).shows(blobsOfNone, nil)
 		t.uploads(lib, all).shows(listsUploads, nil)
-		t.put(app, referrer("image", subject(), "v1"))
+		t.put(app, t.referrer("image", t.subject(), "v1"))
 		t.push(app, "content")
 		t.newUpload(app)
 	}
@@ -450,26 +552,51 @@ func all(string) bool { return true }
 // take calls a method that lists something and takes its entries until visit
 // returns false.
 func take[T any](t *tester, method, repo, with string, visit func(string) bool, key func(T) string, seq func() iter.Seq2[T, error]) list[T] {
-	var l list[T]
-	ended := false
+	l := list[T]{}
 	l.call = t.call(method, repo, with, func() (err error) {
-		seq()(func(entry T, problem error) bool {
-			if ended {
-				c := &call{t: t, method: method, repo: repo, with: with}
-				c.violates(oneMoment, "one more entry", "none after the loop was left")
-				panic(abort{})
-			}
-			if problem != nil {
-				err, ended = problem, true
-				return false
-			}
+		c := &call{t: t, method: method, repo: repo, with: with}
+		s := seq()
+		loops := make([][]string, 2*t.loops) // what was seen by those before
+		for i := range t.loops {
+			_ = loop(c, s, func(entry T) bool {
+				if loops[2*i] == nil {
+					_ = loop(c, s, func(inner T) bool { loops[2*i+1] = append(loops[2*i+1], key(inner)); return true })
+				}
+				loops[2*i] = append(loops[2*i], key(entry))
+				return true
+			})
+		}
+		err = loop(c, s, func(entry T) bool {
 			l.entries, l.keys = append(l.entries, entry), append(l.keys, key(entry))
-			ended = !visit(key(entry))
-			return !ended
+			return visit(key(entry))
 		})
+		for _, keys := range loops {
+			if !slices.Equal(keys, l.keys) {
+				c.violates(unlimited, fmt.Sprintf("%q in one loop", keys), fmt.Sprintf("%q, as in another", l.keys))
+				break
+			}
+		}
 		return err
 	})
 	return l
+}
+
+// loop loops over a list until visit returns false.
+func loop[T any](c *call, s iter.Seq2[T, error], visit func(T) bool) (err error) {
+	ended := false
+	s(func(entry T, problem error) bool {
+		if ended {
+			c.violates(oneMoment, "one more entry", "none after the loop was left")
+			panic(abort{})
+		}
+		if problem != nil {
+			err, ended = problem, true
+			return false
+		}
+		ended = !visit(entry)
+		return !ended
+	})
+	return err
 }
 
 func itself(s string) string               { return s }

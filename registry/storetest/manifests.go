@@ -17,11 +17,15 @@ import (
 func manifestChecks() []check {
 	return []check{
 		{"manifests/are found by digest and by tag", checkPutManifest},
+		{"manifests/are kept byte by byte", checkManifestContent},
+		{"manifests/tags are told apart byte by byte", checkSimilarTags},
+		{"manifests/a tag may look like a digest", checkTagLikeDigest},
 		{"manifests/unknown ones are ManifestUnknown", checkManifestUnknown},
 		{"manifests/are visible only where they were put", checkManifestsIsolated},
 		{"manifests/tags move", checkRetag},
 		{"manifests/immutable tags do not move", checkImmutableTags},
 		{"manifests/putting one again replaces its descriptor", checkPutAgain},
+		{"manifests/one that is put after it was deleted is new", checkPutAfterDelete},
 		{"manifests/preconditions are judged when one is put", checkPutPrecondition},
 		{"manifests/preconditions are judged when one is deleted", checkDeletePrecondition},
 		{"manifests/each missing reference is reported", checkMissingReferences},
@@ -39,13 +43,13 @@ func manifestChecks() []check {
 }
 
 func checkPutManifest(t *tester) {
-	bare := newManifest("bare")
+	bare := t.newManifest("bare")
 	bare.Descriptor.ArtifactType, bare.Descriptor.Annotations = "", nil
-	index := newManifest("index", "index")
+	index := t.newManifest("index", "index")
 	index.Descriptor.MediaType = ocispec.MediaTypeImageIndex
 	for _, m := range []registry.PutManifest{
-		newManifest("no tag"), newManifest("one tag", "v1"), newManifest("many tags", "a", "b", "_C.d-e"),
-		inSHA512(newManifest("sha512", "sha512")), referrer("referrer", subject(), "referrer"), bare, index,
+		t.newManifest("no tag"), t.newManifest("one tag", "v1"), t.newManifest("many tags", "a", "b", "_C.d-e"),
+		t.inOther(t.newManifest("sha512", "sha512")), t.referrer("referrer", t.subject(), "referrer"), bare, index,
 	} {
 		d := t.put(app, m)
 		t.hasManifest(returnsManifest, app, string(d), m)
@@ -53,23 +57,98 @@ func checkPutManifest(t *tester) {
 			t.hasManifest(setsTags, app, tag, m)
 		}
 	}
-	t.hasManifest(setsTags, app, "v1", newManifest("one tag"))
+	t.hasManifest(setsTags, app, "v1", t.newManifest("one tag"))
+	twice := t.newManifest("a tag that is given twice", "twice", "a", "twice")
+	t.put(app, twice)
+	t.hasManifest(setsTags, app, "twice", twice)
+}
+
+// named is a manifest of any content.
+func (t *tester) named(content string, tags ...string) registry.PutManifest {
+	return registry.PutManifest{Tags: tags, Manifest: registry.Manifest{
+		Content: []byte(content),
+		Descriptor: ocispec.Descriptor{
+			MediaType: ocispec.MediaTypeImageManifest, Digest: t.digest(content), Size: int64(len(content)),
+		},
+	}}
+}
+
+func checkManifestContent(t *tester) {
+	for _, content := range []string{
+		"{}", " {}", "{}\n", "{ }", "\r\n{\r\n\t\"a\" : 1.0e0,\"a\":\"\\u00e9\u00e9<>&\"\r\n}\r\n ", "\ufeff{}", "{}\x00", "{\"\xff\":1}",
+		random(65_537), random(4*mebibyte - 1),
+	} {
+		m := t.named(content, "latest")
+		t.put(app, m)
+		t.hasManifest(contentIs, app, string(m.Descriptor.Digest), m)
+		t.hasManifest(contentIs, app, "latest", m)
+	}
+}
+
+func checkSimilarTags(t *tester) {
+	tags := []string{"0", "00", "V1", "V1.0", "_", "__", "a", "a-", "a.", "a_", "v1", "v1-0", "v1.", "v1.0", "v1_0", strings.Repeat("a", 127), strings.Repeat("a", 128)}
+	digests := map[string]digest.Digest{}
+	manifests := map[string]registry.PutManifest{}
+	for _, tag := range tags {
+		for _, other := range tags {
+			if digests[other] == "" {
+				t.hasNoManifest(byteByByte, app, other)
+			}
+		}
+		m := t.newManifest(tag, tag)
+		m.ImmutableTags = true // it is on no other manifest
+		m.Ref, m.Precondition.IfNoneMatch = tag, []string{"*"}
+		digests[tag], manifests[tag] = t.put(app, m), m
+	}
+	for _, tag := range tags {
+		t.hasManifest(byteByByte, app, tag, manifests[tag])
+	}
+	t.hasTags(byteByByte, app, digests)
+	for _, tag := range tags {
+		t.deleteManifest(app, tag, registry.Precondition{}).succeeds(deletesManifest)
+		delete(digests, tag)
+		t.hasTags(byteByByte, app, digests)
+	}
+}
+
+func checkTagLikeDigest(t *tester) {
+	there := t.newManifest("there")
+	d := t.put(app, there)
+	blob := t.push(app, "blob")
+	for i, tag := range []string{
+		d.Encoded(), d.Algorithm().String() + "-" + d.Encoded(), d.Algorithm().String(), d.Encoded()[:12], blob.Encoded(), "sha256", t.digest("unknown").Encoded(),
+	} {
+		if len(tag) > 128 {
+			continue // is none
+		}
+		t.hasNoManifest(manifestFails, app, tag)
+		t.deleteManifest(app, tag, registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
+		m := t.newManifest(fmt.Sprint("tagged ", i), tag)
+		m.Ref, m.Precondition.IfNoneMatch = tag, []string{"*"}
+		t.put(app, m)
+		t.hasManifest(returnsManifest, app, tag, m)
+		t.hasManifest(returnsManifest, app, string(d), there)
+		t.hasTags(returnsManifest, app, map[string]digest.Digest{tag: m.Descriptor.Digest})
+		t.deleteManifest(app, tag, registry.Precondition{}).succeeds(deletesManifest)
+		t.hasManifest(returnsManifest, app, string(d), there)
+		t.hasManifest(returnsManifest, app, string(m.Descriptor.Digest), m)
+	}
 }
 
 func checkManifestUnknown(t *tester) {
-	unknown := newManifest("never put").Descriptor.Digest
+	unknown := t.newManifest("never put").Descriptor.Digest
 	for range 2 {
 		for _, ref := range []string{"v2", string(unknown)} {
 			t.hasNoManifest(manifestFails, lib, ref)
 			t.hasNoManifest(manifestFails, app, ref)
 			t.deleteManifest(app, ref, registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
 		}
-		t.put(app, newManifest("image", "v1"))
+		t.put(app, t.newManifest("image", "v1"))
 	}
 }
 
 func checkManifestsIsolated(t *tester) {
-	inApp, inLib := newManifest("app", "v1", "app"), newManifest("lib", "v1")
+	inApp, inLib := t.newManifest("app", "v1", "app"), t.newManifest("lib", "v1")
 	t.put(app, inApp)
 	t.put(lib, inLib)
 	t.hasManifest(visible, app, "v1", inApp)
@@ -80,7 +159,7 @@ func checkManifestsIsolated(t *tester) {
 	t.deleteManifest(lib, string(inApp.Descriptor.Digest), registry.Precondition{}).fails(visible, registry.ManifestUnknown)
 
 	// The same manifest, described otherwise and deleted, is another repository's.
-	other := referrer("app", "", "other")
+	other := t.referrer("app", "", "other")
 	other.Descriptor.MediaType = ocispec.MediaTypeImageIndex
 	other.Descriptor.Annotations = map[string]string{"a": "b"}
 	t.put(lib, other)
@@ -91,7 +170,7 @@ func checkManifestsIsolated(t *tester) {
 }
 
 func checkRetag(t *tester) {
-	one, two := newManifest("one", "a", "b", "c"), newManifest("two", "b", "d")
+	one, two := t.newManifest("one", "a", "b", "c"), t.newManifest("two", "b", "d")
 	t.put(app, one)
 	t.put(app, two)
 	digests := map[string]digest.Digest{
@@ -101,8 +180,8 @@ func checkRetag(t *tester) {
 	t.hasManifest(setsTags, app, "b", two)
 	t.hasManifest(setsTags, app, string(one.Descriptor.Digest), one)
 	// Put again without tags, a manifest keeps those that it has.
-	t.put(app, newManifest("one"))
-	t.put(app, newManifest("two", "d"))
+	t.put(app, t.newManifest("one"))
+	t.put(app, t.newManifest("two", "d"))
 	t.hasTags(setsTags, app, digests)
 	// A tag that has left a manifest is not deleted with it.
 	t.deleteManifest(app, string(one.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
@@ -111,11 +190,11 @@ func checkRetag(t *tester) {
 
 func checkImmutableTags(t *tester) {
 	immutable := func(name string, tags ...string) registry.PutManifest {
-		m := newManifest(name, tags...)
+		m := t.newManifest(name, tags...)
 		m.ImmutableTags = true
 		return m
 	}
-	one := newManifest("one").Descriptor.Digest
+	one := t.newManifest("one").Descriptor.Digest
 	t.put(app, immutable("one", "a", "b"))
 	t.putManifest(app, immutable("one", "b", "a", "c")).succeeds(immutableTags)
 	for _, tags := range [][]string{{"a"}, {"new", "a"}, {"b", "new"}} {
@@ -125,7 +204,7 @@ func checkImmutableTags(t *tester) {
 	two := immutable("two", "d")
 	t.putManifest(app, two).succeeds(immutableTags)
 	t.putManifest(app, immutable("three")).succeeds(immutableTags)
-	t.putManifest(app, newManifest("two", "c")).succeeds(setsTags)
+	t.putManifest(app, t.newManifest("two", "c")).succeeds(setsTags)
 	t.deleteManifest(app, "a", registry.Precondition{}).succeeds(deletesManifest)
 	t.putManifest(app, immutable("two", "a")).succeeds(immutableTags)
 	t.hasTags(immutableTags, app, map[string]digest.Digest{
@@ -134,29 +213,48 @@ func checkImmutableTags(t *tester) {
 }
 
 func checkPutAgain(t *tester) {
-	old := referrer("image", subject(), "v1")
+	old := t.referrer("image", t.subject(), "v1")
 	d := t.put(app, old)
-	again := referrer("image", subject(), "v2")
+	again := t.referrer("image", t.subject(), "v2")
 	again.Descriptor.MediaType = ocispec.MediaTypeImageIndex
 	again.Descriptor.ArtifactType = "application/vnd.storetest.other"
 	again.Descriptor.Annotations = map[string]string{"other": "annotation"}
-	bare := referrer("image", subject())
+	bare := t.referrer("image", t.subject())
 	bare.Descriptor.ArtifactType, bare.Descriptor.Annotations = "", nil
 	for _, m := range []registry.PutManifest{again, bare, old} {
 		t.put(app, m)
 		for _, ref := range []string{string(d), "v1", "v2"} {
 			t.hasManifest(replacesDescriptor, app, ref, m)
 		}
-		l := t.referrers(app, subject(), "", all)
+		l := t.referrers(app, t.subject(), "", all)
 		l.hasLength(replacesDescriptor, 1)
 		l.sameDescriptor(replacesDescriptor, l.entries[0], m.Descriptor)
 	}
 }
 
+func checkPutAfterDelete(t *tester) {
+	m := t.referrer("image", t.subject(), "v1", "v2")
+	bare := t.referrer("image", t.subject(), "v3")
+	bare.Descriptor.MediaType, bare.Descriptor.ArtifactType, bare.Descriptor.Annotations = ocispec.MediaTypeImageIndex, "", nil
+	for _, m := range []registry.PutManifest{m, bare, m} {
+		d := t.put(app, m)
+		t.hasManifest(putsManifest, app, string(d), m)
+		tags := map[string]digest.Digest{}
+		for _, tag := range m.Tags {
+			tags[tag] = d
+		}
+		t.hasTags(putsManifest, app, tags)
+		l := t.referrers(app, t.subject(), "", all)
+		l.hasLength(putsManifest, 1)
+		l.sameDescriptor(putsManifest, l.entries[0], m.Descriptor)
+		t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
+	}
+}
+
 // preconditions are what may be asked of a manifest, and whether that holds if
 // it is there, and if nothing is.
-func preconditions(current digest.Digest) []precondition {
-	there, other := string(current), string(digest.FromString("another manifest"))
+func (t *tester) preconditions(current digest.Digest) []precondition {
+	there, other := string(current), string(t.digest("another manifest"))
 	return []precondition{
 		{registry.Precondition{}, true, true},
 		{registry.Precondition{IfMatch: []string{there}}, true, false},
@@ -178,14 +276,14 @@ type precondition struct {
 }
 
 func checkPutPrecondition(t *tester) {
-	there := newManifest("there", "there")
-	for i, p := range preconditions(there.Descriptor.Digest) {
+	there := t.newManifest("there", "there")
+	for i, p := range t.preconditions(there.Descriptor.Digest) {
 		repo := fmt.Sprintf("%s%d", app, i)
 		t.put(repo, there)
 		n := 0
-		for _, ref := range []string{"there", string(there.Descriptor.Digest), "new", string(digest.FromString("new"))} {
+		for _, ref := range []string{"there", string(there.Descriptor.Digest), "new", string(t.digest("new"))} {
 			n++
-			m := newManifest(fmt.Sprint("put ", n), fmt.Sprint("put", n)) // not the tag that is judged
+			m := t.newManifest(fmt.Sprint("put ", n), fmt.Sprint("put", n)) // not the tag that is judged
 			m.Precondition, m.Ref = p.Precondition, ref
 			if holds := n <= 2 && p.ifThere || n > 2 && p.ifNot; holds {
 				t.putManifest(repo, m).succeeds(judgesRef)
@@ -198,16 +296,14 @@ func checkPutPrecondition(t *tester) {
 		}
 		t.hasManifest(judgesRef, repo, "there", there)
 	}
-	m := newManifest("no ref", "v1") // nothing is asked, so nothing is addressed
+	m := t.newManifest("no ref", "v1") // nothing is asked, so nothing is addressed
 	t.putManifest(app, m).succeeds(alwaysHolds)
 }
 
-// checkDeletePrecondition leaves open how a manifest that is not there is refused
-// if the precondition does not hold either.
 func checkDeletePrecondition(t *tester) {
-	there := newManifest("there", "there")
+	there := t.newManifest("there", "there")
 	d := string(there.Descriptor.Digest)
-	for _, p := range preconditions(there.Descriptor.Digest) {
+	for _, p := range t.preconditions(there.Descriptor.Digest) {
 		for _, ref := range []string{"there", d} {
 			t.put(app, there)
 			if p.ifThere {
@@ -219,12 +315,8 @@ func checkDeletePrecondition(t *tester) {
 				t.hasManifest(deleteFails, app, d, there)
 			}
 		}
-		for _, ref := range []string{"new", string(digest.FromString("new"))} {
-			may := []registry.Cause{registry.ManifestUnknown}
-			if !p.ifNot {
-				may = append(may, registry.PreconditionFailed)
-			}
-			t.deleteManifest(app, ref, p.Precondition).fails(deleteFails, may...)
+		for _, ref := range []string{"new", string(t.digest("new"))} {
+			t.deleteManifest(app, ref, p.Precondition).fails(deleteFails, registry.ManifestUnknown)
 		}
 	}
 }
@@ -253,48 +345,68 @@ func (c *call) details(cause registry.Cause) []any {
 	return details
 }
 
+// wantDetails checks that the errors of the call are one for each reference that
+// failed, in order, with its descriptor.
+func (c *call) wantDetails(cause registry.Cause, failed ...registry.Reference) {
+	details := c.details(cause)
+	seen := map[digest.Digest]bool{}
+	for _, r := range failed {
+		if len(details) > 0 && reflect.DeepEqual(details[0], r.Descriptor) {
+			details, seen[r.Digest] = details[1:], true
+		} else if !seen[r.Digest] {
+			c.violates(errorsInOrder, fmt.Sprintf("the Details %+v", c.details(cause)), fmt.Sprintf("there %+v", r.Descriptor))
+			return
+		}
+	}
+	if len(details) > 0 {
+		c.violates(errorsInOrder, fmt.Sprintf("the Details %+v", c.details(cause)), "only those of the references that failed")
+	}
+}
+
+// checkMissingReferences has references fail alone, and together in an order that
+// is not that of anything else.
 func checkMissingReferences(t *tester) {
-	blob, child := asBlob("there"), asManifest(newManifest("there"))
+	blob, child := t.asBlob("there"), asManifest(t.newManifest("there"))
 	t.push(app, "there")
-	t.put(app, newManifest("there"))
-	missing := asManifest(newManifest("missing"))
-	for _, test := range []struct {
-		require []registry.Reference
-		missing int
-	}{
-		{[]registry.Reference{blob, child}, 0},
-		{[]registry.Reference{asBlob("missing")}, 1},
-		{[]registry.Reference{asBlob("missing"), blob, missing, child, asEither("missing as well")}, 3},
-	} {
-		m := newManifest(fmt.Sprint("image with ", test.missing), "v1")
-		m.Require = test.require
+	t.put(app, t.newManifest("there"))
+	var missing []registry.Reference
+	for i := range 8 {
+		missing = append(missing, t.asBlob(fmt.Sprint("missing ", i)), asManifest(t.newManifest(fmt.Sprint("missing ", i))), t.asEither(fmt.Sprint("either ", i)))
+	}
+	missing = append(missing, asManifest(t.inOther(t.newManifest("there"))), t.asBlob("missing 0"))
+	t.putManifest(app, t.imageOf("complete", "", []registry.Reference{blob, child})).succeeds(requires)
+	for i, r := range missing {
+		m := t.imageOf(fmt.Sprint("image ", i), "", []registry.Reference{blob, r, child}, "v1")
 		c := t.putManifest(app, m)
-		if test.missing == 0 {
-			c.succeeds(requires)
-			continue
-		}
 		c.fails(requires, registry.ManifestBlobUnknown)
-		details := c.details(registry.ManifestBlobUnknown)
-		if n := len(details); n != test.missing {
-			c.violates(decidesInOrder, fmt.Sprintf("%d errors of type *registry.Error in %s", n, describeError(c.err)), fmt.Sprint(test.missing))
-		}
-		for _, detail := range details {
-			if d, ok := detail.(ocispec.Descriptor); !ok || !slices.ContainsFunc(test.require, func(r registry.Reference) bool { return r.Digest == d.Digest }) {
-				c.violates(decidesInOrder, fmt.Sprintf("the Detail %#v", detail), "the descriptor of a missing reference")
-			}
-		}
-		var joined interface{ Unwrap() []error }
-		if !errors.As(c.err, &joined) {
-			c.violates(decidesInOrder, fmt.Sprintf("a %T", c.err), "errors joined by errors.Join")
-		}
+		c.wantDetails(registry.ManifestBlobUnknown, r)
 		t.hasNoManifest(requires, app, string(m.Descriptor.Digest))
+	}
+	m := t.imageOf("image", "", slices.Concat([]registry.Reference{blob}, missing, []registry.Reference{child}), "v1")
+	c := t.putManifest(app, m)
+	c.fails(requires, registry.ManifestBlobUnknown)
+	c.wantDetails(registry.ManifestBlobUnknown, missing...)
+	t.hasNoManifest(requires, app, string(m.Descriptor.Digest))
+	var joined interface{ Unwrap() []error }
+	if !errors.As(c.err, &joined) {
+		c.violates(decidesInOrder, fmt.Sprintf("a %T", c.err), "errors joined by errors.Join")
+	}
+	for _, cause := range []registry.Cause{registry.ManifestBlobUnknown, registry.ManifestInvalid} {
+		wrong := blob
+		wrong.Size++
+		c := t.putManifest(app, t.imageOf("both", "", []registry.Reference{missing[0], wrong, missing[1]}))
+		if c.wantDetails(cause, map[registry.Cause][]registry.Reference{
+			registry.ManifestBlobUnknown: {missing[0], missing[1]}, registry.ManifestInvalid: {wrong},
+		}[cause]...); !errors.Is(c.err, cause) {
+			c.violates(errorsInOrder, describeError(c.err), "an error for each reference that failed")
+		}
 	}
 }
 
 func checkReferenceKinds(t *tester) {
 	const asBlobs, asManifests = 1, 2
 	for there := range 4 { // a set of both
-		m := newManifest(fmt.Sprint("child ", there))
+		m := t.newManifest(fmt.Sprint("child ", there))
 		if there&asBlobs != 0 {
 			t.push(app, string(m.Content))
 		}
@@ -302,7 +414,7 @@ func checkReferenceKinds(t *tester) {
 			t.put(app, m)
 		}
 		for wanted := 1; wanted < 4; wanted++ {
-			parent := newManifest(fmt.Sprint("parent ", there, wanted))
+			parent := t.newManifest(fmt.Sprint("parent ", there, wanted))
 			r := asManifest(m)
 			r.Blob, r.Manifest = wanted&asBlobs != 0, wanted&asManifests != 0
 			parent.Require = []registry.Reference{r}
@@ -320,44 +432,52 @@ func checkReferenceKinds(t *tester) {
 }
 
 func checkReferencesElsewhere(t *tester) {
+	child := t.newManifest("child")
 	blob := t.push(lib, "layer")
-	child := t.put(lib, newManifest("child"))
+	t.put(lib, child)
 	t.push(app, "other layer")
-	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob("layer"), asManifest(newManifest("child")), asEither("layer")}
-	c := t.putManifest(app, m)
-	c.fails(requires, registry.ManifestBlobUnknown)
-	t.hasNoManifest(requires, app, "v1")
+	both := t.asEither(string(child.Content))
+	both.MediaType = child.Descriptor.MediaType
+	references := []registry.Reference{t.asBlob("layer"), asManifest(child), t.asEither("layer"), both}
+	refused := func(repo string) {
+		for i, r := range references {
+			m := t.imageOf(fmt.Sprint("image ", i), "", []registry.Reference{r}, "v1")
+			t.putManifest(repo, m).fails(requires, registry.ManifestBlobUnknown)
+			t.hasNoManifest(requires, repo, "v1")
+		}
+	}
+	refused(app)
+	m := t.imageOf("image", "", references, "v1")
 	t.putManifest(lib, m).succeeds(requires)
+	t.deleteManifest(lib, "v1", registry.Precondition{}).succeeds(deletesManifest)
 	// What was deleted does not exist.
 	t.deleteBlob(lib, blob).succeeds(deletesBlob)
-	t.deleteManifest(lib, string(child), registry.Precondition{}).succeeds(deletesManifest)
-	for _, r := range m.Require {
-		again := newManifest("again")
-		again.Require = []registry.Reference{r}
-		t.putManifest(lib, again).fails(requires, registry.ManifestBlobUnknown)
-	}
+	t.deleteManifest(lib, string(child.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+	refused(lib)
+	// What is mounted does.
+	t.mountBlob(app, t.push(lib, "layer"), lib).succeeds(mountsBlob)
+	t.putManifest(app, t.imageOf("mounted", "", references[:1])).succeeds(requires)
 }
 
 // checkReferencesAgree refers to content that exists with descriptors that are
 // wrong.
 func checkReferencesAgree(t *tester) {
 	t.push(app, "layer")
-	child := newManifest("child")
+	child := t.newManifest("child")
 	t.put(app, child)
-	either := asEither(string(child.Content))
+	either := t.asEither(string(child.Content))
 	either.MediaType = child.Descriptor.MediaType
-	for i, right := range []registry.Reference{asBlob("layer"), asManifest(child), asEither("layer"), either} {
+	for i, right := range []registry.Reference{t.asBlob("layer"), asManifest(child), t.asEither("layer"), either} {
 		wrong := []registry.Reference{right, right, right, right}
 		wrong[0].Size++
 		wrong[1].Size--
 		wrong[2].MediaType = ocispec.MediaTypeImageIndex
 		wrong[3].Size, wrong[3].Optional = 0, true
 		for k, r := range wrong {
-			m := newManifest(fmt.Sprint("parent ", i, k), "v1")
+			m := t.newManifest(fmt.Sprint("parent ", i, k), "v1")
 			m.Require = []registry.Reference{right, r, right}
 			c := t.putManifest(app, m)
-			if k == 2 && right.Digest == digest.FromString("layer") {
+			if k == 2 && right.Digest == t.digest("layer") {
 				c.succeeds(agrees) // a blob has no media type
 				t.deleteManifest(app, string(m.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
 				continue
@@ -373,24 +493,23 @@ func checkReferencesAgree(t *tester) {
 }
 
 func checkReferencesOptional(t *tester) {
-	missing := []registry.Reference{asBlob("missing"), asManifest(newManifest("missing")), asEither("missing as well")}
+	missing := []registry.Reference{t.asBlob("missing"), asManifest(t.newManifest("missing")), t.asEither("missing as well")}
 	for i := range missing {
 		missing[i].Optional = true
-		m := newManifest(fmt.Sprint("sparse ", i), "v1")
+		m := t.newManifest(fmt.Sprint("sparse ", i), "v1")
 		m.Require = missing[:i+1]
 		t.putManifest(app, m).succeeds(optional)
 		t.hasManifest(optional, app, "v1", m)
 	}
-	m := newManifest("not sparse")
-	m.Require = append(missing, asBlob("missing"))
+	m := t.newManifest("not sparse")
+	m.Require = append(missing, t.asBlob("missing"))
 	t.putManifest(app, m).fails(requires, registry.ManifestBlobUnknown)
 }
 
 // refusals are manifests that a repository refuses if its tag "moved" is on
-// another, with the cause that comes first.
-func refusals() map[registry.Cause]registry.PutManifest {
-	sparse := referrer("refused", subject(), "new", "moved")
-	sparse.Require = []registry.Reference{asBlob("missing")}
+// another and a blob "there" exists, with the cause that comes first.
+func (t *tester) refusals() map[registry.Cause]registry.PutManifest {
+	sparse := t.imageOf("refused", t.subject(), []registry.Reference{t.asBlob("there"), t.asBlob("missing")}, "new", "moved")
 	immutable := sparse
 	immutable.ImmutableTags = true
 	failed := immutable
@@ -402,45 +521,60 @@ func refusals() map[registry.Cause]registry.PutManifest {
 	}
 }
 
-func checkDecisionOrder(t *tester) {
-	t.put(app, newManifest("old", "moved"))
-	for cause, m := range refusals() {
-		t.putManifest(app, m).fails(decidesInOrder, cause)
+// soleRefusals are likewise manifests that are refused for one reason only.
+func (t *tester) soleRefusals() map[registry.Cause]registry.PutManifest {
+	all := t.refusals()
+	invalid := all[registry.ManifestBlobUnknown]
+	invalid.Require = []registry.Reference{t.asBlob("there")}
+	invalid.Require[0].Size++
+	immutable := all[registry.TagImmutable]
+	immutable.Require = invalid.Require[:0]
+	failed := all[registry.PreconditionFailed]
+	failed.Require, failed.ImmutableTags = nil, false
+	return map[registry.Cause]registry.PutManifest{
+		registry.ManifestBlobUnknown: all[registry.ManifestBlobUnknown],
+		registry.ManifestInvalid:     invalid,
+		registry.TagImmutable:        immutable,
+		registry.PreconditionFailed:  failed,
 	}
 }
 
-func checkAllOrNothing(t *tester) {
-	old := newManifest("old", "moved")
-	t.put(app, old)
-	for cause, m := range refusals() {
-		c := t.putManifest(app, m)
-		if c.err == nil {
-			c.violates(decidesInOrder, "no error", "an error")
+func checkDecisionOrder(t *tester) {
+	t.put(app, t.newManifest("old", "moved"))
+	t.push(app, "there")
+	for _, refusals := range []map[registry.Cause]registry.PutManifest{t.refusals(), t.soleRefusals()} {
+		for cause, m := range refusals {
+			t.putManifest(app, m).fails(decidesInOrder, cause)
 		}
-		t.hasNoManifest(putsManifest, app, string(m.Descriptor.Digest))
-		t.hasNoManifest(putsManifest, app, "new")
-		t.hasTags(putsManifest, app, map[string]digest.Digest{"moved": old.Descriptor.Digest})
-		t.manifests(app, "", all).shows(putsManifest, []string{string(old.Descriptor.Digest)})
-		t.referrers(app, subject(), "", all).shows(putsManifest, nil)
-
-		// Nor is a manifest that is there described otherwise.
-		m.Manifest = old.Manifest
-		m.Descriptor.MediaType = ocispec.MediaTypeImageIndex
-		m.Descriptor.Annotations = map[string]string{"other": "annotation"}
-		m.Tags = []string{"new"}
-		if cause == registry.TagImmutable {
-			continue // as no tag would be moved
-		}
-		if c := t.putManifest(app, m); c.err == nil {
-			c.violates(decidesInOrder, "no error", "an error")
-		}
-		t.hasManifest(putsManifest, app, "moved", old)
-		t.hasNoManifest(putsManifest, app, "new")
 	}
+}
+
+// checkAllOrNothing has manifests refused that are new, and then those that are there
+// already, described otherwise.
+func checkAllOrNothing(t *tester) {
+	old := t.referrer("old", t.subject(), "moved")
+	t.put(app, old)
+	t.push(app, "there")
+	for _, refusals := range []map[registry.Cause]registry.PutManifest{t.refusals(), t.soleRefusals()} {
+		for _, m := range refusals {
+			t.unchangedBy(func() *call { return t.putManifest(app, m) })
+			t.hasNoManifest(putsManifest, app, string(m.Descriptor.Digest))
+			t.hasNoManifest(putsManifest, app, "new")
+		}
+	}
+	is := t.newManifest("there", "there")
+	t.put(app, is)
+	for _, m := range t.soleRefusals() {
+		m.Manifest = is.Manifest
+		m = otherwise(m)
+		t.unchangedBy(func() *call { return t.putManifest(app, m) })
+		t.hasManifest(putsManifest, app, "there", is)
+	}
+	t.hasManifest(putsManifest, app, "moved", old)
 }
 
 func checkDeleteTag(t *tester) {
-	one, two := referrer("one", subject(), "a", "b"), newManifest("two", "c")
+	one, two := t.referrer("one", t.subject(), "a", "b"), t.newManifest("two", "c")
 	d := t.put(app, one)
 	t.put(app, two)
 	t.deleteManifest(app, "a", registry.Precondition{}).succeeds(deletesManifest)
@@ -449,13 +583,13 @@ func checkDeleteTag(t *tester) {
 	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": d, "c": two.Descriptor.Digest})
 	t.deleteManifest(app, "b", registry.Precondition{}).succeeds(deletesManifest)
 	t.hasManifest(deletesManifest, app, string(d), one)
-	t.referrers(app, subject(), "", all).shows(deletesManifest, []string{string(d)})
-	t.put(app, newManifest("two", "a"))
+	t.referrers(app, t.subject(), "", all).shows(deletesManifest, []string{string(d)})
+	t.put(app, t.newManifest("two", "a"))
 	t.hasManifest(setsTags, app, "a", two)
 }
 
 func checkDeleteByDigest(t *tester) {
-	one, two := newManifest("one", "a", "c"), newManifest("two", "b")
+	one, two := t.newManifest("one", "a", "c"), t.newManifest("two", "b")
 	d := t.put(app, one)
 	t.put(app, two)
 	t.put(lib, one)
@@ -468,39 +602,37 @@ func checkDeleteByDigest(t *tester) {
 	t.manifests(app, "", all).shows(deletesManifest, []string{string(two.Descriptor.Digest)})
 	t.hasManifest(visible, lib, "a", one)
 	// What is put anew does not get its old tags back.
-	t.put(app, newManifest("one"))
+	t.put(app, t.newManifest("one"))
 	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": two.Descriptor.Digest})
 }
 
 func checkDeleteReferrer(t *tester) {
-	one, two := referrer("one", subject(), "a"), referrer("two", subject())
+	one, two := t.referrer("one", t.subject(), "a"), t.referrer("two", t.subject())
 	t.put(app, one)
 	kept := string(t.put(app, two))
 	t.put(lib, one)
 	d := string(one.Descriptor.Digest)
 	for range 2 {
 		t.deleteManifest(app, d, registry.Precondition{}).succeeds(deletesManifest)
-		t.referrers(app, subject(), "", all).shows(deletesManifest, []string{kept})
+		t.referrers(app, t.subject(), "", all).shows(deletesManifest, []string{kept})
 		t.put(app, one)
 		both := slices.Sorted(slices.Values([]string{d, kept}))
-		t.referrers(app, subject(), "", all).shows(hasSubject, both)
+		t.referrers(app, t.subject(), "", all).shows(hasSubject, both)
 	}
 	t.deleteManifest(app, kept, registry.Precondition{}).succeeds(deletesManifest)
 	t.deleteManifest(app, d, registry.Precondition{}).succeeds(deletesManifest)
-	t.referrers(app, subject(), "", all).shows(deletesManifest, nil)
-	t.referrers(lib, subject(), "", all).shows(deletesManifest, []string{d})
+	t.referrers(app, t.subject(), "", all).shows(deletesManifest, nil)
+	t.referrers(lib, t.subject(), "", all).shows(deletesManifest, []string{d})
 }
 
 // checkReferredStays deletes an image that has a layer, a referrer and an index.
 func checkReferredStays(t *tester) {
 	layer := t.push(app, "layer")
-	image := newManifest("image", "image")
-	image.Require = []registry.Reference{asBlob("layer")}
+	image := t.imageOf("image", "", []registry.Reference{t.asBlob("layer")}, "image")
 	d := t.put(app, image)
-	signature := referrer("signature", d)
+	signature := t.referrer("signature", d)
 	signed := []string{string(t.put(app, signature))}
-	index := newManifest("index", "index")
-	index.Require = []registry.Reference{asManifest(image)}
+	index := t.imageOf("index", "", []registry.Reference{asManifest(image)}, "index")
 	t.put(app, index)
 
 	t.deleteManifest(app, string(d), registry.Precondition{}).succeeds(deletesManifest)
@@ -514,6 +646,7 @@ func checkReferredStays(t *tester) {
 	t.deleteManifest(app, string(index.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
 	t.deleteManifest(app, signed[0], registry.Precondition{}).succeeds(deletesManifest)
 	t.hasManifest(referredStays, app, "image", image)
+	t.hasBlob(referredStays, app, layer, "layer")
 }
 
 func (t *tester) manifest(repo, ref string) (m registry.Manifest, c *call) {

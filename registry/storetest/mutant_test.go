@@ -50,7 +50,7 @@ func (m *mutant) OpenBlob(ctx context.Context, repo string, d digest.Digest) (re
 	if err != nil || m.editBlob == nil {
 		return b, err
 	}
-	edited := &mutantBlob{Blob: b, readAt: b.ReadAt, size: b.Size, writeRange: b.WriteRange}
+	edited := &mutantBlob{Blob: b, readAt: b.ReadAt, size: b.Size, writeRange: b.WriteRange, close: b.Close}
 	content := make([]byte, b.Size())
 	if _, err := b.ReadAt(content, 0); err != nil && err != io.EOF {
 		return nil, err
@@ -130,10 +130,12 @@ type mutantBlob struct {
 	readAt     func(p []byte, off int64) (int, error)
 	size       func() int64
 	writeRange func(w io.Writer, off, n int64) (int64, error)
+	close      func() error
 }
 
 func (b *mutantBlob) ReadAt(p []byte, off int64) (int, error) { return b.readAt(p, off) }
 func (b *mutantBlob) Size() int64                             { return b.size() }
+func (b *mutantBlob) Close() error                            { return b.close() }
 func (b *mutantBlob) WriteRange(w io.Writer, off, n int64) (int64, error) {
 	return b.writeRange(w, off, n)
 }

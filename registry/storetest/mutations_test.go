@@ -21,7 +21,10 @@ type mutation struct {
 }
 
 func mutations() []mutation {
-	return slices.Concat(blobMutations(), uploadMutations(), manifestMutations(), listMutations())
+	return slices.Concat(
+		blobMutations(), uploadMutations(), manifestMutations(), listMutations(),
+		algorithmMutations(), ownershipMutations(), limitMutations(), confusionMutations(),
+	)
 }
 
 // othersFirst returns when all other goroutines have gone on as far as they can:

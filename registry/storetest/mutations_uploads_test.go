@@ -160,7 +160,7 @@ func uploadMutations() []mutation {
 				return errors.Join(err, u.Upload.Cancel(ctx))
 			}
 			return err
-		}), []string{"uploads/a commit whose body fails leaves the session", "uploads/a wrong digest leaves the session"}},
+		}), []string{"uploads/a body that fails is kept as far as it came", "uploads/a wrong digest leaves the session"}},
 		{"a last chunk is kept though it is refused", editedCommit(func(u *mutantUpload, _ *upload, ctx context.Context, c registry.Chunk, d digest.Digest) error {
 			if c.Body != nil {
 				if err := u.Upload.Append(ctx, c); err != nil {

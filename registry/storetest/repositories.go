@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"github.com/opencontainers/go-digest"
+	"slices"
 
 	"github.com/ocifake/ocifake/registry"
 )
@@ -11,6 +11,8 @@ func repositoryChecks() []check {
 		{"repositories/exist from their first content", checkExists},
 		{"repositories/do not exist from what was not completed", checkDoesNotExist},
 		{"repositories/survive what is deleted", checkSurvives},
+		{"repositories/with similar names are told apart", checkSimilarNames},
+		{"repositories/refused calls change nothing", checkRefusedChangesNothing},
 	}
 }
 
@@ -40,13 +42,13 @@ func checkExists(t *tester) {
 	t.hasRepository("pushed", true)
 	t.mountBlob("mounted", d, "pushed").succeeds(mountsBlob)
 	t.hasRepository("mounted", true)
-	t.put("put", newManifest("image"))
+	t.put("put", t.newManifest("image"))
 	t.hasRepository("put", true)
 	t.repositories("", all).shows(exists, []string{"mounted", "pushed", "put"})
 }
 
 func checkDoesNotExist(t *tester) {
-	d := digest.FromString("content")
+	d := t.digest("content")
 	t.hasRepository(app, false)
 	s := t.newUpload(app)
 	t.hasRepository(app, false)
@@ -55,8 +57,8 @@ func checkDoesNotExist(t *tester) {
 	t.mountBlob(app, d, lib).fails(mountFails, registry.BlobUnknown)
 	t.deleteBlob(app, d).fails(deleteBlobFails, registry.BlobUnknown)
 	t.deleteManifest(app, "v1", registry.Precondition{}).fails(deleteFails, registry.ManifestUnknown)
-	m := newManifest("image", "v1")
-	m.Require = []registry.Reference{asBlob("content")}
+	m := t.newManifest("image", "v1")
+	m.Require = []registry.Reference{t.asBlob("content")}
 	t.putManifest(app, m).fails(requires, registry.ManifestBlobUnknown)
 	t.hasRepository(app, false)
 	s.cancel().succeeds(cancels)
@@ -71,7 +73,7 @@ func checkSurvives(t *tester) {
 	for _, repo := range []string{"pushed", "mounted"} {
 		t.deleteBlob(repo, d).succeeds(deletesBlob)
 	}
-	m := newManifest("image", "v1", "v2")
+	m := t.newManifest("image", "v1", "v2")
 	t.put("put", m)
 	t.deleteManifest("put", "v1", registry.Precondition{}).succeeds(deletesManifest)
 	t.deleteManifest("put", string(m.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
@@ -83,4 +85,48 @@ func checkSurvives(t *tester) {
 	}
 	t.push("pushed", "content")
 	t.hasBlob(commits, "pushed", d, "content")
+}
+
+// checkSimilarNames fills repositories whose names begin with each other's, or are
+// equal but for separators, and empties every second one.
+func checkSimilarNames(t *tester) {
+	names := []string{"a", "a-b", "a.b", "a/b", "a/b/c", "a/bc", "a__b", "a_b", "ab", "b", "b/a"}
+	manifests := map[string]registry.PutManifest{}
+	sessions := map[string]session{}
+	has := func(repo string, content bool) {
+		d := t.digest(repo)
+		m := manifests[repo]
+		var blobs, tags, digests, referrers []string
+		if content {
+			blobs, tags, digests = []string{string(d)}, []string{"tag"}, []string{string(m.Descriptor.Digest)}
+			referrers = digests
+			t.hasBlob(visible, repo, d, repo)
+			t.hasManifest(visible, repo, "tag", m)
+		}
+		t.blobs(repo, "", all).shows(visible, blobs)
+		t.tags(repo, "", all).shows(visible, tags)
+		t.manifests(repo, "", all).shows(visible, digests)
+		t.referrers(repo, t.subject(), "", all).shows(visible, referrers)
+		t.uploads(repo, all).shows(listsUploads, []string{sessions[repo].ID()})
+		t.blobRepositories(d, all).showsInAnyOrder(visible, slices.Repeat([]string{repo}, len(blobs)))
+	}
+	for _, repo := range names {
+		t.push(repo, repo)
+		manifests[repo] = t.referrer(repo, t.subject(), "tag")
+		t.put(repo, manifests[repo])
+		sessions[repo] = t.newUpload(repo)
+	}
+	for _, repo := range names {
+		has(repo, true)
+	}
+	for i, repo := range names {
+		if i%2 == 0 {
+			t.deleteBlob(repo, t.digest(repo)).succeeds(deletesBlob)
+			t.deleteManifest(repo, string(manifests[repo].Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
+		}
+	}
+	for i, repo := range names {
+		has(repo, i%2 == 1)
+	}
+	t.repositories("", all).shows(listsRepositories, names)
 }

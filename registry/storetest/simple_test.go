@@ -138,10 +138,12 @@ func (u *upload) Append(_ context.Context, c registry.Chunk) error {
 	})
 }
 
-// Commit leaves the session alone until all is known to be right.
+// Commit keeps what arrived before a read error, and else leaves the session alone
+// until all is known to be right.
 func (u *upload) Commit(_ context.Context, c registry.Chunk, d digest.Digest) error {
 	return u.write(c, func(chunk []byte, err error) error {
 		if err != nil {
+			u.content = append(u.content, chunk...)
 			return err
 		}
 		content := slices.Concat(u.content, chunk)
@@ -213,17 +215,16 @@ func (u *upload) receive(c registry.Chunk) ([]byte, error) {
 		u.store.mu.Lock()
 		u.arriving += int64(n)
 		u.store.mu.Unlock()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
+		switch {
+		case c.Length != registry.Unknown && int64(len(chunk)) > c.Length, err == io.EOF && c.Length != registry.Unknown && int64(len(chunk)) < c.Length:
+			return nil, registry.SizeInvalid
+		case err == io.EOF:
+			return chunk, nil
+		case err != nil:
 			return chunk, err
 		}
 	}
-	if c.Body != nil && c.Length != registry.Unknown && c.Length != int64(len(chunk)) {
-		return nil, registry.SizeInvalid
-	}
-	return chunk, nil
+	return nil, nil
 }
 
 func (s *Store) Manifest(_ context.Context, repo, ref string) (registry.Manifest, error) {

@@ -22,15 +22,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 )
 
-// patience is how long one check may take before what it waits for is reported
-// as hanging; grace is what it then has to give up by itself.
+// patience is how long a check waits for a call to begin or return before it
+// reports those that run as hanging; grace is the time that they then have to
+// give up.
 const (
-	patience = time.Minute
-	grace    = 30 * time.Second
+	patience = 10 * time.Second
+	grace    = 5 * time.Second
 )
 
 // Check is a requirement that every Store must meet.
@@ -39,13 +42,16 @@ type Check struct {
 	// refused at once".
 	Name string
 
-	// Run checks a Store that newStore returns: an empty one, with room for 32 MiB in 64
-	// blobs and upload sessions. Run calls newStore once, in its own goroutine.
+	// Run checks two Stores that newStore returns, one with sha256 digests and, if that
+	// meets the requirement, one with sha512 digests. They must be empty and have room for
+	// 32 MiB, 1100 blobs, manifests and repositories, and 128 upload sessions. Run calls
+	// newStore in its own goroutine.
 	//
 	// It returns nil, or all violations joined. A violation names the method, the
 	// repository, the arguments, the result and the sentence that it violates; a panic of
-	// the Store is one too. Run returns soon after ctx is done. A Store that hangs is
-	// reported after a minute and left behind with the goroutines that wait for it.
+	// the Store is one too. Run returns soon after ctx is done. If no call of the Store
+	// has begun or returned for 10 seconds, Run reports those that hang, and leaves the
+	// Store and the goroutines that wait for it behind.
 	Run func(ctx context.Context, newStore func() (registry.Store, error)) error
 }
 
@@ -53,7 +59,7 @@ type Check struct {
 // to pass them. They are independent of each other and may run in parallel.
 func Checks() []Check {
 	all := slices.Concat(
-		blobChecks(), uploadChecks(), manifestChecks(), repositoryChecks(), listChecks(),
+		blobChecks(), uploadChecks(), manifestChecks(), repositoryChecks(), listChecks(), ownershipChecks(),
 		concurrencyChecks(), contextChecks(),
 	)
 	checks := make([]Check, len(all))
@@ -69,22 +75,33 @@ type check struct {
 	test func(*tester)
 }
 
-func (c check) run(ctx context.Context, newStore func() (registry.Store, error)) error {
+// run runs the check on a Store for each algorithm of digests, until one fails.
+func (c check) run(ctx context.Context, newStore func() (registry.Store, error)) (err error) {
 	must.NotNil("storetest: Check.Run: ctx", ctx)
 	must.NotNil("storetest: Check.Run: newStore", newStore)
+	for _, algorithm := range []digest.Algorithm{digest.SHA256, digest.SHA512} {
+		if err == nil {
+			err = c.runWith(ctx, newStore, algorithm)
+		}
+	}
+	return err
+}
+
+func (c check) runWith(ctx context.Context, newStore func() (registry.Store, error), algorithm digest.Algorithm) error {
 	store, err := newStore()
 	if err != nil {
 		return fmt.Errorf("storetest: %s: newStore: %w", c.name, err)
 	}
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	t := &tester{ctx: limited, store: store, progress: &progress{check: c.name, over: limited, end: cancel}}
+	over, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p := &progress{check: c.name, over: over, end: end, advanced: time.Now()}
+	t := &tester{ctx: over, store: store, algorithm: algorithm, progress: p}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
 		t.run(c.test)
 	}()
-	<-limited.Done()
+	p.watch()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {

@@ -9,14 +9,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/registry"
 )
 
 // tester runs one check on one Store.
 type tester struct {
-	ctx   context.Context // given to what is called
-	store registry.Store
+	ctx       context.Context // given to what is called
+	store     registry.Store
+	algorithm digest.Algorithm // of digests, unless a check needs another
+	loops     int              // made over each list before its entries are taken
 	*progress
 }
 
@@ -24,18 +29,45 @@ type tester struct {
 type progress struct {
 	check  string
 	over   context.Context // done when the check has ended, or took too long
-	end    context.CancelFunc
+	end    context.CancelCauseFunc
 	others sync.WaitGroup // goroutines beside the one that runs the check
 
-	mu      sync.Mutex
-	errs    []error
-	running []*call
-	hanging []*call // those that were reported
+	mu       sync.Mutex
+	errs     []error
+	running  []*call
+	hanging  []*call   // those that were reported
+	advanced time.Time // when the last call began or returned
+}
+
+// errHangs ends a check in which nothing has happened for too long.
+var errHangs = errors.New("storetest: no call began or returned for " + patience.String())
+
+// watch ends the check if no call begins or returns for too long.
+func (p *progress) watch() {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.over.Done():
+			return
+		case <-timer.C:
+		}
+		p.mu.Lock()
+		left := patience - time.Since(p.advanced)
+		p.mu.Unlock()
+		if left <= 0 {
+			p.end(errHangs)
+			return
+		}
+		timer.Reset(left)
+	}
 }
 
 // withContext is the same check with another context for what it calls.
 func (t *tester) withContext(ctx context.Context) *tester {
-	return &tester{ctx: ctx, store: t.store, progress: t.progress}
+	with := *t
+	with.ctx = ctx
+	return &with
 }
 
 // abort is panicked with to end a check, or a goroutine of it, that cannot go on.
@@ -44,7 +76,7 @@ type abort struct{}
 // run runs the check to its end; what it left stalled goes on when the check is over.
 func (t *tester) run(test func(*tester)) {
 	defer t.others.Wait()
-	defer t.end()
+	defer t.end(nil)
 	defer recoverAbort()
 	test(t)
 }
@@ -98,8 +130,11 @@ func (t *tester) wait(c <-chan struct{}) {
 	}
 }
 
-// timeIsUp reports whether the check is over because it took too long.
-func (t *tester) timeIsUp() bool { return errors.Is(t.over.Err(), context.DeadlineExceeded) }
+// timeIsUp reports whether the check is over because nothing happened, or because
+// of the deadline of the caller's context.
+func (t *tester) timeIsUp() bool {
+	return context.Cause(t.over) == errHangs || errors.Is(t.over.Err(), context.DeadlineExceeded)
+}
 
 func (t *tester) violations() error {
 	t.mu.Lock()
@@ -118,6 +153,7 @@ func (t *tester) reportHanging() {
 	}
 	if t.violations() == nil {
 		c := &call{t: t, method: "check"}
+		c.err = context.Cause(t.over)
 		c.violates(noWaiting, "a body that was not read, or a blob that was not written", "the check goes on")
 	}
 }
@@ -170,13 +206,13 @@ func (c *call) run(f func() error) {
 func (t *tester) begin(c *call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running = append(t.running, c)
+	t.running, t.advanced = append(t.running, c), time.Now()
 }
 
 func (t *tester) finish(c *call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running = slices.DeleteFunc(t.running, func(other *call) bool { return other == c })
+	t.running, t.advanced = slices.DeleteFunc(t.running, func(other *call) bool { return other == c }), time.Now()
 }
 
 // isStalled reports whether the call waits for what the check has not released.
@@ -192,7 +228,7 @@ func (c *call) hangs() {
 	c.t.hanging = append(c.t.hanging, c)
 	c.t.mu.Unlock()
 	if !known {
-		c.violates(noWaiting, "no return in time", "a return")
+		c.reports(&violation{promise: noWaiting, got: "no return in time", want: "a return", err: context.Cause(c.t.over)})
 	}
 }
 
@@ -228,10 +264,10 @@ func (c *call) hasOther(causes []registry.Cause) bool {
 }
 
 // happened reports whether a call whose context was done succeeded. If it failed,
-// that must not be with a cause, for none applies.
+// that must be with the error of the context.
 func (c *call) happened() bool {
-	if c.hasOther(nil) {
-		c.violates(onlyNamed, describeError(c.err), "success, or an error without a Cause: only the context was done")
+	if c.err != nil && (!errors.Is(c.err, c.t.ctx.Err()) || c.hasOther(nil)) {
+		c.violates(contextDone, describeError(c.err), "success, or the error of the context without a Cause")
 	}
 	return c.err == nil
 }
@@ -255,7 +291,11 @@ func describeError(err error) string {
 
 // violates reports what the call did to break a promise.
 func (c *call) violates(p promise, got, want string) {
-	v := &violation{check: c.t.check, call: c, promise: p, got: got, want: want}
+	c.reports(&violation{promise: p, got: got, want: want, err: c.err})
+}
+
+func (c *call) reports(v *violation) {
+	v.check, v.call = c.t.check, c
 	c.t.mu.Lock()
 	defer c.t.mu.Unlock()
 	c.t.errs = append(c.t.errs, v)
@@ -267,6 +307,7 @@ type violation struct {
 	call      *call
 	promise   promise
 	got, want string
+	err       error // of the call
 }
 
 func (v *violation) Error() string {
@@ -283,7 +324,7 @@ func (v *violation) Error() string {
 // longDigest is a digest of which the beginning is enough to read.
 var longDigest = regexp.MustCompile(`(sha(?:256|512):[0-9a-f]{12})[0-9a-f]+`)
 
-func (v *violation) Unwrap() error { return v.call.err }
+func (v *violation) Unwrap() error { return v.err }
 
 // causeNames are the causes that a Store may fail with.
 var causeNames = map[registry.Cause]string{

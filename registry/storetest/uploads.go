@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,11 +30,12 @@ func uploadChecks() []check {
 		{"uploads/a chunk at a wrong offset changes nothing", checkWrongOffset},
 		{"uploads/a body of another length changes nothing", checkWrongLength},
 		{"uploads/a body that fails is kept as far as it came", checkBodyFails},
-		{"uploads/a commit whose body fails leaves the session", checkCommitBodyFails},
+		{"uploads/errors are decided in order", checkWriteErrors},
 		{"uploads/a wrong digest leaves the session", checkWrongDigest},
 		{"uploads/a wrong digest takes the last chunk back", checkRollback},
 		{"uploads/cancelled ones are gone", checkCancel},
 		{"uploads/cancelled while a body arrives", checkCancelRunning},
+		{"uploads/cancelled while a wrong body arrives", checkCancelBroken},
 		{"uploads/a second writer is refused at once", checkSecondWriter},
 		{"uploads/Size includes what is still arriving", checkSizeWhileArriving},
 	}
@@ -60,9 +62,9 @@ func checkFindUpload(t *tester) {
 	first.hasSize(findsUpload, 11)
 	second.hasSize(identifies, 0)
 	second.append(chunkAt(0, "hello")).succeeds(identifies)
-	first.commit(registry.Chunk{}, digest.FromString("hello world")).succeeds(commits)
-	t.hasBlob(commits, app, digest.FromString("hello world"), "hello world")
-	second.commit(registry.Chunk{}, digest.FromString("hello")).succeeds(commits)
+	first.commit(registry.Chunk{}, t.digest("hello world")).succeeds(commits)
+	t.hasBlob(commits, app, t.digest("hello world"), "hello world")
+	second.commit(registry.Chunk{}, t.digest("hello")).succeeds(commits)
 	again.isGone(commits)
 }
 
@@ -108,8 +110,8 @@ func (t *tester) pushChunks(pieces []string, chunkOf func(off int64, s string) r
 		s.hasSize(uploadSize, off)
 	}
 	content := strings.Join(pieces, "")
-	s.commit(registry.Chunk{}, digest.FromString(content)).succeeds(commits)
-	t.hasBlob(appends, app, digest.FromString(content), content)
+	s.commit(registry.Chunk{}, t.digest(content)).succeeds(commits)
+	t.hasBlob(appends, app, t.digest(content), content)
 }
 
 func checkNoChunk(t *tester) {
@@ -121,9 +123,9 @@ func checkNoChunk(t *tester) {
 		s.append(chunk("hello")).succeeds(appends)
 		s.append(none).succeeds(noChunk)
 		s.hasSize(noChunk, 5)
-		s.commit(none, digest.FromString("hell")).fails(commitFails, registry.DigestInvalid)
-		s.commit(none, digest.FromString("hello")).succeeds(noChunk)
-		t.hasBlob(noChunk, app, digest.FromString("hello"), "hello")
+		s.commit(none, t.digest("hell")).fails(commitFails, registry.DigestInvalid)
+		s.commit(none, t.digest("hello")).succeeds(noChunk)
+		t.hasBlob(noChunk, app, t.digest("hello"), "hello")
 	}
 }
 
@@ -138,8 +140,8 @@ func checkBodies(t *tester) {
 			s.append(registry.Chunk{Body: body(strings.NewReader(content[:1000])), Offset: 0, Length: length}).succeeds(appends)
 			s.hasSize(uploadSize, 1000)
 			last := registry.Chunk{Body: body(strings.NewReader(content[1000:])), Offset: 1000, Length: length}
-			s.commit(last, digest.FromString(content)).succeeds(commits)
-			t.hasBlob(appends, app, digest.FromString(content), content)
+			s.commit(last, t.digest(content)).succeeds(commits)
+			t.hasBlob(appends, app, t.digest(content), content)
 		}
 	}
 }
@@ -185,8 +187,8 @@ func checkChunkIsCallers(t *tester) {
 		s.append(registry.Chunk{Body: &body, Offset: int64(off), Length: 5000}).succeeds(appends)
 		clear(buffer)
 	}
-	s.commit(registry.Chunk{}, digest.FromString(content)).succeeds(commits)
-	t.hasBlob(appends, app, digest.FromString(content), content)
+	s.commit(registry.Chunk{}, t.digest(content)).succeeds(commits)
+	t.hasBlob(appends, app, t.digest(content), content)
 }
 
 func checkLastChunk(t *tester) {
@@ -199,8 +201,8 @@ func checkLastChunk(t *tester) {
 			} {
 				s := t.newUpload(app)
 				s.append(chunk(content[:first])).succeeds(appends)
-				s.commit(last, digest.FromString(content)).succeeds(commits)
-				t.hasBlob(commits, app, digest.FromString(content), content)
+				s.commit(last, t.digest(content)).succeeds(commits)
+				t.hasBlob(commits, app, t.digest(content), content)
 				s.isGone(commits)
 			}
 		}
@@ -208,7 +210,7 @@ func checkLastChunk(t *tester) {
 }
 
 func checkNothingBeforeCommit(t *tester) {
-	d := digest.FromString("hello world")
+	d := t.digest("hello world")
 	s := t.newUpload(app)
 	for _, piece := range []string{"hello ", "world"} {
 		t.hasNoBlob(commits, app, d)
@@ -255,9 +257,15 @@ func checkWrongOffset(t *tester) {
 			}
 			s := t.newUpload(app)
 			s.append(chunk(held)).succeeds(appends)
-			s.append(chunkAt(off, "world")).fails(appendFails, registry.UploadRange)
-			s.hasSize(keepsWhatCame, int64(len(held)))
-			s.commit(chunkAt(off, "world"), digest.FromString(held+"world")).fails(commitFails, registry.UploadRange)
+			for _, body := range []string{"world", ""} {
+				s.append(chunkAt(off, body)).fails(appendFails, registry.UploadRange)
+				s.hasSize(keepsWhatCame, int64(len(held)))
+				s.commit(chunkAt(off, body), t.digest(held+body)).fails(commitFails, registry.UploadRange)
+				s.hasSize(keepsWhatCame, int64(len(held)))
+				of := chunkAt(off, body)
+				of.Length = registry.Unknown
+				s.append(of).fails(appendFails, registry.UploadRange)
+			}
 			s.unchanged(offsetIs, held, "world")
 		}
 	}
@@ -278,7 +286,7 @@ func checkWrongLength(t *tester) {
 				s.append(c).fails(lengthIs, registry.SizeInvalid)
 				s.hasSize(keepsWhatCame, int64(len(held)))
 				c.Body = strings.NewReader(body)
-				s.commit(c, digest.FromString(held+body)).fails(lengthIs, registry.SizeInvalid)
+				s.commit(c, t.digest(held+body)).fails(lengthIs, registry.SizeInvalid)
 				s.unchanged(keepsWhatCame, held, "world")
 			}
 		}
@@ -288,7 +296,9 @@ func checkWrongLength(t *tester) {
 // failures are bodies that hold content but fail before their end.
 func failures(content string) []*broken {
 	var all []*broken
-	for _, err := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
+	for _, err := range []error{
+		errors.New("connection reset"), io.ErrUnexpectedEOF, fmt.Errorf("not the end: %w", io.EOF), context.Canceled, io.ErrNoProgress,
+	} {
 		for _, joined := range []bool{false, true} {
 			all = append(all, &broken{content: content, err: err, joined: joined})
 		}
@@ -299,47 +309,63 @@ func failures(content string) []*broken {
 func checkBodyFails(t *tester) {
 	large := random(3*mebibyte + 7)
 	for _, came := range []int{0, 5, mebibyte, mebibyte + 5} {
-		for _, body := range failures(large[6 : 6+came]) {
-			for _, length := range []int64{registry.Unknown, int64(len(large) - 6)} {
-				fails := *body
-				s := t.newUpload(app)
-				s.append(chunk(large[:6])).succeeds(appends)
-				c := s.append(registry.Chunk{Body: &fails, Offset: 6, Length: length})
-				if !errors.Is(c.err, body.err) {
-					c.violates(keepsWhatCame, describeError(c.err), "the body's error, "+body.err.Error())
+		for i, body := range failures(large[6 : 6+came]) {
+			lengths := []int64{registry.Unknown, int64(len(large) - 6), int64(came)}
+			if came >= mebibyte { // the error makes no difference
+				if i > 0 {
+					break
 				}
-				t.hasNoBlob(keepsWhatCame, app, digest.FromString(large[:6+came]))
-				s.unchanged(keepsWhatCame, large[:6+came], "the rest")
-				t.deleteBlob(app, digest.FromString(large[:6+came]+"the rest")).succeeds(deletesBlob)
+				lengths = lengths[1:2]
+			}
+			for _, length := range lengths {
+				for _, write := range t.writers() {
+					fails := *body
+					s := t.newUpload(app)
+					s.append(chunk(large[:6])).succeeds(appends)
+					c := write(s, registry.Chunk{Body: &fails, Offset: 6, Length: length}, t.digest(large[:6+came]))
+					if !errors.Is(c.err, body.err) {
+						c.violates(breaksOff, describeError(c.err), "the body's error, "+body.err.Error())
+					}
+					t.hasNoBlob(keepsWhatCame, app, t.digest(large[:6+came]))
+					s.unchanged(keepsWhatCame, large[:6+came], "the rest")
+					t.deleteBlob(app, t.digest(large[:6+came]+"the rest")).succeeds(deletesBlob)
+				}
 			}
 		}
 	}
 }
 
-// checkCommitBodyFails does not ask whether what arrived is kept: it may be
-// either, so long as Size tells.
-func checkCommitBodyFails(t *tester) {
-	content := "hello world"
-	for _, body := range failures("wor") {
+// checkWriteErrors has two reasons to fail for each call.
+func checkWriteErrors(t *tester) {
+	wrong := t.digest("never pushed")
+	cut := errors.New("connection reset")
+	for name, write := range t.writers() {
 		s := t.newUpload(app)
 		s.append(chunk("hello ")).succeeds(appends)
-		c := s.commit(registry.Chunk{Body: body, Offset: 6, Length: 5}, digest.FromString(content))
-		if !errors.Is(c.err, body.err) {
-			c.violates(commitFails, describeError(c.err), "the body's error, "+body.err.Error())
+		refused := func(offset, length int64, body io.Reader, cause registry.Cause) {
+			write(s, registry.Chunk{Body: body, Offset: offset, Length: length}, wrong).fails(appendFails, cause)
+			s.hasSize(keepsWhatCame, 6)
 		}
-		t.hasNoBlob(commitFails, app, digest.FromString(content))
-		held := "hello "
-		if s.Size() == int64(len(held)+3) {
-			held += "wor"
+		refused(5, 4, strings.NewReader("world"), registry.UploadRange)
+		refused(5, registry.Unknown, strings.NewReader("world"), registry.UploadRange)
+		refused(7, 5, &broken{content: "wor", err: cut}, registry.UploadRange)
+		refused(6, 6, strings.NewReader("world"), registry.SizeInvalid)
+		refused(6, 4, strings.NewReader("world"), registry.SizeInvalid)
+		refused(6, 0, strings.NewReader("world"), registry.SizeInvalid)
+		refused(6, 4, &broken{content: "world", err: cut}, registry.SizeInvalid)
+		refused(6, 4, &broken{content: "world", err: cut, joined: true}, registry.SizeInvalid)
+		s.unchanged(keepsWhatCame, "hello ", "world "+name)
+		refused = func(offset, length int64, body io.Reader, cause registry.Cause) {
+			write(s, registry.Chunk{Body: body, Offset: offset, Length: length}, wrong).fails(appendFails, cause)
 		}
-		s.unchanged(commitFails, held, content[len(held):])
-		t.deleteBlob(app, digest.FromString(content)).succeeds(deletesBlob)
+		refused(5, 4, strings.NewReader("world"), registry.UploadUnknown)
+		refused(0, 5, &broken{content: "wor", err: cut}, registry.UploadUnknown)
 	}
 }
 
 func checkWrongDigest(t *tester) {
 	for _, held := range []string{"", "hello ", random(mebibyte + 7)} {
-		wrong := digest.FromString(held + "not this")
+		wrong := t.digest(held + "not this")
 		s := t.newUpload(app)
 		s.append(chunk(held)).succeeds(appends)
 		for range 2 {
@@ -347,7 +373,7 @@ func checkWrongDigest(t *tester) {
 			s.hasSize(commitFails, int64(len(held)))
 		}
 		t.hasNoBlob(commitFails, app, wrong)
-		t.hasNoBlob(commitFails, app, digest.FromString(held))
+		t.hasNoBlob(commitFails, app, t.digest(held))
 		if l := t.uploads(app, all); !slices.Contains(l.keys, s.ID()) {
 			l.violates(commitFails, "no session "+s.ID(), "the session, which stays")
 		}
@@ -361,12 +387,12 @@ func checkRollback(t *tester) {
 		for _, last := range []string{"world!", large} {
 			s := t.newUpload(app)
 			s.append(chunk(held)).succeeds(appends)
-			right := digest.FromString(held + "world")
+			right := t.digest(held + "world")
 			for _, c := range []registry.Chunk{chunk(last), chunkAt(int64(len(held)), last)} {
 				s.commit(c, right).fails(commitFails, registry.DigestInvalid)
 				s.hasSize(commitFails, int64(len(held)))
 			}
-			t.hasNoBlob(commitFails, app, digest.FromString(held+last))
+			t.hasNoBlob(commitFails, app, t.digest(held+last))
 			s.unchanged(commitFails, held, "world")
 		}
 	}
@@ -378,7 +404,7 @@ func checkCancel(t *tester) {
 	s.append(chunk("content")).succeeds(appends)
 	s.cancel().succeeds(cancels)
 	s.isGone(cancels)
-	t.hasNoBlob(cancels, app, digest.FromString("content"))
+	t.hasNoBlob(cancels, app, t.digest("content"))
 	other.unchanged(cancels, "hello ", "world")
 	fresh := t.newUpload(app)
 	fresh.cancel().succeeds(cancels)
@@ -386,19 +412,40 @@ func checkCancel(t *tester) {
 }
 
 // writers are the two ways to write to a session.
-func writers() map[string]func(s session, c registry.Chunk) *call {
-	return map[string]func(s session, c registry.Chunk) *call{
-		"append": func(s session, c registry.Chunk) *call { return s.append(c) },
-		"commit": func(s session, c registry.Chunk) *call { return s.commit(c, digest.FromString("hello world")) },
+func (t *tester) writers() map[string]func(s session, c registry.Chunk, d digest.Digest) *call {
+	return map[string]func(s session, c registry.Chunk, d digest.Digest) *call{
+		"append": func(s session, c registry.Chunk, _ digest.Digest) *call { return s.append(c) },
+		"commit": func(s session, c registry.Chunk, d digest.Digest) *call { return s.commit(c, d) },
+	}
+}
+
+// checkCancelBroken cancels a session to which a chunk arrives that then turns out
+// to be wrong as well.
+func checkCancelBroken(t *tester) {
+	for _, write := range t.writers() {
+		for _, length := range []int64{registry.Unknown, 11, 12, 10} {
+			s := t.newUpload(app)
+			body := t.newStalled("hello ", "world")
+			var running *call
+			written := t.spawn(func() {
+				running = write(s, registry.Chunk{Body: body, Offset: 0, Length: length}, t.digest("never pushed"))
+			})
+			t.wait(body.stuck)
+			s.cancel().succeeds(cancels)
+			body.release()
+			written()
+			running.fails(appendFails, registry.UploadUnknown)
+			s.isGone(cancels)
+		}
 	}
 }
 
 func checkCancelRunning(t *tester) {
-	for _, write := range writers() {
+	for _, write := range t.writers() {
 		s := t.newUpload(app)
 		body := t.newStalled("hello ", "world")
 		var running *call
-		written := t.spawn(func() { running = write(s, body.chunk()) })
+		written := t.spawn(func() { running = write(s, body.chunk(), t.digest("hello world")) })
 		t.wait(body.stuck)
 		again, c := t.openUpload(app, s.ID())
 		c.succeeds(noWaiting)
@@ -408,44 +455,44 @@ func checkCancelRunning(t *tester) {
 		written()
 		running.fails(cancelsRunning, registry.UploadUnknown)
 		s.isGone(cancels)
-		t.hasNoBlob(cancelsRunning, app, digest.FromString("hello world"))
+		t.hasNoBlob(cancelsRunning, app, t.digest("hello world"))
 	}
 }
 
 func checkSecondWriter(t *tester) {
-	for _, first := range writers() {
-		for _, second := range writers() {
+	for _, first := range t.writers() {
+		for _, second := range t.writers() {
 			s := t.newUpload(app)
 			body := t.newStalled("hello ", "world")
 			var running *call
-			written := t.spawn(func() { running = first(s, body.chunk()) })
+			written := t.spawn(func() { running = first(s, body.chunk(), t.digest("hello world")) })
 			t.wait(body.stuck)
 			again, c := t.openUpload(app, s.ID())
 			c.succeeds(noWaiting)
-			for _, c := range []registry.Chunk{chunk("other"), chunkAt(0, "other"), chunkAt(6, "other"), chunk(""), {}} {
-				second(again, c).fails(oneAtATime, registry.UploadRange)
+			for _, c := range []registry.Chunk{chunk("other"), chunkAt(0, "other"), chunkAt(6, "other"), chunkAt(99, ""), chunk(""), {}} {
+				second(again, c, t.digest("hello world")).fails(oneAtATime, registry.UploadRange)
 			}
-			t.hasNoBlob(oneAtATime, app, digest.FromString("hello world"))
+			t.hasNoBlob(oneAtATime, app, t.digest("hello world"))
 			body.release()
 			written()
 			running.succeeds(appendFails)
 			if running.method == "Append" {
 				s.hasSize(appendFails, 11)
-				s.commit(registry.Chunk{}, digest.FromString("hello world")).succeeds(commits)
+				s.commit(registry.Chunk{}, t.digest("hello world")).succeeds(commits)
 			}
-			t.hasBlob(oneAtATime, app, digest.FromString("hello world"), "hello world")
-			t.deleteBlob(app, digest.FromString("hello world")).succeeds(deletesBlob)
+			t.hasBlob(oneAtATime, app, t.digest("hello world"), "hello world")
+			t.deleteBlob(app, t.digest("hello world")).succeeds(deletesBlob)
 		}
 	}
 }
 
 func checkSizeWhileArriving(t *tester) {
-	for name, write := range writers() {
+	for name, write := range t.writers() {
 		s := t.newUpload(app)
 		s.append(chunk("he")).succeeds(appends)
 		body := t.newStalled("llo ", "world")
 		var running *call
-		written := t.spawn(func() { running = write(s, body.chunk()) })
+		written := t.spawn(func() { running = write(s, body.chunk(), t.digest("hello world")) })
 		t.wait(body.stuck)
 		s.hasSize(uploadSize, 6)
 		again, c := t.openUpload(app, s.ID())
@@ -467,8 +514,8 @@ type session struct {
 	registry.Upload
 }
 
-// newUpload opens an upload session that is to get a sha256 digest.
-func (t *tester) newUpload(repo string) session { return t.newUploadFor(repo, digest.SHA256) }
+// newUpload opens an upload session for a digest by the check's algorithm.
+func (t *tester) newUpload(repo string) session { return t.newUploadFor(repo, t.algorithm) }
 
 func (t *tester) newUploadFor(repo string, a digest.Algorithm) session {
 	s := session{t: t, repo: repo}
@@ -518,7 +565,7 @@ func (s session) unchanged(p promise, held, rest string) {
 	c.succeeds(p)
 	again.hasSize(p, int64(len(held)))
 	again.append(chunkAt(int64(len(held)), rest)).succeeds(p)
-	d := digest.FromString(held + rest)
+	d := s.t.digest(held + rest)
 	again.commit(registry.Chunk{}, d).succeeds(p)
 	s.t.hasBlob(p, s.repo, d, held+rest)
 }
@@ -528,7 +575,7 @@ func (s session) isGone(p promise) {
 	_, c := s.t.openUpload(s.repo, s.ID())
 	c.fails(findUploadFails, registry.UploadUnknown)
 	s.append(chunk("late")).fails(appendFails, registry.UploadUnknown)
-	s.commit(chunk("late"), digest.FromString("late")).fails(commitFails, registry.UploadUnknown)
+	s.commit(chunk("late"), s.t.digest("late")).fails(commitFails, registry.UploadUnknown)
 	s.cancel().fails(cancelFails, registry.UploadUnknown)
 	if l := s.t.uploads(s.repo, all); slices.Contains(l.keys, s.ID()) {
 		l.violates(p, "the session that is gone", "only those that are open")
