@@ -61,6 +61,24 @@ func TestWithHandlerWithoutReferrers(t *testing.T) {
 	assert.Equal(t, artifact.Digest, reg.Pushed(t, "app:sha256-"+subject.Digest.Encoded()).Manifests[0].Digest)
 }
 
+// Helpers log in at a handler that asks for it.
+func TestWithHandlerLogin(t *testing.T) {
+	handler := other()
+	guarded := func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "admin" || password != "secret" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}
+	reg := registrytest.New(t, registrytest.WithHandler(http.HandlerFunc(guarded)), registrytest.WithHandlerLogin("admin", "secret"))
+	reg.Push(t, "app:v1", images.Random())
+	reg = registrytest.New(t, registrytest.WithHandler(http.HandlerFunc(guarded)))
+	assert.Contains(t, fatal(func(t testing.TB) { reg.Push(t, "app:v1", images.Random()) }), "unexpected status 401 no")
+	_, err := registrytest.Start(registrytest.WithHandlerLogin("a", "b"))
+	assert.ErrorContains(t, err, "WithHandlerLogin needs WithHandler")
+}
+
 // What the distribution API has no way to do is refused, and said.
 func TestWithHandlerCannot(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithHandler(other()))

@@ -82,12 +82,20 @@ func (r *Registry) logJournal(t testing.TB) {
 	if r.shown.all(log) {
 		return
 	}
-	text := "journal of " + r.URL()
+	text := "journal of " + r.title()
 	if dropped := r.recorder.Dropped(); dropped > 0 {
 		text += fmt.Sprintf(", of a record that is not complete: %d dropped", dropped)
 	}
 	of := recorded{r}
 	t.Log(text + ":\n" + of.named(log).Journal() + of.refused())
+}
+
+// title is the name of the registry in messages.
+func (r *Registry) title() string {
+	if r.name == "" {
+		return r.URL()
+	}
+	return r.name + " (" + r.URL() + ")"
 }
 
 // refused lists the connections that were refused before they carried a request.

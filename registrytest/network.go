@@ -59,6 +59,19 @@ func (n *Network) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	return a
 }
 
+// Registry returns the registry with a host name, for its content, rules and options. If
+// there is none, the test fails and ends.
+func (n *Network) Registry(t testing.TB, host string) *Registry {
+	t = testOr(t, &n.none)
+	t.Helper()
+	all := n.all()
+	i := slices.IndexFunc(all, func(r *Registry) bool { return r.Host() == host })
+	if i < 0 {
+		t.Fatalf("registrytest: no registry on the network has the host %q", host)
+	}
+	return all[i]
+}
+
 // join adds a registry, in the place of a former one with its name.
 func (n *Network) join(r *Registry) {
 	n.mu.Lock()

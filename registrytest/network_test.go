@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -127,4 +129,31 @@ func TestJournalOnce(t *testing.T) {
 		assert.True(t, strings.HasSuffix(ran.failures[2], "\njournal: see above"), ran.failures[2])
 		assert.Empty(t, ran.logs)
 	})
+}
+
+// TestNames: registries on ports have names in journals.
+func TestNames(t *testing.T) {
+	for _, name := range []string{"", "hub"} {
+		var url string
+		ran := runTest(func(fake testing.TB) {
+			reg := registrytest.New(fake, registrytest.WithName(name))
+			url = reg.URL()
+			app := reg.Push(fake, "app:v1", images.Random())
+			reg.Inject(fake, faults.On(op.BlobGet).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}")))
+			response, err := reg.Client().Get(url + "/v2/app/blobs/" + app.Layers[0].Digest.String())
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			fake.Errorf("for some reason")
+		})
+		require.Len(t, ran.logs, 1)
+		assert.Contains(t, ran.logs[0], " external  cdn ")
+		if name == "" {
+			assert.True(t, strings.HasPrefix(ran.logs[0], "journal of "+url+":\n"), ran.logs[0])
+			assert.Contains(t, ran.logs[0], " blob.get  registry ")
+		} else {
+			assert.True(t, strings.HasPrefix(ran.logs[0], "journal of hub ("+url+"):\n"), ran.logs[0])
+			assert.Contains(t, ran.logs[0], " blob.get  hub ")
+		}
+	}
 }

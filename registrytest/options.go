@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
@@ -22,7 +23,9 @@ type config struct {
 	registry registry.Options
 	server   server.Config
 	store    registry.Store
-	handler  http.Handler // of WithHandler
+	handler  http.Handler   // of WithHandler
+	login    apistore.Login // of WithHandlerLogin
+	name     string         // of WithName
 	record   recorder.Options
 	service  *auth.Service // that WithAuth made
 	network  *Network      // of WithNetwork
@@ -84,6 +87,9 @@ func newConfig(opts []Option) (config, error) {
 	if c.handler != nil && c.server.FaultNames {
 		c.errs = append(c.errs, errors.New("WithHandler excludes WithFaultNames, which needs the registry of this module"))
 	}
+	if c.handler == nil && c.names["WithHandlerLogin"] {
+		c.errs = append(c.errs, errors.New("WithHandlerLogin needs WithHandler, to whose handler it logs in"))
+	}
 	if err := c.server.Validate(); err != nil {
 		c.errs = append(c.errs, err)
 	}
@@ -122,6 +128,24 @@ func WithHandler(h http.Handler) Option {
 	return once("WithHandler", func(c *config) error {
 		c.handler = h
 		return given("WithHandler", h)
+	})
+}
+
+// WithHandlerLogin sets the user name and the password that the methods of [Registry] send
+// to the handler of [WithHandler], if it asks for Basic authentication.
+func WithHandlerLogin(username, password string) Option {
+	return once("WithHandlerLogin", func(c *config) error {
+		c.login = apistore.Login{Username: username, Password: password}
+		return nil
+	})
+}
+
+// WithName sets the name of the registry in messages and journals. By default it is the URL,
+// which does not tell apart several registries on ports.
+func WithName(name string) Option {
+	return once("WithName", func(c *config) error {
+		c.name = name
+		return nil
 	})
 }
 

@@ -137,6 +137,8 @@ func (rs recorded) named(log record.Log) record.Log {
 		switch {
 		case r.inMemory:
 			continue
+		case r.name != "":
+			names[r.Host()] = r.name
 		case len(rs) == 1:
 			names[r.Host()] = "registry"
 		}

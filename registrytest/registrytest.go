@@ -34,6 +34,7 @@ type Registry struct {
 	shown    shownJournal
 	network  *Network // nil: none that others share
 	inMemory bool
+	name     string // in messages; empty: the URL
 	log      *slog.Logger
 	none     noTest // stands in for a nil t
 }
@@ -88,7 +89,7 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
 	if c.handler != nil {
-		r.store, r.faults, r.foreign = apistore.New(c.handler), faults.New(nil), true
+		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), faults.New(nil), true
 	} else {
 		r.store = cmp.Or[registry.Store](c.store, memstore.New(memstore.Options{}))
 		r.faults = faults.New(r.store)
@@ -104,7 +105,7 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	}
 	c.record.Log = c.server.Log
 	r.recorder = recorder.New(c.record)
-	r.network, r.inMemory = c.network, c.server.Network != nil
+	r.network, r.inMemory, r.name = c.network, c.server.Network != nil, c.name
 	c.server.Faults, c.server.Recorder = r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)

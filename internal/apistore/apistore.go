@@ -1,7 +1,7 @@
 // Package apistore implements a [registry.Store] over any registry that is an [http.Handler]. It
 // calls the distribution API of the handler in process.
 //
-//	store := apistore.New(handler)
+//	store := apistore.New(handler, apistore.Login{})
 //	m, err := store.Manifest(ctx, "app", "v1") // GET /v2/app/manifests/v1
 //
 // The API has no request to list the blobs or manifests of a repository, or to find an upload
@@ -28,13 +28,19 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
+// Login is what Basic authentication of the handler asks for. The zero value sends nothing.
+type Login struct{ Username, Password string }
+
 // Store implements [registry.Store].
-type Store struct{ handler http.Handler }
+type Store struct {
+	handler http.Handler
+	login   Login
+}
 
 var _ registry.Store = (*Store)(nil)
 
 // New returns a Store over a handler of the distribution API.
-func New(handler http.Handler) *Store { return &Store{handler} }
+func New(handler http.Handler, login Login) *Store { return &Store{handler, login} }
 
 // host is the host of requests. Handlers that return absolute URLs use it.
 const host = "registry.test"
@@ -77,6 +83,9 @@ func (s *Store) do(ctx context.Context, c call) (answer, error) {
 	}
 	if c.body != nil {
 		r.Body, r.ContentLength = io.NopCloser(c.body), c.length
+	}
+	if s.login != (Login{}) {
+		r.SetBasicAuth(s.login.Username, s.login.Password)
 	}
 	w := httptest.NewRecorder()
 	if err := serve(s.handler, w, r); err != nil {

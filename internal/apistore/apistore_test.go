@@ -25,7 +25,7 @@ const imageOf = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manif
 	`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]`
 
 func newStore(options registry.Options) *apistore.Store {
-	return apistore.New(registry.New(memstore.New(memstore.Options{}), options))
+	return apistore.New(registry.New(memstore.New(memstore.Options{}), options), apistore.Login{})
 }
 
 func upload(t *testing.T, s *apistore.Store, repo, content string, algorithm digest.Algorithm) digest.Digest {
@@ -189,7 +189,7 @@ func TestHostileHandler(t *testing.T) {
 			}, "more than 100000 pages"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.ErrorContains(t, test.call(apistore.New(test.serve)), test.want)
+			assert.ErrorContains(t, test.call(apistore.New(test.serve, apistore.Login{})), test.want)
 		})
 	}
 }

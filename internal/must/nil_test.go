@@ -330,6 +330,11 @@ var ofRegistrytest = []row{
 	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
 	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
+	allowed("registrytest.Network.Registry t", func(f given) {
+		network := registrytest.NewNetwork()
+		registrytest.New(f.t, registrytest.WithNetwork(network, "a.example"))
+		network.Registry(nil, "a.example")
+	}),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
