@@ -31,6 +31,8 @@ func concurrencyChecks() []check {
 		{"concurrency/pushes of one tag", checkPushOneTag},
 		{"concurrency/an immutable tag is set once", checkImmutableRace},
 		{"concurrency/a precondition holds once", checkPreconditionRace},
+		{"concurrency/a delete meets a tag that moves", checkDeleteMeetsMove},
+		{"concurrency/a commit meets a chunk", checkCommitMeetsAppend},
 		{"concurrency/one manifest is deleted once", checkDeleteManifestOnce},
 		{"concurrency/a manifest meets the delete of its blob", checkPutMeetsDeleteBlob},
 		{"concurrency/a manifest meets the delete of its child", checkPutMeetsDeleteManifest},
@@ -335,6 +337,47 @@ func checkPreconditionRace(t *tester) {
 			}, registry.PreconditionFailed)
 			t.hasManifest(judgesRef, app, tag, racing[winner])
 			asked = registry.Precondition{IfMatch: []string{string(racing[winner].Descriptor.Digest)}}
+		}
+	}
+}
+
+// checkDeleteMeetsMove moves a tag while it is deleted from where it was: it is
+// never deleted from where it is then.
+func checkDeleteMeetsMove(t *tester) {
+	for i := range rounds {
+		old, moved := t.newManifest(fmt.Sprint("old ", i), "latest"), t.newManifest(fmt.Sprint("new ", i), "latest")
+		t.put(app, old)
+		var deleted *call
+		t.both(i, func() { t.put(app, moved) }, func() {
+			deleted = t.deleteManifest(app, "latest", registry.Precondition{IfMatch: []string{string(old.Descriptor.Digest)}})
+		})
+		if deleted.err != nil {
+			deleted.fails(deleteFails, registry.PreconditionFailed)
+		}
+		t.hasManifest(decides, app, "latest", moved)
+	}
+}
+
+// checkCommitMeetsAppend commits what a session holds while a chunk is added.
+func checkCommitMeetsAppend(t *tester) {
+	for i := range rounds {
+		content := fmt.Sprint("round ", i)
+		d := t.digest(content)
+		s := t.newUpload(app)
+		s.append(chunk(content)).succeeds(appends)
+		var committed, appended *call
+		t.both(i, func() { committed = s.commit(registry.Chunk{}, d) }, func() { appended = s.append(chunk(" and more")) })
+		switch {
+		case committed.err == nil:
+			appended.fails(appendFails, registry.UploadRange, registry.UploadUnknown)
+			t.hasBlob(commits, app, d, content)
+			s.isGone(commits)
+		case appended.err == nil:
+			committed.fails(commitFails, registry.UploadRange, registry.DigestInvalid)
+			t.hasNoBlob(commitFails, app, d)
+			s.unchanged(oneAtATime, content+" and more", " than that")
+		default:
+			appended.violates(oneAtATime, "both failed", "one is made")
 		}
 	}
 }

@@ -36,6 +36,7 @@ func listChecks() []check {
 		check{"lists/Referrers are those of one subject", checkReferrersOfSubject},
 		check{"lists/BlobRepositories shows where a blob is visible", checkBlobRepositories},
 		check{"lists/BlobRepositories shows one moment", checkBlobRepositoriesMoment},
+		check{"lists/BlobRepositories shows one moment while others push", mounts().checkPushing},
 		check{"lists/BlobRepositories has no limit", checkManyBlobRepositories},
 		check{"lists/Uploads shows the open sessions", checkUploads},
 		check{"lists/Uploads shows one moment", checkUploadsMoment},
@@ -79,6 +80,22 @@ func listings() []listing {
 			return t.blobs(app, digest.Digest(after), visit).shown
 		}},
 	}
+}
+
+// mounts is the list of the repositories that a blob is mounted into, put in order.
+func mounts() listing {
+	return listing{method: "BlobRepositories", promise: listsBlobRepositories, fill: fillMounts,
+		list: func(t *tester, _ string, visit func(string) bool) shown {
+			l := t.blobRepositories(t.digest("content"), visit)
+			slices.Sort(l.keys)
+			return l.shown
+		}}
+}
+
+func fillMounts(t *tester) filling {
+	d := t.push(app, "content")
+	keys := []string{"a", "a-b", "a.b", "a/b", "a0", "a_b", "aa", "b"}
+	return filling{keys: keys, add: func(i int) { t.mountBlob(keys[i], d, app).succeeds(mountsBlob) }}
 }
 
 func fillRepositories(t *tester) filling {
@@ -387,6 +404,11 @@ func checkReferrersOfSubject(t *tester) {
 	t.referrers(app, other, "", all).shows(hasSubject, []string{string(b)})
 	t.referrers(lib, t.subject(), "", all).shows(visible, []string{string(inLib)})
 	t.referrers(app, a, "", all).shows(listsReferrers, nil)
+	both := t.other().FromString("subject") // of the same content, by the other algorithm
+	t.referrers(app, both, "", all).shows(listsReferrers, nil)
+	c := t.put(app, t.referrer("c", both))
+	t.referrers(app, both, "", all).shows(hasSubject, []string{string(c)})
+	t.referrers(app, t.subject(), "", all).shows(hasSubject, []string{string(a)})
 	// A referrer may itself be one's subject.
 	nested := t.put(app, t.referrer("nested", a))
 	t.referrers(app, a, "", all).shows(listsReferrers, []string{string(nested)})

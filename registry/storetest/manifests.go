@@ -201,6 +201,7 @@ func checkImmutableTags(t *tester) {
 		t.putManifest(app, immutable("two", tags...)).fails(immutableTags, registry.TagImmutable)
 	}
 	t.hasTags(immutableTags, app, map[string]digest.Digest{"a": one, "b": one, "c": one})
+	t.put(lib, t.newManifest("elsewhere", "d"))
 	two := immutable("two", "d")
 	t.putManifest(app, two).succeeds(immutableTags)
 	t.putManifest(app, immutable("three")).succeeds(immutableTags)
@@ -295,6 +296,16 @@ func checkPutPrecondition(t *tester) {
 			t.hasNoManifest(judgesRef, repo, string(m.Descriptor.Digest))
 		}
 		t.hasManifest(judgesRef, repo, "there", there)
+	}
+	// What is elsewhere, or a blob, is not addressed.
+	t.put(lib, there)
+	blob := t.push(app, "blob")
+	for i, ref := range []string{"there", string(there.Descriptor.Digest), string(blob)} {
+		m := t.newManifest(fmt.Sprint("not there ", i))
+		m.Ref, m.Precondition = ref, registry.Precondition{IfMatch: []string{"*"}}
+		t.putManifest(app, m).fails(judgesRef, registry.PreconditionFailed)
+		m.Precondition = registry.Precondition{IfNoneMatch: []string{"*"}}
+		t.putManifest(app, m).succeeds(judgesRef)
 	}
 	m := t.newManifest("no ref", "v1") // nothing is asked, so nothing is addressed
 	t.putManifest(app, m).succeeds(alwaysHolds)
@@ -446,6 +457,9 @@ func checkReferencesElsewhere(t *tester) {
 			t.hasNoManifest(requires, repo, "v1")
 		}
 	}
+	refused(app)
+	s := t.newUpload(app) // what is not committed does not exist either
+	s.append(chunk("layer")).succeeds(appends)
 	refused(app)
 	m := t.imageOf("image", "", references, "v1")
 	t.putManifest(lib, m).succeeds(requires)

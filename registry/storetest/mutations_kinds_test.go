@@ -247,6 +247,25 @@ func limitMutations() []mutation {
 				return once(listOf[string]{from: func(string) iter.Seq2[string, error] { return m.Store.BlobRepositories(ctx, d) }})
 			}
 		}, []string{"lists/BlobRepositories has no limit"}},
+		{"a blob's repositories are looked at in halves", func(m *mutant) {
+			m.mountBlob = func(ctx context.Context, repo string, d digest.Digest, from string) error {
+				othersFirst()
+				return m.Store.MountBlob(ctx, repo, d, from)
+			}
+			m.blobRepositories = func(ctx context.Context, d digest.Digest) iter.Seq2[string, error] {
+				all, err := entries(m.Store.BlobRepositories(ctx, d))
+				if err != nil || len(all) < 2 {
+					return listed(all, err)
+				}
+				for range 3 {
+					othersFirst()
+				}
+				all = all[:len(all)/2]
+				later, err := entries(m.Store.BlobRepositories(ctx, d))
+				last := all[len(all)-1]
+				return listed(append(all, slices.DeleteFunc(later, func(repo string) bool { return repo <= last })...), err)
+			}
+		}, []string{"lists/BlobRepositories shows one moment while others push"}},
 		{"100 sessions are listed", func(m *mutant) {
 			m.uploads = func(ctx context.Context, repo string) iter.Seq2[string, error] {
 				all, err := entries(m.Store.Uploads(ctx, repo))
@@ -675,6 +694,83 @@ func confusionMutations() []mutation {
 				return listed(all, err)
 			}
 		}, []string{"concurrency/a blob comes and goes everywhere at once"}},
+		{"the precondition of a delete is judged before the step", editedDelete(func(m *mutant, ctx context.Context, repo, ref string, p registry.Precondition) error {
+			got, err := m.Store.Manifest(ctx, repo, ref)
+			if err == nil && !p.Holds(got.Descriptor.Digest) {
+				return registry.PreconditionFailed
+			}
+			othersFirst()
+			return m.Store.DeleteManifest(ctx, repo, ref, registry.Precondition{})
+		}), []string{"concurrency/a delete meets a tag that moves"}},
+		{"a chunk is added while the content is committed", editedAppend(func(u *mutantUpload, session *upload, ctx context.Context, c registry.Chunk) error {
+			session.store.mu.Lock()
+			there := !session.gone
+			session.store.mu.Unlock()
+			othersFirst()
+			if err := u.Upload.Append(ctx, c); !there || !errors.Is(err, registry.UploadUnknown) {
+				return err
+			}
+			return nil
+		}), []string{"concurrency/a commit meets a chunk"}},
+		{"a manifest that is put for the third time loses its tags", func(m *mutant) {
+			puts := map[string]int{}
+			m.put = func(ctx context.Context, repo string, p registry.PutManifest) error {
+				if puts[repo+string(p.Descriptor.Digest)]++; puts[repo+string(p.Descriptor.Digest)] == 3 {
+					p.Tags = nil
+				}
+				return m.Store.PutManifest(ctx, repo, p)
+			}
+		}, []string{"sequences/any calls one after another"}},
+		{"a blob that came back is deleted where it came from", func(m *mutant) {
+			from := map[string]string{}
+			m.mountBlob = func(ctx context.Context, repo string, d digest.Digest, source string) error {
+				err := m.Store.MountBlob(ctx, repo, d, source)
+				if err == nil && from[source] == repo && source != repo {
+					return m.Store.DeleteBlob(ctx, source, d)
+				}
+				from[repo] = source
+				return err
+			}
+		}, []string{"sequences/any calls one after another"}},
+		{"subjects with the same name are one", func(m *mutant) {
+			m.referrers = func(ctx context.Context, repo string, subject, after digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
+				one, _ := entries(m.Store.Referrers(ctx, repo, digest.SHA256.FromString("subject"), after))
+				two, _ := entries(m.Store.Referrers(ctx, repo, digest.SHA512.FromString("subject"), after))
+				if subject == digest.SHA256.FromString("subject") || subject == digest.SHA512.FromString("subject") {
+					return listed(slices.Concat(one, two), nil)
+				}
+				return m.Store.Referrers(ctx, repo, subject, after)
+			}
+		}, []string{"lists/Referrers are those of one subject"}},
+		{"a tag is immutable if it is in any repository", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			for name := range m.Store.Repositories(ctx, "") {
+				for _, tag := range p.Tags {
+					if got, err := m.Store.Manifest(ctx, name, tag); err == nil && p.ImmutableTags && got.Descriptor.Digest != p.Descriptor.Digest {
+						return registry.TagImmutable
+					}
+				}
+			}
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/immutable tags do not move"}},
+		{"a blob holds the precondition", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			if _, err := m.Store.OpenBlob(ctx, repo, digest.Digest(p.Ref)); err == nil {
+				if !p.Precondition.Holds(digest.Digest(p.Ref)) {
+					return registry.PreconditionFailed
+				}
+				p.Precondition = registry.Precondition{}
+			}
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/preconditions are judged when one is put"}},
+		{"what is not committed exists", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
+			m.mu.Lock()
+			for _, u := range m.Store.uploads {
+				p.Require = slices.DeleteFunc(slices.Clone(p.Require), func(r registry.Reference) bool {
+					return u.repo == repo && r.Blob && r.Digest.Algorithm().FromBytes(u.content) == r.Digest
+				})
+			}
+			m.mu.Unlock()
+			return m.Store.PutManifest(ctx, repo, p)
+		}), []string{"manifests/references exist in the same repository"}},
 		{"the error of the context comes with a cause", func(m *mutant) {
 			m.deleteBlob = func(ctx context.Context, repo string, d digest.Digest) error {
 				err := m.Store.DeleteBlob(ctx, repo, d)

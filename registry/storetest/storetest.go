@@ -59,7 +59,7 @@ type Check struct {
 // to pass them. They are independent of each other and may run in parallel.
 func Checks() []Check {
 	all := slices.Concat(
-		blobChecks(), uploadChecks(), manifestChecks(), repositoryChecks(), listChecks(), ownershipChecks(),
+		blobChecks(), uploadChecks(), manifestChecks(), repositoryChecks(), listChecks(), ownershipChecks(), sequenceChecks(),
 		concurrencyChecks(), contextChecks(),
 	)
 	checks := make([]Check, len(all))
