@@ -67,8 +67,8 @@ func headAll(all []*client) error {
 
 func manifestPath(i int) string { return "/v2/" + repository + "/manifests/" + name(i) }
 
-// manifests is how many there are to ask for: more than the recorder looks back
-// for what it need not keep again.
+// manifests is how many there are to ask for: more than the recorder remembers headers
+// of.
 const manifests = 10_000
 
 // exchanges compares a number of exchanges, each about another manifest than those

@@ -62,7 +62,7 @@ func rows(entries int) []row {
 		{"recorded: HEADs of 16 clients", recorded, against(unrecorded, heads()), inSeconds, atMost(1.05)},
 		{"recorded: pull 64 MiB", recorded, against(unrecorded, pull(64<<20)), inSeconds, atMost(1.02)},
 		{"recorded: push 64 MiB", recorded, against(unrecorded, push(64<<20)), inSeconds, atMost(1.02)},
-		{"recorded: bytes of each" + out + " exchanges", recorded, exchanges(entries), inRequests, atMost(250)},
+		{"recorded: bytes of each" + out + " exchanges", recorded, exchanges(entries), inRequests, atMost(1 << 10)},
 		{"auth: HEAD of a manifest with a token", authorized, against(registries[0], head()), inSeconds, atMost(1.15)},
 		{"faults: HEAD of a manifest, no rules", withRules(), against(faultless, head()), inSeconds, atMost(1.02)},
 		{"faults: HEAD of a manifest, 100 rules that do not match", withRules(others(100)...), against(faultless, head()), inSeconds, atMost(1.05)},

@@ -37,7 +37,7 @@ var house = []floor{
 	{"docs", "", ""},
 	{"internal/control", "auth faults faults/known internal/content internal/recorder memstore op record registry", list(digest, imageSpec)},
 	{"internal/server", "auth faults internal/faultnames internal/recorder op", ""},
-	{"internal/recorder", "op record", list(digest)},
+	{"internal/recorder", "op record", ""},
 	{"internal/journal", "record", ""},
 	{"internal/content", "op registry", list(containerregistry, digest, imageSpec)},
 	{"internal/apistore", "op registry", list(digest, imageSpec)},

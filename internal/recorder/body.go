@@ -120,7 +120,7 @@ func (b *requestBody) drain() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.asked.expects && !b.reading || b.request.ContentLength-b.received.Load() > maxDrained {
+	if b.ended || b.pending.asked.expects && !b.reading || b.request.ContentLength-b.received.Load() > maxDrained {
 		return // net/http closes the connection instead
 	}
 	if _, err := io.CopyN(io.Discard, readerFunc(b.read), maxDrained+1); err == nil && b.expire() == nil {

@@ -7,32 +7,30 @@ import (
 	"sort"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
-// Accepted is a connection that a server accepted, and tells its recorder about.
-// Its methods are safe for concurrent use, and do nothing if it is nil.
+// Accepted is a connection that a server has accepted. The server reports what happens to
+// it. The methods are safe for concurrent use, and do nothing on nil.
 type Accepted struct {
 	recorder *Recorder
-	id       uint64
 	bytes    func() (in, out int64)
-	remote   string
 	opened   time.Time
 	severed  atomic.Bool
 
-	packed segment // see packPeer; complete when the first request comes
-
 	// Guarded by the recorder's mutex.
+	peer     *peer // does not change
 	requests int
 	failure  string
 }
 
-// Accept records that a connection was accepted from a remote address. bytes
-// returns how many came and went; it may be called at any time until the recorder
-// is no longer used. Of a nil recorder the result is nil.
+// Accept records that a connection was accepted from a remote address. bytes returns how
+// many came in and went out; it may be called as long as the recorder is used. A nil
+// recorder returns nil.
 func (r *Recorder) Accept(remote string, bytes func() (in, out int64)) *Accepted {
 	if r == nil {
 		return nil
@@ -41,8 +39,7 @@ func (r *Recorder) Accept(remote string, bytes func() (in, out int64)) *Accepted
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.accepted++
-	c := &Accepted{recorder: r, id: r.accepted, bytes: bytes, remote: remote, opened: time.Now()}
-	c.packed = c.pack(nil)
+	c := &Accepted{recorder: r, bytes: bytes, peer: &peer{conn: r.accepted, remote: remote}, opened: time.Now()}
 	r.open[c] = struct{}{}
 	r.signal()
 	return c
@@ -54,19 +51,25 @@ func (c *Accepted) Secured(state tls.ConnectionState) {
 	if c == nil {
 		return
 	}
-	packed := c.pack(newTLS(&state))
+	t := newTLS(&state)
 	c.recorder.mu.Lock()
 	defer c.recorder.mu.Unlock()
-	c.packed = packed
+	c.peer = &peer{conn: c.peer.conn, remote: c.peer.remote, tls: t}
 }
 
-func (c *Accepted) pack(t *record.TLS) segment {
-	s := segment{b: packPeer(nil, c.id, c.remote, t)}
-	s.sumUp(c.recorder.seed)
-	return s
+// newTLS returns what is on record of the TLS of a connection.
+func newTLS(state *tls.ConnectionState) *record.TLS {
+	if state == nil {
+		return nil
+	}
+	t := &record.TLS{Version: tls.VersionName(state.Version), ServerName: state.ServerName}
+	if len(state.PeerCertificates) > 0 {
+		t.Client = state.PeerCertificates[0].Subject.String()
+	}
+	return t
 }
 
-// Failed records why the connection will not do: only the first reason counts.
+// Failed records why the connection was refused. Only the first reason is kept.
 func (c *Accepted) Failed(reason string) {
 	if c == nil {
 		return
@@ -77,8 +80,8 @@ func (c *Accepted) Failed(reason string) {
 	c.recorder.signal()
 }
 
-// Severed says that the server is about to end the connection of its own accord:
-// what happens to its requests from then on is not taken for the client's leaving.
+// Severed records that the server is about to end the connection: requests that end
+// from then on are not taken for ones that the client left.
 func (c *Accepted) Severed() {
 	if c != nil {
 		c.severed.Store(true)
@@ -91,79 +94,70 @@ func (c *Accepted) Closed() {
 		return
 	}
 	r := c.recorder
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, open := r.open[c]; !open {
 		return
 	}
 	delete(r.open, c)
-	r.ended.add(connectionEntry, []segment{{b: c.packAll(time.Since(c.opened))}})
+	r.closed.add(&closed{c.connection(time.Since(c.opened))})
 	r.signal()
 }
 
-// packAll packs what is known now; lifetime is negative while it is open. The
-// recorder's mutex is held.
-func (c *Accepted) packAll(lifetime time.Duration) []byte {
-	in, out := c.bytes()
-	b := packUint(nil, uint64(c.requests))
-	b = packUint(b, uint64(in))
-	b = packUint(b, uint64(out))
-	b = packInt(b, int64(c.opened.Sub(c.recorder.epoch)))
-	b = packInt(b, int64(lifetime))
-	b = packText(b, c.failure)
-	return append(b, c.packed.b...)
+// connection returns what is known now; lifetime is negative while the connection is
+// open. The recorder's mutex is held.
+func (c *Accepted) connection(lifetime time.Duration) record.Connection {
+	x := record.Connection{
+		ID: c.peer.conn, Remote: c.peer.remote, TLS: c.peer.tls, Requests: c.requests, Error: c.failure,
+		Opened: c.recorder.wall.Add(c.opened.Sub(c.recorder.epoch)),
+	}
+	x.In, x.Out = c.bytes()
+	if lifetime >= 0 {
+		x.Closed = x.Opened.Add(lifetime)
+	}
+	return x
 }
 
-func (d *decoder) connection(b []byte) record.Connection {
-	u := d.at(b)
-	c := record.Connection{
-		Requests: int(u.uint()),
-		In:       int64(u.uint()),
-		Out:      int64(u.uint()),
-		Opened:   d.epoch.Add(time.Duration(u.int())),
-	}
-	if lifetime := u.int(); lifetime >= 0 {
-		c.Closed = c.Opened.Add(time.Duration(lifetime))
-	}
-	c.Error = u.text()
-	c.ID, c.Remote, c.TLS = u.peer()
-	return c
+// closed is a connection on record.
+type closed struct{ record.Connection }
+
+// bytes implements [sized].
+func (c *closed) bytes() int64 {
+	return place + int64(unsafe.Sizeof(*c)) + int64(len(c.Remote)+len(c.Error)) + tlsBytes(c.TLS)
 }
 
-// Connections returns the connections of the servers that tell the recorder of
-// them, in the order in which they were accepted: those that are open, and those
-// closed since the last [Recorder.Clear] for which there was room.
+// hold implements [sized].
+func (c *closed) hold() int64 { return c.bytes() }
+
+// release implements [sized].
+func (c *closed) release() int64 { return c.bytes() }
+
+// Connections returns the accepted connections, in the order in which they were accepted:
+// those that are open, and those closed since the last [Recorder.Clear] for which there
+// was room.
 func (r *Recorder) Connections() []record.Connection {
-	open, closed := r.allConnections()
-	d := newDecoder(r.epoch)
-	var all []record.Connection
-	for _, b := range open {
-		all = append(all, d.connection(b))
-	}
-	for _, b := range closed {
-		eachEntry(b, connectionEntry, func(parts [][]byte) {
-			all = append(all, d.connection(parts[0]))
-		})
+	all := r.allConnections()
+	for i := range all {
+		all[i].TLS = copyOf(all[i].TLS)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all
 }
 
-func (r *Recorder) allConnections() (open, chunks [][]byte) {
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
+func (r *Recorder) allConnections() (all []record.Connection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for c := range r.open {
-		open = append(open, c.packAll(-1))
+		all = append(all, c.connection(-1))
 	}
-	return open, r.ended.bytes()
+	for _, c := range r.closed.list {
+		all = append(all, c.Connection)
+	}
+	return all
 }
 
-// WithConn returns a context that has the connection, for those of the requests
-// that come on it; see [http.Server.ConnContext].
+// WithConn returns a context with the connection, for the requests on it; see
+// [http.Server.ConnContext].
 func WithConn(ctx context.Context, c *Accepted) context.Context {
 	must.NotNil("recorder: WithConn: ctx", ctx)
 	return op.With(ctx, c)

@@ -7,13 +7,13 @@ import (
 )
 
 // Position is a place in the order in which exchanges end, since the recorder was
-// made. [Recorder.Clear] has a place in it, too.
+// made. [Recorder.Clear] takes a place of its own.
 type Position uint64
 
-// Follower reads what becomes of requests, step by step, each once. It holds up
-// nobody and keeps nothing: what is dropped before it has come to it, it does not
-// see, unless [Follower.Keep] is called. It is not safe for concurrent use, and need
-// not be closed.
+// Follower reads the exchanges of a recorder in steps, each exchange once. It blocks
+// nobody and keeps nothing: exchanges that are dropped before it reads them are missed,
+// as are cleared ones unless [Follower.Keep] is called. It is not safe for concurrent use,
+// and need not be closed.
 //
 //	f := r.Follow(0)
 //	for {
@@ -27,26 +27,24 @@ type Position uint64
 type Follower struct {
 	recorder *Recorder
 	filters  []record.Filter
-	past     []past // what was cleared, if it is kept; guarded by the recorder's encoding
+	past     []past // what was cleared, if it is kept; guarded by the recorder's mutex
 	begun    uint64 // number of the latest request that was looked at in flight
 	position uint64
-	chunk    uint64 // first of the chunk in which the position is
-	at       int    // the position in that chunk; 0: not known
 }
 
-// News is what a [Follower] has found since it looked before.
+// News is what has happened since a [Follower] looked before.
 type News struct {
-	// Cleared is set if the recorder was cleared after the position: requests up to
-	// this one are no longer on record. Nothing else in the news is about those.
+	// Cleared is not 0 if the recorder was cleared after the position: requests up to
+	// this one are no longer on record. The rest of the news is about later ones.
 	Cleared record.Mark
 
-	// Begun are the requests that have begun since, as far as they are in flight, in
-	// the order in which they began. A request that is among them, which not all
-	// are, is so before it is among Ended.
+	// Begun are the requests that have begun since and are in flight, in the order in
+	// which they began. A request that is among them is so before it is among Ended.
+	// Requests that end soon are among Ended only.
 	Begun record.Log
 
 	// Ended are the exchanges that have ended, in the order of their end, and At the
-	// places behind each: who follows from there on misses nothing that comes after.
+	// positions behind each: a follower that begins there reads all that come after.
 	Ended record.Log
 	At    []Position
 
@@ -57,146 +55,112 @@ type News struct {
 	// Position is behind all that was looked at.
 	Position Position
 
-	// More says that further exchanges have ended already.
+	// More reports whether further exchanges have ended already.
 	More bool
 }
 
-// Follow returns a follower of the exchanges that all filters mean, which begins at
-// a position with those that ended after it. It is told of all requests in flight.
+// Follow returns a follower of the exchanges that all filters match. It begins with those
+// that ended after a position, and with all requests in flight.
 func (r *Recorder) Follow(from Position, filters ...record.Filter) *Follower {
 	return &Follower{recorder: r, filters: slices.Clone(filters), position: uint64(from)}
 }
 
 // Position returns the present place: behind all exchanges that have ended.
 func (r *Recorder) Position() Position {
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
-	r.encode(nil)
-	return Position(r.ended.kept)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Position(r.ended.end())
 }
 
-// Next returns what has happened since the last call, of what has ended not more
-// than a number of exchanges, those included that the filters do not mean. It does
-// not wait. What it costs does not hang on how much is on record.
+// Next returns what has happened since the last call. It looks at no more than a number of
+// ended exchanges, including those that the filters do not match. It does not wait, and
+// its cost does not depend on how much is on record.
 func (f *Follower) Next(most int) News {
 	var news News
-	r := f.recorder
-	d := newDecoder(r.epoch)
-	open, c, kept := f.look(&news)
-	for _, parts := range entries(open, 0, exchangeEntry) {
-		if x := d.exchange(parts); x.Open { // else it is about to be among Ended
-			f.add(&news.Begun, x)
+	open, ended, position := f.look(most, &news)
+	for _, e := range open {
+		if e.open { // else it is about to be among Ended
+			f.add(&news.Begun, e)
 		}
 	}
 	sortLog(news.Begun)
-	if c.b != nil {
-		f.read(c, d, most, &news)
+	for i, e := range ended {
+		if f.add(&news.Ended, e) {
+			news.At = append(news.At, Position(position+uint64(i)+1))
+		}
 	}
-	news.Position = Position(f.position)
-	news.More = f.position < kept
 	return news
 }
 
-// look takes what is new at one moment: requests in flight, the chunk with the
-// next exchange, and how many were kept.
-func (f *Follower) look(news *News) (open []byte, next chunk, kept uint64) {
+// look takes what is new at one moment: requests in flight, and the next exchanges that
+// have ended, with the position of the first.
+func (f *Follower) look(most int, news *News) (open, ended []*entry, position uint64) {
 	r := f.recorder
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
-	open = r.encode(func() []byte {
-		b := r.packLive(max(f.begun, r.cleared))
-		f.begun = r.seq
-		return b
-	})
-	return open, f.next(news), r.ended.kept
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open = r.inFlight(max(f.begun, r.cleared))
+	f.begun = r.seq
+	ended, position = f.next(news)
+	ended = slices.Clone(ended[:min(max(most, 1), len(ended))])
+	f.position = position + uint64(len(ended))
+	news.Position = Position(f.position)
+	news.More = f.position < r.ended.end()
+	return open, ended, position
 }
 
-// next goes to the next exchange, past what was cleared, and returns the chunk that
-// has it. recorder.encoding is held.
-func (f *Follower) next(news *News) chunk {
+// next returns the exchanges from the position on, past what was cleared, with the
+// position of the first. The recorder's mutex is held.
+func (f *Follower) next(news *News) (ended []*entry, position uint64) {
 	r := f.recorder
 	for ; len(f.past) > 0; f.past = slices.Delete(f.past, 0, 1) {
 		p := &f.past[0]
-		if c := f.seek(&p.ended, news); c.b != nil {
-			return c
+		if ended, position := f.seek(&p.ended, news); len(ended) > 0 {
+			return ended, position
 		}
 		news.Cleared = p.cleared
-		f.position = p.ended.kept + 1
+		f.position = p.ended.end() + 1
 	}
-	if f.position < r.ended.clearedAt {
+	if f.position < r.clearedAt {
 		news.Cleared = record.Mark(r.cleared)
-		f.position = r.ended.clearedAt
+		f.position = r.clearedAt
 	}
 	return f.seek(&r.ended, news)
 }
 
-// seek goes to the first exchange from the position on that is there, or to the end.
-func (f *Follower) seek(s *chunks, news *News) chunk {
-	position, c := s.from(f.position)
+// seek returns the exchanges from the position on, or from the first one there is.
+func (f *Follower) seek(ended *ring[*entry], news *News) ([]*entry, uint64) {
+	list, position := ended.from(f.position)
 	if position > f.position {
 		news.Missed += int(position - f.position)
 	}
-	f.position = position
-	return c
+	return list, position
 }
 
 // past is what had ended before the recorder was cleared.
 type past struct {
-	ended   chunks
+	ended   ring[*entry]
 	cleared record.Mark
 }
 
-// Keep has the recorder keep for the follower what [Recorder.Clear] forgets, until
-// it has come to that, or stop is called: it is told of every exchange that ends, but
-// for those that are in flight while the recorder is cleared. The memory for it is
-// not bounded by [Options.MaxBytes].
+// Keep keeps for the follower what [Recorder.Clear] forgets, until it has read that or
+// stop is called: it reads every exchange that ends, other than those in flight when the
+// recorder is cleared. [Options.MaxBytes] does not bound the memory for it.
 func (f *Follower) Keep() (stop func()) {
 	r := f.recorder
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.keepers = append(r.keepers, f)
 	return func() {
-		r.encoding.Lock()
-		defer r.encoding.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.keepers = slices.DeleteFunc(r.keepers, func(g *Follower) bool { return g == f })
 		f.past = nil
 	}
 }
 
-// from returns the chunk with the first exchange at or after a position, and the
-// position of that; without one, the end.
-func (s *chunks) from(position uint64) (uint64, chunk) {
-	i := slices.IndexFunc(s.list, func(c chunk) bool { return c.first+uint64(c.exchanges) > position })
-	if i < 0 {
-		return s.kept, chunk{}
-	}
-	return max(position, s.list[i].first), s.list[i]
-}
-
-// read reads from the position on in the chunk that has it.
-func (f *Follower) read(c chunk, d *decoder, most int, news *News) {
-	skip, at := f.position-c.first, 0
-	if f.at > 0 && f.chunk == c.first {
-		skip, at = 0, f.at
-	}
-	for next, parts := range entries(c.b, at, exchangeEntry) {
-		if skip > 0 {
-			skip--
-			continue
-		}
-		f.position++
-		if f.add(&news.Ended, d.exchange(parts)) {
-			news.At = append(news.At, Position(f.position))
-		}
-		f.chunk, f.at = c.first, next
-		if most--; most <= 0 {
-			return
-		}
-	}
-}
-
-// add adds an exchange that the filters mean, and reports whether they do.
-func (f *Follower) add(to *record.Log, x record.Exchange) bool {
+// add adds an exchange that the filters match, and reports whether they do.
+func (f *Follower) add(to *record.Log, e *entry) bool {
+	x := e.read()
 	if !x.Matches(f.filters...) {
 		return false
 	}

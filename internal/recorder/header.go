@@ -1,164 +1,150 @@
 package recorder
 
 import (
-	"github.com/ocifake/ocifake/internal/redact"
-	"math/bits"
+	"hash/maphash"
 	"net/http"
-	"sort"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/ocifake/ocifake/internal/redact"
 )
 
-// nature is what has to be known of a header field to keep it.
-type nature uint8
+// header is a header on record, and what else the recorder wants to know of it. Exchanges
+// share it. It does not change but for refs.
+type header struct {
+	sum    uint64 // see headerSum
+	fields []headerField
+	values []string // of all fields, in their order
+	size   int64    // bytes
+
+	// Of a request.
+	host    string
+	client  redact.Identity
+	expects bool // 100 Continue
+
+	length int64 // Content-Length, or -1
+
+	refs int // entries in the ring; guarded by the recorder's mutex
+}
+
+type headerField struct {
+	name  string
+	count int // of values
+}
+
+// http returns a copy.
+func (h *header) http() http.Header {
+	if h == nil || len(h.fields) == 0 {
+		return nil
+	}
+	copied := make(http.Header, len(h.fields))
+	values := slices.Clone(h.values)
+	for _, f := range h.fields {
+		copied[f.name] = values[:f.count:f.count]
+		values = values[f.count:]
+	}
+	return copied
+}
 
 const (
-	varies nature = 1 << iota // often another value in each request
+	cachedHeaders   = 128
+	maxCachedHeader = 4 << 10 // bytes
 )
 
-const maxKnownField = 64 // their set is a number
+// headerCache has headers that came lately: those of a client, and those of its answers,
+// are often the same.
+type headerCache [cachedHeaders]atomic.Pointer[header]
 
-// knownFields are kept by their number, which is valid as long as the process.
-var knownFields = [...]struct {
-	name   string
-	nature nature
-}{
-	{"", 0}, // spelled out
-	{"Accept", 0}, {"Accept-Encoding", 0}, {"Accept-Ranges", 0}, {"Allow", 0},
-	{"Authorization", 0}, {"Cache-Control", 0}, {"Connection", 0},
-	{"Content-Encoding", 0}, {"Content-Length", varies}, {"Content-Location", varies},
-	{"Content-Range", varies}, {"Content-Type", 0}, {"Cookie", 0}, {"Date", varies},
-	{"Docker-Content-Digest", varies}, {"Docker-Distribution-Api-Version", 0},
-	{"Docker-Upload-Uuid", varies}, {"Etag", varies}, {"Expect", 0}, {"If-Match", varies},
-	{"If-Modified-Since", varies}, {"If-None-Match", varies}, {"If-Range", varies},
-	{"Job-Token", 0}, {"Last-Modified", varies}, {"Link", varies},
-	{"Location", varies}, {"Oci-Chunk-Max-Length", 0}, {"Oci-Chunk-Min-Length", 0},
-	{"Oci-Filters-Applied", 0}, {"Oci-Subject", varies}, {"Oci-Tag", varies}, {"Origin", 0},
-	{"Private-Token", 0}, {"Proxy-Authorization", 0}, {"Range", varies},
-	{"Ratelimit-Remaining", varies}, {"Referer", varies}, {"Retry-After", varies},
-	{"Set-Cookie", varies}, {"Traceparent", varies}, {"Trailer", 0},
-	{"Transfer-Encoding", 0}, {"User-Agent", 0}, {"Warning", 0}, {"Www-Authenticate", 0},
-	{"X-Amz-Security-Token", 0}, {"X-Api-Key", 0}, {"X-Auth-Token", 0},
-	{"X-Content-Type-Options", 0}, {"X-Forwarded-For", 0}, {"X-Forwarded-Host", 0},
-	{"X-Forwarded-Proto", 0}, {"X-Jfrog-Art-Api", 0}, {"X-Registry-Auth", 0},
-	{"X-Registry-Config", 0}, {"X-Request-Id", varies},
-}
-
-var fieldNumbers = func() map[string]uint8 {
-	numbers := make(map[string]uint8, len(knownFields))
-	for i, f := range knownFields[1:] {
-		numbers[f.name] = uint8(i + 1)
+func (c *headerCache) get(sum uint64) *header {
+	if h := c[sum%cachedHeaders].Load(); h != nil && h.sum == sum {
+		return h
 	}
-	return numbers
-}()
-
-var (
-	varyingFields      = fieldsThat(varies)
-	fieldAuthorization = fieldNumbers["Authorization"]
-	fieldContentLength = fieldNumbers["Content-Length"]
-	fieldExpect        = fieldNumbers["Expect"]
-)
-
-// fieldsThat returns the set of those with a nature.
-func fieldsThat(n nature) (set uint64) {
-	for i, f := range knownFields {
-		if f.nature&n != 0 {
-			set |= 1 << i
-		}
-	}
-	return set
+	return nil
 }
 
-// sentHeader is a header in an order that is always the same.
-type sentHeader struct {
-	known  uint64               // set of the numbers that it has
-	place  [maxKnownField]uint8 // where in values, by number
-	values [24][]string
-	count  int        // of values
-	odd    []oddField // those without a number, or without a place, sorted
-}
-
-type oddField struct {
-	name   string
-	values []string
-}
-
-func (s *sentHeader) read(h http.Header) {
-	for name, values := range h {
-		if len(values) > 0 {
-			s.add(name, values)
-		}
-	}
-	if len(s.odd) > 1 {
-		sort.Slice(s.odd, func(i, j int) bool { return s.odd[i].name < s.odd[j].name })
+func (c *headerCache) put(h *header) {
+	if h.size <= maxCachedHeader {
+		c[h.sum%cachedHeaders].Store(h)
 	}
 }
 
-func (s *sentHeader) add(name string, values []string) {
-	number := fieldNumbers[name]
-	if number == 0 || s.count == len(s.values) {
-		s.odd = append(s.odd, oddField{name, values})
-		return
+// askedHeader returns the header of a request.
+func (r *Recorder) askedHeader(request *http.Request) *header {
+	sum := mix(r.headerSum(request.Header), r.sum(request.Host))
+	for _, coding := range request.TransferEncoding {
+		sum = mix(sum, r.sum(coding))
 	}
-	s.known |= 1 << number
-	s.place[number] = uint8(s.count)
-	s.values[s.count] = values
-	s.count++
-}
-
-// get returns the first value of a field.
-func (s *sentHeader) get(number uint8) string {
-	if s.known&(1<<number) == 0 {
-		return ""
+	if h := r.headers.get(sum); h != nil {
+		return h
 	}
-	return s.values[s.place[number]][0]
-}
-
-// packHeader packs the fields that do not vary.
-func (o *Options) packHeader(b []byte, s *sentHeader) []byte {
-	b = o.packKnown(b, s, s.known&^varyingFields)
-	for i := range s.odd {
-		f := &s.odd[i]
-		b = packText(append(b, 0), f.name)
-		b = o.packValues(b, f.name, f.values)
+	all := request.Header
+	if len(request.TransferEncoding) > 0 { // net/http took it out
+		all = all.Clone()
+		all["Transfer-Encoding"] = request.TransferEncoding
 	}
-	return b
-}
-
-// packVarying packs the others.
-func (o *Options) packVarying(b []byte, s *sentHeader) []byte {
-	return o.packKnown(b, s, s.known&varyingFields)
-}
-
-func (o *Options) packKnown(b []byte, s *sentHeader, set uint64) []byte {
-	for ; set != 0; set &= set - 1 {
-		number := bits.TrailingZeros64(set)
-		b = o.packValues(append(b, byte(number)), knownFields[number].name, s.values[s.place[number]])
-	}
-	return b
-}
-
-func (o *Options) packValues(b []byte, name string, values []string) []byte {
-	b = packUint(b, uint64(len(values)))
-	for _, value := range values {
-		b = packText(b, o.field(name, value))
-	}
-	return b
-}
-
-// unpackHeader adds what is left to a header, which it makes if it has to.
-func unpackHeader(u *unpacker, h http.Header) http.Header {
-	for len(u.b) > 0 {
-		if h == nil {
-			h = make(http.Header, 8)
-		}
-		number := u.b[0]
-		u.b = u.b[1:]
-		name := knownFields[number].name
-		if number == 0 {
-			name = u.text()
-		}
-		h[name] = u.texts()
-	}
+	h := r.newHeader(sum, all)
+	h.host = strings.Clone(r.options.field("Host", request.Host))
+	h.client = redact.Identify(request.Header.Get("Authorization"))
+	h.expects = request.Header.Get("Expect") != ""
+	h.size += int64(len(h.host)+len(h.client.Subject)) + textsSize(h.client.Scopes)
+	r.headers.put(h)
 	return h
+}
+
+// answeredHeader returns the header of an answer.
+func (r *Recorder) answeredHeader(all http.Header) *header {
+	sum := r.headerSum(all)
+	if h := r.headers.get(sum); h != nil {
+		return h
+	}
+	h := r.newHeader(sum, all)
+	r.headers.put(h)
+	return h
+}
+
+// newHeader copies a header without its secrets, and without fields that have no value.
+func (r *Recorder) newHeader(sum uint64, all http.Header) *header {
+	h := &header{sum: sum, length: -1, fields: make([]headerField, 0, len(all)), values: make([]string, 0, len(all))}
+	for name, values := range all {
+		if len(values) == 0 {
+			continue
+		}
+		h.fields = append(h.fields, headerField{name, len(values)})
+		for _, value := range values {
+			h.values = append(h.values, r.options.field(name, value))
+		}
+	}
+	if n, err := strconv.ParseInt(all.Get("Content-Length"), 10, 64); err == nil {
+		h.length = n
+	}
+	h.compact()
+	return h
+}
+
+// compact makes the values of a header one text, so that none keeps a larger one in
+// memory, and sets the size.
+func (h *header) compact() {
+	length, names := 0, 0
+	for _, f := range h.fields {
+		names += len(f.name)
+	}
+	for _, value := range h.values {
+		length += len(value)
+	}
+	var text strings.Builder
+	text.Grow(length)
+	for _, value := range h.values {
+		text.WriteString(value)
+	}
+	rest := text.String()
+	for i, value := range h.values {
+		h.values[i], rest = rest[:len(value)], rest[len(value):]
+	}
+	h.size = int64(unsafe.Sizeof(*h)) + int64(cap(h.fields))*int64(unsafe.Sizeof(headerField{})) +
+		int64(cap(h.values))*int64(unsafe.Sizeof("")) + int64(names+text.Cap())
 }
 
 // field returns a value of a header field as it is kept.
@@ -167,4 +153,56 @@ func (o *Options) field(name, value string) string {
 		return value
 	}
 	return redact.Field(name, value)
+}
+
+func (h *header) bytes() int64 {
+	if h == nil {
+		return 0
+	}
+	return h.size
+}
+
+// hold notes that one more entry in the ring shares the header, and returns the bytes
+// that it takes if that is the first.
+func (h *header) hold() int64 {
+	if h == nil {
+		return 0
+	}
+	h.refs++
+	if h.refs > 1 {
+		return 0
+	}
+	return h.size
+}
+
+// release undoes hold, and returns the bytes that are free if that was the last.
+func (h *header) release() int64 {
+	if h == nil {
+		return 0
+	}
+	h.refs--
+	if h.refs > 0 {
+		return 0
+	}
+	return h.size
+}
+
+// headerSum is the hash of a header, whatever its order.
+func (r *Recorder) headerSum(h http.Header) (sum uint64) {
+	for name, values := range h {
+		field := r.sum(name)
+		for _, value := range values {
+			field = mix(field, r.sum(value))
+		}
+		sum += mix(field, uint64(len(values)))
+	}
+	return sum
+}
+
+func (r *Recorder) sum(s string) uint64 { return maphash.String(r.seed, s) }
+
+// mix returns a hash of two hashes.
+func mix(a, b uint64) uint64 {
+	a = (a ^ a>>32) * 0x9e3779b97f4a7c15
+	return a ^ a>>29 + b
 }

@@ -10,27 +10,28 @@ import (
 
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
-// pending is a request in flight, or one that has ended and is not encoded yet.
+// pending is a request in flight.
 type pending struct {
 	recorder   *Recorder
 	prev, next *pending      // in the ring
-	seq        uint64        // this and the next three are set when it enters the ring
+	seq        uint64        // this and the next four are set when it enters the ring
 	start      time.Duration // since the recorder's epoch
 	inFlight   int
 	reused     bool
+	peer       *peer
 
 	request *http.Request
 	state   *op.State
 	info    *op.Info // of the state
 	conn    *Accepted
-	peer    *segment
-	method  string
-	target  string
-	unclean bool          // what was parsed of the target may have secrets in it
-	asked   *packedHeader // packed at once: handlers may change the request's
-	before  int64         // bytes that the connection had sent; -1 if that tells nothing of this request
+	target  string // without secrets
+	proto   string
+	unclean bool    // what was parsed of the target may have secrets in it
+	asked   *header // copied at once: handlers may change the request's
+	before  int64   // bytes that the connection had sent; -1 if that tells nothing of this request
 
 	out      http.ResponseWriter
 	body     *requestBody // nil if there is none
@@ -45,17 +46,14 @@ type pending struct {
 	keepBody bool // of the answer
 	lost     bool // the answer is one to nobody
 	duplex   bool // the body may be read after the answer has begun
+	cut      bool // known when done
 
 	mu       sync.Mutex // guards what follows; only the handler's goroutine writes it
-	done     bool
 	status   int
-	answered *packedHeader // nil until it is sent
+	answered *header // nil until it is sent
 	first    time.Duration
 	bodies   *bodies
-
-	// Known when done.
-	duration time.Duration
-	cut      bool
+	done     *entry // nil until the end
 }
 
 // bodies are what is kept of them.
@@ -78,7 +76,7 @@ func (k *kept) add(p []byte, limit int) {
 func (p *pending) keep(add func(b *bodies, limit int)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done {
+	if p.done != nil {
 		return
 	}
 	if p.bodies == nil {
@@ -96,24 +94,18 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 		state:    state,
 		info:     state.Info(),
 		conn:     acceptedOf(served.Context()),
-		method:   served.Method,
-		target:   served.RequestURI,
 		before:   -1,
 		out:      w,
+		target:   served.RequestURI,
+		proto:    served.Proto,
 		asked:    r.askedHeader(served),
-	}
-	if p.conn != nil {
-		p.peer = &p.conn.packed
-	} else {
-		p.peer = &segment{b: packPeer(nil, 0, served.RemoteAddr, newTLS(served.TLS))}
 	}
 	if p.target == "" { // it was not a server that made the request
 		p.target = served.URL.RequestURI()
 	}
 	if !r.options.KeepSecrets {
 		clean := redact.Text(p.target)
-		p.unclean = clean != p.target
-		p.target = clean
+		p.target, p.unclean = clean, clean != p.target
 	}
 	if served.Body != nil && served.Body != http.NoBody {
 		if served == request {
@@ -126,27 +118,34 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 	if p.conn != nil && served.ProtoMajor == 1 && !p.asked.expects {
 		_, p.before = p.conn.bytes()
 	}
+	r.enter(p)
+	return p, served
+}
 
+// enter puts a request into the ring of those in flight.
+func (r *Recorder) enter(p *pending) {
+	if p.conn == nil {
+		p.peer = &peer{remote: p.request.RemoteAddr, tls: newTLS(p.request.TLS)}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seq++
-	r.inFlight++
-	p.seq, p.inFlight = r.seq, r.inFlight
-	if p.conn != nil {
-		p.reused = p.conn.requests > 0
-		p.conn.requests++
+	r.serving++
+	p.seq, p.inFlight = r.seq, r.serving
+	if c := p.conn; c != nil {
+		p.peer, p.reused = c.peer, c.requests > 0
+		c.requests++
 	}
 	p.prev, p.next = r.live.prev, &r.live
 	p.prev.next, p.next.prev = p, p
 	p.start = time.Since(r.epoch)
 	r.signal()
-	return p, served
 }
 
 // answer records the header of the answer, which is being sent.
 func (p *pending) answer(status int) {
 	p.mu.Lock()
-	sent := !p.done && !p.hijacked
+	sent := p.done == nil && !p.hijacked
 	if sent {
 		p.begun(status)
 	}
@@ -164,13 +163,13 @@ func (p *pending) begun(status int) {
 	}
 	p.first = p.elapsed()
 	p.answered = p.recorder.answeredHeader(p.out.Header())
-	p.keepBody = p.method != http.MethodHead && keepsAnswer(p.info.Op, status)
+	p.keepBody = p.info.Method != http.MethodHead && keepsAnswer(p.info.Op, status)
 }
 
 // watch notes whether the client has left: then the context is cancelled. It also
 // is when reading has taken too long, and in HTTP/2 when all was sent.
 func (p *pending) watch() {
-	complete := p.method == http.MethodHead && p.status != 0
+	complete := p.info.Method == http.MethodHead && p.status != 0
 	if p.request.Context().Err() == context.Canceled && !complete && !p.expired.Load() {
 		p.gone()
 	}
@@ -189,25 +188,57 @@ func (p *pending) end() {
 		p.body.drain()
 	}
 	p.finish()
-	if p.leave() >= fullBacklog {
-		p.recorder.encodeSome()
-	}
+	p.leave()
 	p.log()
 }
 
-// leave takes a request that has ended out of the ring, and returns the length of
-// the backlog.
-func (p *pending) leave() int {
+// leave takes a request that has ended out of the ring, and keeps it.
+func (p *pending) leave() {
 	r := p.recorder
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.prev.next, p.next.prev = p.next, p.prev
-	r.inFlight--
+	r.serving--
 	if p.seq > r.cleared {
-		r.backlog = append(r.backlog, p)
+		r.ended.add(p.done)
 	}
 	r.signal()
-	return len(r.backlog)
+}
+
+// now returns what is known of a request now.
+func (p *pending) now() *entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done != nil {
+		return p.done
+	}
+	return p.entry(true)
+}
+
+// entry returns the entry of a request, which has bodies if that is done. p.mu is held.
+func (p *pending) entry(open bool) *entry {
+	x := record.Exchange{
+		Seq: p.seq, Start: p.recorder.wall.Add(p.start), First: p.first, Duration: p.elapsed(), InFlight: p.inFlight, Reused: p.reused,
+		RequestBytes: p.received.Load(), ResponseBytes: p.sent.Load(), Status: p.sentStatus(), Open: open, Left: p.left.Load(), Cut: p.cut,
+	}
+	x.Info, x.Target, x.Proto = *p.info, p.target, p.proto
+	if p.unclean {
+		for _, s := range textsOf(&x) {
+			*s = redact.Text(*s)
+		}
+		x.Tags = redact.Texts(x.Tags)
+	}
+	x.Learned = p.state.Learned()
+	if named := p.asked.client; p.info.Op != op.Token && (named.Subject != "" || len(named.Scopes) > 0) || x.Subject == "" && len(x.Scopes) == 0 {
+		x.Subject, x.Scopes = named.Subject, named.Scopes
+	}
+	if b := p.bodies; b != nil {
+		x.RequestBodyCut, x.ResponseBodyCut = b.asked.cut, b.answered.cut
+		if !open {
+			x.RequestBody, x.ResponseBody = b.asked.b, b.answered.b
+		}
+	}
+	return newEntry(&x, p.peer, p.asked, p.answered)
 }
 
 // finish notes what is known at the end.
@@ -224,11 +255,10 @@ func (p *pending) finish() {
 	if p.cut = !p.returned || p.incomplete(); p.cut {
 		p.watch()
 	}
-	p.duration = p.elapsed()
 	if p.bodies != nil && !p.recorder.options.KeepSecrets {
 		p.bodies.redact(p.info.Op, p.status)
 	}
-	p.done = true
+	p.done = p.entry(false)
 }
 
 // unsend corrects what is known of an answer that a panic ended: what net/http
@@ -252,7 +282,7 @@ func (p *pending) unsend() {
 
 // incomplete reports whether less was sent than the header promised.
 func (p *pending) incomplete() bool {
-	return p.answered != nil && p.answered.length > p.sent.Load() && p.method != http.MethodHead &&
+	return p.answered != nil && p.answered.length > p.sent.Load() && p.info.Method != http.MethodHead &&
 		p.status != http.StatusNotModified && p.status != http.StatusNoContent
 }
 
@@ -279,11 +309,11 @@ func (p *pending) log() {
 	}
 	log.LogAttrs(ctx, slog.LevelDebug, message,
 		slog.Any("op", p.info.Op),
-		slog.String("method", p.method),
+		slog.String("method", p.info.Method),
 		slog.String("target", p.target),
 		slog.String("proto", p.request.Proto),
 		slog.Int("status", p.sentStatus()),
 		slog.Int64("bytes", p.sent.Load()),
-		slog.Duration("duration", p.duration),
+		slog.Duration("duration", p.done.duration),
 	)
 }

@@ -1,15 +1,35 @@
 package recorder
 
 import (
-	varint "encoding/binary"
 	"iter"
+	"slices"
+	"sort"
 
 	"github.com/ocifake/ocifake/record"
 )
 
+// Log returns the exchanges that all filters match, in the order in which the requests
+// began. Those in flight are among them, marked Open and with what is known until now.
+// The log is a copy: it does not change any more.
+//
+// A client may have got its answer a moment before the exchange is no longer Open.
+func (r *Recorder) Log(filters ...record.Filter) record.Log {
+	var log record.Log
+	for x := range r.Exchanges(0, filters...) {
+		log = append(log, x)
+	}
+	sortLog(log)
+	return log
+}
+
+// sortLog puts exchanges into the order in which they began.
+func sortLog(log record.Log) {
+	sort.SliceStable(log, func(i, j int) bool { return log[i].Seq < log[j].Seq })
+}
+
 // Exchanges iterates over the exchanges that began after a mark and that all filters
-// mean: those that have ended in the order of their end, then those in flight. It
-// shows one moment, as [Recorder.Log] does, which sorts them, but holds one exchange
+// match: those that have ended in the order of their end, then those in flight. It
+// shows one moment, as [Recorder.Log] does, which sorts them, but copies one exchange
 // at a time.
 func (r *Recorder) Exchanges(after record.Mark, filters ...record.Filter) iter.Seq[record.Exchange] {
 	return r.exchanges(func(seq uint64) bool { return seq > uint64(after) }, filters)
@@ -23,52 +43,34 @@ func (r *Recorder) Exchange(seq uint64) (x record.Exchange, ok bool) {
 	return record.Exchange{}, false
 }
 
-// exchanges decodes those only whose numbers are wanted.
+// exchanges copies those only whose numbers are wanted.
 func (r *Recorder) exchanges(wanted func(seq uint64) bool, filters []record.Filter) iter.Seq[record.Exchange] {
 	return func(yield func(record.Exchange) bool) {
-		var x record.Exchange
-		for _, b := range r.all() {
-			d := newDecoder(r.epoch) // it grows with what it has read
-			for _, parts := range entries(b, 0, exchangeEntry) {
-				if !wanted(seqOf(parts)) {
-					continue
-				}
-				x = d.exchange(parts)
-				if x.Matches(filters...) && !yield(x) {
-					return
-				}
+		for _, e := range r.all() {
+			if !wanted(e.seq) {
+				continue
+			}
+			if x := e.read(); x.Matches(filters...) && !yield(x) {
+				return
 			}
 		}
 	}
 }
 
-// seqOf reads the number of an exchange alone; see [decoder.numbers].
-func seqOf(parts [][]byte) uint64 {
-	seq, _ := varint.Uvarint(parts[numbersSegment][2:])
-	return seq
+// all returns all exchanges of one moment.
+func (r *Recorder) all() []*entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(slices.Clone(r.ended.list), r.inFlight(r.cleared)...)
 }
 
-// all returns entries of all exchanges, each once.
-func (r *Recorder) all() [][]byte {
-	r.encoding.Lock()
-	defer r.encoding.Unlock()
-	open := r.encode(func() []byte { return r.packLive(r.cleared) })
-	return append(r.ended.bytes(), open)
-}
-
-// packLive returns entries of the requests in flight with numbers above one, the
-// newest first. Both mutexes are held.
-func (r *Recorder) packLive(after uint64) (b []byte) {
+// inFlight returns the requests in flight with numbers above one, as they are now, the
+// newest first. The mutex is held.
+func (r *Recorder) inFlight(after uint64) (open []*entry) {
 	for p := r.live.prev; p != &r.live && p.seq > after; p = p.prev {
-		p.mu.Lock()
-		r.entry.pack(p)
-		p.mu.Unlock()
-		b = append(b, byte(exchangeEntry))
-		for i := range r.entry.parts {
-			b = packSegment(b, r.entry.parts[i].b)
-		}
+		open = append(open, p.now())
 	}
-	return b
+	return open
 }
 
 // Counts returns how many requests have begun, and how many connections were

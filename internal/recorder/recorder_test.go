@@ -368,7 +368,7 @@ func TestLogWithFilters(t *testing.T) {
 	assert.Empty(t, rec.Log(record.Repo("none")))
 }
 
-// TestLogIsACopy: whoever changes it changes nothing else.
+// TestLogIsACopy changes a log, and nothing else changes.
 func TestLogIsACopy(t *testing.T) {
 	rec := recorder.New(recorder.Options{})
 	handler := rec.Wrap(registry.New(memstore.New(memstore.Options{}), registry.Options{}))

@@ -102,7 +102,7 @@ func (p *pending) keepAnswer(b []byte) {
 }
 
 func (p *pending) count(n int64, err error) {
-	if p.method == http.MethodHead {
+	if p.info.Method == http.MethodHead {
 		return // nothing is sent
 	}
 	if !p.lost {

@@ -100,7 +100,7 @@ func checkLog(t *testing.T, log record.Log) {
 	}
 }
 
-// TestConcurrentLimits: chunks are dropped and cleared while others read them.
+// TestConcurrentLimits drops and clears exchanges while others read them.
 func TestConcurrentLimits(t *testing.T) {
 	rec := recorder.New(recorder.Options{MaxBytes: 20_000})
 	handler := rec.Wrap(http.NotFoundHandler())

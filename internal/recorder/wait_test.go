@@ -16,9 +16,9 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// TestWaitDecodesOnce counts how often exchanges are decoded while requests end one
-// after the other: each that is decoded is shown to the filters.
-func TestWaitDecodesOnce(t *testing.T) {
+// TestWaitReadsOnce counts how often exchanges are read while requests end one after the
+// other: each that is read is shown to the filters.
+func TestWaitReadsOnce(t *testing.T) {
 	const total = 1000
 	rec := recorder.New(recorder.Options{})
 	handler := rec.Wrap(http.NotFoundHandler())
