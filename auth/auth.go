@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -111,7 +112,7 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 	must.NotNil("auth: Handler: a", a)
 	must.NotNil("auth: Handler: next", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, state := op.Begin(r)
+		r, state := inflight.Begin(r)
 		info := state.Info()
 		if info.Op == op.Token || info.Op == op.TokenKeys {
 			if tokens, ok := a.(interface {
@@ -134,7 +135,7 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 			err = &registry.Error{Cause: registry.Unauthorized, Message: err.Error()}
 		}
 		if err == nil {
-			op.Keep(state, &decision{a, who})
+			inflight.Keep(state, &decision{a, who})
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -182,7 +183,7 @@ type decision struct {
 // It allows everything for a request that did not come through a [Handler].
 func Allow(ctx context.Context, repo string, action registry.Action) error {
 	must.NotNil("auth: Allow: ctx", ctx)
-	d, ok := op.Value[*decision](ctx)
+	d, ok := inflight.Value[*decision](ctx)
 	if !ok {
 		return nil
 	}
@@ -192,7 +193,7 @@ func Allow(ctx context.Context, repo string, action registry.Action) error {
 // isEntry reports whether the registry asks about a repository that the client did not name,
 // which is any but the source of a mount.
 func isEntry(ctx context.Context) bool {
-	state := op.StateOf(ctx)
+	state := inflight.Of(ctx)
 	if state == nil {
 		return false
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -130,7 +131,7 @@ func TestIdentity(t *testing.T) {
 	served := false
 	handler := auth.Handler(fakeAuth{who: identity, authorize: all(nil)}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		served = true
-		state := op.StateOf(r.Context())
+		state := inflight.Of(r.Context())
 		require.NotNil(t, state)
 		assert.Equal(t, op.Learned{Subject: "alice", Scopes: []string{"repository:app:pull,push"}}, state.Learned())
 	}))

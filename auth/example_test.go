@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -228,7 +228,7 @@ func ExampleService_RevokeAll() {
 func ExampleService_RealmURL() {
 	service := newService(auth.Options{Token: &auth.TokenOptions{Service: "hub"}})
 	request := httptest.NewRequest("GET", "https://registry.example/v2/app/tags/list", nil)
-	_, state := op.Begin(request)
+	_, state := inflight.Begin(request)
 	fmt.Println(service.RealmURL(request), service.ServiceName(), service.ScopeFor(state.Info()))
 	// Output: https://registry.example/v2/token hub repository:app:pull
 }

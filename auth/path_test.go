@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -153,7 +153,7 @@ func FuzzPath(f *testing.F) {
 		if strings.Contains(w.Body.String(), "layer of secret") || digest.FromBytes(w.Body.Bytes()) == secret.manifest || w.Code >= 500 {
 			t.Errorf("%s %q: %d %s", method, target, w.Code, w.Body)
 		}
-		_, state := op.Begin(r)
+		_, state := inflight.Begin(r)
 		if state.Info().Repo == "secret/app" && w.Code < 400 {
 			t.Errorf("%s %q: %d", method, target, w.Code)
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
@@ -171,7 +172,7 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 		return []string{"Basic realm=" + quoted.String(cmp.Or(s.options.Realm, defaultRealm))}
 	}
 	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.tokens.service()))
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	if scope, ok := scopeFor(known(state.Info(), a)); ok {
 		text += `,scope="` + scope.String() + sourceScope(a) + `"`
 	}
@@ -192,7 +193,7 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 func (s *Service) ChallengeTo(r *http.Request) []string {
 	s.must("ChallengeTo")
 	must.NotNil("auth: Service.ChallengeTo: r", r)
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	return s.Challenge(r, needed(state.Info()), registry.Unauthorized)
 }
 
@@ -200,7 +201,7 @@ func (s *Service) ChallengeTo(r *http.Request) []string {
 func (s *Service) RealmURL(r *http.Request) string {
 	s.must("RealmURL")
 	must.NotNil("auth: Service.RealmURL: r", r)
-	origin, prefix := op.Base(r, s.options.TrustForwarded)
+	origin, prefix := inflight.Base(r, s.options.TrustForwarded)
 	return origin + prefix + op.TokenPath
 }
 

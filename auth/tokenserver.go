@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/quoted"
@@ -48,7 +49,7 @@ func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 	s.must("ServeToken")
 	must.NotNil("auth: Service.ServeToken: w", w)
 	must.NotNil("auth: Service.ServeToken: r", r)
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	switch {
 	case s.tokens == nil:
 		registry.WriteError(w, r, &registry.Error{Cause: registry.NotEnabled, Message: "the registry has no token service: it takes passwords (Basic)"})

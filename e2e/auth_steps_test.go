@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -101,7 +102,7 @@ func mayNotMount(t *testing.T, g guest, r *target) {
 type unmountable struct{ *auth.Service }
 
 func (u unmountable) Authorize(ctx context.Context, who auth.Identity, access auth.Access) error {
-	if access.Action == registry.Pull && op.StateOf(ctx).Info().Op == op.BlobMount {
+	if access.Action == registry.Pull && inflight.Of(ctx).Info().Op == op.BlobMount {
 		return errors.New("nothing is mounted here")
 	}
 	return u.Service.Authorize(ctx, who, access)

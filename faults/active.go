@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -93,7 +94,7 @@ func (a *active) prospect(info *op.Info, r *http.Request, store registry.Store) 
 }
 
 // aim counts a request that the filters match, and returns a shot if the rule chooses it.
-func (a *active) aim(state *op.State, r *http.Request, store registry.Store) *shot {
+func (a *active) aim(state *inflight.State, r *http.Request, store registry.Store) *shot {
 	info := state.Info()
 	likely, hits := a.prospect(info, r, store)
 	a.mu.Lock()

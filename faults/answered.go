@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/errorbody"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -30,7 +30,7 @@ type answered struct {
 // behind returns the handler behind a stage, with the rules on answers that may apply.
 func (c *choice) behind(e *Engine) http.Handler {
 	if c.at == late {
-		if before, ok := op.Value[*answered](c.r.Context()); ok {
+		if before, ok := inflight.Value[*answered](c.r.Context()); ok {
 			before.passed = true
 		}
 	}
@@ -45,7 +45,7 @@ func (c *choice) behind(e *Engine) http.Handler {
 	}
 	h := &answered{engine: e, choice: *c, rules: rules}
 	if c.at == early {
-		op.Keep(c.state, h)
+		inflight.Keep(c.state, h)
 	}
 	return h
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -29,7 +30,7 @@ func BenchmarkRulesThatDoNotMatch(b *testing.B) {
 				}
 			}
 			handler := e.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			r, _ := op.Begin(httptest.NewRequest(http.MethodHead, "/v2/app/manifests/v1", nil))
+			r, _ := inflight.Begin(httptest.NewRequest(http.MethodHead, "/v2/app/manifests/v1", nil))
 			b.ReportAllocs()
 			for b.Loop() {
 				handler.ServeHTTP(nobody{}, r)

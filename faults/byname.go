@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -53,9 +54,9 @@ func (e *Engine) ByName(names Names, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := named{names: names}
-		r, state := op.BeginWith(r, func(info *op.Info) { n.refusal = e.resolve(names, info) })
+		r, state := inflight.BeginWith(r, func(info *op.Info) { n.refusal = e.resolve(names, info) })
 		if n.refusal != nil || state.Info().Op == op.Token {
-			op.Keep(state, n)
+			inflight.Keep(state, n)
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -152,7 +153,7 @@ func (a *active) byName() string {
 // finish answers malformed names, and replaces names in the scopes of requests for tokens.
 func (e *Engine) finish(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n, ok := op.Value[named](r.Context())
+		n, ok := inflight.Value[named](r.Context())
 		switch {
 		case !ok:
 			next.ServeHTTP(w, r)
@@ -166,7 +167,7 @@ func (e *Engine) finish(next http.Handler) http.Handler {
 
 // refuse answers a request with a malformed name.
 func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	info := state.Info()
 	status, cause := http.StatusNotFound, registry.NameUnknown
 	switch {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -13,7 +14,7 @@ import (
 type choice struct {
 	plan  *plan
 	at    stage
-	state *op.State
+	state *inflight.State
 	info  *op.Info // of the state
 	r     *http.Request
 	next  http.Handler // behind this stage
@@ -60,7 +61,7 @@ func (c *choice) choose() (effects []chosen) {
 		}
 	}
 	rules := c.plan.byOp[c.info.Op]
-	won, _ := op.Value[last](c.r.Context())
+	won, _ := inflight.Value[last](c.r.Context())
 	var waiting []*active // rules of the later stage that let this request pass
 	for i, a := range rules {
 		switch {
@@ -137,8 +138,8 @@ type admission struct{ asked *bool }
 // admitted reports whether what is between the stages lets the request in. It is
 // asked without its body, and its answer goes nowhere.
 func (c *choice) admitted() (ok bool) {
-	op.Keep(c.state, admission{&ok})
-	defer op.Keep(c.state, admission{})
+	inflight.Keep(c.state, admission{&ok})
+	defer inflight.Keep(c.state, admission{})
 	r := c.r.WithContext(c.r.Context())
 	r.Body = http.NoBody
 	c.next.ServeHTTP(nowhere{http.Header{}}, r)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
@@ -46,11 +47,11 @@ type Conn interface {
 func WithConn(ctx context.Context, c Conn) context.Context {
 	must.NotNil("faults: WithConn: ctx", ctx)
 	must.NotNil("faults: WithConn: c", c)
-	return op.With(ctx, c)
+	return inflight.With(ctx, c)
 }
 
 func connOf(ctx context.Context) Conn {
-	c, _ := op.Value[Conn](ctx)
+	c, _ := inflight.Value[Conn](ctx)
 	return c
 }
 

@@ -3,6 +3,7 @@ package faults
 import (
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -52,7 +53,7 @@ const (
 // exchange is a request on which an effect acts.
 type exchange struct {
 	engine *Engine
-	state  *op.State
+	state  *inflight.State
 	info   *op.Info // of the state
 	conn   Conn     // nil in a mux of somebody else's
 	http2  bool

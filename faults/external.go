@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -86,7 +87,7 @@ func (x *exchange) external(r *http.Request, valid time.Duration) string {
 			info.Digest = m.Descriptor.Digest
 		}
 	}
-	path := op.ExternalPath(&info)
+	path := inflight.ExternalPath(&info)
 	expires := strconv.FormatInt(time.Now().Add(valid).Unix(), 10)
 	query := url.Values{expiresParameter: {expires}, signatureParameter: {x.engine.sign(path, expires)}}
 	return (&url.URL{Scheme: scheme, Host: x.externalHost(), Path: path, RawQuery: query.Encode()}).String()
@@ -113,7 +114,7 @@ func (e *Engine) sign(path, expires string) string {
 // beside the signature: a client must not send them to another host.
 func (e *Engine) External() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, state := op.Begin(r)
+		_, state := inflight.Begin(r)
 		info := state.Info()
 		query := r.URL.Query()
 		expires := query.Get(expiresParameter)
@@ -164,7 +165,7 @@ func (e *Engine) serveExternal(w http.ResponseWriter, r *http.Request, info *op.
 
 // open opens the blob or the manifest that a request to the second origin is for.
 func (e *Engine) open(r *http.Request, info *op.Info) (content io.ReaderAt, size int64, close func(), err error) {
-	if op.IsExternalManifest(r) {
+	if inflight.IsExternalManifest(r) {
 		m, err := e.store.Manifest(r.Context(), info.Repo, string(info.Digest))
 		return bytes.NewReader(m.Content), int64(len(m.Content)), func() {}, err
 	}

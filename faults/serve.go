@@ -3,6 +3,7 @@ package faults
 import (
 	"net/http"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
@@ -70,12 +71,12 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		p := e.plan.Load()
 		if at == early {
 			if d, ok := e.doomed.take(connOf(r.Context())); ok {
-				_, state := op.Begin(r)
+				_, state := inflight.Begin(r)
 				state.AddFault(d.rule)
 				d.acted()
 				panic(http.ErrAbortHandler)
 			}
-		} else if a, _ := op.Value[admission](r.Context()); a.asked != nil {
+		} else if a, _ := inflight.Value[admission](r.Context()); a.asked != nil {
 			*a.asked = true
 			return
 		}
@@ -83,7 +84,7 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		r, state := op.Begin(r)
+		r, state := inflight.Begin(r)
 		if at == late {
 			p.admit(state.Info().Alias)
 		}
@@ -117,7 +118,7 @@ type last struct{ winner *active }
 func (last) kind() string { return "last" }
 
 func (l last) serve(x *exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	op.Keep(x.state, l)
+	inflight.Keep(x.state, l)
 	next.ServeHTTP(w, r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -71,7 +72,7 @@ func bestProspect(effects []Effect, info *op.Info, r *http.Request, store regist
 // the first request on which it acts, of those that it has chosen.
 type shot struct {
 	rule    *active
-	request *op.State
+	request *inflight.State
 	step    int       // of the rule's sequence
 	state   shotState // guarded by the rule's mutex, as the next
 	touched bool      // the record says so

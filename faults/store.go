@@ -11,7 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -37,9 +37,9 @@ type storeFaults struct {
 
 // askStore lets an effect ask something more of the Store for its request.
 func (x *exchange) askStore(r *http.Request, add func(*storeFaults)) {
-	f, _ := op.Value[storeFaults](r.Context())
+	f, _ := inflight.Value[storeFaults](r.Context())
 	add(&f)
-	op.Keep(x.state, f)
+	inflight.Keep(x.state, f)
 }
 
 // faults returns what effects ask for; most often nothing.
@@ -47,7 +47,7 @@ func (s *faultyStore) faults(ctx context.Context) storeFaults {
 	if !s.engine.storing.Load() {
 		return storeFaults{}
 	}
-	f, _ := op.Value[storeFaults](ctx)
+	f, _ := inflight.Value[storeFaults](ctx)
 	return f
 }
 

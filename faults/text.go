@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/op"
 )
 
 // placeholders are what texts may have in braces.
@@ -17,7 +17,7 @@ var placeholders = map[string]struct {
 	need  need
 	value func(x *exchange, r *http.Request) string
 }{
-	"origin":  {0, func(_ *exchange, r *http.Request) string { origin, _ := op.Base(r, false); return origin }},
+	"origin":  {0, func(_ *exchange, r *http.Request) string { origin, _ := inflight.Base(r, false); return origin }},
 	"host":    {0, func(_ *exchange, r *http.Request) string { return r.Host }},
 	"target":  {0, func(_ *exchange, r *http.Request) string { return r.RequestURI }},
 	"prefix":  {0, func(x *exchange, _ *http.Request) string { return x.info.Prefix }},

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 )
 
 const (
@@ -49,7 +49,7 @@ func send(handler http.Handler, request string, header ...string) (w *httptest.R
 			panic(p)
 		}
 	}()
-	r, state := op.Begin(r)
+	r, state := inflight.Begin(r)
 	defer func() {
 		if rules := state.Learned().Faults; len(rules) > 0 {
 			touched = strings.Join(rules, "+")

@@ -2,15 +2,11 @@ package op
 
 import (
 	"cmp"
-	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// Info is what a request asks for, as its method and URL say. [Begin] parses it
-// once; it does not change afterwards.
+// Info is what a request asks for, as its method and URL say; see [Parse].
 type Info struct {
 	Op        Op
 	Method    string
@@ -29,22 +25,16 @@ type Info struct {
 	mount bool
 }
 
+// Learned is what the registry finds out about a request while it serves it. The slices
+// are shared and must not be changed.
+type Learned struct {
+	Subject    string        // user name, if authentication accepts the credentials
+	Scopes     []string      // scopes of the token of the request; for Token, those granted
+	Faults     []string      // names of the rules that acted on the request, in order
+	Verified   digest.Digest // digest of the request body, if it was computed and is right
+	StaleState bool          // the upload location of the request was not the latest one
+}
+
 // Name returns the name of the repository that the client knows: Alias if there is
 // one, else Repo. It is the one for URLs that are sent to it.
 func (i *Info) Name() string { return cmp.Or(i.Alias, i.Repo) }
-
-// prefix is what stands in the request target before the path that is served.
-func prefix(r *http.Request) string {
-	if r.RequestURI == "" || strings.HasPrefix(r.RequestURI, r.URL.EscapedPath()) {
-		return ""
-	}
-	target, err := url.ParseRequestURI(r.RequestURI)
-	if err != nil {
-		return ""
-	}
-	before, ok := strings.CutSuffix(target.EscapedPath(), r.URL.EscapedPath())
-	if !ok {
-		return ""
-	}
-	return before
-}

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -80,7 +80,7 @@ func (p *tape) add(request string, status int, list ...string) *record.Exchange 
 
 // asked returns an exchange with what is known of a request before it is answered.
 func asked(r *http.Request) record.Exchange {
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	return record.Exchange{
 		Info: *state.Info(), Learned: state.Learned(),
 		Host: r.Host, Target: r.RequestURI, Proto: r.Proto, Secure: r.TLS != nil, Header: r.Header,

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
@@ -81,7 +82,7 @@ func setBlob(h http.Header, r *http.Request, store Store) {
 	if store == nil {
 		return
 	}
-	_, state := op.Begin(r)
+	_, state := inflight.Begin(r)
 	info := state.Info()
 	blob, err := store.OpenBlob(r.Context(), info.Repo, info.Digest)
 	if err != nil {
@@ -100,7 +101,7 @@ func noRange(size int64) string { return "bytes */" + strconv.FormatInt(size, 10
 
 // setSession sets the state of the upload of the request. Its location does not change.
 func setSession(h http.Header, r *http.Request, store Store) {
-	_, request := op.Begin(r)
+	_, request := inflight.Begin(r)
 	info := request.Info()
 	state, ok := parseUploadState(info.Repo, info.Session, r.URL.Query().Get(stateParameter))
 	if store == nil || !ok {
@@ -110,7 +111,7 @@ func setSession(h http.Header, r *http.Request, store Store) {
 	if err != nil {
 		return
 	}
-	_, prefix := op.Base(r, false)
+	_, prefix := inflight.Base(r, false)
 	setProgress(h, prefix+uploadPath(info, upload), state.text(info.Repo, upload.ID()), upload)
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
@@ -52,7 +53,7 @@ func (g *Registry) Options() Options { return *g.options.Load() }
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	must.NotNil("registry: Registry.ServeHTTP: w", w)
 	must.NotNil("registry: Registry.ServeHTTP: r", r)
-	r, state := op.Begin(r)
+	r, state := inflight.Begin(r)
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set(versionHeader, version)
 	for _, text := range c.options.Warnings {
@@ -67,7 +68,7 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type call struct {
 	*Registry
 	options *Options
-	state   *op.State
+	state   *inflight.State
 	info    *op.Info // of the state
 	content content
 	w       http.ResponseWriter

@@ -6,16 +6,16 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
-	"github.com/ocifake/ocifake/op"
 )
 
 // location returns a URL of the API for Location and Link: a path, or absolute
 // if the options say so. path begins with "/v2/".
 func (c *call) location(path string) string {
-	origin, prefix := op.Base(c.r, c.options.TrustForwarded)
+	origin, prefix := inflight.Base(c.r, c.options.TrustForwarded)
 	if c.options.AbsoluteURLs {
 		return origin + prefix + path
 	}
@@ -77,7 +77,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	must.NotNil("registry: WriteError: w", w)
 	must.NotNil("registry: WriteError: r", r)
 	must.NotNil("registry: WriteError: err", err)
-	r, state := op.Begin(r)
+	r, state := inflight.Begin(r)
 	c := &call{options: &Options{}, state: state, info: state.Info(), w: w, r: r}
 	c.fail(err)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -56,7 +57,7 @@ func startMutant(t *testing.T, mutate func(*mutant)) spec.Target {
 	for _, handle := range m.handlers {
 		next := root
 		root = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, state := op.Begin(r)
+			r, state := inflight.Begin(r)
 			handle(w, r, state.Info(), next)
 		})
 	}
@@ -173,7 +174,7 @@ func asked(change func(*http.Request, *op.Info), ops ...op.Op) func(*mutant) {
 
 // as returns a request that inner handlers take for another.
 func as(r *http.Request, info op.Info) *http.Request {
-	r, _ = op.BeginWith(r.WithContext(unbegun{r.Context()}), func(parsed *op.Info) { *parsed = info })
+	r, _ = inflight.BeginWith(r.WithContext(unbegun{r.Context()}), func(parsed *op.Info) { *parsed = info })
 	return r
 }
 

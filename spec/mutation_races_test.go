@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -163,7 +164,7 @@ var raceManifestMutations = []mutation{
 			return func(w http.ResponseWriter, r *http.Request, info *op.Info, next http.Handler) {
 				next.ServeHTTP(w, r)
 				if before > 0 {
-					_ = m.Store.DeleteManifest(r.Context(), info.Repo, string(op.StateOf(r.Context()).Learned().Verified), registry.Precondition{})
+					_ = m.Store.DeleteManifest(r.Context(), info.Repo, string(inflight.Of(r.Context()).Learned().Verified), registry.Precondition{})
 				}
 			}
 		}, op.ManifestPut),

@@ -16,6 +16,7 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/faultnames"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -59,7 +60,7 @@ func askByName(e *faults.Engine, handler http.Handler, request string) (w *httpt
 		}
 	}()
 	e.ByName(names, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, state := op.Begin(r)
+		r, state := inflight.Begin(r)
 		defer func() {
 			if rules := state.Learned().Faults; len(rules) > 0 {
 				touched = strings.Join(rules, "+")
@@ -201,7 +202,7 @@ func TestRepository(t *testing.T) {
 	} {
 		var got op.Info
 		e := faults.New(memstore.New(memstore.Options{}))
-		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *op.StateOf(r.Context()).Info() })
+		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *inflight.Of(r.Context()).Info() })
 		w, _ := askByName(e, e.BeforeAuth(inner), "GET /v2/"+name+"/tags/list")
 		if want == "" {
 			assert.Equal(t, http.StatusNotFound, w.Code, name)
@@ -349,7 +350,7 @@ func FuzzNames(f *testing.F) {
 		e := faults.New(memstore.New(memstore.Options{}))
 		e.Bind(faults.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
 		var repo string
-		handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = op.StateOf(r.Context()).Info().Repo })))
+		handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = inflight.Of(r.Context()).Info().Repo })))
 		r := httptest.NewRequest(http.MethodGet, "/v2/x/tags/list", nil)
 		r.URL.Path = "/v2/" + name + "/tags/list"
 		w := httptest.NewRecorder()

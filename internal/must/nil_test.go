@@ -155,24 +155,8 @@ func TestIsNil(t *testing.T) {
 var noContext context.Context // nil, for staticcheck
 
 var ofOp = []row{
-	refused("op.Base r", func(f given) { op.Base(nil, false) }),
-	refused("op.Begin r", func(f given) { op.Begin(nil) }),
-	refused("op.BeginWith r", func(f given) { op.BeginWith(nil, nil) }),
-	allowed("op.BeginWith resolve", func(f given) { op.BeginWith(f.request, nil) }),
-	refused("op.ExternalPath info", func(f given) { op.ExternalPath(nil) }),
-	refused("op.IsExternalManifest r", func(f given) { op.IsExternalManifest(nil) }),
-	refused("op.Keep s", func(f given) { op.Keep(nil, 1) }),
-	allowed("op.Keep value", func(f given) {
-		_, state := op.Begin(f.request)
-		op.Keep[error](state, nil)
-	}),
 	refused("op.Methods u", func(f given) { op.Methods(nil) }),
 	refused("op.Parse u", func(f given) { op.Parse(http.MethodGet, nil) }),
-	refused("op.StateOf ctx", func(f given) { op.StateOf(noContext) }),
-	refused("op.Value ctx", func(f given) { op.Value[int](noContext) }),
-	refused("op.With ctx", func(f given) { op.With(noContext, 1) }),
-	allowed("op.With value", func(f given) { op.With(f.ctx, nil) }),
-	refused("op.WithExternal ctx", func(f given) { op.WithExternal(noContext) }),
 }
 
 var ofRegistry = []row{

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 )
 
 // headRequest is what go-containerregistry sends.
@@ -28,7 +28,7 @@ func headRequest(target string) *http.Request {
 
 // headHandler answers as the registry does.
 func headHandler(w http.ResponseWriter, r *http.Request) {
-	r, _ = op.Begin(r)
+	r, _ = inflight.Begin(r)
 	d := digest.FromString(r.RequestURI).String()
 	h := w.Header()
 	h.Set("Docker-Distribution-Api-Version", "registry/2.0")

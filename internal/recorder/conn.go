@@ -9,8 +9,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -160,10 +160,10 @@ func (r *Recorder) allConnections() (all []record.Connection) {
 // [http.Server.ConnContext].
 func WithConn(ctx context.Context, c *Accepted) context.Context {
 	must.NotNil("recorder: WithConn: ctx", ctx)
-	return op.With(ctx, c)
+	return inflight.With(ctx, c)
 }
 
 func acceptedOf(ctx context.Context) *Accepted {
-	c, _ := op.Value[*Accepted](ctx)
+	c, _ := inflight.Value[*Accepted](ctx)
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -24,7 +25,7 @@ type pending struct {
 	peer       *peer
 
 	request *http.Request
-	state   *op.State
+	state   *inflight.State
 	info    *op.Info // of the state
 	conn    *Accepted
 	target  string // without secrets
@@ -87,7 +88,7 @@ func (p *pending) keep(add func(b *bodies, limit int)) {
 
 // begin records that a request has come, and returns what is to be served.
 func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending, *http.Request) {
-	served, state := op.Begin(request)
+	served, state := inflight.Begin(request)
 	p := &pending{
 		recorder: r,
 		request:  served,

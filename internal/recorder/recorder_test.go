@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -69,7 +70,7 @@ func TestExchange(t *testing.T) {
 			time.Sleep(time.Second)
 			_, err := io.ReadAll(r.Body)
 			assert.NoError(t, err)
-			_, state := op.Begin(r)
+			_, state := inflight.Begin(r)
 			state.SetVerified(d)
 			state.SetStaleState(true)
 			w.Header().Set("Location", "/v2/lib/app/manifests/"+d.String())
@@ -133,7 +134,7 @@ func TestAlias(t *testing.T) {
 	rec := recorder.New(recorder.Options{})
 	var open record.Log
 	inner := rec.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = rec.Log() }))
-	r, _ := op.BeginWith(request("GET", "/v2/other/app/tags/list", ""), func(info *op.Info) { info.Alias, info.Repo = info.Repo, "app" })
+	r, _ := inflight.BeginWith(request("GET", "/v2/other/app/tags/list", ""), func(info *op.Info) { info.Alias, info.Repo = info.Repo, "app" })
 	inner.ServeHTTP(httptest.NewRecorder(), r)
 	for _, log := range []record.Log{open, rec.Log(), rec.Log(record.Alias("other/*"))} {
 		require.Len(t, log, 1)
@@ -164,7 +165,7 @@ func TestLearned(t *testing.T) {
 	}
 	var open record.Log
 	handler := rec.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		state := op.StateOf(r.Context())
+		state := inflight.Of(r.Context())
 		state.SetIdentity(learned.Subject, learned.Scopes)
 		state.SetVerified(learned.Verified)
 		state.SetStaleState(true)
@@ -326,7 +327,7 @@ func TestSecrets(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Cookie", "a="+password)
 	r.Header.Set("Proxy-Authorization", "Basic "+password)
-	r, _ = op.BeginWith(r, func(info *op.Info) { info.Op = op.Token })
+	r, _ = inflight.BeginWith(r, func(info *op.Info) { info.Op = op.Token })
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		assert.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/faultnames"
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/inflight"
 )
 
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
@@ -59,7 +59,7 @@ func (s *Server) externalChain() http.Handler {
 	}
 	handler = s.chain(handler, nil, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(op.WithExternal(r.Context())))
+		handler.ServeHTTP(w, r.WithContext(inflight.WithExternal(r.Context())))
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/op"
 )
 
 // Conn is an accepted connection. Read and Write transfer the decrypted stream; the first of them
@@ -95,7 +95,7 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 // ConnOf returns the connection of the request with this context, or nil if another server received
 // the request.
 func ConnOf(ctx context.Context) *Conn {
-	c, _ := op.Value[*Conn](ctx)
+	c, _ := inflight.Value[*Conn](ctx)
 	return c
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -32,7 +33,7 @@ func TestExternal(t *testing.T) {
 		require.NoError(t, err)
 		for i, scheme := range []string{"http://", "https://"} {
 			s.Transport().CloseIdleConnections() // net/http takes one in the clear for https as well
-			response, content := do(t, s, "GET", scheme+host+op.ExternalPath(&info), nil)
+			response, content := do(t, s, "GET", scheme+host+inflight.ExternalPath(&info), nil)
 			assert.Equal(t, scheme == "https://", response.TLS != nil)
 			if i == 0 {
 				assert.Equal(t, http.StatusTeapot, response.StatusCode)

@@ -1,4 +1,4 @@
-package op
+package inflight
 
 import (
 	"cmp"
@@ -15,11 +15,11 @@ import (
 // and the path under which it is mounted, "" or "/some/prefix". They are those of the
 // request; a request without a host, as HTTP/1.0 allows, has that of the connection.
 //
-// With trustForwarded, what a proxy put into Forwarded, or into X-Forwarded-Proto,
-// X-Forwarded-Host, X-Forwarded-Port and X-Forwarded-Prefix, comes first. The port is
-// that of a host which has none. Values that cannot be a part of a URL are ignored.
+// With trustForwarded, the header fields Forwarded (RFC 7239), or X-Forwarded-Proto,
+// X-Forwarded-Host, X-Forwarded-Port and X-Forwarded-Prefix, take precedence. The port
+// applies to a host without one. Values that cannot be part of a URL are ignored.
 func Base(r *http.Request, trustForwarded bool) (origin, prefix string) {
-	must.NotNil("op: Base: r", r)
+	must.NotNil("inflight: Base: r", r)
 	_, state := Begin(r)
 	scheme, host, prefix := "http", hostOf(r), state.info.Prefix
 	if r.TLS != nil {
@@ -45,8 +45,8 @@ func hostOf(r *http.Request) string {
 	return "localhost"
 }
 
-// forwarded is what the first proxy said about the request that it received; empty:
-// nothing that can be used.
+// forwarded is the request that the first proxy received, as far as its header fields are
+// valid.
 type forwarded struct{ proto, host, port, prefix string }
 
 // forwardedBy reads the first element of Forwarded (RFC 7239), else of the X-Forwarded

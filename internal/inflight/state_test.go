@@ -1,4 +1,4 @@
-package op_test
+package inflight_test
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 )
 
 // What layers learn is read by others at the same time, for the race detector.
 func TestLearned(t *testing.T) {
-	r, state := op.Begin(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil))
+	r, state := inflight.Begin(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil))
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
@@ -25,14 +26,14 @@ func TestLearned(t *testing.T) {
 			state.SetVerified(digest.FromString("x"))
 			state.SetStaleState(true)
 			state.AddFault(fmt.Sprint("rule", i))
-			op.Keep(state, i)
+			inflight.Keep(state, i)
 		})
 		all.Go(func() {
 			for range 100 {
 				learned := state.Learned()
 				assert.LessOrEqual(t, len(learned.Faults), 4)
 				assert.Equal(t, "app", state.Info().Repo)
-				_, _ = op.Value[int](r.Context())
+				_, _ = inflight.Value[int](r.Context())
 			}
 		})
 	}
@@ -47,7 +48,7 @@ func TestLearned(t *testing.T) {
 
 // A snapshot stays as it was.
 func TestLearnedIsASnapshot(t *testing.T) {
-	_, state := op.Begin(httptest.NewRequest(http.MethodGet, "/v2/", nil))
+	_, state := inflight.Begin(httptest.NewRequest(http.MethodGet, "/v2/", nil))
 	var before []op.Learned
 	for i := range 9 {
 		before = append(before, state.Learned())
@@ -71,45 +72,45 @@ func (n named) Speak() string { return string(n) }
 
 // Values are found by their types, before a request begins and after.
 func TestValues(t *testing.T) {
-	ctx := op.With(op.With(t.Context(), named("a")), numbered(1))
-	other := op.With(ctx, "a text")
+	ctx := inflight.With(inflight.With(t.Context(), named("a")), numbered(1))
+	other := inflight.With(ctx, "a text")
 	look := func(ctx context.Context) (values [3]any) {
-		values[0], _ = op.Value[named](ctx)
-		values[1], _ = op.Value[numbered](ctx)
-		values[2], _ = op.Value[speaker](ctx)
+		values[0], _ = inflight.Value[named](ctx)
+		values[1], _ = inflight.Value[numbered](ctx)
+		values[2], _ = inflight.Value[speaker](ctx)
 		return values
 	}
 	assert.Equal(t, [3]any{named("a"), numbered(1), named("a")}, look(ctx))
-	assert.Nil(t, op.StateOf(ctx), "it has not begun")
+	assert.Nil(t, inflight.Of(ctx), "it has not begun")
 
-	r, state := op.Begin(httptest.NewRequest(http.MethodGet, "/v2/", nil).WithContext(ctx))
-	assert.Same(t, state, op.StateOf(r.Context()))
+	r, state := inflight.Begin(httptest.NewRequest(http.MethodGet, "/v2/", nil).WithContext(ctx))
+	assert.Same(t, state, inflight.Of(r.Context()))
 	assert.Equal(t, [3]any{named("a"), numbered(1), named("a")}, look(r.Context()))
-	op.Keep(state, numbered(2))
-	op.Keep(state, "kept")
+	inflight.Keep(state, numbered(2))
+	inflight.Keep(state, "kept")
 	for i := range 10 { // more than there is room for
-		op.Keep(state, [1]int{i})
-		op.Keep(state, int8(i))
-		op.Keep(state, int16(i))
+		inflight.Keep(state, [1]int{i})
+		inflight.Keep(state, int8(i))
+		inflight.Keep(state, int16(i))
 	}
 	assert.Equal(t, [3]any{named("a"), numbered(2), named("a")}, look(r.Context()))
-	text, ok := op.Value[string](r.Context())
+	text, ok := inflight.Value[string](r.Context())
 	assert.Equal(t, "kept", text)
 	assert.True(t, ok)
 	assert.Equal(t, [3]any{named("a"), numbered(1), named("a")}, look(ctx), "other requests of the connection begin as before")
-	text, _ = op.Value[string](other)
+	text, _ = inflight.Value[string](other)
 	assert.Equal(t, "a text", text)
 
-	_, ok = op.Value[numbered](t.Context())
+	_, ok = inflight.Value[numbered](t.Context())
 	assert.False(t, ok)
 }
 
 // Names are resolved where a request begins, and never again.
 func TestBeginWith(t *testing.T) {
 	rename := func(info *op.Info) { info.Alias, info.Repo = info.Repo, info.Repo+"/real" }
-	r, state := op.BeginWith(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil), rename)
+	r, state := inflight.BeginWith(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil), rename)
 	assert.Equal(t, []string{"app/real", "app", "app"}, []string{state.Info().Repo, state.Info().Alias, state.Info().Name()})
-	same, again := op.BeginWith(r, rename)
+	same, again := inflight.BeginWith(r, rename)
 	assert.Same(t, r, same)
 	assert.Same(t, state, again)
 	assert.Equal(t, "app/real", again.Info().Repo)
@@ -117,9 +118,9 @@ func TestBeginWith(t *testing.T) {
 
 func ExampleKeep() {
 	type started struct{ by string }
-	r, state := op.Begin(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil))
-	op.Keep(state, started{"me"})
-	value, ok := op.Value[started](r.Context())
+	r, state := inflight.Begin(httptest.NewRequest(http.MethodGet, "/v2/app/tags/list", nil))
+	inflight.Keep(state, started{"me"})
+	value, ok := inflight.Value[started](r.Context())
 	fmt.Println(value.by, ok)
 	// Output: me true
 }
