@@ -26,7 +26,7 @@ var authorized = []subject{{"ocifake", func() (*server, error) {
 	return s, nil
 }}}
 
-// askToken asks for a token to pull what is measured.
+// askToken requests a token to pull the measured content.
 func askToken(base, password string) (string, error) {
 	r, err := http.NewRequest(http.MethodGet, base+"/v2/token?scope="+url.QueryEscape("repository:"+repository+":pull"), nil)
 	if err != nil {

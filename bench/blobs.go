@@ -22,8 +22,8 @@ func pull(size int) workload {
 	})
 }
 
-// push sends a blob that the registry does not have, POST and PUT. It is deleted
-// again, and the garbage collected, before the next.
+// push pushes a blob that the registry does not have, with POST and PUT. It deletes the blob and
+// collects garbage before the next push.
 func push(size int) workload {
 	return onServer(func(_ *server, c *client) (*task, error) {
 		b := newBlob(size, 0)
@@ -37,7 +37,7 @@ func push(size int) workload {
 	})
 }
 
-// start is what a test costs that does nothing: start, a first ping, close.
+// start measures an empty test: start, a first ping, close.
 func start(s subject) (*task, error) {
 	do := func() error {
 		running, c, err := open(s)

@@ -20,14 +20,13 @@ const (
 	blobsPath  = "/v2/" + repository + "/blobs/"
 )
 
-// client is net/http's, without anything that a registry's client would do on
-// top: it looks at the status and counts the bytes. One goroutine at a time may
-// use it.
+// client is a minimal client on net/http: it checks the status and counts bytes. It is not safe for
+// concurrent use.
 type client struct {
 	base  string
-	login string // Authorization; empty: none
+	login string // Authorization header, or empty
 	http  http.Client
-	buf   []byte // what bodies are read into
+	buf   []byte // buffer for bodies
 }
 
 func newClient(s *server) *client {
@@ -42,8 +41,8 @@ func newClient(s *server) *client {
 	return c
 }
 
-// dial returns a connection that is reset when it is closed: after thousands of
-// starts, ports that wait for the end of theirs would slow down the next.
+// dial returns a connection that is reset on Close: ports in TIME_WAIT after thousands of starts
+// would slow down later ones.
 func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -52,14 +51,14 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return conn, err
 }
 
-// another returns a client that shares the connections, for another goroutine.
+// another returns a client for another goroutine that shares the connections.
 func (c *client) another() *client {
 	return &client{base: c.base, login: c.login, http: c.http, buf: make([]byte, 4<<10)}
 }
 
-// do sends a request and reads the answer to its end.
+// do sends a request and reads the whole response.
 func (c *client) do(ctx context.Context, method, target string, body []byte, status int) (*http.Response, int, error) {
-	// An *http.Request knows the length of a *bytes.Reader.
+	// http.NewRequest detects the length of a *bytes.Reader.
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, 0, err
@@ -92,24 +91,24 @@ func (c *client) do(ctx context.Context, method, target string, body []byte, sta
 	return res, total, nil
 }
 
-// statusError is a status that was not expected.
+// statusError is an unexpected status.
 type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
-// ping asks for what every registry answers with 200.
+// ping requests /v2/, which every registry answers with 200.
 func (c *client) ping(ctx context.Context) error {
 	_, _, err := c.do(ctx, http.MethodGet, c.base+pingPath, nil, http.StatusOK)
 	return err
 }
 
-// get fetches a path and returns how long the answer is.
+// get fetches a path and returns the length of the body.
 func (c *client) get(ctx context.Context, path string) (int, error) {
 	_, n, err := c.do(ctx, http.MethodGet, c.base+path, nil, http.StatusOK)
 	return n, err
 }
 
-// head asks whether there is something under a path.
+// head sends HEAD for a path.
 func (c *client) head(ctx context.Context, path string) error {
 	_, _, err := c.do(ctx, http.MethodHead, c.base+path, nil, http.StatusOK)
 	return err
@@ -146,20 +145,20 @@ func (c *client) delete(ctx context.Context, b blob) error {
 	return err
 }
 
-// blob is what is pushed and pulled.
+// blob is the content of pushes and pulls.
 type blob struct {
 	content []byte
 	digest  digest.Digest
 }
 
-// newBlob makes a blob of size random bytes.
+// newBlob returns a blob of size random bytes.
 func newBlob(size int, seed byte) blob {
 	content := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{seed}).Read(content) // never fails
 	return blob{content, digest.FromBytes(content)}
 }
 
-// renew turns the blob into another, in the same memory.
+// renew changes the content of the blob in place.
 func (b *blob) renew() {
 	binary.LittleEndian.PutUint64(b.content, binary.LittleEndian.Uint64(b.content)+1)
 	b.digest = digest.FromBytes(b.content)

@@ -9,11 +9,10 @@ import (
 // A comparison measures a subject for as long as more returns true.
 type comparison func(s subject, more func() bool) ([]pair, error)
 
-// pair is what was measured of the base and, right beside it, of the subject:
-// seconds or bytes.
+// pair is a measurement of the base and the subject directly after each other: seconds or bytes.
 type pair struct{ base, subject float64 }
 
-// against compares a workload on a subject with the same on another.
+// against compares a workload on a subject with the same workload on another.
 func against(base subject, w workload) comparison {
 	return func(s subject, more func() bool) ([]pair, error) {
 		return interleave(base, w, s, w, more)
@@ -27,8 +26,7 @@ func between(before, after workload) comparison {
 	}
 }
 
-// interleave measures a and b in turns, so that what else the machine does
-// befalls both.
+// interleave measures a and b alternately, so that other load on the machine affects both.
 func interleave(a subject, onA workload, b subject, onB workload, more func() bool) (pairs []pair, err error) {
 	taskA, err := onA(a)
 	if err != nil {
@@ -43,7 +41,7 @@ func interleave(a subject, onA workload, b subject, onB workload, more func() bo
 	return inTurns(taskA.seconds, taskB.seconds, more)
 }
 
-// inTurns takes figures of a and b, every second time that of b first.
+// inTurns measures a and b alternately, and alternates which one comes first.
 func inTurns(a, b func() (float64, error), more func() bool) (pairs []pair, err error) {
 	for more() {
 		var p pair
@@ -63,7 +61,7 @@ func inTurns(a, b func() (float64, error), more func() bool) (pairs []pair, err 
 	return pairs, nil
 }
 
-// ratio is a figure that is judged, and how far its middle half spreads.
+// ratio is a median with its quartiles.
 type ratio struct{ median, low, high float64 }
 
 // ratioOf returns the quartiles of f over all pairs.

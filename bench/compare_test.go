@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// times returns a function that is true so often.
+// times returns a function that returns true n times.
 func times(n int) func() bool {
 	return func() bool { n--; return n >= 0 }
 }
 
-// noted is a workload that writes down what happens to it.
+// noted is a workload that records its calls.
 func noted(journal *[]string, name string, fail error) workload {
 	note := func(what string, err error) func() error {
 		return func() error {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// compiler builds the tests of one line in ./weight, with a cache in which only the
-// standard library is compiled.
+// compiler builds the one-line tests in ./weight, with a cache that contains only the standard
+// library.
 type compiler struct {
 	dir  string
 	warm func() (cache string, err error)
@@ -29,8 +29,7 @@ func newCompiler(dir string) *compiler {
 	return c
 }
 
-// compiled compares what it costs to build a test of one line that imports a
-// library, in CPU seconds.
+// compiled compares the CPU seconds to build a one-line test that imports a library.
 func (c *compiler) compiled(base subject) comparison {
 	once := func(s subject) func() (float64, error) {
 		return func() (float64, error) { return c.seconds(s.name) }
@@ -40,7 +39,7 @@ func (c *compiler) compiled(base subject) comparison {
 	}
 }
 
-// seconds builds the test that is called name with a copy of the warm cache.
+// seconds builds the named test with a copy of the warm cache.
 func (c *compiler) seconds(name string) (float64, error) {
 	warm, err := c.warm()
 	if err != nil {
@@ -57,11 +56,11 @@ func (c *compiler) seconds(name string) (float64, error) {
 	return c.test(cache, name)
 }
 
-// action is an action of cmd/go's graph, as far as it is of interest here.
+// action is an action of cmd/go's action graph.
 type action struct{ CmdUser, CmdSys time.Duration }
 
-// test returns the CPU seconds of the compiler, the linker and whatever else cmd/go
-// runs to build a test.
+// test returns the CPU seconds of the compiler, the linker and the other commands that cmd/go runs
+// to build a test.
 func (c *compiler) test(cache, name string) (float64, error) {
 	graph := filepath.Join(c.dir, "graph.json")
 	if _, err := goCommand(cacheIn(cache), "test", "-c", "-debug-actiongraph", graph, "-o", filepath.Join(c.dir, "one.test"), "./weight/"+name); err != nil {

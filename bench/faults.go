@@ -11,14 +11,13 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// faultless is ocifake without a fault engine. It records.
+// faultless is ocifake without a fault engine, but with recording.
 var faultless = subject{"faultless", func() (*server, error) {
 	store := memstore.New(memstore.Options{})
 	return serveRecorded(store, serving.Config{Registry: registry.New(store, registry.Options{})})
 }}
 
-// withRules are ocifake with a fault engine that has rules, and otherwise as
-// faultless.
+// withRules is faultless with a fault engine that has rules.
 func withRules(rules ...faults.Rule) []subject {
 	return []subject{{"ocifake", func() (*server, error) {
 		store := memstore.New(memstore.Options{})
@@ -42,8 +41,8 @@ func serveRecorded(store registry.Store, config serving.Config) (*server, error)
 	return &server{url: s.URL(), handler: s.Handler(), store: store, close: s.Close}, nil
 }
 
-// others are rules that do not match HEAD of the manifest: half of them are for
-// other operations, half for the same in other repositories.
+// others are rules that do not match HEAD of the manifest: half of them select other operations,
+// the other half other repositories.
 func others(n int) []faults.Rule {
 	var rules []faults.Rule
 	operations := []op.Op{op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestPut, op.UploadChunk}

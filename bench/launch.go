@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// launch is what the start of a program took: in seconds and bytes.
+// launch is the cost of starting a program, in seconds and bytes.
 type launch struct {
-	ready    float64 // until it answered a ping with 200
-	cpu      float64 // of the processors, by then
-	resident float64 // memory that it had then; 0: this system does not tell
-	size     float64 // of the executable file
+	ready    float64 // until the first ping with status 200
+	cpu      float64 // CPU time until ready
+	resident float64 // resident memory when ready; 0 if unknown
+	size     float64 // size of the executable file
 }
 
-// errNotTold is the outcome if the system does not tell.
+// errNotTold is the result if the system does not provide a figure.
 var errNotTold = errors.New("the system does not tell")
 
-// launched compares figures of programs that are started and ended in turns.
+// launched compares programs that are started and stopped alternately.
 func launched(base subject, figure func(*launch) float64) comparison {
 	once := func(s subject) func() (float64, error) {
 		return func() (float64, error) {
@@ -48,11 +48,11 @@ func launched(base subject, figure func(*launch) float64) comparison {
 	}
 }
 
-// patienceAtStart is how long a program may take until it is ready.
+// patienceAtStart is the maximum time until a program is ready.
 const patienceAtStart = time.Minute
 
-// launch starts a program and returns when it is ready. Its figures are complete once
-// it was closed.
+// launch starts a program and returns when it is ready. Its figures are complete after it is
+// closed.
 func (p program) launch(path, dir string) (*server, error) {
 	file, err := os.Stat(path)
 	if err != nil {
@@ -91,7 +91,7 @@ func (p program) launch(path, dir string) (*server, error) {
 	return s, nil
 }
 
-// command is the command line of a program that is to serve at an address.
+// command returns the command line of a program that listens on an address.
 func (p program) command(path, dir, addr string) (*exec.Cmd, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -109,7 +109,7 @@ func (p program) command(path, dir, addr string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// freeAddr returns an address that nobody listens at.
+// freeAddr returns an unused address.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -118,7 +118,7 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// awaitReady asks a program until it gets 200, unless it ends.
+// awaitReady polls a program until it responds with 200 or exits.
 func awaitReady(url string, ended <-chan struct{}) error {
 	const pause = 100 * time.Microsecond // so short that it does not count
 	ctx, cancel := context.WithTimeout(context.Background(), patienceAtStart)
@@ -158,7 +158,7 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 
 var residentLine = regexp.MustCompile(`(?m)^VmRSS:\s*(\d+) kB$`)
 
-// residentBytes is the memory that a process has of the machine, where Linux tells.
+// residentBytes returns the resident memory of a process, on Linux.
 func residentBytes(pid int) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

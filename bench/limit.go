@@ -9,10 +9,9 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// minimal keeps one blob, whatever its name, and does only what no registry can
-// avoid: one Write of the bytes for a pull; for a push, memory of the announced
-// size, one read to its end, one SHA-256. Like a registry it answers a POST with
-// where to PUT, and lets go of the blob on DELETE.
+// minimal keeps one blob under any name, and does only the unavoidable work: one Write for a pull;
+// for a push, one allocation of the announced size, one read and one SHA-256. Like a registry, it
+// responds to POST with a Location for the PUT, and releases the blob on DELETE.
 type minimal struct{ content atomic.Pointer[[]byte] }
 
 // ServeHTTP implements [http.Handler].

@@ -6,9 +6,9 @@ import (
 	"runtime"
 )
 
-// allocated compares the bytes of a blob with all that this process allocates
-// while it is pushed: by the registry, and by net/http on both sides, but for
-// the content itself, which the client has beforehand.
+// allocated compares the size of a blob with the bytes that this process allocates during its push:
+// in the registry, and in net/http on both sides, without the content itself, which the client
+// allocates before.
 func allocated(size int) comparison {
 	return afterWarmUp(size, func(c *client, b *blob) (pair, error) {
 		before := memory().TotalAlloc
@@ -17,8 +17,8 @@ func allocated(size int) comparison {
 	})
 }
 
-// held compares the bytes of some blobs with what is more on the heap once they
-// have been pushed and the garbage was collected.
+// held compares the size of some blobs with the growth of the heap after their push and a garbage
+// collection.
 func held(size, blobs int) comparison {
 	return afterWarmUp(size, func(c *client, b *blob) (pair, error) {
 		before := liveHeap()
@@ -61,9 +61,9 @@ func memory() *runtime.MemStats {
 	return &m
 }
 
-// liveHeap is the size of what can still be reached.
+// liveHeap returns the size of reachable memory.
 func liveHeap() float64 {
 	runtime.GC()
-	runtime.GC() // what a sync.Pool has outlives the first
+	runtime.GC() // the content of a sync.Pool survives the first collection
 	return float64(memory().HeapAlloc)
 }

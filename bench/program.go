@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// program is a registry that is a process of its own.
+// program is a registry in a process of its own.
 type program struct {
 	name   string
 	source string   // folder, or a module, with a version if it is none of this module's own
@@ -23,7 +23,7 @@ type program struct {
 // bare is the base of what is measured of programs.
 var bare = program{name: "bare", source: ".", main: "./bare", args: []string{"{addr}"}}
 
-// programs keep content in memory, like ocifake; the first is judged.
+// programs keep content in memory, like ocifake. The first one is judged.
 var programs = []program{
 	{name: "ocifake", source: "..", main: "./cmd/ocifake", args: []string{"serve", "--addr", "{addr}"}},
 	{name: "crane registry", source: "github.com/google/go-containerregistry", main: "./cmd/crane",
@@ -46,13 +46,12 @@ type builder struct {
 	env   []string
 }
 
-// release builds programs as those are built that are released.
+// release builds programs with the flags of release builds.
 func release(dir string) builder {
 	return builder{dir, []string{"-trimpath", "-ldflags=-s -w"}, []string{"CGO_ENABLED=0"}}
 }
 
-// subject returns a program as a subject of measurements. It is built when it is first
-// started.
+// subject returns a program as a subject of measurements. It is built on its first start.
 func (b builder) subject(p program) subject {
 	build := sync.OnceValues(func() (string, error) { return b.build(p) })
 	return subject{p.name, func() (*server, error) {
@@ -89,7 +88,7 @@ func (b builder) build(p program) (string, error) {
 	return path, err
 }
 
-// folder is where the sources are: those of a module are downloaded.
+// folder returns the directory of the sources. It downloads modules.
 func (p program) folder() (string, error) {
 	if strings.HasPrefix(p.source, ".") {
 		return p.source, nil

@@ -14,7 +14,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// recorded is ocifake, which records unless told otherwise.
+// recorded is ocifake, which records by default.
 var recorded = registries[:1]
 
 // unrecorded is ocifake without its recorder.
@@ -27,7 +27,7 @@ var unrecorded = subject{"unrecorded", func() (*server, error) {
 	return &server{url: s.URL(), handler: s.Handler(), store: store, close: s.Close}, nil
 }}
 
-// head asks for a manifest by its tag.
+// head sends HEAD for a manifest by tag.
 func head() workload {
 	return onServer(func(s *server, c *client) (*task, error) {
 		do := func() error { return c.head(context.Background(), manifestPath(0)) }
@@ -35,11 +35,11 @@ func head() workload {
 	})
 }
 
-// headsOfClient is how many requests each of a crowd sends: so many that it does
-// not count that the clients start.
+// headsOfClient is the number of requests of each client of a crowd: enough to make the start of
+// the clients negligible.
 const headsOfClient = 10
 
-// heads asks for a manifest with all clients at the same time.
+// heads sends HEAD for a manifest with all clients concurrently.
 func heads() workload {
 	return onServer(func(s *server, c *client) (*task, error) {
 		all := make([]*client, clients)
@@ -71,9 +71,9 @@ func manifestPath(i int) string { return "/v2/" + repository + "/manifests/" + n
 // of.
 const manifests = 10_000
 
-// exchanges compares a number of exchanges, each about another manifest than those
-// before it, with the bytes that are more on the heap once they have been recorded.
-// There is no network, and one figure: it is the same each time.
+// exchanges compares a number of exchanges, each for another manifest than those before it, with
+// the growth of the heap after they are recorded. It uses no network, and one measurement, because
+// the result is deterministic.
 func exchanges(n int) comparison {
 	return func(_ subject, more func() bool) (pairs []pair, err error) {
 		s := &server{store: memstore.New(memstore.Options{})}
@@ -109,7 +109,7 @@ func recordHeads(handler http.Handler, n int) (pair, error) {
 	return pair{float64(n), after - before}, nil
 }
 
-// headWithin asks a handler, without a network, what a client would.
+// headWithin sends HEAD to a handler without a network.
 func headWithin(handler http.Handler, path string) error {
 	r := httptest.NewRequest(http.MethodHead, path, nil)
 	r.Header.Set("User-Agent", "Go-http-client/1.1")

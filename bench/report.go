@@ -10,7 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// A unit says what the figures of a row are, and prints one.
+// A unit describes the figures of a row, and formats them.
 type unit func(float64) string
 
 func inSeconds(s float64) string {
@@ -28,22 +28,22 @@ func inBytes(n float64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
 func inRequests(n float64) string { return humanize.Comma(int64(n)) }
 
-// target is what is asked of a ratio, and which ratio it is.
+// target is the required bound of a ratio.
 type target struct {
 	sign  string
 	bound float64
 }
 
-// atLeast asks for a rate: how many times as fast as the base.
+// atLeast requires a minimum rate, relative to the base.
 func atLeast(bound float64) target { return target{"≥", bound} }
 
-// atMost asks for a cost: how many times as much as the base.
+// atMost requires a maximum cost, relative to the base.
 func atMost(bound float64) target { return target{"≤", bound} }
 
-// below asks for a cost that is less than the bound.
+// below requires a cost below the bound.
 func below(bound float64) target { return target{"<", bound} }
 
-// least asks for a cost that is less than that of all others.
+// least requires a lower cost than all others.
 func least() target { return target{sign: "least"} }
 
 func (t target) ratio(p pair) float64 {
@@ -53,7 +53,7 @@ func (t target) ratio(p pair) float64 {
 	return p.subject / p.base
 }
 
-// reached reports whether a ratio is what is asked for, given those of the others.
+// reached reports whether a ratio meets the target, given the ratios of the others.
 func (t target) reached(median float64, others ...float64) bool {
 	switch t.sign {
 	case "≥":
@@ -73,7 +73,7 @@ func (t target) String() string {
 	return fmt.Sprintf("%s %.2f", t.sign, t.bound)
 }
 
-// table prints results as Markdown, a line as soon as it is known.
+// table prints results as Markdown, each line when it is complete.
 type table struct {
 	w       io.Writer
 	columns []subject
@@ -89,7 +89,7 @@ func (t table) header() error {
 	return err
 }
 
-// row prints what was measured on each of the row's subjects.
+// row prints the results of a row.
 func (t table) row(r row, results []result) error {
 	first := results[0]
 	cells := []string{r.name, first.base(r.unit), first.cell(r.target), r.target.String(), verdict(results, r.target)}

@@ -23,13 +23,13 @@ const (
 	stalledSize = 64 << 20
 )
 
-// patience is how long the clients of a crowd may take together.
+// patience is the maximum time of a crowd.
 const patience = 3 * time.Second
 
-// errStops is the outcome of a crowd that did not get through.
+// errStops is the result of a crowd that did not finish.
 var errStops = errors.New("pushes do not get through")
 
-// crowd is the pushes of all clients at the same time.
+// crowd is the concurrent pushes of all clients.
 func crowd(disturbed bool) workload {
 	return onServer(func(_ *server, c *client) (*task, error) {
 		blobs := make([]blob, clients*blobsOfClient)
@@ -85,8 +85,8 @@ func deleteAll(c *client, blobs []blob) error {
 	return nil
 }
 
-// stall begins an upload that goes on until it is released, and returns when
-// the registry has read a part of it.
+// stall begins an upload that lasts until it is released, and returns after the registry has read a
+// part of it.
 func stall(c *client) (release func() error, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := newBlob(stalledSize, 255)

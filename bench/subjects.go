@@ -16,13 +16,13 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// A subject is something that workloads can be run on.
+// A subject is a server for workloads.
 type subject struct {
 	name  string
 	start func() (*server, error)
 }
 
-// server is a subject that runs.
+// server is a running subject.
 type server struct {
 	url       string
 	transport http.RoundTripper // that reaches it; nil: any does
@@ -33,12 +33,12 @@ type server struct {
 	close     func() error
 }
 
-// limit does only what no registry can avoid.
+// limit does only the unavoidable work.
 var limit = subject{"limit", onLoopback(func() (http.Handler, func() error) {
 	return new(minimal), nil
 })}
 
-// registries are the subjects of most workloads; the first is judged.
+// registries are the subjects of most workloads. The first one is judged.
 var registries = []subject{
 	{"ocifake", func() (*server, error) {
 		s, _, err := fixture()
@@ -73,7 +73,7 @@ var inMemory = []subject{{"ocifake", func() (*server, error) {
 	return s, err
 }}}
 
-// fixture starts ocifake as its users do.
+// fixture starts ocifake with registrytest.
 func fixture(opts ...registrytest.Option) (*server, *registrytest.Registry, error) {
 	reg, err := registrytest.Start(opts...)
 	if err != nil {
@@ -82,7 +82,7 @@ func fixture(opts ...registrytest.Option) (*server, *registrytest.Registry, erro
 	return &server{url: reg.URL(), handler: reg.Handler(), store: reg.Store(), close: reg.Close}, reg, nil
 }
 
-// onLoopback starts handlers the way Go tests do.
+// onLoopback starts handlers with httptest.
 func onLoopback(newHandler func() (handler http.Handler, close func() error)) func() (*server, error) {
 	return func() (*server, error) {
 		handler, closeHandler := newHandler()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// task is a workload on a server that is ready for it.
+// task is a workload on a prepared server.
 type task struct {
 	do    func() error // timed, together with what the server does for it
 	undo  func() error // after it, not timed; nil: nothing
@@ -27,7 +27,7 @@ func (t *task) seconds() (float64, error) {
 	return elapsed, t.undo()
 }
 
-// A workload starts a subject and makes it ready.
+// A workload starts a subject and prepares it.
 type workload func(subject) (*task, error)
 
 // onServer makes a workload of what is done on a running server. The task is run

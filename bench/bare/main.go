@@ -1,5 +1,5 @@
-// Command bare is what the start of a registry is compared with: a program of net/http
-// alone that answers 200 to everything, at the address that it is given.
+// Command bare is the baseline for the startup of registries: a program that only uses net/http and
+// responds with 200 to every request at the given address.
 package main
 
 import (

@@ -42,8 +42,7 @@ func checkBlobSizes(t *tester) {
 	}
 }
 
-// ranges are windows on large content whose bounds are around those at which a
-// Store may have divided it.
+// ranges are ranges of large content, with bounds near those at which a Store may split it.
 func ranges(size int64) [][2]int64 {
 	var all [][2]int64
 	for _, off := range []int64{0, 1, 4095, mebibyte - 1, mebibyte, mebibyte + 1, 2*mebibyte + 3, size - 1, size} {
@@ -84,7 +83,7 @@ func checkWriteRange(t *tester) {
 	empty.close()
 }
 
-// fullWriter takes so many bytes and then fails.
+// fullWriter accepts a number of bytes and then fails.
 type fullWriter struct {
 	left int
 	err  error
@@ -316,14 +315,14 @@ func (t *tester) pushAs(repo, content string, a digest.Algorithm) digest.Digest 
 	return d
 }
 
-// open opens a blob that must exist.
+// open opens an existing blob.
 func (t *tester) open(p promise, repo string, d digest.Digest) blob {
 	b, c := t.openBlob(repo, d)
 	c.succeeds(p)
 	return blob{t: t, repo: repo, Blob: b}
 }
 
-// hasBlob checks that a blob is there, with the right content.
+// hasBlob checks that a blob exists and has the content.
 func (t *tester) hasBlob(p promise, repo string, d digest.Digest, content string) {
 	b := t.open(p, repo, d)
 	b.holds(p, content)
@@ -347,7 +346,7 @@ type blob struct {
 	registry.Blob
 }
 
-// holds checks all of a blob's content.
+// holds checks the whole content of a blob.
 func (b blob) holds(p promise, content string) {
 	var size int64
 	c := b.t.call("Blob.Size", b.repo, "", func() error { size = b.Size(); return nil })
@@ -365,7 +364,7 @@ func (b blob) writes(p promise, content string, off, n int64) {
 	b.writesTo(p, &w, &w, content, off, n)
 }
 
-// writesTo checks WriteRange with a writer of which got tells what it was given.
+// writesTo checks WriteRange with a writer. got returns what the writer received.
 func (b blob) writesTo(p promise, w io.Writer, got fmt.Stringer, content string, off, n int64) {
 	var written int64
 	c := b.t.callUsing(w, "WriteRange", b.repo, fmt.Sprintf("off %d, n %d", off, n), func() (err error) {
@@ -382,7 +381,7 @@ func (b blob) writesTo(p promise, w io.Writer, got fmt.Stringer, content string,
 	}
 }
 
-// reads checks ReadAt with n bytes at off, which need not lie within the content.
+// reads checks ReadAt with n bytes at off, which may be out of range.
 func (b blob) reads(p promise, content string, off, n int64) {
 	buf := make([]byte, n)
 	var got int

@@ -8,7 +8,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// rounds is how often a race is repeated, and racers how many take part.
+// rounds is the number of repetitions of a race, and racers the number of its participants.
 const (
 	rounds = 20
 	racers = 4
@@ -43,7 +43,7 @@ func concurrencyChecks() []check {
 	}
 }
 
-// everything calls each method once, with content that does not meet another's.
+// everything calls each method once. Concurrent calls use different content.
 func (t *tester) everything(repo, name string) {
 	d := t.push(repo, name)
 	t.hasBlob(noWaiting, repo, d, name)
@@ -69,7 +69,7 @@ func (t *tester) everything(repo, name string) {
 	t.deleteBlob(repo, d).succeeds(noWaiting)
 }
 
-// whileStalled calls everything while write is stalled, which then goes on.
+// whileStalled calls everything while write is stalled, and then releases write.
 func (t *tester) whileStalled(write func(), s *stalled) {
 	written := t.spawn(write)
 	t.wait(s.stuck)
@@ -149,8 +149,8 @@ func checkPushManyBlobs(t *tester) {
 	t.repositories("", all).shows(safe, []string{app + "0", app + "1"})
 }
 
-// race runs calls of which it returns how many succeeded; the others must fail
-// with one of the causes.
+// race runs concurrent calls and returns the number of successes. Failures must have one of the
+// causes.
 func (t *tester) race(p promise, f func(i int) *call, causes ...registry.Cause) []int {
 	var mu sync.Mutex
 	var won []int
@@ -167,7 +167,7 @@ func (t *tester) race(p promise, f func(i int) *call, causes ...registry.Cause) 
 	return won
 }
 
-// raceForOne is a race that exactly one of the calls must win.
+// raceForOne is a race in which exactly one call must succeed.
 func (t *tester) raceForOne(p promise, f func(i int) *call, causes ...registry.Cause) (winner int) {
 	var last *call
 	var mu sync.Mutex
@@ -185,7 +185,7 @@ func (t *tester) raceForOne(p promise, f func(i int) *call, causes ...registry.C
 	return won[0]
 }
 
-// both runs two functions at once. They take turns at being started first.
+// both runs two functions concurrently, and alternates which one starts first.
 func (t *tester) both(round int, f, g func()) {
 	t.parallel(2, func(i int) {
 		if (i+round)%2 == 0 {
@@ -281,8 +281,8 @@ func (t *tester) numbered(n int, tags ...string) []registry.PutManifest {
 	return manifests
 }
 
-// checkPushOneTag has as many look at the tag as push it: all see one of the
-// manifests, whole.
+// checkPushOneTag reads a tag while the same number of goroutines push it: each read returns one of
+// the manifests.
 func checkPushOneTag(t *tester) {
 	racing := t.numbered(racers, "latest")
 	first := t.newManifest("first", "latest")
@@ -322,8 +322,8 @@ func checkImmutableRace(t *tester) {
 	}
 }
 
-// checkPreconditionRace has clients create a tag unless it is there, and then move
-// it from where they saw it.
+// checkPreconditionRace creates a tag concurrently, if it does not exist, and then moves it with a
+// precondition on its value.
 func checkPreconditionRace(t *tester) {
 	for i := range rounds {
 		tag := fmt.Sprint("v", i)
@@ -395,7 +395,7 @@ func checkDeleteManifestOnce(t *tester) {
 	}
 }
 
-// putMeets puts a manifest that requires what is deleted meanwhile.
+// putMeets puts a manifest whose reference is deleted concurrently.
 func (t *tester) putMeets(round int, r registry.Reference, remove func()) {
 	m := t.newManifest(fmt.Sprint("parent ", round), fmt.Sprint("v", round))
 	m.Require = []registry.Reference{r}
@@ -430,9 +430,8 @@ func checkPutMeetsDeleteManifest(t *tester) {
 	}
 }
 
-// checkReferencesAtOnce has a layer and a child take turns, so that they never
-// exist together. A manifest that requires both, first the one that is there and
-// then the one that comes, is never accepted.
+// checkReferencesAtOnce alternates a layer and a child, which never exist together. A manifest that
+// requires both must not be accepted, whichever of its references comes first.
 func checkReferencesAtOnce(t *tester) {
 	child := t.newManifest("child")
 	layer := t.push(app, "layer")
@@ -455,8 +454,7 @@ func checkReferencesAtOnce(t *tester) {
 	}
 }
 
-// checkTagsTogether moves three tags at once, and deletes them with the manifest
-// that they are on.
+// checkTagsTogether moves three tags in one step, and deletes them with their manifest.
 func checkTagsTogether(t *tester) {
 	racing := t.numbered(racers, "a", "m", "z")
 	t.put(app, racing[0])
@@ -474,7 +472,7 @@ func checkTagsTogether(t *tester) {
 	})
 }
 
-// seesTogether checks that n tags are on one manifest, or none is there.
+// seesTogether checks that n tags refer to one manifest, or that none exists.
 func (t *tester) seesTogether(n int) {
 	l := t.tags(app, "", all)
 	l.succeeds(oneMoment)

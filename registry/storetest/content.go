@@ -17,7 +17,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// The repositories that checks work in.
+// The repositories of the checks.
 const (
 	app = "storetest/app"
 	lib = "storetest/lib"
@@ -25,19 +25,19 @@ const (
 
 const mebibyte = 1 << 20
 
-// random returns n bytes that are the same in every run.
+// random returns n pseudo-random bytes, the same in every run.
 func random(n int) string {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{}).Read(b) // never fails
 	return string(b)
 }
 
-// algorithmOf takes turns between the digest algorithms.
+// algorithmOf alternates between the digest algorithms.
 func algorithmOf(i int) digest.Algorithm {
 	return [...]digest.Algorithm{digest.SHA256, digest.SHA512}[i%2]
 }
 
-// differ tells how content differs from what it should be, "" if it does not.
+// differ describes the difference between two contents, or returns "".
 func differ(got, want string) string {
 	if got == want {
 		return ""
@@ -56,12 +56,12 @@ func describe(content string) string {
 	return fmt.Sprintf("%q... (%d bytes)", content[:20], len(content))
 }
 
-// chunk is a chunk that says neither where it starts nor how long it is.
+// chunk returns a chunk without offset and length.
 func chunk(content string) registry.Chunk {
 	return registry.Chunk{Body: strings.NewReader(content), Offset: registry.Unknown, Length: registry.Unknown}
 }
 
-// chunkAt is a chunk that says both.
+// chunkAt returns a chunk with offset and length.
 func chunkAt(off int64, content string) registry.Chunk {
 	return registry.Chunk{Body: strings.NewReader(content), Offset: off, Length: int64(len(content))}
 }
@@ -91,8 +91,8 @@ func describeBody(body io.Reader) string {
 	}
 }
 
-// broken is a body that ends with an error: together with the last bytes, if
-// joined, or else after them.
+// broken is a body that ends with an error: together with the last bytes if joined is set, and
+// after them otherwise.
 type broken struct {
 	content string
 	err     error
@@ -108,8 +108,8 @@ func (b *broken) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// stalled is a body, or a writer, that gets stuck: it signals stuck once the
-// first part has passed and more is asked for, and goes on when released.
+// stalled is a body or a writer that blocks: it signals stuck after the first part, and continues
+// when released.
 type stalled struct {
 	over    context.Context
 	stuck   chan struct{} // closed when there
@@ -129,8 +129,7 @@ func (t *tester) newStalled(head, tail string) *stalled {
 	return s
 }
 
-// stall signals that this point is reached, and waits for the release, or for
-// the check to end.
+// stall signals stuck, and waits for the release or the end of the check.
 func (s *stalled) stall() error {
 	s.once.Do(func() { close(s.stuck) })
 	select {
@@ -141,7 +140,7 @@ func (s *stalled) stall() error {
 	}
 }
 
-// holds reports whether somebody is stuck.
+// holds reports whether a call is blocked.
 func (s *stalled) holds() bool {
 	select {
 	case <-s.free:
@@ -175,7 +174,7 @@ func (s *stalled) Write(p []byte) (int, error) {
 	return s.got.Write(p)
 }
 
-// chunk is a chunk with the body s that says neither offset nor length.
+// chunk returns a chunk with body s, without offset and length.
 func (s *stalled) chunk() registry.Chunk {
 	return registry.Chunk{Body: s, Offset: registry.Unknown, Length: registry.Unknown}
 }

@@ -20,7 +20,7 @@ func contextChecks() []check {
 	}
 }
 
-// late is the same check with a context that is done.
+// late returns the tester with a canceled context.
 func (t *tester) late() *tester {
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()

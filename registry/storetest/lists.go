@@ -45,7 +45,7 @@ func listChecks() []check {
 	)
 }
 
-// listing is one of the Store's lists that are sorted.
+// listing is a sorted list of the Store.
 type listing struct {
 	method  string
 	promise promise
@@ -54,8 +54,7 @@ type listing struct {
 	list    func(t *tester, after string, visit func(string) bool) shown
 }
 
-// filling is what a list can be made to show: keys in bytewise order, each of
-// which can be put into the list and removed.
+// filling is the content of a list: keys in bytewise order, each of which can be added and removed.
 type filling struct {
 	keys   []string
 	add    func(i int)
@@ -276,8 +275,8 @@ func (l listing) checkGrowing(t *tester) {
 	}).shows(oneMoment, keys)
 }
 
-// checkShrinking removes the entry that was shown and then one that was not: the
-// list has shown the first, so it must show the other.
+// checkShrinking removes the current entry and then one that was not listed yet: the list contains
+// the first, so it must contain the second.
 func (l listing) checkShrinking(t *tester) {
 	f := l.fill(t)
 	keys := f.addAll(1, 2, 3, 4)
@@ -293,9 +292,8 @@ func (l listing) checkShrinking(t *tester) {
 	l.list(t, "", all).shows(l.promise, []string{f.keys[2], f.keys[4]})
 }
 
-// checkPushing pushes pairs, of which the first comes before all that is there and
-// the second after: what a list shows must be all that was pushed up to one
-// moment, and never less than before.
+// checkPushing pushes pairs: the first sorts before all existing entries and the second after them.
+// A list must show the state at one moment, and never an earlier state than before.
 func (l listing) checkPushing(t *tester) {
 	t.put(app, t.newManifest("so that the repository exists"))
 	f := l.fill(t)
@@ -323,8 +321,8 @@ func (l listing) checkPushing(t *tester) {
 	}
 }
 
-// stepOf returns how many steps of order explain what was shown, beside what was
-// there before; -1 if no number does.
+// stepOf returns the number of steps that explain the added entries of a list, or -1 if there is
+// none.
 func (f filling) stepOf(shown, before []string, order []int) int {
 	keys := slices.Clone(before)
 	for step := 0; ; step++ {
@@ -428,8 +426,8 @@ func checkBlobRepositories(t *tester) {
 	t.blobRepositories(t.push(app, ""), all).showsInAnyOrder(listsBlobRepositories, []string{app})
 }
 
-// checkBlobRepositoriesMoment deletes the blob where it was shown to be, and then
-// mounts it elsewhere.
+// checkBlobRepositoriesMoment deletes the blob from the listed repository, and then mounts it into
+// another one.
 func checkBlobRepositoriesMoment(t *tester) {
 	d := t.push(app, "content")
 	t.push(lib, "content")
@@ -496,7 +494,7 @@ func checkUploads(t *tester) {
 	t.uploads(app, func(string) bool { n++; return n < 2 }).hasLength(listsUploads, 2)
 }
 
-// checkUploadsMoment cancels the session that was shown, and then the others.
+// checkUploadsMoment cancels the listed session, and then the others.
 func checkUploadsMoment(t *tester) {
 	open := map[string]session{}
 	for range 3 {
@@ -532,14 +530,13 @@ func checkListsUnknown(t *tester) {
 	t.repositories("", all).shows(listsRepositories, []string{app})
 }
 
-// shown is what a list showed of its entries: the name or digest by which they
-// are sorted.
+// shown are the listed entries, by the name or digest by which they are sorted.
 type shown struct {
 	*call
 	keys []string
 }
 
-// shows checks a list that is sorted.
+// shows checks a sorted list.
 func (s shown) shows(p promise, keys []string) {
 	s.succeeds(p)
 	if !slices.Equal(s.keys, keys) {
@@ -547,13 +544,13 @@ func (s shown) shows(p promise, keys []string) {
 	}
 }
 
-// showsInAnyOrder checks a list that is not.
+// showsInAnyOrder checks an unsorted list.
 func (s shown) showsInAnyOrder(p promise, keys []string) {
 	s.keys = slices.Sorted(slices.Values(s.keys))
 	s.shows(p, slices.Sorted(slices.Values(keys)))
 }
 
-// hasLength ends the check if the list does not show n entries.
+// hasLength ends the check unless the list has n entries.
 func (s shown) hasLength(p promise, n int) {
 	s.succeeds(p)
 	if len(s.keys) != n {
@@ -562,17 +559,16 @@ func (s shown) hasLength(p promise, n int) {
 	}
 }
 
-// list is what a list showed, with all of its entries.
+// list is a result of a list method.
 type list[T any] struct {
 	shown
 	entries []T
 }
 
-// all is the visitor that takes a whole list.
+// all is a visitor that reads the whole list.
 func all(string) bool { return true }
 
-// take calls a method that lists something and takes its entries until visit
-// returns false.
+// take calls a list method and reads entries until visit returns false.
 func take[T any](t *tester, method, repo, with string, visit func(string) bool, key func(T) string, seq func() iter.Seq2[T, error]) list[T] {
 	l := list[T]{}
 	l.call = t.call(method, repo, with, func() (err error) {

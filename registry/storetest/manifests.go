@@ -183,7 +183,7 @@ func checkRetag(t *tester) {
 	t.put(app, t.newManifest("one"))
 	t.put(app, t.newManifest("two", "d"))
 	t.hasTags(setsTags, app, digests)
-	// A tag that has left a manifest is not deleted with it.
+	// A tag that was moved to another manifest is not deleted.
 	t.deleteManifest(app, string(one.Descriptor.Digest), registry.Precondition{}).succeeds(deletesManifest)
 	t.hasTags(deletesManifest, app, map[string]digest.Digest{"b": two.Descriptor.Digest, "d": two.Descriptor.Digest})
 }
@@ -332,7 +332,7 @@ func checkDeletePrecondition(t *tester) {
 	}
 }
 
-// details returns the details of the errors with a cause in what the call returned.
+// details returns the details of the errors with a cause.
 func (c *call) details(cause registry.Cause) []any {
 	var details []any
 	var walk func(error)
@@ -473,8 +473,7 @@ func checkReferencesElsewhere(t *tester) {
 	t.putManifest(app, t.imageOf("mounted", "", references[:1])).succeeds(requires)
 }
 
-// checkReferencesAgree refers to content that exists with descriptors that are
-// wrong.
+// checkReferencesAgree uses descriptors that do not match the existing content.
 func checkReferencesAgree(t *tester) {
 	t.push(app, "layer")
 	child := t.newManifest("child")
@@ -699,13 +698,13 @@ func (t *tester) deleteManifest(repo, ref string, p registry.Precondition) *call
 
 func isZero(p registry.Precondition) bool { return len(p.IfMatch)+len(p.IfNoneMatch) == 0 }
 
-// put stores a manifest that must be accepted, and returns its digest.
+// put stores a valid manifest, and returns its digest.
 func (t *tester) put(repo string, m registry.PutManifest) digest.Digest {
 	t.putManifest(repo, m).succeeds(putsManifest)
 	return m.Descriptor.Digest
 }
 
-// hasManifest checks that a tag or digest leads to the manifest as it was put.
+// hasManifest checks that a reference resolves to the manifest as it was put.
 func (t *tester) hasManifest(p promise, repo, ref string, want registry.PutManifest) {
 	got, c := t.manifest(repo, ref)
 	c.succeeds(p)
@@ -724,7 +723,7 @@ func (t *tester) hasNoManifest(p promise, repo, ref string) {
 	}
 }
 
-// sameDescriptor compares what a Store keeps of a descriptor.
+// sameDescriptor compares the fields of a descriptor that a Store keeps.
 func (c *call) sameDescriptor(p promise, got, want ocispec.Descriptor) {
 	same := got.MediaType == want.MediaType && got.Digest == want.Digest && got.Size == want.Size &&
 		got.ArtifactType == want.ArtifactType && maps.Equal(got.Annotations, want.Annotations)

@@ -1,7 +1,7 @@
 package storetest
 
-// promise is a sentence of the documentation of [registry.Store], or of what it
-// is made of, after the name of what it documents.
+// promise is a sentence of the documentation of [registry.Store] and its types, prefixed by the
+// documented name.
 type promise string
 
 const (

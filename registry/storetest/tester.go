@@ -25,7 +25,7 @@ type tester struct {
 	*progress
 }
 
-// progress is what a check found and is about to do.
+// progress holds the violations of a check and its pending calls.
 type progress struct {
 	check  string
 	over   context.Context // done when the check has ended, or took too long
@@ -63,17 +63,17 @@ func (p *progress) watch() {
 	}
 }
 
-// withContext is the same check with another context for what it calls.
+// withContext returns the tester with another context for calls of the Store.
 func (t *tester) withContext(ctx context.Context) *tester {
 	with := *t
 	with.ctx = ctx
 	return &with
 }
 
-// abort is panicked with to end a check, or a goroutine of it, that cannot go on.
+// abort is the panic value that ends a check or one of its goroutines.
 type abort struct{}
 
-// run runs the check to its end; what it left stalled goes on when the check is over.
+// run runs the check to its end, and then releases its stalled bodies.
 func (t *tester) run(test func(*tester)) {
 	defer t.others.Wait()
 	defer t.end(nil)
@@ -87,8 +87,8 @@ func recoverAbort() {
 	}
 }
 
-// spawn runs f in a goroutine. What it returns waits for the end of f, and ends
-// the check if a violation was found.
+// spawn runs f in a goroutine. The returned function waits for f, and ends the check after a
+// violation.
 func (t *tester) spawn(f func()) (join func()) {
 	done := make(chan struct{})
 	t.others.Go(func() {
@@ -104,7 +104,7 @@ func (t *tester) spawn(f func()) (join func()) {
 	}
 }
 
-// parallel runs f n times, all started together.
+// parallel runs f n times concurrently.
 func (t *tester) parallel(n int, f func(i int)) {
 	start := make(chan struct{})
 	joins := make([]func(), n)
@@ -117,8 +117,7 @@ func (t *tester) parallel(n int, f func(i int)) {
 	}
 }
 
-// wait waits for a channel to be closed, and ends the check if that takes too
-// long.
+// wait waits for a channel to be closed, and ends the check on a timeout.
 func (t *tester) wait(c <-chan struct{}) {
 	select {
 	case <-c:
@@ -142,8 +141,7 @@ func (t *tester) violations() error {
 	return errors.Join(t.errs...)
 }
 
-// reportHanging reports the calls that have not returned, though nothing that the
-// check does keeps them from it.
+// reportHanging reports the pending calls that do not wait for anything that the check controls.
 func (t *tester) reportHanging() {
 	t.mu.Lock()
 	hanging := slices.DeleteFunc(slices.Clone(t.running), (*call).isStalled)
@@ -158,7 +156,7 @@ func (t *tester) reportHanging() {
 	}
 }
 
-// call is one call of a method, and what came of it.
+// call is a call of a method and its result.
 type call struct {
 	t      *tester
 	method string
@@ -175,14 +173,14 @@ func (t *tester) call(method, repo, with string, f func() error) *call {
 	return c
 }
 
-// callUsing is call with a body or a writer that may be a *stalled.
+// callUsing is call with a body or a writer, which may be a *stalled.
 func (t *tester) callUsing(uses any, method, repo, with string, f func() error) *call {
 	c := &call{t: t, method: method, repo: repo, with: with, uses: uses}
 	c.run(f)
 	return c
 }
 
-// run ends the check if the call panics, or returns when the time is up.
+// run ends the check if the call panics, and returns on a timeout.
 func (c *call) run(f func() error) {
 	c.t.begin(c)
 	defer c.t.finish(c)
@@ -215,13 +213,13 @@ func (t *tester) finish(c *call) {
 	t.running, t.advanced = slices.DeleteFunc(t.running, func(other *call) bool { return other == c }), time.Now()
 }
 
-// isStalled reports whether the call waits for what the check has not released.
+// isStalled reports whether the call waits for a body or writer that the check has not released.
 func (c *call) isStalled() bool {
 	s, ok := c.uses.(*stalled)
 	return ok && s.holds()
 }
 
-// hangs reports a call, once, that did not return in time.
+// hangs reports, once, that a call did not return in time.
 func (c *call) hangs() {
 	c.t.mu.Lock()
 	known := slices.Contains(c.t.hanging, c)
@@ -289,7 +287,7 @@ func describeError(err error) string {
 	return fmt.Sprintf("error: %v (%s)", err, strings.Join(names, ", "))
 }
 
-// violates reports what the call did to break a promise.
+// violates reports that the call broke a promise.
 func (c *call) violates(p promise, got, want string) {
 	c.reports(&violation{promise: p, got: got, want: want, err: c.err})
 }
@@ -301,7 +299,7 @@ func (c *call) reports(v *violation) {
 	c.t.errs = append(c.t.errs, v)
 }
 
-// violation is one broken promise.
+// violation is a broken promise.
 type violation struct {
 	check     string
 	call      *call
@@ -321,12 +319,12 @@ func (v *violation) Error() string {
 	return longDigest.ReplaceAllString(b.String(), "$1...")
 }
 
-// longDigest is a digest of which the beginning is enough to read.
+// longDigest is a digest that is abbreviated in messages.
 var longDigest = regexp.MustCompile(`(sha(?:256|512):[0-9a-f]{12})[0-9a-f]+`)
 
 func (v *violation) Unwrap() error { return v.err }
 
-// causeNames are the causes that a Store may fail with.
+// causeNames are the names of the causes.
 var causeNames = map[registry.Cause]string{
 	registry.BlobUnknown:         "BlobUnknown",
 	registry.UploadInvalid:       "UploadInvalid",

@@ -146,8 +146,7 @@ func checkBodies(t *tester) {
 	}
 }
 
-// empties is a body that returns no bytes and no error every second time, as it
-// may.
+// empties is a body whose every second Read returns no bytes and no error, which is allowed.
 type empties struct {
 	r     io.Reader
 	empty bool
@@ -160,7 +159,7 @@ func (e *empties) Read(p []byte) (int, error) {
 	return e.r.Read(p[:min(len(p), 100)])
 }
 
-// lender is a body that lends its bytes, as the bytes package's readers do.
+// lender is a body that implements WriterTo, as the readers of package bytes do.
 type lender []byte
 
 func (l *lender) Read(p []byte) (int, error) {
@@ -293,7 +292,7 @@ func checkWrongLength(t *tester) {
 	}
 }
 
-// failures are bodies that hold content but fail before their end.
+// failures are bodies that fail after some content.
 func failures(content string) []*broken {
 	var all []*broken
 	for _, err := range []error{
@@ -557,8 +556,8 @@ func (s session) hasSize(p promise, want int64) {
 	}
 }
 
-// unchanged checks that a session is as it was before a call that failed: it
-// holds what it held, and the rest of the content completes it.
+// unchanged checks that a failed call did not change a session: it has the same content, and the
+// rest completes it.
 func (s session) unchanged(p promise, held, rest string) {
 	s.hasSize(p, int64(len(held)))
 	again, c := s.t.openUpload(s.repo, s.ID())
@@ -570,7 +569,7 @@ func (s session) unchanged(p promise, held, rest string) {
 	s.t.hasBlob(p, s.repo, d, held+rest)
 }
 
-// isGone checks that a session does not exist any more, whoever asks.
+// isGone checks that a session does not exist.
 func (s session) isGone(p promise) {
 	_, c := s.t.openUpload(s.repo, s.ID())
 	c.fails(findUploadFails, registry.UploadUnknown)
