@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The flags of "ocifake serve" that have it ask who somebody is.
+// The flags of "ocifake serve" that enable authentication.
 const (
 	htpasswdFlag  = "--htpasswd"
 	tokenAuthFlag = "--token-auth"
 )
 
-// authFiles are what the flags read. Both know the user, who may do everything.
+// authFiles are the input files of the flags. Both contain the user, who may do everything.
 var authFiles = map[string]string{
 	htpasswdFlag:  userName + ":$2a$04$Nl6i8vHzAYXkD.6.ucs7DOljkCYCexHzh6z97tJ.athsPHegrbbAW\n", // userPassword
 	tokenAuthFlag: "users: {" + userName + ": " + userPassword + "}\n",
@@ -36,7 +36,7 @@ func writeAuthFile(t *testing.T, text string) string {
 	return path
 }
 
-// requireChallenge checks that a registry asks who somebody is.
+// requireChallenge checks that a registry requires authentication.
 func requireChallenge(t *testing.T, registry *url.URL, flag string) {
 	t.Helper()
 	res, err := http.Get(registry.JoinPath("v2").String() + "/")
@@ -46,7 +46,7 @@ func requireChallenge(t *testing.T, registry *url.URL, flag string) {
 	require.Regexp(t, "^"+authSchemes[flag]+" ", res.Header.Get("WWW-Authenticate"))
 }
 
-// rulesFile has what the user may do, and leaves the password to --htpasswd.
+// rulesFile contains the permissions of the user; the password is in --htpasswd.
 const rulesFile = `
 rules:
 - {users: [` + userName + `], repos: [` + ownRepo + `]}
@@ -54,7 +54,7 @@ rules:
 token: {ttl: 1m}
 `
 
-// TestAuthBinary takes crane to "ocifake serve".
+// TestAuthBinary tests crane with "ocifake serve".
 func TestAuthBinary(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -97,7 +97,7 @@ func TestAuthBinary(t *testing.T) {
 	}
 }
 
-// craneAs is crane after "crane auth login" as the user.
+// craneAs returns crane after "crane auth login" as the user.
 func craneAs(t *testing.T, r *target, password string) *session {
 	t.Helper()
 	s := &session{target: r, t: t, login: &registrytest.Credentials{Host: r.base.Host, Username: userName, Password: password}}

@@ -19,8 +19,8 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// authStep is something that clients do with a registry that asks who they are.
-// Each has a registry of its own.
+// authStep is a step of clients with a registry that requires authentication. Each step has its own
+// registry.
 type authStep struct {
 	name   string
 	run    func(*testing.T, guest, *target)
@@ -56,7 +56,7 @@ var authSteps = []authStep{
 
 const authTag = "1.0.0"
 
-// stocked puts content into a repository without a request.
+// stocked adds content to a repository without a request.
 func (g guest) stocked(t *testing.T, r *target, repo string) content {
 	t.Helper()
 	c := g.newContent(t, authTag)
@@ -75,7 +75,7 @@ func pullsAsUser(t *testing.T, g guest, r *target) {
 	s.pulls(t, g.client, r.ref(sharedRepo, authTag), c)
 }
 
-// copiesAsUser copies what the user may pull, with mounts and without uploads.
+// copiesAsUser copies content that the user may pull, with mounts and without uploads.
 func copiesAsUser(t *testing.T, g guest, r *target) {
 	s, c := g.asUser(t, r), g.stocked(t, r, sharedRepo)
 	require.NoError(t, g.copy(s, r.ref(sharedRepo, authTag), r.ref(ownRepo, authTag)))
@@ -90,7 +90,7 @@ func copiesAsUser(t *testing.T, g guest, r *target) {
 	}
 }
 
-// mayNotMount tries to mount what the user may not pull, and uploads it then.
+// mayNotMount tries to mount content that the user may not pull, and then uploads it.
 func mayNotMount(t *testing.T, g guest, r *target) {
 	s, c := g.asUser(t, r), g.stocked(t, r, secretRepo)
 	require.NoError(t, g.pushMounting(s, c, r.ref(secretRepo, authTag), r.ref(ownRepo, authTag)))
@@ -98,7 +98,7 @@ func mayNotMount(t *testing.T, g guest, r *target) {
 	requireMountsRefused(t, s, secretRepo)
 }
 
-// unmountable lets nobody mount what is in another repository.
+// unmountable refuses mounts from other repositories.
 type unmountable struct{ *auth.Service }
 
 func (u unmountable) Authorize(ctx context.Context, who auth.Identity, access auth.Access) error {
@@ -114,7 +114,7 @@ func withoutMounts(t *testing.T, options auth.Options) registrytest.Option {
 	return registrytest.WithAuthenticator(unmountable{service})
 }
 
-// copiesWithoutMounts copies what the user may pull, but not mount.
+// copiesWithoutMounts copies content that the user may pull, but not mount.
 func copiesWithoutMounts(t *testing.T, g guest, r *target) {
 	s, c := g.asUser(t, r), g.stocked(t, r, sharedRepo)
 	require.NoError(t, g.copy(s, r.ref(sharedRepo, authTag), r.ref(ownRepo, authTag)))
@@ -132,11 +132,11 @@ func requireMountsRefused(t *testing.T, s *session, from string) {
 	}
 }
 
-// refusals are what errors say that users understand, in lower case; the last one if
-// oras-go has no credentials to send.
+// refusals are parts of error messages about missing permissions, in lower case; the last one if
+// oras-go has no credentials.
 var refusals = []string{"unauthorized", "denied", "401", "403", "basic credential not found"}
 
-// requireRefused checks that an error says that something is not allowed.
+// requireRefused checks that an error reports a missing permission.
 func requireRefused(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -175,8 +175,7 @@ func requireNotPulled(t *testing.T, g guest, s *session, repo string) {
 	require.Empty(t, s.registry.Requests(record.Repo(repo), record.Status("2xx")))
 }
 
-// knowsNoPassword is refused when it signs in, or, if it does not ask then, when
-// it pulls.
+// knowsNoPassword is refused at login, or at the pull if login does not contact the registry.
 func knowsNoPassword(t *testing.T, g guest, r *target) {
 	g.stocked(t, r, sharedRepo)
 	s, err := g.as(t, r, userName, "wrong")
@@ -200,7 +199,7 @@ func mayNotPushAnonymously(t *testing.T, g guest, r *target) {
 	requireNothingIn(t, r, publicRepo)
 }
 
-// pullsFromElsewhere is sent to another host for blobs.
+// pullsFromElsewhere is redirected to another host for blobs.
 func pullsFromElsewhere(t *testing.T, g guest, r *target) {
 	r.registry.Inject(t, faults.On(op.BlobGet).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}")))
 	s, c := g.asUser(t, r), g.stocked(t, r, sharedRepo)
@@ -208,8 +207,8 @@ func pullsFromElsewhere(t *testing.T, g guest, r *target) {
 	require.NotEmpty(t, r.registry.Requests(record.Op(op.External), record.Status("200")))
 }
 
-// requireDiscreet checks that credentials went to the registry only, and, if there
-// is a token service, passwords to nothing else.
+// requireDiscreet checks that credentials were sent only to the registry, and, with a token
+// service, passwords only to that.
 func requireDiscreet(t *testing.T, r *target, s authScheme) {
 	t.Helper()
 	for _, x := range r.registry.Requests() {
@@ -227,7 +226,7 @@ func requireDiscreet(t *testing.T, r *target, s authScheme) {
 	}
 }
 
-// tokensFetched is how many tokens were given out.
+// tokensFetched returns the number of issued tokens.
 func tokensFetched(r *target) int {
 	return len(r.registry.Requests(record.Op(op.Token), record.Status("200")))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// authScheme is how a registry asks who somebody is.
+// authScheme is the authentication scheme of a registry.
 type authScheme struct {
 	name  string
 	token *auth.TokenOptions // nil: Basic
@@ -22,8 +22,8 @@ var (
 	opaqueAuth = authScheme{"Bearer opaque", &auth.TokenOptions{Opaque: true}}
 )
 
-// Who may do what: user may push to ownRepo, pull from sharedRepo, and do nothing with
-// secret. Everybody may pull from public.
+// Permissions: user may push to ownRepo, pull from sharedRepo, and do nothing with secret.
+// Anonymous clients may pull from public.
 const (
 	userName, userPassword = "user", "swordfish"
 
@@ -45,7 +45,7 @@ func (s authScheme) options() auth.Options {
 	}
 }
 
-// guest is a client that says who it is.
+// guest is a client with credentials.
 type guest struct {
 	client
 	place   []registrytest.Option
@@ -67,8 +67,8 @@ type guest struct {
 
 type costs struct{ push, pull, copy, mount, anonymous span }
 
-// span is the least and the most of something: it is up to chance in clients whose
-// parallel requests are challenged at the same time.
+// span is a range: the number depends on timing in clients whose parallel requests are challenged
+// at the same time.
 type span [2]int
 
 func exactly(n int) span { return span{n, n} }
@@ -90,7 +90,7 @@ var guests = []guest{
 		tokens:       costs{push: span{2, 4}, pull: exactly(1), copy: span{3, 6}, mount: span{3, 6}},
 	},
 	{
-		// It asks DNS for the addresses of names before it goes to a realm.
+		// It looks up host names in DNS before it contacts a realm.
 		client: regclientGo, place: onLoopback, schemes: []authScheme{basicAuth, bearerAuth},
 		tokens: costs{push: exactly(2), pull: exactly(1), copy: exactly(3)},
 	},
@@ -126,8 +126,8 @@ var guests = []guest{
 	},
 }
 
-// guarded is a registry that asks who somebody is. The test itself looks at its
-// content through another registry, which asks nobody.
+// guarded is a registry that requires authentication. The test itself reads its content through
+// another registry without authentication.
 func guarded(t *testing.T, access registrytest.Option, place ...registrytest.Option) *target {
 	t.Helper()
 	r := unchecked(append(slices.Clone(place), access)...)(t)
@@ -136,7 +136,7 @@ func guarded(t *testing.T, access registrytest.Option, place ...registrytest.Opt
 	return r
 }
 
-// as is a session of a client that has signed in.
+// as returns a session of a client after login.
 func (g guest) as(t *testing.T, r *target, name, password string) (*session, error) {
 	t.Helper()
 	s := g.anonymous(t, r)
@@ -154,7 +154,7 @@ func (g guest) anonymous(t *testing.T, r *target) *session {
 	return s
 }
 
-// asUser is a session of the user, with the right password.
+// asUser returns a session of the user with the right password.
 func (g guest) asUser(t *testing.T, r *target) *session {
 	t.Helper()
 	s, err := g.as(t, r, userName, userPassword)
@@ -162,7 +162,7 @@ func (g guest) asUser(t *testing.T, r *target) *session {
 	return s
 }
 
-// TestAuth takes clients to registries that ask who they are.
+// TestAuth tests clients with registries that require authentication.
 func TestAuth(t *testing.T) {
 	for _, g := range guests {
 		for _, scheme := range g.schemes {

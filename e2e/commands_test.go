@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run runs one of the commands under test, in the session's home directory or in
-// one of its own, and returns what it printed.
+// run runs a command under test in the home directory of the session or in its own directory, and
+// returns its output.
 func (s *session) run(name string, args ...string) (string, error) {
 	home := s.home
 	if home == "" {
@@ -33,8 +33,8 @@ const (
 	regctlConfig = "regctl.json"
 )
 
-// newHome makes a home directory whose owner has logged in elsewhere. Without that,
-// clients would keep logins in the keychain of whoever runs the test.
+// newHome creates a home directory with a login to another registry. Otherwise, clients would store
+// logins in the keychain of the developer.
 func (s *session) newHome() string {
 	home := s.t.TempDir()
 	elsewhere := registrytest.Credentials{Host: "elsewhere.test", Username: "somebody", Password: "secret"}
@@ -46,25 +46,25 @@ func (s *session) newHome() string {
 	return home
 }
 
-// do is run for commands that print nothing of interest.
+// do runs a command whose output is not needed.
 func (s *session) do(name string, args ...string) error {
 	_, err := s.run(name, args...)
 	return err
 }
 
-// file makes a file and returns its path.
+// file creates a file and returns its path.
 func (s *session) file(name, text string) string {
 	path := filepath.Join(s.t.TempDir(), name)
 	require.NoError(s.t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
-// fields reads a list that a command printed.
+// fields splits a list in the output of a command.
 func fields(out string, err error) ([]string, error) {
 	return strings.Fields(out), err
 }
 
-// parsed reads a digest that a command printed.
+// parsed parses a digest in the output of a command.
 func parsed(out string, err error) (digest.Digest, error) {
 	if err != nil {
 		return "", err

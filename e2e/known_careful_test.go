@@ -17,7 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// carefulClient does with net/http what known faults say that a correct client does.
+// carefulClient is a client on net/http with the correct behavior for known faults.
 type carefulClient struct {
 	hosts  []string // that are asked in turn, mirrors first; none: the registry
 	accept string   // of manifests
@@ -58,7 +58,7 @@ func carefulResolveDocker(s *session, ref string) (digest.Digest, error) {
 	return c.resolve(s, ref)
 }
 
-// temporary is an error after which it makes sense to try again.
+// temporary is an error that justifies a retry.
 type temporary struct {
 	error
 	after time.Duration
@@ -75,7 +75,7 @@ const (
 	maxBody  = 4 << 20
 )
 
-// again tries until it works, with pauses that grow, or that the registry asks for.
+// again retries with increasing pauses, or with those that the registry requests.
 func again(f func() error) (err error) {
 	for try := range tries {
 		var t *temporary
@@ -89,7 +89,7 @@ func again(f func() error) (err error) {
 	return err
 }
 
-// reply is an answer that was read to its end.
+// reply is a response with its whole body.
 type reply struct {
 	status int
 	header http.Header
@@ -132,7 +132,7 @@ func (c *carefulClient) send(s *session, method, target string, header http.Head
 	return r, r.failure(req)
 }
 
-// readAlive reads on as long as bytes come.
+// readAlive reads as long as bytes arrive.
 func readAlive(from io.Reader, alive *time.Timer) (data []byte, err error) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -148,7 +148,7 @@ func readAlive(from io.Reader, alive *time.Timer) (data []byte, err error) {
 	}
 }
 
-// failure judges by the status alone whether to try again, and when.
+// failure decides by the status alone whether and when to retry.
 func (r reply) failure(req *http.Request) error {
 	if r.status < 400 {
 		return nil
@@ -161,7 +161,7 @@ func (r reply) failure(req *http.Request) error {
 	return err
 }
 
-// retryAfter reads both forms; 0 if it is neither.
+// retryAfter parses both forms of Retry-After, and returns 0 for others.
 func retryAfter(field string) time.Duration {
 	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -182,7 +182,7 @@ func (c *carefulClient) parse(s *session, ref string) (repo, reference string) {
 	return repo, tag
 }
 
-// url is that of a path of the API on a host.
+// url returns the URL of an API path on a host.
 func (c *carefulClient) url(s *session, host, path string) string {
 	target := s.base.Scheme + "://" + host + "/v2/" + path
 	if host != s.base.Host {
@@ -191,7 +191,7 @@ func (c *carefulClient) url(s *session, host, path string) string {
 	return target
 }
 
-// onHosts asks one host after the other until one has it.
+// onHosts tries hosts in order until one has the content.
 func (c *carefulClient) onHosts(s *session, path string, f func(target string) error) error {
 	hosts := c.hosts
 	if len(hosts) == 0 {
@@ -230,7 +230,7 @@ func gunzipped(r reply) ([]byte, bool) {
 	return data, err == nil
 }
 
-// blob fetches a blob, and goes on from where it was cut off.
+// blob fetches a blob, and resumes after a cut.
 func (c *carefulClient) blob(s *session, repo string, d digest.Digest) (data []byte, err error) {
 	var have []byte
 	err = c.onHosts(s, repo+"/blobs/"+d.String(), func(target string) error {

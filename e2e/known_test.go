@@ -26,12 +26,12 @@ import (
 // suffering is a row of the table: a known fault, what clients do under it, and how
 // each of them ends.
 //
-//	"recovers"         it got through, with the right content
+//	"recovers"         it succeeded with the right content
 //	"fails: text"      its error contains the text
-//	"fooled: reason"   it reports success, and has got it wrong
-//	"hangs"            it waits without end
-//	"loops"            it asks without end
-//	"leaks: text"      it has shown credentials to another host, and its error contains the text
+//	"fooled: reason"   it reports success, but the result is wrong
+//	"hangs"            it waits forever
+//	"loops"            it sends requests forever
+//	"leaks: text"      it sent credentials to another host, and its error contains the text
 type suffering struct {
 	fault   string
 	deed    deed
@@ -39,7 +39,7 @@ type suffering struct {
 	ends    ends
 }
 
-// ends are how clients end, by their names.
+// ends are the possible results of clients, by name.
 type ends map[string]string
 
 func sufferings() []suffering {
@@ -49,7 +49,7 @@ func sufferings() []suffering {
 func overTLS() []registrytest.Option   { return []registrytest.Option{registrytest.WithTLS()} }
 func overHTTP2() []registrytest.Option { return []registrytest.Option{registrytest.WithHTTP2()} }
 
-// TestKnown has every known fault suffered by clients, each in virtual time.
+// TestKnown tests clients with every known fault, in virtual time.
 func TestKnown(t *testing.T) {
 	for _, row := range sufferings() {
 		f, err := known.Find(row.fault)
@@ -65,7 +65,7 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestKnownTable checks that the table says of every known fault what it must.
+// TestKnownTable checks that the table is complete.
 func TestKnownTable(t *testing.T) {
 	rows := sufferings()
 	for _, f := range known.All() {
@@ -101,7 +101,7 @@ func injected(t *testing.T, f known.Fault, r *registrytest.Registry) string {
 	return ""
 }
 
-// suffer has the client do one deed under a known fault.
+// suffer performs one deed of a client under a known fault.
 func (c sufferer) suffer(t *testing.T, f known.Fault, row suffering, want string, choose choice) {
 	reg := registrytest.New(t, append([]registrytest.Option{registrytest.WithInMemory()}, row.options...)...)
 	base, err := url.Parse(reg.URL())
@@ -158,7 +158,7 @@ func requireNamed(t *testing.T, f known.Fault, rules []faults.State, r *registry
 	}
 }
 
-// verdict puts the end of a client into the words of the table.
+// verdict formats the result of a client as in the table.
 func verdict(err error, check func() error) string {
 	switch {
 	case errors.Is(err, errTooOften) || err != nil && strings.Contains(err.Error(), errTooOften.Error()):
@@ -174,7 +174,7 @@ func verdict(err error, check func() error) string {
 	return "recovers"
 }
 
-// inTheClear reports whether a client that was to speak https has spoken http.
+// inTheClear reports whether a client used http instead of https.
 func inTheClear(r *target) error {
 	for _, x := range r.registry.Requests() {
 		if r.tls() && !x.Secure {
@@ -189,7 +189,7 @@ func inTheClear(r *target) error {
 // is none of in a bubble.
 const addressHost = "192.0.2.1"
 
-// leaked reports whether another host has seen credentials of the user.
+// leaked reports whether another host received credentials of the user.
 func leaked(r *target) bool {
 	return len(r.registry.Requests(record.Op(op.External), record.Subject(userName))) > 0
 }
@@ -204,7 +204,7 @@ const (
 	maxRequests = 300
 )
 
-// guard ends clients that would go on for ever.
+// guard stops clients that would run forever.
 type guard struct {
 	base     http.RoundTripper
 	requests atomic.Int64
@@ -224,7 +224,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// because is an error, or why there was one.
+// because is an error, or its cause.
 func because(ctx context.Context, err error) error {
 	if err != nil && err != io.EOF && context.Cause(ctx) == errTooLong {
 		return errTooLong

@@ -1,5 +1,5 @@
-// Package clients runs the command-line clients of the field against the binary, as
-// scripts do, and writes down in docs/clients.md what they can do with it.
+// Package clients runs command-line clients against the binary, as scripts do, and documents the
+// results in docs/clients.md.
 //
 // A script for each client has its steps, and install.sh installs the client. What
 // is not installed is skipped, and its row stays as it is; crane, oras, regctl and
@@ -18,16 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clients are all that there are scripts for, in the order of the document.
+// clients are the clients with a script, in the order of the document.
 var clients = []string{
 	"docker", "podman", "buildah", "skopeo", "ctr", "ctr2", "nerdctl", "buildctl",
 	"crane", "oras", "regctl", "helm", "cosign", "notation", "ko", "imgpkg", "conftest",
 }
 
-// debians are those whose version is Debian's choice; that of others is ours.
+// debians are the clients whose version is that of Debian.
 var debians = []string{"docker", "podman", "buildah", "skopeo", "ctr"}
 
-// steps are those of lib.sh, in its order.
+// steps are the steps of lib.sh, in order.
 var steps = []string{"build", "push", "tag", "list", "pull", "attach", "sign", "verify", "discover", "copy", "delete"}
 
 // variants are the registries that clients meet. The first is what the steps in the
@@ -42,10 +42,10 @@ var variants = []struct {
 	{"TLS", []string{"--tls"}},
 }
 
-// exempt are variants of a registry that a client cannot use, and why.
+// exempt are the variants that a client does not support, with the reason.
 var exempt = map[string]string{}
 
-// remarks are what is to be said of a client's success with a variant.
+// remarks are notes on the success of a client with a variant.
 var remarks = map[string]string{
 	"docker/TLS": "the daemon verifies no certificate of an address in 127.0.0.0/8",
 }
@@ -87,7 +87,7 @@ func TestClients(t *testing.T) {
 	document.write(t)
 }
 
-// requireVersion skips a test of a client that is not there.
+// requireVersion skips the test of a client that is not installed.
 func requireVersion(t *testing.T, versions map[string]string, name string) string {
 	t.Helper()
 	if versions[name] == "" {

@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scenario is a fault that clients suffer, as rules in faults/NAME.yaml.
+// scenario is a fault, with its rules in faults/NAME.yaml.
 type scenario struct {
 	name  string
 	what  string
 	flags []string
 }
 
-// retryAfter is what the rules of the throttled scenarios tell clients to wait.
+// retryAfter is the value of Retry-After in the throttled scenarios.
 const retryAfter = 3 * time.Second
 
 var scenarios = []scenario{
@@ -81,7 +81,7 @@ func TestFaults(t *testing.T) {
 	document.write(t)
 }
 
-// suffer runs a client's steps while a fault is there, and returns what it did.
+// suffer runs the steps of a client with a fault, and returns the result.
 func (s scenario) suffer(t *testing.T, client string, steps []string) fate {
 	t.Helper()
 	requests := filepath.Join(t.TempDir(), "requests.jsonl")
@@ -134,7 +134,7 @@ func waits(log record.Log) string {
 	return ", does not wait as it is told"
 }
 
-// answers lists the status of each.
+// answers lists the statuses of responses.
 func answers(log record.Log) string {
 	list := make([]string, len(log))
 	for i, x := range log {

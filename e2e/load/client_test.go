@@ -17,7 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// client is one of many, with connections of its own. One goroutine uses it.
+// client is one of many clients with its own connections. It is not safe for concurrent use.
 type client struct {
 	base   string // URL of the registry
 	name   string
@@ -40,10 +40,10 @@ func newClient(base string, n int) *client {
 	}
 }
 
-// errAsked is a failure that a rule asks for.
+// errAsked is a failure that a rule injects.
 var errAsked = errors.New("failed as a rule says")
 
-// call is a request, and what is to come of it.
+// call is a request and its expected result.
 type call struct {
 	op     string // what rules know it as
 	method string
@@ -103,15 +103,15 @@ func (c *client) send(q call, number string) (header http.Header, body []byte, s
 	return response.Header, body, q.check(response.Header, body)
 }
 
-// status is one that was not expected.
+// status is an unexpected status.
 type status int
 
 func (s status) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
-// broken is an answer that did not come, or not to its end.
+// broken is a missing or incomplete response.
 type broken struct{ error }
 
-// wrong is content that is not what it should be.
+// wrong is unexpected content.
 type wrong struct{ digest.Digest }
 
 func (w wrong) Error() string { return "the content is not that of " + w.String() }
@@ -133,7 +133,7 @@ func matchesName(header http.Header, body []byte) error {
 	return matches(digest.Digest(header.Get("Docker-Content-Digest")))(header, body)
 }
 
-// step does one of the things that clients do.
+// step performs a random operation.
 func (c *client) step() error {
 	steps := []func() error{c.pull, c.pull, c.push, c.list}
 	err := steps[c.random.IntN(len(steps))]()

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// long is how long the clients go on, rather than for a number of steps.
+// long is the duration of the test, instead of a number of steps.
 var long = flag.Duration("for", 0, "have the clients of TestLoad go on for so long, rather than for a few steps each")
 
 const (
@@ -24,7 +24,7 @@ const (
 	steps  = 4   // of a client in a round
 )
 
-// generate makes the shared images.
+// generate describes the shared images.
 const generate = sharedRepo + ":{v1..v8} layers=3 size=64KiB"
 
 // TestLoad has many clients at a time, while others look on, and resets the registry
@@ -113,7 +113,7 @@ func reset(t *testing.T, base string) {
 	require.Equal(t, http.StatusNoContent, response.StatusCode)
 }
 
-// checkMemory compares what is left after the rounds.
+// checkMemory compares the memory after the rounds.
 func checkMemory(t *testing.T, after []memory) {
 	t.Helper()
 	first := after[0]
@@ -123,7 +123,7 @@ func checkMemory(t *testing.T, after []memory) {
 	}
 }
 
-// checkFile wants every request in the file, once.
+// checkFile checks that the file contains every request once.
 func checkFile(t *testing.T, name string, last uint64) {
 	t.Helper()
 	file, err := os.Open(name)
