@@ -49,8 +49,8 @@ func TestNewInBubbleWithAddress(t *testing.T) {
 // A registry from outside of a bubble is refused in it, in every way in which it would
 // end the program otherwise.
 func TestOutsideInBubble(t *testing.T) {
-	const problem = "the registry was started outside of the testing/synctest bubble in which it is used: " +
-		"start it in the bubble, in the function that is given to synctest.Test"
+	const problem = "the registry was started outside of the testing/synctest bubble that uses it: " +
+		"start it in the function passed to synctest.Test"
 	for name, options := range map[string][]registrytest.Option{
 		"loopback": nil, "in memory": {registrytest.WithInMemory()}, "HTTP/2": {registrytest.WithHTTP2()},
 	} {

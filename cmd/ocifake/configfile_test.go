@@ -65,7 +65,7 @@ func TestWrongConfigFile(t *testing.T) {
 		"- tls":                   "want names and values",
 		"tls: true\ntls: false":   "tls: it is there twice",
 		"tls: [":                  "ocifake.yaml",
-		"h2c: true\ntls: true":    "--h2c is HTTP/2 without TLS",
+		"h2c: true\ntls: true":    "h2c is HTTP/2 without TLS",
 	} {
 		_, err := configured(t, text)
 		assert.ErrorContains(t, err, want, text)

@@ -143,7 +143,7 @@ func TestRecordedAnswer(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		flushed, read := make(chan struct{}), make(chan struct{})
 		s, url := w.start(t, func(w http.ResponseWriter, r *http.Request) {
-			assert.Contains(t, fmt.Sprintf("%T", w), "record.")
+			assert.Contains(t, fmt.Sprintf("%T", w), "recorder.")
 			if r.URL.Path == "/flush" {
 				io.WriteString(w, "first")
 				w.(http.Flusher).Flush()
