@@ -24,7 +24,6 @@ func TestSpecPeersKnown(t *testing.T) {
 			"upload-put",                // 201 of a blob without Location
 			"manifest-put",              // 201 of a manifest without Location
 			"subject-header",            // no OCI-Subject
-			"isolation-blob",            // blobs are shared by all repositories
 			"range-open",                // 416 to bytes=5-
 			"manifest-put-other-digest", // a manifest under a wrong digest
 			"manifest-delete-gone",      // a tag that outlives its manifest

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 )
@@ -84,9 +83,9 @@ func (a *authorizer) ping(r *http.Request) {
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
-	for _, text := range response.Header.Values("WWW-Authenticate") {
-		if scheme, rest, _ := strings.Cut(text, " "); strings.EqualFold(scheme, "Bearer") {
-			a.bearer = challengeParameters(rest)
+	for _, c := range challenged(response.Header.Values("WWW-Authenticate")) {
+		if strings.EqualFold(c.scheme, "Bearer") {
+			a.bearer = c.parameters
 			return
 		}
 	}
@@ -144,14 +143,12 @@ func (a *authorizer) set(key, authorization string) {
 
 // accept returns the value of Authorization that a challenge asks for, or nothing
 // if there is none that could be met.
-func (a *authorizer) accept(r *http.Request, challenges []string) (string, error) {
-	for _, text := range challenges {
-		scheme, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+func (a *authorizer) accept(r *http.Request, fields []string) (string, error) {
+	for _, c := range challenged(fields) {
 		switch {
-		case strings.EqualFold(scheme, "Bearer"):
-			parameters := challengeParameters(rest)
-			return a.token(r, parameters, strings.Fields(parameters["scope"])...)
-		case strings.EqualFold(scheme, "Basic") && a.username+a.password != "":
+		case strings.EqualFold(c.scheme, "Bearer"):
+			return a.token(r, c.parameters, strings.Fields(c.parameters["scope"])...)
+		case strings.EqualFold(c.scheme, "Basic") && a.username+a.password != "":
 			basic := &http.Request{Header: http.Header{}}
 			basic.SetBasicAuth(a.username, a.password)
 			return basic.Header.Get("Authorization"), nil
@@ -160,14 +157,18 @@ func (a *authorizer) accept(r *http.Request, challenges []string) (string, error
 	return "", nil
 }
 
-var challengeParameter = regexp.MustCompile(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))`)
-
-func challengeParameters(text string) map[string]string {
-	parameters := map[string]string{}
-	for _, m := range challengeParameter.FindAllStringSubmatch(text, -1) {
-		parameters[strings.ToLower(m[1])] = strings.ReplaceAll(m[2], `\`, "") + m[3]
+// challenged returns the challenges of a registry. Of a field that does not follow
+// the grammar, those before the mistake count, and the scheme of the first one.
+func challenged(fields []string) []challenge {
+	var all []challenge
+	for _, field := range fields {
+		some, ok := parseChallenges(field)
+		if scheme, _ := cutToken(strings.TrimSpace(field)); !ok && len(some) == 0 {
+			some = []challenge{{scheme: scheme}}
+		}
+		all = append(all, some...)
 	}
-	return parameters
+	return all
 }
 
 // token gets a token from the service that a Bearer challenge names.

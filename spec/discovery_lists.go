@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -45,43 +44,38 @@ var catalogStatements = []Statement{
 	},
 }
 
-var linkValue = regexp.MustCompile(`^\s*<([^<>\s]*)>((?:\s*;\s*[A-Za-z*]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)\s*$`)
-
-var relNext = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:"\s*(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)`)
-
 // next returns where the Link of an answer leads to.
 func (t *tester) next(a *answer) string {
-	link := a.field("Link")
-	m := linkValue.FindStringSubmatch(link)
-	if m == nil {
-		t.failf("want Link: <…>; rel=\"next\", got %s", link)
+	target, found := a.link()
+	if !found {
+		t.failf("want a Link with rel=\"next\", got %q", a.header.Values("Link"))
 	}
-	if !relNext.MatchString(m[2]) {
-		t.failf("want a Link with rel=\"next\", got %s", link)
-	}
-	u, err := a.request.URL.Parse(m[1])
+	u, err := a.request.URL.Parse(target)
 	if err != nil {
-		t.failf("Link %s: %v", link, err)
+		t.failf("Link <%s>: %v", target, err)
 	}
 	if u.String() == a.request.URL.String() {
-		t.failf("want a Link to the next page, got one to the same: %s", link)
+		t.failf("want a Link to the next page, got one to the same: <%s>", target)
 	}
 	return u.String()
+}
+
+// hasNext reports whether an answer has a link to the next page.
+func (a *answer) hasNext() bool {
+	_, found := a.link()
+	return found
 }
 
 // follow lists all tags through links.
 func (r repo) follow(query string) []string {
 	tags, a := r.tagPage(query)
-	for pages := 0; a.header.Get("Link") != ""; pages++ {
+	for pages := 0; a.hasNext(); pages++ {
 		if pages > many {
 			r.failf("want the list to end, got more than %d pages", pages)
 		}
-		a = r.get(r.next(a)).wants(http.StatusOK)
-		var list tagList
-		a.json(&list)
-		if list.Tags != nil {
-			tags = append(tags, *list.Tags...)
-		}
+		var more []string
+		more, a = r.decodeTags(r.get(r.next(a)))
+		tags = append(tags, more...)
 	}
 	return tags
 }
@@ -98,9 +92,9 @@ func relatesOnce(t *tester) {
 	r := t.newRepo()
 	r.tag("a", "b", "c")
 	_, a := r.tagPage("?n=1")
-	for _, link := range a.header.Values("Link") {
-		if n := len(regexp.MustCompile(`(?i);\s*rel\s*=`).FindAllString(link, -1)); n != 1 {
-			t.failf("want rel once in a Link, got %s", link)
+	for _, l := range a.links() {
+		if l.rels != 1 {
+			t.failf("want rel once in each link, got %q", a.header.Values("Link"))
 		}
 	}
 }
@@ -140,19 +134,16 @@ func followsThroughChanges(t *tester) {
 	tags := numbered("v%02d", 12)
 	r.tag(tags...)
 	got, a := r.tagPage("?n=5")
-	if a.header.Get("Link") == "" {
+	if !a.hasNext() {
 		t.notApplicable("the registry sends no Link")
 	}
 	r.delete(r.manifest("v04")).wants(http.StatusAccepted) // the last one of the page
 	r.delete(r.manifest("v06")).wants(http.StatusAccepted)
 	r.tag("v041")
-	for a.header.Get("Link") != "" {
-		a = r.get(t.next(a)).wants(http.StatusOK)
-		var list tagList
-		a.json(&list)
-		if list.Tags != nil {
-			got = append(got, *list.Tags...)
-		}
+	for a.hasNext() {
+		var more []string
+		more, a = r.decodeTags(r.get(t.next(a)))
+		got = append(got, more...)
 	}
 	got = slices.DeleteFunc(got, func(tag string) bool { return tag == "v041" || tag == "v04" || tag == "v06" })
 	wantsTags(t, got, slices.DeleteFunc(tags, func(tag string) bool { return tag == "v04" || tag == "v06" })...)
@@ -170,7 +161,7 @@ func (t *tester) repositories(query, last string) []string {
 		var page catalog
 		a.json(&page)
 		all = append(all, page.Repositories...)
-		if a.header.Get("Link") == "" || len(all) > 0 && all[len(all)-1] >= last {
+		if !a.hasNext() || len(all) > 0 && all[len(all)-1] >= last {
 			return all
 		}
 		a = t.get(t.next(a)).wants(http.StatusOK)

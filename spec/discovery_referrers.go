@@ -85,7 +85,7 @@ func (r repo) referrersOf(subject digest.Digest, query string) ([]ocispec.Descri
 		var index ocispec.Index
 		a.json(&index)
 		all = append(all, index.Manifests...)
-		if a.header.Get("Link") == "" {
+		if !a.hasNext() {
 			return all, first
 		}
 	}

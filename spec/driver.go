@@ -113,7 +113,7 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 		return nil, err
 	}
 	defer response.Body.Close()
-	x.status, x.proto, x.answer = response.StatusCode, response.Proto, response.Header
+	x.last, x.status, x.proto, x.answer = response.Request, response.StatusCode, response.Proto, response.Header
 	x.answerBody, err = io.ReadAll(response.Body)
 	if err != nil {
 		x.err = err
@@ -209,6 +209,9 @@ func (a *answer) location() string {
 	}
 	return u.String()
 }
+
+// redirected reports whether the answer came from where the registry redirected to.
+func (a *answer) redirected() bool { return a.request.Response != nil }
 
 // is fails the check unless the body is the one given.
 func (a *answer) is(body []byte) *answer {

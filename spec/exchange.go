@@ -19,6 +19,7 @@ type exchange struct {
 	body        content
 	login       bool // the registry is given credentials if it asks for them
 
+	last       *http.Request // that was answered, after redirects
 	status     int
 	proto      string
 	answer     http.Header

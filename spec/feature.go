@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"sync"
@@ -33,6 +34,7 @@ const (
 	ManifestLimit   Feature = "manifest size limit"
 	ReferenceCheck  Feature = "refusal of missing references"
 	AnyDigest       Feature = "unrecognized digest algorithms"
+	MovableTags     Feature = "movable tags"
 )
 
 // probes find out whether a registry has a feature. They look for the refusals
@@ -93,8 +95,13 @@ var probes = map[Feature]func(*tester) bool{
 		r := t.newRepo()
 		body := r.bytes(8)
 		d := digest.SHA512.FromBytes(body)
+		a := r.do(http.MethodPost, with(r.uploads(), "digest-algorithm", digest.SHA512.String()), nil)
+		if a.status == http.StatusBadRequest {
+			return false
+		}
+		r.cancelLater(a.wants(http.StatusAccepted))
 		r.deleteLater(r.blob(d))
-		return r.commit(r.startFor(digest.SHA512), body, d).status != http.StatusBadRequest
+		return r.commit(a.location(), body, d).status != http.StatusBadRequest
 	},
 	SHA512Manifest: func(t *tester) bool {
 		r := t.newRepo()
@@ -105,8 +112,9 @@ var probes = map[Feature]func(*tester) bool{
 	},
 	Ranges: func(t *tester) bool {
 		r := t.newRepo()
-		_, d := r.newBlob(8)
-		return r.get(r.blob(d), "Range", "bytes=0-3").status != http.StatusOK
+		body, d := r.newBlob(8)
+		a := r.get(r.blob(d), "Range", "bytes=0-3")
+		return a.status != http.StatusOK || !bytes.Equal(a.body, body)
 	},
 	Conditional: func(t *tester) bool {
 		r := t.newRepo()
@@ -140,6 +148,15 @@ var probes = map[Feature]func(*tester) bool{
 	AnyDigest: func(t *tester) bool {
 		r := t.newRepo()
 		return r.try(r.newImage(unrecognizedSubject), "v1").status != http.StatusBadRequest
+	},
+	MovableTags: func(t *tester) bool {
+		r := t.newRepo()
+		r.pushImage("v1")
+		switch r.try(r.newImage(), "v1").status {
+		case http.StatusForbidden, http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadRequest:
+			return false
+		}
+		return true
 	},
 }
 

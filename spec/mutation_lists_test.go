@@ -213,7 +213,7 @@ var linkMutations = []mutation{
 				a.header.Set("Link", strings.NewReplacer("<", "", ">", "").Replace(link))
 			}
 		}, op.TagList),
-		fails: []string{"link-form", "tags-link", "tags-link-next", "pages-complete", "pages-after-change"},
+		fails: []string{"link-rel", "link-form", "tags-link", "tags-link-next", "pages-complete", "pages-after-change"},
 	}, {
 		name: "a link has two relations", mutate: answered(func(a *reply) {
 			if link := a.header.Get("Link"); link != "" {

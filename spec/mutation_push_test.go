@@ -63,10 +63,8 @@ var uploadMutations = []mutation{
 		},
 		fails: []string{"upload-concurrent", "limit-sessions"}, may: []string{"race-blob-push", "race-blob-chunks", "race-blob-push-delete"},
 	}, {
-		name: "a location is relative to what it answers", mutate: answered(func(a *reply) {
-			a.header.Set(locationField, strings.Replace(a.header.Get(locationField), "/v2/"+a.Repo+"/blobs/uploads/", "../uploads/", 1))
-		}, op.UploadStart),
-		fails: []string{"upload-location-form"},
+		name: "a location is no URL", mutate: answered(func(a *reply) { a.header.Set(locationField, "http://["+a.header.Get(locationField)) }, op.UploadStart),
+		fails: []string{"upload-location-form"}, broad: true,
 	}, {
 		name: "digest must be the last parameter", mutate: refusing(registry.UploadUnknown, func(r *http.Request, _ *op.Info) bool {
 			return strings.HasPrefix(r.URL.RawQuery, "digest=")
@@ -234,7 +232,9 @@ var chunkMutations = []mutation{
 		name: "a closed session tells another location", mutate: misled(closing, op.UploadCommit),
 		fails: []string{"chunked-location"},
 	}, {
-		name: "digest-algorithm is refused", mutate: refusing(registry.Unsupported, func(_ *http.Request, info *op.Info) bool { return info.Algorithm != "" }, op.UploadStart),
+		name: "chunks are not closed with sha512", mutate: refusing(registry.Unsupported, func(r *http.Request, info *op.Info) bool {
+			return r.ContentLength == 0 && strings.HasPrefix(string(info.Digest), "sha512:")
+		}, op.UploadCommit),
 		fails: []string{"digest-algorithm"},
 	},
 }
@@ -327,7 +327,13 @@ var mountMutations = []mutation{
 		}, op.BlobMount),
 		fails: []string{"mount-unable-upload"},
 	}, {
-		name: "a blob is mounted from wherever it is", mutate: asked(func(_ *http.Request, info *op.Info) { info.From = "" }, op.BlobMount),
+		name: "a blob is mounted from wherever it is", mutate: asked(func(_ *http.Request, info *op.Info) {
+			if info.From == "" {
+				info.From = "nowhere"
+			} else {
+				info.From = ""
+			}
+		}, op.BlobMount),
 		fails: []string{"mount-not-there"},
 	}, {
 		name: "a blob is deleted everywhere", mutate: func(m *mutant) {

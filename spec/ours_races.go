@@ -42,11 +42,11 @@ var raceStatements = []Statement{
 var raceManifestStatements = []Statement{
 	{
 		ID: "race-tag-push", Text: "Several clients push other manifests under one tag at once: all are there, and the tag is on one of them.",
-		Endpoint: "end-7 end-3", Level: Must, Area: Push, Source: Ours,
+		Endpoint: "end-7 end-3", Level: Must, Area: Push, Source: Ours, Needs: []Feature{MovableTags},
 		check: pushesTagTogether,
 	}, {
 		ID: "race-tag-pull", Text: "Who pulls a tag while it moves gets one manifest or another, whole, with its own digest and type.",
-		Endpoint: "end-7 end-3", Level: Must, Area: Pull, Source: Ours,
+		Endpoint: "end-7 end-3", Level: Must, Area: Pull, Source: Ours, Needs: []Feature{MovableTags},
 		check: pullsMovingTag,
 	}, {
 		ID: "race-list-push", Text: "A list of tags that is made while tags are pushed has all those pushed before, and no other.",

@@ -55,7 +55,11 @@ func missesBlob(t *tester) {
 func tellsBlobDigest(t *tester) {
 	r := t.newRepo()
 	_, d := r.newBlob(64)
-	r.get(r.blob(d)).wants(http.StatusOK).field("Docker-Content-Digest")
+	a := r.get(r.blob(d)).wants(http.StatusOK)
+	if a.redirected() {
+		t.notApplicable("blobs are served elsewhere")
+	}
+	a.field("Docker-Content-Digest")
 }
 
 func blobDigestIsRight(t *tester) {
@@ -155,6 +159,9 @@ func headIsLikeGet(t *tester) {
 	r := t.newRepo()
 	for _, c := range existing(r) {
 		get, head := r.get(c.target).wants(http.StatusOK), r.head(c.target).wants(http.StatusOK)
+		if get.redirected() || head.redirected() {
+			continue
+		}
 		for _, name := range []string{"Content-Type", "Docker-Content-Digest", "Etag", "Accept-Ranges"} {
 			got, want := head.header.Get(name), get.header.Get(name)
 			if name == "Content-Type" && got == "" && strings.Contains(c.target, "/blobs/") {

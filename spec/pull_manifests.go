@@ -237,7 +237,10 @@ func missesRepository(t *tester) {
 func servesWithoutAccept(t *tester) {
 	r := t.newRepo()
 	m := r.pushImage("v1")
-	r.get(r.manifest("v1"), "Accept", "").wants(http.StatusOK).is(m.body)
+	for _, reference := range []string{"v1", m.digest().String()} {
+		r.get(r.manifest(reference), "Accept", "").wants(http.StatusOK).is(m.body)
+		r.get(r.manifest(reference), "Accept", "*/*").wants(http.StatusOK).is(m.body)
+	}
 }
 
 func servesIndexAsItIs(t *tester) {

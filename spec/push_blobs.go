@@ -118,9 +118,6 @@ func uploadsConcurrently(t *tester) {
 func locationResolves(t *tester) {
 	r := t.newRepo()
 	a := r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted)
-	if location := a.field("Location"); !strings.HasPrefix(location, "/") && !strings.Contains(location, "://") {
-		t.failf("want a path or a URL as the location, got %s", location)
-	}
 	body := r.bytes(8)
 	r.commit(a.location(), body, digest.FromBytes(body)).wants(http.StatusCreated)
 	r.deleteLater(r.blob(digest.FromBytes(body)))

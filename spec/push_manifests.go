@@ -56,7 +56,7 @@ var pushManifestStatements = []Statement{
 		Section: "Pushing Manifests", Endpoint: "end-7", Level: Should, Area: Push, Source: Distribution, Versions: since11, Needs: []Feature{ManifestLimit},
 		check: func(t *tester) {
 			r := t.newRepo()
-			r.try(r.newIndexOf(hugeManifest), "v1").wants(http.StatusRequestEntityTooLarge)
+			r.try(r.newIndexOf(hugeManifest), "v1").wants(http.StatusRequestEntityTooLarge).isRefused()
 		},
 	}, {
 		ID: "manifest-4-megabytes", Text: "Client and registry implementations SHOULD expect to be able to support manifest pushes of at least 4 megabytes.",
@@ -72,7 +72,7 @@ var pushManifestStatements = []Statement{
 		check: namesMissingReferences,
 	}, {
 		ID: "manifest-put-again", Text: "A manifest can be pushed again, and moves its tag from another one, which stays.",
-		Endpoint: "end-7 end-3", Level: Must, Area: Push, Source: Ours,
+		Endpoint: "end-7 end-3", Level: Must, Area: Push, Source: Ours, Needs: []Feature{MovableTags},
 		check: movesTag,
 	}, {
 		ID: "manifest-refused-leaves-tag", Text: "A manifest that is refused leaves the tag where it was.",

@@ -96,11 +96,11 @@ func Statements() []Statement { return slices.Clone(statements) }
 // reports and COVERAGE.md all come from it.
 var statements = slices.Concat(
 	generalStatements,
-	pullManifestStatements, pullBlobStatements, headStatements, rangeStatements, conditionStatements,
-	pushBlobStatements, chunkStatements, chunkStatusStatements, mountStatements,
+	pullManifestStatements, nameStatements, contentStatements, pullBlobStatements, headStatements, rangeStatements, conditionStatements,
+	pushBlobStatements, chunkStatements, edgeStatements, chunkStatusStatements, mountStatements,
 	pushManifestStatements, pushTagStatements, subjectStatements, imageStatements,
-	tagStatements, referrerStatements, catalogStatements, linkStatements,
-	deleteStatements, errorStatements,
+	tagStatements, referrerStatements, setStatements, catalogStatements, linkStatements,
+	deleteStatements, errorStatements, tourStatements, repetitionStatements,
 	uploadStatements, isolationStatements, hostileStatements, limitStatements, raceStatements, raceManifestStatements,
 	untestable,
 )

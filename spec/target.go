@@ -45,6 +45,8 @@ type suite struct {
 	host     string
 	client   *http.Client
 	auth     *authorizer
+	touring  sync.Once // makes toured
+	toured   []*exchange
 	mu       sync.Mutex
 	features map[Feature]func() bool
 }

@@ -1,0 +1,316 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Lists have what they must have and nothing else, on each page.
+
+var setStatements = []Statement{
+	{
+		ID: "tags-exact", Text: "Upon success, the response MUST be a json body in the following format:",
+		Section: "Listing Tags", Endpoint: "end-8a", Level: Must, Area: Discovery, Source: Distribution, Versions: since10,
+		check: listsTagsOfAllKinds,
+	}, {
+		ID: "tags-pages-exact", Text: "A request of this sort will return up to `<int>` tags, beginning non-inclusively with `<tagname>`.",
+		Section: "Listing Tags", Endpoint: "end-8b", Level: Must, Area: Discovery, Source: Distribution, Versions: since10,
+		check: listsEachPageOfTags,
+	}, {
+		ID: "referrers-exact", Text: "Upon success, the response MUST be a JSON body with an image index containing a list of descriptors.",
+		Section: "Listing Referrers", Endpoint: "end-12a", Level: Must, Area: Discovery, Source: Distribution, Versions: since11, Needs: []Feature{Referrers},
+		check: listsReferrersOfAllKinds,
+	}, {
+		ID: "referrers-annotations-exact", Text: "The descriptors MUST include annotations from the image manifest or index.",
+		Section: "Listing Referrers", Endpoint: "end-12a", Level: Must, Area: Discovery, Source: Distribution, Versions: since11, Needs: []Feature{Referrers},
+		check: showsAnnotationsAsTheyAre,
+	}, {
+		ID: "referrers-filter-exact", Text: "If filtering is requested and applied, the response MUST include a header `OCI-Filters-Applied: artifactType` denoting that an `artifactType` filter was applied.",
+		Section: "Listing Referrers", Endpoint: "end-12b", Level: Must, Area: Discovery, Source: Distribution, Versions: since11, Needs: []Feature{Referrers, ReferrersFilter},
+		check: filtersExactly,
+	}, {
+		ID: "referrers-filter-accepted", Text: "Assuming a repository is found, this request MUST return a `200 OK` response code.",
+		Section: "Listing Referrers", Endpoint: "end-12b", Level: Must, Area: Discovery, Source: Distribution, Versions: since11, Needs: []Feature{Referrers},
+		check: acceptsFilters,
+	}, {
+		ID: "referrers-pages-exact", Text: "The `Link` header MUST be set according to RFC5988 with the Relation Type `rel=\"next\"`.",
+		Section: "Listing Referrers", Endpoint: "end-12a end-12b", Level: Must, Area: Discovery, Source: Distribution, Versions: since11, Needs: []Feature{Referrers},
+		check: listsEachPageOfReferrers,
+	},
+}
+
+func listsTagsOfAllKinds(t *tester) {
+	r := t.newRepo()
+	image := r.newImage()
+	r.push(image, image.digest().String()) // is not listed
+	r.push(r.newImage(), "image")
+	r.push(r.newIndex([]ocispec.Descriptor{image.descriptor()}), "index")
+	r.push(r.newArtifact("application/vnd.example.sbom", about(image.descriptor())), "referrer")
+	r.push(r.newArtifact("application/vnd.example.a"), "artifact")
+	want := []string{"artifact", "image", "image-2", "index", "referrer"}
+	r.push(image, "image-2")
+	if r.try(r.newDockerImage(), "docker").status == http.StatusCreated {
+		want = append(want, "docker")
+		slices.Sort(want)
+	}
+	for range 2 {
+		wantsTags(t, r.follow(""), want...)
+	}
+	a := r.get(r.tags()).wants(http.StatusOK)
+	var raw map[string]json.RawMessage // in Go, other fields ignore the case of names
+	a.json(&raw)
+	if decoded(raw["name"]) != r.name || raw["tags"] == nil {
+		t.failf("want the name %s, and tags, got %s", r.name, a.body)
+	}
+}
+
+// listsEachPageOfTags goes by the order of the whole list, as there are two.
+func listsEachPageOfTags(t *tester) {
+	r := t.newRepo()
+	tags := []string{"B", "C", "a", "b", "c", "v1", "v1.0", "v2"}
+	r.tag(tags...)
+	all := r.follow("")
+	wantsSet(t, all, tags...)
+	for _, n := range []int{0, 1, 3, len(all) - 1, len(all), len(all) + 1} {
+		r.wantsPage(fmt.Sprintf("?n=%d", n), n, all)
+		for i, last := range all {
+			r.wantsPage(fmt.Sprintf("?n=%d&last=%s", n, last), n, all[i+1:])
+		}
+	}
+	for i, last := range all {
+		wantsTags(t, r.follow("?last="+last), all[i+1:]...)
+	}
+	if n := len(all); !slices.Equal(r.follow(fmt.Sprintf("?n=%d", n+1000)), all) {
+		t.failf("want all tags, as n is more than there are")
+	}
+}
+
+// wantsPage checks that a page has the first n of the tags, or fewer and a Link.
+func (r repo) wantsPage(query string, n int, tags []string) {
+	page, a := r.tagPage(query)
+	a.hasArray()
+	want := tags[:min(n, len(tags))]
+	if len(page) < len(want) && len(page) > 0 && a.hasNext() {
+		want = want[:len(page)]
+	}
+	wantsTags(r.tester, page, want...)
+	if n == 0 && a.hasNext() {
+		r.failf("want no Link, as n is zero")
+	}
+}
+
+// referrersPages returns the descriptors on all pages, as they are, and the answers.
+func (r repo) referrersPages(subject digest.Digest, query string) (all []map[string]json.RawMessage, pages []*answer) {
+	for a := r.get(r.referrers(subject) + query); ; a = r.get(r.next(a)) {
+		a.wants(http.StatusOK).hasField("Content-Type", ocispec.MediaTypeImageIndex)
+		var list struct {
+			SchemaVersion int                           `json:"schemaVersion"`
+			Manifests     *[]map[string]json.RawMessage `json:"manifests"`
+		}
+		a.json(&list)
+		if list.SchemaVersion != 2 || list.Manifests == nil {
+			r.failf("want an image index with an array of manifests, got %s", a.body)
+		}
+		all, pages = append(all, *list.Manifests...), append(pages, a)
+		if !a.hasNext() {
+			return all, pages
+		}
+		if len(pages) > many {
+			r.failf("want the list to end, got more than %d pages", many)
+		}
+	}
+}
+
+// wantsReferrers checks that a subject has certain referrers, and that each is
+// described as it is.
+func (r repo) wantsReferrers(subject digest.Digest, query string, want ...manifest) (pages []*answer) {
+	all, pages := r.referrersPages(subject, query)
+	var got, digests []string
+	for _, d := range all {
+		got = append(got, decoded(d["digest"]))
+	}
+	for _, m := range want {
+		digests = append(digests, m.digest().String())
+	}
+	slices.Sort(got)
+	slices.Sort(digests)
+	if !slices.Equal(got, digests) {
+		r.failf("want the referrers %s, got %s", digests, got)
+	}
+	for _, m := range want {
+		for _, d := range all {
+			if decoded(d["digest"]) == m.digest().String() {
+				r.describes(d, m)
+			}
+		}
+	}
+	return pages
+}
+
+// decoded is a JSON string, or empty.
+func decoded(raw json.RawMessage) (s string) {
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+// describes fails the check unless a descriptor is that of a manifest.
+func (t *tester) describes(d map[string]json.RawMessage, m manifest) {
+	var is struct {
+		ArtifactType string             `json:"artifactType"`
+		Config       ocispec.Descriptor `json:"config"`
+		Annotations  map[string]string  `json:"annotations"`
+	}
+	_ = json.Unmarshal(m.body, &is) // it was encoded here
+	artifactType := is.ArtifactType
+	if artifactType == "" {
+		artifactType = is.Config.MediaType
+	}
+	for name, want := range map[string]string{
+		"mediaType": fmt.Sprintf("%q", m.mediaType), "size": fmt.Sprint(len(m.body)), "artifactType": fmt.Sprintf("%q", artifactType),
+	} {
+		if name == "artifactType" && artifactType == "" {
+			want = "" // "MUST be omitted"
+		}
+		var got, wanted any
+		_, _ = json.Unmarshal(d[name], &got), json.Unmarshal([]byte(want), &wanted)
+		if got != wanted || want == "" && d[name] != nil {
+			t.failf("want a descriptor of %s with %s: %s, got %s", m.digest(), name, want, d[name])
+		}
+	}
+	var annotations map[string]string
+	if d["annotations"] != nil && (json.Unmarshal(d["annotations"], &annotations) != nil || annotations == nil) {
+		t.failf("want annotations that are an object, got %s", d["annotations"])
+	}
+	if !maps.Equal(annotations, is.Annotations) {
+		t.failf("want a descriptor of %s with the annotations %q, got %q", m.digest(), is.Annotations, annotations)
+	}
+}
+
+// aboutIndex sets the subject of an index.
+func aboutIndex(subject ocispec.Descriptor) func(*ocispec.Index) {
+	return func(i *ocispec.Index) { i.Subject = &subject }
+}
+
+func listsReferrersOfAllKinds(t *tester) {
+	r, elsewhere := t.newRepo(), t.newRepo()
+	subject, other := r.newImage(), r.newImage()
+	early := r.newArtifact("application/vnd.example.early", about(subject.descriptor()))
+	r.push(early, early.digest().String())
+	r.push(subject, "v1")
+	r.push(other, "v2")
+	about := about(subject.descriptor())
+	artifact := r.newArtifact("application/vnd.example.A+json", about)
+	bare := r.newArtifact("application/vnd.example.bare", about, func(m *ocispec.Manifest) { m.Annotations = nil })
+	image := r.newImage(about)
+	typed := r.newImage(about, func(m *ocispec.Manifest) { m.Config.MediaType = "application/vnd.example.config" })
+	index := r.newIndex([]ocispec.Descriptor{other.descriptor()}, aboutIndex(subject.descriptor()))
+	set := r.newIndex(nil, aboutIndex(subject.descriptor()), func(i *ocispec.Index) { i.ArtifactType = "application/vnd.example.set" })
+	tagged := r.newArtifact("application/vnd.example.tagged", about)
+	want := []manifest{early, artifact, bare, image, typed, index, set, tagged}
+	for _, m := range want[1 : len(want)-1] {
+		r.push(m, m.digest().String())
+	}
+	for _, tag := range []string{"tagged", "tagged.too", "tagged"} {
+		r.push(tagged, tag)
+	}
+	deep := r.newArtifact("application/vnd.example.deep", func(m *ocispec.Manifest) { d := artifact.descriptor(); m.Subject = &d })
+	apart := r.newArtifact("application/vnd.example.apart", func(m *ocispec.Manifest) { d := other.descriptor(); m.Subject = &d })
+	r.referring(deep, apart, r.newIndex([]ocispec.Descriptor{subject.descriptor()}))
+	elsewhere.referring(elsewhere.newArtifact("application/vnd.example.elsewhere", about))
+	for range 2 {
+		r.wantsReferrers(subject.digest(), "", want...)
+	}
+	r.wantsReferrers(other.digest(), "", apart)
+	r.wantsReferrers(artifact.digest(), "", deep)
+	r.wantsReferrers(deep.digest(), "")
+	r.wantsReferrers(digest.FromString(unique()), "")
+}
+
+func showsAnnotationsAsTheyAre(t *tester) {
+	r := t.newRepo()
+	subject := r.pushImage("v1").descriptor()
+	annotations := map[string]string{
+		"org.example.unique": unique(), "org.example.long": strings.Repeat("long ", 1000), "org.example.empty": "",
+		"org.example.markup": `<a href="x">&amp;</a> &`, "org.example.blanks": "  blanks  \n", "org.example.Upper": "UPPER", "org.example.ä": "ö",
+		ocispec.AnnotationTitle: "title", ocispec.AnnotationCreated: "2024-01-01T00:00:00Z", ocispec.AnnotationDescription: "…",
+	}
+	for i := range 20 {
+		annotations[fmt.Sprintf("org.example.%d", i)] = fmt.Sprint(i)
+	}
+	artifact := r.newArtifact("application/vnd.example.sbom", about(subject), func(m *ocispec.Manifest) { m.Annotations = annotations })
+	index := r.newIndex(nil, aboutIndex(subject), func(i *ocispec.Index) { i.Annotations = annotations })
+	config := r.newImage(about(subject), func(m *ocispec.Manifest) {
+		m.Config.Annotations = map[string]string{"org.example.config": "config"}
+		m.Layers[0].Annotations = map[string]string{"org.example.layer": "layer"}
+	})
+	own := r.newImage(about(subject), func(m *ocispec.Manifest) { m.Annotations = map[string]string{"org.example.own": "own"} })
+	r.referring(artifact, index, config, own)
+	r.wantsReferrers(subject.Digest, "", artifact, index, config, own)
+}
+
+func filtersExactly(t *tester) {
+	r := t.newRepo()
+	subject := r.pushImage("v1").descriptor()
+	about := about(subject)
+	sbom, more := r.newArtifact("application/vnd.example.sbom+json", about), r.newArtifact("application/vnd.example.sbom+json", about)
+	long := r.newArtifact("application/vnd.example.sbom+json.long", about)
+	typed := r.newImage(about, func(m *ocispec.Manifest) { m.Config.MediaType = "application/vnd.example.config" })
+	set := r.newIndex(nil, aboutIndex(subject), func(i *ocispec.Index) { i.ArtifactType = "application/vnd.example.set" })
+	index := r.newIndex(nil, aboutIndex(subject))
+	all := []manifest{sbom, more, long, typed, set, index}
+	r.referring(all...)
+	for filter, want := range map[string][]manifest{
+		"application/vnd.example.sbom%2Bjson": {sbom, more}, "application/vnd.example.config": {typed}, "application/vnd.example.set": {set},
+		"application/vnd.example.none": nil, "application/vnd.example.sbom": nil, "application/vnd.example": nil,
+		"application/vnd.oci.empty.v1%2Bjson": nil, "application/vnd.oci.image.index.v1%2Bjson": nil, "application/vnd.oci.image.manifest.v1%2Bjson": nil,
+	} {
+		for _, query := range []string{"", "&n=1"} {
+			for _, a := range r.wantsReferrers(subject.Digest, "?artifactType="+filter+query, want...) {
+				a.hasField("OCI-Filters-Applied", "artifactType")
+			}
+		}
+	}
+	for _, a := range r.wantsReferrers(subject.Digest, "", all...) {
+		if a.header.Get("OCI-Filters-Applied") != "" {
+			t.failf("want no OCI-Filters-Applied, as no filter was asked for")
+		}
+	}
+}
+
+func acceptsFilters(t *tester) {
+	r := t.newRepo()
+	subject := r.pushImage("v1").descriptor()
+	m := r.newArtifact("application/vnd.example.sbom", about(subject))
+	r.referring(m)
+	r.wantsReferrers(subject.Digest, "?artifactType=application/vnd.example.sbom", m)
+	r.referrersPages(subject.Digest, "?artifactType=application/vnd.example.none")
+}
+
+// listsEachPageOfReferrers asks for short pages, as registries that have pages do take
+// n. Others send all referrers at once.
+func listsEachPageOfReferrers(t *tester) {
+	r := t.newRepo()
+	subject := r.pushImage("v1").descriptor()
+	var all, some []manifest
+	for i := range 7 {
+		m := r.newArtifact("application/vnd.example."+fmt.Sprint(i%2), about(subject))
+		all = append(all, m)
+		if i%2 == 0 {
+			some = append(some, m)
+		}
+	}
+	r.referring(all...)
+	for _, n := range []string{"n=1", "n=2", "n=3"} {
+		r.wantsReferrers(subject.Digest, "?"+n, all...)
+		if t.suite.has(t.context, ReferrersFilter) {
+			r.wantsReferrers(subject.Digest, "?artifactType=application%2Fvnd.example.0&"+n, some...)
+		}
+	}
+}
