@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	serving "github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -21,7 +22,7 @@ var faultless = subject{"faultless", func() (*server, error) {
 func withRules(rules ...faults.Rule) []subject {
 	return []subject{{"ocifake", func() (*server, error) {
 		store := memstore.New(memstore.Options{})
-		engine := faults.New(store)
+		engine := engine.New(store)
 		if err := engine.Add(rules...); err != nil {
 			return nil, err
 		}

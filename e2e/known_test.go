@@ -97,7 +97,8 @@ func TestKnownTable(t *testing.T) {
 type choice func(t *testing.T, f known.Fault, r *registrytest.Registry) (under string)
 
 func injected(t *testing.T, f known.Fault, r *registrytest.Registry) string {
-	require.NoError(t, r.Faults().Add(f.Rules()...))
+	_, err := r.Faults().Inject(f.Rules()...)
+	require.NoError(t, err)
 	return ""
 }
 
@@ -126,10 +127,13 @@ func (c sufferer) suffer(t *testing.T, f known.Fault, row suffering, want string
 
 	err = row.deed.do(w)
 	hits, rules := 0, reg.Faults().Rules()
+	var unfired []string
 	for _, state := range rules {
 		hits += state.Hits
+		if state.Unfired != "" {
+			unfired = append(unfired, state.Rule.String()+" "+state.Unfired)
+		}
 	}
-	unfired := reg.Faults().Unfired()
 	reg.Faults().Clear()
 	require.Empty(t, unfired, "the client said: %v", err)
 	require.Positive(t, hits, "the fault did not fire; the client said: %v\n%s", err, reg.Requests().Journal())

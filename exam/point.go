@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -68,14 +69,14 @@ func pointsOf(log record.Log) []Point {
 	seen := map[string]int{}
 	points := make([]Point, len(log))
 	for i, x := range log {
-		name := faults.Point(&x.Info)
+		name := engine.Point(&x.Info)
 		seen[name]++
 		points[i] = Point{x, seen[name]}
 	}
 	slices.SortFunc(points, func(a, b Point) int {
 		return cmp.Or(
 			cmp.Compare(a.Op, b.Op),
-			cmp.Compare(faults.Point(&a.Info), faults.Point(&b.Info)),
+			cmp.Compare(engine.Point(&a.Info), engine.Point(&b.Info)),
 			cmp.Compare(a.Occurrence, b.Occurrence))
 	})
 	return points

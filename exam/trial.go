@@ -76,7 +76,7 @@ func (r *report) runOn(t *testing.T, s *sweep, rule *faults.Rule) {
 	t.Helper()
 	reg := s.start(t, s.filled(t))
 	r.before = listing(t.Context(), reg.Store())
-	var injected []*faults.Injected
+	var injected []faults.Injected
 	if rule != nil {
 		var err error
 		if injected, err = reg.Faults().Inject(*rule); err != nil {

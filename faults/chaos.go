@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -33,7 +34,7 @@ func Chaos(seed uint64, rate float64) []Rule {
 			probability := share / (1 - float64(k)*share)
 			rules = append(rules, On(class.ops...).
 				Named(fmt.Sprintf("chaos-%d-%s-%s", seed, class.name, c.name)).
-				WithProbability(math.Min(probability, 1), mix(seed+uint64(i*chaosStride+k+1))).
+				WithProbability(math.Min(probability, 1), rand.NewPCG(seed, uint64(i*chaosStride+k)).Uint64()).
 				Optional().
 				Do(c.effect))
 		}

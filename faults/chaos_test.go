@@ -14,6 +14,7 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -25,7 +26,8 @@ import (
 func chaosHits(t *testing.T, seed uint64, rate float64) (hits []string, requests int) {
 	t.Helper()
 	reg := registrytest.New(t, registrytest.WithInMemory())
-	require.NoError(t, reg.Faults().Add(faults.Chaos(seed, rate)...))
+	_, err := reg.Faults().Inject(faults.Chaos(seed, rate)...)
+	require.NoError(t, err)
 	var targets []string
 	for i := range 60 {
 		for range 5 {
@@ -56,7 +58,7 @@ func chaosHits(t *testing.T, seed uint64, rate float64) (hits []string, requests
 	}
 	running.Wait()
 	for _, x := range reg.Requests(record.Faulted()) {
-		hits = append(hits, faults.Point(&x.Info)+" "+x.Faults[0])
+		hits = append(hits, engine.Point(&x.Info)+" "+x.Faults[0])
 	}
 	slices.Sort(hits)
 	return hits, len(targets)
@@ -119,7 +121,7 @@ func ExampleChaos() {
 		panic(err)
 	}
 	defer reg.Close()
-	if err := reg.Faults().Add(faults.Chaos(42, 0.5)...); err != nil {
+	if _, err := reg.Faults().Inject(faults.Chaos(42, 0.5)...); err != nil {
 		panic(err)
 	}
 	for _, tag := range []string{"v1", "v2", "v3"} {
@@ -139,8 +141,13 @@ func ExampleChaos() {
 		fmt.Println(x.Info.Tag, x.Status, x.Faults)
 	}
 	// Output:
+	// v1 504 [chaos-42-read-504]
+	// v1 404 [chaos-42-read-reset-body]
+	// v1 0 [chaos-42-read-close]
+	// v1 500 [chaos-42-read-500]
 	// v1 404 []
 	// v2 404 []
-	// v3 404 [chaos-42-read-reset-body]
+	// v3 504 [chaos-42-read-504]
+	// v3 429 [chaos-42-read-429]
 	// v3 404 []
 }

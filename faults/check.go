@@ -5,29 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/record"
 )
-
-// check tells why a rule cannot be added to a plan.
-func (e *Engine) check(rule Rule, p *plan) error {
-	if p.has(rule.Name) {
-		return errors.New("there is a rule with this name already")
-	}
-	if err := rule.Check(); err != nil {
-		return err
-	}
-	if rule.Connect && !e.boundTo().Connections {
-		return errors.New("it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve")
-	}
-	for _, effect := range slices.Concat(rule.Effects, rule.Steps) {
-		if err := e.can(effect); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // Check returns an error if the rule cannot be used in any engine.
 func (r Rule) Check() error {
@@ -56,8 +37,8 @@ func (r Rule) Check() error {
 	if opset.Allowed(w.Until) == 0 {
 		return errors.New("the filters of until together match no request")
 	}
-	for _, effect := range slices.Concat(r.Effects, r.Steps) {
-		if err := r.checkEffect(effect); err != nil {
+	for _, b := range r.behaviours() {
+		if err := effect.Check(b, r.Connect); err != nil {
 			return err
 		}
 	}
@@ -87,8 +68,8 @@ func (r Rule) checkStages() error {
 	if r.Flags.BeforeAuth {
 		return fmt.Errorf("filter %s is on the answer, and those of auth are among them anyway: leave out beforeAuth", f)
 	}
-	for _, effect := range slices.Concat(r.Effects, r.Steps) {
-		if err := actsOnAnswers(effect); err != nil {
+	for _, b := range r.behaviours() {
+		if err := effect.CheckOnAnswer(b); err != nil {
 			return fmt.Errorf("filter %s is on the answer: %w", f, err)
 		}
 	}
@@ -97,88 +78,32 @@ func (r Rule) checkStages() error {
 
 // checkActing refuses effects that can never act.
 func (r Rule) checkActing() error {
-	if err := r.checkReach(r.Effects); err != nil {
+	if err := effect.CheckReach(behaviours(r.Effects), r.Connect); err != nil {
 		return err
 	}
-	for _, step := range r.Steps {
-		if err := r.checkReach([]Effect{step}); err != nil {
+	for _, b := range behaviours(r.Steps) {
+		if err := effect.CheckReach([]effect.Behaviour{b}, r.Connect); err != nil {
 			return err
 		}
 	}
 	allowed := opset.Allowed(r.Filters)
-	for _, effect := range slices.Concat(r.Effects, r.Steps) {
-		if err := checkOperations(allowed, effect); err != nil {
+	for _, b := range r.behaviours() {
+		if err := effect.CheckOperations(b, allowed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r Rule) checkEffect(effect Effect) error {
-	if must.IsNil(effect) {
-		return errors.New("one of its effects is nil")
-	}
-	if group, ok := effect.(all); ok {
-		if len(group.effects) == 0 {
-			return errors.New("all: no effects")
-		}
-		for _, e := range group.effects {
-			if err := r.checkEffect(e); err != nil {
-				return err
-			}
-		}
-	}
-	if _, ok := effect.(connectEffect); r.Connect && !ok {
-		return fmt.Errorf("%s acts on requests: use it with On, not OnConnect", effect.kind())
-	}
-	if _, ok := effect.(requestEffect); !r.Connect && !ok {
-		return fmt.Errorf("%s acts on connections: use it with OnConnect", effect.kind())
-	}
-	if c, ok := effect.(checkedEffect); ok {
-		if err := c.check(); err != nil {
-			return fmt.Errorf("%s: %w", effect.kind(), err)
-		}
-	}
-	return nil
-}
+// behaviours returns what all effects and steps do.
+func (r Rule) behaviours() []effect.Behaviour { return behaviours(slices.Concat(r.Effects, r.Steps)) }
 
-// needOf returns what an effect needs.
-func needOf(effect Effect) need {
-	if group, ok := effect.(all); ok {
-		var n need
-		for _, e := range group.effects {
-			n |= needOf(e)
-		}
-		return n
+// onAnswer returns the first filter on answers, if there is one: then the rule is one on
+// answers.
+func (r Rule) onAnswer() (f record.Filter, ok bool) {
+	i := slices.IndexFunc(r.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })
+	if i < 0 {
+		return f, false
 	}
-	if s, ok := effect.(siteEffect); ok {
-		return s.needs()
-	}
-	return 0
-}
-
-// can tells why an effect cannot act where the engine is. It starts what has to
-// be there.
-func (e *Engine) can(effect Effect) error {
-	n, site := needOf(effect), e.boundTo()
-	switch {
-	case n&needConn != 0 && !site.Connections:
-		return fmt.Errorf("%s acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve", effect.kind())
-	case n&needTLS != 0 && !site.TLS:
-		return fmt.Errorf("%s is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.WithTLS or ocifake serve --tls", effect.kind())
-	case n&needStore != 0 && e.store == nil:
-		return fmt.Errorf("%s acts on content: give the Store to faults.New, and Engine.Store to the registry", effect.kind())
-	case n&needDead != 0 && site.Dead == "":
-		return fmt.Errorf("%s needs a host that refuses connections, which this server does not know", effect.kind())
-	case n&needTokens != 0 && site.Tokens == nil:
-		return fmt.Errorf("%s is about tokens, and the registry has no auth: give it one, with registrytest.WithAuth or ocifake serve --token-auth", effect.kind())
-	case n&needExternal == 0:
-		return nil
-	case site.External == nil:
-		return fmt.Errorf("%s needs a second origin, which a handler in another server's mux does not have: use registrytest.New or ocifake serve", effect.kind())
-	}
-	if _, err := site.External(); err != nil {
-		return fmt.Errorf("%s needs a second origin: %w", effect.kind(), err)
-	}
-	return nil
+	return r.Filters[i], true
 }

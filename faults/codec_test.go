@@ -11,10 +11,23 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
+
+const layer = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+// on returns a rule that does nothing.
+func on(name string, ops ...op.Op) faults.Rule {
+	return faults.On(ops...).Named(name).Do(faults.Pass())
+}
+
+func disabled(r faults.Rule) faults.Rule {
+	r.Flags.Disabled = true
+	return r
+}
 
 // odd is a text that needs care in JSON and in YAML.
 const odd = "a: \"b\" # 'c'\r\n\t- {D} \\u0041 <&> \u2028 \U0001F600 \x00\x1b\x7f"
@@ -79,7 +92,7 @@ var samples = map[string][]faults.Effect{
 var onConnect = map[string]bool{"refuse": true, "silence": true, "tls": true}
 
 func TestEveryKindHasText(t *testing.T) {
-	kinds := faults.Kinds()
+	kinds := effect.Kinds()
 	require.Len(t, kinds, len(samples))
 	for _, kind := range kinds {
 		t.Run(kind.Name, func(t *testing.T) {

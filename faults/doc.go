@@ -1,5 +1,5 @@
-// Package faults makes a registry fail on request. A [Rule] says which requests it
-// matches, at which of them it fires, and what happens then:
+// Package faults is the language of rules that make a registry fail. A [Rule] says which
+// requests it matches, at which of them it fires, and what happens then:
 //
 //	reg := registrytest.New(t)
 //	reg.Inject(t,
@@ -8,8 +8,8 @@
 //	)
 //
 // Rules apply in the order in which they were added, and the first one that fires
-// wins, unless it says Continue. A rule fires when its effect has acted: a rule that
-// ignores ranges does not fire at a request without one.
+// wins, unless it has Continue. A rule fires when its effect acts: a rule that ignores
+// ranges does not fire at a request without one.
 //
 // # Effects
 //
@@ -18,16 +18,11 @@
 // [ResetStream], [GoAway]), changes the answer ([SetHeader], [Truncate], [Corrupt],
 // [IgnoreRange]), changes what the registry does ([LoseUpload], [DropChunk],
 // [RefuseMount], [Hide], [StaleTag]), or acts on a connection before its first request
-// ([Refuse], [Silence], [FailHandshake]). [Kinds] lists all of them, with their names in
-// JSON and YAML.
+// ([Refuse], [Silence], [FailHandshake]). The reference of rules in the documentation lists
+// the effects with their names in JSON and YAML.
 //
 // # Known faults
 //
-// [Known] lists faults that real registries have shown to real clients, with citations,
-// as rules that are ready to use. [Chaos] makes many rules from a seed.
-//
-// # Engine
-//
-// An [Engine] applies rules in front of any registry. Package registrytest and the
-// ocifake binary have one wired already.
+// Package known has faults that real registries have shown to real clients, with
+// citations, as rules. [Chaos] makes many rules from a seed.
 package faults

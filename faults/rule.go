@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -66,9 +67,10 @@ type When struct {
 	Until       []record.Filter // ends the rule when a request begins that matches all of these; none: no limit
 	Probability float64         // chooses this fraction of the remaining requests, at most 1; 0: all
 
-	// Seed chooses the fraction. The choice depends on the seed, on [Point], and on the
-	// number of earlier requests with the same point, but not on the order of a client's
-	// parallel requests. A rule counts the first 16384 points separately; further ones
+	// Seed chooses the fraction. The choice depends on the seed, on the point of the
+	// request, and on the number of earlier requests with the same point, but not on the
+	// order of a client's parallel requests. The point is the operation, the repository,
+	// and the tag or digest. A rule counts the first 16384 points separately; further ones
 	// share counters.
 	Seed uint64
 }
@@ -155,7 +157,7 @@ func (r Rule) WithProbability(p float64, seed uint64) Rule {
 // positive returns a number that was given. 0, which means no bound in [When], becomes
 // a negative number, which [Rule.Check] refuses: a rule that fires 0 times is a
 // mistake, and not one that fires always.
-func positive[N int | duration | time.Duration | float64](n N) N {
+func positive[N int | effect.Duration | time.Duration | float64](n N) N {
 	if n == 0 {
 		return -1
 	}

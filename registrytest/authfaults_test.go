@@ -220,7 +220,7 @@ func TestRealmElsewhere(t *testing.T) {
 func TestAuthFaultsNeedAuth(t *testing.T) {
 	open := registrytest.New(t)
 	for _, effect := range []faults.Effect{faults.RevokeTokens(), faults.SetHeader("X", "{realm}"), faults.SetHeader("X", "{scope}")} {
-		assert.ErrorContains(t, open.Faults().Add(faults.On(op.BlobGet).BeforeAuth().Do(effect)), "the registry has no auth")
+		assert.ErrorContains(t, add(open, faults.On(op.BlobGet).BeforeAuth().Do(effect)), "the registry has no auth")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -15,7 +17,7 @@ import (
 //
 // Rules apply in the order in which they were added. The first rule that fires wins, unless
 // it has Continue. Inject returns a handle for each rule.
-func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []*faults.Injected {
+func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []faults.Injected {
 	t = r.test(t)
 	t.Helper()
 	injected, err := r.faults.Inject(rules...)
@@ -34,13 +36,13 @@ func (r *Registry) Inject(t testing.TB, rules ...faults.Rule) []*faults.Injected
 
 // judgeFault fails a test if a rule has not fired as often as it says. It does nothing after
 // a skip, and only logs after a failure.
-func (r *Registry) judgeFault(t testing.TB, i *faults.Injected) {
+func (r *Registry) judgeFault(t testing.TB, i faults.Injected) {
 	t.Helper()
-	unfired := i.Unfired()
-	if unfired == "" || t.Skipped() {
+	state := i.State()
+	if state.Unfired == "" || t.Skipped() {
 		return
 	}
-	text := "registrytest: fault rule " + i.State().Rule.String() + " " + unfired
+	text := "registrytest: fault rule " + state.Rule.String() + " " + state.Unfired
 	if t.Failed() {
 		t.Log(text)
 		return
@@ -49,12 +51,8 @@ func (r *Registry) judgeFault(t testing.TB, i *faults.Injected) {
 	t.Errorf("%s; if that is as it should be, say Optional()\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
 }
 
-// Faults returns the engine that applies the rules, for programs without a t, and to list and
-// change rules. Rules that are added to it need not fire.
-func (r *Registry) Faults() *faults.Engine { return r.faults }
-
 // Intercept calls a function with every request before rules apply to it, until t and its
-// subtests have ended. See [faults.Engine.Intercept].
+// subtests have ended. See [Faults.Intercept].
 func (r *Registry) Intercept(t testing.TB, handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) {
 	t = r.test(t)
 	t.Helper()
@@ -62,4 +60,36 @@ func (r *Registry) Intercept(t testing.TB, handle func(w http.ResponseWriter, r 
 		t.Fatalf("registrytest: Intercept: handle is nil: give it a function to call with every request")
 	}
 	t.Cleanup(r.faults.Intercept(handle))
+}
+
+// Faults is the rules of a registry, for programs without a t. No test fails if a rule that
+// is added to it does not fire. It is safe for concurrent use.
+type Faults struct{ engine *engine.Engine }
+
+// Faults returns the rules of the registry.
+func (r *Registry) Faults() Faults { return Faults{r.faults} }
+
+// Inject adds rules after the existing ones, and returns a handle for each. It adds all of
+// them or, if it returns an error, none. A rule is refused if its name is taken, if
+// [faults.Rule.Check] returns an error, or if one of its effects does not work with this
+// registry.
+func (f Faults) Inject(rules ...faults.Rule) ([]faults.Injected, error) {
+	return f.engine.Inject(rules...)
+}
+
+// Rules returns the rules in the order in which they apply, rules on connections last.
+func (f Faults) Rules() []faults.State { return f.engine.Rules() }
+
+// Clear removes all rules and interceptors, and shows all content that effects such as
+// [faults.Hide] have hidden.
+func (f Faults) Clear() { f.engine.Clear() }
+
+// Intercept calls a function with every request before the rules apply to it, until the
+// returned function is called. If it returns true, it has answered the request. It receives
+// requests that authentication has admitted, and requests for tokens and for /v2/. It can be
+// called concurrently. info is a copy. Of several interceptors, the last one is called
+// first.
+func (f Faults) Intercept(handle func(w http.ResponseWriter, r *http.Request, info *op.Info) (handled bool)) (remove func()) {
+	must.NotNil("registrytest: Faults.Intercept: handle", handle)
+	return f.engine.Intercept(handle)
 }

@@ -114,7 +114,7 @@ func TestNewHandler(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	reg.Push(t, "app:v1", images.Random())
-	require.NoError(t, reg.Faults().Add(faults.On(op.TagList).BeforeAuth().Times(1).Do(faults.Status(503))))
+	require.NoError(t, add(reg, faults.On(op.TagList).BeforeAuth().Times(1).Do(faults.Status(503))))
 	for _, want := range []int{503, 401} {
 		response, err := server.Client().Get(server.URL + "/v2/app/tags/list")
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestNewHandler(t *testing.T) {
 		faults.On(op.BlobGet).Do(faults.GoAway(1)),
 		faults.On(op.BlobGet).Do(faults.Redirect(307, "{cdn}")),
 	} {
-		assert.ErrorContains(t, reg.Faults().Add(rule), "which a handler in another server's mux does not have")
+		assert.ErrorContains(t, add(reg, rule), "which a handler in another server's mux does not have")
 	}
 
 	for _, option := range []registrytest.Option{registrytest.WithAddr("127.0.0.1:0"), registrytest.WithTLS(), registrytest.WithH2C(), registrytest.WithRequiredClientCerts(),

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
@@ -27,7 +27,7 @@ type Registry struct {
 	began    *memstore.Store    // what a memstore had at the start
 	registry *registry.Registry // nil if foreign
 	foreign  bool               // a handler of WithHandler answers, and store speaks to it
-	faults   *faults.Engine
+	faults   *engine.Engine
 	service  *auth.Service // nil: nobody is asked, or by something else
 	server   *server.Server
 	recorder *recorder.Recorder
@@ -89,10 +89,10 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
 	if c.handler != nil {
-		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), faults.New(nil), true
+		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), engine.New(nil), true
 	} else {
 		r.store = cmp.Or[registry.Store](c.store, memstore.New(memstore.Options{}))
-		r.faults = faults.New(r.store)
+		r.faults = engine.New(r.store)
 	}
 	if memory, ok := r.store.(*memstore.Store); ok {
 		r.began = memory.Clone()

@@ -85,7 +85,7 @@ var connectCases = []wireCase{
 			if w.memory { // it takes TLS beside plain HTTP
 				w.inject(t, rule.Optional())
 			} else {
-				assert.ErrorContains(t, w.reg.Faults().Add(rule), "the registry speaks plain HTTP")
+				assert.ErrorContains(t, add(w.reg, rule), "the registry speaks plain HTTP")
 			}
 			assert.Equal(t, 200, ask(t, w.talk(t), w.blob(w.small)).status)
 			for _, rule := range w.reg.Faults().Rules() {

@@ -83,7 +83,7 @@ func (w *wire) oddField(t *testing.T, name string, e faults.Effect, method, refu
 	t.Helper()
 	defer w.reg.Faults().Clear()
 	rule := faults.On(op.BlobGet, op.BlobHead).Named(wireRule).Times(1).Optional().Do(e)
-	err := w.reg.Faults().Add(rule)
+	err := add(w.reg, rule)
 	if _, own := e.(faults.Answer); own && strings.EqualFold(name, "Content-Length") {
 		refused = "Content-Length is that of the body"
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -57,7 +58,7 @@ func TestWireKinds(t *testing.T) {
 			tested[kindOf(t, e)] = true
 		}
 	}
-	for _, k := range faults.Kinds() {
+	for _, k := range effect.Kinds() {
 		assert.True(t, tested[k.Name], "no case on the wire for %s", k.Name)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -51,7 +52,7 @@ func startMutant(t *testing.T, mutate func(*mutant)) spec.Target {
 		store: newStore(memstore.New(memstore.Options{})),
 	}
 	mutate(m)
-	engine := faults.New(m.store)
+	engine := engine.New(m.store)
 	m.options.Allow = auth.Allow
 	var root http.Handler = registry.New(engine.Store(), m.options)
 	for _, handle := range m.handlers {

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -20,7 +20,7 @@ type fixture struct {
 	config    *serveConfig
 	log       *slog.Logger
 	store     *memstore.Store
-	faults    *faults.Engine
+	faults    *engine.Engine
 	recorder  *recorder.Recorder
 	auth      *auth.Service // nil: nobody is asked
 	control   *control.API  // nil: there is none
@@ -49,7 +49,7 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	if f.reference, err = c.content.into(ctx, f.store, c.registry.AllowSparse, f.log); err != nil {
 		return nil, err
 	}
-	f.faults = faults.New(f.store)
+	f.faults = engine.New(f.store)
 	c.record.Log = f.log
 	f.recorder = recorder.New(c.record)
 	for _, step := range []func() error{ // listening before any file is touched

@@ -91,7 +91,7 @@ func (f *fixture) unfired() (list []unfiredRule) {
 			state := all[i-1]
 			state.Rule.Flags.Optional = false
 			fired = fired || state.Hits > 0
-			if why := state.Unfired(); why != "" {
+			if why := state.Unfired; why != "" {
 				silent = append(silent, unfiredRule{rule.Name, file.path, why})
 			}
 		}

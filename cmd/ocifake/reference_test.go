@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/filter"
+	"github.com/ocifake/ocifake/internal/ruletext"
 	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/op"
 )
@@ -111,7 +112,7 @@ Several filters are separated by spaces, and all of them must match: ` + "`op=bl
 	return b.String()
 }
 
-func argumentTable(b *strings.Builder, args []faults.Argument, main string) {
+func argumentTable(b *strings.Builder, args []effect.Argument, main string) {
 	b.WriteString(markdownHead("name", "type", ""))
 	for _, a := range args {
 		doc := a.Doc
@@ -152,7 +153,7 @@ Durations are a number with a unit: ` + "`500ms`, `2s`, `1h`" + `.
 A rule has ` + "`do`" + ` or ` + "`seq`" + `. The other fields are optional. The values of ` + "`where` and `until`" + ` are [filters](filters.md) on requests.
 
 `)
-	argumentTable(&b, faults.RuleFields(), "")
+	argumentTable(&b, ruletext.Fields(), "")
 	b.WriteString(`Rules apply in order. The first rule that fires ends the search, unless it has ` + "`continue`" + `. A rule matches only requests that passed
 authentication, unless it has ` + "`beforeAuth`" + `; requests for tokens and for ` + "`/v2/`" + ` always match.
 
@@ -162,7 +163,7 @@ An effect is its name, or its name with arguments. One argument of some effects 
 ` + "`delay: {for: 2s}`" + `.
 
 `)
-	for _, k := range faults.Kinds() {
+	for _, k := range effect.Kinds() {
 		fmt.Fprintf(&b, "### %s\n\n%s.\n\n", k.Name, upperFirst(k.Doc))
 		if k.Args != nil {
 			argumentTable(&b, k.Args, k.Main)

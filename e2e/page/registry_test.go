@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/config"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -28,7 +28,7 @@ type served struct {
 	url, host string
 	client    *http.Client
 	store     *memstore.Store
-	faults    *faults.Engine
+	faults    *engine.Engine
 	recorder  *recorder.Recorder
 	api       *control.API
 	close     func()
@@ -45,7 +45,7 @@ func serve(t *testing.T, address, token string) *served {
 func serveWith(t *testing.T, options server.Options, token string, access *auth.Service) *served {
 	t.Helper()
 	r := &served{store: memstore.New(memstore.Options{}), recorder: recorder.New(recorder.Options{})}
-	r.faults = faults.New(r.store)
+	r.faults = engine.New(r.store)
 	log := slog.New(slog.DiscardHandler)
 	r.api = control.New(control.Config{
 		ReadRules: config.Rules,

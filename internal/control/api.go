@@ -14,6 +14,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/memstore"
 )
@@ -22,7 +23,7 @@ import (
 type Config struct {
 	Store       *memstore.Store    // the registry's store, without faults
 	Recorder    *recorder.Recorder // records the registry's requests
-	Faults      *faults.Engine
+	Faults      *engine.Engine
 	AuthService *auth.Service // of the registry; nil without authentication
 
 	// ReadRules parses one rule or a list of rules from the body of a request. Its error may have a

@@ -58,7 +58,7 @@ type fault struct {
 }
 
 func newFault(s faults.State) fault {
-	return fault{s.Rule.Name, s.Rule, !s.Rule.Flags.Disabled, s.Seen, s.Hits, s.Over, s.Unfired()}
+	return fault{s.Rule.Name, s.Rule, !s.Rule.Flags.Disabled, s.Seen, s.Hits, s.Over, s.Unfired}
 }
 
 func replyFaults(w http.ResponseWriter, status int, states []faults.State) {

@@ -16,9 +16,9 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	conf "github.com/ocifake/ocifake/config"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -32,7 +32,7 @@ type fixture struct {
 	api      *control.API
 	store    *memstore.Store
 	recorder *recorder.Recorder
-	faults   *faults.Engine
+	faults   *engine.Engine
 }
 
 type setup struct {
@@ -50,7 +50,7 @@ type setup struct {
 func start(t testing.TB, o setup) *fixture {
 	t.Helper()
 	f := &fixture{store: memstore.New(o.store), recorder: recorder.New(o.record)}
-	f.faults = faults.New(f.store)
+	f.faults = engine.New(f.store)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	config := server.Config{
 		Options: o.server, Network: o.network, Recorder: f.recorder, Faults: f.faults, Log: log,

@@ -3,7 +3,8 @@ package control
 import (
 	"encoding/json"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
+	"github.com/ocifake/ocifake/internal/ruletext"
 )
 
 // schemas returns the components, including those of rules, which are derived from the tables of
@@ -20,7 +21,7 @@ func schemas() (map[string]any, error) {
 
 func ruleSchema() object {
 	properties := object{}
-	for _, a := range faults.RuleFields() {
+	for _, a := range ruletext.Fields() {
 		properties[a.Name] = argumentSchema(a)
 	}
 	effects := object{"type": "array", "items": object{"$ref": "#/components/schemas/Effect"}}
@@ -35,7 +36,7 @@ func ruleSchema() object {
 func effectSchema() object {
 	var names []string
 	properties := object{}
-	for _, k := range faults.Kinds() {
+	for _, k := range effect.Kinds() {
 		names = append(names, k.Name)
 		properties[k.Name] = kindSchema(k)
 	}
@@ -49,7 +50,7 @@ func effectSchema() object {
 }
 
 // kindSchema describes the arguments of an effect: an object, or only the main argument.
-func kindSchema(k faults.Kind) object {
+func kindSchema(k effect.Kind) object {
 	arguments := object{}
 	forms := []object{
 		{"type": "object", "additionalProperties": false, "properties": arguments},
@@ -72,7 +73,7 @@ var jsonTypes = map[string]string{
 	"integer": "integer", "number": "number", "text": "string", "boolean": "boolean", "duration": "string", "list": "array", "mapping": "object",
 }
 
-func argumentSchema(a faults.Argument) object {
+func argumentSchema(a effect.Argument) object {
 	schema := object{"description": a.Doc}
 	if t := jsonTypes[a.Type]; t != "" {
 		schema["type"] = t

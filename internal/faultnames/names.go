@@ -36,7 +36,7 @@ const (
 )
 
 // Vocabulary is the words and known faults that names can contain. It implements
-// [faults.Names].
+// [engine.Names].
 type Vocabulary struct {
 	known map[string]known.Fault
 	words []word

@@ -15,6 +15,8 @@ import (
 
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/memstore"
@@ -36,10 +38,10 @@ var names = faultnames.New()
 
 // newEngine returns an engine in which every effect can act, and a function that sends
 // requests to a registry with faults by name.
-func newEngine(t testing.TB) (e *faults.Engine, ask func(request string) (w *httptest.ResponseRecorder, touched string)) {
+func newEngine(t testing.TB) (e *engine.Engine, ask func(request string) (w *httptest.ResponseRecorder, touched string)) {
 	t.Helper()
-	e = faults.New(memstore.New(memstore.Options{}))
-	e.Bind(faults.Site{
+	e = engine.New(memstore.New(memstore.Options{}))
+	e.Bind(effect.Site{
 		Connections: true,
 		Dead:        "dead.test",
 		External:    func() (string, error) { return "cdn.test", nil },
@@ -49,9 +51,9 @@ func newEngine(t testing.TB) (e *faults.Engine, ask func(request string) (w *htt
 	}
 }
 
-// askByName sends a request to a handler behind [faults.Engine.ByName], and returns the
+// askByName sends a request to a handler behind [engine.Engine.ByName], and returns the
 // answer and the names of the rules that touched it, or "-".
-func askByName(e *faults.Engine, handler http.Handler, request string) (w *httptest.ResponseRecorder, touched string) {
+func askByName(e *engine.Engine, handler http.Handler, request string) (w *httptest.ResponseRecorder, touched string) {
 	method, target, _ := strings.Cut(request, " ")
 	w, touched = httptest.NewRecorder(), "-"
 	defer func() {
@@ -72,7 +74,7 @@ func askByName(e *faults.Engine, handler http.Handler, request string) (w *httpt
 }
 
 // ruleNames returns the names of an engine's rules.
-func ruleNames(e *faults.Engine) []string {
+func ruleNames(e *engine.Engine) []string {
 	var list []string
 	for _, s := range e.Rules() {
 		list = append(list, s.Rule.Name)
@@ -201,7 +203,7 @@ func TestRepository(t *testing.T) {
 		"fault/stale-tag/stale-tag-1/a": "a",
 	} {
 		var got op.Info
-		e := faults.New(memstore.New(memstore.Options{}))
+		e := engine.New(memstore.New(memstore.Options{}))
 		inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = *inflight.Of(r.Context()).Info() })
 		w, _ := askByName(e, e.BeforeAuth(inner), "GET /v2/"+name+"/tags/list")
 		if want == "" {
@@ -295,7 +297,7 @@ func TestIsBounded(t *testing.T) {
 // Clients that auth does not let in cannot use up the names, nor disturb those of others.
 func TestOfStrangers(t *testing.T) {
 	const most = 1024
-	e := faults.New(memstore.New(memstore.Options{}))
+	e := engine.New(memstore.New(memstore.Options{}))
 	served := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	late := e.AfterAuth(served)
 	handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -347,8 +349,8 @@ func FuzzNames(f *testing.F) {
 		if name = "fault/" + name; !op.ValidRepository(name) {
 			t.Skip("no name of a repository")
 		}
-		e := faults.New(memstore.New(memstore.Options{}))
-		e.Bind(faults.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
+		e := engine.New(memstore.New(memstore.Options{}))
+		e.Bind(effect.Site{Connections: true, Dead: "dead.test", External: func() (string, error) { return "cdn.test", nil }})
 		var repo string
 		handler := e.ByName(names, e.BeforeAuth(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { repo = inflight.Of(r.Context()).Info().Repo })))
 		r := httptest.NewRequest(http.MethodGet, "/v2/x/tags/list", nil)

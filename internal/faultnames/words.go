@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -120,9 +121,9 @@ func wordTable() []word {
 		{name: "lag-tags", value: countValue, on: onTags},
 		{name: "immutable", value: statusValue, on: onTags},
 	}
-	kinds := faults.Kinds()
+	kinds := effect.Kinds()
 	for i, w := range table {
-		k := slices.IndexFunc(kinds, func(k faults.Kind) bool { return k.Name == w.name })
+		k := slices.IndexFunc(kinds, func(k effect.Kind) bool { return k.Name == w.name })
 		table[i].doc = cmp.Or(w.doc, kinds[k].Doc)
 	}
 	return append(table,

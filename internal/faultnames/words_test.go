@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/record"
 )
@@ -36,7 +37,7 @@ var values = map[string]string{"CODE": "404", "BYTES": "100", "SECONDS": "5", "N
 // TestWords has every word in a name, and every effect in a word, or a reason.
 func TestWords(t *testing.T) {
 	kinds := map[string]bool{}
-	for _, k := range faults.Kinds() {
+	for _, k := range effect.Kinds() {
 		kinds[k.Name] = true
 		assert.NotEqual(t, wordless[k.Name] == "", !isWord(k.Name), k.Name)
 	}

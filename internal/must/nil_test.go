@@ -24,7 +24,6 @@ import (
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
-	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
@@ -54,7 +53,6 @@ type given struct {
 	store   *memstore.Store
 	service *auth.Service
 	reg     *registrytest.Registry
-	engine  *faults.Engine
 	log     record.Log
 }
 
@@ -72,7 +70,6 @@ func newGiven(t *testing.T) given {
 		store:   memstore.New(memstore.Options{}),
 		service: service,
 		reg:     reg,
-		engine:  faults.New(nil),
 		log:     record.Log{{Seq: 1}},
 	}
 }
@@ -215,31 +212,17 @@ var ofAuth = []row{
 	refused("auth.Service.ServeToken r", func(f given) { f.service.ServeToken(f.answer, nil) }),
 }
 
-type conn struct{ faults.Conn }
-
 var ofFaults = []row{
 	failing("faults.All effects", "one of its effects is nil", add(faults.On(op.Ping).Do(faults.All(nil)))),
 	allowed("faults.Answer.Detail detail", func(f given) { faults.Status(503).Detail(nil) }),
-	refused("faults.Engine.AfterAuth next", func(f given) { f.engine.AfterAuth(nil) }),
-	refused("faults.Engine.BeforeAuth next", func(f given) { f.engine.BeforeAuth(nil) }),
-	allowed("faults.Engine.Closed c", func(f given) { f.engine.Closed(nil) }),
-	refused("faults.Engine.Open encrypted", func(f given) { f.engine.Open(nil) }),
-	refused("faults.Engine.Intercept handle", func(f given) { f.engine.Intercept(nil) }),
-	refused("faults.Engine.ByName names", func(f given) { f.engine.ByName(nil, http.NotFoundHandler()) }),
-	refused("faults.Engine.ByName next", func(f given) { f.engine.ByName(faultnames.New(), nil) }),
-	refused("faults.Engine.Wrap next", func(f given) { f.engine.Wrap(nil) }),
-	allowed("faults.New store", func(f given) { faults.New(nil) }),
-	refused("faults.Point info", func(f given) { faults.Point(nil) }),
 	failing("faults.Rule.Do effects", "one of its effects is nil", add(faults.On(op.Ping).Do(nil, faults.Status(503)))),
 	failing("faults.Rule.Seq steps", "one of its effects is nil", add(faults.On(op.Ping).Seq(faults.Pass(), nil))),
-	refused("faults.WithConn ctx", func(f given) { faults.WithConn(noContext, conn{}) }),
-	refused("faults.WithConn c", func(f given) { faults.WithConn(f.ctx, nil) }),
 }
 
 // add adds a rule, which validates it.
 func add(rule faults.Rule) func(given) error {
 	return func(f given) error {
-		_, err := f.engine.Inject(rule)
+		_, err := f.reg.Faults().Inject(rule)
 		return err
 	}
 }
@@ -334,6 +317,7 @@ var ofRegistrytest = []row{
 		f.reg.Intercept(nil, func(http.ResponseWriter, *http.Request, *op.Info) bool { return false })
 	}),
 	failing("registrytest.Registry.Intercept handle", "registrytest: Intercept: handle is nil", do(func(f given) { f.reg.Intercept(nil, nil) })),
+	refused("registrytest.Faults.Intercept handle", func(f given) { f.reg.Faults().Intercept(nil) }),
 	allowed("registrytest.Registry.Load t", func(f given) {
 		dir := f.t.TempDir()
 		layout, err := layout.Write(dir, empty.Index)

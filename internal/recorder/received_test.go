@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/unread"
@@ -160,7 +161,7 @@ func TestReceivedBeforeReset(t *testing.T) {
 		for _, n := range []int64{1, 10, 3000} {
 			for _, chunked := range []bool{false, true} {
 				rec := recorder.New(recorder.Options{})
-				engine := faults.New(nil)
+				engine := engine.New(nil)
 				s := start(t, server.Config{Options: options, Recorder: rec, Faults: engine, Registry: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					_, err := io.Copy(io.Discard, r.Body)
 					assert.ErrorIs(t, err, io.ErrUnexpectedEOF)

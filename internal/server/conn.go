@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
 )
@@ -83,13 +83,13 @@ func (c *clearTCP) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-var _ faults.Conn = (*Conn)(nil)
+var _ effect.Conn = (*Conn)(nil)
 
 // withConn adds the connection to the context of its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	conn := base(c)
 	ctx = recorder.WithConn(ctx, conn.record)
-	return faults.WithConn(ctx, conn)
+	return effect.WithConn(ctx, conn)
 }
 
 // ConnOf returns the connection of the request with this context, or nil if another server received
@@ -169,7 +169,7 @@ func (c *Conn) send(p []byte) (int, error) {
 	return c.wire.Write(p)
 }
 
-// Inject implements [faults.Conn]. With HTTP/2 it returns when the bytes are written, after
+// Inject implements [effect.Conn]. With HTTP/2 it returns when the bytes are written, after
 // everything that handlers have flushed.
 func (c *Conn) Inject(b []byte) error {
 	if w := c.frames.Load(); w != nil {
@@ -179,7 +179,7 @@ func (c *Conn) Inject(b []byte) error {
 	return err
 }
 
-// ResetWith implements [faults.Conn].
+// ResetWith implements [effect.Conn].
 func (c *Conn) ResetWith(code uint32) {
 	if w := c.frames.Load(); w != nil {
 		w.resetWith(reset{code: code})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 )
 
@@ -18,7 +19,7 @@ import (
 // only.
 func TestControl(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		rec, engine := recorder.New(recorder.Options{}), faults.New(nil)
+		rec, engine := recorder.New(recorder.Options{}), engine.New(nil)
 		access, err := auth.New(auth.Options{Users: map[string]string{"a": "b"}})
 		require.NoError(t, err)
 		config := Config{

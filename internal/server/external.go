@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
@@ -24,16 +24,16 @@ type external struct {
 const deadPort = "1"
 
 // site returns the parts of the server that faults use.
-func (s *Server) site() faults.Site {
+func (s *Server) site() effect.Site {
 	dead := net.JoinHostPort("localhost", deadPort)
 	if s.config.Network != nil {
 		dead = memnet.Dead
 	}
-	site := faults.Site{Connections: true, TLS: s.config.TLS || s.config.Network != nil, External: s.External, Dead: dead}
+	site := effect.Site{Connections: true, TLS: s.config.TLS || s.config.Network != nil, External: s.External, Dead: dead}
 	if s.config.Mounted {
-		site = faults.Site{Dead: net.JoinHostPort("localhost", deadPort)}
+		site = effect.Site{Dead: net.JoinHostPort("localhost", deadPort)}
 	}
-	if tokens, ok := s.config.Authenticator.(faults.Tokens); ok {
+	if tokens, ok := s.config.Authenticator.(effect.Tokens); ok {
 		site.Tokens = tokens
 	}
 	return site

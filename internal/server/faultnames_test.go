@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
@@ -20,7 +20,7 @@ func TestFaultNames(t *testing.T) {
 	for name, on := range map[string]bool{"on": true, "off": false} {
 		t.Run(name, func(t *testing.T) {
 			store, rec := memstore.New(memstore.Options{}), recorder.New(recorder.Options{})
-			engine := faults.New(store)
+			engine := engine.New(store)
 			s, err := server.Start(server.Config{
 				Options: server.Options{FaultNames: on}, Faults: engine, Recorder: rec,
 				Registry: registry.New(engine.Store(), registry.Options{}), Network: new(server.Network),

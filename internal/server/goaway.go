@@ -1,6 +1,8 @@
 package server
 
-import "time"
+import (
+	"time"
+)
 
 const (
 	// unusedTime is the time after which a stream that was not reset counts as ended by the client.
@@ -123,7 +125,7 @@ func (w *frameWriter) endIfDone() {
 	}
 }
 
-// GoAway implements [faults.Conn].
+// GoAway implements [effect.Conn].
 func (c *Conn) GoAway(code uint32, processed bool) {
 	w := c.frames.Load()
 	switch {
@@ -144,7 +146,7 @@ func (c *Conn) giveUp(code uint32) {
 	}
 }
 
-// GoAwayGracefully implements [faults.Conn].
+// GoAwayGracefully implements [effect.Conn].
 func (c *Conn) GoAwayGracefully() {
 	if w := c.frames.Load(); w != nil {
 		w.goAwayGracefully()

@@ -9,25 +9,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 )
 
 var errFault = errors.New("a fault ended the connection")
 
 // endings are the faults that end a connection when it opens. The first one that is set applies.
 var endings = []struct {
-	asked func(faults.Opening) bool
+	asked func(effect.Opening) bool
 	what  string
-	do    func(*Conn, faults.Opening)
+	do    func(*Conn, effect.Opening)
 }{
-	{func(o faults.Opening) bool { return o.Reset }, "connection reset", func(c *Conn, _ faults.Opening) { c.Abort() }},
-	{func(o faults.Opening) bool { return o.Silent }, "no answer", (*Conn).stayMute},
-	{func(o faults.Opening) bool { return o.Raw != nil }, "raw bytes", (*Conn).sayRaw},
+	{func(o effect.Opening) bool { return o.Reset }, "connection reset", func(c *Conn, _ effect.Opening) { c.Abort() }},
+	{func(o effect.Opening) bool { return o.Silent }, "no answer", (*Conn).stayMute},
+	{func(o effect.Opening) bool { return o.Raw != nil }, "raw bytes", (*Conn).sayRaw},
 }
 
 // open applies the faults that act before anything is read from the connection, and reports whether
 // the connection continues.
-func (c *Conn) open(o faults.Opening) bool {
+func (c *Conn) open(o effect.Opening) bool {
 	if o.Delay > 0 {
 		c.fault(o, "delay of "+o.Delay.String())
 		if !c.delay(o.Delay) {
@@ -46,7 +46,7 @@ func (c *Conn) open(o faults.Opening) bool {
 }
 
 // fault records the action of rules on the connection.
-func (c *Conn) fault(o faults.Opening, what string) {
+func (c *Conn) fault(o effect.Opening, what string) {
 	c.record.Failed("fault " + strings.Join(o.Rules, ", ") + ": " + what)
 }
 
@@ -65,7 +65,7 @@ func (c *Conn) delay(d time.Duration) bool {
 }
 
 // stayMute reads until the client disconnects or the server closes.
-func (c *Conn) stayMute(faults.Opening) {
+func (c *Conn) stayMute(effect.Opening) {
 	c.wire.SetReadDeadline(time.Time{})
 	io.Copy(io.Discard, &c.wire)
 }
@@ -73,7 +73,7 @@ func (c *Conn) stayMute(faults.Opening) {
 // sayRaw writes bytes and closes the connection in an orderly way. It reads the client's input
 // first: closing a connection with unread input sends a reset, and the client's system then
 // discards the bytes.
-func (c *Conn) sayRaw(o faults.Opening) {
+func (c *Conn) sayRaw(o effect.Opening) {
 	c.wire.SetWriteDeadline(time.Now().Add(headerTimeout))
 	if _, err := c.wire.Write(o.Raw); err != nil {
 		return
@@ -83,7 +83,7 @@ func (c *Conn) sayRaw(o faults.Opening) {
 }
 
 // tlsConfigFor returns the TLS settings with the faults of o applied.
-func (c *Conn) tlsConfigFor(o faults.Opening) *tls.Config {
+func (c *Conn) tlsConfigFor(o effect.Opening) *tls.Config {
 	config := c.from.tlsConfig()
 	if !o.Alert && !o.Expired && o.Host == "" {
 		return config

@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 )
 
 // startWith starts a server whose requests and connections meet these rules.
 func (w way) startWith(t *testing.T, rules ...faults.Rule) (*Server, *recorder.Recorder) {
 	t.Helper()
-	engine := faults.New(nil)
+	engine := engine.New(nil)
 	rec := recorder.New(recorder.Options{})
 	config := Config{
 		Options:  w.options,

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/bubble"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/internal/recorder"
 )
@@ -83,7 +83,7 @@ type Config struct {
 
 	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
 	// serves one server.
-	Faults *faults.Engine
+	Faults *engine.Engine
 
 	// Recorder records requests and connections. If nil, nothing is recorded.
 	Recorder *recorder.Recorder

@@ -8,13 +8,13 @@ import (
 	"net"
 	"time"
 
-	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 )
 
 // setUp applies the faults that act when a connection opens, distinguishes TLS from plain text on
 // listeners that accept both, and performs the handshake.
 func (c *Conn) setUp() {
-	var opening faults.Opening
+	var opening effect.Opening
 	if !c.from.external {
 		opening = c.server.config.Faults.Open(c.speaksTLS)
 	}

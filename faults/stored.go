@@ -1,0 +1,61 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/ocifake/ocifake/internal/effect"
+)
+
+// LoseUpload discards the upload session of the request, as a registry does whose
+// replicas do not share sessions: 404 BLOB_UPLOAD_UNKNOWN.
+func LoseUpload() Effect { return of(effect.LoseUpload{}) }
+
+// RevokeTokens invalidates all tokens issued so far, before the request is
+// authenticated. The request, and all others with these tokens, get 401. The rule must
+// apply before authentication, see [Rule.BeforeAuth].
+func RevokeTokens() Effect { return of(effect.RevokeTokens{}) }
+
+// DropChunk accepts the bytes of a chunk, or of the PUT that closes an upload, and
+// discards them. The answer reports success, with an unchanged Range. A commit fails
+// with a wrong digest while bytes are missing.
+func DropChunk() Effect { return of(effect.DropChunk{}) }
+
+// RefuseMount answers a mount as if the source did not have the blob: 202 and an upload
+// session. For other answers use [Status].
+func RefuseMount() Effect { return of(effect.RefuseMount{}) }
+
+// Vanish serves a push, and deletes the blob, manifest or tag before the client receives
+// the answer.
+func Vanish() Effect { return of(effect.Vanish{}) }
+
+// Lag is an effect that shows pushed content late, as replicas that lag do. It ends
+// after a number of requests that it affects, or after a duration, whichever comes
+// first; 0 sets no such end.
+type Lag struct{ does effect.Lag }
+
+// Hide makes pushed content unknown to the next n requests for it by digest or tag, or
+// for a duration; see [Lag].
+func Hide(n int, d time.Duration) Lag { return lag(effect.Hiding, n, d) }
+
+// StaleTag shows the previous manifest of a pushed tag, or none if the tag is new, to
+// the next n requests by tag, or for a duration; see [Lag].
+func StaleTag(n int, d time.Duration) Lag { return lag(effect.Stale, n, d) }
+
+// LagTags omits pushed tags from the next n lists of tags, or for a duration; see [Lag].
+func LagTags(n int, d time.Duration) Lag { return lag(effect.Lagging, n, d) }
+
+// Immutable sends this answer to a push to an existing tag, whatever its digest. It does
+// not act on other pushes.
+func Immutable(answer Answer) Effect { return of(effect.Immutable{Answer: answer.does}) }
+
+// DigestTags answers a request for a manifest by a tag such as sha256-<hex> with the
+// manifest whose digest is sha256:<hex>, if there is one, as GitLab does. The tag is that
+// of the referrers of the manifest (distribution specification, "Referrers Tag Schema").
+func DigestTags() Effect { return of(effect.DigestTags{}) }
+
+func lag(how effect.LagKind, n int, d time.Duration) Lag {
+	return Lag{effect.Lag{How: how, LagArgs: effect.LagArgs{Requests: n, For: effect.Duration(d)}}}
+}
+
+// Behaviour implements [Effect].
+func (e Lag) Behaviour() effect.Behaviour { return e.does }

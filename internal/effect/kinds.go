@@ -1,0 +1,117 @@
+package effect
+
+import (
+	"reflect"
+
+	"github.com/ocifake/ocifake/internal/strict"
+)
+
+// kind is a row of the table of effects: its name in text, what it does, and how
+// its arguments are read and written.
+type kind struct {
+	name    string
+	doc     string
+	args    reflect.Type                              // the struct of its arguments; nil: there are none
+	without string                                    // an argument of the struct that it does not take
+	main    string                                    // the argument that a bare value is; empty: there is none
+	decode  func(arguments []byte) (Behaviour, error) // in JSON; nil: there are none
+	encode  func(Behaviour) any                       // nil: no arguments
+}
+
+// kinds are all effects. Names and arguments are never changed: files bear them.
+func kinds() []kind {
+	return []kind{
+		row("status", "code", "answers in the registry's place", keep[Answer], same[Answer]),
+		row("redirect", "to", "answers with a redirect", newRedirect, same[Redirect]),
+		row("delay", "for", "waits before the registry handles the request or the connection", keep[Delay], same[Delay]),
+		row("delay-reply", "for", "handles the request and waits before it answers", keep[DelayReply], same[DelayReply]),
+		row("stall", "after", "sends the header and some bytes of the body, and waits", keep[Stall], same[Stall]),
+		row("trickle", "", "transfers a few bytes at a time", keep[Pace], same[Pace]),
+		cutRow(ByClose, "closes the connection after some bytes"),
+		cutRow(ByReset, "resets the connection after some bytes"),
+		cutRow(ByStream, "resets the stream of HTTP/2 after some bytes"),
+		cutRow(ByGoAway, "sends GOAWAY after some bytes"),
+		bare("goaway-graceful", "answers, and closes the connection to new requests", GoAwayGracefully{}),
+		bare("lose-reply", "handles the request and closes the connection without an answer", LoseReply{}),
+		row("truncate", "after", "ends the body early, with a Content-Length to match", keep[Truncate], same[Truncate]),
+		row("raw", "bytes", "writes bytes that need not be HTTP, and closes the connection", keep[Raw], same[Raw]),
+		bare("close-idle", "answers, and closes the connection at its next request", CloseIdle{}),
+		row("corrupt", "offset", "flips one byte of the content", keep[Corrupt], same[Corrupt]),
+		bare("zeros", "sends zeros in place of the content", Zeros{}),
+		row("content-of", "digest", "sends other content of the repository", keep[ContentOf], same[ContentOf]),
+		bare("gzip", "compresses the content, with Content-Encoding", Gzip{}),
+		bare("ignore-range", "answers a range request with the whole content", IgnoreRange{}),
+		row("shift-range", "by", "answers a range request with another range", keep[ShiftRange], same[ShiftRange]),
+		headerRow(Setting, "sets a header field of the answer"),
+		headerRow(Adding, "adds a header field to the answer"),
+		headerRow(Dropping, "removes a header field from the answer"),
+		row("set-status", "code", "sends the registry's answer with another status", keep[SetStatus], same[SetStatus]),
+		row("location", "", "changes the Location of the answer", keep[Location], same[Location]),
+		bare("lose-upload", "discards the upload session", LoseUpload{}),
+		bare("revoke-tokens", "revokes all tokens", RevokeTokens{}),
+		bare("drop-chunk", "accepts a chunk and forgets it", DropChunk{}),
+		bare("refuse-mount", "answers a mount with an upload session", RefuseMount{}),
+		bare("digest-tags", "takes a tag such as sha256-<hex> for a digest", DigestTags{}),
+		bare("vanish", "deletes what was pushed", Vanish{}),
+		lagRow(Hiding, "keeps what is pushed unknown for a while"),
+		lagRow(Stale, "keeps a pushed tag on its previous manifest for a while"),
+		lagRow(Lagging, "leaves a pushed tag out of lists for a while"),
+		row("immutable", "code", "answers a push to an existing tag", func(a Answer) Behaviour { return Immutable{a} }, func(e Immutable) Answer { return e.Answer }),
+		bare("refuse", "resets a connection as it is opened", Refuse{}),
+		bare("silence", "never answers on a connection", Silence{}),
+		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", keep[TLS], same[TLS]),
+		bare("pass", "does nothing", Pass{}),
+		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(b Behaviour) any { return textsOf(b.(All)) }},
+	}
+}
+
+// row is a kind whose arguments are those of a struct.
+func row[A any, E Behaviour](name, main, doc string, make func(A) Behaviour, args func(E) A) kind {
+	return kind{
+		name: name, doc: doc, main: main, args: reflect.TypeFor[A](),
+		decode: func(arguments []byte) (Behaviour, error) {
+			var a A
+			if arguments == nil {
+				return make(a), nil
+			}
+			err := strict.DecodeArguments(arguments, main, &a)
+			return make(a), err
+		},
+		encode: func(e Behaviour) any { return args(e.(E)) },
+	}
+}
+
+// keep and same are for effects that are their own arguments.
+func keep[E Behaviour](e E) Behaviour { return e }
+func same[E Behaviour](e E) E         { return e }
+
+func bare(name, doc string, e Behaviour) kind {
+	return kind{name: name, doc: doc, decode: func(arguments []byte) (Behaviour, error) { return e, noArguments(arguments) }}
+}
+
+func newRedirect(e Redirect) Behaviour {
+	if e.Status == 0 {
+		e.Status = 307
+	}
+	return e
+}
+
+func cutRow(how CutKind, doc string) kind {
+	k := row(how.name, "after", doc, func(a CutArgs) Behaviour { return Cut{how, a} }, func(e Cut) CutArgs { return e.CutArgs })
+	if !how.hasCode() {
+		k.without = "code"
+	}
+	return k
+}
+
+func headerRow(how, doc string) kind {
+	k := row(how, "name", doc, func(a HeaderArgs) Behaviour { return Header{how, a} }, func(e Header) HeaderArgs { return e.HeaderArgs })
+	if how == Dropping {
+		k.without = "values"
+	}
+	return k
+}
+
+func lagRow(how LagKind, doc string) kind {
+	return row(how.name, "requests", doc, func(a LagArgs) Behaviour { return Lag{how, a} }, func(e Lag) LagArgs { return e.LagArgs })
+}

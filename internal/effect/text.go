@@ -1,0 +1,115 @@
+package effect
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/near"
+)
+
+// placeholders are what texts may have in braces.
+var placeholders = map[string]struct {
+	need  need
+	value func(x *Exchange, r *http.Request) string
+}{
+	"origin":  {0, func(_ *Exchange, r *http.Request) string { origin, _ := inflight.Base(r, false); return origin }},
+	"host":    {0, func(_ *Exchange, r *http.Request) string { return r.Host }},
+	"target":  {0, func(_ *Exchange, r *http.Request) string { return r.RequestURI }},
+	"prefix":  {0, func(x *Exchange, _ *http.Request) string { return x.info.Prefix }},
+	"repo":    {0, func(x *Exchange, _ *http.Request) string { return x.info.Name() }},
+	"tag":     {0, func(x *Exchange, _ *http.Request) string { return x.info.Tag }},
+	"digest":  {0, func(x *Exchange, _ *http.Request) string { return string(x.info.Digest) }},
+	"session": {0, func(x *Exchange, _ *http.Request) string { return x.info.Session }},
+	"dead":    {needDead, func(x *Exchange, _ *http.Request) string { return x.env.Site().Dead }},
+	"realm":   {needTokens, func(x *Exchange, r *http.Request) string { return x.env.Site().Tokens.RealmURL(r) }},
+	"service": {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ServiceName() }},
+	"scope":   {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ScopeFor(x.info) }},
+	"cdn":     {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, signedFor) }},
+	"expired": {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, -time.Second) }},
+	"cdnhost": {needExternal | needStore, func(x *Exchange, _ *http.Request) string { return x.externalHost() }},
+}
+
+// expand replaces the placeholders in a text; what else is in braces stays.
+func (x *Exchange) expand(text string, r *http.Request) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	for name, p := range placeholders {
+		if in := "{" + name + "}"; strings.Contains(text, in) {
+			text = strings.ReplaceAll(text, in, p.value(x, r))
+		}
+	}
+	return text
+}
+
+// needsOfTexts returns what the placeholders in texts need.
+func needsOfTexts(texts ...string) (n need) {
+	for _, text := range texts {
+		for name, p := range placeholders {
+			if strings.Contains(text, "{"+name+"}") {
+				n |= p.need
+			}
+		}
+	}
+	return n
+}
+
+// checkPlaceholders refuses a placeholder that does not exist. The bodies of answers are
+// not checked: they can contain any text in braces.
+func checkPlaceholders(text string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	for {
+		_, rest, open := strings.Cut(text, "{")
+		name, _, closed := strings.Cut(rest, "}")
+		if !open || !closed {
+			return nil
+		}
+		if _, ok := placeholders[name]; !ok && name != "" && strings.Trim(name, letters) == "" {
+			var names []string
+			for _, name := range slices.Sorted(maps.Keys(placeholders)) {
+				names = append(names, "{"+name+"}")
+			}
+			return fmt.Errorf("there is no placeholder {%s}: %s", name, near.Hint("{"+name+"}", names))
+		}
+		text = rest
+	}
+}
+
+// Duration is a [time.Duration] that is "2s" in text.
+type Duration time.Duration
+
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration: want a number with a unit, as 500ms, 2s, 1h", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+const datePrefix = "date:"
+
+func (a RetryAfter) MarshalText() ([]byte, error) {
+	text := a.After.String()
+	if a.Date {
+		text = datePrefix + text
+	}
+	return []byte(text), nil
+}
+
+func (a *RetryAfter) UnmarshalText(text []byte) error {
+	var d Duration
+	rest, date := strings.CutPrefix(string(text), datePrefix)
+	if err := d.UnmarshalText([]byte(rest)); err != nil {
+		return err
+	}
+	*a = RetryAfter{time.Duration(d), date}
+	return nil
+}
