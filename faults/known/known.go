@@ -35,12 +35,12 @@ var files embed.FS
 
 // Fault is a fault that was seen in the wild.
 type Fault struct {
-	Name      string   `json:"name"`               // describes what happens: "reset-mid-blob"
-	What      string   `json:"what"`               // what happens on the wire
-	Citations []string `json:"citations"`          // reports: "owner/repository#number", or a URL
-	Clients   []string `json:"clients"`            // clients that met the fault
-	Correct   string   `json:"correct"`            // what a correct client does: "verifies the digest"
-	Recovers  bool     `json:"recovers,omitempty"` // a correct client succeeds in the end
+	Name      string   `json:"name"`      // describes what happens: "reset-mid-blob"
+	What      string   `json:"what"`      // what happens on the wire
+	Citations []string `json:"citations"` // reports: "owner/repository#number", or a URL
+	Clients   []string `json:"clients"`   // clients that met the fault
+	Correct   string   `json:"correct"`   // what a correct client does: "verifies the digest"
+	Recovers  bool     `json:"recovers"`  // a correct client succeeds in the end
 
 	rules json.RawMessage
 }
