@@ -223,6 +223,10 @@ func listsReferrersOfAllKinds(t *tester) {
 	deep := r.newArtifact("application/vnd.example.deep", func(m *ocispec.Manifest) { d := artifact.descriptor(); m.Subject = &d })
 	apart := r.newArtifact("application/vnd.example.apart", func(m *ocispec.Manifest) { d := other.descriptor(); m.Subject = &d })
 	r.referring(deep, apart, r.newIndex([]ocispec.Descriptor{subject.descriptor()}))
+	absent := t.missing()
+	orphan := r.newArtifact("application/vnd.example.orphan", func(m *ocispec.Manifest) { m.Subject = &absent })
+	r.referring(orphan)
+	r.wantsReferrers(absent.Digest, "", orphan)
 	elsewhere.referring(elsewhere.newArtifact("application/vnd.example.elsewhere", about))
 	for range 2 {
 		r.wantsReferrers(subject.digest(), "", want...)
