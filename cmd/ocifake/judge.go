@@ -85,11 +85,10 @@ func (f *fixture) unfired() (list []unfiredRule) {
 		fired := false
 		for _, rule := range file.rules {
 			i := states[rule.Name]
-			if i == 0 || file.optional[rule.Name] {
-				continue // removed, or optional
+			if i == 0 {
+				continue // removed
 			}
 			state := all[i-1]
-			state.Rule.Flags.Optional = false
 			fired = fired || state.Hits > 0
 			if why := state.Unfired; why != "" {
 				silent = append(silent, unfiredRule{rule.Name, file.path, why})

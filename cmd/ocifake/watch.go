@@ -24,8 +24,7 @@ type ruleFile struct {
 	text  []byte
 	rules []faults.Rule
 
-	trouble  string          // error of the last attempt to read it, or empty
-	optional map[string]bool // names of the rules with optional: true
+	trouble string // error of the last attempt to read it, or empty
 }
 
 // known returns the name of the known fault, and reports whether it is one.
@@ -56,7 +55,7 @@ func (r *ruleFile) read(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		r.set(f.Rules())
+		r.rules = f.Rules()
 		return nil
 	}
 	if r.text, err = readFile(ctx, r.path); err != nil {
@@ -64,18 +63,9 @@ func (r *ruleFile) read(ctx context.Context) (err error) {
 	}
 	rules, err := parseRules(r.path, r.text)
 	if err == nil {
-		r.set(rules)
+		r.rules = rules
 	}
 	return err
-}
-
-// set sets the rules, and makes them optional: "ocifake run" checks them itself.
-func (r *ruleFile) set(rules []faults.Rule) {
-	r.rules, r.optional = rules, map[string]bool{}
-	for i, rule := range rules {
-		r.optional[rule.Name] = rule.Flags.Optional
-		rules[i] = rule.Optional()
-	}
 }
 
 // parseRules parses rules. A rule without a name is named after its file and position.
@@ -181,11 +171,9 @@ func (f *fixture) replaceRules(file *ruleFile) error {
 	for _, rule := range file.rules {
 		before = append(before, rule.Name)
 	}
-	changed := &ruleFile{path: file.path}
-	changed.set(rules)
-	if err := f.faults.Replace(before, changed.rules...); err != nil {
+	if err := f.faults.Replace(before, rules...); err != nil {
 		return err
 	}
-	file.rules, file.optional = changed.rules, changed.optional
+	file.rules = rules
 	return nil
 }
