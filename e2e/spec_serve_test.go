@@ -14,7 +14,7 @@ import (
 // TestSpecServe holds the specification against "ocifake serve".
 func TestSpecServe(t *testing.T) {
 	login := userName + ":" + userPassword
-	open := []string{"http-401-challenge"}
+	open := []string{"http-401-challenge", "credentials-wrong"}
 	for _, tt := range []struct {
 		name  string
 		flags []string
