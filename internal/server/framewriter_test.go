@@ -123,12 +123,14 @@ func TestFrameWriterFails(t *testing.T) {
 func FuzzFrameWriter(f *testing.F) {
 	f.Add([]byte("\x01\x00\x05\x09\x04\x03\x00\x00\x07\x03\x04"), uint8(3), uint8(2))
 	f.Add([]byte("\x03\x04\x04\x03\x04\x04\x03\x00\x04\x00\x00\x00"), uint8(1), uint8(1))
+	f.Add([]byte("\x01\x00\x05\xbb\xbb\x00"), uint8(2), uint8(110))
 	f.Fuzz(func(t *testing.T, kinds []byte, size, every uint8) {
 		var out bytes.Buffer
 		w := newFrameWriter(out.Write, nil)
 		stream := []byte(settings)
 		for ; len(kinds) >= 3; kinds = kinds[3:] {
-			stream = append(stream, frame(kinds[0], kinds[1], string(make([]byte, kinds[2])))...)
+			kind := kinds[0] & 0x7f // those above are injected
+			stream = append(stream, frame(kind, kinds[1], string(make([]byte, kinds[2])))...)
 		}
 		want := bytes.Clone(stream)
 		for i := 0; len(stream) > 0; i++ {
@@ -147,7 +149,7 @@ func FuzzFrameWriter(f *testing.F) {
 			length := 9 + int(binary.BigEndian.Uint32(rest)>>8)
 			kind, flags, whole := rest[3], rest[4], rest[:length]
 			rest = rest[length:]
-			if kind == 0xbb && rest != nil && length == 9 && whole[8] == 1 {
+			if kind == 0xbb {
 				require.False(t, block, "within a header block")
 				continue
 			}
@@ -156,20 +158,8 @@ func FuzzFrameWriter(f *testing.F) {
 			}
 			got = append(got, whole...)
 		}
-		require.True(t, bytes.Equal(withoutInjected(want), got))
+		require.True(t, bytes.Equal(want, got))
 	})
-}
-
-// withoutInjected leaves out frames that look as if they were injected.
-func withoutInjected(stream []byte) (left []byte) {
-	for len(stream) > 0 {
-		length := 9 + int(binary.BigEndian.Uint32(stream)>>8)
-		if !(stream[3] == 0xbb && length == 9) {
-			left = append(left, stream[:length]...)
-		}
-		stream = stream[length:]
-	}
-	return left
 }
 
 // BenchmarkFrameWriter is what it costs while nothing is asked for.
