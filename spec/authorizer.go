@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -157,18 +158,31 @@ func (a *authorizer) accept(r *http.Request, fields []string) (string, error) {
 	return "", nil
 }
 
-// challenged returns the challenges of a registry. Of a field that does not follow
-// the grammar, those before the mistake count, and the scheme of the first one.
+// challenged returns the challenges of a registry. If a field does not follow the
+// grammar, those before the mistake count, or else one with all parameters that can
+// be found in it: only http-401-challenge is about the form.
 func challenged(fields []string) []challenge {
 	var all []challenge
 	for _, field := range fields {
 		some, ok := parseChallenges(field)
-		if scheme, _ := cutToken(strings.TrimSpace(field)); !ok && len(some) == 0 {
-			some = []challenge{{scheme: scheme}}
+		if !ok && len(some) == 0 {
+			some = []challenge{anyChallenge(field)}
 		}
 		all = append(all, some...)
 	}
 	return all
+}
+
+var anyParameter = regexp.MustCompile(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))`)
+
+// anyChallenge reads a field as one challenge, whose values need no quotes.
+func anyChallenge(field string) challenge {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(field), " ")
+	c := challenge{scheme, map[string]string{}}
+	for _, m := range anyParameter.FindAllStringSubmatch(rest, -1) {
+		c.parameters[strings.ToLower(m[1])] = strings.ReplaceAll(m[2], `\`, "") + m[3]
+	}
+	return c
 }
 
 // token gets a token from the service that a Bearer challenge names.

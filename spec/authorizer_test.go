@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -65,6 +66,39 @@ func TestTokensOfAllKinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnquotedRealm checks that a challenge that does not follow the grammar fails
+// one statement and no other.
+func TestUnquotedRealm(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}, Token: &auth.TokenOptions{}}))
+	client := *reg.Client()
+	client.Transport = unquoting{client.Transport}
+	s, err := open(Target{URL: reg.URL(), Client: &client, Username: "u", Password: "p"})
+	require.NoError(t, err)
+	for id, want := range map[string]Outcome{
+		"manifest-get": Passed, "blob-get": Passed, "mount-unable-upload": Passed, "http-401-challenge": Failed,
+	} {
+		statement, ok := Lookup(id)
+		require.True(t, ok, id)
+		r := s.run(t.Context(), statement)
+		assert.Equal(t, want, r.Outcome, "%s: %s", id, r.Detail)
+	}
+}
+
+// unquoting takes the quotes off the realms in answers.
+type unquoting struct{ http.RoundTripper }
+
+var quotedRealm = regexp.MustCompile(`realm="([^"]*)"`)
+
+func (u unquoting) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := u.RoundTripper.RoundTrip(r)
+	if err == nil {
+		for i, field := range response.Header["Www-Authenticate"] {
+			response.Header["Www-Authenticate"][i] = quotedRealm.ReplaceAllString(field, "realm=$1")
+		}
+	}
+	return response, err
 }
 
 // TestCredentialsStay checks that another host gets no credentials.
