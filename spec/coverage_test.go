@@ -30,7 +30,7 @@ var sources = []text{
 // renamed are parameters that the versions call otherwise.
 var renamed = strings.NewReplacer("<reference>", "<tag-or-digest>", "<location>", "<blob-push-location>")
 
-// quotes tells whether a text is the sentence, with parts left out.
+// quotes reports whether a text is the sentence, with parts left out.
 func quotes(text string, s sentence) bool {
 	rest := renamed.Replace(s.text)
 	parts := strings.Split(renamed.Replace(text), "…")
@@ -45,7 +45,7 @@ func quotes(text string, s sentence) bool {
 	return parts[len(parts)-1] == "" || strings.Trim(rest, ".:") == ""
 }
 
-// states tells whether a statement is of a sentence. The sections of 1.0 were others.
+// states reports whether a statement is of a sentence. The sections of 1.0 were others.
 func (s Statement) states(x sentence, v Version) bool {
 	return quotes(s.Text, x) && (s.Section == x.section || v == V10)
 }
@@ -107,7 +107,7 @@ func TestEverySentenceHasAStatement(t *testing.T) {
 	}
 }
 
-// is tells whether two sentences are the same, but for renamed parameters.
+// is reports whether two sentences are the same, but for renamed parameters.
 func (s sentence) is(other sentence) bool {
 	return s.section == other.section && renamed.Replace(s.text) == renamed.Replace(other.text)
 }

@@ -66,16 +66,27 @@ func (a *answer) hasNext() bool {
 	return found
 }
 
+// pages returns the pages of a list, from the given one on, by their links.
+func (t *tester) pages(first *answer) []*answer {
+	pages := []*answer{first.wants(http.StatusOK)}
+	for a := first; a.hasNext(); pages = append(pages, a) {
+		if len(pages) > many {
+			t.failf("want the list to end, got more than %d pages", many)
+		}
+		a = t.get(t.next(a)).wants(http.StatusOK)
+	}
+	return pages
+}
+
 // follow lists all tags through links.
 func (r repo) follow(query string) []string {
-	tags, a := r.tagPage(query)
-	for pages := 0; a.hasNext(); pages++ {
-		if pages > many {
-			r.failf("want the list to end, got more than %d pages", pages)
-		}
-		var more []string
-		more, a = r.decodeTags(r.get(r.next(a)))
-		tags = append(tags, more...)
+	return r.tagsOf(r.pages(r.get(r.tags() + query)))
+}
+
+// tagsOf returns the tags on pages.
+func (r repo) tagsOf(pages []*answer) (tags []string) {
+	for _, page := range pages {
+		tags = append(tags, r.decodeTags(page)...)
 	}
 	return tags
 }
@@ -133,19 +144,14 @@ func followsThroughChanges(t *tester) {
 	r := t.newRepo()
 	tags := numbered("v%02d", 12)
 	r.tag(tags...)
-	got, a := r.tagPage("?n=5")
+	_, a := r.tagPage("?n=5")
 	if !a.hasNext() {
 		t.notApplicable("the registry sends no Link")
 	}
 	r.delete(r.manifest("v04")).wants(http.StatusAccepted) // the last one of the page
 	r.delete(r.manifest("v06")).wants(http.StatusAccepted)
 	r.tag("v041")
-	for a.hasNext() {
-		var more []string
-		more, a = r.decodeTags(r.get(t.next(a)))
-		got = append(got, more...)
-	}
-	got = slices.DeleteFunc(got, func(tag string) bool { return tag == "v041" || tag == "v04" || tag == "v06" })
+	got := slices.DeleteFunc(r.tagsOf(r.pages(a)), func(tag string) bool { return tag == "v041" || tag == "v04" || tag == "v06" })
 	wantsTags(t, got, slices.DeleteFunc(tags, func(tag string) bool { return tag == "v04" || tag == "v06" })...)
 }
 

@@ -79,16 +79,14 @@ var referrerStatements = []Statement{
 
 // referrersOf asks for all referrers, page by page, and returns the first answer too.
 func (r repo) referrersOf(subject digest.Digest, query string) ([]ocispec.Descriptor, *answer) {
-	first := r.get(r.referrers(subject) + query).wants(http.StatusOK)
+	pages := r.pages(r.get(r.referrers(subject) + query))
 	var all []ocispec.Descriptor
-	for a := first; ; a = r.get(r.next(a)).wants(http.StatusOK) {
+	for _, a := range pages {
 		var index ocispec.Index
 		a.json(&index)
 		all = append(all, index.Manifests...)
-		if !a.hasNext() {
-			return all, first
-		}
 	}
+	return all, pages[0]
 }
 
 // referrer returns the only descriptor of a manifest among referrers.
@@ -179,7 +177,7 @@ func showsConfigType(t *tester) {
 func omitsIndexType(t *tester) {
 	r := t.newRepo()
 	subject := r.pushImage("v1").descriptor()
-	index := r.newIndex(nil, func(i *ocispec.Index) { i.Subject = &subject })
+	index := r.newIndex(nil, aboutIndex(subject))
 	r.referring(index)
 	all, a := r.referrersOf(subject.Digest, "")
 	r.referrer(all, index)

@@ -92,17 +92,18 @@ type tagList struct {
 
 // tagPage asks for tags and decodes them.
 func (r repo) tagPage(query string) ([]string, *answer) {
-	return r.decodeTags(r.get(r.tags() + query))
+	a := r.get(r.tags() + query)
+	return r.decodeTags(a), a
 }
 
 // decodeTags decodes a page of tags.
-func (r repo) decodeTags(a *answer) ([]string, *answer) {
+func (r repo) decodeTags(a *answer) []string {
 	var list tagList
 	a.wants(http.StatusOK).json(&list)
 	if list.Tags == nil {
-		return nil, a
+		return nil
 	}
-	return *list.Tags, a
+	return *list.Tags
 }
 
 // hasArray fails the check unless a list of tags is an array, be it empty.
@@ -203,10 +204,9 @@ func linksOnlyIfMore(t *tester) {
 		t.next(a)
 		wantsTags(t, r.follow("?n=2"), "a", "b", "c")
 	}
-	if _, a := r.tagPage("?n=3"); !a.hasNext() {
-		return // a page that is full may have a Link to an empty one
+	if _, a := r.tagPage("?n=3"); a.hasNext() { // to an empty page
+		wantsTags(t, r.follow("?n=3"), "a", "b", "c")
 	}
-	wantsTags(t, r.follow("?n=3"), "a", "b", "c")
 }
 
 func returnsNothing(t *tester) {

@@ -16,7 +16,7 @@ import (
 )
 
 // tester is what a check works with: it sends requests and remembers them, fails
-// the check, and knows what is to be removed when it ends.
+// the check, and records what to remove when it ends.
 type tester struct {
 	gomega.Gomega
 	*journal

@@ -160,12 +160,12 @@ var probes = map[Feature]func(*tester) bool{
 	},
 }
 
-// disabled tells whether an answer is what a registry says to what it has disabled.
+// disabled reports whether an answer is that of a registry that has disabled what it was asked for.
 func disabled(a *answer) bool {
 	return a.status == http.StatusBadRequest || a.status == http.StatusMethodNotAllowed
 }
 
-// has tells whether the registry has a feature. It is asked once.
+// has reports whether the registry has a feature. It probes for it once.
 func (s *suite) has(ctx context.Context, f Feature) bool {
 	if told, ok := s.target.Features[f]; ok {
 		return told

@@ -1,6 +1,9 @@
 package spec
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // link is one link of a Link field (RFC 8288, 3).
 type link struct {
@@ -12,10 +15,8 @@ type link struct {
 // link returns the target of the link to the next page, and whether there is one.
 func (a *answer) link() (target string, found bool) {
 	for _, l := range a.links() {
-		for _, t := range l.types {
-			if t == "next" {
-				return l.target, true
-			}
+		if slices.Contains(l.types, "next") {
+			return l.target, true
 		}
 	}
 	return "", false

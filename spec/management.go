@@ -115,10 +115,15 @@ func deletedTagIsGone(t *tester) {
 	r.head(r.manifest("v1")).wants(http.StatusNotFound)
 }
 
+// deletesNothing deletes a manifest or a tag that does not exist.
+func (t *tester) deletesNothing(target string) {
+	t.delete(target).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+}
+
 func deletesNoUnknownTag(t *tester) {
 	r := t.newRepo()
 	r.pushImage("v1")
-	r.delete(r.manifest("v2")).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+	r.deletesNothing(r.manifest("v2"))
 }
 
 func deletesManifest(t *tester) {

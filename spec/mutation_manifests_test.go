@@ -26,7 +26,7 @@ type pushed struct {
 	Subject      *ocispec.Descriptor
 }
 
-// children tells whether there is a child that is meant.
+// children reports whether there is a child that is meant.
 func (m pushed) children(means func(ocispec.Descriptor) bool) bool {
 	return m.Manifests != nil && slices.ContainsFunc(*m.Manifests, means)
 }

@@ -42,7 +42,7 @@ func breakingOff(then func(m *mutant, r *http.Request, info *op.Info, arrived []
 	}
 }
 
-// watched is a body that tells whether it broke off.
+// watched is a body that reports whether it broke off.
 type watched struct {
 	io.Reader
 	broken bool

@@ -94,7 +94,7 @@ func (s *store) all(ctx context.Context) []string {
 	return names
 }
 
-// tagged tells whether a repository has a tag.
+// tagged reports whether a repository has a tag.
 func (s *store) tagged(ctx context.Context, repo string) bool {
 	for _, err := range s.Tags(ctx, repo, "") {
 		return err == nil

@@ -19,8 +19,8 @@ type mutation struct {
 	name   string
 	mutate func(*mutant)
 
-	// fails are the statements that find it. All others must not, but for those that
-	// are wide. Those that only some orders of requests break are in may.
+	// fails are the statements that must fail. All others must pass, except for the
+	// wide ones, and for those in may, which fail in some orders of requests.
 	fails []string
 	may   []string
 

@@ -222,7 +222,7 @@ func missesDeletedManifest(t *tester) {
 		for _, target := range gone {
 			r.delete(target).wants(http.StatusAccepted)
 			r.misses(target)
-			r.delete(target).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+			r.deletesNothing(target)
 		}
 		for _, tag := range []string{"parent", "parent.too", "referrer"} {
 			r.misses(r.manifest(tag))
@@ -256,7 +256,7 @@ func missesDeletedTag(t *tester) {
 		wantsTags(t, r.follow(""), "v1", "v2", "v3")
 		r.delete(r.manifest("v2")).wants(http.StatusAccepted)
 		r.misses(r.manifest("v2"))
-		r.delete(r.manifest("v2")).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+		r.deletesNothing(r.manifest("v2"))
 		for _, reference := range []string{"v1", "v3", m.digest().String()} {
 			r.finds(m, reference)
 		}
@@ -273,9 +273,9 @@ func deletesNoUnknownManifest(t *tester) {
 	r := t.newRepo()
 	m := r.pushImage("v1")
 	unknown := r.manifest(digest.FromString(unique()).String())
-	r.delete(unknown).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+	r.deletesNothing(unknown)
 	r.delete(r.manifest(m.digest().String())).wants(http.StatusAccepted)
-	r.delete(r.manifest(m.digest().String())).wants(http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
+	r.deletesNothing(r.manifest(m.digest().String()))
 }
 
 func uploadsAfterRefusal(t *tester) {

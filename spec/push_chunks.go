@@ -118,6 +118,24 @@ func (r repo) close(location string, d digest.Digest) *answer {
 	return a
 }
 
+// final sends the last chunk in the closing PUT.
+func (r repo) final(location string, d digest.Digest, body []byte, offset int) *answer {
+	a := r.do(http.MethodPut, with(location, "digest", d.String()), body, "Content-Type", octets, "Content-Range", contentRange(body, offset))
+	if a.status == http.StatusCreated {
+		r.deleteLater(r.blob(d))
+	}
+	return a
+}
+
+// finish closes a session with a last chunk, which is sent in the closing PUT or before it.
+func (r repo) finish(inPut bool, location string, d digest.Digest, last []byte, offset int) *answer {
+	if inPut {
+		return r.final(location, d, last, offset)
+	}
+	a := r.chunk(location, last, offset).wants(http.StatusAccepted)
+	return r.close(a.location(), d)
+}
+
 func announcesMinLength(t *tester) {
 	r := t.newRepo()
 	a := r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted)
@@ -212,14 +230,7 @@ func takesFinalChunkEitherWay(t *tester) {
 		body := r.bytes(2 * s.length)
 		d := digest.FromBytes(body)
 		a := r.chunk(s.location, body[:s.length], 0).wants(http.StatusAccepted)
-		if inPut {
-			r.do(http.MethodPut, with(a.location(), "digest", d.String()), body[s.length:],
-				"Content-Type", octets, "Content-Range", contentRange(body[s.length:], s.length)).wants(http.StatusCreated)
-			r.deleteLater(r.blob(d))
-		} else {
-			a = r.chunk(a.location(), body[s.length:], s.length).wants(http.StatusAccepted)
-			r.close(a.location(), d).wants(http.StatusCreated)
-		}
+		r.finish(inPut, a.location(), d, body[s.length:], s.length).wants(http.StatusCreated)
 		r.get(r.blob(d)).wants(http.StatusOK).is(body)
 	}
 }
@@ -229,9 +240,7 @@ func refusesFinalChunkOutOfOrder(t *tester) {
 	s := r.open()
 	body := r.bytes(3 * s.length)
 	a := r.chunk(s.location, body[:s.length], 0).wants(http.StatusAccepted)
-	r.do(http.MethodPut, with(a.location(), "digest", digest.FromBytes(body).String()), body[2*s.length:],
-		"Content-Type", octets, "Content-Range", contentRange(body[2*s.length:], 2*s.length)).
-		wants(http.StatusRequestedRangeNotSatisfiable)
+	r.final(a.location(), digest.FromBytes(body), body[2*s.length:], 2*s.length).wants(http.StatusRequestedRangeNotSatisfiable)
 }
 
 func blobAppearsWithPut(t *tester) {

@@ -34,15 +34,6 @@ var edgeStatements = []Statement{
 	},
 }
 
-// final sends the last chunk in the closing PUT.
-func (r repo) final(location string, d digest.Digest, body []byte, offset int) *answer {
-	a := r.do(http.MethodPut, with(location, "digest", d.String()), body, "Content-Type", octets, "Content-Range", contentRange(body, offset))
-	if a.status == http.StatusCreated {
-		r.deleteLater(r.blob(d))
-	}
-	return a
-}
-
 // refusesChunksAtEdges goes on after each refusal from where the status says.
 func refusesChunksAtEdges(t *tester) {
 	r := t.newRepo()
@@ -112,12 +103,7 @@ func refusesOtherDigestsOfChunks(t *tester) {
 			body := r.bytes(2 * n)
 			wrong := []digest.Digest{digest.FromBytes(body[n:]), digest.FromBytes(body[:n]), digest.FromString(unique())}[part]
 			a := r.chunk(s.location, body[:n], 0).wants(http.StatusAccepted)
-			if inPut {
-				r.final(a.location(), wrong, body[n:], n).refuses()
-			} else {
-				a = r.chunk(a.location(), body[n:], n).wants(http.StatusAccepted)
-				r.close(a.location(), wrong).refuses()
-			}
+			r.finish(inPut, a.location(), wrong, body[n:], n).refuses()
 			r.misses(r.blob(wrong))
 			r.misses(r.blob(digest.FromBytes(body)))
 		}

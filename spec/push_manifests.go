@@ -56,7 +56,7 @@ var pushManifestStatements = []Statement{
 		Section: "Pushing Manifests", Endpoint: "end-7", Level: Should, Area: Push, Source: Distribution, Versions: since11, Needs: []Feature{ManifestLimit},
 		check: func(t *tester) {
 			r := t.newRepo()
-			r.try(r.newIndexOf(hugeManifest), "v1").wants(http.StatusRequestEntityTooLarge).isRefused()
+			r.try(r.newIndexOf(hugeManifest), "v1").wants(http.StatusRequestEntityTooLarge).followsFormat()
 		},
 	}, {
 		ID: "manifest-4-megabytes", Text: "Client and registry implementations SHOULD expect to be able to support manifest pushes of at least 4 megabytes.",

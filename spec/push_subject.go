@@ -30,6 +30,11 @@ func about(subject ocispec.Descriptor) func(*ocispec.Manifest) {
 	return func(m *ocispec.Manifest) { m.Subject = &subject }
 }
 
+// aboutIndex sets the subject of an index.
+func aboutIndex(subject ocispec.Descriptor) func(*ocispec.Index) {
+	return func(i *ocispec.Index) { i.Subject = &subject }
+}
+
 // unrecognizedSubject is a subject with a digest of an algorithm that no
 // implementation knows, which is valid by the grammar.
 func unrecognizedSubject(m *ocispec.Manifest) {
@@ -45,7 +50,7 @@ func acceptsMissingSubject(t *tester) {
 	m := r.newArtifact("application/vnd.example.sbom", about(t.missing()))
 	r.push(m, m.digest().String())
 	r.get(r.manifest(m.digest().String())).wants(http.StatusOK).is(m.body)
-	index := r.newIndex(nil, func(i *ocispec.Index) { subject := t.missing(); i.Subject = &subject })
+	index := r.newIndex(nil, aboutIndex(t.missing()))
 	r.push(index, "v1")
 }
 

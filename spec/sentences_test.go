@@ -21,7 +21,7 @@ type sentence struct {
 	text    string
 }
 
-// binds tells whether the sentence has a key word of RFC 2119.
+// binds reports whether the sentence has a key word of RFC 2119.
 func (s sentence) binds() bool { return keyword.MatchString(s.text) }
 
 var (

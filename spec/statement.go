@@ -152,8 +152,8 @@ func (s Statement) Citation() string {
 // String returns the name of the statement's node.
 func (s Statement) String() string { return fmt.Sprintf("%s: %s [%s]", s.ID, s.Text, s.Citation()) }
 
-// in tells whether the statement is of a version of the specification; all are of
-// the empty one.
+// in reports whether the statement belongs to a version of the specification. All
+// belong to the empty one.
 func (s Statement) in(v Version) bool {
 	return v == "" || len(s.Versions) == 0 || slices.Contains(s.Versions, v)
 }

@@ -88,7 +88,7 @@ daemon() {
 	die "$name does not run"
 }
 
-# plain tells whether the registry is without TLS.
+# plain reports whether the registry is without TLS.
 plain() { [[ $OCIFAKE_URL == http://* ]]; }
 
 # ask is curl, with the registry's authority.
