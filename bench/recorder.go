@@ -67,8 +67,8 @@ func headAll(all []*client) error {
 
 func manifestPath(i int) string { return "/v2/" + repository + "/manifests/" + name(i) }
 
-// manifests is how many there are to ask for: more than the recorder remembers headers
-// of.
+// manifests is the number of manifests that [exchanges] requests. It exceeds the number of headers
+// that the recorder caches.
 const manifests = 10_000
 
 // exchanges compares a number of exchanges, each for another manifest than those before it, with

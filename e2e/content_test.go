@@ -146,17 +146,22 @@ func (b *builder) manifest(config ocispec.Descriptor, layers ...ocispec.Descript
 
 func (b *builder) image(tag, architecture string) ocispec.Descriptor {
 	b.t.Helper()
-	platform := ocispec.Platform{OS: "linux", Architecture: architecture}
-	layers := []ocispec.Descriptor{
-		b.blob(ocispec.MediaTypeImageLayer, random(layerSize, b.t.Name(), tag)),
-		b.blob(ocispec.MediaTypeImageLayer, random(10, b.t.Name(), tag, architecture)),
-	}
-	desc := b.manifest(b.json(ocispec.MediaTypeImageConfig, ocispec.Image{
-		Platform: platform,
-		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layers[0].Digest, layers[1].Digest}},
-	}), layers...)
-	desc.Platform = &platform
+	desc := b.layered(architecture, random(layerSize, b.t.Name(), tag), random(10, b.t.Name(), tag, architecture))
+	desc.Platform = &ocispec.Platform{OS: "linux", Architecture: architecture}
 	return desc
+}
+
+// layered writes an image for Linux with the layers.
+func (b *builder) layered(architecture string, layers ...[]byte) ocispec.Descriptor {
+	b.t.Helper()
+	config := ocispec.Image{Platform: ocispec.Platform{OS: "linux", Architecture: architecture}, RootFS: ocispec.RootFS{Type: "layers"}}
+	var written []ocispec.Descriptor
+	for _, layer := range layers {
+		desc := b.blob(ocispec.MediaTypeImageLayer, layer)
+		written = append(written, desc)
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, desc.Digest)
+	}
+	return b.manifest(b.json(ocispec.MediaTypeImageConfig, config), written...)
 }
 
 // random returns bytes that depend on the seed and nothing else.

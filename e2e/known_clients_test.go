@@ -9,7 +9,6 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/opencontainers/go-digest"
-	"github.com/regclient/regclient/config"
 	orasgo "oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content/oci"
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -34,8 +33,8 @@ func sufferers() map[string]sufferer {
 		"oras-go for Docker":        {client{resolve: orasGoResolveDocker}, retries},
 		"oras-go with POST":         {client{pull: orasGoPullWithPost}, retries},
 		"regclient":                 {client: regclientGo},
-		"regclient in chunks":       {client: client{push: regclientPushSmallChunks}},
-		"regclient in large chunks": {client: client{push: regclientPushLargeChunks}},
+		"regclient in chunks":       {client: client{push: regclientPushInChunks(smallChunk)}},
+		"regclient in large chunks": {client: client{push: regclientPushInChunks(largeChunk)}},
 		"careful in large chunks":   {client: client{push: carefulPushLargeChunks}},
 		"containerd":                {client: containerd},
 		"containerd with mirror":    {client: client{pull: containerdPullMirrored}},
@@ -101,14 +100,6 @@ const (
 	smallChunk = 1000
 	largeChunk = 5 << 20
 )
-
-func regclientPushSmallChunks(s *session, c content, ref string) error {
-	return s.regclientImageCopy(config.Host{BlobChunk: smallChunk, BlobMax: smallChunk}, "ocidir://"+c.dir+":"+c.tag, ref)
-}
-
-func regclientPushLargeChunks(s *session, c content, ref string) error {
-	return s.regclientImageCopy(config.Host{BlobChunk: largeChunk, BlobMax: largeChunk}, "ocidir://"+c.dir+":"+c.tag, ref)
-}
 
 // mirrorHost is another name of the registry in memory.
 const mirrorHost = "mirror.test"

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 )
 
@@ -112,15 +111,10 @@ func allButOne(w *work) {
 	}
 }
 
-// largeLayer adds a blob to the image that is longer than a large chunk.
+// largeLayer makes an image with a layer that is longer than a large chunk.
 func largeLayer(w *work) {
 	b := newBuilder(w.t, digest.SHA256)
-	layer := b.blob(ocispec.MediaTypeImageLayer, random(largeChunk+smallLayer, w.t.Name()))
-	config := b.json(ocispec.MediaTypeImageConfig, ocispec.Image{
-		Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"},
-		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
-	})
-	w.image = b.close("v1", b.manifest(config, layer))
+	w.image = b.close("v1", b.layered("amd64", random(largeChunk+smallLayer, w.t.Name())))
 }
 
 // another pushes the image, and makes another one.
@@ -210,13 +204,5 @@ const smallLayer = 3000
 func newSmallImage(t *testing.T, tag string) content {
 	t.Helper()
 	b := newBuilder(t, digest.SHA256)
-	layers := []ocispec.Descriptor{
-		b.blob(ocispec.MediaTypeImageLayer, random(4096, t.Name(), tag, "1")),
-		b.blob(ocispec.MediaTypeImageLayer, random(smallLayer, t.Name(), tag, "2")),
-	}
-	config := b.json(ocispec.MediaTypeImageConfig, ocispec.Image{
-		Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"},
-		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layers[0].Digest, layers[1].Digest}},
-	})
-	return b.close(tag, b.manifest(config, layers...))
+	return b.close(tag, b.layered("amd64", random(4096, t.Name(), tag, "1"), random(smallLayer, t.Name(), tag, "2")))
 }

@@ -23,7 +23,7 @@ var regclientGo = client{
 	indexes:     true,
 	sha512:      true,
 	push:        regclientPush,
-	pushChunked: regclientPushChunked,
+	pushChunked: regclientPushInChunks(chunkSize),
 	chunks:      layerSize / chunkSize,
 	pull:        regclientPull,
 	resolve:     regclientResolve,
@@ -66,9 +66,11 @@ func regclientPush(s *session, c content, ref string) error {
 	return s.regclientImageCopy(config.Host{}, "ocidir://"+c.dir+":"+c.tag, ref)
 }
 
-func regclientPushChunked(s *session, c content, ref string) error {
-	host := config.Host{BlobChunk: chunkSize, BlobMax: chunkSize}
-	return s.regclientImageCopy(host, "ocidir://"+c.dir+":"+c.tag, ref)
+// regclientPushInChunks returns a function that pushes in chunks of the size.
+func regclientPushInChunks(size int64) func(*session, content, string) error {
+	return func(s *session, c content, ref string) error {
+		return s.regclientImageCopy(config.Host{BlobChunk: size, BlobMax: size}, "ocidir://"+c.dir+":"+c.tag, ref)
+	}
 }
 
 func regclientPull(s *session, ref, dir string) error {

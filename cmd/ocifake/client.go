@@ -29,7 +29,7 @@ func (r *remote) flags() flagGroup {
 	return flagGroup{"Connection", []flagRow{
 		{"url", "`URL` of the control API (default $OCIFAKE_CONTROL_URL, then $OCIFAKE_URL, then " + defaultURL + ")", &r.url},
 		{"token", "`token` for the control API (default $OCIFAKE_CONTROL_TOKEN)", &r.token},
-		{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", &r.caFile},
+		{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", (*fileName)(&r.caFile)},
 	}}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,7 +90,7 @@ func (c *client) addFaults(ctx context.Context, from, where string, stdin io.Rea
 			query.Set("where", where)
 		}
 	} else {
-		text, err := readInput(from, stdin)
+		text, err := readInput(ctx, from, stdin)
 		if err != nil {
 			return nil, err
 		}
@@ -103,14 +102,6 @@ func (c *client) addFaults(ctx context.Context, from, where string, stdin io.Rea
 	}
 	var added faultStates
 	return added.Faults, decode(answer, &added)
-}
-
-// readInput reads a file, or stdin for "-".
-func readInput(name string, stdin io.Reader) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(stdin)
-	}
-	return os.ReadFile(name)
 }
 
 func newFaultsRemove() *cobra.Command {

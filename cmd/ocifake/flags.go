@@ -65,10 +65,6 @@ func bindField(fs *pflag.FlagSet, name, usage string, field any) {
 	case *bool:
 		fs.BoolVar(p, name, *p, usage)
 	case *string:
-		if strings.Contains(usage, "`file`") {
-			fs.Var((*fileName)(p), name, usage)
-			return
-		}
 		fs.StringVar(p, name, *p, usage)
 	case *[]string:
 		fs.Var((*texts)(p), name, usage)

@@ -7,6 +7,14 @@ import (
 	"os"
 )
 
+// readInput reads a file, or stdin for "-".
+func readInput(ctx context.Context, name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return readAll(stdin, "stdin")
+	}
+	return readFile(ctx, name)
+}
+
 // readFile reads a file. It waits for the writer of a named pipe until ctx ends.
 func readFile(ctx context.Context, name string) ([]byte, error) {
 	type result struct {
@@ -27,7 +35,7 @@ func readFile(ctx context.Context, name string) ([]byte, error) {
 }
 
 // readRegular reads a regular file: it does not wait for a named pipe.
-func readRegular(name string) (text []byte, err error) {
+func readRegular(name string) ([]byte, error) {
 	f, err := openNow(name)
 	if err != nil {
 		return nil, err
@@ -40,7 +48,7 @@ func readRegular(name string) (text []byte, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no longer a regular file (%v)", name, info.Mode().Type())
 	}
-	return readAll(f)
+	return readAll(f, name)
 }
 
 func readLimited(name string) ([]byte, error) {
@@ -49,14 +57,14 @@ func readLimited(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f)
+	return readAll(f, name)
 }
 
-// readAll reads a file of at most maxInput bytes.
-func readAll(f *os.File) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(f, maxInput+1))
+// readAll reads at most maxInput bytes of the named input.
+func readAll(r io.Reader, name string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err == nil && len(text) > maxInput {
-		return nil, fmt.Errorf("%s exceeds %d MiB", f.Name(), maxInput>>20)
+		return nil, fmt.Errorf("%s exceeds %d MiB", name, maxInput>>20)
 	}
 	return text, err
 }

@@ -10,9 +10,8 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// journalLines writes the lines of a journal while requests end, below a heading. A
-// column that turns out to be too narrow is wider from then on. Times are relative to
-// the start of the first request.
+// journalLines writes the lines of a journal, below a heading, as requests end. A column grows when
+// a value does not fit. Times are relative to the start of the first request.
 type journalLines struct {
 	w       io.Writer
 	heading string
@@ -38,7 +37,7 @@ func (j *journalLines) write(x record.Exchange) error {
 	return err
 }
 
-// usualWidths returns a log whose journal has all columns, as wide as most need them.
+// usualWidths returns a log whose columns have their usual width.
 func usualWidths(start time.Time) record.Log {
 	usual := record.Exchange{
 		Seq: 1000, Conn: 1000, Start: start.Add(100 * time.Millisecond), Duration: 100 * time.Millisecond,

@@ -72,30 +72,17 @@ func journalText(journal string) string { return strings.TrimSuffix(journal, "\n
 // unfiredRule is a rule of --faults that has not acted as configured.
 type unfiredRule struct{ name, source, why string }
 
-// unfired returns the rules of the command line that have not acted as often as configured. For a
-// known fault, one of its rules is sufficient.
+// unfired returns the rules of --faults that have not acted as configured.
 func (f *fixture) unfired() (list []unfiredRule) {
-	states := map[string]int{}
-	all := f.faults.Rules()
-	for i, state := range all {
-		states[state.Rule.Name] = i + 1
+	why := map[string]string{}
+	for _, state := range f.faults.Rules() {
+		why[state.Rule.Name] = state.Unfired
 	}
 	for _, file := range f.rules {
-		var silent []unfiredRule
-		fired := false
 		for _, rule := range file.rules {
-			i := states[rule.Name]
-			if i == 0 {
-				continue // removed
+			if why := why[rule.Name]; why != "" {
+				list = append(list, unfiredRule{rule.Name, file.path, why})
 			}
-			state := all[i-1]
-			fired = fired || state.Hits > 0
-			if why := state.Unfired; why != "" {
-				silent = append(silent, unfiredRule{rule.Name, file.path, why})
-			}
-		}
-		if _, known := file.known(); !known || !fired {
-			list = append(list, silent...)
 		}
 	}
 	return list

@@ -82,15 +82,19 @@ func showKnown(w io.Writer, f known.Fault, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	end := "It fails in the end."
-	if f.Recovers {
-		end = "It succeeds in the end."
-	}
 	byName := "With --fault-names: HOST/fault/" + f.Name + "/REPOSITORY"
 	if err := faultnames.Check(f); err != nil {
 		byName = "Not by name in a reference: it " + strings.TrimPrefix(err.Error(), f.Name+" ") + "."
 	}
 	_, err = fmt.Fprintf(w, "# %s: %s.\n#\n# A correct client %s. %s\n#\n# %s\n#\n# Met by %s:\n#   %s\n%s",
-		f.Name, f.What, f.Correct, end, byName, strings.Join(f.Clients, ", "), strings.Join(f.Citations, "\n#   "), rules)
+		f.Name, f.What, f.Correct, outcome(f), byName, strings.Join(f.Clients, ", "), strings.Join(f.Citations, "\n#   "), rules)
 	return err
+}
+
+// outcome describes how an operation of a correct client ends under the fault.
+func outcome(f known.Fault) string {
+	if f.Recovers {
+		return "It succeeds in the end."
+	}
+	return "It fails in the end."
 }

@@ -75,7 +75,6 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 			return cmd.Help()
 		},
 	}
-	root.SetHelpCommand(newHelp())
 	root.Flags().BoolVar(&version, "version", false, "print the version, the commit and the platform")
 	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
@@ -83,6 +82,7 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 	addTo(root, "serving", newServe(), newRun())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
 	root.AddCommand(newVersion())
+	refuseUnknownHelp(root)
 	return root
 }
 

@@ -23,7 +23,6 @@ import (
 	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/ruletext"
 	"github.com/ocifake/ocifake/internal/yamltext"
-	"github.com/ocifake/ocifake/op"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the generated pages of docs/reference")
@@ -205,21 +204,13 @@ func wordRows(b *strings.Builder, fault bool) {
 		case fault:
 			on := "all"
 			if w.On != nil {
-				on = strings.Join(opNames(w.On), ", ")
+				on = joinOps(w.On)
 			}
 			b.WriteString(markdownRow("`"+w.Form+"`", w.Doc, on))
 		default:
 			b.WriteString(markdownRow("`"+w.Form+"`", w.Doc))
 		}
 	}
-}
-
-func opNames(ops []op.Op) []string {
-	names := make([]string, len(ops))
-	for i, o := range ops {
-		names[i] = o.String()
-	}
-	return names
 }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -243,16 +234,12 @@ Sizes and counts suit the small images of tests: bodies are cut after 100 bytes,
 	for _, p := range all {
 		rules, err := yamltext.Marshal(p.Rules())
 		require.NoError(t, err)
-		outcome := "It fails in the end."
-		if p.Recovers {
-			outcome = "It succeeds in the end."
-		}
 		name := "`HOST/fault/" + p.Name + "/REPOSITORY`"
 		if err := faultnames.Check(p); err != nil {
 			name = "no"
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n- A correct client %s. %s\n- Seen with: %s\n- Sources: %s\n- By name in a reference: %s\n\n```yaml rules\n%s```\n",
-			p.Name, upperFirst(p.What), p.Correct, outcome, strings.Join(p.Clients, ", "), links(p.Citations), name, rules)
+			p.Name, upperFirst(p.What), p.Correct, outcome(p), strings.Join(p.Clients, ", "), links(p.Citations), name, rules)
 	}
 	return b.String()
 }

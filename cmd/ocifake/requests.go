@@ -47,7 +47,7 @@ or until the ocifake ends. It reconnects after a lost connection.` + exitHelp,
 	bind(cmd, []flagGroup{{"Output (default: a table)", []flagRow{
 		{"json", "print JSON Lines", &c.json},
 		{"follow", "also show new requests when they end", &c.follow},
-		{"har", "write an HTTP Archive (HAR) to this `file`, or to stdout for -", &c.har},
+		{"har", "write an HTTP Archive (HAR) to this `file`, or to stdout for -", (*fileName)(&c.har)},
 		{"clear", "delete all requests afterwards", &c.clear},
 	}}, r.flags()})
 	return cmd

@@ -86,7 +86,7 @@ func (c *runConfig) flags() []flagGroup {
 	return append([]flagGroup{{"Judgement", []flagRow{
 		{"expect", "expectation about the requests, checked at the end, or a `file` with one per line; repeatable", &c.expect},
 		{"strict-faults", "fail unless all rules of --faults have acted; for a known fault, one rule is sufficient", &c.strictFaults},
-		{"junit", "write the results to this `file` as JUnit XML", &c.output.junit},
+		{"junit", "write the results to this `file` as JUnit XML", (*fileName)(&c.output.junit)},
 	}}}, c.serveConfig.flags()...)
 }
 

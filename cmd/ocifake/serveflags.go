@@ -35,8 +35,8 @@ func (c *serveConfig) flags() []flagGroup {
 			{"tls", "serve HTTPS, with certificates from a CA generated for this run", &c.server.TLS},
 			{"http2", "offer HTTP/2 in addition to HTTP/1.1; implies --tls", &c.server.HTTP2},
 			{"h2c", "accept HTTP/2 with prior knowledge in addition to HTTP/1.1, without TLS", &c.server.H2C},
-			{"ca-file", "write the CA certificate to this `file`, in PEM form", &c.output.caFile},
-			{"ready-file", "write the URL to this `file` when the registry is ready; may be a named pipe", &c.output.readyFile},
+			{"ca-file", "write the CA certificate to this `file`, in PEM form", (*fileName)(&c.output.caFile)},
+			{"ready-file", "write the URL to this `file` when the registry is ready; may be a named pipe", (*fileName)(&c.output.readyFile)},
 		}},
 		{"Registry (default: strict, with every optional feature)", []flagRow{
 			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
@@ -62,9 +62,9 @@ func (c *serveConfig) flags() []flagGroup {
 		{"Authentication (default: none)", []flagRow{
 			{"user", "require this `NAME:PASSWORD`; the user may do everything; repeatable (Basic)", &c.auth.users},
 			{"bearer", "issue tokens for passwords, instead of passwords in every request (Bearer)", &c.auth.bearer},
-			{"htpasswd", "require a password of this htpasswd `file`, with bcrypt hashes (Basic)", &c.auth.htpasswd},
-			{"token-auth", "require tokens, for the users and rules in this YAML `file` (Bearer)", &c.auth.token},
-			{"client-ca", "require client certificates from the CAs in this PEM `file`", &c.auth.clientCA},
+			{"htpasswd", "require a password of this htpasswd `file`, with bcrypt hashes (Basic)", (*fileName)(&c.auth.htpasswd)},
+			{"token-auth", "require tokens, for the users and rules in this YAML `file` (Bearer)", (*fileName)(&c.auth.token)},
+			{"client-ca", "require client certificates from the CAs in this PEM `file`", (*fileName)(&c.auth.clientCA)},
 			{"cert-login", "authenticate users by the common name of their client certificate, without a password", &c.auth.certs},
 		}},
 		{"Content (in memory)", []flagRow{
@@ -79,10 +79,10 @@ func (c *serveConfig) flags() []flagGroup {
 			{"fault-names", "choose faults by name in references: HOST/fault/status-503/times-2/app:v1", &c.server.FaultNames},
 		}},
 		{"Output files", []flagRow{
-			{"requests", "write each request to this `file` when it ends, as JSON Lines", &c.output.requests},
-			{"har", "write all requests to this `file` at the end, as an HTTP Archive (HAR)", &c.output.har},
-			{"transcript", "write a transcript of all requests to this `file` at the end, without values that vary between runs", &c.output.transcript},
-			{"snapshot", "write all content to this `file` at the end, as a tar of an OCI image layout", &c.output.snapshot},
+			{"requests", "write each request to this `file` when it ends, as JSON Lines", (*fileName)(&c.output.requests)},
+			{"har", "write all requests to this `file` at the end, as an HTTP Archive (HAR)", (*fileName)(&c.output.har)},
+			{"transcript", "write a transcript of all requests to this `file` at the end, without values that vary between runs", (*fileName)(&c.output.transcript)},
+			{"snapshot", "write all content to this `file` at the end, as a tar of an OCI image layout", (*fileName)(&c.output.snapshot)},
 			{"max-record", "maximum `size` of the record of requests; the oldest are dropped (default 64MiB)", &c.record.MaxBytes},
 		}},
 		{"Control API and page, at /_ocifake/ (default: for this machine only)", []flagRow{
@@ -92,7 +92,7 @@ func (c *serveConfig) flags() []flagGroup {
 		}},
 		{"General", []flagRow{
 			{"log-format", "format of the log on stderr, text or json", &c.logFormat},
-			{"config", "read flags from this YAML `file`, as in 'page-size: 5'; the command line takes precedence", &c.config},
+			{"config", "read flags from this YAML `file`, as in 'page-size: 5'; the command line takes precedence", (*fileName)(&c.config)},
 			{"log-level", "minimum `level` of the log: debug (a line for each request), info, warn or error", &c.logLevel},
 		}},
 	}

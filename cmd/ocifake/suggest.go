@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,28 +43,20 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 // onlyWords validates that the arguments are among the valid arguments of a command.
 func onlyWords(cmd *cobra.Command, args []string) error {
 	for _, arg := range args {
-		known := false
-		for _, word := range cmd.ValidArgs {
-			known = known || arg == word
-		}
-		if !known {
+		if !slices.Contains(cmd.ValidArgs, arg) {
 			return fmt.Errorf("unknown argument %q for %s: %s", arg, cmd.Name(), near.Hint(arg, cmd.ValidArgs))
 		}
 	}
 	return nil
 }
 
-// newHelp returns cobra's help command, but an unknown command is an error.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Help about any command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			of, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return cmp.Or(noSuchCommand(of, rest), err)
-			}
-			return of.Help()
-		},
+// refuseUnknownHelp makes an unknown command an error of cobra's help command.
+func refuseUnknownHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = func(_ *cobra.Command, args []string) error {
+		of, rest, err := root.Find(args)
+		return cmp.Or(noSuchCommand(of, rest), err)
 	}
+	root.RemoveCommand(help) // until ExecuteC adds it again
 }

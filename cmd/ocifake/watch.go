@@ -61,10 +61,7 @@ func (r *ruleFile) read(ctx context.Context) (err error) {
 	if r.text, err = readFile(ctx, r.path); err != nil {
 		return err
 	}
-	rules, err := parseRules(r.path, r.text)
-	if err == nil {
-		r.rules = rules
-	}
+	r.rules, err = parseRules(r.path, r.text)
 	return err
 }
 

@@ -26,7 +26,7 @@ import (
 //go:embed page.html
 var layout string
 
-// source is where links to files that are no page of the site lead.
+// source is the base URL of links to files that are not pages of the site.
 const source = "https://github.com/ocifake/ocifake/blob/main/"
 
 func main() {
@@ -43,11 +43,11 @@ func main() {
 	}
 }
 
-// page is a page of Markdown, and what the layout shows of it, or the title of a group.
+// page is an entry of the menu: a page, or the title of a group.
 type page struct {
 	file    string // from the root of the repository: "docs/guides/ci.md"; empty for a title
 	Title   string
-	Depth   int
+	Deep    bool // below a group
 	Current bool
 	URL     string // from the page that links to it
 }
@@ -67,7 +67,7 @@ func pages(root string) ([]page, error) {
 			all = append(all, page{Title: m[4]})
 			continue
 		}
-		all = append(all, page{file: path.Join("docs", m[3]), Title: m[2], Depth: min(len(m[1]), 1)})
+		all = append(all, page{file: path.Join("docs", m[3]), Title: m[2], Deep: m[1] != ""})
 	}
 	if len(all) == 2 {
 		return nil, errors.New("docs/README.md lists no pages")
@@ -75,7 +75,7 @@ func pages(root string) ([]page, error) {
 	return append(all, page{file: "CHANGELOG.md", Title: "Changelog"}, page{file: "SECURITY.md", Title: "Security"}), nil
 }
 
-// target returns the file that a page becomes.
+// target returns the output file of a page.
 func target(file string) string {
 	dir, name := path.Split(file)
 	if name == "README.md" {
@@ -152,7 +152,7 @@ func relative(from, to string) string {
 
 var href = regexp.MustCompile(`href="([^"#]*)(#[^"]*)?"`)
 
-// relink leads links to pages to their HTML, and links to other files to their source.
+// relink rewrites links to pages to their HTML files, and links to other files to their source.
 func relink(html, file string, site map[string]bool) string {
 	return href.ReplaceAllStringFunc(html, func(attribute string) string {
 		m := href.FindStringSubmatch(attribute)

@@ -42,9 +42,6 @@ var variants = []struct {
 	{"TLS", []string{"--tls"}},
 }
 
-// exempt are the variants that a client does not support, with the reason.
-var exempt = map[string]string{}
-
 // remarks are notes on the success of a client with a variant.
 var remarks = map[string]string{
 	"docker/TLS": "the daemon verifies no certificate of an address in 127.0.0.0/8",
@@ -65,10 +62,6 @@ func TestClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			row := row{Version: requireVersion(t, versions, name), Variants: map[string]string{}}
 			for _, v := range variants {
-				if why := exempt[name+"/"+v.name]; why != "" {
-					row.Variants[v.name] = none + ": " + why
-					continue
-				}
 				t.Run(v.name, func(t *testing.T) {
 					results, _ := runScript(t, name, v.flags)
 					requireNoFailures(t, results)

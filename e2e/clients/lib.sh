@@ -211,6 +211,18 @@ seed() {
 # referrers REPO@DIGEST prints how many referrers the registry lists.
 referrers() { registry GET "$(repo "$1")" "referrers/${1#*@}" | jq '.manifests | length'; }
 
+# sign_certificate makes the certificate ocifake.example, with which notation signs.
+sign_certificate() { notation certificate generate-test --default ocifake.example; }
+
+# trust_notation makes notation trust that certificate.
+trust_notation() {
+	cat >"$work/trust.json" <<-END
+		{"version": "1.0", "trustPolicies": [{"name": "ocifake", "registryScopes": ["*"], "trustStores": ["ca:ocifake.example"],
+		 "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
+	END
+	notation policy import --force "$work/trust.json"
+}
+
 # repo REFERENCE prints the repository of a reference that begins with the registry.
 repo() { sed 's/@.*//; s/:[^:/]*$//' <<<"${1#"$OCIFAKE_HOST/"}"; }
 

@@ -48,18 +48,14 @@ pull() {
 
 # sign and verify call notation, and reach its registry as nerdctl says.
 sign() {
-	notation certificate generate-test --default ocifake.example
+	sign_certificate
 	nerdctl tag "$app:v1" "$app:signed"
 	nerdctl push --sign=notation --notation-key-name ocifake.example "$app:signed"
 	same "the number of referrers" "$(referrers "$app@$wanted")" 1
 }
 
 verify() {
-	cat >"$work/trust.json" <<-END
-		{"version": "1.0", "trustPolicies": [{"name": "ocifake", "registryScopes": ["*"], "trustStores": ["ca:ocifake.example"],
-		 "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
-	END
-	notation policy import --force "$work/trust.json"
+	trust_notation
 	nerdctl pull --verify=notation "$app:signed"
 	jq '.config.annotations.unsigned = "yes"' "$work/layout/blobs/sha256/$(seeded)" >"$work/unsigned.json"
 	registry PUT app manifests/unsigned -f -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "@$work/unsigned.json"

@@ -12,17 +12,13 @@ flags=()
 plain && flags=(--insecure-registry)
 
 sign() {
-	notation certificate generate-test --default ocifake.example
+	sign_certificate
 	notation sign "${flags[@]}" "$signed"
 	same "the number of referrers" "$(referrers "$signed")" 1
 }
 
 verify() {
-	cat >"$work/trust.json" <<-END
-		{"version": "1.0", "trustPolicies": [{"name": "ocifake", "registryScopes": ["*"], "trustStores": ["ca:ocifake.example"],
-		 "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
-	END
-	notation policy import --force "$work/trust.json"
+	trust_notation
 	notation verify "${flags[@]}" "$signed"
 	refused notation verify "${flags[@]}" "$unsigned"
 }

@@ -72,8 +72,8 @@ type stream struct {
 	sent     time.Time // time of the last write
 }
 
-// begin begins behind a place, at the start if it is of an earlier process: then
-// what the client knows is no longer so.
+// begin starts the stream after a position. If the position is that of an earlier process, the
+// stream starts with the first request, and tells the client to forget the requests that it has.
 func (s *stream) begin(after uint64, filters []record.Filter) {
 	origin := s.api.origin
 	from := after - origin
@@ -132,7 +132,7 @@ func (s *stream) rest(ctx context.Context) {
 	}
 }
 
-// tell sends news, and what else there is to say.
+// tell sends the news, after the events that were added before.
 func (s *stream) tell(news *recorder.News) error {
 	if news.Cleared > 0 {
 		s.add("cleared", 0, fmt.Appendf(nil, `{"last":%d}`, news.Cleared))

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -164,15 +165,14 @@ func (a *API) noRule(name string) *failure {
 	for i, s := range all {
 		names[i] = s.Rule.Name
 	}
-	switch mean := near.Mean(name, names); {
-	case mean != "":
-		return notFound("rule %q not found: %s", name, mean)
+	hint := near.Hint(name, names)
+	switch {
 	case len(names) == 0:
-		return notFound("rule %q not found: there are no rules", name)
-	case len(names) > shownRules:
-		return notFound("rule %q not found: GET %sfaults lists all %d rules", name, prefix, len(names))
+		hint = "there are no rules"
+	case len(names) > shownRules && near.Mean(name, names) == "":
+		hint = fmt.Sprintf("GET %sfaults lists all %d rules", prefix, len(names))
 	}
-	return notFound("rule %q not found: %s", name, near.Hint(name, names))
+	return notFound("rule %q not found: %s", name, hint)
 }
 
 func (a *API) oneFault(w http.ResponseWriter, r *request) error {

@@ -144,8 +144,8 @@ func (a *API) count(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// file returns a handler for what is written of the requests that a filter means.
-// When that fails, the client has left: all of it has been made before.
+// file returns a handler that sends the requests that match the filter as a file. An error of write
+// means that the client has disconnected: the content was made before.
 func file(mediaType, name string, write func(*API, io.Writer, []record.Filter) error) func(*API, http.ResponseWriter, *request) error {
 	return func(a *API, w http.ResponseWriter, r *request) error {
 		w.Header().Set("Content-Type", mediaType)

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Add returns the text of a config.json with credentials added for a host. It removes the credential helper for all
-// hosts, but keeps it for the listed hosts: the helper does not know this registry, and clients do
-// not look elsewhere.
+// Add returns the text of a config.json with credentials added for a host. It removes the
+// credential helper for all hosts, but keeps it for the listed hosts: the helper does not know this
+// registry, and clients do not look elsewhere.
 func Add(text []byte, host, user, password string) ([]byte, error) {
 	config := map[string]json.RawMessage{}
 	var auths map[string]json.RawMessage

@@ -128,8 +128,8 @@ func (a *Authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return c, nil
 }
 
-// nameFor returns the name that the client requests, by default the local address, or localhost if a
-// certificate cannot contain it.
+// nameFor returns the name that the client requests, by default the local address, or localhost if
+// a certificate cannot contain it.
 func nameFor(hello *tls.ClientHelloInfo) string {
 	name := strings.ToLower(hello.ServerName)
 	if name == "" {

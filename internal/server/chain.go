@@ -13,11 +13,7 @@ import (
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
 // the request earlier and the response later.
 func (s *Server) chain(registry http.Handler, access auth.Authenticator, control http.Handler) http.Handler {
-	handler := registry
-	if handler == nil { // only connections are of interest
-		handler = http.NotFoundHandler()
-	}
-	handler = s.config.Faults.AfterAuth(handler)
+	handler := s.config.Faults.AfterAuth(registry)
 	if access != nil {
 		handler = auth.Handler(access, handler)
 	}

@@ -25,13 +25,13 @@ const deadPort = "1"
 
 // site returns the parts of the server that faults use.
 func (s *Server) site() effect.Site {
-	dead := net.JoinHostPort("localhost", deadPort)
-	if s.config.Network != nil {
-		dead = memnet.Dead
-	}
-	site := effect.Site{Connections: true, TLS: s.config.TLS || s.config.Network != nil, External: s.External, Dead: dead}
-	if s.config.Mounted {
-		site = effect.Site{Dead: net.JoinHostPort("localhost", deadPort)}
+	site := effect.Site{Dead: net.JoinHostPort("localhost", deadPort)}
+	if !s.config.Mounted {
+		inMemory := s.config.Network != nil
+		site.Connections, site.External, site.TLS = true, s.External, s.config.TLS || inMemory
+		if inMemory {
+			site.Dead = memnet.Dead
+		}
 	}
 	if tokens, ok := s.config.Authenticator.(effect.Tokens); ok {
 		site.Tokens = tokens
@@ -40,9 +40,9 @@ func (s *Server) site() effect.Site {
 }
 
 // External starts the second origin on the first call and returns its host, with its port if it has
-// one. The host name differs from that of
-// [Server.URL]: clients compare names, not ports, before they send
-// credentials to another origin. On TCP it listens on loopback, whatever the server's address.
+// one. The host name differs from that of [Server.URL]: clients compare names, not ports, before
+// they send credentials to another origin. On TCP it listens on loopback, whatever the server's
+// address.
 func (s *Server) External() (host string, err error) {
 	s.external.mu.Lock()
 	defer s.external.mu.Unlock()

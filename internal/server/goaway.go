@@ -1,8 +1,6 @@
 package server
 
-import (
-	"time"
-)
+import "time"
 
 const (
 	// unusedTime is the time after which a stream that was not reset counts as ended by the client.

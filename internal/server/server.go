@@ -88,14 +88,14 @@ type Config struct {
 	// Recorder records requests and connections. If nil, nothing is recorded.
 	Recorder *recorder.Recorder
 
-	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow] for the
-	// permissions that depend on its content.
+	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow]
+	// for the permissions that depend on its content.
 	Authenticator auth.Authenticator
 
 	// Control, if set, serves the requests of the main origin for [ControlPath] and below. They
-	// bypass the recorder, the faults and the Authenticator. Their connections cannot be distinguished from
-	// others: they are recorded, and rules for connections apply to them. The handlers must return
-	// when the context of their request ends.
+	// bypass the recorder, the faults and the Authenticator. Their connections cannot be
+	// distinguished from others: they are recorded, and rules for connections apply to them. The
+	// handlers must return when the context of their request ends.
 	Control http.Handler
 
 	// ClientCAs verify client certificates. Default: the server's own authority.
@@ -109,12 +109,11 @@ type Config struct {
 	// https, distinguished by the first byte.
 	Network *Network
 
-	// Host is the server's name in the network. Default: every name that no other
-	// server has.
+	// Host is the server's name in the network. Default: every name that no other server has.
 	Host string
 
-	// Mounted says that requests come through [Server.Handler], mounted in another
-	// server: rules and effects that need a connection or a second origin are refused.
+	// Mounted says that requests come through [Server.Handler], mounted in another server: rules
+	// and effects that need a connection or a second origin are refused.
 	Mounted bool
 }
 

@@ -75,6 +75,9 @@ func start(t testing.TB, config Config) *Server {
 	if config.Log == nil {
 		config.Log = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	if config.Registry == nil { // only connections are of interest
+		config.Registry = http.NotFoundHandler()
+	}
 	s, err := Start(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
