@@ -78,10 +78,10 @@ func (r Rule) checkStages() error {
 
 // checkActing refuses effects that can never act.
 func (r Rule) checkActing() error {
-	if err := effect.CheckReach(behaviours(r.Effects), r.Connect); err != nil {
+	if err := effect.CheckReach(effect.Behaviours(r.Effects), r.Connect); err != nil {
 		return err
 	}
-	for _, b := range behaviours(r.Steps) {
+	for _, b := range effect.Behaviours(r.Steps) {
 		if err := effect.CheckReach([]effect.Behaviour{b}, r.Connect); err != nil {
 			return err
 		}
@@ -96,7 +96,9 @@ func (r Rule) checkActing() error {
 }
 
 // behaviours returns what all effects and steps do.
-func (r Rule) behaviours() []effect.Behaviour { return behaviours(slices.Concat(r.Effects, r.Steps)) }
+func (r Rule) behaviours() []effect.Behaviour {
+	return effect.Behaviours(slices.Concat(r.Effects, r.Steps))
+}
 
 // onAnswer returns the first filter on answers, if there is one: then the rule is one on
 // answers.

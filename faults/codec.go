@@ -71,14 +71,6 @@ func boundText[N int | effect.Duration | float64](n N) *N {
 	return &n
 }
 
-func textsOf(effects []Effect) []effect.Text {
-	texts := make([]effect.Text, len(effects))
-	for i, b := range behaviours(effects) {
-		texts[i].Behaviour = b
-	}
-	return texts
-}
-
 func effectsOf(texts []effect.Text) []Effect {
 	var effects []Effect
 	for _, t := range texts {
@@ -96,7 +88,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		After: w.After, Every: boundText(w.Every), Times: boundText(w.Times), For: boundText(effect.Duration(w.For)), Until: w.Until,
 		Probability: boundText(w.Probability), Seed: w.Seed,
 		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Known: r.Known,
-		Do: textsOf(r.Effects), Seq: textsOf(r.Steps),
+		Do: effect.Texts(effect.Behaviours(r.Effects)), Seq: effect.Texts(effect.Behaviours(r.Steps)),
 	})
 	var failed *json.MarshalerError
 	if errors.As(err, &failed) {

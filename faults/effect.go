@@ -2,7 +2,6 @@ package faults
 
 import (
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Effect is what a fault does to a request or to a connection. The functions of this
@@ -41,20 +40,9 @@ func of(b effect.Behaviour) Effect {
 // Behaviour implements [Effect].
 func (e plain) Behaviour() effect.Behaviour { return e.does }
 
-// behaviours returns what effects do: nil for a nil effect.
-func behaviours(effects []Effect) []effect.Behaviour {
-	list := make([]effect.Behaviour, len(effects))
-	for i, e := range effects {
-		if !must.IsNil(e) {
-			list[i] = e.Behaviour()
-		}
-	}
-	return list
-}
-
 // Pass does nothing. In a sequence it lets a request pass; in a rule of its own it keeps
 // later rules from the requests that the rule matches.
 func Pass() Effect { return of(effect.Pass{}) }
 
 // All combines effects, for a step of a sequence. The first effect is the outermost.
-func All(effects ...Effect) Effect { return of(effect.All(behaviours(effects))) }
+func All(effects ...Effect) Effect { return of(effect.All(effect.Behaviours(effects))) }

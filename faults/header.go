@@ -40,14 +40,14 @@ func DropHeader(name string) Header { return header(effect.Dropping, name, nil) 
 // error although the request succeeded. With 204 or 304 the answer has no body.
 func SetStatus(code int) Effect { return of(effect.SetStatus{Status: code}) }
 
-// Location changes parts of the Location that the registry answers with; those
-// that are empty stay. The values may have the placeholders of [SetHeader].
+// Location changes parts of the Location of the registry's answer. Empty parts stay. The
+// values can contain the placeholders of [SetHeader].
 type Location struct {
-	Scheme    string `json:"scheme,omitempty" doc:"scheme of the absolute URL"`                             // makes it absolute
-	Host      string `json:"host,omitempty" doc:"host of the absolute URL"`                                 // makes it absolute
-	Path      string `json:"path,omitempty" doc:"path in place of the path"`                                // replaces the path
-	DropQuery bool   `json:"dropQuery,omitempty" doc:"drops the query, which holds the state of an upload"` // leaves out the query, and with it the state of an upload
-	Absolute  bool   `json:"absolute,omitempty" doc:"adds scheme and host of the request"`                  // adds scheme and host of the request
+	Scheme    string // makes the Location absolute
+	Host      string // makes the Location absolute
+	Path      string
+	DropQuery bool // removes the query, which has the state of an upload
+	Absolute  bool // adds scheme and host of the request
 }
 
 func header(how, name string, values []string) Header {

@@ -6,26 +6,29 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/internal/httptoken"
 )
 
-// filterError says why a filter can match nothing. The functions that make filters
-// panic with its text.
-type filterError string
+// filterError is the reason why a filter can match nothing. The functions that make filters
+// panic with it.
+type filterError struct {
+	filter string // its name
+	reason error
+}
 
-func (e filterError) Error() string { return string(e) }
+func (e filterError) Error() string { return "filter " + e.filter + ": " + e.reason.Error() }
 
 // mustHave panics if a filter has no values.
 func mustHave(name string, values []string) {
 	if len(values) == 0 {
-		panic(filterError("filter " + name + ": no value: a filter without values would match nothing"))
+		panic(filterError{name, errors.New("no value: a filter without values would match nothing")})
 	}
 }
 
-// mustBe panics if a check refuses a value of a filter.
-func mustBe(name, value string, check func(string) error) {
-	if err := check(value); err != nil {
-		panic(filterError("filter " + name + ": " + err.Error()))
+// mustBe panics if a check has refused a value of a filter.
+func mustBe(name string, refusal error) {
+	if refusal != nil {
+		panic(filterError{name, refusal})
 	}
 }
 
@@ -33,7 +36,7 @@ func mustBe(name, value string, check func(string) error) {
 func mustBeAll(name string, values []string, check func(string) error) {
 	mustHave(name, values)
 	for _, value := range values {
-		mustBe(name, value, check)
+		mustBe(name, check(value))
 	}
 }
 
@@ -43,17 +46,10 @@ func asError(err *error) {
 	switch p := recover().(type) {
 	case nil:
 	case filterError:
-		text := strings.TrimPrefix(string(p), "filter ")
-		_, text, _ = strings.Cut(text, ": ")
-		*err = errors.New(text)
+		*err = p.reason
 	default:
 		panic(p)
 	}
-}
-
-func checkOp(o op.Op) error {
-	_, err := o.MarshalText()
-	return err
 }
 
 func checkRepo(pattern string) error {
@@ -101,7 +97,7 @@ func checkHost(pattern string) error {
 // of them out of the header.
 func checkField(name string) error {
 	switch {
-	case strings.Trim(name, tokenCharacters) != "" || name == "":
+	case !httptoken.Valid(name):
 		return fmt.Errorf("%q is no name of a header field", name)
 	case name == "Host":
 		return errors.New("Host is not among the header's fields: use the filter host")
@@ -161,6 +157,3 @@ func checkConn(id string) error {
 	}
 	return nil
 }
-
-// tokenCharacters are those of names of header fields (RFC 9110, 5.6.2).
-const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

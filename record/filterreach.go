@@ -1,8 +1,9 @@
 package record
 
 import (
+	"slices"
+
 	"github.com/ocifake/ocifake/internal/opset"
-	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -10,7 +11,7 @@ import (
 // requests that do not have what it asks for. An unknown request, and one to a second
 // origin, may have anything.
 func (f Filter) within(patterns []string, can func(op.Op) bool) Filter {
-	if pattern.Matcher(patterns)("") {
+	if slices.Contains(patterns, "") {
 		return f
 	}
 	f.reach = opset.Of(op.Unknown, op.External)
@@ -21,8 +22,6 @@ func (f Filter) within(patterns []string, can func(op.Op) bool) Filter {
 	}
 	return f
 }
-
-func inRepository(o op.Op) bool { return o.InRepository() }
 
 func hasTags(o op.Op) bool {
 	return opset.Of(op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete).Has(o)

@@ -21,7 +21,8 @@ import (
 func Op(ops ...op.Op) Filter {
 	names := make([]string, len(ops))
 	for i, o := range ops {
-		mustBe("op", o.String(), func(string) error { return checkOp(o) })
+		_, err := o.MarshalText()
+		mustBe("op", err)
 		names[i] = o.String()
 	}
 	set := opset.Of(ops...)
@@ -33,13 +34,13 @@ func Op(ops ...op.Op) Filter {
 // Repo matches requests for a repository: "repo=app", "repo=lib/*".
 func Repo(patterns ...string) Filter {
 	mustBeAll("repo", patterns, checkRepo)
-	return onText("repo", OnRequest, patterns, func(x *Exchange) string { return x.Repo }).within(patterns, inRepository)
+	return onText("repo", OnRequest, patterns, func(x *Exchange) string { return x.Repo }).within(patterns, op.Op.InRepository)
 }
 
 // Alias matches requests for a repository under another name than its own, by that
 // name: "alias=fault/status-503/app".
 func Alias(patterns ...string) Filter {
-	return onText("alias", OnRequest, patterns, func(x *Exchange) string { return x.Alias }).within(patterns, inRepository)
+	return onText("alias", OnRequest, patterns, func(x *Exchange) string { return x.Alias }).within(patterns, op.Op.InRepository)
 }
 
 // Tag matches requests for a manifest by tag, and those that set tags by parameter:
@@ -72,7 +73,7 @@ func Session(ids ...string) Filter {
 func Method(methods ...string) Filter {
 	mustBeAll("method", methods, checkMethod)
 	match := pattern.Matcher(methods)
-	return onText("method", OnRequest, methods, func(x *Exchange) string { return x.Info.Method }).
+	return on("method", OnRequest, methods, func(x *Exchange) bool { return match(x.Info.Method) }).
 		within(methods, func(o op.Op) bool { return slices.ContainsFunc(o.Methods(), match) })
 }
 
@@ -101,7 +102,7 @@ func Namespace(patterns ...string) Filter {
 // Without patterns, any value will do: "header.Range".
 func Header(name string, patterns ...string) Filter {
 	name = http.CanonicalHeaderKey(name)
-	mustBe("header", name, checkField)
+	mustBe("header", checkField(name))
 	if len(patterns) == 0 {
 		return flag(filter.FieldName(name), OnRequest, func(x *Exchange) bool { return len(x.Header[name]) > 0 })
 	}
@@ -121,12 +122,9 @@ func UserAgent(patterns ...string) Filter {
 //
 // It panics if n is negative.
 func LongerThan(n int64) Filter {
-	mustBe("length", strconv.FormatInt(n, 10), func(text string) error {
-		if n < 0 {
-			return fmt.Errorf("%s is no size: want a number of bytes such as 4MiB", text)
-		}
-		return nil
-	})
+	if n < 0 {
+		mustBe("length", fmt.Errorf("%d is no size: want a number of bytes such as 4MiB", n))
+	}
 	f := flag("length", OnRequest, func(x *Exchange) bool {
 		length, err := strconv.ParseInt(x.Header.Get("Content-Length"), 10, 64)
 		return err == nil && length > n

@@ -261,6 +261,7 @@ func TestParseFiltersOnRequestsErrors(t *testing.T) {
 		{"tls!=yes", "tls has no value"},
 		{"op=blob.fetch", "blob.get"},
 		{"op=blob.*", "unknown operation"},
+		{"op=upload.begn", `unknown operation "upload.begn": did you mean upload.begin?`},
 		{"header.=x", `nothing called "header."`},
 		{`header.""=x`, `nothing called "header."`},
 		{`header."X`, "a quote is not closed"},

@@ -3,7 +3,6 @@ package record
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/ocifake/ocifake/internal/bytesize"
@@ -101,7 +100,7 @@ func parseOps(values []string) (Filter, error) {
 		}
 		var o op.Op
 		if o.UnmarshalText([]byte(value)) != nil {
-			return Filter{}, fmt.Errorf("unknown operation %q: %s", value, near.Hint(value, slices.Insert(filter.Operations(), 0, filter.UploadBegin)))
+			return Filter{}, fmt.Errorf("unknown operation %q: %s", value, near.Hint(value, filter.Operations()))
 		}
 		ops = append(ops, o)
 	}

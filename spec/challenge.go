@@ -1,6 +1,10 @@
 package spec
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ocifake/ocifake/internal/httptoken"
+)
 
 // challenge is one challenge of a WWW-Authenticate field (RFC 9110, 11.6.1).
 type challenge struct {
@@ -28,7 +32,7 @@ func parseChallenges(field string) (all []challenge, ok bool) {
 	rest := strings.Trim(field, ", \t")
 	for rest != "" {
 		var c challenge
-		if c.scheme, rest = cutToken(rest); c.scheme == "" {
+		if c.scheme, rest = httptoken.Cut(rest); c.scheme == "" {
 			return all, false
 		}
 		c.parameters = map[string]string{}
@@ -51,7 +55,7 @@ func (c *challenge) cutParameters(field string) (rest string, ok bool) {
 	}
 	for {
 		rest = strings.TrimLeft(rest, ", \t")
-		name, after := cutToken(rest)
+		name, after := httptoken.Cut(rest)
 		after = strings.TrimLeft(after, " \t")
 		if name == "" || !strings.HasPrefix(after, "=") {
 			return rest, true // the end, or the next challenge
@@ -77,18 +81,12 @@ const (
 	digits  = "0123456789"
 )
 
-// cutToken cuts a token off (RFC 9110, 5.6.2), which is empty if there is none.
-func cutToken(field string) (token, rest string) {
-	rest = strings.TrimLeft(field, letters+digits+"!#$%&'*+-.^_`|~")
-	return field[:len(field)-len(rest)], rest
-}
-
 // cutParameter cuts the value of a parameter off: a token or a quoted string.
 func cutParameter(field string) (value, rest string, ok bool) {
 	if strings.HasPrefix(field, `"`) {
 		return cutQuoted(field)
 	}
-	value, rest = cutToken(field)
+	value, rest = httptoken.Cut(field)
 	return value, rest, value != ""
 }
 

@@ -114,8 +114,8 @@ func (a Answer) send(x *Exchange, w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", contentType)
 	}
 	body = x.expand(body, r)
-	if a.Status != http.StatusNoContent && a.Status != http.StatusNotModified {
-		header.Set("Content-Length", strconv.Itoa(len(body)))
+	if !bodyless(a.Status) {
+		setContentLength(header, int64(len(body)))
 	}
 	w.WriteHeader(a.Status)
 	if r.Method != http.MethodHead {

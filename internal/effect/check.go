@@ -58,7 +58,7 @@ func CheckReach(effects []Behaviour, connect bool) error {
 		case ending != nil:
 			return fmt.Errorf("%s never acts behind %s, which answers: put it before", b.Kind(), ending.Kind())
 		}
-		if ends(b) || connect && connectEnds(b) {
+		if Ends(b) {
 			ending = b
 		}
 		if _, isTLS := b.(TLS); isTLS && connect {
@@ -70,22 +70,10 @@ func CheckReach(effects []Behaviour, connect bool) error {
 	return nil
 }
 
-// connectEnds reports whether an effect ends a connection when it is opened.
-func connectEnds(b Behaviour) bool {
-	if group, ok := b.(All); ok {
-		return anyOf(group, connectEnds)
-	}
-	switch b.(type) {
-	case Refuse, Silence, Raw:
-		return true
-	}
-	return false
-}
-
 // besideTLS refuses effects that prevent the handshake.
 func besideTLS(effects []Behaviour) error {
 	for _, b := range effects {
-		if connectEnds(b) {
+		if Ends(b) {
 			return fmt.Errorf("tls never acts beside %s, which ends the connection: choose one of them", b.Kind())
 		}
 	}
@@ -120,47 +108,26 @@ func CheckOperations(b Behaviour, allowed opset.Set) error {
 	return fmt.Errorf("%s never acts on a request that the filters match: it acts on %v only", b.Kind(), acts)
 }
 
-// ofRequest are the effects that act before a request is answered, and what to use with a
-// rule on answers instead.
-var ofRequest = map[string]string{
-	"delay":         "use delay-reply",
-	"ignore-range":  "use a rule with filters on the request, such as header.Range",
-	"shift-range":   "use a rule with filters on the request, such as header.Range",
-	"content-of":    "use a rule with filters on the request",
-	"digest-tags":   "use a rule with filters on the request",
-	"lose-upload":   "use a rule with filters on the request",
-	"drop-chunk":    "use a rule with filters on the request",
-	"refuse-mount":  "use a rule with filters on the request",
-	"vanish":        "use a rule with filters on the request: it acts on pushes that succeed",
-	"hide":          "use a rule with filters on the request: it acts on pushes that succeed",
-	"stale-tag":     "use a rule with filters on the request: it acts on pushes that succeed",
-	"lag-tags":      "use a rule with filters on the request: it acts on pushes that succeed",
-	"immutable":     "use status",
-	"revoke-tokens": "use a rule with filters on the request",
-}
-
 // CheckOnAnswer returns an error for an effect that acts before a request is answered.
 func CheckOnAnswer(b Behaviour) error {
-	switch b := b.(type) {
-	case All:
-		for _, b := range b {
+	if group, ok := b.(All); ok {
+		for _, b := range group {
 			if err := CheckOnAnswer(b); err != nil {
 				return err
 			}
 		}
-	case Cut:
-		if b.Request {
-			return fmt.Errorf("%s of the request acts before: leave out request, and it acts on the answer", b.Kind())
-		}
-	case Pace:
-		if b.Request {
-			return fmt.Errorf("%s of the request acts before: leave out request, and it acts on the answer", b.Kind())
-		}
-	case nil:
-		return nil
 	}
-	if instead := ofRequest[b.Kind()]; instead != "" {
-		return fmt.Errorf("%s acts before there is one: %s", b.Kind(), instead)
+	if e, ok := b.(earlyEffect); ok && e.early() != "" {
+		return fmt.Errorf("%s %s", b.Kind(), e.early())
 	}
 	return nil
 }
+
+// What [earlyEffect] returns.
+const (
+	actsBefore    = "acts before there is one: "
+	actsOnRequest = actsBefore + "use a rule with filters on the request"
+	actsOnRange   = actsOnRequest + ", such as header.Range"
+	actsOnPush    = actsOnRequest + ": it acts on pushes that succeed"
+	actsOnBody    = "of the request acts before: leave out request, and it acts on the answer"
+)

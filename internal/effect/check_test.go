@@ -1,15 +1,28 @@
 package effect
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 )
 
-// TestEffectsBeforeAnswers finds effects that were renamed.
+// TestEffectsBeforeAnswers holds which effects a rule on answers refuses. The others of the
+// table act on answers.
 func TestEffectsBeforeAnswers(t *testing.T) {
-	for name := range ofRequest {
-		assert.True(t, slices.ContainsFunc(kinds(), func(k kind) bool { return k.name == name }), name)
+	early := map[string]bool{}
+	for _, name := range []string{
+		"delay", "ignore-range", "shift-range", "content-of", "digest-tags", "lose-upload", "drop-chunk", "refuse-mount",
+		"vanish", "hide", "stale-tag", "lag-tags", "immutable", "revoke-tokens",
+	} {
+		early[name] = true
 	}
+	for _, k := range kinds() {
+		if k.name == "all" {
+			continue // has none
+		}
+		b, _ := k.decode(nil) // an error is about arguments that are missing
+		assert.Equal(t, early[k.name], CheckOnAnswer(b) != nil, k.name)
+		delete(early, k.name)
+	}
+	assert.Empty(t, early, "these effects do not exist")
 }

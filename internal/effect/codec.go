@@ -13,7 +13,8 @@ import (
 // Text is an effect in JSON: "name", or {"name": arguments}.
 type Text struct{ Behaviour }
 
-func textsOf(effects []Behaviour) []Text {
+// Texts returns effects for their text.
+func Texts(effects []Behaviour) []Text {
 	texts := make([]Text, len(effects))
 	for i, b := range effects {
 		texts[i].Behaviour = b

@@ -9,12 +9,14 @@ import (
 type Refuse struct{}
 
 func (Refuse) Kind() string    { return "refuse" }
+func (Refuse) ends() bool      { return true }
 func (Refuse) open(o *Opening) { o.Reset = true }
 
 // Silence reads from a connection and never answers.
 type Silence struct{}
 
 func (Silence) Kind() string    { return "silence" }
+func (Silence) ends() bool      { return true }
 func (Silence) open(o *Opening) { o.Silent = true }
 
 // TLS acts on the TLS handshake.

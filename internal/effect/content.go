@@ -96,6 +96,8 @@ type ContentOf struct {
 
 func (ContentOf) Kind() string { return "content-of" }
 
+func (ContentOf) early() string { return actsOnRequest }
+
 func (ContentOf) needs() need { return needStore }
 
 func (e ContentOf) check() error {
@@ -159,6 +161,8 @@ type IgnoreRange struct{}
 
 func (IgnoreRange) Kind() string { return "ignore-range" }
 
+func (IgnoreRange) early() string { return actsOnRange }
+
 func (IgnoreRange) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
 
 func (IgnoreRange) prospect(info *op.Info, r *http.Request) Prospect {
@@ -210,6 +214,8 @@ type ShiftRange struct {
 }
 
 func (ShiftRange) Kind() string { return "shift-range" }
+
+func (ShiftRange) early() string { return actsOnRange }
 
 func (e ShiftRange) check() error {
 	if e.By == 0 {

@@ -50,6 +50,13 @@ const maxTurnedAway = 64 << 20
 
 func (c Cut) Kind() string { return c.How.name }
 
+func (c Cut) early() string {
+	if c.Request {
+		return actsOnBody
+	}
+	return ""
+}
+
 func (c Cut) needs() need { return c.How.needs }
 
 // ends reports whether nothing of the answer gets through. A request without a body is

@@ -15,6 +15,8 @@ type DigestTags struct{}
 
 func (DigestTags) Kind() string { return "digest-tags" }
 
+func (DigestTags) early() string { return actsOnRequest }
+
 func (DigestTags) needs() need { return needStore }
 
 func (DigestTags) actsOn() opset.Set { return opset.Of(op.ManifestGet, op.ManifestHead) }

@@ -11,7 +11,9 @@ package effect
 import (
 	"context"
 	"net/http"
+	"slices"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -49,8 +51,17 @@ type checkedEffect interface {
 	check() error
 }
 
+// earlyEffect can act before a request is answered, which is too early for a rule on
+// answers.
+type earlyEffect interface {
+	requestEffect
+	// early completes the sentence that begins with the kind: how the effect acts before,
+	// and what to use with a rule on answers. It is empty for an effect that does not.
+	early() string
+}
+
 // endingEffect may answer in the registry's place or end the connection, without serving
-// the request. Then the effects after it do not act.
+// a request. Then the effects after it do not act.
 type endingEffect interface {
 	Behaviour
 	ends() bool
@@ -101,13 +112,25 @@ func needOf(b Behaviour) need {
 	return 0
 }
 
-// ends reports whether an effect ends the request; see [endingEffect].
-func ends(b Behaviour) bool {
+// Ends reports whether an effect, or one of its effects, may answer in the registry's place
+// or end the connection, without serving a request.
+func Ends(b Behaviour) bool {
 	if group, ok := b.(All); ok {
-		return anyOf(group, ends)
+		return slices.ContainsFunc(group, Ends)
 	}
 	end, ok := b.(endingEffect)
 	return ok && end.ends()
+}
+
+// Behaviours returns what effects of package faults do: nil for a nil effect.
+func Behaviours[E interface{ Behaviour() Behaviour }](effects []E) []Behaviour {
+	list := make([]Behaviour, len(effects))
+	for i, e := range effects {
+		if !must.IsNil(e) {
+			list[i] = e.Behaviour()
+		}
+	}
+	return list
 }
 
 // Pass does nothing.
@@ -140,14 +163,4 @@ func (a All) open(o *Opening) {
 	for _, b := range a {
 		Open(b, o)
 	}
-}
-
-// anyOf reports whether a function is true for one of the effects.
-func anyOf(group All, is func(Behaviour) bool) bool {
-	for _, b := range group {
-		if is(b) {
-			return true
-		}
-	}
-	return false
 }

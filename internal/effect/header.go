@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/httptoken"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -37,9 +38,6 @@ const (
 	Dropping = "drop-header"
 )
 
-// tokenCharacters are those of names of header fields (RFC 9110, 5.6.2).
-const tokenCharacters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 func (e Header) Kind() string { return e.How }
 
 func (e Header) needs() need { return needsOfTexts(e.Values...) }
@@ -57,7 +55,7 @@ func (e Header) check() error {
 // checkField refuses fields that the server cannot send as they are, or that would
 // have it send something else than what it says.
 func checkField(name string, values []string, how string) error {
-	if name == "" || strings.Trim(name, tokenCharacters) != "" {
+	if !httptoken.Valid(name) {
 		return fmt.Errorf("%q is no name of a header field", name)
 	}
 	name = http.CanonicalHeaderKey(name)
@@ -195,14 +193,14 @@ func (e SetStatus) serve(x *Exchange, w http.ResponseWriter, r *http.Request, ne
 	out.serve(r, next)
 }
 
-// Location changes parts of the Location that the registry answers with; those
-// that are empty stay. The values may have the placeholders of [SetHeader].
+// Location changes parts of the Location of the registry's answer. Empty parts stay. The
+// values can contain placeholders.
 type Location struct {
-	Scheme    string `json:"scheme,omitempty" doc:"scheme of the absolute URL"`                             // makes it absolute
-	Host      string `json:"host,omitempty" doc:"host of the absolute URL"`                                 // makes it absolute
-	Path      string `json:"path,omitempty" doc:"path in place of the path"`                                // replaces the path
-	DropQuery bool   `json:"dropQuery,omitempty" doc:"drops the query, which holds the state of an upload"` // leaves out the query, and with it the state of an upload
-	Absolute  bool   `json:"absolute,omitempty" doc:"adds scheme and host of the request"`                  // adds scheme and host of the request
+	Scheme    string `json:"scheme,omitempty" doc:"scheme of the absolute URL"`
+	Host      string `json:"host,omitempty" doc:"host of the absolute URL"`
+	Path      string `json:"path,omitempty" doc:"path in place of the path"`
+	DropQuery bool   `json:"dropQuery,omitempty" doc:"drops the query, which holds the state of an upload"`
+	Absolute  bool   `json:"absolute,omitempty" doc:"adds scheme and host of the request"`
 }
 
 func (Location) Kind() string { return "location" }

@@ -61,7 +61,7 @@ func kinds() []kind {
 		bare("silence", "never answers on a connection", Silence{}),
 		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", keep[TLS], same[TLS]),
 		bare("pass", "does nothing", Pass{}),
-		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(b Behaviour) any { return textsOf(b.(All)) }},
+		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(b Behaviour) any { return Texts(b.(All)) }},
 	}
 }
 

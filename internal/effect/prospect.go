@@ -46,10 +46,6 @@ func BestProspect(effects []Behaviour, info *op.Info, r *http.Request, store reg
 	return best
 }
 
-// Ends reports whether one of the effects may answer in the registry's place, or end the
-// connection, without serving the request.
-func Ends(b Behaviour) bool { return ends(b) }
-
 // IsGroup reports whether an effect consists of several.
 func IsGroup(b Behaviour) bool {
 	_, ok := b.(All)

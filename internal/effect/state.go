@@ -18,6 +18,8 @@ type LoseUpload struct{}
 
 func (LoseUpload) Kind() string { return "lose-upload" }
 
+func (LoseUpload) early() string { return actsOnRequest }
+
 func (LoseUpload) needs() need { return needStore }
 
 func (LoseUpload) actsOn() opset.Set {
@@ -61,6 +63,8 @@ type RevokeTokens struct{}
 
 func (RevokeTokens) Kind() string { return "revoke-tokens" }
 
+func (RevokeTokens) early() string { return actsOnRequest }
+
 func (RevokeTokens) needs() need { return needTokens }
 
 func (RevokeTokens) serve(x *Exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -72,6 +76,8 @@ func (RevokeTokens) serve(x *Exchange, w http.ResponseWriter, r *http.Request, n
 type DropChunk struct{}
 
 func (DropChunk) Kind() string { return "drop-chunk" }
+
+func (DropChunk) early() string { return actsOnRequest }
 
 func (DropChunk) needs() need { return needStore }
 
@@ -94,6 +100,8 @@ type RefuseMount struct{}
 
 func (RefuseMount) Kind() string { return "refuse-mount" }
 
+func (RefuseMount) early() string { return actsOnRequest }
+
 func (RefuseMount) needs() need { return needStore }
 
 func (RefuseMount) actsOn() opset.Set { return opset.Of(op.BlobMount) }
@@ -109,6 +117,8 @@ func (RefuseMount) serve(x *Exchange, w http.ResponseWriter, r *http.Request, ne
 type Vanish struct{}
 
 func (Vanish) Kind() string { return "vanish" }
+
+func (Vanish) early() string { return actsOnPush }
 
 func (Vanish) needs() need { return needStore }
 
@@ -204,6 +214,8 @@ func (x *Exchange) eachTag(do func(tag string)) {
 
 func (e Lag) Kind() string { return e.How.name }
 
+func (Lag) early() string { return actsOnPush }
+
 func (e Lag) needs() need { return needStore }
 
 func (e Lag) check() error {
@@ -249,6 +261,8 @@ func (e Lag) serve(x *Exchange, w http.ResponseWriter, r *http.Request, next htt
 type Immutable struct{ Answer Answer }
 
 func (Immutable) Kind() string { return "immutable" }
+
+func (Immutable) early() string { return actsBefore + "use status" }
 
 func (Immutable) needs() need { return needStore }
 

@@ -35,6 +35,8 @@ type Delay struct {
 
 func (Delay) Kind() string { return "delay" }
 
+func (Delay) early() string { return actsBefore + "use delay-reply" }
+
 func (e Delay) check() error { return notNegative(e.For) }
 
 func (e Delay) serve(_ *Exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -127,6 +129,13 @@ type Pace struct {
 }
 
 func (Pace) Kind() string { return "trickle" }
+
+func (e Pace) early() string {
+	if e.Request {
+		return actsOnBody
+	}
+	return ""
+}
 
 func (e Pace) check() error {
 	if e.Bytes <= 0 || e.Every <= 0 {

@@ -49,7 +49,7 @@ type active struct {
 }
 
 func newActive(rule faults.Rule) *active {
-	a := &active{rule: rule, effects: behaviours(rule.Effects), steps: behaviours(rule.Steps), disabled: rule.Flags.Disabled}
+	a := &active{rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
 	a.ops = opset.Allowed(rule.Filters)
 	onAnswer := slices.ContainsFunc(rule.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })
 	a.filters = slices.DeleteFunc(slices.Clone(rule.Filters), func(f record.Filter) bool {
@@ -60,14 +60,6 @@ func newActive(rule faults.Rule) *active {
 		return onOperation(f) || only(f, "repo=", &a.repo) || only(f, "alias=", &a.alias)
 	})
 	return a
-}
-
-func behaviours(effects []faults.Effect) []effect.Behaviour {
-	list := make([]effect.Behaviour, len(effects))
-	for i, e := range effects {
-		list[i] = e.Behaviour()
-	}
-	return list
 }
 
 // onOperation reports whether the operation of a request decides what a filter matches.
@@ -171,8 +163,8 @@ func (a *active) count() {
 	a.over = a.hits == a.limit()
 }
 
-// fire counts a connection, and returns what is to happen to it. If that depends on
-// whether it speaks TLS, and encrypted is nil, it returns ask in place of that.
+// fire counts a connection, and returns the effects on it. If the rule depends on whether
+// the connection uses TLS, and encrypted is nil, fire only returns ask.
 func (a *active) fire(encrypted *bool) (effects []effect.Behaviour, fired, ask bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -44,7 +44,6 @@ var headerTerm = Term{
 }
 
 // terms are those whose name is the whole name of a filter.
-
 var terms = [...]Term{
 	{Name: "all", Doc: "every request", Example: "all", Flag: true},
 	{Name: "op", Doc: "the operation is one of these; `upload.begin` is every operation that may open an upload session", Example: "op=blob.get,blob.head"},

@@ -21,8 +21,7 @@ type Word struct {
 	Values []string // nil without a "=" or a ">"
 	Not    bool
 
-	over   bool // the values follow a ">"
-	broken bool // the name could be read, and the values could not
+	over bool // the values follow a ">"
 }
 
 // Field returns the name of the header field that the word is about.
@@ -37,11 +36,8 @@ func Parse(text string) ([]Word, error) {
 	var words []Word
 	for rest := trimSpace(text); rest != ""; rest = trimSpace(rest) {
 		w, tail, err := cutWord(rest)
-		if err != nil && !w.broken {
-			return nil, err
-		}
-		if refusal := w.check(); refusal != nil && (err == nil || w.term() < 0) {
-			err = refusal
+		if err == nil {
+			err = w.check()
 		}
 		if err != nil {
 			return nil, err
@@ -81,6 +77,12 @@ func (w Word) term() int {
 	return slices.IndexFunc(terms[:], func(t Term) bool { return t.Name == w.Name })
 }
 
+// isKnown reports whether there is a term with the word's name.
+func (w Word) isKnown() bool {
+	_, onField := w.Field()
+	return onField || w.term() >= 0
+}
+
 func (w Word) unknown() error {
 	var names []string
 	for _, t := range terms {
@@ -108,8 +110,10 @@ func cutWord(text string) (w Word, rest string, err error) {
 		return w, "", fmt.Errorf("%s: behind a name stands a space, =, != or >", w.Name)
 	}
 	w.over = text[0] == '>'
+	if !w.isKnown() {
+		return w, "", w.unknown()
+	}
 	if w.Values, text, err = cutValues(text[1:]); err != nil {
-		w.broken = true
 		return w, "", fmt.Errorf("%s: %w", w.Name, err)
 	}
 	return w, text, nil
@@ -196,8 +200,8 @@ func Join(values []string) string {
 	return strings.Join(quoted, ",")
 }
 
-// isSpecial reports whether Go escapes something in the text; but for the
-// backslash, which means nothing outside quotes.
+// isSpecial reports whether Go escapes something in the text other than a backslash, which
+// has no meaning outside quotes.
 func isSpecial(text string) bool {
 	quoted := strconv.Quote(text)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\\`, `\`) != text

@@ -1,7 +1,11 @@
 // Package opset has sets of operations.
 package opset
 
-import "github.com/ocifake/ocifake/op"
+import (
+	"slices"
+
+	"github.com/ocifake/ocifake/op"
+)
 
 // Set is a set of operations.
 type Set uint64
@@ -26,13 +30,8 @@ func (s Set) Has(o op.Op) bool { return s&(1<<o) != 0 }
 func Allowed[F interface{ Allows(op.Op) bool }](filters []F) Set {
 	var s Set
 	for o := range op.External + 1 {
-		s |= 1 << o
-	}
-	for o := range op.External + 1 {
-		for _, f := range filters {
-			if !f.Allows(o) {
-				s &^= 1 << o
-			}
+		if !slices.ContainsFunc(filters, func(f F) bool { return !f.Allows(o) }) {
+			s |= 1 << o
 		}
 	}
 	return s

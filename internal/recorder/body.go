@@ -108,8 +108,8 @@ func (b *requestBody) Close() error {
 const maxDrained = 256 << 10
 
 // drain reads what net/http reads of a body that the handler leaves unread, so that it
-// is counted: all of it, unless that is much. A request of HTTP/2 has already got
-// what there is to be read.
+// is counted: all of it, unless that is much. For HTTP/2, net/http has already received
+// what can be read.
 func (b *requestBody) drain() {
 	if !b.served() {
 		return

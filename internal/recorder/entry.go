@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,17 +76,11 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 		e.named = true
 		x.Subject, x.Scopes = "", nil
 	}
-	all, length := textsOf(x), 0
-	for i, s := range all {
-		e.lengths[i] = uint32(len(*s))
-		length += len(*s)
+	var all [texts]string
+	for i, s := range textsOf(x) {
+		all[i], e.lengths[i] = *s, uint32(len(*s))
 	}
-	var text strings.Builder
-	text.Grow(length)
-	for _, s := range all {
-		text.WriteString(*s)
-	}
-	e.text = text.String()
+	e.text = strings.Join(all[:], "")
 	if x.Status >= http.StatusBadRequest && len(x.ResponseBody) > 0 {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
@@ -115,7 +108,7 @@ func (e *entry) read() record.Exchange {
 	}
 	if r := e.rest; r != nil {
 		x.Tags, x.Allow, x.Scopes, x.Faults, x.Codes = slices.Clone(r.tags), slices.Clone(r.allow), slices.Clone(r.scopes), slices.Clone(r.faults), slices.Clone(r.codes)
-		x.RequestBody, x.ResponseBody = bytes.Clone(r.requestBody), bytes.Clone(r.responseBody)
+		x.RequestBody, x.ResponseBody = append([]byte(nil), r.requestBody...), append([]byte(nil), r.responseBody...) // nil if empty
 	}
 	if e.named {
 		x.Subject, x.Scopes = e.asked.client.Subject, slices.Clone(e.asked.client.Scopes)

@@ -78,12 +78,11 @@ func (r *Recorder) Position() Position {
 func (f *Follower) Next(most int) News {
 	var news News
 	open, ended, position := f.look(most, &news)
-	for _, e := range open {
+	for _, e := range slices.Backward(open) {
 		if e.open { // else it is about to be among Ended
 			f.add(&news.Begun, e)
 		}
 	}
-	sortLog(news.Begun)
 	for i, e := range ended {
 		if f.add(&news.Ended, e) {
 			news.At = append(news.At, Position(position+uint64(i)+1))

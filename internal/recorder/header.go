@@ -12,8 +12,8 @@ import (
 	"github.com/ocifake/ocifake/internal/redact"
 )
 
-// header is a header on record, and what else the recorder wants to know of it. Exchanges
-// share it. It does not change but for refs.
+// header is a header on record, and what else the recorder needs of it. Exchanges share it.
+// Only refs changes.
 type header struct {
 	sum    uint64 // see headerSum
 	fields []headerField

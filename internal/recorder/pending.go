@@ -312,7 +312,7 @@ func (p *pending) log() {
 		slog.Any("op", p.info.Op),
 		slog.String("method", p.info.Method),
 		slog.String("target", p.target),
-		slog.String("proto", p.request.Proto),
+		slog.String("proto", p.proto),
 		slog.Int("status", p.sentStatus()),
 		slog.Int64("bytes", p.sent.Load()),
 		slog.Duration("duration", p.done.duration),

@@ -14,17 +14,15 @@ import (
 //
 // A client may have got its answer a moment before the exchange is no longer Open.
 func (r *Recorder) Log(filters ...record.Filter) record.Log {
+	all := r.all()
+	sort.Slice(all, func(i, j int) bool { return all[i].seq < all[j].seq })
 	var log record.Log
-	for x := range r.Exchanges(0, filters...) {
-		log = append(log, x)
+	for _, e := range all {
+		if x := e.read(); x.Matches(filters...) {
+			log = append(log, x)
+		}
 	}
-	sortLog(log)
 	return log
-}
-
-// sortLog puts exchanges into the order in which they began.
-func sortLog(log record.Log) {
-	sort.SliceStable(log, func(i, j int) bool { return log[i].Seq < log[j].Seq })
 }
 
 // Exchanges iterates over the exchanges that began after a mark and that all filters

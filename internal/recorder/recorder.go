@@ -103,7 +103,7 @@ func (r *Recorder) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// Mark returns the present moment: requests that begin later are [Since] it.
+// Mark returns the present moment: requests that begin later are [record.Since] it.
 func (r *Recorder) Mark() record.Mark {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,7 @@ func (r *Recorder) signal() {
 	}
 }
 
-// notify is signal for those who have changed nothing that r.mu guards.
+// notify is signal for changes that r.mu does not guard. It takes the lock.
 func (r *Recorder) notify() {
 	if r.waiting.Load() {
 		r.mu.Lock()

@@ -20,12 +20,10 @@ func TokenRequest(b []byte) []byte {
 // Body takes the secrets out of a body that is JSON or a form, such as the answer to a
 // token request. The body may be incomplete or malformed.
 func Body(b []byte) []byte {
-	if isJSON(b) {
-		b = redactJSON(b)
-	} else {
+	if !isJSON(b) {
 		b = redactForm(b)
 	}
-	return []byte(Text(string(b)))
+	return ErrorBody(b)
 }
 
 // ErrorBody takes the secrets out of the body of an error, which may repeat those of

@@ -11,9 +11,11 @@ import (
 // member of a JSON object says that its value gives access to something. It judges
 // the words of the name: "X-Vault-Token", "client_secret", "apiKey".
 func secretName(name string) bool {
-	if len(name) < len("pw") || slices.Contains(plainNames, name) {
-		return false
-	}
+	return len(name) >= len("pw") && !slices.Contains(plainNames, name) && hasSecretWords(name)
+}
+
+// hasSecretWords is secretName for a name that is not among the frequent ones.
+func hasSecretWords(name string) bool {
 	if strings.IndexByte(name, '%') >= 0 {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
@@ -30,10 +32,14 @@ func secretName(name string) bool {
 }
 
 var (
-	// plainNames are frequent. They need not be taken apart.
+	// plainNames are frequent and harmless, and not taken apart: names of parameters, and of
+	// header fields in canonical form.
 	plainNames = []string{
 		"_state", "account", "artifactType", "bytes", "charset", "client_id", "digest", "digest-algorithm", "from", "last", "max-age",
 		"mount", "n", "ns", "q", "realm", "rel", "scope", "service", "tag",
+		"Accept", "Accept-Encoding", "Content-Length", "Content-Range", "Content-Type", "Date", "Docker-Content-Digest",
+		"Docker-Distribution-Api-Version", "Docker-Upload-Uuid", "Etag", "If-None-Match", "Link", "Location", "Oci-Subject", "Range",
+		"User-Agent", "Www-Authenticate",
 	}
 
 	// secretParts make a name secret wherever they stand, also within a word.
