@@ -118,7 +118,7 @@ type Store interface {
 	Uploads(ctx context.Context, repo string) iter.Seq2[string, error]
 }
 
-// Blob is an open blob. Its methods may be called concurrently, but for Close.
+// Blob is an open blob. Its methods may be called concurrently, except Close.
 type Blob interface {
 	io.ReaderAt
 	io.Closer

@@ -34,7 +34,7 @@ type Assertions struct {
 // Assert selects the requests that match all filters, for an assertion that fails the test
 // without ending it. Without filters it selects all requests.
 //
-//	reg.Assert(t, record.Is(op.BlobGet), record.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
 //
 // If tests share a registry, filters select the requests of one test: [record.Header],
 // [record.UserAgent], [record.Repo], [record.Subject], [record.Since].
@@ -62,7 +62,7 @@ func newAssertions(t testing.TB, of recorded, method string, filters []record.Fi
 	t.Helper()
 	a := &Assertions{t: t, of: of, filters: filters, method: method}
 	if opset.Allowed(filters) == 0 {
-		t.Fatalf("registrytest: %s: no request can have %s together", method, a.requests())
+		t.Fatalf("registrytest: %s: together they match no request: %s", method, texts(filters))
 	}
 	_, file, line, _ := runtime.Caller(2)
 	t.Cleanup(func() {

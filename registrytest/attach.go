@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -38,28 +39,28 @@ func (r *Registry) Attach(t testing.TB, ref string, image v1.Image) Pushed {
 		if err != nil {
 			return ocispec.Descriptor{}, fmt.Errorf("attach to %s: %w", ref, err)
 		}
-		subject := &ocispec.Descriptor{MediaType: m.Descriptor.MediaType, Digest: m.Descriptor.Digest, Size: m.Descriptor.Size}
-		desc, err := to.Attach(ctx, *subject, image)
-		if err != nil || r.hasReferrers(ctx, to, subject) {
+		desc, err := to.Attach(ctx, m.Descriptor, image)
+		if err != nil || r.hasReferrers(ctx, to, m.Descriptor.Digest) {
 			return desc, err
 		}
-		return desc, tagReferrer(ctx, to, subject, desc)
+		return desc, tagReferrer(ctx, to, m.Descriptor.Digest, desc)
 	})
 }
 
 // hasReferrers reports whether clients can list the referrers of a manifest.
-func (r *Registry) hasReferrers(ctx context.Context, of content.Repository, subject *ocispec.Descriptor) bool {
-	for _, err := range of.Store.Referrers(ctx, of.Name, subject.Digest, "") {
-		if errors.Is(err, registry.NotEnabled) {
-			return false
-		}
+func (r *Registry) hasReferrers(ctx context.Context, of content.Repository, subject digest.Digest) bool {
+	if r.Options().NoReferrers {
+		return false
 	}
-	return !r.Options().NoReferrers
+	for _, err := range of.Store.Referrers(ctx, of.Name, subject, "") {
+		return !errors.Is(err, registry.NotEnabled)
+	}
+	return true
 }
 
 // tagReferrer adds a referrer to the index under the fallback tag of its subject.
-func tagReferrer(ctx context.Context, to content.Repository, subject *ocispec.Descriptor, desc ocispec.Descriptor) error {
-	tag := fmt.Sprintf("%s-%s", subject.Digest.Algorithm(), subject.Digest.Encoded())
+func tagReferrer(ctx context.Context, to content.Repository, subject digest.Digest, desc ocispec.Descriptor) error {
+	tag := fmt.Sprintf("%s-%s", subject.Algorithm(), subject.Encoded())
 	tag = tag[:min(len(tag), 128)] // as long as tags may be
 	list := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{}}
 	m, err := to.Store.Manifest(ctx, to.Name, tag)

@@ -13,7 +13,7 @@
 //
 // # Conventions
 //
-//   - Zero is the default. No limit has a name, such as memstore.NoLimit.
+//   - Zero is the default. The value for "no limit" has a name: memstore.NoLimit.
 //   - An empty list of filters, repositories or users does not restrict anything.
 //   - The destination comes before the source: Push(t, "app:v1", image),
 //     Load(t, "app", path).
@@ -37,7 +37,7 @@
 // [Assertions.Transcript] compares them with a golden file. A test that fails logs the
 // journal, which has a line for each request.
 //
-//	reg.Assert(t, record.Is(op.BlobGet), record.Digest(layer)).Count(1)
+//	reg.Assert(t, record.Op(op.BlobGet), record.Digest(layer)).Count(1)
 //
 // # Virtual time
 //

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
@@ -28,7 +27,7 @@ type Registry struct {
 	registry *registry.Registry // nil if foreign
 	foreign  bool               // a handler of WithHandler answers, and store speaks to it
 	faults   *engine.Engine
-	service  *auth.Service // nil: nobody is asked, or by something else
+	service  *auth.Service // nil without authentication, or with another Authenticator
 	server   *server.Server
 	recorder *recorder.Recorder
 	shown    shownJournal
@@ -84,8 +83,12 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
 	if c.server.Network == nil && c.server.Addr == "" && bubble.Inside() {
-		c.server.Network = new(server.Network) // who waits for a socket keeps virtual time from passing
+		c.server.Network = new(server.Network) // virtual time does not pass while a goroutine waits for a socket
 	}
+	return c.start(log)
+}
+
+func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
 	if c.handler != nil {
@@ -132,8 +135,11 @@ func NewHandler(opts ...Option) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
-	mounted := func(c *config) { c.server.Mounted = true }
-	return start(slog.Default(), append(slices.Clone(opts), WithInMemory(), mounted))
+	if c.server.Network == nil {
+		c.server.Network = new(server.Network)
+	}
+	c.server.Mounted = true
+	return c.start(slog.Default())
 }
 
 // Close stops the registry: it closes all connections, cancels the contexts of the requests,

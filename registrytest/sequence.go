@@ -22,7 +22,7 @@ type Step []record.Filter
 func (a *Assertions) Sequence(steps ...Step) bool {
 	a.t.Helper()
 	return a.check(func(log record.Log) verdict {
-		v := verdict{want: a.order("in this order", steps)}
+		v := verdict{want: a.order(steps)}
 		var found record.Log
 		for i := range log {
 			if n := len(found); n < len(steps) && steps[n].means(&log[i]) {
@@ -40,9 +40,9 @@ func (a *Assertions) Sequence(steps ...Step) bool {
 func (s Step) means(x *record.Exchange) bool { return x.Matches(s...) }
 
 // order lists the steps.
-func (a *Assertions) order(how string, steps []Step) string {
+func (a *Assertions) order(steps []Step) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s %s", a.requests(), how)
+	fmt.Fprintf(&text, "%s in this order", a.requests())
 	for i, step := range steps {
 		fmt.Fprintf(&text, "\n  %d. %s", i+1, texts(step))
 	}

@@ -12,11 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/ocifake/ocifake/internal/must"
 )
 
 // ArtifactOptions describe an artifact.
@@ -38,10 +35,6 @@ func Artifact(o ArtifactOptions) (v1.Image, error) {
 	if o.Type == "" {
 		return nil, errors.New("the artifact type is empty: want a media type")
 	}
-	layers := o.Layers
-	if len(layers) == 0 {
-		layers = []ArtifactLayer{{ocispec.MediaTypeEmptyJSON, bytes.NewReader(emptyJSON())}}
-	}
 	a := &artifact{}
 	m := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
@@ -50,18 +43,21 @@ func Artifact(o ArtifactOptions) (v1.Image, error) {
 		Config:       ocispec.DescriptorEmptyJSON,
 		Annotations:  o.Annotations,
 	}
-	for i, layer := range layers {
+	for i, layer := range o.Layers {
 		l, err := newArtifactLayer(layer)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
 		a.layers = append(a.layers, l)
+	}
+	if len(a.layers) == 0 {
+		a.layers = []*artifactLayer{{bytes.NewReader(emptyJSON()), ocispec.DescriptorEmptyJSON}}
+	}
+	for _, l := range a.layers {
 		m.Layers = append(m.Layers, l.desc)
 	}
-	if len(o.Layers) == 0 {
-		m.Layers[0] = ocispec.DescriptorEmptyJSON
-	}
-	a.manifest = encode(m)
+	manifest := encode(m)
+	a.documents = documents{types.OCIManifestSchema1, emptyJSON, func() []byte { return manifest }}
 	return a, nil
 }
 
@@ -69,30 +65,11 @@ func emptyJSON() []byte { return slices.Clone(ocispec.DescriptorEmptyJSON.Data) 
 
 // artifact implements [v1.Image].
 type artifact struct {
-	manifest []byte
-	layers   []*artifactLayer
+	documents
+	layers []*artifactLayer
 }
 
-func (a *artifact) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
-func (a *artifact) RawManifest() ([]byte, error)        { return bytes.Clone(a.manifest), nil }
-func (a *artifact) Manifest() (*v1.Manifest, error) {
-	return v1.ParseManifest(bytes.NewReader(a.manifest))
-}
-func (a *artifact) Digest() (v1.Hash, error)       { return hashOf(a.manifest) }
-func (a *artifact) Size() (int64, error)           { return int64(len(a.manifest)), nil }
-func (a *artifact) RawConfigFile() ([]byte, error) { return emptyJSON(), nil }
-func (a *artifact) ConfigName() (v1.Hash, error)   { return hashOf(emptyJSON()) }
-func (a *artifact) ConfigFile() (*v1.ConfigFile, error) {
-	return v1.ParseConfigFile(bytes.NewReader(emptyJSON()))
-}
-
-func (a *artifact) Layers() ([]v1.Layer, error) {
-	layers := make([]v1.Layer, len(a.layers))
-	for i, l := range a.layers {
-		layers[i] = l
-	}
-	return layers, nil
-}
+func (a *artifact) Layers() ([]v1.Layer, error) { return layersOf(a.layers), nil }
 
 func (a *artifact) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	for _, l := range a.layers {
@@ -115,19 +92,12 @@ type artifactLayer struct {
 }
 
 func newArtifactLayer(l ArtifactLayer) (*artifactLayer, error) {
-	if must.IsNil(l.Content) {
-		return nil, errors.New("the content is nil")
-	}
 	desc := ocispec.Descriptor{MediaType: l.MediaType, Size: l.Content.Size()}
 	if desc.MediaType == "" {
 		desc.MediaType = octets
 	}
-	if known, ok := l.Content.(digested); ok {
-		desc.Digest = known.Digest()
-		return &artifactLayer{l.Content, desc}, nil
-	}
 	var err error
-	desc.Digest, err = digest.SHA256.FromReader(io.NewSectionReader(l.Content, 0, desc.Size))
+	desc.Digest, err = digestOf(l.Content)
 	return &artifactLayer{l.Content, desc}, err
 }
 

@@ -1,7 +1,6 @@
 package content
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,12 +75,12 @@ func RandomImage(o ImageOptions) (v1.Image, error) {
 	return nil, fmt.Errorf("random image: %d platforms: want one, or an index", len(o.Platforms))
 }
 
+// randomImage implements [v1.Image].
 type randomImage struct {
+	documents
 	types    mediaTypes
 	platform ocispec.Platform
 	layers   []*randomLayer
-	config   func() []byte
-	manifest func() []byte
 }
 
 func newRandomImage(o ImageOptions, platform string) (*randomImage, error) {
@@ -93,6 +92,7 @@ func newRandomImage(o ImageOptions, platform string) (*randomImage, error) {
 	for i := range o.Layers {
 		img.layers = append(img.layers, newRandomLayer(layerSeed(o.Seed, platform, i), o.LayerSize, img.types.layer))
 	}
+	img.mediaType = img.types.manifest
 	img.config = sync.OnceValue(img.encodeConfig)
 	img.manifest = sync.OnceValue(func() []byte { return img.encodeManifest(o.Annotations) })
 	return img, nil
@@ -138,11 +138,6 @@ func describe(mediaType types.MediaType, content []byte) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: string(mediaType), Digest: digest.FromBytes(content), Size: int64(len(content))}
 }
 
-func hashOf(content []byte) (v1.Hash, error) {
-	h, _, err := v1.SHA256(bytes.NewReader(content))
-	return h, err
-}
-
 // encode encodes values of image-spec types, which always have a JSON form.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
@@ -152,28 +147,7 @@ func encode(v any) []byte {
 	return b
 }
 
-// The methods of [v1.Image].
-
-func (i *randomImage) MediaType() (types.MediaType, error) { return i.types.manifest, nil }
-func (i *randomImage) RawManifest() ([]byte, error)        { return i.manifest(), nil }
-func (i *randomImage) Manifest() (*v1.Manifest, error) {
-	return v1.ParseManifest(bytes.NewReader(i.manifest()))
-}
-func (i *randomImage) Digest() (v1.Hash, error)       { return hashOf(i.manifest()) }
-func (i *randomImage) Size() (int64, error)           { return int64(len(i.manifest())), nil }
-func (i *randomImage) RawConfigFile() ([]byte, error) { return i.config(), nil }
-func (i *randomImage) ConfigFile() (*v1.ConfigFile, error) {
-	return v1.ParseConfigFile(bytes.NewReader(i.config()))
-}
-func (i *randomImage) ConfigName() (v1.Hash, error) { return hashOf(i.config()) }
-
-func (i *randomImage) Layers() ([]v1.Layer, error) {
-	layers := make([]v1.Layer, len(i.layers))
-	for n, l := range i.layers {
-		layers[n] = l
-	}
-	return layers, nil
-}
+func (i *randomImage) Layers() ([]v1.Layer, error) { return layersOf(i.layers), nil }
 
 func (i *randomImage) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	if name, err := i.ConfigName(); err == nil && name == h {

@@ -53,6 +53,14 @@ func (to Repository) copyContent(ctx context.Context, c Content) (ocispec.Descri
 	return desc, err
 }
 
+// digestOf returns the digest of content, which is computed unless it is known.
+func digestOf(c Content) (digest.Digest, error) {
+	if known, ok := c.(digested); ok {
+		return known.Digest(), nil
+	}
+	return digest.SHA256.FromReader(io.NewSectionReader(c, 0, c.Size()))
+}
+
 // addContent adds content that the Store reads on demand, if the Store supports it.
 func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descriptor, error) {
 	store, ok := to.Store.(adder)
@@ -60,13 +68,9 @@ func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descrip
 		return to.copyContent(ctx, c)
 	}
 	desc := ocispec.Descriptor{MediaType: octets, Size: c.Size()}
-	if known, ok := c.(digested); ok {
-		desc.Digest = known.Digest()
-	} else {
-		var err error
-		if desc.Digest, err = digest.SHA256.FromReader(io.NewSectionReader(c, 0, desc.Size)); err != nil {
-			return desc, err
-		}
+	var err error
+	if desc.Digest, err = digestOf(c); err != nil {
+		return desc, err
 	}
 	return desc, store.AddBlob(ctx, to.Name, desc, func() (registry.Blob, error) {
 		return registry.NewBlob(io.NewSectionReader(c, 0, desc.Size), desc.Size), nil

@@ -105,7 +105,7 @@ func permits(list, name string) bool {
 	return list == "*" || slices.Contains(strings.Fields(list), name)
 }
 
-// TestPermissionsAreUsed checks that every permitted module is imported.
+// TestPermissionsAreUsed checks that every permitted package and module is imported.
 func TestPermissionsAreUsed(t *testing.T) {
 	all := packages(t, "./...")
 	for _, f := range house {
@@ -113,6 +113,11 @@ func TestPermissionsAreUsed(t *testing.T) {
 		for _, to := range all[module+"/"+f.name].Imports {
 			if m := all[to].Module; m != nil {
 				used = append(used, m.Path)
+			}
+		}
+		for _, name := range strings.Fields(f.imports) {
+			if name != "*" {
+				assert.Contains(t, all[module+"/"+f.name].Imports, module+"/"+name, "%s does not import this package: remove it from the table", f.name)
 			}
 		}
 		for _, m := range strings.Fields(f.modules) {

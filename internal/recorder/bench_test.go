@@ -125,6 +125,19 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryOfAlternatingHeaders checks, with many seeds of the hash, that the headers of a
+// request and of its answer are shared by the exchanges, wherever the cache puts them.
+func TestMemoryOfAlternatingHeaders(t *testing.T) {
+	for range 1000 {
+		rec := recorder.New(recorder.Options{MaxBytes: 128 << 10})
+		handler := rec.Wrap(http.HandlerFunc(headHandler))
+		for range 150 {
+			handler.ServeHTTP(nowhere{http.Header{}}, headRequest("/v2/library/app/manifests/v1"))
+		}
+		require.Zero(t, rec.Dropped())
+	}
+}
+
 // BenchmarkMany is reading from a record of 100,000 requests.
 func BenchmarkMany(b *testing.B) {
 	const n = 100_000

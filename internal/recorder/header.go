@@ -55,19 +55,41 @@ const (
 )
 
 // headerCache has headers that came lately: those of a client, and those of its answers,
-// are often the same.
+// are often the same. A header has two places, so that two that alternate and have one
+// place in common stay both.
 type headerCache [cachedHeaders]atomic.Pointer[header]
 
+// places returns the places of a header, which differ.
+func (c *headerCache) places(sum uint64) (first, second *atomic.Pointer[header]) {
+	at := sum % cachedHeaders
+	apart := 1 + sum/cachedHeaders%(cachedHeaders-1)
+	return &c[at], &c[(at+apart)%cachedHeaders]
+}
+
 func (c *headerCache) get(sum uint64) *header {
-	if h := c[sum%cachedHeaders].Load(); h != nil && h.sum == sum {
-		return h
+	first, second := c.places(sum)
+	for _, place := range [...]*atomic.Pointer[header]{first, second} {
+		if h := place.Load(); h != nil && h.sum == sum {
+			return h
+		}
 	}
 	return nil
 }
 
+// put puts a header in its first place. The header that was there moves to its own second
+// place, or is lost if that is this one.
 func (c *headerCache) put(h *header) {
-	if h.size <= maxCachedHeader {
-		c[h.sum%cachedHeaders].Store(h)
+	if h.size > maxCachedHeader {
+		return
+	}
+	first, _ := c.places(h.sum)
+	old := first.Swap(h)
+	if old == nil || old.sum == h.sum {
+		return
+	}
+	oldFirst, oldSecond := c.places(old.sum)
+	if first == oldFirst {
+		oldSecond.Store(old)
 	}
 }
 
