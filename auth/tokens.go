@@ -29,7 +29,7 @@ type tokens struct {
 	serial   uint64                   // of the latest token, refresh tokens included
 	revoked  uint64                   // the latest that was revoked, with all before
 	lives    []Life                   // of the next ones
-	uses     map[uint64]*uses         // of those that are good for so many requests
+	uses     map[uint64]*uses         // of tokens that are valid for a number of requests
 	verified map[fingerprint]verified // a cache
 	room     []byte                   // for a token while it is looked up
 }
@@ -117,7 +117,7 @@ func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 	return g, err
 }
 
-// bearer is who has a token.
+// bearer returns the identity of the holder of a token.
 func bearer(user string, scopes []Scope) Identity {
 	return Identity{Subject: user, Scheme: "Bearer", Granted: granted(scopes), texts: texts(scopes)}
 }

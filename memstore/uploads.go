@@ -20,7 +20,7 @@ type upload struct {
 	store     *Store
 	repo, id  string
 	algorithm digest.Algorithm
-	received  atomic.Int64 // the size of the buffer, for who does not write
+	received  atomic.Int64 // the size of the buffer, for readers without the lock
 	gone      atomic.Bool  // set under the store's lock
 
 	// Guarded by the store's lock.

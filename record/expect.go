@@ -74,7 +74,7 @@ var lastBound = lazily(`(?:^|\s)(` + measureNames() + `)\s*(==|!=|<=|>=|<|>|=)\s
 // can be read.
 var brokenBound = lazily(`(?:^|\s)((` + measureNames() + `)\s*([=!<>~]*)\s*([^\s=!<>~"]*))$`)
 
-// corrections are what was probably meant by comparisons that there are not.
+// corrections are the comparisons to suggest for invalid ones.
 var corrections = map[string]string{
 	"=>": ">=", "=<": "<=", "<>": "!=", "=!": "!=", "===": "==", "!==": "!=", "~=": "!=",
 }
@@ -174,7 +174,7 @@ func (e Expectation) Judge(l Log) error {
 }
 
 // Journal returns the journal of a log, in which the exchanges that the filters
-// mean are marked, or, if there is none, those that all filters but one mean.
+// match are marked, or, if there is none, those that all filters but one match.
 func (e Expectation) Journal(l Log) string {
 	missed := 0
 	if l.Count(e.Filters...) == 0 && len(e.Filters) > 1 {
@@ -183,7 +183,7 @@ func (e Expectation) Journal(l Log) string {
 	return l.JournalMarking(func(x *Exchange) bool { return misses(e.Filters, x) == missed })
 }
 
-// misses returns how many of the filters do not mean an exchange.
+// misses returns how many of the filters do not match an exchange.
 func misses(filters []Filter, x *Exchange) (n int) {
 	for _, f := range filters {
 		if !f.Match(x) {

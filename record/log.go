@@ -14,7 +14,7 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Filter returns the exchanges that all filters mean; the log stays as it is.
+// Filter returns the exchanges that all filters match; the log does not change.
 func (l Log) Filter(filters ...Filter) Log {
 	var found Log
 	for i := range l {
@@ -25,7 +25,7 @@ func (l Log) Filter(filters ...Filter) Log {
 	return found
 }
 
-// Count returns how many exchanges all filters mean.
+// Count returns how many exchanges all filters match.
 func (l Log) Count(filters ...Filter) int {
 	n := 0
 	for i := range l {

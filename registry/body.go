@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// content is the body of a request, and its length, or Unknown.
+// content is the body of a request and its length, or Unknown.
 //
-// A request that was made in process, by [http.NewRequest], has no body if that is nil,
-// and one of unknown length if ContentLength is 0.
+// In a request that was made in process, by [http.NewRequest], a nil Body is empty, and the
+// length of any other Body is unknown if ContentLength is 0.
 type content struct {
 	io.Reader
 	length int64

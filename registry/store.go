@@ -85,7 +85,7 @@ type Store interface {
 	DeleteManifest(ctx context.Context, repo, ref string, p Precondition) error
 
 	// Repositories lists the repositories by name, in bytewise order, after the
-	// given name; an empty one means from the start. This and the other lists
+	// given name; an empty one is before the first. This and the other lists
 	// show the content at one moment, and cost no more than what is taken. The
 	// moment is between the call and the beginning of the loop. The entry that a
 	// list comes after need not exist. A list has no limit, and can be looped over
@@ -141,7 +141,7 @@ type Upload interface {
 	ID() string
 
 	// Size is the number of bytes received so far, those of a chunk that is
-	// still arriving included. It means nothing once the session is gone.
+	// still arriving included. It has no meaning once the session is gone.
 	Size() int64
 
 	// Append adds a chunk. If its body ends with a read error, what arrived

@@ -77,7 +77,7 @@ func (r *Registry) Login(t testing.TB, user string) Credentials {
 	t = r.test(t)
 	t.Helper()
 	if r.service == nil {
-		t.Fatalf("registrytest: login as %q: the registry asks nobody who they are: start it with WithAuth", user)
+		t.Fatalf("registrytest: login as %q: the registry has no authentication: start it with WithAuth", user)
 	}
 	if known := r.service.Users(); user == "" || len(known) > 0 && !pattern.Matcher(known)(user) {
 		t.Fatalf("registrytest: login as %q: the options of WithAuth name no such user: %s; for any other there is AuthService().Password(%[1]q, 0)", user, near.Hint(user, known))

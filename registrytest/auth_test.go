@@ -154,7 +154,7 @@ func TestLogin(t *testing.T) {
 	open := registrytest.New(t)
 	assert.Nil(t, open.AuthService())
 	ran := runTest(func(t testing.TB) { open.Login(t, "alice") })
-	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry asks nobody who they are: start it with WithAuth"}, ran.failures)
+	assert.Equal(t, []string{"registrytest: login as \"alice\": the registry has no authentication: start it with WithAuth"}, ran.failures)
 }
 
 // A user whom the options do not name is a typing error; options that name nobody allow

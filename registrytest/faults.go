@@ -48,7 +48,7 @@ func (r *Registry) judgeFault(t testing.TB, i faults.Injected) {
 		return
 	}
 	of := recorded{r}
-	t.Errorf("%s; if that is as it should be, say Optional()\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
+	t.Errorf("%s; if that is expected, add Optional() to the rule\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
 }
 
 // Intercept calls a function with every request before rules apply to it, until t and its

@@ -69,7 +69,7 @@ func writeGolden(file, text string) error {
 	return os.WriteFile(file, []byte(text), 0o644)
 }
 
-// updating reports whether golden files are to be written.
+// updating reports whether the test writes golden files.
 func updating() (bool, error) {
 	if f := flag.Lookup("update"); f != nil {
 		if g, ok := f.Value.(flag.Getter); ok && g.Get() == true {

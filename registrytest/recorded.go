@@ -57,7 +57,7 @@ func (rs recorded) whole(all record.Log) record.Log {
 	return all
 }
 
-// merge puts the requests that are meant, and all those on record, into one log each.
+// merge puts the selected requests, and all those on record, into one log each.
 func (rs recorded) merge(meant []record.Log) (merged, all record.Log) {
 	type from struct {
 		registry int

@@ -25,7 +25,7 @@ func (a *Assertions) Sequence(steps ...Step) bool {
 		v := verdict{want: a.order(steps)}
 		var found record.Log
 		for i := range log {
-			if n := len(found); n < len(steps) && steps[n].means(&log[i]) {
+			if n := len(found); n < len(steps) && steps[n].matches(&log[i]) {
 				found = append(found, log[i])
 			}
 		}
@@ -37,7 +37,7 @@ func (a *Assertions) Sequence(steps ...Step) bool {
 	})
 }
 
-func (s Step) means(x *record.Exchange) bool { return x.Matches(s...) }
+func (s Step) matches(x *record.Exchange) bool { return x.Matches(s...) }
 
 // order lists the steps.
 func (a *Assertions) order(steps []Step) string {

@@ -26,7 +26,7 @@ func (a *Assertions) check(judge judge) bool {
 	return a.judgeIn(a.of, meant, all, judge)
 }
 
-// judgeIn judges the requests that are meant, among all those of registries; see
+// judgeIn judges the selected requests among all those of registries; see
 // [recorded.requests].
 func (a *Assertions) judgeIn(of recorded, meant, all record.Log, judge judge) bool {
 	a.t.Helper()
@@ -82,7 +82,7 @@ func seqSet(log record.Log) map[uint64]bool {
 	return set
 }
 
-// requests names the requests that are meant.
+// requests names the selected requests.
 func (a *Assertions) requests() string { return a.noun("requests") }
 
 // number names as many of them.

@@ -66,7 +66,7 @@ func TestInjectUnfired(t *testing.T) {
 			require.Len(t, fake.failures, 1)
 			assert.Contains(t, fake.failures[0], "registrytest: fault rule ")
 			assert.Contains(t, fake.failures[0], test.want)
-			assert.Contains(t, fake.failures[0], "; if that is as it should be, say Optional()\njournal:\n")
+			assert.Contains(t, fake.failures[0], "; if that is expected, add Optional() to the rule\njournal:\n")
 		})
 	}
 }

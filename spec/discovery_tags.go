@@ -79,7 +79,7 @@ var tagStatements = []Statement{
 		Section: "Listing Tags", Endpoint: "end-8b", Level: May, Area: Discovery, Source: Distribution, Versions: since10,
 		check: takesLastAlone,
 	}, {
-		ID: "tags-last-missing", Text: "A last that is no tag of the repository, or no longer, still means the tags after it.",
+		ID: "tags-last-missing", Text: "A last that is not, or is no longer, a tag of the repository selects the tags after it.",
 		Endpoint: "end-8b", Level: Must, Area: Discovery, Source: Ours,
 		check: takesMissingLast,
 	},

@@ -209,7 +209,7 @@ func (e Location) needs() need { return needsOfTexts(e.Scheme, e.Host, e.Path) }
 
 func (e Location) check() error {
 	if e == (Location{}) {
-		return errors.New("nothing is to be changed")
+		return errors.New("it changes nothing")
 	}
 	return checkText(e.Scheme, e.Host, e.Path)
 }

@@ -106,7 +106,7 @@ func TestRuleCheck(t *testing.T) {
 		"header without name":    {doing(faults.SetHeader("", "x")), `set-header: "" is no name of a header field`},
 		"header with a space":    {doing(faults.AddHeader("A b", "x")), `add-header: "A b" is no name of a header field`},
 		"header without values":  {doing(faults.SetHeader("A")), "set-header: values are missing"},
-		"location":               {doing(faults.Location{}), "location: nothing is to be changed"},
+		"location":               {doing(faults.Location{}), "location: it changes nothing"},
 		"hide":                   {doing(faults.Hide(0, 0)), "hide: want a number of requests, or a duration, more than 0"},
 		"stale tag":              {doing(faults.StaleTag(-1, time.Second)), "stale-tag: want a number of requests, or a duration, more than 0"},
 		"lagging tags":           {doing(faults.LagTags(1, -1)), "lag-tags: want a number of requests, or a duration, more than 0"},

@@ -36,7 +36,7 @@ const (
 )
 
 // Vocabulary is the words and known faults that names can contain. It implements
-// [engine.Names].
+// the Names interface of internal/engine.
 type Vocabulary struct {
 	known map[string]known.Fault
 	words []word

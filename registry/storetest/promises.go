@@ -43,7 +43,7 @@ const (
 	referredStays      promise = "Store.DeleteManifest: What it referred to, and what refers to it, stay."
 	deleteFails        promise = "Store.DeleteManifest: Fails with ManifestUnknown, or else with PreconditionFailed."
 
-	listsRepositories     promise = "Store.Repositories: Repositories lists the repositories by name, in bytewise order, after the given name; an empty one means from the start."
+	listsRepositories     promise = "Store.Repositories: Repositories lists the repositories by name, in bytewise order, after the given name; an empty one is before the first."
 	oneMoment             promise = "Store.Repositories: This and the other lists show the content at one moment, and cost no more than what is taken."
 	momentIs              promise = "Store.Repositories: The moment is between the call and the beginning of the loop."
 	afterAny              promise = "Store.Repositories: The entry that a list comes after need not exist."
@@ -59,7 +59,7 @@ const (
 	listsBlobRepositories promise = "Store.BlobRepositories: BlobRepositories lists the repositories in which a blob is visible."
 	listsUploads          promise = "Store.Uploads: Uploads lists the identifiers of the upload sessions open in a repository, or in all if repo is empty, in no particular order."
 
-	readsConcurrently promise = "Blob: Its methods may be called concurrently, but for Close."
+	readsConcurrently promise = "Blob: Its methods may be called concurrently, except Close."
 	blobSize          promise = "Blob.Size: Size is the length of the blob in bytes."
 	writesRange       promise = "Blob.WriteRange: WriteRange writes n bytes from the offset off to w, straight from where they lie if it can, and returns how many it wrote."
 	readsAt           promise = "io.ReaderAt: ReadAt reads len(p) bytes into p starting at offset off in the underlying input source."
