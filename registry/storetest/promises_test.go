@@ -28,7 +28,7 @@ var unchecked = map[string]string{
 	"Unknown: Unknown is the Offset or Length of a [Chunk] that does not say.":                  "says what it is",
 	"Manifest: Manifest is a stored manifest.":                                                  "says what it is",
 	"Store: A method may ignore its context.":                                                   "is a freedom of the Store",
-	"Upload.Size: It means nothing once the session is gone.":                                   "is a freedom of the Store",
+	"Upload.Size: It has no meaning once the session is gone.":                                  "is a freedom of the Store",
 	"Manifest: It must not be changed.":                                                         "is promised to the Store",
 	"PutManifest: PutManifest is all that a Store needs to decide on a manifest.":               "says what it is",
 	"Reference.Name: where the manifest has it, as \"layers[0]\"":                               "says what it is",
