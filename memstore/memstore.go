@@ -1,30 +1,29 @@
-// Package memstore keeps the content of a registry in memory. [Store] is a
-// [registry.Store]: it starts empty and in no time, is bounded, and can be
-// copied and restored in no time.
+// Package memstore keeps the content of a registry in memory.
 //
-// Content is addressed by digest. Equal blobs are held once, and counted once,
-// however many repositories they are visible in, and so are the bytes of equal
-// manifests. They are let go when the last repository has deleted them; readers
-// that are open then go on reading.
+//	store := memstore.New(memstore.Options{MaxBytes: 1 << 30})
+//	http.Handle("/v2/", registry.New(store, registry.Options{}))
 //
-// Blobs are received straight into the memory that they stay in, pieces of at
-// most 1 MiB that are neither copied nor joined, and hashed while they arrive.
-// That memory is taken, and counted against [Options.MaxBytes], when bytes for
-// it have come, never because a client announced them: a session holds at most four
-// times what it has received, or 4 KiB. A store that is full answers with
+// [Store] implements [registry.Store]. New, Clone and Restore take constant time.
+//
+// Content is addressed by digest. Equal blobs, and the bytes of equal manifests, are stored
+// and counted once, in however many repositories they are visible. The memory is released
+// when the last repository has deleted them and no reader is open.
+//
+// Blobs are received into pieces of at most 1 MiB, which are not copied, and hashed while they
+// arrive. The store allocates memory, and counts it against [Options.MaxBytes], only for bytes
+// that have arrived, not for those that a client announces: a session takes at most four
+// times what it has received, or 4 KiB. If the store is full, methods fail with
 // [registry.Full].
 //
-// No lock is held while a body is read, a blob is written or a list iterated:
-// a client that stalls delays nobody. A list shows a snapshot, which costs
-// nothing to take, and reads no more of it than its caller does.
+// The store holds no lock while it reads a body, writes a blob or iterates over a list: a slow
+// client does not delay others. A list shows a snapshot, and costs no more than the entries
+// that its caller takes.
 //
-// A call whose context ends while a chunk arrives is treated as if the body had
-// ended with a read error: what arrived is kept.
+// If the context of a call ends while a chunk arrives, the store treats that as a read error
+// of the body: it keeps what arrived.
 //
-// Nothing goes on behind the caller's back. No goroutine outlives the call that
-// started it, there are no timers and no state outside the Store: that sessions
-// have expired is found out when something is asked of the store. So it works in
-// [testing/synctest] bubbles, and need not be closed.
+// The store has no goroutines and no timers, and need not be closed. Sessions that have
+// expired are removed by later calls. It works in bubbles of testing/synctest.
 package memstore
 
 import (

@@ -90,8 +90,8 @@ func ValidDigest(d digest.Digest) bool {
 	return true
 }
 
-// ValidAlgorithm reports whether the registry computes digests of this kind:
-// sha256 and sha512, which the image specification registers.
+// ValidAlgorithm reports whether the registry supports digests with the algorithm: sha256 and
+// sha512, which the image specification registers.
 func ValidAlgorithm(a digest.Algorithm) bool {
 	return a == digest.SHA256 || a == digest.SHA512
 }

@@ -1,9 +1,12 @@
-// Package op names the operations of the OCI distribution API and tells which
-// of them a request asks for.
+// Package op names the operations of the OCI distribution API, and parses requests.
 //
-// The table in this package is the only place in which a path or a method of
-// the API is written down: the registry, its authorization, recording and fault
-// rules all work on what [Parse] returns.
+//	info := op.Parse(r.Method, r.URL)
+//	if info.Op == op.BlobGet {
+//		log.Printf("%s is fetched from %s", info.Digest, info.Repo)
+//	}
+//
+// The registry, authorization, the recorder and fault rules all use what [Parse] returns. The
+// table in this package is the only place with the paths and methods of the API.
 package op
 
 import (
@@ -14,13 +17,11 @@ import (
 	"github.com/ocifake/ocifake/internal/near"
 )
 
-// Op is an operation of the distribution API, named after what it does to what.
-// Its text form ("blob.get") is the same in JSON, YAML, logs and on the command
-// line. The zero value is Unknown.
+// Op is an operation of the distribution API. Its text form, such as "blob.get", is the same
+// in JSON, YAML, logs and on the command line. The zero value is Unknown.
 type Op uint8
 
-// The operations. The comment gives the request and the endpoint's number in
-// the specification.
+// The operations, with the request and the number of the endpoint in the specification.
 const (
 	Unknown        Op = iota // any request that is none of the others
 	Ping                     // GET /v2/ (end-1)
@@ -47,8 +48,8 @@ const (
 	External                 // any request to a second origin
 )
 
-// row is what is known of one operation. Several operations may share a
-// resource and a method; then the one whose condition holds first is meant.
+// row describes an operation. Several operations may share a resource and a method; the first
+// one whose condition holds applies.
 type row struct {
 	op       Op
 	text     string
@@ -103,7 +104,7 @@ func hasDigest(i *Info) bool   { return !i.mount && i.Digest != "" }
 func hasTag(i *Info) bool      { return i.Digest == "" }
 func plainUpload(i *Info) bool { return !i.mount && i.Digest == "" }
 
-// All returns every operation but Unknown, in the order of the specification.
+// All returns all operations except Unknown, in the order of the specification.
 func All() []Op {
 	all := make([]Op, 0, len(table)-1)
 	for _, r := range table[1:] {
@@ -112,9 +113,9 @@ func All() []Op {
 	return all
 }
 
-// UploadBegin returns the operations of the POST that begins an upload: UploadStart,
-// BlobPost and BlobMount. Which of them a client uses depends on the client, and on
-// what it knows of other repositories.
+// UploadBegin returns the operations of the POST that begins an upload: UploadStart, BlobPost
+// and BlobMount. A client chooses one of them, depending on what it knows about other
+// repositories.
 func UploadBegin() []Op { return []Op{UploadStart, BlobPost, BlobMount} }
 
 // String returns the text form, "blob.get".
@@ -150,8 +151,8 @@ func (o Op) MarshalText() ([]byte, error) {
 	return []byte(table[o].text), nil
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. A name that is not in
-// the table is an error that says which one may be meant, or lists all.
+// UnmarshalText implements [encoding.TextUnmarshaler]. The error for an unknown name suggests
+// a similar one, or lists all.
 func (o *Op) UnmarshalText(text []byte) error {
 	i := slices.IndexFunc(table[:], func(r row) bool { return r.text == string(text) })
 	if i < 0 {

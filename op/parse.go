@@ -12,7 +12,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// resource is what a path of the API points to, whatever the method.
+// resource is the target of a path of the API, for any method.
 type resource uint8
 
 const (
@@ -29,9 +29,8 @@ const (
 	keys
 )
 
-// TokenPath is where the token endpoint is, below the prefix of the API; the keys
-// that sign its tokens are at TokenPath + "/keys". It begins as the API does, so
-// that whoever mounts "/v2/" has it.
+// TokenPath is the path of the token endpoint, below the prefix of the API. The keys that sign
+// its tokens are at TokenPath + "/keys". A handler that is mounted at "/v2/" serves both.
 const TokenPath = "/v2/token"
 
 const keysSuffix = "/keys"
@@ -89,8 +88,8 @@ func Parse(method string, u *url.URL) Info {
 	return info
 }
 
-// Methods returns the methods that the API has for a path, sorted; none if the
-// path is not part of it.
+// Methods returns the sorted methods of the API for a path, or nil if the path is not part of
+// the API.
 func Methods(u *url.URL) []string {
 	must.NotNil("op: Methods: u", u)
 	var info Info

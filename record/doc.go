@@ -1,9 +1,14 @@
-// Package record is about the requests that a registry got, and its answers.
+// Package record holds recorded requests and their answers.
 //
-// A [Log] is a list of [Exchange] values. Filters select exchanges, and methods count and
-// sum them up, print them as a journal or a transcript, and write them as an HTTP Archive
-// or as JSON Lines. An [Expectation] judges a log.
+// A [Log] is a list of [Exchange] values. Filters select exchanges. The methods of a Log
+// count and summarize them, print them as a journal or a transcript, and write them as an
+// HTTP Archive or as JSON Lines. An [Expectation] judges a log.
 //
-// Package registrytest returns the log of a registry. [ReadHAR] and [ReadJSONL] read those
-// of other programs and of earlier runs. Credentials are redacted.
+//	log := reg.Requests(record.Op(op.BlobGet), record.Status("200"))
+//	if repeated := log.Repeated(); len(repeated) > 0 {
+//		t.Errorf("fetched more than once: %v\n%s", repeated, log)
+//	}
+//
+// Package registrytest returns the log of a registry. [ReadHAR] and [ReadJSONL] read logs of
+// other programs and of earlier runs. Credentials are redacted.
 package record

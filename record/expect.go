@@ -11,7 +11,7 @@ import (
 	"github.com/ocifake/ocifake/internal/bytesize"
 )
 
-// Expectation is what must hold of the exchanges that filters match. In text it is the
+// Expectation is a condition on the exchanges that match its filters. Its text form is the
 // filters, followed by measures with a comparison and a number:
 //
 //	op=blob.get repo=app count<=3
@@ -21,13 +21,13 @@ import (
 // Comparisons are ==, !=, <, <=, > and >=. The measures are
 //
 //	count        exchanges
-//	inflight     exchanges that were being answered at the same time, see [Log.MaxInFlight]
+//	inflight     exchanges in flight at the same time, see [Log.MaxInFlight]
 //	repeated     digests that were fetched whole more than once, see [Log.Repeated]
-//	connections  connections that they came on
+//	connections  connections that carried them
 //	bytesin      bytes of request bodies
 //	bytesout     bytes of response bodies
 //
-// Without a measure, there must be at least one exchange: count>=1.
+// Without a measure, the condition is count>=1.
 type Expectation struct {
 	Filters []Filter
 	bounds  []bound
@@ -42,7 +42,7 @@ type bound struct {
 
 func (b bound) String() string { return b.name + b.comparison + strconv.FormatInt(b.want, 10) }
 
-// holds reports whether a number is as it should be.
+// holds reports whether a number satisfies the bound.
 func (b bound) holds(got int64) bool {
 	return slices.Contains(comparisons[b.comparison], cmp.Compare(got, b.want))
 }

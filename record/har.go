@@ -90,10 +90,9 @@ type (
 	}
 )
 
-// WriteHAR writes the log as an HTTP Archive 1.2, which the network panel of a
-// browser opens. What the format has no place for is in the custom field
-// "_ocifake" of each entry, so that [ReadHAR] returns the same log; it is the
-// object of [Exchange.MarshalJSON] without what the entry holds already.
+// WriteHAR writes the log as an HTTP Archive 1.2, which the network panel of a browser opens.
+// The custom field "_ocifake" of each entry holds the fields of [Exchange.MarshalJSON] that
+// the format does not have, so that [ReadHAR] returns the same log.
 func (l Log) WriteHAR(w io.Writer) error {
 	must.NotNil("record: Log.WriteHAR: w", w)
 	e := newEncoder()

@@ -13,15 +13,14 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// ReadHAR reads an HTTP Archive. One that [Log.WriteHAR] wrote comes back as it
-// was, sorted by Seq, with times in UTC. Of others, as browsers and proxies make
-// them, it takes what they tell: the operation from method and URL, headers,
-// bodies, times and connections. Their exchanges are numbered in the order in
-// which they began, and credentials are redacted.
+// ReadHAR reads an HTTP Archive. For an archive that [Log.WriteHAR] wrote, it returns the same
+// log, sorted by Seq, with times in UTC. From archives of browsers and proxies, it takes the
+// method, the URL, headers, bodies, times and connections. It numbers their exchanges in the
+// order in which they began, and redacts credentials.
 //
-// An error names the entry and the field; what was read before it is returned
-// with it. An entry is at most 32 MiB long, and a log that would take more than
-// about 2 GiB of memory, some 300,000 exchanges, is an error.
+// An error names the entry and the field, and comes with the exchanges that were read before
+// it. An entry longer than 32 MiB is an error, and so is a log that needs more than about
+// 2 GiB of memory, some 300,000 exchanges.
 func ReadHAR(r io.Reader) (Log, error) {
 	must.NotNil("record: ReadHAR: r", r)
 	return readHAR(r, defaultLimits)

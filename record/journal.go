@@ -22,27 +22,25 @@ const (
 	journalNote   = 60 // columns of a note
 )
 
-// Journal returns the log for human eyes: a line for each request, in aligned
-// columns, a heading above them. It ends with a newline, and says so if there was
-// no request. Of a log of more than 200 requests it is the head and the tail.
+// Journal returns the log as a table with a heading and a line for each request. It ends with
+// a newline. For an empty log it is "no requests". For a log of more than 200 requests it has
+// the first and the last 100.
 //
 //	#   at  op            what                     status  in   out  time  conn
 //	1    0  manifest.get  app:v1                      200      1024   1ms     1
 //	2  2ms  blob.get      app@sha256:44136fa355b3       …                     1  in flight
 //
-// "at" is the time since the first request; times are in milliseconds. "in" and
-// "out" are the bytes of the bodies. Columns with nothing in them are left out. Notes
-// at the end say what is out of the ordinary, and why: the upstream host that a
-// mirror is asked for (ns), error codes, scopes asked for and given, what a 401 asks
-// for, the rest of a list (Link).
+// "at" is the time since the first request; times are in milliseconds. "in" and "out" are the
+// sizes of the bodies in bytes. Empty columns are omitted. Notes at the end of a line explain
+// the answer: the upstream host of a request to a mirror (ns), error codes, scopes that were
+// requested and granted, the challenge of a 401, and the Link of a list.
 //
-// Whatever came from a client is printed so that it does nothing to a terminal:
-// control characters are escaped as in a Go string.
+// Control characters are escaped as in a Go string, so that text from clients is harmless on
+// a terminal.
 func (l Log) Journal() string { return l.JournalMarking(nil) }
 
-// JournalMarking returns the journal with a ">" before each request that the
-// function says is near to what was wanted. Marked requests are shown also where
-// the middle of a long log is left out, 50 of them.
+// JournalMarking returns the journal with a ">" before each request for which near is true.
+// The journal of a long log also has the first 50 marked requests of the part that it omits.
 func (l Log) JournalMarking(near func(*Exchange) bool) string {
 	if len(l) == 0 {
 		return "no requests\n"

@@ -24,10 +24,9 @@ import (
 //	open, left, cut, faults
 //
 // start is in RFC 3339, in UTC; firstNanos and durationNanos are in nanoseconds;
-// a header is an object of lists. Bodies are strings, and any string that is not
-// valid UTF-8 is the object {"base64": "…"}; only names of header fields are not,
-// since none that can be sent needs it. Fields with their zero value are left
-// out, except seq, start, op, method and status.
+// a header is an object of lists. Bodies are strings. A string that is not valid UTF-8 is the
+// object {"base64": "…"}, except the name of a header field, which is always ASCII. Fields
+// with their zero value are omitted, except seq, start, op, method and status.
 func (x Exchange) MarshalJSON() ([]byte, error) {
 	e := newEncoder()
 	if err := e.exchange(&x); err != nil {
@@ -36,14 +35,14 @@ func (x Exchange) MarshalJSON() ([]byte, error) {
 	return e.Bytes(), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, strictly: a field that is unknown,
-// missing, there twice or of another kind is an error that names it.
+// UnmarshalJSON reads the form that MarshalJSON writes. An unknown, missing or duplicate
+// field, or one of another type, is an error that names it.
 func (x *Exchange) UnmarshalJSON(data []byte) error {
 	*x = Exchange{}
 	return decodeExchange(data, x)
 }
 
-// encoder appends JSON to a buffer, as short as it can be.
+// encoder appends compact JSON to a buffer.
 type encoder struct {
 	bytes.Buffer
 	json *json.Encoder

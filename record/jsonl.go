@@ -12,8 +12,8 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 )
 
-// WriteJSONL writes the log as JSON Lines, one exchange a line, each in one call of
-// Write. [Exchange.MarshalJSON] documents the fields.
+// WriteJSONL writes the log as JSON Lines, one exchange per line and per call of Write.
+// [Exchange.MarshalJSON] documents the fields.
 func (l Log) WriteJSONL(w io.Writer) error {
 	must.NotNil("record: Log.WriteJSONL: w", w)
 	e := newEncoder()
@@ -30,12 +30,12 @@ func (l Log) WriteJSONL(w io.Writer) error {
 	return nil
 }
 
-// ReadJSONL reads JSON Lines that [Log.WriteJSONL] wrote and sorts them by Seq. It is
-// strict, and its errors name the line and the field; it returns what it read before the
-// error. Times are in UTC.
+// ReadJSONL reads JSON Lines that [Log.WriteJSONL] wrote, and sorts the exchanges by Seq.
+// Times are in UTC. An error names the line and the field, and comes with the exchanges that
+// were read before it.
 //
-// A line is at most 32 MiB long, and a log that would take more than about 2 GiB
-// of memory, some 300,000 exchanges, is an error.
+// A line longer than 32 MiB is an error, and so is a log that needs more than about 2 GiB of
+// memory, some 300,000 exchanges.
 func ReadJSONL(r io.Reader) (Log, error) {
 	must.NotNil("record: ReadJSONL: r", r)
 	return readJSONL(r, defaultLimits)

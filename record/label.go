@@ -2,18 +2,18 @@ package record
 
 import "strings"
 
-// Label tells the clients of a shared registry apart: those for which it returns
-// the same text are one. It is empty for a request that does not say who it is of.
-// A label may be called concurrently. See [Log.By].
+// Label distinguishes the clients of a shared registry: it returns the same string for all
+// requests of a client, or "" if the request does not identify one. It may be called
+// concurrently. See [Log.By].
 type Label func(*Exchange) string
 
-// ByHeader tells clients apart by the value of a header field, which each sets to
-// a text of its own: "X-Test".
+// ByHeader distinguishes clients by the value of a header field, such as "X-Test", that each
+// of them sets to a different value.
 func ByHeader(name string) Label {
 	return func(x *Exchange) string { return x.Header.Get(name) }
 }
 
-// ByUserAgent tells clients apart by the first product in User-Agent, without its
+// ByUserAgent distinguishes clients by the first product in User-Agent, without its
 // version: "crane" of "crane/v0.20.3 go-containerregistry/v0.20.3".
 func ByUserAgent() Label {
 	return func(x *Exchange) string {
@@ -22,11 +22,11 @@ func ByUserAgent() Label {
 	}
 }
 
-// BySubject tells clients apart by who their credentials say they are: the user
-// of Basic, the subject of a token.
+// BySubject distinguishes clients by the user of their credentials: the user name of Basic,
+// or the subject of a token.
 func BySubject() Label { return func(x *Exchange) string { return x.Subject } }
 
-// ByRepoPrefix tells clients apart by the part of the repository before the first
+// ByRepoPrefix distinguishes clients by the part of the repository before the first
 // slash: "team-a" of "team-a/app".
 func ByRepoPrefix() Label {
 	return func(x *Exchange) string {

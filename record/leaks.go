@@ -7,14 +7,13 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Leaks returns the exchanges whose request sent credentials to a host that matches none
-// of the patterns, which are those of [Host]. Credentials are what a recording
-// redacts in a header, in a URL, or in the body of a token request: those in
-// Authorization, cookies, X-Vault-Token, the user of a URL in Referer, and others.
-// Leaks also finds them in a recording that keeps secrets.
+// Leaks returns the exchanges whose request sent credentials to a host that matches none of
+// the patterns; see [Host]. Credentials are the values that a recording redacts in header
+// fields, such as Authorization, Cookie and X-Vault-Token, in URLs, and in the bodies of
+// token requests. Leaks also finds them in a recording that keeps secrets.
 //
-// A value that an earlier answer gave to the client for that host is no leak: a signature
-// in a URL that the client was redirected to, and a cookie that the host has set.
+// A value that an earlier answer gave to the client for that host is not a leak: a signature
+// in a URL to which the client was redirected, or a cookie that the host has set.
 func (l Log) Leaks(hosts ...string) Log {
 	var found Log
 	given, cookies := map[string]bool{}, map[string]bool{}

@@ -63,8 +63,8 @@ func (l Log) BytesOut() int64 {
 	return n
 }
 
-// Connections returns the numbers of the connections that the requests came on, in
-// the order of their first use. Requests without a number are left out.
+// Connections returns the numbers of the connections that carried the requests, in the
+// order of their first use. It omits requests without a connection number.
 func (l Log) Connections() []uint64 {
 	var ids []uint64
 	seen := map[uint64]bool{0: true}
@@ -80,12 +80,11 @@ func (l Log) Connections() []uint64 {
 // Unauthenticated returns the exchanges whose request carried no credentials.
 func (l Log) Unauthenticated() Log { return l.Filter(Not(Authenticated())) }
 
-// MaxInFlight returns how many of these requests were being answered at the same
-// time, at most. A request that is Open is still being answered.
+// MaxInFlight returns the maximum number of these requests that were in flight at the same
+// time. A request that is Open is still in flight.
 //
-// It is exact where the clock tells one moment from the next. Where it does not,
-// as when virtual time stands still, requests of the same moment count as
-// simultaneous if as many were in flight altogether.
+// Requests with the same time, as in virtual time, count as simultaneous, up to the number
+// that the registry had in flight (InFlight).
 func (l Log) MaxInFlight() int {
 	starts := make([]time.Time, len(l)) // never before that of an earlier request
 	var ends []time.Time
@@ -118,9 +117,9 @@ func (l Log) MaxInFlight() int {
 	return most
 }
 
-// Gaps returns how long each request but the first began after all those before it
-// in the log had ended: the waiting between the attempts of a client that tries
-// again. It is 0 for a request that did not wait for that.
+// Gaps returns, for each request except the first, the time between the end of all earlier
+// requests in the log and its start: the pauses of a client that retries. It is 0 for a
+// request that began before an earlier one had ended.
 func (l Log) Gaps() []time.Duration {
 	if len(l) < 2 {
 		return nil
@@ -140,9 +139,9 @@ func (l Log) Gaps() []time.Duration {
 	return gaps
 }
 
-// Digests returns the digests of the blobs and manifests that were fetched, at
-// least in part, each once, in the order of the first fetch. A fetch is a GET that
-// was answered to its end with 200 or 206, whatever the repository or the origin.
+// Digests returns the digests of the blobs and manifests that were fetched, at least in
+// part. Each digest is listed once, in the order of its first fetch. A fetch is a GET with a
+// complete answer of status 200 or 206, from any repository or origin.
 func (l Log) Digests() []digest.Digest {
 	return l.fetched(1, func(x *Exchange) bool { return true })
 }
@@ -150,13 +149,13 @@ func (l Log) Digests() []digest.Digest {
 // Repeated returns the digests of the blobs and manifests that were fetched whole
 // more than once, in the order of the first fetch.
 //
-// A whole fetch is a GET that was answered to its end with 200, or with a 206 that
-// has all bytes in it. So neither an answer that was cut, or that the client left,
-// nor the parts by which it is completed, nor a 304 make a repetition; a manifest
-// fetched by tag and then by digest does. Ask a log of one client: [Log.By].
+// A whole fetch is a GET with a complete answer of status 200, or of status 206 with all
+// bytes. An answer that was cut, or that the client left, does not count, nor do the parts
+// that complete it, nor a 304. A manifest that is fetched by tag and then by digest counts
+// twice. If several clients share the log, divide it with [Log.By] first.
 func (l Log) Repeated() []digest.Digest { return l.fetched(2, (*Exchange).whole) }
 
-// fetched returns the digests with at least so many fetches.
+// fetched returns the digests with at least that many fetches for which counts is true.
 func (l Log) fetched(least int, counts func(*Exchange) bool) []digest.Digest {
 	var order []digest.Digest
 	times := map[digest.Digest]int{}
@@ -173,8 +172,8 @@ func (l Log) fetched(least int, counts func(*Exchange) bool) []digest.Digest {
 	return slices.DeleteFunc(order, func(d digest.Digest) bool { return times[d] < least })
 }
 
-// content is the digest of what the exchange is about; of a manifest by tag, and
-// of what another origin serves, the answer may tell it.
+// content returns the digest of the requested content. For a manifest by tag, and for
+// content of another origin, it is that in the answer, if there is one.
 func (x *Exchange) content() digest.Digest {
 	if x.Info.Digest != "" {
 		return x.Info.Digest
@@ -204,11 +203,10 @@ func (x *Exchange) whole() bool {
 
 func (x *Exchange) end() time.Time { return x.Start.Add(x.Duration) }
 
-// Groups are logs by what their exchanges have in common.
+// Groups maps labels to the logs of their exchanges; see [Log.By].
 type Groups map[string]Log
 
-// By divides the log by a label. Requests that the label says nothing of are under
-// the empty text.
+// By divides the log by a label. Requests without a label are under the empty string.
 func (l Log) By(label Label) Groups {
 	must.NotNil("record: Log.By: label", label)
 	groups := Groups{}
@@ -219,7 +217,7 @@ func (l Log) By(label Label) Groups {
 	return groups
 }
 
-// Sorted iterates in the order of the names.
+// Sorted iterates over the groups in the order of their labels.
 func (g Groups) Sorted() iter.Seq2[string, Log] {
 	return func(yield func(string, Log) bool) {
 		for _, name := range sortedKeys(g) {

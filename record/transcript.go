@@ -13,9 +13,8 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Transcript returns what the client and the registry said to each other, as text
-// that is the same each time the client does the same, to be kept in a file and
-// reviewed when it changes.
+// Transcript returns the requests and answers as text for a golden file. The text is the same
+// whenever the client does the same.
 //
 //	GET http://<host-1>/v2/app/manifests/v1
 //	> Accept: application/vnd.oci.image.manifest.v1+json
@@ -25,27 +24,25 @@ import (
 //	< Content-Type: application/vnd.oci.image.manifest.v1+json
 //	< Docker-Content-Digest: <digest-1>
 //
-// Hosts, digests, upload sessions, and the values of query parameters that the
-// specification does not know, as that of _state, are replaced by names in the
-// order of their appearance: <host-1>, <digest-1>, <session-1>, <state-1>. Shown
-// are the header fields that matter to the protocol, in the order of their names;
-// of credentials the scheme and the scopes, of User-Agent the products without
-// versions. Not shown are dates, durations, connections, and the length of errors
-// and tokens.
+// Hosts, digests, upload sessions, and the values of query parameters that the specification
+// does not define, such as _state, are replaced by names in the order of their appearance:
+// <host-1>, <digest-1>, <session-1>, <state-1>. The transcript shows the header fields that
+// matter to the protocol, sorted by name, the scheme and the scopes of credentials, and the
+// products of User-Agent without their versions. It does not show dates, durations,
+// connections, and the length of errors and tokens.
 //
-// Clients work in parallel, so the order is not that in which the requests began.
-// A run of requests for contents by digest, uploads included, is put in the order
-// in which manifests of the log list those contents: what is fetched after the
-// manifest that lists it, what is pushed before. Requests for the same content keep
-// their order, and a request for a token stays with the challenge that it answers.
-// All else stands where it began, and ends the run: requests for tags and lists,
-// deletions, uploads that were not even begun.
+// Since clients send requests in parallel, the transcript orders them. Consecutive requests
+// for content by digest, including uploads, are in the order in which manifests of the log
+// list the content: after the manifest if it is fetched, before it if it is pushed. Requests
+// for the same content keep their order. A request for a token stays with the challenge that
+// it answers. Other requests keep their place: those for tags and lists, deletions, and
+// failed attempts to begin an upload.
 //
-// What cannot be made stable is how often a client asks, if that depends on time;
-// the order of parallel requests for tags or lists, for parts of the same content,
-// or for uploads that are never committed; and that of contents which no manifest
-// lists, if their bytes are others each time: they are ordered by digest. Where
-// clients share a registry, ask for the transcript of each: [Log.By].
+// The transcript is not stable if the number of requests depends on time, or if these
+// requests are sent in parallel: requests for tags or lists, for parts of the same content,
+// and for uploads that are never committed. Content that no manifest lists is ordered by
+// digest, which is not stable if its bytes change. If several clients share a registry,
+// divide the log with [Log.By] first.
 func (l Log) Transcript() string {
 	t := transcript{names: newNames(l)}
 	for i, x := range l.transcriptOrder() {
