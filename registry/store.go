@@ -11,10 +11,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// A Store keeps the content of a registry. The registry parses and checks what
-// clients send; the Store decides: each method is one atomic step, and what it
-// needs to decide comes with the call. A method that fails changes nothing,
-// except that an upload session keeps what arrived before a read error.
+// A Store keeps the content of a registry. The registry parses and checks requests; each method
+// of the Store is one atomic step, whose arguments have all that its outcome depends on. A
+// method that fails changes nothing, except that an upload session keeps what arrived before a
+// read error.
 //
 // All methods are safe for concurrent use, and none waits for another call's
 // body or writer. Names, tags and digests given to a Store are valid by the
@@ -32,9 +32,9 @@ import (
 // body arrives, a method that does not ignore it treats it as a read error of the
 // body.
 //
-// Content is visible only in the repositories that it was pushed or mounted
-// into. A repository exists from its first completed blob, mount or manifest,
-// and goes on existing when that is deleted.
+// Content is visible only in the repositories that it was pushed or mounted into. A repository
+// exists from its first completed blob, mount or manifest, and continues to exist when that is
+// deleted.
 //
 // Package storetest checks an implementation.
 //
@@ -48,14 +48,13 @@ type Store interface {
 	// to it. Blobs that are open stay readable. Fails with BlobUnknown.
 	DeleteBlob(ctx context.Context, repo string, d digest.Digest) error
 
-	// MountBlob makes a blob of the repository from visible in repo. It is no
-	// error if it is visible there already. Fails with BlobUnknown if from does
-	// not have the blob or does not exist, whatever repo has.
+	// MountBlob makes a blob of the repository from visible in repo. If it is visible there
+	// already, nothing changes. Fails with BlobUnknown if from does not have the blob or does
+	// not exist, whatever repo has.
 	MountBlob(ctx context.Context, repo string, d digest.Digest, from string) error
 
-	// NewUpload opens an upload session. The algorithm is the one the content's
-	// digest is expected in; a commit may still name another.
-	// Fails with TooManyUploads.
+	// NewUpload opens an upload session. The algorithm is the expected one of the content's
+	// digest; a commit may use another. Fails with TooManyUploads.
 	NewUpload(ctx context.Context, repo string, algorithm digest.Algorithm) (Upload, error)
 
 	// OpenUpload finds an upload session again. Fails with UploadUnknown if it
@@ -71,11 +70,10 @@ type Store interface {
 	// digest is stored already, the new media type, artifact type and annotations
 	// replace the old.
 	//
-	// Decided in this order: the precondition (PreconditionFailed), the tags
-	// that may not move (TagImmutable), the references, the errors of
-	// [Reference.Judge] being joined by [errors.Join], and the space (Full). The
-	// errors are in the order of Require; of those with the same digest, the later
-	// ones may be left out.
+	// It checks in this order: the precondition (PreconditionFailed), the tags that may not
+	// move (TagImmutable), the references, the errors of [Reference.Judge] being joined by
+	// [errors.Join], and the space (Full). The errors are in the order of Require; of those
+	// with the same digest, the later ones may be left out.
 	PutManifest(ctx context.Context, repo string, m PutManifest) error
 
 	// DeleteManifest deletes a manifest, with all tags on it and its entry among
@@ -92,18 +90,17 @@ type Store interface {
 	// more than once.
 	Repositories(ctx context.Context, after string) iter.Seq2[string, error]
 
-	// Tags lists the tags of a repository in bytewise order, with the digest of
-	// the manifest that each is on. Yields NameUnknown if there is no such
-	// repository.
+	// Tags lists the tags of a repository in bytewise order, with the digest of the manifest
+	// that each is on. The error is NameUnknown if there is no such repository.
 	Tags(ctx context.Context, repo, after string) iter.Seq2[Tag, error]
 
 	// Manifests lists the manifests of a repository in bytewise order of their
 	// digests. An unknown repository has none.
 	Manifests(ctx context.Context, repo string, after digest.Digest) iter.Seq2[ocispec.Descriptor, error]
 
-	// Referrers lists the manifests of a repository whose subject has the given
-	// digest, in bytewise order of their own, with their artifact type and
-	// annotations. The subject need not exist, nor the repository.
+	// Referrers lists the manifests of a repository whose subject has the given digest, in
+	// bytewise order of their own digests, with their artifact type and annotations. The
+	// subject need not exist, nor the repository.
 	Referrers(ctx context.Context, repo string, subject, after digest.Digest) iter.Seq2[ocispec.Descriptor, error]
 
 	// Blobs lists the blobs of a repository in bytewise order of their digests;
@@ -126,9 +123,9 @@ type Blob interface {
 	// Size is the length of the blob in bytes.
 	Size() int64
 
-	// WriteRange writes n bytes from the offset off to w, straight from where
-	// they lie if it can, and returns how many it wrote. The range must lie
-	// within the blob. The bytes given to w.Write must not be changed.
+	// WriteRange writes n bytes from the offset off to w, without copying them if possible, and
+	// returns the number of bytes written. The range must lie within the blob. The bytes given
+	// to w.Write must not be changed.
 	WriteRange(w io.Writer, off, n int64) (int64, error)
 }
 
@@ -140,8 +137,8 @@ type Upload interface {
 	// ID identifies the session in its repository. It is a UUID.
 	ID() string
 
-	// Size is the number of bytes received so far, those of a chunk that is
-	// still arriving included. It has no meaning once the session is gone.
+	// Size is the number of bytes received so far, including those of a chunk that is still
+	// arriving. It has no meaning once the session is gone.
 	Size() int64
 
 	// Append adds a chunk. If its body ends with a read error, what arrived
@@ -168,15 +165,15 @@ type Upload interface {
 	Cancel(ctx context.Context) error
 }
 
-// Chunk is a piece of an upload. The zero Chunk is none: with a nil Body, the
-// other fields mean nothing.
+// Chunk is a piece of an upload. The zero Chunk is no chunk: if Body is nil, the other fields
+// are ignored.
 type Chunk struct {
 	Body   io.Reader
 	Offset int64 // where the chunk starts; Unknown: where the session ends
 	Length int64 // bytes in Body; Unknown: until it ends
 }
 
-// Unknown is the Offset or Length of a [Chunk] that does not say.
+// Unknown is the Offset or Length of a [Chunk] that is not known.
 const Unknown int64 = -1
 
 // Manifest is a stored manifest. Content has the bytes that were put. It must
@@ -192,7 +189,7 @@ type Tag struct {
 	Digest digest.Digest
 }
 
-// PutManifest is all that a Store needs to decide on a manifest.
+// PutManifest is a manifest to store, with all that the outcome depends on.
 type PutManifest struct {
 	Manifest
 
@@ -203,20 +200,19 @@ type PutManifest struct {
 	// are Optional, must be right if they do.
 	Require []Reference
 
-	// Tags are put on the manifest, in place of where they are.
+	// Tags are set on the manifest, and move from other manifests.
 	Tags []string
 
 	// ImmutableTags refuses to move a tag that is on another manifest.
 	ImmutableTags bool
 
-	// Precondition is judged on what Ref, the tag or digest that the client
-	// addressed, is on.
+	// Precondition must hold for the manifest of Ref, the tag or digest in the request.
 	Precondition Precondition
 	Ref          string
 }
 
-// Reference is a descriptor in a manifest, and as what it must exist. If both
-// are set, either will do.
+// Reference is a descriptor in a manifest, and the kind of content that must exist with its
+// digest. If both Blob and Manifest are set, either is sufficient.
 type Reference struct {
 	ocispec.Descriptor
 	Name     string // where the manifest has it, as "layers[0]"
@@ -244,15 +240,15 @@ func (r Reference) Judge(repo string, blob, manifest *ocispec.Descriptor) error 
 		"%s, which the manifest refers to, is unknown to repository %s: push it first", r.named(), repo)}
 }
 
-// Precondition is what If-Match and If-None-Match of a request ask of the
-// manifest that it addresses (RFC 9110, 13.1). The zero value always holds.
+// Precondition has the If-Match and If-None-Match of a request for a manifest (RFC 9110, 13.1).
+// The zero value always holds.
 type Precondition struct {
 	IfMatch     []string // entity tags without quotes, that is digests, or "*"
 	IfNoneMatch []string
 }
 
-// Holds judges the precondition on the digest of the manifest that is there
-// now, empty if there is none.
+// Holds reports whether the precondition holds for the current digest of the manifest, which is
+// empty if there is none.
 func (p Precondition) Holds(current digest.Digest) bool {
 	if len(p.IfMatch) > 0 && !matches(p.IfMatch, current) {
 		return false

@@ -25,18 +25,18 @@ var unchecked = map[string]string{
 	"Blob.WriteRange: The bytes given to w.Write must not be changed.":                          "is promised to the Store",
 	"Upload: Upload is a handle on an upload session.":                                          "says what it is",
 	"Chunk: Chunk is a piece of an upload.":                                                     "says what it is",
-	"Unknown: Unknown is the Offset or Length of a [Chunk] that does not say.":                  "says what it is",
+	"Unknown: Unknown is the Offset or Length of a [Chunk] that is not known.":                  "says what it is",
 	"Manifest: Manifest is a stored manifest.":                                                  "says what it is",
 	"Store: A method may ignore its context.":                                                   "is a freedom of the Store",
 	"Upload.Size: It has no meaning once the session is gone.":                                  "is a freedom of the Store",
 	"Manifest: It must not be changed.":                                                         "is promised to the Store",
-	"PutManifest: PutManifest is all that a Store needs to decide on a manifest.":               "says what it is",
+	"PutManifest: PutManifest is a manifest to store, with all that the outcome depends on.":    "says what it is",
 	"Reference.Name: where the manifest has it, as \"layers[0]\"":                               "says what it is",
 	"Judge: Judge judges the reference by the descriptors of the blob and of the manifest that the repository has with its digest, nil if it has none.": "is not the Store's",
 	"Judge: The error is an [*Error] with the reference's descriptor as Detail.":                                                                        "is not the Store's",
-	"Precondition: Precondition is what If-Match and If-None-Match of a request ask of the manifest that it addresses (RFC 9110, 13.1).":                "says what it is",
+	"Precondition: Precondition has the If-Match and If-None-Match of a request for a manifest (RFC 9110, 13.1).":                                       "says what it is",
 	"Precondition.IfMatch: entity tags without quotes, that is digests, or \"*\"":                                                                       "is promised to the Store",
-	"Holds: Holds judges the precondition on the digest of the manifest that is there now, empty if there is none.":                                     "is not the Store's",
+	"Holds: Holds reports whether the precondition holds for the current digest of the manifest, which is empty if there is none.":                      "is not the Store's",
 }
 
 // TestPromises checks that the checks quote the contract as it is, and that no
