@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -23,8 +24,9 @@ type authorizer struct {
 	learn  sync.Once
 	bearer map[string]string // the registry's challenge for tokens, if that is what it sends
 
-	mu    sync.Mutex
-	known map[string]string // by kind of request: the value of Authorization
+	mu      sync.Mutex
+	known   map[string]string // by kind of request: the value of Authorization
+	secrets []string          // what hide replaces
 }
 
 // do sends the request that newRequest makes, and once more if it is challenged. A
@@ -152,7 +154,9 @@ func (a *authorizer) accept(r *http.Request, fields []string) (string, error) {
 		case strings.EqualFold(c.scheme, "Basic") && a.username+a.password != "":
 			basic := &http.Request{Header: http.Header{}}
 			basic.SetBasicAuth(a.username, a.password)
-			return basic.Header.Get("Authorization"), nil
+			value := basic.Header.Get("Authorization")
+			a.keep(strings.TrimPrefix(value, "Basic "))
+			return value, nil
 		}
 	}
 	return "", nil
@@ -228,7 +232,32 @@ func (a *authorizer) token(r *http.Request, challenge map[string]string, scopes 
 	if given.Token == "" {
 		given.Token = given.AccessToken
 	}
+	a.keep(given.Token)
 	return "Bearer " + given.Token, nil
+}
+
+// leastSecret is the length in bytes from which on text is hidden: shorter words
+// are parts of others.
+const leastSecret = 4
+
+// keep has hide replace a secret.
+func (a *authorizer) keep(secret string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(secret) >= leastSecret && !slices.Contains(a.secrets, secret) {
+		a.secrets = append(a.secrets, secret)
+	}
+}
+
+// hide replaces the credentials in a text that a registry may have a part in.
+func (a *authorizer) hide(text string) string {
+	a.keep(a.password)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, secret := range a.secrets {
+		text = strings.ReplaceAll(text, secret, "[redacted]")
+	}
+	return text
 }
 
 // withoutQuery keeps what a URL may carry out of an error.

@@ -57,11 +57,11 @@ func TestTokensOfAllKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}, Token: &options}))
-			s, err := open(Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
+			s, err := Open(t.Context(), Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
 			require.NoError(t, err)
 			for _, id := range []string{"manifest-get", "manifest-delete-gone", "mount-unable-upload"} {
 				statement, _ := Lookup(id)
-				r := s.run(t.Context(), statement)
+				r := s.check(t.Context(), statement)
 				assert.Equal(t, Passed, r.Outcome, r.Detail)
 			}
 		})
@@ -74,14 +74,14 @@ func TestUnquotedRealm(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}, Token: &auth.TokenOptions{}}))
 	client := *reg.Client()
 	client.Transport = unquoting{client.Transport}
-	s, err := open(Target{URL: reg.URL(), Client: &client, Username: "u", Password: "p"})
+	s, err := Open(t.Context(), Target{URL: reg.URL(), Client: &client, Username: "u", Password: "p"})
 	require.NoError(t, err)
 	for id, want := range map[string]Outcome{
 		"manifest-get": Passed, "blob-get": Passed, "mount-unable-upload": Passed, "http-401-challenge": Failed,
 	} {
 		statement, ok := Lookup(id)
 		require.True(t, ok, id)
-		r := s.run(t.Context(), statement)
+		r := s.check(t.Context(), statement)
 		assert.Equal(t, want, r.Outcome, "%s: %s", id, r.Detail)
 	}
 }
@@ -107,7 +107,7 @@ func TestCredentialsStay(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
 	t.Cleanup(other.Close)
 	reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"u": "p"}}))
-	s, err := open(Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
+	s, err := Open(t.Context(), Target{URL: reg.URL(), Client: reg.Client(), Username: "u", Password: "p"})
 	require.NoError(t, err)
 	worker := newTester(t.Context(), s)
 	end := worker.run(func(t *tester) {
@@ -130,7 +130,7 @@ func TestLinks(t *testing.T) {
 		`</v2/a/tags/list?n=1&last=a>; rel="prev"`:                     "",
 		`<http://registry.test/prefix/v2/a/tags/list?n=1>; rel="next"`: "",
 	} {
-		worker := newTester(t.Context(), &suite{})
+		worker := newTester(t.Context(), &Suite{})
 		var got string
 		worker.run(func(t *tester) {
 			got = t.next(&answer{t: t, request: request, header: http.Header{"Link": {link}}, sent: &exchange{}})

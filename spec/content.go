@@ -3,14 +3,15 @@ package spec
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/onsi/gomega"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -27,7 +28,14 @@ type repo struct {
 
 // newRepo returns a repository with a random name.
 func (t *tester) newRepo() repo {
-	return repo{t, t.suite.target.Prefix + "/" + unique()}
+	return repo{t, t.suite.target.Repository + "/" + unique()}
+}
+
+// nowhere returns a digest that no content has.
+func (t *tester) nowhere() digest.Digest {
+	d := digest.FromString(unique())
+	t.suite.ledger.nowhere(d)
+	return d
 }
 
 // unique returns a word that was not used before, in this run or another.
@@ -41,8 +49,8 @@ func (r repo) referrers(subject digest.Digest) string {
 	return "/v2/" + r.name + "/referrers/" + subject.String()
 }
 
-// bytes returns n bytes of text that no registry has seen before, if there is room
-// for that.
+// bytes returns n bytes of text that no registry has seen before, if n is at least
+// [leastRandom].
 func (t *tester) bytes(n int) []byte {
 	var b strings.Builder
 	for b.Len() < n {
@@ -55,17 +63,9 @@ func (t *tester) bytes(n int) []byte {
 	return []byte(b.String()[:n])
 }
 
-// start opens an upload session and returns where it is. It is cancelled when the
-// check ends, as far as the registry lets it.
+// start opens an upload session and returns where it is.
 func (r repo) start() (location string) {
-	a := r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted)
-	r.cancelLater(a)
-	return a.location()
-}
-
-// cancelLater cancels the session that was opened, when the check ends.
-func (t *tester) cancelLater(a *answer) {
-	t.later(func(t *tester) { _, _ = t.send(http.MethodDelete, a.location(), content{}) })
+	return r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted).location()
 }
 
 // commit closes an upload with the content as a whole.
@@ -84,9 +84,7 @@ func nonNil(body []byte) []byte {
 // put pushes a blob under its sha256 digest.
 func (r repo) put(body []byte) digest.Digest {
 	d := digest.FromBytes(body)
-	a := r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted)
-	r.commit(a.location(), body, d).wants(http.StatusCreated)
-	r.deleteLater(r.blob(d))
+	r.commit(r.start(), body, d).wants(http.StatusCreated)
 	return d
 }
 
@@ -120,7 +118,9 @@ func (m manifest) descriptor() ocispec.Descriptor { return descriptor(m.mediaTyp
 // encode makes a manifest of an image manifest or an index.
 func (t *tester) encode(mediaType string, value any) manifest {
 	body, err := json.Marshal(value)
-	t.Expect(err).NotTo(gomega.HaveOccurred())
+	if err != nil {
+		t.failf("encode a manifest: %v", err)
+	}
 	return manifest{mediaType, body}
 }
 
@@ -180,11 +180,7 @@ func (t *tester) newIndex(children []ocispec.Descriptor, changes ...func(*ocispe
 
 // try pushes a manifest, which may be refused.
 func (r repo) try(m manifest, reference string, fields ...string) *answer {
-	a := r.do(http.MethodPut, r.manifest(reference), nonNil(m.body), append([]string{"Content-Type", m.mediaType}, fields...)...)
-	if a.status == http.StatusCreated {
-		r.deleteLater(r.manifest(m.digest().String()))
-	}
-	return a
+	return r.do(http.MethodPut, r.manifest(reference), nonNil(m.body), append([]string{"Content-Type", m.mediaType}, fields...)...)
 }
 
 // push pushes a manifest by a tag or its digest.
@@ -199,42 +195,87 @@ func (r repo) pushImage(tag string) manifest {
 	return m
 }
 
-// later calls a function when the check ends; the last one is called first.
-func (t *tester) later(undo func(*tester)) {
+// deleteLater deletes what was made when the check ends.
+func (t *tester) deleteLater(made []item) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.undo = append(t.undo, undo)
-}
-
-// deleteLater deletes what was made when the check ends, once.
-func (t *tester) deleteLater(target string) {
-	t.mu.Lock()
-	known := t.deleted[target]
-	t.deleted[target] = true
-	t.mu.Unlock()
-	if known {
-		return
+	for _, i := range made {
+		if !t.known[i] {
+			t.known[i] = true
+			t.made = append(t.made, i)
+		}
 	}
-	t.later(func(t *tester) { _, _ = t.send(http.MethodDelete, target, content{}) })
 }
 
-// cleanUp removes what the check made, as far as the registry lets it. What is
-// sent here is not part of the report.
+// cleanUp deletes what the check made, the last first, as far as the registry lets
+// it. What is sent here is not part of the report. Tags go with their manifests: those
+// that do not are deleted one by one.
 func (t *tester) cleanUp() {
 	const grace = 20 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.context), grace)
 	defer cancel()
 	cleaner := newTester(ctx, t.suite)
-	for i := len(t.undo) - 1; i >= 0 && ctx.Err() == nil; i-- {
-		func() {
-			defer func() {
-				if _, ok := recover().(verdict); !ok {
-					return
-				}
-			}()
-			t.undo[i](cleaner)
-		}()
+	var tags []item
+	for _, i := range slices.Backward(t.made) {
+		if i.kind == Tag {
+			tags = append(tags, i)
+		} else {
+			cleaner.remove(i)
+		}
 	}
+	listed := map[string][]string{}
+	for _, tag := range tags {
+		name := tag.repository
+		if _, asked := listed[name]; !asked {
+			listed[name] = cleaner.remaining(repo{cleaner, name})
+		}
+		if listed[name] == nil || slices.Contains(listed[name], tag.reference) {
+			cleaner.remove(tag)
+		}
+	}
+}
+
+// remaining returns the tags of a repository, or nil if they are not known.
+func (t *tester) remaining(r repo) (tags []string) {
+	end := t.try(func(*tester) {
+		switch a := r.get(r.tags()); {
+		case a.status == http.StatusNotFound:
+		case a.hasNext():
+			tags = r.follow("")
+		default:
+			tags = r.decodeTags(a)
+		}
+	})
+	if end.outcome != Passed {
+		return nil
+	}
+	return append([]string{}, tags...)
+}
+
+// remove deletes something, and records why if it stays.
+func (t *tester) remove(i item) {
+	target := t.suite.ledger.deletable(i)
+	if target == "" {
+		return
+	}
+	a, err := t.send(http.MethodDelete, target, content{})
+	switch {
+	case err != nil:
+		t.suite.ledger.settle(i, t.auth.hide(err.Error()))
+		return
+	case a.status >= 200 && a.status <= 299 || a.status == http.StatusNotFound:
+		t.suite.ledger.settle(i, "")
+		return
+	}
+	reason := fmt.Sprintf("DELETE: status %d", a.status)
+	method := http.MethodHead
+	if i.kind == UploadSession {
+		method = http.MethodGet
+	}
+	if a, err := t.send(method, target, content{}); err == nil && a.status == http.StatusNotFound {
+		reason = ""
+	}
+	t.suite.ledger.settle(i, reason)
 }
 
 // together calls a function n times at once and waits for all. If one fails the
@@ -255,6 +296,18 @@ func (t *tester) together(n int, work func(i int)) {
 	for _, end := range ends {
 		if end != nil {
 			panic(end)
+		}
+	}
+}
+
+// until repeats something until it reports success. The check fails when its time is over.
+func (t *tester) until(succeeds func() bool) {
+	const pause = 10 * time.Millisecond
+	for !succeeds() {
+		select {
+		case <-time.After(pause):
+		case <-t.context.Done():
+			t.failf("want the registry to have noticed by now that the connection is gone")
 		}
 	}
 }

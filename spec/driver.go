@@ -11,16 +11,14 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/onsi/gomega"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // tester is what a check works with: it sends requests and remembers them, fails
 // the check, and records what to remove when it ends.
 type tester struct {
-	gomega.Gomega
 	*journal
-	suite   *suite
+	suite   *Suite
 	auth    *authorizer     // nil: challenges are not answered
 	context context.Context // lives as long as one check
 }
@@ -29,14 +27,12 @@ type tester struct {
 type journal struct {
 	mu        sync.Mutex
 	exchanges []*exchange
-	undo      []func(*tester)
-	deleted   map[string]bool // by deleteLater
+	made      []item // to delete when the check ends
+	known     map[item]bool
 }
 
-func newTester(ctx context.Context, s *suite) *tester {
-	t := &tester{journal: &journal{deleted: map[string]bool{}}, suite: s, auth: s.auth, context: ctx}
-	t.Gomega = gomega.NewGomega(func(message string, _ ...int) { t.failf("%s", message) })
-	return t
+func newTester(ctx context.Context, s *Suite) *tester {
+	return &tester{journal: &journal{known: map[item]bool{}}, suite: s, auth: s.auth, context: ctx}
 }
 
 // answer is a response, read to its end.
@@ -107,13 +103,16 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 	t.mu.Lock()
 	t.exchanges = append(t.exchanges, x)
 	t.mu.Unlock()
-	response, err := t.exchange(x)
+	ctx, cancel := lingering(t.context)
+	defer cancel()
+	response, err := t.exchange(ctx, x)
 	if err != nil {
 		x.err = err
 		return nil, err
 	}
 	defer response.Body.Close()
 	x.last, x.status, x.proto, x.answer = response.Request, response.StatusCode, response.Proto, response.Header
+	t.deleteLater(t.suite.ledger.note(x))
 	x.answerBody, err = io.ReadAll(response.Body)
 	if err != nil {
 		x.err = err
@@ -123,11 +122,19 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 }
 
 // exchange sends the request with the credentials that the registry asks for.
-func (t *tester) exchange(x *exchange) (*http.Response, error) {
-	if t.auth != nil {
-		return t.auth.do(func() (*http.Request, error) { return x.request(t.context) })
+func (t *tester) exchange(ctx context.Context, x *exchange) (*http.Response, error) {
+	if err := context.Cause(t.context); err != nil {
+		return nil, err
 	}
-	r, err := x.request(t.context)
+	if x.method == http.MethodDelete {
+		if err := t.suite.ledger.allows(x.url); err != nil {
+			return nil, err
+		}
+	}
+	if t.auth != nil {
+		return t.auth.do(func() (*http.Request, error) { return x.request(ctx) })
+	}
+	r, err := x.request(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ var errorStatements = []Statement{
 	},
 	code("code-1", "`BLOB_UNKNOWN` | blob unknown to registry", "end-2", Pull, func(t *tester) *answer {
 		r := t.newRepo()
-		r.newBlob(8)
+		r.newBlob(32)
 		return r.get(r.blob(digest.FromString(unique())))
 	}),
 	code("code-3", "`BLOB_UPLOAD_UNKNOWN` | blob upload unknown to registry", "end-13", Push, func(t *tester) *answer {
@@ -49,7 +49,7 @@ var errorStatements = []Statement{
 	}),
 	code("code-4", "`DIGEST_INVALID` | provided digest did not match uploaded content", "end-6", Push, func(t *tester) *answer {
 		r := t.newRepo()
-		return r.commit(r.start(), r.bytes(8), digest.FromString(unique()))
+		return r.commit(r.start(), r.bytes(32), digest.FromString(unique()))
 	}),
 	code("code-6", "`MANIFEST_INVALID` | manifest invalid", "end-7", Push, func(t *tester) *answer {
 		r := t.newRepo()
@@ -61,7 +61,7 @@ var errorStatements = []Statement{
 		return r.get(r.manifest("v2"))
 	}),
 	code("code-8", "`NAME_INVALID` | invalid repository name", "end-4a", Push, func(t *tester) *answer {
-		r := repo{t, t.suite.target.Prefix + "/UPPER"}
+		r := repo{t, t.suite.target.Repository + "/UPPER"}
 		return r.do(http.MethodPost, r.uploads(), nil)
 	}),
 	code("code-9", "`NAME_UNKNOWN` | repository name not known to registry", "end-8a", Discovery, func(t *tester) *answer {

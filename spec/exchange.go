@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,25 @@ type exchange struct {
 	answer     http.Header
 	answerBody []byte
 	err        error
+}
+
+// query returns the parameters of the request.
+func (x *exchange) query() url.Values {
+	u, err := url.Parse(x.url)
+	if err != nil {
+		return nil
+	}
+	return u.Query()
+}
+
+// location returns where Location points to, as an absolute URL.
+func (x *exchange) location() (where string, ok bool) {
+	value := x.answer.Get("Location")
+	u, err := x.last.URL.Parse(value)
+	if value == "" || err != nil {
+		return "", false
+	}
+	return u.String(), true
 }
 
 // shown is the length up to which a body stands in a report, in bytes.

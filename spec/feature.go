@@ -43,7 +43,7 @@ const (
 var probes = map[Feature]func(*tester) bool{
 	DeleteBlob: func(t *tester) bool {
 		r := t.newRepo()
-		_, d := r.newBlob(8)
+		_, d := r.newBlob(32)
 		return !disabled(r.delete(r.blob(d)))
 	},
 	DeleteManifest: func(t *tester) bool {
@@ -69,18 +69,18 @@ var probes = map[Feature]func(*tester) bool{
 	},
 	Mount: func(t *tester) bool {
 		from, to := t.newRepo(), t.newRepo()
-		_, d := from.newBlob(8)
+		_, d := from.newBlob(32)
 		return to.mount(d, from.name).status != http.StatusAccepted
 	},
 	AnonymousMount: func(t *tester) bool {
 		from, to := t.newRepo(), t.newRepo()
-		_, d := from.newBlob(8)
+		_, d := from.newBlob(32)
 		return to.mount(d, "").status != http.StatusAccepted
 	},
-	SinglePost: func(t *tester) bool { return t.newRepo().post(t.bytes(8)).status != http.StatusAccepted },
+	SinglePost: func(t *tester) bool { return t.newRepo().post(t.bytes(32)).status != http.StatusAccepted },
 	Chunked: func(t *tester) bool {
 		r := t.newRepo()
-		a := r.chunk(r.start(), r.bytes(8), 0)
+		a := r.chunk(r.start(), r.bytes(32), 0)
 		return a.status != http.StatusNotFound && a.status != http.StatusMethodNotAllowed
 	},
 	UploadCancel: func(t *tester) bool {
@@ -88,37 +88,34 @@ var probes = map[Feature]func(*tester) bool{
 		return !disabled(a) && a.status != http.StatusNotFound
 	},
 	Catalog: func(t *tester) bool {
-		t.newRepo().newBlob(8)
+		t.newRepo().newBlob(32)
 		return t.get("/v2/_catalog").status == http.StatusOK
 	},
 	SHA512: func(t *tester) bool {
 		r := t.newRepo()
-		body := r.bytes(8)
+		body := r.bytes(32)
 		d := digest.SHA512.FromBytes(body)
 		a := r.do(http.MethodPost, with(r.uploads(), "digest-algorithm", digest.SHA512.String()), nil)
 		if a.status == http.StatusBadRequest {
 			return false
 		}
-		r.cancelLater(a.wants(http.StatusAccepted))
-		r.deleteLater(r.blob(d))
-		return r.commit(a.location(), body, d).status != http.StatusBadRequest
+		return r.commit(a.wants(http.StatusAccepted).location(), body, d).status != http.StatusBadRequest
 	},
 	SHA512Manifest: func(t *tester) bool {
 		r := t.newRepo()
 		m := r.newIndex(nil)
 		d := digest.SHA512.FromBytes(m.body)
-		r.deleteLater(r.manifest(d.String()))
 		return r.try(m, d.String()).status != http.StatusBadRequest
 	},
 	Ranges: func(t *tester) bool {
 		r := t.newRepo()
-		body, d := r.newBlob(8)
+		body, d := r.newBlob(32)
 		a := r.get(r.blob(d), "Range", "bytes=0-3")
 		return a.status != http.StatusOK || !bytes.Equal(a.body, body)
 	},
 	Conditional: func(t *tester) bool {
 		r := t.newRepo()
-		_, d := r.newBlob(8)
+		_, d := r.newBlob(32)
 		tag := r.get(r.blob(d)).header.Get("Etag")
 		return tag != "" && r.get(r.blob(d), "If-None-Match", tag).status != http.StatusOK
 	},
@@ -166,7 +163,7 @@ func disabled(a *answer) bool {
 }
 
 // has reports whether the registry has a feature. It probes for it once.
-func (s *suite) has(ctx context.Context, f Feature) bool {
+func (s *Suite) has(ctx context.Context, f Feature) bool {
 	if told, ok := s.target.Features[f]; ok {
 		return told
 	}

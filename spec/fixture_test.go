@@ -23,7 +23,7 @@ var (
 	password    = flag.String("password", "", "`password` for the registry")
 	insecure    = flag.Bool("insecure", false, "accept any certificate of the registry")
 	version     = flag.String("version", "", "`version` of the specification: 1.0, 1.1, 1.2-draft; all if empty")
-	prefix      = flag.String("prefix", "", "what the names of repositories begin with (default spec)")
+	repository  = flag.String("repository", "", "`name` of the repository below which all are made (default random)")
 	claimed     = flag.String("with", "", "`features` that the registry is said to have, with commas between")
 	disclaimed  = flag.String("without", "", "`features` that it is said not to have; for others it is asked")
 	table       = flag.String("table", "", "write the results into this Markdown or HTML `file`")
@@ -95,7 +95,7 @@ func chosen(t testing.TB) spec.Target {
 	} else if *insecure {
 		target.Client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	}
-	target.Version, target.Prefix, target.Features = spec.Version(*version), *prefix, map[spec.Feature]bool{}
+	target.Version, target.Repository, target.Features = spec.Version(*version), *repository, map[spec.Feature]bool{}
 	for value, names := range map[bool]string{true: *claimed, false: *disclaimed} {
 		for name := range strings.SplitSeq(names, ",") {
 			if name = strings.TrimSpace(name); name != "" {

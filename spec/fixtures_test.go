@@ -69,33 +69,6 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
-// TestLeavesNothing checks that a registry has as little content after a run as
-// before it, and takes another run.
-func TestLeavesNothing(t *testing.T) {
-	reg := registrytest.New(t, silent()...)
-	target := spec.Target{URL: reg.URL(), Client: reg.Client()}
-	for i := range 2 {
-		_, err := spec.Run(t.Context(), target, affordable(i)...)
-		require.NoError(t, err)
-	}
-	store := reg.Store()
-	for name, err := range store.Repositories(t.Context(), "") {
-		require.NoError(t, err)
-		for blob, err := range store.Blobs(t.Context(), name, "") {
-			require.NoError(t, err)
-			t.Errorf("%s has the blob %s", name, blob.Digest)
-		}
-		for m, err := range store.Manifests(t.Context(), name, "") {
-			require.NoError(t, err)
-			t.Errorf("%s has the manifest %s", name, m.Digest)
-		}
-	}
-	for id, err := range store.Uploads(t.Context(), "") {
-		require.NoError(t, err)
-		t.Errorf("upload %s is open", id)
-	}
-}
-
 // TestFlags runs the test as a command on a registry that is running, twice.
 func TestFlags(t *testing.T) {
 	if suite, _ := ginkgo.GinkgoConfiguration(); suite.ParallelTotal > 1 {
@@ -109,7 +82,7 @@ func TestFlags(t *testing.T) {
 	for _, file := range thorough.Sample([]string{"results.md", "results.html"}, 2, 0) {
 		path := filepath.Join(t.TempDir(), file)
 		out, err := exec.CommandContext(t.Context(), program, "-test.run=^TestRegistry$", "-registry="+reg.URL(),
-			"-username="+user, "-password="+secret, "-insecure", "-version=1.1", "-prefix=team/conformance",
+			"-username="+user, "-password="+secret, "-insecure", "-version=1.1", "-repository=team/conformance",
 			"-without=mount,catalog", "-with=referrers", "-table="+path, "-ginkgo.label-filter=!ours", "-ginkgo.no-color").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		table, err := os.ReadFile(path)

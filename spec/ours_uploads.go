@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/onsi/gomega"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -96,7 +95,6 @@ func putsStream(t *tester) {
 		t.notApplicable("the registry wants Content-Length")
 	}
 	a.wants(http.StatusCreated)
-	r.deleteLater(r.blob(d))
 	r.get(r.blob(d)).wants(http.StatusOK).is(body)
 }
 
@@ -121,24 +119,23 @@ func resumes(t *tester) {
 	body := r.bytes(max(1<<16, 2*s.length))
 	_, _ = r.send(http.MethodPatch, s.location, broken(body, len(body)/2), "Content-Type", octets, "Content-Range", contentRange(body, 0))
 	d, location := digest.FromBytes(body), ""
-	t.Eventually(t.context, func() int {
-		status := 0
+	t.until(func() bool {
 		at := r.get(s.location).wants(http.StatusNoContent)
 		for _, arrived := range received(at) {
 			if arrived > len(body)/2 {
 				t.failf("want at most %d bytes to have arrived, the status tells %d", len(body)/2, arrived)
 			}
 			a := r.chunk(at.location(), body[arrived:], arrived).wants(http.StatusAccepted, http.StatusRequestedRangeNotSatisfiable)
-			if status = a.status; status == http.StatusAccepted {
+			if a.status == http.StatusAccepted {
 				location = a.location()
-				break
+				return true
 			}
 		}
-		return status
-	}).WithTimeout(patience).Should(gomega.Equal(http.StatusAccepted))
-	t.Eventually(t.context, func() int {
-		return r.close(location, d).wants(http.StatusCreated, http.StatusRequestedRangeNotSatisfiable).status
-	}).WithTimeout(patience).Should(gomega.Equal(http.StatusCreated))
+		return false
+	})
+	t.until(func() bool {
+		return r.close(location, d).wants(http.StatusCreated, http.StatusRequestedRangeNotSatisfiable).status == http.StatusCreated
+	})
 	r.get(r.blob(d)).wants(http.StatusOK).is(body)
 }
 
@@ -245,9 +242,8 @@ func closesOnce(t *tester) {
 	d := digest.FromBytes(body)
 	statuses := make([]int, racers)
 	t.together(racers, func(i int) { statuses[i] = r.commit(location, body, d).survives().status })
-	r.deleteLater(r.blob(d))
 	r.get(r.blob(d)).wants(http.StatusOK).is(body)
-	t.Expect(statuses).To(gomega.ContainElement(http.StatusCreated))
+	wantsAny(t, statuses, http.StatusCreated)
 }
 
 func closesOrCancels(t *tester) {
@@ -264,7 +260,6 @@ func closesOrCancels(t *tester) {
 			}
 		})
 		if closed.status == http.StatusCreated {
-			r.deleteLater(r.blob(d))
 			r.get(r.blob(d)).wants(http.StatusOK).is(body)
 			continue
 		}

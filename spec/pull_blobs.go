@@ -48,7 +48,7 @@ func getsBlob(t *tester) {
 
 func missesBlob(t *tester) {
 	r := t.newRepo()
-	r.newBlob(8)
+	r.newBlob(32)
 	r.get(r.blob(digest.FromString(unique()))).wants(http.StatusNotFound)
 }
 

@@ -94,7 +94,6 @@ const leastChunk = 16
 // open opens a session for chunks.
 func (r repo) open() opened {
 	a := r.do(http.MethodPost, r.uploads(), nil, "Content-Length", "0").wants(http.StatusAccepted)
-	r.cancelLater(a)
 	length := leastChunk
 	if least, err := strconv.Atoi(a.header.Get("OCI-Chunk-Min-Length")); err == nil {
 		length = max(length, least)
@@ -105,26 +104,17 @@ func (r repo) open() opened {
 // startFor opens a session for content with a digest of an algorithm.
 func (r repo) startFor(algorithm digest.Algorithm) (location string) {
 	a := r.do(http.MethodPost, with(r.uploads(), "digest-algorithm", algorithm.String()), nil).wants(http.StatusAccepted)
-	r.cancelLater(a)
 	return a.location()
 }
 
 // close closes a session without a further chunk.
 func (r repo) close(location string, d digest.Digest) *answer {
-	a := r.do(http.MethodPut, with(location, "digest", d.String()), nil)
-	if a.status == http.StatusCreated {
-		r.deleteLater(r.blob(d))
-	}
-	return a
+	return r.do(http.MethodPut, with(location, "digest", d.String()), nil)
 }
 
 // final sends the last chunk in the closing PUT.
 func (r repo) final(location string, d digest.Digest, body []byte, offset int) *answer {
-	a := r.do(http.MethodPut, with(location, "digest", d.String()), body, "Content-Type", octets, "Content-Range", contentRange(body, offset))
-	if a.status == http.StatusCreated {
-		r.deleteLater(r.blob(d))
-	}
-	return a
+	return r.do(http.MethodPut, with(location, "digest", d.String()), body, "Content-Type", octets, "Content-Range", contentRange(body, offset))
 }
 
 // finish closes a session with a last chunk, which is sent in the closing PUT or before it.
@@ -139,14 +129,13 @@ func (r repo) finish(inPut bool, location string, d digest.Digest, last []byte, 
 func announcesMinLength(t *tester) {
 	r := t.newRepo()
 	a := r.do(http.MethodPost, r.uploads(), nil).wants(http.StatusAccepted)
-	r.cancelLater(a)
 	if a.header.Get("OCI-Chunk-Min-Length") != "" {
 		if n, err := strconv.ParseUint(a.header.Get("OCI-Chunk-Min-Length"), 10, 63); err != nil || n == 0 {
 			t.failf("want OCI-Chunk-Min-Length to be a size in bytes, got %s", a.header.Get("OCI-Chunk-Min-Length"))
 		}
 		return
 	}
-	body := r.bytes(2)
+	body := r.bytes(32)
 	first := r.chunk(a.location(), body[:1], 0).wants(http.StatusAccepted)
 	second := r.chunk(first.location(), body[1:], 1).wants(http.StatusAccepted)
 	r.close(second.location(), digest.FromBytes(body)).wants(http.StatusCreated)

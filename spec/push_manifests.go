@@ -151,7 +151,6 @@ func putTellsSHA512(t *tester) {
 	m := r.newImage()
 	d := digest.SHA512.FromBytes(m.body)
 	a := r.push(m, d.String())
-	r.deleteLater(r.manifest(d.String()))
 	if a.header.Get("Docker-Content-Digest") != "" {
 		a.hasField("Docker-Content-Digest", d.String())
 	}
@@ -233,7 +232,7 @@ func movesTag(t *tester) {
 func refusalLeavesTag(t *tester) {
 	r := t.newRepo()
 	m := r.pushImage("v1")
-	if r.try(manifest{m.mediaType, []byte(`{"schemaVersion": 2, `)}, "v1").status == http.StatusCreated {
+	if r.try(manifest{m.mediaType, []byte(`{"schemaVersion": 2, "org.example.unique": "` + unique() + `", `)}, "v1").status == http.StatusCreated {
 		t.notApplicable("the registry does not refuse it")
 	}
 	r.get(r.manifest("v1")).wants(http.StatusOK).is(m.body)

@@ -101,15 +101,14 @@ func recoversFrom416(t *tester) {
 // ended returns the location of a session that was closed.
 func (r repo) ended() string {
 	location := r.start()
-	body := r.bytes(8)
+	body := r.bytes(32)
 	r.commit(location, body, digest.FromBytes(body)).wants(http.StatusCreated)
-	r.deleteLater(r.blob(digest.FromBytes(body)))
 	return location
 }
 
 // made returns a location that the registry did not hand out, and may find malformed.
 func (r repo) made() string {
-	r.newBlob(8)
+	r.newBlob(32)
 	return r.uploads() + "00000000-0000-4000-8000-000000000000"
 }
 
@@ -128,7 +127,7 @@ func missesSessionOfChunk(t *tester) {
 func missesSessionOfPut(t *tester) {
 	r := t.newRepo()
 	for _, location := range []string{r.ended(), r.made()} {
-		body := r.bytes(8)
+		body := r.bytes(32)
 		r.commit(location, body, digest.FromBytes(body)).wants(http.StatusNotFound, http.StatusBadRequest)
 		r.get(r.blob(digest.FromBytes(body))).wants(http.StatusNotFound)
 	}
@@ -153,7 +152,7 @@ func cancelledIsGone(t *tester) {
 	location := r.start()
 	r.delete(location).wants(http.StatusNoContent, http.StatusAccepted, http.StatusOK)
 	r.get(location).refuses()
-	body := r.bytes(8)
+	body := r.bytes(32)
 	r.commit(location, body, digest.FromBytes(body)).refuses()
 	r.get(r.blob(digest.FromBytes(body))).wants(http.StatusNotFound)
 }

@@ -33,11 +33,12 @@ type Result struct {
 const patience = time.Minute
 
 // Run checks statements, those of [Statements] if none are given, without ginkgo.
-// Those without a check are left out. It fails if the target makes no sense, and
-// with what there is if ctx is done before all are checked.
+// Those without a check are left out. It returns an error if the target is invalid or
+// its repository is not empty, and the results so far with an error if ctx ends before
+// all are checked. [Suite] does the same step by step.
 func Run(ctx context.Context, target Target, statements ...Statement) ([]Result, error) {
 	must.NotNil("spec: Run: ctx", ctx)
-	s, err := open(target)
+	s, err := Open(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -46,36 +47,16 @@ func Run(ctx context.Context, target Target, statements ...Statement) ([]Result,
 	}
 	var results []Result
 	for _, statement := range statements {
-		if ctx.Err() != nil {
-			return results, context.Cause(ctx)
+		if !statement.Checked() {
+			continue
 		}
-		if statement.Checked() {
-			results = append(results, s.run(ctx, statement))
+		result, err := s.Check(ctx, statement)
+		if err != nil {
+			return results, err
 		}
+		results = append(results, result)
 	}
 	return results, nil
-}
-
-// run checks one statement.
-func (s *suite) run(ctx context.Context, statement Statement) Result {
-	if !statement.in(s.target.Version) {
-		return Result{statement, NotApplicable, "not in version " + string(s.target.Version)}
-	}
-	for _, feature := range statement.Needs {
-		if !s.has(ctx, feature) {
-			return Result{statement, Unsupported, string(feature)}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	t := newTester(ctx, s)
-	end := t.run(statement.check)
-	switch end.outcome {
-	case Failed:
-		end.detail = t.explain(statement, end.detail)
-	case Passed, Unsupported, NotApplicable:
-	}
-	return Result{statement, end.outcome, end.detail}
 }
 
 // verdict is what a check panics with to end early.
@@ -84,9 +65,14 @@ type verdict struct {
 	detail  string
 }
 
-// run calls a check and then undoes what it made, as far as the registry lets it.
-func (t *tester) run(check func(*tester)) (end verdict) {
+// run calls a check and then deletes what it made, as far as the registry lets it.
+func (t *tester) run(check func(*tester)) verdict {
 	defer t.cleanUp()
+	return t.try(check)
+}
+
+// try calls a check.
+func (t *tester) try(check func(*tester)) (end verdict) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:

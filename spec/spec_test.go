@@ -5,11 +5,11 @@ import (
 	"testing"
 
 	"github.com/onsi/ginkgo/v2"
-	"github.com/onsi/gomega"
 
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/spec"
+	"github.com/ocifake/ocifake/spec/ginkgospec"
 )
 
 // ran is set by TestRegistry: ginkgo runs one suite in a process, whatever -count says.
@@ -21,14 +21,13 @@ func TestRegistry(t *testing.T) {
 	if ran.Swap(true) {
 		t.Skip("ginkgo has run in this process")
 	}
-	gomega.RegisterFailHandler(ginkgo.Fail)
 	target := chosen(t)
-	spec.Registry(func() spec.Target { return target })
+	ginkgospec.Registry(func() spec.Target { return target })
 	if *table != "" {
-		spec.ReportTable(*table)
+		ginkgospec.ReportTable(*table)
 	}
 	if *registryURL == "" && *fixture == full {
-		spec.Store(func() (registry.Store, error) { return memstore.New(memstore.Options{}), nil })
+		ginkgospec.Store(func() (registry.Store, error) { return memstore.New(memstore.Options{}), nil })
 		ginkgo.ReportAfterSuite("nothing is skipped", skipsNothing)
 	}
 	ginkgo.RunSpecs(t, "Registry")
@@ -36,7 +35,7 @@ func TestRegistry(t *testing.T) {
 
 // skipsNothing fails if there is a statement that says nothing of the fixture.
 func skipsNothing(r ginkgo.Report) {
-	for _, result := range spec.Results(r) {
+	for _, result := range ginkgospec.Results(r) {
 		if result.Outcome == spec.Unsupported || result.Outcome == spec.NotApplicable {
 			ginkgo.Fail(result.Statement.ID + ": " + result.Short())
 		}

@@ -117,18 +117,16 @@ func Lookup(id string) (Statement, bool) {
 // Checked reports whether the statement has a check.
 func (s Statement) Checked() bool { return s.check != nil }
 
-// labels returns the ginkgo labels of the statement: its ID, level, area, endpoints,
-// source, and versions as "v1.1".
-func (s Statement) labels() []string {
-	labels := []string{s.ID, string(s.Level), string(s.Area), s.Source.label()}
+// Labels returns the labels of the statement, by which filters choose: its ID, level,
+// area, endpoints, source, and versions as "v1.1".
+func (s Statement) Labels() []string {
+	labels := []string{s.ID, string(s.Level), string(s.Area), strings.ToLower(strings.ReplaceAll(string(s.Source), " ", ""))}
 	labels = append(labels, strings.Fields(s.Endpoint)...)
 	for _, v := range s.Versions {
 		labels = append(labels, "v"+string(v))
 	}
 	return labels
 }
-
-func (s Source) label() string { return strings.ToLower(strings.ReplaceAll(string(s), " ", "")) }
 
 // Citation returns the place of the statement: "distribution-spec 1.1, 1.2-draft, Pulling
 // blobs, end-2".

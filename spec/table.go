@@ -2,7 +2,7 @@ package spec
 
 import (
 	"fmt"
-	"html/template"
+	"html"
 	"io"
 	"strings"
 
@@ -67,7 +67,7 @@ func summarize(results []Result) string {
 	return strings.Join(lines, "; ")
 }
 
-var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
+const pageHead = `<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Conformance</title>
@@ -80,17 +80,27 @@ th, td { text-align: left; vertical-align: top; padding: .3em .6em; border-botto
 pre { overflow-x: auto; max-height: 40em; background: #8881; padding: .5em }
 </style>
 <h1>Conformance</h1>
-<p>{{.Summary}}</p>
-<table>
-<tr><th>Result<th>Level<th>Statement<th>Source
-{{range .Results}}<tr class="{{.Outcome}}" id="{{.Statement.ID}}"><td>{{.Outcome}}<td>{{.Statement.Level}}<td>{{.Statement.Text}}
-{{- if eq .Outcome "fail"}}<details><summary>report</summary><pre>{{.Detail}}</pre></details>{{else if .Detail}} <em>({{.Detail}})</em>{{end}}<td>{{.Statement.Citation}}
-{{end}}</table>
-`))
+`
 
 // WriteHTML writes a page with a table of results. The reports of failures can be
 // unfolded in it.
 func WriteHTML(w io.Writer, results []Result) error {
 	must.NotNil("spec: WriteHTML: w", w)
-	return page.Execute(w, map[string]any{"Summary": summarize(results), "Results": results})
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s<p>%s</p>\n<table>\n<tr><th>Result<th>Level<th>Statement<th>Source\n", pageHead, html.EscapeString(summarize(results)))
+	for _, r := range results {
+		detail := ""
+		switch {
+		case r.Outcome == Failed:
+			detail = "<details><summary>report</summary><pre>" + html.EscapeString(r.Detail) + "</pre></details>"
+		case r.Detail != "":
+			detail = " <em>(" + html.EscapeString(r.Detail) + ")</em>"
+		}
+		fmt.Fprintf(&b, "<tr class=\"%s\" id=\"%s\"><td>%[1]s<td>%s<td>%s%s<td>%s\n",
+			html.EscapeString(string(r.Outcome)), html.EscapeString(r.Statement.ID), html.EscapeString(string(r.Statement.Level)),
+			html.EscapeString(r.Statement.Text), detail, html.EscapeString(r.Statement.Citation()))
+	}
+	b.WriteString("</table>\n")
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
+	"regexp"
 )
 
 // Target is the registry that is checked.
@@ -20,69 +19,54 @@ type Target struct {
 	Client *http.Client
 
 	// Username and Password are for registries that ask for them, with Basic or with
-	// Bearer challenges.
+	// Bearer challenges. They are sent to the registry and to the token service that
+	// it names, and are in no result.
 	Username, Password string
 
 	// Version is the version of the specification that the registry is measured by.
 	// Statements of others are not applicable. Default: all of them.
 	Version Version
 
-	// Prefix is what the names of repositories begin with, without the final slash.
-	// Default "spec".
-	Prefix string
+	// Repository is the name of the repository below which the statements make
+	// theirs, with random names. It must not have tags. Default: a random name.
+	Repository string
 
 	// Features tells what the registry has. What it is said to have must work; what
 	// it is said not to have is not tried. For all others the registry is asked.
 	Features map[Feature]bool
 }
 
-const defaultPrefix = "spec"
+// repositoryName is the grammar of repository names in the specification.
+var repositoryName = `^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`
 
-// suite is a target being checked: what was learnt of it so far.
-type suite struct {
-	target   Target
-	base     string // the URL without a final slash
-	host     string
-	client   *http.Client
-	auth     *authorizer
-	touring  sync.Once // makes toured
-	toured   []*exchange
-	mu       sync.Mutex
-	features map[Feature]func() bool
-}
+// maxRepository is the length of a repository name in bytes that leaves room for
+// the names below it.
+const maxRepository = 100
 
-func open(target Target) (*suite, error) {
-	u, err := url.Parse(target.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("spec: registry %q: want a URL such as http://127.0.0.1:5000", target.URL)
+// parse checks the target, and returns its URL.
+func (t *Target) parse() (*url.URL, error) {
+	u, err := url.Parse(t.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "":
+		if err == nil && u.User != nil {
+			return nil, errors.New("spec: invalid URL of the registry: want one such as http://127.0.0.1:5000")
+		}
+		return nil, fmt.Errorf("spec: registry %q: want a URL such as http://127.0.0.1:5000", t.URL)
+	case u.User != nil:
+		return nil, fmt.Errorf("spec: registry %s: want a URL without credentials", u.Host)
 	}
-	switch target.Version {
+	switch t.Version {
 	case "", V10, V11, Draft:
 	default:
-		return nil, fmt.Errorf("spec: version %q: want %s, %s, %s or none", target.Version, V10, V11, Draft)
+		return nil, fmt.Errorf("spec: version %q: want %s, %s, %s or none", t.Version, V10, V11, Draft)
 	}
-	for feature := range target.Features {
+	for feature := range t.Features {
 		if _, known := probes[feature]; !known {
 			return nil, fmt.Errorf("spec: there is no feature %q", feature)
 		}
 	}
-	if target.Prefix == "" {
-		target.Prefix = defaultPrefix
+	if valid := regexp.MustCompile(repositoryName).MatchString(t.Repository); t.Repository != "" && (!valid || len(t.Repository) > maxRepository) {
+		return nil, fmt.Errorf("spec: repository %q: want a name such as team/conformance, of at most %d characters", t.Repository, maxRepository)
 	}
-	if target.Client == nil {
-		transport, ok := http.DefaultTransport.(*http.Transport)
-		if !ok {
-			return nil, errors.New("spec: http.DefaultTransport was replaced: the target needs a client")
-		}
-		target.Client = &http.Client{Transport: transport.Clone()}
-	}
-	base := strings.TrimSuffix(target.URL, "/")
-	return &suite{
-		target:   target,
-		base:     base,
-		host:     u.Host,
-		client:   target.Client,
-		auth:     &authorizer{client: target.Client, base: base, host: u.Host, username: target.Username, password: target.Password},
-		features: map[Feature]func() bool{},
-	}, nil
+	return u, nil
 }

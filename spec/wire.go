@@ -46,7 +46,7 @@ func (a *answer) endsWithHeader() *answer {
 
 // dial connects to where a URL is, for HTTP/1.1. It returns nil if it cannot be told
 // how the client connects.
-func (s *suite) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+func (s *Suite) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	transport, ok := s.client.Transport.(*http.Transport)
 	if !ok {
 		return nil, nil

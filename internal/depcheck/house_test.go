@@ -21,7 +21,6 @@ const (
 	diff              = "github.com/rogpeppe/go-internal"
 	yaml              = "go.yaml.in/yaml/v3"
 	ginkgo            = "github.com/onsi/ginkgo/v2"
-	gomega            = "github.com/onsi/gomega"
 )
 
 // house lists the packages of this module. A package may import only packages below it. Internal
@@ -33,7 +32,8 @@ var house = []floor{
 	{"registrytest", "auth faults internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op record registry", list(containerregistry, digest, imageSpec, diff)},
 	{"images", "internal/content", list(containerregistry, digest)},
 	{"config", "auth faults internal/strict internal/yamltext", ""},
-	{"spec", "registry registry/storetest", list(ginkgo, gomega, digest, imageSpec)},
+	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
+	{"spec", "", list(digest, imageSpec)},
 	{"docs", "", ""},
 	{"internal/control", "auth faults faults/known internal/content internal/effect internal/engine internal/ruletext internal/recorder memstore op record registry", list(digest, imageSpec)},
 	{"internal/server", "auth internal/effect internal/engine internal/faultnames internal/inflight internal/recorder", ""},

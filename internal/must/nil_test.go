@@ -31,6 +31,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/ocifake/ocifake/spec"
+	"github.com/ocifake/ocifake/spec/ginkgospec"
 )
 
 // works marks a parameter that may be nil.
@@ -379,9 +380,20 @@ var ofExam = []row{
 }
 
 var ofSpec = []row{
-	refused("spec.Registry target", func(f given) { spec.Registry(nil) }),
+	refused("ginkgospec.Registry target", func(f given) { ginkgospec.Registry(nil) }),
+	refused("spec.Open ctx", func(f given) { spec.Open(noContext, spec.Target{URL: "http://127.0.0.1:1"}) }),
+	refused("spec.Suite.Check ctx", func(f given) { openSpec().Check(noContext, spec.Statement{}) }),
+	refused("spec.Suite.Ready ctx", func(f given) { openSpec().Ready(noContext) }),
 	refused("spec.Run ctx", func(f given) { spec.Run(noContext, spec.Target{URL: "http://127.0.0.1:1"}) }),
-	refused("spec.Store newStore", func(f given) { spec.Store(nil) }),
+	refused("ginkgospec.Store newStore", func(f given) { ginkgospec.Store(nil) }),
 	refused("spec.WriteHTML w", func(f given) { spec.WriteHTML(nil, nil) }),
 	refused("spec.WriteMarkdown w", func(f given) { spec.WriteMarkdown(nil, nil) }),
+}
+
+func openSpec() *spec.Suite {
+	s, err := spec.Open(context.Background(), spec.Target{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		panic(err)
+	}
+	return s
 }

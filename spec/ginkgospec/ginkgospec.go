@@ -1,4 +1,15 @@
-package spec
+// Package ginkgospec is package spec as a suite of ginkgo: each statement is a node.
+// A test of a registry has three lines:
+//
+//	func TestConformance(t *testing.T) {
+//		ginkgospec.Registry(func() spec.Target { return spec.Target{URL: "http://127.0.0.1:5000"} })
+//		ginkgo.RunSpecs(t, "Conformance")
+//	}
+//
+// The labels of a node are those of [spec.Statement.Labels], for ginkgo's filters:
+//
+//	go test -ginkgo.label-filter='MUST && v1.1 && !ours'
+package ginkgospec
 
 import (
 	"context"
@@ -12,6 +23,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registry/storetest"
+	"github.com/ocifake/ocifake/spec"
 )
 
 // Registry registers a node for each statement that can be checked, in a container
@@ -20,19 +32,23 @@ import (
 //
 // What is not supported, or not applicable, is skipped with that as the message.
 // Nodes are independent of each other and may run in parallel.
-func Registry(target func() Target) {
-	must.NotNil("spec: Registry: target", target)
-	start := sync.OnceValues(func() (*suite, error) { return open(target()) })
-	for _, area := range []Area{Pull, Push, Discovery, Management} {
+func Registry(target func() spec.Target) {
+	must.NotNil("ginkgospec: Registry: target", target)
+	start := sync.OnceValues(func() (*spec.Suite, error) { return spec.Open(context.Background(), target()) })
+	for _, area := range []spec.Area{spec.Pull, spec.Push, spec.Discovery, spec.Management} {
 		ginkgo.Describe(string(area), func() {
-			for _, s := range statements {
+			for _, s := range spec.Statements() {
 				if s.Area == area && s.Checked() {
-					ginkgo.It(s.String(), ginkgo.Label(s.labels()...), func(ctx ginkgo.SpecContext) {
+					ginkgo.It(s.String(), ginkgo.Label(s.Labels()...), func(ctx ginkgo.SpecContext) {
 						suite, err := start()
 						if err != nil {
 							ginkgo.AbortSuite(err.Error())
 						}
-						report(suite.run(ctx, s))
+						result, err := suite.Check(ctx, s)
+						if err != nil {
+							ginkgo.Fail(err.Error())
+						}
+						report(result)
 					})
 				}
 			}
@@ -41,12 +57,12 @@ func Registry(target func() Target) {
 }
 
 // report tells ginkgo what came of a statement.
-func report(r Result) {
+func report(r spec.Result) {
 	switch r.Outcome {
-	case Passed:
-	case Failed:
+	case spec.Passed:
+	case spec.Failed:
 		ginkgo.Fail(r.Detail, 1)
-	case Unsupported, NotApplicable:
+	case spec.Unsupported, spec.NotApplicable:
 		ginkgo.Skip(string(r.Outcome)+": "+r.Detail, 1)
 	}
 }
@@ -54,7 +70,7 @@ func report(r Result) {
 // Store registers a node for each check of package storetest, for implementations
 // of [registry.Store]. newStore returns an empty one.
 func Store(newStore func() (registry.Store, error)) {
-	must.NotNil("spec: Store: newStore", newStore)
+	must.NotNil("ginkgospec: Store: newStore", newStore)
 	ginkgo.Describe("store", ginkgo.Label("store"), func() {
 		for _, check := range storetest.Checks() {
 			subject, _, _ := strings.Cut(check.Name, "/")
@@ -71,9 +87,9 @@ func Store(newStore func() (registry.Store, error)) {
 // when the suite ends: as HTML if its name ends in .html, else as Markdown.
 func ReportTable(path string) {
 	ginkgo.ReportAfterSuite("table", func(r ginkgo.Report) {
-		write := WriteMarkdown
+		write := spec.WriteMarkdown
 		if strings.HasSuffix(path, ".html") {
-			write = WriteHTML
+			write = spec.WriteHTML
 		}
 		file, err := os.Create(path)
 		if err == nil {
@@ -89,34 +105,34 @@ func ReportTable(path string) {
 }
 
 // Results returns the results of all statements that ran, from a report of ginkgo.
-func Results(r ginkgo.Report) []Result {
-	var results []Result
+func Results(r ginkgo.Report) []spec.Result {
+	var results []spec.Result
 	for _, node := range r.SpecReports {
 		labels := node.LeafNodeLabels
 		if len(labels) == 0 {
 			continue
 		}
-		statement, ok := Lookup(labels[0])
+		statement, ok := spec.Lookup(labels[0])
 		if !ok {
 			continue
 		}
 		switch message := node.Failure.Message; {
 		case node.Failed():
-			results = append(results, Result{statement, Failed, message})
+			results = append(results, spec.Result{Statement: statement, Outcome: spec.Failed, Detail: message})
 		case node.State.String() == "passed":
-			results = append(results, Result{statement, Passed, ""})
+			results = append(results, spec.Result{Statement: statement, Outcome: spec.Passed})
 		default:
-			for _, outcome := range []Outcome{Unsupported, NotApplicable} {
+			for _, outcome := range []spec.Outcome{spec.Unsupported, spec.NotApplicable} {
 				if detail, ok := strings.CutPrefix(message, string(outcome)+": "); ok {
-					results = append(results, Result{statement, outcome, detail})
+					results = append(results, spec.Result{Statement: statement, Outcome: outcome, Detail: detail})
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(results, func(a, b Result) int { return position(a) - position(b) })
+	position := map[string]int{}
+	for i, s := range spec.Statements() {
+		position[s.ID] = i
+	}
+	slices.SortStableFunc(results, func(a, b spec.Result) int { return position[a.Statement.ID] - position[b.Statement.ID] })
 	return results
-}
-
-func position(r Result) int {
-	return slices.IndexFunc(statements, func(s Statement) bool { return s.ID == r.Statement.ID })
 }
