@@ -21,8 +21,11 @@ type Exchange struct {
 	Header http.Header // of the request, with names in canonical form
 
 	Seq      uint64        // number of the request, in the order in which requests began, from 1
+	Attempt  int           // number of the request among those for the same, from 1, see [Attempt]; 0 if it is not known
+	Elapsed  time.Duration // from the start of the registry to Start; 0 if it is not known
 	Conn     uint64        // number of the connection, from 1; 0 if the server is not the recorder's own
-	Reused   bool          // the connection carried an earlier request
+	ConnSeq  int           // number of the request on its connection, from 1; 0 if it is not known
+	ConnAge  time.Duration // from the opening of the connection to Start; 0 if it is not known
 	Remote   string        // address of the client
 	TLS      *TLS          // nil without TLS
 	Start    time.Time     // time at which the handler was called

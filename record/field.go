@@ -56,8 +56,11 @@ var fields = [...]field{
 	text("verified", func(x *Exchange) *digest.Digest { return &x.Verified }),
 	plain("staleState", func(x *Exchange) *bool { return &x.StaleState }),
 
+	plain("attempt", func(x *Exchange) *int { return &x.Attempt }),
+	plain("elapsedNanos", func(x *Exchange) *time.Duration { return &x.Elapsed }),
 	plain("conn", func(x *Exchange) *uint64 { return &x.Conn }),
-	plain("reused", func(x *Exchange) *bool { return &x.Reused }),
+	plain("connSeq", func(x *Exchange) *int { return &x.ConnSeq }),
+	plain("connAgeNanos", func(x *Exchange) *time.Duration { return &x.ConnAge }),
 	text("remote", func(x *Exchange) *string { return &x.Remote }),
 	{name: "tls", get: getTLS, set: setTLS},
 	text("host", func(x *Exchange) *string { return &x.Host }),

@@ -21,7 +21,10 @@ import (
 //     makes a star or a backslash literal.
 //   - Only the empty value matches what an exchange does not have: "repo=*" is
 //     any repository, tag="" is no tag.
-//   - A size is matched by "length>4MiB", and by "!length>4MiB" what is not above it.
+//   - A larger number, size or duration is matched by "length>4MiB" and "conn.age>5s", and
+//     what is not larger by "!length>4MiB".
+//   - A star beside other values is an error, because it alone matches all of them; the
+//     comma was probably part of a value: header.Range="*,*".
 //   - A value that is empty, begins with "=", or has a comma, a quote or a space in
 //     it is quoted as in Go: ua="my client/1, beta",crane/*
 //

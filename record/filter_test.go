@@ -109,7 +109,7 @@ func TestParseFiltersErrors(t *testing.T) {
 		{"conn=one", `"one" is no number: want the number of a connection, such as 3`},
 		{"conn=0", "conn: 0 is no connection: they are numbered from 1"},
 		{"stat=200", "did you mean status?"},
-		{"teapot=200", "want one of all, op, repo, alias, tag, digest, session, method, host, ns, ua, length, auth, tls, status, code, subject, fault, faulted, open, left, cut, since, conn, header.<name>"},
+		{"teapot=200", "want one of all, op, repo, alias, tag, digest, session, method, host, ns, ua, length, chunk, resumed, attempt, elapsed, conn, conn.requests, conn.age, proto, auth, tls, status, code, subject, fault, faulted, open, left, cut, since, header.<name>, query.<name>"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {

@@ -49,14 +49,3 @@ func Cut() Filter { return flag("cut", OnEnd, func(x *Exchange) bool { return x.
 func Since(mark Mark) Filter {
 	return on("since", OnEnd, []string{formatUint(mark)}, func(x *Exchange) bool { return x.Seq > uint64(mark) })
 }
-
-// Conn matches exchanges on connections with these numbers: "conn=3".
-func Conn(ids ...uint64) Filter {
-	ids = slices.Clone(ids)
-	values := make([]string, len(ids))
-	for i, id := range ids {
-		values[i] = formatUint(id)
-	}
-	mustBeAll("conn", values, checkConn)
-	return on("conn", OnEnd, values, func(x *Exchange) bool { return slices.Contains(ids, x.Conn) })
-}

@@ -3,10 +3,12 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ocifake/ocifake/internal/httptoken"
+	"github.com/ocifake/ocifake/internal/pattern"
 )
 
 // filterError is the reason why a filter can match nothing. The functions that make filters
@@ -107,6 +109,13 @@ func checkField(name string) error {
 	return nil
 }
 
+func checkParameter(name string) error {
+	if name == "" {
+		return errors.New("the name of the parameter is missing")
+	}
+	return nil
+}
+
 // checkStatus refuses patterns that match the status of no answer.
 func checkStatus(pattern string) error {
 	if pattern == "0" {
@@ -154,6 +163,22 @@ func checkFault(name string) error {
 func checkConn(id string) error {
 	if id == "0" {
 		return errors.New("0 is no connection: they are numbered from 1")
+	}
+	return nil
+}
+
+// checkAttempt refuses numbers that no attempt has.
+func checkAttempt(number string) error {
+	if n, err := strconv.Atoi(number); err != nil || n < 1 {
+		return fmt.Errorf("%s is no attempt: they are numbered from 1", number)
+	}
+	return nil
+}
+
+// checkProto refuses patterns that match no version of HTTP.
+func checkProto(text string) error {
+	if !slices.ContainsFunc([]string{"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}, pattern.Matcher([]string{text})) {
+		return fmt.Errorf("%q is no protocol: want HTTP/1.0, HTTP/1.1 or HTTP/2.0", text)
 	}
 	return nil
 }

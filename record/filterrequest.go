@@ -1,7 +1,6 @@
 package record
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,12 +103,47 @@ func Header(name string, patterns ...string) Filter {
 	name = http.CanonicalHeaderKey(name)
 	mustBe("header", checkField(name))
 	if len(patterns) == 0 {
-		return flag(filter.FieldName(name), OnRequest, func(x *Exchange) bool { return len(x.Header[name]) > 0 })
+		return flag(filter.FieldName(filter.Header, name), OnRequest, func(x *Exchange) bool { return len(x.Header[name]) > 0 })
 	}
 	match := pattern.Matcher(patterns)
-	return on(filter.FieldName(name), OnRequest, patterns, func(x *Exchange) bool {
+	return on(filter.FieldName(filter.Header, name), OnRequest, patterns, func(x *Exchange) bool {
 		return slices.ContainsFunc(x.Header[name], match)
 	})
+}
+
+// Query matches requests with a value of a query parameter: "query.last=*". Without
+// patterns, any value matches: "query.mount". In a log, secrets in the target are redacted.
+func Query(name string, patterns ...string) Filter {
+	mustBe("query", checkParameter(name))
+	if len(patterns) == 0 {
+		return flag(filter.FieldName(filter.Query, name), OnRequest, func(x *Exchange) bool {
+			return x.hasParameter(name, func(string) bool { return true })
+		})
+	}
+	match := pattern.Matcher(patterns)
+	return on(filter.FieldName(filter.Query, name), OnRequest, patterns, func(x *Exchange) bool { return x.hasParameter(name, match) })
+}
+
+// hasParameter reports whether a function is true for a value of a query parameter. As
+// [url.ParseQuery], it ignores what is malformed.
+func (x *Exchange) hasParameter(name string, match func(string) bool) bool {
+	_, rest, _ := strings.Cut(x.Target, "?")
+	rest, _, _ = strings.Cut(rest, "#")
+	for rest != "" {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		if pair == "" || strings.Contains(pair, ";") {
+			continue
+		}
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil && match(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // UserAgent matches requests of a client: "ua=crane/*".
@@ -117,20 +151,81 @@ func UserAgent(patterns ...string) Filter {
 	return onText("ua", OnRequest, patterns, func(x *Exchange) string { return x.Header.Get("User-Agent") })
 }
 
-// LongerThan matches requests whose body has more than n bytes, as Content-Length says:
-// "length>4MiB". A request without Content-Length does not match.
-//
-// It panics if n is negative.
-func LongerThan(n int64) Filter {
-	if n < 0 {
-		mustBe("length", fmt.Errorf("%d is no size: want a number of bytes such as 4MiB", n))
-	}
-	f := flag("length", OnRequest, func(x *Exchange) bool {
-		length, err := strconv.ParseInt(x.Header.Get("Content-Length"), 10, 64)
-		return err == nil && length > n
+// LengthOver matches requests whose body has more than n bytes, as Content-Length says:
+// "length>4MiB". A request without Content-Length does not match. It panics if n is negative.
+func LengthOver(n int64) Filter {
+	return over("length", n, sizeText(n), func(x *Exchange) bool {
+		length, ok := x.contentLength()
+		return ok && length > n
 	})
-	f.values, f.over = sizeText(n), true
+}
+
+// ChunkOver matches requests that upload a chunk of more than n bytes, as Content-Length
+// says, or Content-Range without Content-Length: "chunk>4MiB". A chunk is the body of a
+// PATCH, or that of a PUT with Content-Range. It panics if n is negative.
+func ChunkOver(n int64) Filter {
+	f := over("chunk", n, sizeText(n), func(x *Exchange) bool {
+		first, last, ranged := contentRange(x.Header.Get("Content-Range"))
+		if x.Op != op.UploadChunk && (x.Op != op.UploadCommit || !ranged) {
+			return false
+		}
+		length, ok := x.contentLength()
+		return ok && length > n || !ok && ranged && last-first >= n
+	})
+	f.reach = opset.Of(op.UploadChunk, op.UploadCommit)
 	return f
+}
+
+// Resumed matches requests that continue a transfer: a GET or HEAD whose Range begins after
+// the first byte, and a PATCH or PUT whose Content-Range does. In text it is "resumed".
+func Resumed() Filter {
+	f := flag("resumed", OnRequest, func(x *Exchange) bool {
+		switch x.Info.Method {
+		case http.MethodGet, http.MethodHead:
+			return firstOfRange(x.Header.Get("Range")) > 0
+		case http.MethodPatch, http.MethodPut:
+			first, _, ok := contentRange(x.Header.Get("Content-Range"))
+			return ok && first > 0
+		}
+		return false
+	})
+	f.reach = opset.Of(op.Unknown, op.External)
+	for _, o := range op.All() {
+		if slices.ContainsFunc(o.Methods(), func(m string) bool { return m != http.MethodPost && m != http.MethodDelete }) {
+			f.reach |= opset.Of(o)
+		}
+	}
+	return f
+}
+
+func (x *Exchange) contentLength() (n int64, ok bool) {
+	n, err := strconv.ParseInt(x.Header.Get("Content-Length"), 10, 64)
+	return n, err == nil
+}
+
+// contentRange returns the first and the last byte of a Content-Range of the distribution
+// specification, "0-99", or of HTTP, "bytes 0-99/*".
+func contentRange(text string) (first, last int64, ok bool) {
+	text = strings.TrimPrefix(text, "bytes ")
+	text, _, _ = strings.Cut(text, "/")
+	from, to, _ := strings.Cut(text, "-")
+	first, err1 := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	return first, last, err1 == nil && err2 == nil && first >= 0 && first <= last
+}
+
+// firstOfRange returns the first byte of a Range, or -1 if it has none.
+func firstOfRange(text string) int64 {
+	const unit = "bytes="
+	if len(text) < len(unit) || !strings.EqualFold(text[:len(unit)], unit) {
+		return -1
+	}
+	from, _, _ := strings.Cut(text[len(unit):], "-")
+	first, err := strconv.ParseInt(strings.TrimSpace(from), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return first
 }
 
 // sizeText is a number of bytes in the largest binary unit of which it is a multiple.

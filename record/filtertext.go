@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/ocifake/ocifake/internal/filter"
@@ -37,9 +38,15 @@ func ParseFilters(text string) ([]Filter, error) {
 // makeFilter makes the filter of a word.
 func makeFilter(w filter.Word) (f Filter, err error) {
 	defer asError(&err)
-	if field, ok := w.Field(); ok {
+	name := w.Name
+	if w.Over {
+		name += ">"
+	}
+	if field, ok := w.Field(filter.Header); ok {
 		f = Header(field, w.Values...)
-	} else if f, err = makers[w.Name](w.Values); err != nil {
+	} else if field, ok := w.Field(filter.Query); ok {
+		f = Query(field, w.Values...)
+	} else if f, err = makers[name](w.Values); err != nil {
 		return Filter{}, err
 	}
 	if w.Not {
@@ -48,33 +55,41 @@ func makeFilter(w filter.Word) (f Filter, err error) {
 	return f, nil
 }
 
-// makers make the filters of the terms in [filter.Terms], by name. The values are nil
-// for a flag.
+// makers make the filters of the terms in [filter.Terms], by name, which a ">" follows if it
+// follows in text. The values are nil for a flag.
 var makers = map[string]func(values []string) (Filter, error){
-	"all":     ofNothing(func() Filter { return Filter{} }),
-	"op":      parseOps,
-	"repo":    ofTexts(Repo),
-	"alias":   ofTexts(Alias),
-	"tag":     ofTexts(Tag),
-	"digest":  ofTexts(Digest),
-	"session": ofTexts(Session),
-	"method":  ofTexts(Method),
-	"host":    ofTexts(Host),
-	"ns":      ofTexts(Namespace),
-	"ua":      ofTexts(UserAgent),
-	"length":  parseLength,
-	"auth":    ofNothing(Authenticated),
-	"tls":     ofNothing(Secure),
-	"status":  ofTexts(Status),
-	"code":    ofTexts(Code),
-	"fault":   ofTexts(Faulted),
-	"faulted": ofNothing(func() Filter { return Faulted() }),
-	"subject": ofTexts(Subject),
-	"open":    ofNothing(Open),
-	"left":    ofNothing(Left),
-	"cut":     ofNothing(Cut),
-	"since":   parseSince,
-	"conn":    parseConn,
+	"all":            ofNothing(func() Filter { return Filter{} }),
+	"op":             parseOps,
+	"repo":           ofTexts(Repo),
+	"alias":          ofTexts(Alias),
+	"tag":            ofTexts(Tag),
+	"digest":         ofTexts(Digest),
+	"session":        ofTexts(Session),
+	"method":         ofTexts(Method),
+	"host":           ofTexts(Host),
+	"ns":             ofTexts(Namespace),
+	"ua":             ofTexts(UserAgent),
+	"length>":        ofOne(bytesize.Parse, LengthOver),
+	"chunk>":         ofOne(bytesize.Parse, ChunkOver),
+	"resumed":        ofNothing(Resumed),
+	"attempt":        parseAttempt,
+	"attempt>":       ofOne(parseInt, AttemptOver),
+	"elapsed>":       ofOne(parseDuration, ElapsedOver),
+	"conn":           parseConn,
+	"conn.requests>": ofOne(parseInt, ConnRequestsOver),
+	"conn.age>":      ofOne(parseDuration, ConnAgeOver),
+	"proto":          ofTexts(Proto),
+	"auth":           ofNothing(Authenticated),
+	"tls":            ofNothing(Secure),
+	"status":         ofTexts(Status),
+	"code":           ofTexts(Code),
+	"fault":          ofTexts(Faulted),
+	"faulted":        ofNothing(func() Filter { return Faulted() }),
+	"subject":        ofTexts(Subject),
+	"open":           ofNothing(Open),
+	"left":           ofNothing(Left),
+	"cut":            ofNothing(Cut),
+	"since":          parseSince,
 }
 
 func ofNothing(make func() Filter) func([]string) (Filter, error) {
@@ -107,15 +122,45 @@ func parseOps(values []string) (Filter, error) {
 	return Op(ops...), nil
 }
 
-func parseLength(values []string) (Filter, error) {
-	if len(values) > 1 {
-		return Filter{}, errors.New("want one size")
+// ofOne makes filters of one value.
+func ofOne[T any](parse func(string) (T, error), make func(T) Filter) func([]string) (Filter, error) {
+	return func(values []string) (Filter, error) {
+		if len(values) > 1 {
+			return Filter{}, errors.New("want one value")
+		}
+		value, err := parse(values[0])
+		if err != nil {
+			return Filter{}, err
+		}
+		return make(value), nil
 	}
-	n, err := bytesize.Parse(values[0])
+}
+
+func parseInt(text string) (int, error) {
+	n, err := strconv.Atoi(text)
 	if err != nil {
-		return Filter{}, err
+		return 0, fmt.Errorf("%q is no number", text)
 	}
-	return LongerThan(n), nil
+	return n, nil
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration: want a number with a unit, such as 500ms, 2s or 1h", text)
+	}
+	return d, nil
+}
+
+func parseAttempt(values []string) (Filter, error) {
+	numbers := make([]int, len(values))
+	for i, value := range values {
+		var err error
+		if numbers[i], err = parseInt(value); err != nil {
+			return Filter{}, fmt.Errorf("%w: want the number of an attempt, such as 2", err)
+		}
+	}
+	return Attempt(numbers...), nil
 }
 
 func parseSince(values []string) (Filter, error) {

@@ -48,7 +48,7 @@ func (h *harReader) foreignExchange(e *harEntry) (Exchange, error) {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
 	x.removeSecrets()
-	x.Conn, x.Reused = h.connection(e.Connection)
+	x.Conn = h.connection(e.Connection)
 	return x, nil
 }
 
@@ -128,16 +128,16 @@ func duration(ms float64) time.Duration {
 }
 
 // connection numbers the names of connections as they appear.
-func (h *harReader) connection(name string) (number uint64, reused bool) {
+func (h *harReader) connection(name string) uint64 {
 	if name == "" {
-		return 0, false
+		return 0
 	}
-	number, reused = h.conns[name]
-	if !reused {
+	number, known := h.conns[name]
+	if !known {
 		number = uint64(len(h.conns) + 1)
 		h.conns[name] = number
 	}
-	return number, reused
+	return number
 }
 
 // protocol is the name that net/http has for what browsers call h2 or http/2.0.

@@ -162,7 +162,7 @@ func TestReadHARLimits(t *testing.T) {
 		read int
 		want string
 	}{
-		{"long entry", strings.NewReader(file), limits{entry: 1000, log: 1 << 20}, 2, "entry 3: a value is too long"},
+		{"long entry", strings.NewReader(file), limits{entry: 1100, log: 1 << 20}, 2, "entry 3: a value is too long"},
 		{"endless", io.MultiReader(strings.NewReader(`{"log":{"comment":"`), endless{}), limits{entry: 1 << 20, log: 1 << 20}, 0, `"comment": a value is too long`},
 		{"endless space", io.MultiReader(strings.NewReader(`{"log":`), endless{}), limits{entry: 1 << 20, log: 1 << 20}, 0, "a value is too long"},
 		{"many", strings.NewReader(file), limits{entry: 1 << 20, log: 20 << 10}, 2, "entry 3: there are too many exchanges"},

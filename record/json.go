@@ -14,7 +14,8 @@ import (
 // JSON Lines and in the field "_ocifake" of a HAR entry. The names are those of
 // the fields of Exchange:
 //
-//	seq, conn, reused, remote, start, inFlight, firstNanos, durationNanos
+//	seq, attempt, conn, connSeq, remote, start, inFlight
+//	elapsedNanos, connAgeNanos, firstNanos, durationNanos
 //	tls: an object of version, serverName, client
 //	op, method, repo, alias, tag, tags, digest, algorithm, session, from, namespace,
 //	allow, prefix, verified, staleState
@@ -23,7 +24,7 @@ import (
 //	status, responseHeader, responseBytes, responseBody, responseBodyCut, codes
 //	open, left, cut, faults
 //
-// start is in RFC 3339, in UTC; firstNanos and durationNanos are in nanoseconds;
+// start is in RFC 3339, in UTC; names that end with Nanos are in nanoseconds;
 // a header is an object of lists. Bodies are strings. A string that is not valid UTF-8 is the
 // object {"base64": "…"}, except the name of a header field, which is always ASCII. Fields
 // with their zero value are omitted, except seq, start, op, method and status.

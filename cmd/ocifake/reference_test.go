@@ -81,10 +81,13 @@ Several filters are separated by spaces, and all of them must match: ` + "`op=bl
 
 - ` + "`name=a,b`" + ` matches either value.
 - ` + "`name!=value`" + ` and ` + "`!name`" + ` match the opposite.
+- ` + "`name>value`" + ` matches more than the value, and ` + "`!name>value`" + ` at most the value. Sizes have units, as ` + "`4MiB`" + `, and so have durations, as ` + "`500ms`" + `.
 - ` + "`*`" + ` stands for any characters, slashes included. A backslash makes a star or a backslash literal.
 - ` + "`name=\"\"`" + ` matches a request that has no such value: ` + "`tag=\"\"`" + ` is a request without a tag. ` + "`*`" + ` does not match it.
 - A value that is empty, begins with ` + "`=`" + `, or has a comma, a quote or a space in it is quoted as in Go: ` + "`ua=\"my client/1\"`" + `.
+- A star beside other values is an error: alone it matches all of them. If the comma is part of the value, quote it: ` + "`header.Range=\"*,*\"`" + `.
 - A value that nothing can have, such as ` + "`method=get`" + ` or ` + "`status=600`" + `, is an error.
+- An HTTP Archive of another program does not say ` + "`attempt`, `elapsed`, `conn.requests` and `conn.age`" + `: these match nothing in it.
 
 `)
 	for _, section := range []struct {

@@ -110,7 +110,7 @@ type outline struct {
 
 func outlines(log record.Log) (all []outline) {
 	for _, x := range log {
-		all = append(all, outline{x.Seq, x.Method, x.Target, x.Status, x.RequestBytes, x.ResponseBytes, x.Header.Get("User-Agent"), x.Left, x.Cut, x.Reused})
+		all = append(all, outline{x.Seq, x.Method, x.Target, x.Status, x.RequestBytes, x.ResponseBytes, x.Header.Get("User-Agent"), x.Left, x.Cut, x.ConnSeq > 1})
 	}
 	return all
 }

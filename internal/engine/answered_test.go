@@ -162,7 +162,7 @@ func TestRulesOnAnswersAreChecked(t *testing.T) {
 	missing := faults.On().Where(record.Status("404"))
 	for want, rule := range map[string]faults.Rule{
 		"filter left is about an exchange that has ended, which is too late for a rule":                                        faults.On().Where(record.Left()).Do(faults.Status(500)),
-		"filter conn=3 is about an exchange that has ended":                                                                    faults.On().Where(record.Conn(3)).Do(faults.Status(500)),
+		"filter since=3 is about an exchange that has ended":                                                                   faults.On().Where(record.Since(3)).Do(faults.Status(500)),
 		"until: filter status=404 is on the answer, and a rule ends when a request begins: use filters on the request":         faults.On().Until(record.Status("404")).Do(faults.Status(500)),
 		"filter status=404 is on the answer, and those of auth are among them anyway: leave out beforeAuth":                    missing.BeforeAuth().Do(faults.Status(500)),
 		"filter status=404 is on the answer: delay acts before there is one: use delay-reply":                                  missing.Do(faults.Delay(time.Second)),

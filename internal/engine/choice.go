@@ -28,17 +28,32 @@ type choice struct {
 // exchange returns what is known of the exchange before the request is served.
 func (c *choice) exchange() *record.Exchange {
 	if c.facts == nil {
+		at := c.state.Arrival()
 		c.facts = &record.Exchange{
 			Info:    *c.info,
 			Learned: c.state.Learned(),
 			Host:    c.r.Host,
-			Target:  c.r.RequestURI,
+			Target:  targetOf(c.r),
 			Proto:   c.r.Proto,
 			Secure:  c.r.TLS != nil,
 			Header:  c.r.Header,
+			Seq:     at.Seq,
+			Attempt: at.Attempt,
+			Elapsed: at.Elapsed,
+			Conn:    at.Conn,
+			ConnSeq: at.ConnSeq,
+			ConnAge: at.ConnAge,
 		}
 	}
 	return c.facts
+}
+
+// targetOf returns the request target, also of a request that no server has made.
+func targetOf(r *http.Request) string {
+	if r.RequestURI == "" {
+		return r.URL.RequestURI()
+	}
+	return r.RequestURI
 }
 
 func (c *choice) intercepted(w http.ResponseWriter) bool {

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -135,12 +137,25 @@ func (e *Engine) check(rule faults.Rule, p *plan) error {
 	if rule.Connect && !e.env.Site().Connections {
 		return errors.New("it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve")
 	}
+	if f, ok := onConnection(rule); ok && !e.env.Site().Connections {
+		return fmt.Errorf("filter %s is on the connection, which a handler in another server's mux does not know: use registrytest.New or ocifake serve", f)
+	}
 	for _, f := range slices.Concat(rule.Effects, rule.Steps) {
 		if err := e.env.Use(f.Behaviour()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// onConnection returns the first filter of a rule that is on the connection of a request.
+func onConnection(rule faults.Rule) (f record.Filter, ok bool) {
+	for _, f := range slices.Concat(rule.Filters, rule.When.Until) {
+		if strings.HasPrefix(strings.TrimPrefix(f.String(), "!"), "conn") {
+			return f, true
+		}
+	}
+	return f, false
 }
 
 // known returns the states of the known faults that the rules of a plan belong to, by name.

@@ -12,6 +12,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/record"
 )
 
 func TestOpen(t *testing.T) {
@@ -137,4 +138,18 @@ func TestTLSRuleOnPlainConnection(t *testing.T) {
 	assert.True(t, e.Open(plain).None())
 	assert.Equal(t, effect.Opening{Rules: []string{"tls"}, Alert: true}, e.Open(overTLS))
 	assert.Empty(t, unfired(e))
+}
+
+// A rule with a filter on the connection is refused where a request has none.
+func TestFiltersNeedConnections(t *testing.T) {
+	for _, rule := range []faults.Rule{
+		on("a").Where(record.Conn(1)),
+		on("a").Where(record.Not(record.ConnRequestsOver(1))),
+		on("a").Until(record.ConnAgeOver(time.Second)),
+	} {
+		e := engine.New(nil)
+		assert.ErrorContains(t, e.Add(rule), "is on the connection, which a handler in another server's mux does not know", "%v", rule)
+		e.Bind(effect.Site{Connections: true})
+		assert.NoError(t, e.Add(rule))
+	}
 }

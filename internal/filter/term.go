@@ -31,16 +31,23 @@ func (t Term) Begin() string {
 	return t.Name + "="
 }
 
-// Terms returns the terms, those on requests first. That on header fields, of which the
-// name of the field is a part, is named "header.".
+// Terms returns the terms, those on requests first. The name of a term that is followed by
+// the name of a field ends with a dot: "header.", "query.".
 func Terms() []Term {
 	onAnswers := slices.IndexFunc(terms[:], func(t Term) bool { return t.Answer || t.End })
-	return slices.Insert(slices.Clone(terms[:]), onAnswers, headerTerm)
+	return slices.Insert(slices.Clone(terms[:]), onAnswers, prefixes[:]...)
 }
 
-var headerTerm = Term{
-	Name: headerPrefix, Flag: true, Example: headerPrefix + "Accept=*json*",
-	Doc: "a value of this header field; without a value, the request has the field",
+// The names of the terms that are followed by the name of a field.
+const (
+	Header = "header."
+	Query  = "query."
+)
+
+// prefixes are the terms that are followed by the name of a field.
+var prefixes = [...]Term{
+	{Name: Header, Flag: true, Example: Header + "Accept=*json*", Doc: "a value of this header field; without a value, the request has the field"},
+	{Name: Query, Flag: true, Example: Query + "last=*", Doc: "a value of this query parameter; without a value, the request has the parameter"},
 }
 
 // terms are those whose name is the whole name of a filter.
@@ -57,6 +64,15 @@ var terms = [...]Term{
 	{Name: "ns", Doc: "the value of the `ns` parameter, which names the upstream host for a mirror", Example: "ns=docker.io"},
 	{Name: "ua", Doc: "the User-Agent", Example: "ua=crane/*"},
 	{Name: "length", Doc: "the body has more bytes, as Content-Length says", Example: "length>4MiB", Over: true},
+	{Name: "chunk", Doc: "the request uploads a chunk of more bytes, as Content-Length says, or Content-Range without it", Example: "chunk>4MiB", Over: true},
+	{Name: "resumed", Doc: "the request continues a transfer: Range of a read, or Content-Range of an upload, begins after the first byte", Example: "resumed", Flag: true},
+	{Name: "attempt", Doc: "the number of the request among those with the same method and target; uploads must have the same session, digest and Content-Range", Example: "attempt=2"},
+	{Name: "attempt", Doc: "that number is larger", Example: "attempt>1", Over: true},
+	{Name: "elapsed", Doc: "the registry had run for longer when the request came", Example: "elapsed>10s", Over: true},
+	{Name: "conn", Doc: "the number of the connection", Example: "conn=3"},
+	{Name: "conn.requests", Doc: "the connection has carried more requests, this one included", Example: "conn.requests>10", Over: true},
+	{Name: "conn.age", Doc: "the connection had been open for longer when the request came", Example: "conn.age>5s", Over: true},
+	{Name: "proto", Doc: "the protocol: `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`", Example: "proto=HTTP/2.0"},
 	{Name: "auth", Doc: "the request has credentials", Example: "!auth", Flag: true},
 	{Name: "tls", Doc: "the request came over TLS", Example: "tls", Flag: true},
 	{Name: "status", Doc: "the status code, where x is any digit; 0 is no answer yet, or none at all", Example: "status=4xx,503", Answer: true},
@@ -68,7 +84,6 @@ var terms = [...]Term{
 	{Name: "left", Doc: "the client left before the answer ended", Example: "left", Flag: true, End: true},
 	{Name: "cut", Doc: "the answer ended before it was complete", Example: "cut", Flag: true, End: true},
 	{Name: "since", Doc: "the request began after this mark, which is the number of a request", Example: "since=12", End: true},
-	{Name: "conn", Doc: "the number of the connection", Example: "conn=3", End: true},
 }
 
 // UploadBegin is the text of the operations of [op.UploadBegin].

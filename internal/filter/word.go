@@ -17,17 +17,20 @@ func trimSpace(text string) string { return strings.TrimLeft(text, spaces) }
 // Word is one filter in text: "name", "!name", "name=values", "name!=values" or
 // "name>values".
 type Word struct {
-	Name   string   // of the term, or "header.<field>"
+	Name   string   // of the term, followed by that of the field: "header.Accept"
 	Values []string // nil without a "=" or a ">"
+	Over   bool     // the values follow a ">"
 	Not    bool
-
-	over bool // the values follow a ">"
 }
 
-// Field returns the name of the header field that the word is about.
-func (w Word) Field() (name string, ok bool) {
-	name, ok = strings.CutPrefix(w.Name, headerPrefix)
+// Field returns the name of the field of a term such as [Header].
+func (w Word) Field(term string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(w.Name, term)
 	return name, ok && name != ""
+}
+
+func (w Word) hasField() bool {
+	return slices.ContainsFunc(prefixes[:], func(t Term) bool { _, ok := w.Field(t.Name); return ok })
 }
 
 // Parse reads words separated by white space. It refuses names that are not in [Terms],
@@ -49,8 +52,8 @@ func Parse(text string) ([]Word, error) {
 
 // check reports whether the word has the form of its term.
 func (w Word) check() error {
-	if _, ok := w.Field(); ok {
-		if w.over {
+	if w.hasField() {
+		if w.Over {
 			return fmt.Errorf("%s: a value follows a =, not a >", w.Name)
 		}
 		return nil
@@ -62,9 +65,9 @@ func (w Word) check() error {
 	switch t := terms[i]; {
 	case t.Flag && w.Values != nil:
 		return fmt.Errorf("%s has no value", w.Name)
-	case t.Over && !w.over:
+	case t.Over && !w.Over:
 		return fmt.Errorf("%s needs a >: as in %s", w.Name, t.Example)
-	case !t.Over && w.over:
+	case !t.Over && w.Over:
 		return fmt.Errorf("%s: a value follows a =, not a >", w.Name)
 	case !t.Flag && w.Values == nil:
 		return fmt.Errorf("%s needs a value: %s=…", w.Name, w.Name)
@@ -72,15 +75,18 @@ func (w Word) check() error {
 	return nil
 }
 
-// term returns the index of the term with the word's name, or -1.
+// term returns the index of the term with the word's name, or -1. If there are two, it is
+// the one of the word's form.
 func (w Word) term() int {
+	if i := slices.IndexFunc(terms[:], func(t Term) bool { return t.Name == w.Name && t.Over == w.Over }); i >= 0 {
+		return i
+	}
 	return slices.IndexFunc(terms[:], func(t Term) bool { return t.Name == w.Name })
 }
 
 // isKnown reports whether there is a term with the word's name.
 func (w Word) isKnown() bool {
-	_, onField := w.Field()
-	return onField || w.term() >= 0
+	return w.hasField() || w.term() >= 0
 }
 
 func (w Word) unknown() error {
@@ -88,7 +94,11 @@ func (w Word) unknown() error {
 	for _, t := range terms {
 		names = append(names, t.Name)
 	}
-	return fmt.Errorf("there is nothing called %q to filter by: %s", w.Name, near.Hint(w.Name, append(names, headerPrefix+"<name>")))
+	names = slices.Compact(names)
+	for _, t := range prefixes {
+		names = append(names, t.Name+"<name>")
+	}
+	return fmt.Errorf("there is nothing called %q to filter by: %s", w.Name, near.Hint(w.Name, names))
 }
 
 // cutWord cuts the first word off a text that begins with one.
@@ -109,20 +119,22 @@ func cutWord(text string) (w Word, rest string, err error) {
 	case text[0] != '=' && text[0] != '>':
 		return w, "", fmt.Errorf("%s: behind a name stands a space, =, != or >", w.Name)
 	}
-	w.over = text[0] == '>'
+	w.Over = text[0] == '>'
 	if !w.isKnown() {
 		return w, "", w.unknown()
 	}
-	if w.Values, text, err = cutValues(text[1:]); err != nil {
+	var star bool
+	if w.Values, star, text, err = cutValues(text[1:]); err != nil {
 		return w, "", fmt.Errorf("%s: %w", w.Name, err)
+	}
+	if star && len(w.Values) > 1 {
+		return w, "", fmt.Errorf("%s: a * alone matches every value, and a comma separates values: leave out the others, or quote the comma, as in %s=%q", w.Name, w.Name, strings.Join(w.Values, ","))
 	}
 	return w, text, nil
 }
 
-const headerPrefix = "header."
-
-// cutName cuts a name off a text. What is special in a name of a header field
-// stands in quotes: header."X!".
+// cutName cuts a name off a text. A name of a field with special characters is quoted:
+// header."X!".
 func cutName(text string) (name, rest string, err error) {
 	end := strings.IndexAny(text, `=>!"`+spaces)
 	if end < 0 {
@@ -132,29 +144,33 @@ func cutName(text string) (name, rest string, err error) {
 	switch {
 	case name == "":
 		return "", "", errors.New("a name is missing")
-	case name != headerPrefix || !strings.HasPrefix(rest, `"`):
+	case name != Header && name != Query || !strings.HasPrefix(rest, `"`):
 		return name, rest, nil
 	}
 	field, rest, err := cutQuoted(rest)
 	return name + field, rest, err
 }
 
-// FieldName is the name of a filter on a header field.
-func FieldName(field string) string {
+// FieldName returns the name of a filter on a field: [Header] or [Query], and the name of
+// the field.
+func FieldName(term, field string) string {
 	if strings.ContainsAny(field, "=>! ") || isSpecial(field) {
 		field = strconv.Quote(field)
 	}
-	return headerPrefix + field
+	return term + field
 }
 
-// cutValues cuts values with commas between them off a text, up to a space.
-func cutValues(text string) (values []string, rest string, err error) {
+// cutValues cuts values with commas between them off a text, up to a space. star reports
+// whether one of them is a star without quotes, and none is empty.
+func cutValues(text string) (values []string, star bool, rest string, err error) {
+	empty := false
 	for {
 		var value string
 		if strings.HasPrefix(text, `"`) {
 			if value, text, err = cutQuoted(text); err != nil {
-				return nil, "", err
+				return nil, false, "", err
 			}
+			empty = empty || value == ""
 		} else {
 			end := strings.IndexAny(text, `,"`+spaces)
 			if end < 0 {
@@ -163,17 +179,18 @@ func cutValues(text string) (values []string, rest string, err error) {
 			value, text = text[:end], text[end:]
 			switch {
 			case value == "":
-				return nil, "", errors.New(`a value is missing; the empty one is ""`)
+				return nil, false, "", errors.New(`a value is missing; the empty one is ""`)
 			case value[0] == '=':
-				return nil, "", fmt.Errorf("one = is enough; a value that begins with = stands in quotes: %q", value)
+				return nil, false, "", fmt.Errorf("one = is enough; a value that begins with = stands in quotes: %q", value)
 			}
+			star = star || value == "*"
 		}
 		values = append(values, value)
 		if text == "" || strings.ContainsRune(spaces, rune(text[0])) {
-			return values, text, nil
+			return values, star && !empty, text, nil
 		}
 		if text[0] != ',' {
-			return nil, "", errors.New("quotes stand around a whole value")
+			return nil, false, "", errors.New("quotes stand around a whole value")
 		}
 		text = text[1:]
 	}
@@ -193,7 +210,7 @@ func Join(values []string) string {
 	quoted := make([]string, len(values))
 	for i, value := range values {
 		quoted[i] = value
-		if value == "" || value[0] == '=' || strings.ContainsAny(value, " ,") || isSpecial(value) {
+		if value == "" || value[0] == '=' || value == "*" && len(values) > 1 || strings.ContainsAny(value, " ,") || isSpecial(value) {
 			quoted[i] = strconv.Quote(value)
 		}
 	}

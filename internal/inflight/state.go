@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -27,6 +28,7 @@ type State struct {
 	info op.Info // never written after Begin
 
 	mu      sync.Mutex // guards what follows
+	arrival Arrival
 	learned op.Learned
 	values  []any
 	room    [4]any // backs values while there are few
@@ -34,6 +36,28 @@ type State struct {
 
 // Info returns the facts of the request. They are shared and must not be changed.
 func (s *State) Info() *op.Info { return &s.info }
+
+// Arrival is what the recorder knows about a request when it comes. The fields are those of
+// [github.com/ocifake/ocifake/record.Exchange]. It is zero without a recorder.
+type Arrival struct {
+	Seq, Conn        uint64
+	Attempt, ConnSeq int
+	Elapsed, ConnAge time.Duration
+}
+
+// SetArrival sets what the recorder knows about the request.
+func (s *State) SetArrival(a Arrival) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrival = a
+}
+
+// Arrival returns what the recorder knows about the request.
+func (s *State) Arrival() Arrival {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arrival
+}
 
 // Learned returns what the layers have learned so far.
 func (s *State) Learned() op.Learned {

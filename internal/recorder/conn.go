@@ -40,6 +40,7 @@ func (r *Recorder) Accept(remote string, bytes func() (in, out int64)) *Accepted
 	defer r.mu.Unlock()
 	r.accepted++
 	c := &Accepted{recorder: r, bytes: bytes, peer: &peer{conn: r.accepted, remote: remote}, opened: time.Now()}
+	c.peer.epoch, c.peer.opened = r.wall.UnixNano(), r.moment(c.opened).UnixNano()
 	r.open[c] = struct{}{}
 	r.signal()
 	return c
@@ -54,7 +55,9 @@ func (c *Accepted) Secured(state tls.ConnectionState) {
 	t := newTLS(&state)
 	c.recorder.mu.Lock()
 	defer c.recorder.mu.Unlock()
-	c.peer = &peer{conn: c.peer.conn, remote: c.peer.remote, tls: t}
+	p := *c.peer
+	p.tls = t
+	c.peer = &p
 }
 
 // newTLS returns what is on record of the TLS of a connection.
@@ -109,7 +112,7 @@ func (c *Accepted) Closed() {
 func (c *Accepted) connection(lifetime time.Duration) record.Connection {
 	x := record.Connection{
 		ID: c.peer.conn, Remote: c.peer.remote, TLS: c.peer.tls, Requests: c.requests, Error: c.failure,
-		Opened: c.recorder.wall.Add(c.opened.Sub(c.recorder.epoch)),
+		Opened: c.recorder.moment(c.opened),
 	}
 	x.In, x.Out = c.bytes()
 	if lifetime >= 0 {

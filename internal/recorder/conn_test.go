@@ -176,6 +176,6 @@ func TestAcceptElsewhere(t *testing.T) {
 	all[0].Opened, all[0].Closed = time.Time{}, time.Time{}
 	assert.Equal(t, record.Connection{ID: 1, Remote: "192.0.2.1:1", TLS: &record.TLS{Version: "TLS 1.3", ServerName: "a"}, Requests: 2, In: 1, Out: 2, Error: "first"}, all[0])
 	log := rec.Log()
-	assert.Equal(t, []bool{false, true}, []bool{log[0].Reused, log[1].Reused})
+	assert.Equal(t, []int{1, 2}, []int{log[0].ConnSeq, log[1].ConnSeq})
 	assert.Equal(t, "192.0.2.1:1", log[0].Remote)
 }

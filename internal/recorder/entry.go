@@ -23,9 +23,10 @@ type entry struct {
 	requestBytes     int64
 	responseBytes    int64
 	inFlight, status int32
+	attempt, connSeq int32
 	op               uint8
 
-	reused, stale, open, left, cut  bool
+	stale, open, left, cut          bool
 	requestBodyCut, responseBodyCut bool
 	named                           bool // subject and scopes are those of the credentials
 
@@ -44,6 +45,16 @@ type peer struct {
 	conn   uint64
 	remote string
 	tls    *record.TLS
+	epoch  int64 // of the recorder, in nanoseconds since 1970
+	opened int64 // likewise; 0 if it is not known
+}
+
+// between returns the time between two moments, or 0 if the first is not known.
+func between(from, to int64) time.Duration {
+	if from == 0 {
+		return 0
+	}
+	return time.Duration(to - from)
 }
 
 // rest is what most exchanges do not have.
@@ -68,7 +79,8 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 	e := &entry{
 		seq: x.Seq, start: x.Start.UnixNano(), first: x.First, duration: x.Duration,
 		requestBytes: x.RequestBytes, responseBytes: x.ResponseBytes, inFlight: int32(x.InFlight), status: int32(x.Status),
-		op: uint8(x.Op), reused: x.Reused, stale: x.StaleState, open: x.Open, left: x.Left, cut: x.Cut,
+		attempt: int32(x.Attempt), connSeq: int32(x.ConnSeq),
+		op: uint8(x.Op), stale: x.StaleState, open: x.Open, left: x.Left, cut: x.Cut,
 		requestBodyCut: x.RequestBodyCut, responseBodyCut: x.ResponseBodyCut,
 		peer: p, asked: asked, answered: answered,
 	}
@@ -96,7 +108,8 @@ func (e *entry) read() record.Exchange {
 	x := record.Exchange{
 		Seq: e.seq, Start: time.Unix(0, e.start), First: e.first, Duration: e.duration,
 		RequestBytes: e.requestBytes, ResponseBytes: e.responseBytes, InFlight: int(e.inFlight), Status: int(e.status),
-		Reused: e.reused, Open: e.open, Left: e.left, Cut: e.cut, RequestBodyCut: e.requestBodyCut, ResponseBodyCut: e.responseBodyCut,
+		Attempt: int(e.attempt), Elapsed: between(e.peer.epoch, e.start), ConnSeq: int(e.connSeq), ConnAge: between(e.peer.opened, e.start),
+		Open: e.open, Left: e.left, Cut: e.cut, RequestBodyCut: e.requestBodyCut, ResponseBodyCut: e.responseBodyCut,
 		Conn: e.peer.conn, Remote: e.peer.remote, TLS: copyOf(e.peer.tls),
 		Scheme: e.asked.client.Scheme, ResponseHeader: e.answered.http(),
 	}

@@ -24,7 +24,7 @@ func TestEntryHasAllFields(t *testing.T) {
 	want.Status = 200 // the codes of an error are those of its body
 	asked, answered := header(want.Header), header(want.ResponseHeader)
 	asked.host, asked.client = want.Host, redact.Identity{Scheme: want.Scheme, Subject: "other"}
-	p := &peer{want.Conn, want.Remote, want.TLS}
+	p := &peer{conn: want.Conn, remote: want.Remote, tls: want.TLS, epoch: want.Start.Add(-want.Elapsed).UnixNano(), opened: want.Start.Add(-want.ConnAge).UnixNano()}
 	x := want
 	e := newEntry(&x, p, asked, answered)
 	assert.Equal(t, want, e.read())

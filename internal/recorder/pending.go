@@ -18,10 +18,11 @@ import (
 type pending struct {
 	recorder   *Recorder
 	prev, next *pending      // in the ring
-	seq        uint64        // this and the next four are set when it enters the ring
+	seq        uint64        // this and the next five are set when it enters the ring
 	start      time.Duration // since the recorder's epoch
 	inFlight   int
-	reused     bool
+	attempt    int
+	connSeq    int
 	peer       *peer
 
 	request *http.Request
@@ -126,21 +127,33 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 // enter puts a request into the ring of those in flight.
 func (r *Recorder) enter(p *pending) {
 	if p.conn == nil {
-		p.peer = &peer{remote: p.request.RemoteAddr, tls: newTLS(p.request.TLS)}
+		p.peer = &peer{remote: p.request.RemoteAddr, tls: newTLS(p.request.TLS), epoch: r.wall.UnixNano()}
 	}
+	same := r.sameness(p.request, p.info)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seq++
 	r.serving++
 	p.seq, p.inFlight = r.seq, r.serving
 	if c := p.conn; c != nil {
-		p.peer, p.reused = c.peer, c.requests > 0
 		c.requests++
+		p.peer, p.connSeq = c.peer, c.requests
 	}
+	p.attempt = r.attempt(same)
 	p.prev, p.next = r.live.prev, &r.live
 	p.prev.next, p.next.prev = p, p
 	p.start = time.Since(r.epoch)
+	p.state.SetArrival(p.arrival())
 	r.signal()
+}
+
+// arrival is what is known when the request has come.
+func (p *pending) arrival() inflight.Arrival {
+	a := inflight.Arrival{Seq: p.seq, Conn: p.peer.conn, Attempt: p.attempt, ConnSeq: p.connSeq, Elapsed: p.start}
+	if p.conn != nil {
+		a.ConnAge = p.start - p.conn.opened.Sub(p.recorder.epoch)
+	}
+	return a
 }
 
 // answer records the header of the answer, which is being sent.
@@ -219,7 +232,7 @@ func (p *pending) now() *entry {
 // entry returns the entry of a request, which has bodies if that is done. p.mu is held.
 func (p *pending) entry(open bool) *entry {
 	x := record.Exchange{
-		Seq: p.seq, Start: p.recorder.wall.Add(p.start), First: p.first, Duration: p.elapsed(), InFlight: p.inFlight, Reused: p.reused,
+		Seq: p.seq, Start: p.recorder.wall.Add(p.start), First: p.first, Duration: p.elapsed(), InFlight: p.inFlight, Attempt: p.attempt, ConnSeq: p.connSeq,
 		RequestBytes: p.received.Load(), ResponseBytes: p.sent.Load(), Status: p.sentStatus(), Open: open, Left: p.left.Load(), Cut: p.cut,
 	}
 	x.Info, x.Target, x.Proto = *p.info, p.target, p.proto

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/recent"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -53,6 +54,7 @@ type Recorder struct {
 	mu        sync.Mutex // guards what follows; held for moments only
 	changed   chan struct{}
 	seq       uint64 // of the latest request
+	attempts  *recent.Map[uint64, int32]
 	cleared   uint64 // requests up to this one are forgotten
 	clearedAt uint64 // position of the end then
 	serving   int
@@ -78,11 +80,16 @@ func New(options Options) *Recorder {
 		open:    map[*Accepted]struct{}{},
 	}
 	r.wall = r.epoch.Round(0)
+	r.attempts = recent.NewMap[uint64, int32](maxAttempts)
 	r.closed.max = options.MaxBytes / connectionShare
 	r.ended.max = options.MaxBytes - r.closed.max
 	r.live.prev, r.live.next = &r.live, &r.live
 	return r
 }
+
+// moment returns a time as exchanges and connections on record have it: in step with the
+// monotonic clock.
+func (r *Recorder) moment(t time.Time) time.Time { return r.wall.Add(t.Sub(r.epoch)) }
 
 // Wrap returns a handler that records the requests that next serves. It belongs
 // outermost, but after handlers that rewrite the request's URL. Several handlers may be
@@ -117,6 +124,7 @@ func (r *Recorder) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cleared = r.seq
+	r.attempts.Clear()
 	for _, f := range r.keepers {
 		f.past = append(f.past, past{r.ended, record.Mark(r.cleared)})
 	}

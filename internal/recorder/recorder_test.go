@@ -92,7 +92,7 @@ func TestExchange(t *testing.T) {
 			Target: "/v2/lib/app/manifests/v1?tag=v2&tag=v3&ns=docker.io",
 			Proto:  "HTTP/1.1",
 			Header: http.Header{"Content-Type": {manifestType}, "User-Agent": {"crane/1"}, "X-Odd": {"a", "b"}, "Range": {"0-1"}},
-			Seq:    1, Remote: "192.0.2.1:1234", InFlight: 1,
+			Seq:    1, Attempt: 1, Remote: "192.0.2.1:1234", InFlight: 1,
 			Start: began.Round(0), First: time.Second, Duration: 2 * time.Second,
 			RequestBytes: 7, RequestBody: []byte("content"),
 			Status:         http.StatusCreated,

@@ -557,7 +557,7 @@ func TestReuse(t *testing.T) {
 			}
 			log := rec.Log()
 			assert.Equal(t, []uint64{1, 1, 2}, []uint64{log[0].Conn, log[1].Conn, log[2].Conn})
-			assert.Equal(t, []bool{false, true, false}, []bool{log[0].Reused, log[1].Reused, log[2].Reused})
+			assert.Equal(t, []int{1, 2, 1}, []int{log[0].ConnSeq, log[1].ConnSeq, log[2].ConnSeq})
 			assert.Equal(t, options.TLS, log[0].Secure)
 			assert.Equal(t, op.Unknown, log[0].Op)
 			assert.NotEmpty(t, log[0].Remote)

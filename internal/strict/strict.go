@@ -196,7 +196,11 @@ func (n *node) decodeMap(v reflect.Value) error {
 }
 
 func (n *node) decodeList(v reflect.Value) error {
-	if n.kind != list {
+	switch n.kind {
+	case list:
+	case text, number, boolean:
+		return n.fail(fmt.Errorf("want a list, not %v: put it in [brackets]", n.kind))
+	default:
 		return n.want("a list")
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))

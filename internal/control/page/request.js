@@ -134,7 +134,8 @@ export class RequestPane {
 
   connection(x) {
     return facts(
-      ['number', x.conn && h('span', {}, link(toRequests(`conn=${x.conn}`), String(x.conn)), x.reused ? ', used before' : ', new')],
+      ['number', x.conn && h('span', {}, link(toRequests(`conn=${x.conn}`), String(x.conn)), x.connSeq > 1 ? `, request ${x.connSeq}` : ', new')],
+      ['attempt', x.attempt && String(x.attempt)],
       ['client', data(x.remote ?? '')],
       ['host', data(x.host ?? '')],
       ['protocol', data(x.proto ?? '')],
