@@ -67,6 +67,7 @@ var house = []floor{
 	{"internal/errorbody", "", ""},
 	{"internal/must", "", ""},
 	{"internal/near", "", ""},
+	{"internal/recent", "", ""},
 	{"internal/redact", "", ""},
 	{"internal/pattern", "", ""},
 	{"internal/plainjson", "", ""},
