@@ -18,10 +18,47 @@ func Zeros() Effect { return of(effect.Zeros{}) }
 // the content requested. If the repository does not have it, the answer does not change.
 func ContentOf(d digest.Digest) Effect { return of(effect.ContentOf{Digest: d}) }
 
-// Gzip compresses the content and adds Content-Encoding, even if the client does not
-// accept it. The answer has no Content-Length. Gzip does not act on HEAD or on an empty
-// body.
-func Gzip() Effect { return of(effect.Gzip{}) }
+// Compress sends the content in a content coding, "gzip", "deflate" or "zstd", with
+// Content-Encoding, even if the client does not accept it (RFC 9110, 8.4). The blocks of the
+// coding are stored: the content does not become smaller. By default the answer has no
+// Content-Length. Compress does not act on HEAD or on an empty body.
+func Compress(coding string) Compression { return Compression{effect.Compress{Coding: coding}} }
+
+// Compression is the effect of [Compress].
+type Compression struct{ does effect.Compress }
+
+// WithLength sends the Content-Length of the coded content. It differs from that of HEAD, as
+// behind a proxy that compresses.
+func (e Compression) WithLength() Compression {
+	e.does.Length = effect.CodedLength
+	return e
+}
+
+// WithPlainLength sends the Content-Length of the content without the coding. The coded
+// content, which is longer, is cut off there.
+func (e Compression) WithPlainLength() Compression {
+	e.does.Length = effect.PlainLength
+	return e
+}
+
+// Behaviour implements [Effect].
+func (e Compression) Behaviour() effect.Behaviour { return e.does }
+
+// Multipart answers a request for several ranges of a blob, at most 16, with a body of type
+// multipart/byteranges (RFC 9110, 14.6). Without it, the registry ignores such a Range.
+func Multipart() MultipartRanges { return MultipartRanges{} }
+
+// MultipartRanges is the effect of [Multipart].
+type MultipartRanges struct{ does effect.Multipart }
+
+// WithWrongBoundary sends a Content-Type whose boundary is not that of the body.
+func (e MultipartRanges) WithWrongBoundary() MultipartRanges {
+	e.does.WrongBoundary = true
+	return e
+}
+
+// Behaviour implements [Effect].
+func (e MultipartRanges) Behaviour() effect.Behaviour { return e.does }
 
 // IgnoreRange answers a range request for a blob with 200 and the whole blob.
 func IgnoreRange() Effect { return of(effect.IgnoreRange{}) }

@@ -19,6 +19,8 @@ func of(b effect.Behaviour) Effect {
 	switch b := b.(type) {
 	case effect.Answer:
 		return Answer{b}
+	case effect.Compress:
+		return Compression{b}
 	case effect.Cut:
 		return Cut{b}
 	case effect.Header:
@@ -27,6 +29,8 @@ func of(b effect.Behaviour) Effect {
 		return Lag{b}
 	case effect.Location:
 		return Location(b)
+	case effect.Multipart:
+		return MultipartRanges{b}
 	case effect.Pace:
 		return Pace{b}
 	case effect.ShiftRange:

@@ -34,7 +34,7 @@ var combinedCases = []wireCase{
 		want: func(w *wire) seen {
 			return seen{status: 200, header: "Content-Length: 100", body: w.bytes[string(w.small.Digest)][:50], end: rst}
 		}},
-	{name: "compressed and cut", do: []faults.Effect{faults.Close(10), faults.Gzip(), faults.Zeros()},
+	{name: "compressed and cut", do: []faults.Effect{faults.Close(10), faults.Compress("gzip"), faults.Zeros()},
 		want: func(*wire) seen {
 			return seen{status: 200, header: "Content-Encoding: gzip\n-Content-Length\nTransfer-Encoding: chunked",
 				body: []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}, end: fin, end2: "RST_STREAM INTERNAL_ERROR"}

@@ -3,12 +3,17 @@ package registrytest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/assert"
@@ -35,7 +40,7 @@ var contentCases = []wireCase{
 	blob("truncate much", faults.Truncate(1<<20), big, first(1<<20), "Content-Length: 1048576"),
 	blob("truncate nothing", faults.Truncate(1000), small, same),
 	onHead(blob("truncate HEAD", faults.Truncate(10), small, same, "Content-Length: 10")),
-	onHead(blob("gzip HEAD", faults.Gzip(), small, same)),
+	onHead(blob("compress HEAD", faults.Compress("gzip"), small, same)),
 	{
 		name: "content of another blob", do: []faults.Effect{faults.ContentOf(digest.FromString("given later"))},
 		talk: func(t *testing.T, w *wire) {
@@ -54,8 +59,15 @@ var contentCases = []wireCase{
 		name: "content of what is not there", do: []faults.Effect{faults.ContentOf(digest.FromString("nothing"))},
 		want: func(w *wire) seen { return seen{status: 200, body: w.bytes[string(w.small.Digest)]} },
 	},
-	{name: "gzip", do: []faults.Effect{faults.Gzip()}, talk: gzipped(small)},
-	{name: "gzip much", do: []faults.Effect{faults.Gzip()}, talk: gzipped(big)},
+	compressed("compress gzip", faults.Compress("gzip"), decodeGzip, small, noLength),
+	compressed("compress gzip, much", faults.Compress("gzip"), decodeGzip, big, noLength),
+	compressed("compress gzip, with length", faults.Compress("gzip").WithLength(), decodeGzip, big, codedLength),
+	compressed("compress gzip, plain length", faults.Compress("gzip").WithPlainLength(), decodeGzip, big, plainLength),
+	compressed("compress deflate", faults.Compress("deflate"), decodeDeflate, small, noLength),
+	compressed("compress deflate, with length", faults.Compress("deflate").WithLength(), decodeDeflate, big, codedLength),
+	compressed("compress zstd", faults.Compress("zstd"), decodeZstd, small, noLength),
+	compressed("compress zstd, with length", faults.Compress("zstd").WithLength(), decodeZstd, big, codedLength),
+	compressed("compress zstd, plain length", faults.Compress("zstd").WithPlainLength(), decodeZstd, big, plainLength),
 }
 
 // contentOfAnother asks for something and gets the content of another under its
@@ -73,26 +85,45 @@ func contentOfAnother(t *testing.T, w *wire, target string, other digest.Digest,
 	w.checkRecord(t, got)
 }
 
-// gzipped fetches a blob that is compressed without having been asked for.
-func gzipped(which func(*wire) ocispec.Descriptor) func(t *testing.T, w *wire) {
-	return func(t *testing.T, w *wire) {
+// compressed is a case in which a blob is sent in a content coding that the client has not
+// accepted.
+func compressed(name string, e faults.Compression, decode decoder, which func(*wire) ocispec.Descriptor, length func(coded, plain int) string) wireCase {
+	return wireCase{name: name, do: []faults.Effect{e}, talk: func(t *testing.T, w *wire) {
 		q := w.blob(which(w))
 		clean := ask(t, w.talk(t), q)
-		w.inject(t, faults.On(op.BlobGet).Times(1).Do(faults.Gzip()))
+		w.inject(t, faults.On(op.BlobGet).Times(1).Do(e))
 		talk := w.talk(t)
 		got := ask(t, talk, q)
 		require.Equal(t, whole, got.end)
-		want := seen{status: 200, header: "Content-Encoding: gzip\n-Content-Length\nTransfer-Encoding: chunked"}
+		coding, _, _ := strings.Cut(strings.TrimPrefix(name, "compress "), ",")
+		want := seen{status: 200, header: "Content-Encoding: " + coding + "\n" + length(len(got.body), len(clean.body))}
 		sameFields(t, w.expected(want, clean), got.fields)
-		from, err := gzip.NewReader(bytes.NewReader(got.body))
+		from, err := decode(bytes.NewReader(got.body))
 		require.NoError(t, err)
 		content, err := io.ReadAll(from)
-		require.NoError(t, err)
-		requireBytes(t, clean.body, content)
+		if strings.HasSuffix(name, "plain length") {
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			requireBytes(t, clean.body[:len(content)], content)
+		} else {
+			require.NoError(t, err)
+			requireBytes(t, clean.body, content)
+		}
 		w.checkRecord(t, got)
 		requireSame(t, clean, ask(t, talk, q))
-	}
+	}}
 }
+
+type decoder func(io.Reader) (io.Reader, error)
+
+func decodeGzip(r io.Reader) (io.Reader, error)    { return gzip.NewReader(r) }
+func decodeDeflate(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) }
+func decodeZstd(r io.Reader) (io.Reader, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+}
+
+func noLength(int, int) string        { return "-Content-Length\nTransfer-Encoding: chunked" }
+func codedLength(coded, _ int) string { return fmt.Sprintf("Content-Length: %d", coded) }
+func plainLength(_, plain int) string { return fmt.Sprintf("Content-Length: %d", plain) }
 
 func TestWireRanges(t *testing.T) { runWire(t, rangeCases) }
 
@@ -113,6 +144,49 @@ var rangeCases = []wireCase{
 	part("shift before the beginning", faults.ShiftRange(-21), "20-29", 206, 20, 30, same),
 	part("shift a suffix", faults.ShiftRange(5), "-5", 206, 995, 1000, same),
 	part("truncate", faults.Truncate(4), "20-29", 206, 20, 24, same, "Content-Length: 4"),
+	part("multipart for one", faults.Multipart(), "20-29", 206, 20, 30, same),
+	multipartCase("multipart", faults.Multipart(), "20-29,500-", [][2]int{{20, 30}, {500, 1000}}, true),
+	multipartCase("multipart, any order and overlap", faults.Multipart(), "-5, 0-9,5-20", [][2]int{{995, 1000}, {0, 10}, {5, 21}}, true),
+	multipartCase("multipart, some outside", faults.Multipart(), "2000-,7-7", [][2]int{{7, 8}}, true),
+	multipartCase("multipart, wrong boundary", faults.Multipart().WithWrongBoundary(), "0-0,2-2", [][2]int{{0, 1}, {2, 3}}, false),
+	part("multipart outside", faults.Multipart(), "2000-,3000-", 200, 0, 1000, same),
+	part("multipart for too many", faults.Multipart(), strings.Repeat("0-0,", 16)+"0-0", 200, 0, 1000, same),
+}
+
+// multipartCase is a case in which several ranges of the blob of 1000 bytes are asked for.
+func multipartCase(name string, e faults.Effect, asked string, want [][2]int, readable bool) wireCase {
+	return wireCase{name: "range, " + name, do: []faults.Effect{e}, talk: func(t *testing.T, w *wire) {
+		q := w.blob(w.small).with("Range: bytes=" + asked)
+		clean := ask(t, w.talk(t), q)
+		w.inject(t, faults.On(op.BlobGet).Times(1).Do(e))
+		talk := w.talk(t)
+		got := ask(t, talk, q)
+		require.Equal(t, whole, got.end)
+		require.Equal(t, http.StatusPartialContent, got.status)
+		mediaType, parameters, err := mime.ParseMediaType(http.Header(got.fields).Get("Content-Type"))
+		require.NoError(t, err)
+		require.Equal(t, "multipart/byteranges", mediaType)
+		assert.Empty(t, http.Header(got.fields).Get("Content-Range"))
+		r := multipart.NewReader(bytes.NewReader(got.body), parameters["boundary"])
+		for _, bounds := range want {
+			part, err := r.NextPart()
+			if !readable {
+				require.Error(t, err)
+				break
+			}
+			require.NoError(t, err)
+			assert.Equal(t, fmt.Sprintf("bytes %d-%d/1000", bounds[0], bounds[1]-1), part.Header.Get("Content-Range"))
+			content, err := io.ReadAll(part)
+			require.NoError(t, err)
+			requireBytes(t, w.bytes[string(w.small.Digest)][bounds[0]:bounds[1]], content)
+		}
+		if readable {
+			_, err = r.NextPart()
+			require.ErrorIs(t, err, io.EOF)
+		}
+		w.checkRecord(t, got)
+		requireSame(t, clean, ask(t, talk, q))
+	}}
 }
 
 // blob is a case in which the content of a blob changes, and lines of the header.

@@ -109,7 +109,7 @@ func TestInjectRefused(t *testing.T) {
 		"nothing":             {[]faults.Rule{faults.On()}, "it does nothing: give it effects with Do or Seq"},
 		"no such status":      {[]faults.Rule{faults.On().Do(faults.Status(99))}, "status: 99 is no status"},
 		"connection":          {[]faults.Rule{faults.On().Do(faults.Refuse())}, "refuse acts on connections: use it with OnConnect"},
-		"request":             {[]faults.Rule{faults.OnConnect().Do(faults.Gzip())}, "gzip acts on requests: use it with On"},
+		"request":             {[]faults.Rule{faults.OnConnect().Do(faults.Compress("gzip"))}, "compress acts on requests: use it with On"},
 		"tokens without auth": {[]faults.Rule{faults.On().Do(faults.RevokeTokens())}, "the registry has no auth"},
 		"one of two":          {[]faults.Rule{faults.On().Do(faults.Pass()), faults.On().Named("bad").Do(faults.Trickle(0, 0))}, `rule "bad": trickle`},
 		"the same name":       {[]faults.Rule{faults.On().Named("a").Do(faults.Pass()), faults.On().Named("a").Do(faults.Pass())}, "there is a rule with this name already"},

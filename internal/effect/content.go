@@ -1,7 +1,6 @@
 package effect
 
 import (
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"math"
@@ -114,41 +113,6 @@ func (ContentOf) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 func (e ContentOf) serve(x *Exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
 	x.askStore(r, func(f *storeFaults) { f.contentOf, f.swap = e.Digest, x.act })
 	next.ServeHTTP(w, r)
-}
-
-// Gzip compresses the content.
-type Gzip struct{}
-
-func (Gzip) Kind() string { return "gzip" }
-
-func (Gzip) actsOn() opset.Set { return answersWithBody() }
-
-func (Gzip) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
-
-func (Gzip) serve(x *Exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	var compressed *gzip.Writer
-	out := &rewriter{ResponseWriter: w}
-	out.header = func(status int) int {
-		length, known := contentLength(w.Header())
-		if bodyless(status) || known && length == 0 || !x.act() {
-			return status
-		}
-		out.unsized = true
-		w.Header().Set("Content-Encoding", "gzip")
-		w.Header().Del("Content-Length")
-		compressed = gzip.NewWriter(w)
-		return status
-	}
-	out.body = func(p []byte) (int, error) {
-		if compressed == nil {
-			return w.Write(p)
-		}
-		return compressed.Write(p)
-	}
-	out.serve(r, next)
-	if compressed != nil {
-		_ = compressed.Close() // the client has left
-	}
 }
 
 // bodyless reports whether an answer with the status has no body.

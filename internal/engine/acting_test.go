@@ -46,7 +46,7 @@ func TestRuleFiresWhenItActs(t *testing.T) {
 		"an empty chunk":    {faults.DropChunk(), patch, "", nil, "drop-chunk can act on none of them"},
 		"digest-tags":       {faults.DigestTags(), getV1, "", nil, "digest-tags can act on none of them"},
 		"refuse-mount":      {faults.RefuseMount(), getV1, "", nil, "refuse-mount can act on none of them"},
-		"gzip":              {faults.Gzip(), head, get, nil, "gzip can act on none of them"},
+		"gzip":              {faults.Compress("gzip"), head, get, nil, "compress can act on none of them"},
 		"corrupt":           {faults.Corrupt(0), head, get, nil, "corrupt can act on none of them"},
 		"corrupt behind":    {faults.Corrupt(10), get, "", nil, "it chose 1 requests, and corrupt acted on none of them"},
 		"zeros":             {faults.Zeros(), head, get, nil, "zeros can act on none of them"},

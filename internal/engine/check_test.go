@@ -64,7 +64,7 @@ func TestRuleCheck(t *testing.T) {
 		"connection, auth":      {connect.BeforeAuth().Do(faults.Refuse()), "a rule on connections is always before auth"},
 		"connection, effect":    {connect.Do(faults.Status(500)), "status acts on requests: use it with On, not OnConnect"},
 		"connection, step":      {connect.Seq(faults.Pass(), faults.Zeros()), "zeros acts on requests: use it with On, not OnConnect"},
-		"connection, in all":    {connect.Do(faults.All(faults.Refuse(), faults.Gzip())), "gzip acts on requests: use it with On, not OnConnect"},
+		"connection, in all":    {connect.Do(faults.All(faults.Refuse(), faults.Compress("gzip"))), "compress acts on requests: use it with On, not OnConnect"},
 		"request, effect":       {doing(faults.Refuse()), "refuse acts on connections: use it with OnConnect"},
 		"request, in all":       {doing(faults.All(faults.FailHandshake())), "tls acts on connections: use it with OnConnect"},
 		"cut of no body":        {on("", op.BlobHead).Do(faults.Close(1)), "close never acts on a request that the filters match: it does not act on [blob.head manifest.head]"},
