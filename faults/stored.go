@@ -15,6 +15,18 @@ func LoseUpload() Effect { return of(effect.LoseUpload{}) }
 // apply before authentication, see [Rule.BeforeAuth].
 func RevokeTokens() Effect { return of(effect.RevokeTokens{}) }
 
+// ShiftProgress changes the end of the Range in the answers about an upload by a number of
+// bytes: 1 makes it off by one, as by registries that send the length instead of the offset
+// of the last byte.
+func ShiftProgress(by int64) Effect { return of(effect.ShiftProgress{By: by}) }
+
+// StuckProgress stores a chunk and answers with the Range of before it.
+func StuckProgress() Effect { return of(effect.StuckProgress{}) }
+
+// RefuseStale refuses a chunk, or the PUT that closes an upload, at a Location that is not
+// the latest one of the session: 404 BLOB_UPLOAD_UNKNOWN.
+func RefuseStale() Effect { return of(effect.RefuseStale{}) }
+
 // DropChunk accepts the bytes of a chunk, or of the PUT that closes an upload, and
 // discards them. The answer reports success, with an unchanged Range. A commit fails
 // with a wrong digest while bytes are missing.
@@ -43,6 +55,12 @@ func StaleTag(n int, d time.Duration) Lag { return lag(effect.Stale, n, d) }
 
 // LagTags omits pushed tags from the next n lists of tags, or for a duration; see [Lag].
 func LagTags(n int, d time.Duration) Lag { return lag(effect.Lagging, n, d) }
+
+// LateDelete keeps a deleted blob, manifest or tag visible to the next n requests for it, or
+// for a duration, whichever ends first; 0 sets no such end. Deleted tags also stay in lists.
+func LateDelete(n int, d time.Duration) Effect {
+	return of(effect.LateDelete{LagArgs: effect.LagArgs{Requests: n, For: effect.Duration(d)}})
+}
 
 // Immutable sends this answer to a push to an existing tag, whatever its digest. It does
 // not act on other pushes.

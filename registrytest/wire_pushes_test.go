@@ -173,6 +173,44 @@ var lagCases = []wireCase{
 			assert.Equal(t, want, ask(t, talk, inApp("manifests/v3")).status)
 		}
 	}},
+	{name: "late-delete of a blob", do: []faults.Effect{faults.LateDelete(2, 0)}, talk: func(t *testing.T, w *wire) {
+		w.inject(t, faults.On(op.BlobDelete).Times(1).Do(faults.LateDelete(2, 0)))
+		require.Equal(t, 201, w.begin(t).commit(t, content, digest.FromBytes(content)).status)
+		q, talk := inApp("blobs/"+string(digest.FromBytes(content))), w.talk(t)
+		deleted := ask(t, talk, q.by(http.MethodDelete))
+		require.Equal(t, 202, deleted.status)
+		assert.Equal(t, 200, ask(t, talk, q.by(http.MethodHead)).status)
+		requireBytes(t, content, ask(t, talk, q).body)
+		assert.Equal(t, 404, ask(t, talk, q).status)
+		w.checkRecord(t, deleted)
+	}},
+	{name: "late-delete of a manifest and its tags", do: []faults.Effect{faults.LateDelete(0, time.Hour)}, only: inMemory, talk: func(t *testing.T, w *wire) {
+		talk := w.talk(t)
+		w.inject(t, faults.On(op.ManifestDelete).Times(1).Do(faults.LateDelete(0, time.Hour)))
+		v2, byDigest := ask(t, talk, inApp("manifests/v2")), inApp("manifests/"+string(w.v2.Digest))
+		require.Equal(t, 201, ask(t, talk, putManifest("v10", v2.body)).status)
+		before := ask(t, talk, inApp("tags/list")).body
+		require.Equal(t, 202, ask(t, talk, byDigest.by(http.MethodDelete)).status)
+		time.Sleep(time.Hour - time.Nanosecond)
+		requireSame(t, v2, ask(t, talk, byDigest))
+		requireSame(t, v2, ask(t, talk, inApp("manifests/v2")))
+		assert.Equal(t, before, ask(t, talk, inApp("tags/list")).body)
+		assert.JSONEq(t, `{"name":"app","tags":["v10"]}`, string(ask(t, talk, inApp("tags/list?n=1&last=v1")).body))
+		time.Sleep(time.Nanosecond)
+		assert.Equal(t, 404, ask(t, talk, byDigest).status)
+		assert.Equal(t, 404, ask(t, talk, inApp("manifests/v2")).status)
+		assert.JSONEq(t, `{"name":"app","tags":["v1"]}`, string(ask(t, talk, inApp("tags/list")).body))
+	}},
+	{name: "late-delete of a tag that is pushed again", do: []faults.Effect{faults.LateDelete(2, 0)}, talk: func(t *testing.T, w *wire) {
+		talk := w.talk(t)
+		w.inject(t, faults.On(op.TagDelete).Times(1).Do(faults.LateDelete(2, 0)))
+		v1, v2 := ask(t, talk, inApp("manifests/v1")), ask(t, talk, inApp("manifests/v2"))
+		require.Equal(t, 202, ask(t, talk, inApp("manifests/v2").by(http.MethodDelete)).status)
+		requireSame(t, v2, ask(t, talk, inApp("manifests/v2")))
+		require.Equal(t, 201, ask(t, talk, putManifest("v2", v1.body)).status)
+		requireSame(t, v1, ask(t, talk, inApp("manifests/v2")))
+		assert.JSONEq(t, `{"name":"app","tags":["v1","v2"]}`, string(ask(t, talk, inApp("tags/list")).body))
+	}},
 	{name: "lag-tags", do: []faults.Effect{faults.LagTags(1, 0)}, talk: func(t *testing.T, w *wire) {
 		talk := w.talk(t)
 		v2 := ask(t, talk, inApp("manifests/v2"))

@@ -1,7 +1,9 @@
 package registrytest_test
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,17 @@ var uploadCases = []wireCase{
 	{name: "lose-upload", do: []faults.Effect{faults.LoseUpload()}, talk: loseUpload},
 	{name: "drop-chunk", do: []faults.Effect{faults.DropChunk()}, talk: dropChunk},
 	{name: "drop-chunk at the commit", do: []faults.Effect{faults.DropChunk()}, talk: dropLastChunk},
+	{name: "shift-progress", do: []faults.Effect{faults.ShiftProgress(1)}, talk: func(t *testing.T, w *wire) {
+		progress(t, w, faults.ShiftProgress(1), rangeOf(401))
+	}},
+	{name: "shift-progress back", do: []faults.Effect{faults.ShiftProgress(-1)}, talk: func(t *testing.T, w *wire) {
+		progress(t, w, faults.ShiftProgress(-1), rangeOf(399))
+	}},
+	{name: "stuck-progress", do: []faults.Effect{faults.StuckProgress()}, talk: func(t *testing.T, w *wire) {
+		progress(t, w, faults.StuckProgress(), rangeOf(100))
+	}},
+	{name: "refuse-stale", do: []faults.Effect{faults.RefuseStale()}, talk: refuseStale},
+	{name: "session on another host", do: []faults.Effect{faults.Location{Host: "{cdnhost}"}}, talk: movedSession},
 	{name: "lose-reply of a chunk", do: []faults.Effect{faults.LoseReply()}, talk: loseChunkReply},
 	{name: "lose-reply of a commit", do: []faults.Effect{faults.LoseReply()}, talk: loseCommitReply},
 	{name: "lose-reply of a manifest", do: []faults.Effect{faults.LoseReply()}, talk: loseManifestReply},
@@ -110,6 +123,72 @@ func loseUpload(t *testing.T, w *wire) {
 		assert.Equal(t, 404, ask(t, w.talk(t), rawAsk{target: s.location}).status, "it is gone for good")
 		assert.Equal(t, 404, ask(t, w.talk(t), inApp("blobs/"+string(digest.FromBytes(content[:100])))).status)
 	}
+}
+
+// progress uploads in chunks, of which the second is answered with a wrong Range.
+func progress(t *testing.T, w *wire, e faults.Effect, want string) {
+	t.Helper()
+	w.inject(t, faults.On(op.UploadChunk).After(1).Times(1).Do(e))
+	s := w.begin(t)
+	require.Equal(t, []string{rangeOf(100)}, s.patch(t, content[:100]).fields["Range"])
+	wrong := s.patch(t, content[100:400])
+	require.Equal(t, 202, wrong.status)
+	require.Equal(t, []string{want}, wrong.fields["Range"])
+	w.checkRecord(t, wrong)
+	s.requireAt(t, 400)
+	s.finish(t, content[400:], content)
+}
+
+func refuseStale(t *testing.T, w *wire) {
+	w.inject(t, faults.On(op.UploadChunk, op.UploadCommit).Times(2).Do(faults.RefuseStale()))
+	s := w.begin(t)
+	first := s.location
+	require.Equal(t, 202, s.patch(t, content[:400]).status)
+	latest := s.location
+	for _, send := range []func() *rawAnswer{
+		func() *rawAnswer { return s.patch(t, content[400:]) },
+		func() *rawAnswer { return s.commit(t, content[400:], digest.FromBytes(content)) },
+	} {
+		s.location = first
+		got := send()
+		require.Equal(t, 404, got.status)
+		assert.Contains(t, string(got.body), `"BLOB_UPLOAD_UNKNOWN"`)
+		w.checkRecord(t, got)
+	}
+	s.location = latest
+	s.requireAt(t, 400)
+	s.finish(t, content[400:], content)
+}
+
+// movedSession uploads to the second origin, which needs no credentials.
+func movedSession(t *testing.T, w *wire) {
+	w.inject(t, faults.On(op.UploadStart).Times(1).Do(faults.Location{Host: "{cdnhost}"}))
+	client := w.reg.Client()
+	do := func(method, url string, body []byte) *http.Response {
+		request, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", "application/octet-stream")
+		response, err := client.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response
+	}
+	begun := do(http.MethodPost, w.reg.URL()+"/v2/app/blobs/uploads/", nil)
+	require.Equal(t, 202, begun.StatusCode)
+	moved, err := begun.Location()
+	require.NoError(t, err)
+	require.NotEqual(t, w.reg.Host(), moved.Host)
+	chunk := do(http.MethodPatch, moved.String(), content[:400])
+	require.Equal(t, 202, chunk.StatusCode)
+	require.Equal(t, rangeOf(400), chunk.Header.Get("Range"))
+	next, err := chunk.Location()
+	require.NoError(t, err)
+	require.Equal(t, moved.Host, next.Host, "the session stays there")
+	require.Equal(t, 201, do(http.MethodPut, next.String()+"&digest="+string(digest.FromBytes(content)), content[400:]).StatusCode)
+	w.begin(t).requireBlob(t, content)
+	w.reg.Require(t, record.Op(op.UploadChunk), record.Host(moved.Host)).Count(1)
+	forged := do(http.MethodPatch, moved.Scheme+"://"+moved.Host+"/v2/app/blobs/uploads/"+"00000000-0000-4000-8000-000000000000", content)
+	require.Equal(t, 404, forged.StatusCode)
 }
 
 func dropChunk(t *testing.T, w *wire) {

@@ -12,7 +12,7 @@ func TestEffectsBeforeAnswers(t *testing.T) {
 	early := map[string]bool{}
 	for _, name := range []string{
 		"delay", "ignore-range", "shift-range", "content-of", "digest-tags", "lose-upload", "drop-chunk", "refuse-mount",
-		"vanish", "hide", "stale-tag", "lag-tags", "immutable", "revoke-tokens",
+		"vanish", "hide", "stale-tag", "lag-tags", "immutable", "revoke-tokens", "multipart", "stuck-progress", "refuse-stale", "late-delete",
 	} {
 		early[name] = true
 	}

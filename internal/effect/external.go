@@ -97,13 +97,18 @@ func (e *Env) sign(path, expires string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// External returns what serves the second origin: blobs under signed URLs, and
-// errors in XML, as object storages have them. As they do, it refuses credentials
-// beside the signature: a client must not send them to another host.
-func (e *Env) External() http.Handler {
+// External returns the handler of the second origin. It serves content under signed URLs,
+// and errors in XML, as object storages do. Like them, it refuses credentials beside the
+// signature: a client must not send them to another host. Requests for upload sessions, whose
+// Location a [Location] has moved there, go to the registry.
+func (e *Env) External(registry http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, state := inflight.Begin(r)
 		info := state.Info()
+		if info.Op != op.External {
+			registry.ServeHTTP(w, r)
+			return
+		}
 		query := r.URL.Query()
 		expires := query.Get(expiresParameter)
 		seconds, err := strconv.ParseInt(expires, 10, 64)

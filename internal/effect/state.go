@@ -171,9 +171,9 @@ type Lag struct {
 	LagArgs
 }
 
-// LagArgs are the arguments of [Lag].
+// LagArgs are the arguments of [Lag] and [LateDelete].
 type LagArgs struct {
-	Requests int      `json:"requests,omitempty" doc:"ends after this many requests that it affects"`
+	Requests int      `json:"requests,omitempty" doc:"ends after this number of requests that it affects"`
 	For      Duration `json:"for,omitempty" doc:"ends after this time"`
 }
 
@@ -218,8 +218,10 @@ func (Lag) early() string { return actsOnPush }
 
 func (e Lag) needs() need { return needStore }
 
-func (e Lag) check() error {
-	if e.Requests < 0 || e.For < 0 || e.LagArgs == (LagArgs{}) {
+func (e Lag) check() error { return e.LagArgs.check() }
+
+func (e LagArgs) check() error {
+	if e.Requests < 0 || e.For < 0 || e == (LagArgs{}) {
 		return errors.New("want a number of requests, or a duration, more than 0")
 	}
 	return nil

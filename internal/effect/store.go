@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -32,6 +33,7 @@ type storeFaults struct {
 	swap        func() bool // reports whether contentOf may be sent
 	dropChunk   func() bool // reports whether the chunk may be dropped; nil: no
 	refuseMount func() bool // reports whether the mount may be refused; nil: no
+	refuseStale func() bool // reports whether an old upload location may be refused; nil: no
 	digestTag   func() bool // reports whether a tag may be taken for a digest; nil: no
 }
 
@@ -71,7 +73,13 @@ func (s *faultyStore) OpenBlob(ctx context.Context, repo string, d digest.Digest
 			}
 		}
 	}
-	return s.Store.OpenBlob(ctx, repo, d)
+	blob, err := s.Store.OpenBlob(ctx, repo, d)
+	if errors.Is(err, registry.BlobUnknown) {
+		if blob, ok := s.env.veil.openDeleted(veiled{deletedBlob, repo, string(d)}); ok {
+			return blob, nil
+		}
+	}
+	return blob, err
 }
 
 // MountBlob implements [registry.Store].
@@ -100,8 +108,12 @@ func (s *faultyStore) has(ctx context.Context, from string, d digest.Digest) boo
 // OpenUpload implements [registry.Store].
 func (s *faultyStore) OpenUpload(ctx context.Context, repo, id string) (registry.Upload, error) {
 	upload, err := s.Store.OpenUpload(ctx, repo, id)
-	if drop := s.faults(ctx).dropChunk; err == nil && drop != nil {
-		upload = droppingUpload{upload, drop}
+	f := s.faults(ctx)
+	if err == nil && f.dropChunk != nil {
+		upload = droppingUpload{upload, f.dropChunk}
+	}
+	if err == nil && f.refuseStale != nil {
+		upload = staleUpload{upload, f.refuseStale}
 	}
 	return upload, err
 }
@@ -169,6 +181,15 @@ func (s *faultyStore) Manifest(ctx context.Context, repo, ref string) (registry.
 		return *before, nil
 	}
 	m, err := s.Store.Manifest(ctx, repo, ref)
+	if errors.Is(err, registry.ManifestUnknown) {
+		kind := deletedTag
+		if strings.Contains(ref, ":") {
+			kind = deletedManifest
+		}
+		if before, covered := s.env.veil.covers(veiled{kind, repo, ref}); covered {
+			return *before, nil
+		}
+	}
 	if err == nil && s.hides(hiddenManifest, repo, string(m.Descriptor.Digest)) {
 		return registry.Manifest{}, registry.ManifestUnknown
 	}
@@ -208,7 +229,11 @@ func (s *faultyStore) Tags(ctx context.Context, repo, after string) iter.Seq2[re
 		return tags
 	}
 	return func(yield func(registry.Tag, error) bool) {
+		addDeleted := s.withDeleted(repo, after, yield)
 		for tag, err := range tags {
+			if err == nil && !addDeleted(tag.Name) {
+				return
+			}
 			if err == nil && s.hides(laggingTag, repo, tag.Name) {
 				continue
 			}
@@ -216,5 +241,6 @@ func (s *faultyStore) Tags(ctx context.Context, repo, after string) iter.Seq2[re
 				return
 			}
 		}
+		addDeleted("")
 	}
 }

@@ -30,14 +30,18 @@ const (
 	hiddenManifest
 	staleTag
 	laggingTag
+	deletedBlob
+	deletedManifest
+	deletedTag
 )
 
 // lease is how long something does not show.
 type lease struct {
-	left   int       // requests; 0: without limit
-	until  time.Time // zero: without limit
-	before *registry.Manifest
-	acted  func() // is called when something finds it missing
+	left   int                // requests; 0: without limit
+	until  time.Time          // zero: without limit
+	before *registry.Manifest // what shows in its place; nil: nothing
+	blob   *keptBlob          // of a deletedBlob
+	acted  func()             // is called when a request is affected
 }
 
 func newLease(args LagArgs) lease {
@@ -54,12 +58,35 @@ func (v *veil) add(key veiled, l lease) {
 	if v.leases == nil {
 		v.leases = map[veiled]*lease{}
 	}
+	for key, old := range v.leases {
+		if old.over() {
+			v.end(key)
+		}
+	}
+	v.end(key)
 	v.leases[key] = &l
 	v.count.Store(int64(len(v.leases)))
 }
 
+// over reports whether the time of the lease has passed.
+func (l *lease) over() bool { return !l.until.IsZero() && !time.Now().Before(l.until) }
+
 // covers reports whether something does not show, and counts that it was asked for.
 func (v *veil) covers(key veiled) (before *registry.Manifest, covered bool) {
+	if v.count.Load() == 0 {
+		return nil, false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	l := v.use(key)
+	if l == nil {
+		return nil, false
+	}
+	return l.before, true
+}
+
+// openDeleted opens a deleted blob that still shows.
+func (v *veil) openDeleted(key veiled) (registry.Blob, bool) {
 	if v.count.Load() == 0 {
 		return nil, false
 	}
@@ -69,9 +96,24 @@ func (v *veil) covers(key veiled) (before *registry.Manifest, covered bool) {
 	if l == nil {
 		return nil, false
 	}
-	if !l.until.IsZero() && !time.Now().Before(l.until) {
-		v.end(key)
+	blob := l.blob.open()
+	if v.use(key) == nil {
+		_ = blob.Close() // no reader has it
 		return nil, false
+	}
+	return blob, true
+}
+
+// use counts a request for something, and returns its lease, or nil if it has none. v.mu
+// is held.
+func (v *veil) use(key veiled) *lease {
+	l := v.leases[key]
+	if l == nil {
+		return nil
+	}
+	if l.over() {
+		v.end(key)
+		return nil
 	}
 	l.acted()
 	if l.left > 0 {
@@ -79,10 +121,14 @@ func (v *veil) covers(key veiled) (before *registry.Manifest, covered bool) {
 			v.end(key)
 		}
 	}
-	return l.before, true
+	return l
 }
 
+// end ends a lease, if there is one. v.mu is held.
 func (v *veil) end(key veiled) {
+	if l := v.leases[key]; l != nil && l.blob != nil {
+		l.blob.release()
+	}
 	delete(v.leases, key)
 	v.count.Store(int64(len(v.leases)))
 }
@@ -90,6 +136,7 @@ func (v *veil) end(key veiled) {
 func (v *veil) clear() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.leases = nil
-	v.count.Store(0)
+	for key := range v.leases {
+		v.end(key)
+	}
 }

@@ -64,7 +64,7 @@ func (e *Engine) Bind(site effect.Site) {
 func (e *Engine) Store() registry.Store { return e.env.FaultyStore() }
 
 // External returns the handler of the second origin; see [effect.Env.External].
-func (e *Engine) External() http.Handler { return e.env.External() }
+func (e *Engine) External(registry http.Handler) http.Handler { return e.env.External(registry) }
 
 // Add adds rules after the existing ones. It adds all of them or, if it returns an
 // error, none. A rule is refused if its name is taken, if it has no effects, if a filter
@@ -265,6 +265,13 @@ func (e *Engine) Clear() {
 	defer e.mu.Unlock()
 	e.use(&plan{})
 	e.env.Clear()
+}
+
+// Close releases deleted content that effects kept visible. The rules stay.
+func (e *Engine) Close() {
+	if e != nil {
+		e.env.Clear()
+	}
 }
 
 // Enable enables or disables the rule with this name, and reports whether it exists. The

@@ -54,6 +54,7 @@ var (
 	countValue   = valueKind{"N", "a whole number of at least 1", beginsWithDigit, func(s string) bool { return isNumber(s) && s != "0" }}
 	timeValue    = valueKind{"TIME", "such as 500ms, 2s, 1h", beginsWithDigit, isSpan}
 	opValue      = valueKind{"OPERATION", "such as blob.get, manifest.put", func(s string) bool { return strings.Contains(s, ".") }, isOp}
+	codingValue  = valueKind{"CODING", "gzip, deflate or zstd", func(s string) bool { return s != "" }, func(string) bool { return true }}
 	fieldValue   = valueKind{"NAME", "the name of a header field", func(s string) bool { return s != "" }, func(string) bool { return true }}
 )
 
@@ -79,6 +80,8 @@ var (
 	onPushes  = []op.Op{op.BlobPost, op.UploadCommit, op.ManifestPut}
 	onBodies  = []op.Op{op.BlobPost, op.UploadChunk, op.UploadCommit}
 	onUploads = []op.Op{op.UploadChunk, op.UploadCommit}
+	onChunks  = []op.Op{op.UploadChunk}
+	onDeletes = []op.Op{op.BlobDelete, op.ManifestDelete, op.TagDelete}
 	onTags    = []op.Op{op.ManifestPut}
 	onMounts  = []op.Op{op.BlobMount}
 	onReads   = []op.Op{op.ManifestGet, op.ManifestHead}
@@ -106,19 +109,24 @@ func wordTable() []word {
 		{name: "close-idle"},
 		{name: "corrupt", value: bytesValue, on: onBlobs},
 		{name: "zeros", on: onBlobs},
-		{name: "gzip", on: onContent},
+		{name: "compress", value: codingValue, on: onContent},
 		{name: "ignore-range", on: onBlobs},
+		{name: "multipart", on: onBlobs},
 		{name: "shift-range", value: bytesValue, on: onBlobs},
 		{name: "drop-header", value: fieldValue},
 		{name: "set-status", value: statusValue},
 		{name: "lose-upload", on: onUploads},
 		{name: "drop-chunk", on: onUploads},
+		{name: "shift-progress", value: bytesValue, on: onChunks},
+		{name: "stuck-progress", on: onChunks},
+		{name: "refuse-stale", on: onUploads},
 		{name: "refuse-mount", on: onMounts},
 		{name: "digest-tags", on: onReads},
 		{name: "vanish", on: onPushes},
 		{name: "hide", value: countValue, on: onPushes},
 		{name: "stale-tag", value: countValue, on: onTags},
 		{name: "lag-tags", value: countValue, on: onTags},
+		{name: "late-delete", value: countValue, on: onDeletes},
 		{name: "immutable", value: statusValue, on: onTags},
 	}
 	kinds := effect.Kinds()

@@ -32,7 +32,7 @@ var wordless = map[string]string{
 }
 
 // values are those that words are tried with.
-var values = map[string]string{"CODE": "404", "BYTES": "100", "SECONDS": "5", "N": "1", "TIME": "1ms", "OPERATION": "tag.list", "NAME": "etag"}
+var values = map[string]string{"CODE": "404", "BYTES": "100", "SECONDS": "5", "N": "1", "TIME": "1ms", "OPERATION": "tag.list", "NAME": "etag", "CODING": "gzip"}
 
 // TestWords has every word in a name, and every effect in a word, or a reason.
 func TestWords(t *testing.T) {

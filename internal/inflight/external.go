@@ -29,13 +29,17 @@ func ExternalPath(info *op.Info) string {
 type secondOrigin struct{}
 
 // WithExternal returns a context for requests to a second origin. [Begin] gives them
-// Op External, and Repo and Digest if the path is one that [ExternalPath] returns.
+// Op External, and Repo and Digest if the path is one that [ExternalPath] returns. Requests
+// for an upload session have the same facts as on the registry's own origin.
 func WithExternal(ctx context.Context) context.Context {
 	must.NotNil("inflight: WithExternal: ctx", ctx)
 	return With(ctx, secondOrigin{})
 }
 
 func parseExternal(r *http.Request) op.Info {
+	if upload := op.Parse(r.Method, r.URL); upload.Session != "" {
+		return upload
+	}
 	info := op.Info{Op: op.External, Method: r.Method}
 	if content := contentOf(r); content.Op != op.Unknown {
 		info.Repo, info.Digest = content.Repo, content.Digest

@@ -51,7 +51,7 @@ func isBrowserAtRoot(r *http.Request) bool {
 func (s *Server) externalChain() http.Handler {
 	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
-		handler = s.config.Faults.External()
+		handler = s.config.Faults.External(s.config.Registry)
 	}
 	handler = s.chain(handler, nil, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -322,6 +322,7 @@ func (s *Server) Close() error {
 		transport.CloseIdleConnections()
 	}
 	s.running.Wait()
+	s.config.Faults.Close()
 	return s.err
 }
 
