@@ -55,6 +55,7 @@ var house = []floor{
 	{"internal/filter", "op", ""},
 	{"internal/opset", "op", ""},
 	{"internal/inflight", "op", list(digest)},
+	{"internal/jsonedit", "", ""},
 	{"op", "", list(digest)},
 	{"internal/dockerconfig", "", ""},
 	{"internal/httptoken", "", ""},
