@@ -214,7 +214,7 @@ func TestJournalEscapes(t *testing.T) {
 	const evil = "\x1b]0;x\x07\n\u202e\u009b\xff"
 	x := record.Exchange{Seq: 1, Start: began, Status: 401, Scheme: "Bearer", Codes: []string{evil}}
 	x.Host, x.Method, x.Target, x.Repo, x.From, x.Info.Tag, x.Session = evil, evil, "/"+evil, evil, evil, evil, evil
-	x.Scopes, x.Info.Namespace, x.Tags, x.Faults = []string{evil}, evil, []string{evil}, []string{evil}
+	x.Scopes, x.Info.Namespace, x.Tags, x.Faults, x.Served = []string{evil}, evil, []string{evil}, []string{evil}, []string{evil}
 	x.Header = map[string][]string{"Range": {evil}, "Content-Range": {evil}, "User-Agent": {evil}, "Accept": {evil}}
 	x.ResponseHeader = map[string][]string{"Retry-After": {evil}, "Link": {evil}, "Www-Authenticate": {evil}, "Location": {evil}}
 	for _, o := range op.All() {

@@ -31,6 +31,9 @@ func (x *Exchange) notes() string {
 	for _, name := range x.Faults {
 		notes = append(notes, "fault "+name)
 	}
+	for _, change := range x.Served {
+		notes = append(notes, "served "+change)
+	}
 	for _, n := range [...]struct{ before, value string }{
 		{"from ", x.From},
 		{"tags ", strings.Join(x.Tags, " ")},

@@ -259,6 +259,7 @@ func pull() Log {
 		exchange("OPTIONS", "*", Exchange{Status: 404, Left: true}),
 	}
 	log[1].Faults = []string{"slow"}
+	log[2].Served = []string{"without Range", "with Accept: \xff"}
 	log[3].Subject, log[3].Scopes = "ann", []string{"repository:app:pull"}
 	for i := range log {
 		x := &log[i]

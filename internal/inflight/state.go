@@ -25,7 +25,8 @@ import (
 // themselves. [Begin] puts it into the context of the request. Its methods are safe for
 // concurrent use.
 type State struct {
-	info op.Info // never written after Begin
+	info op.Info       // never written after Begin
+	sent *http.Request // as the client sent it, if this is the state of an edited request
 
 	mu      sync.Mutex // guards what follows
 	arrival Arrival
@@ -47,6 +48,7 @@ type Arrival struct {
 
 // SetArrival sets what the recorder knows about the request.
 func (s *State) SetArrival(a Arrival) {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.arrival = a
@@ -54,6 +56,7 @@ func (s *State) SetArrival(a Arrival) {
 
 // Arrival returns what the recorder knows about the request.
 func (s *State) Arrival() Arrival {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.arrival
@@ -61,6 +64,7 @@ func (s *State) Arrival() Arrival {
 
 // Learned returns what the layers have learned so far.
 func (s *State) Learned() op.Learned {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.learned
@@ -68,6 +72,7 @@ func (s *State) Learned() op.Learned {
 
 // SetIdentity sets the user name of the request and the scopes of its token.
 func (s *State) SetIdentity(subject string, scopes []string) {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learned.Subject, s.learned.Scopes = subject, scopes
@@ -75,13 +80,23 @@ func (s *State) SetIdentity(subject string, scopes []string) {
 
 // AddFault adds the name of a rule that acted on the request.
 func (s *State) AddFault(rule string) {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learned.Faults = append(s.learned.Faults, rule)
 }
 
+// AddServed adds a change that a rule made to the request before it was served.
+func (s *State) AddServed(change string) {
+	s = s.first()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.learned.Served = append(s.learned.Served, change)
+}
+
 // SetVerified sets the digest of the request body.
 func (s *State) SetVerified(d digest.Digest) {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learned.Verified = d
@@ -89,6 +104,7 @@ func (s *State) SetVerified(d digest.Digest) {
 
 // SetStaleState sets whether the upload location of the request is an old one.
 func (s *State) SetStaleState(stale bool) {
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learned.StaleState = stale
@@ -98,6 +114,7 @@ func (s *State) SetStaleState(stale bool) {
 // an unexported type of its own, so that no other layer can read the value.
 func Keep[T any](s *State, value T) {
 	must.NotNil("inflight: Keep: s", s)
+	s = s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, v := range s.values {
@@ -130,6 +147,7 @@ func Value[T any](ctx context.Context) (value T, ok bool) {
 	must.NotNil("inflight: Value: ctx", ctx)
 	switch at := ctx.Value(contextKey{}).(type) {
 	case *State:
+		at = at.first()
 		at.mu.Lock()
 		defer at.mu.Unlock()
 		return find[T](at.values)

@@ -59,8 +59,8 @@ func between(from, to int64) time.Duration {
 
 // rest is what most exchanges do not have.
 type rest struct {
-	tags, allow, scopes, faults, codes []string
-	requestBody, responseBody          []byte
+	tags, allow, scopes, faults, served, codes []string
+	requestBody, responseBody                  []byte
 }
 
 const texts = 14
@@ -96,8 +96,8 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 	if x.Status >= http.StatusBadRequest && len(x.ResponseBody) > 0 {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
-	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody) > 0 {
-		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Codes, x.RequestBody, x.ResponseBody}
+	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody) > 0 {
+		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Served, x.Codes, x.RequestBody, x.ResponseBody}
 	}
 	e.size = e.ownBytes()
 	return e
@@ -120,7 +120,8 @@ func (e *entry) read() record.Exchange {
 		*s, rest = rest[:e.lengths[i]], rest[e.lengths[i]:]
 	}
 	if r := e.rest; r != nil {
-		x.Tags, x.Allow, x.Scopes, x.Faults, x.Codes = slices.Clone(r.tags), slices.Clone(r.allow), slices.Clone(r.scopes), slices.Clone(r.faults), slices.Clone(r.codes)
+		x.Tags, x.Allow, x.Scopes, x.Codes = slices.Clone(r.tags), slices.Clone(r.allow), slices.Clone(r.scopes), slices.Clone(r.codes)
+		x.Faults, x.Served = slices.Clone(r.faults), slices.Clone(r.served)
 		x.RequestBody, x.ResponseBody = append([]byte(nil), r.requestBody...), append([]byte(nil), r.responseBody...) // nil if empty
 	}
 	if e.named {
@@ -146,7 +147,7 @@ func (e *entry) ownBytes() int64 {
 	n := place + int64(unsafe.Sizeof(*e)) + int64(len(e.text)) + e.peer.bytes()
 	if r := e.rest; r != nil {
 		n += int64(unsafe.Sizeof(*r)) + int64(cap(r.requestBody)+cap(r.responseBody)) +
-			textsSize(r.tags, r.allow, r.scopes, r.faults, r.codes)
+			textsSize(r.tags, r.allow, r.scopes, r.faults, r.served, r.codes)
 	}
 	return n
 }

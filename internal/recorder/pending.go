@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -243,6 +244,9 @@ func (p *pending) entry(open bool) *entry {
 		x.Tags = redact.Texts(x.Tags)
 	}
 	x.Learned = p.state.Learned()
+	if len(x.Served) > 0 && !p.recorder.options.KeepSecrets {
+		x.Served = redactChanges(x.Served)
+	}
 	if named := p.asked.client; p.info.Op != op.Token && (named.Subject != "" || len(named.Scopes) > 0) || x.Subject == "" && len(x.Scopes) == 0 {
 		x.Subject, x.Scopes = named.Subject, named.Scopes
 	}
@@ -253,6 +257,19 @@ func (p *pending) entry(open bool) *entry {
 		}
 	}
 	return newEntry(&x, p.peer, p.asked, p.answered)
+}
+
+// redactChanges returns changes of requests without the secrets in the fields that they set:
+// "with Authorization: Bearer [redacted]".
+func redactChanges(changes []string) []string {
+	clean := make([]string, len(changes))
+	for i, change := range changes {
+		clean[i] = redact.Text(change)
+		if field, value, ok := strings.Cut(change, ": "); ok {
+			clean[i] = field + ": " + redact.Field(strings.TrimPrefix(field, "with "), value)
+		}
+	}
+	return clean
 }
 
 // finish notes what is known at the end.

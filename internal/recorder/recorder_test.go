@@ -358,6 +358,27 @@ func TestSecrets(t *testing.T) {
 	assert.Equal(t, "ann", x.Subject)
 }
 
+// Changes of the request on its way are on record, without the secrets that they set.
+func TestServedChanges(t *testing.T) {
+	changes := []string{
+		"without Range", "with Authorization: Bearer s3cret", "with X-Vault-Token: s3cret", "with Accept: a/b: c",
+		"with Referer: https://me:s3cret@host/", "for host registry.example:5000",
+	}
+	handler := func(_ http.ResponseWriter, r *http.Request) {
+		_, state := inflight.Begin(r)
+		for _, change := range changes {
+			state.AddServed(change)
+		}
+	}
+	x, _ := serve(t, recorder.Options{}, request("GET", "/v2/", ""), handler)
+	assert.Equal(t, []string{
+		"without Range", "with Authorization: Bearer [redacted]", "with X-Vault-Token: [redacted]", "with Accept: a/b: c",
+		"with Referer: https://%5Bredacted%5D@host/", "for host registry.example:5000",
+	}, x.Served)
+	x, _ = serve(t, recorder.Options{KeepSecrets: true}, request("GET", "/v2/", ""), handler)
+	assert.Equal(t, changes, x.Served)
+}
+
 func TestLogWithFilters(t *testing.T) {
 	rec := recorder.New(recorder.Options{})
 	handler := rec.Wrap(registry.New(memstore.New(memstore.Options{}), registry.Options{}))

@@ -32,6 +32,7 @@ export function notes(x) {
     x.left && 'client left',
     x.cut && 'cut',
     ...new Set((x.codes ?? []).map(text)),
+    ...(x.served ?? []).map(change => `served ${text(change)}`),
     x.from && `from ${text(x.from)}`,
     x.tags && `tags ${x.tags.map(text).join(' ')}`,
     range,
