@@ -3,6 +3,7 @@ package faults_test
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"testing"
 	"time"
 
@@ -71,26 +72,43 @@ var samples = map[string][]faults.Effect{
 	"set-header":      {faults.SetHeader("Content-Length", "0"), faults.SetHeader("X-Odd", oddField, "", "true", "1", "~", "2026-01-01")},
 	"add-header":      {faults.AddHeader("Link", `<{target}>; rel="next"`)},
 	"drop-header":     {faults.DropHeader("Docker-Content-Digest")},
-	"location":        {faults.Location{DropQuery: true}, faults.Location{Scheme: "ftp", Host: "a", Path: oddField, Absolute: true}},
-	"lose-upload":     {faults.LoseUpload()},
-	"revoke-tokens":   {faults.RevokeTokens()},
-	"drop-chunk":      {faults.DropChunk()},
-	"refuse-mount":    {faults.RefuseMount()},
-	"digest-tags":     {faults.DigestTags()},
-	"vanish":          {faults.Vanish()},
-	"hide":            {faults.Hide(1, 0), faults.Hide(0, time.Second)},
-	"stale-tag":       {faults.StaleTag(3, time.Minute)},
-	"lag-tags":        {faults.LagTags(0, time.Millisecond)},
-	"late-delete":     {faults.LateDelete(2, 0), faults.LateDelete(1, time.Second)},
-	"shift-progress":  {faults.ShiftProgress(1), faults.ShiftProgress(-5)},
-	"stuck-progress":  {faults.StuckProgress()},
-	"refuse-stale":    {faults.RefuseStale()},
-	"immutable":       {faults.Immutable(faults.Status(400).Error("DENIED", odd))},
-	"refuse":          {faults.Refuse()},
-	"silence":         {faults.Silence()},
-	"tls":             {faults.FailHandshake(), faults.ExpiredCertificate(), faults.CertificateFor("other.example")},
-	"pass":            {faults.Pass()},
-	"all":             {faults.All(faults.Pass(), faults.All(faults.Close(1), faults.Zeros()), faults.Status(500))},
+	"set-field": {
+		faults.SetField("expires_in", "300"), faults.SetField("tags", nil), faults.SetField("a", json.RawMessage("123456789012345678901234567890.10")),
+		faults.SetField(`annotations.a\.b.*`, map[string]any{"a": []any{1, true, odd}}).WithDigest(),
+	},
+	"drop-field":          {faults.DropField("issued_at"), faults.DropField("manifests.0").WithDigest()},
+	"rename-field":        {faults.RenameField("token", "access_token"), faults.RenameField("*", odd).WithDigest()},
+	"replace-text":        {faults.ReplaceText("a", ""), faults.ReplaceText(odd, odd+odd).WithDigest()},
+	"location":            {faults.Location{DropQuery: true}, faults.Location{Scheme: "ftp", Host: "a", Path: oddField, Absolute: true}},
+	"set-request-header":  {faults.SetRequestHeader("Accept", "*/*"), faults.SetRequestHeader("X-Odd", oddField, "")},
+	"drop-request-header": {faults.DropRequestHeader("Range")},
+	"drop-query":          {faults.DropQuery()},
+	"set-host":            {faults.SetHost("registry.example:5000"), faults.SetHost("[::1]")},
+	"lose-upload":         {faults.LoseUpload()},
+	"revoke-tokens":       {faults.RevokeTokens()},
+	"drop-chunk":          {faults.DropChunk()},
+	"refuse-mount":        {faults.RefuseMount()},
+	"digest-tags":         {faults.DigestTags()},
+	"vanish":              {faults.Vanish()},
+	"hide":                {faults.Hide(1, 0), faults.Hide(0, time.Second)},
+	"stale-tag":           {faults.StaleTag(3, time.Minute)},
+	"lag-tags":            {faults.LagTags(0, time.Millisecond)},
+	"late-delete":         {faults.LateDelete(2, 0), faults.LateDelete(1, time.Second)},
+	"shift-progress":      {faults.ShiftProgress(1), faults.ShiftProgress(-5)},
+	"stuck-progress":      {faults.StuckProgress()},
+	"refuse-stale":        {faults.RefuseStale()},
+	"immutable":           {faults.Immutable(faults.Status(400).Error("DENIED", odd))},
+	"refuse":              {faults.Refuse()},
+	"silence":             {faults.Silence()},
+	"tls":                 {faults.FailHandshake(), faults.ExpiredCertificate(), faults.CertificateFor("other.example")},
+	"func":                {faults.Func(odd, passOn)},
+	"pass":                {faults.Pass()},
+	"all":                 {faults.All(faults.Pass(), faults.All(faults.Close(1), faults.Zeros()), faults.Status(500))},
+}
+
+func passOn(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+	next.ServeHTTP(w, r)
+	return true
 }
 
 // onConnect are the effects that do not act on requests.
@@ -111,15 +129,31 @@ func TestEveryKindHasText(t *testing.T) {
 				rule = faults.OnConnect()
 			}
 			for _, effect := range samples[kind.Name] {
-				sameInText(t, rule.Do(effect))
+				if kind.Name != "func" { // text can only list it
+					sameInText(t, rule.Do(effect))
+				}
 				text, err := json.Marshal(rule.Do(effect))
 				require.NoError(t, err)
 				assert.Contains(t, string(text), `"do":[`)
 				assert.Contains(t, string(text), `"`+kind.Name+`"`)
 			}
-			sameInText(t, rule.Seq(samples[kind.Name]...))
+			if kind.Name != "func" {
+				sameInText(t, rule.Seq(samples[kind.Name]...))
+			}
 		})
 	}
+}
+
+// TestFuncInText: a function is listed by its name, and text cannot have one.
+func TestFuncInText(t *testing.T) {
+	text, err := json.Marshal(faults.On().Named("own").Do(faults.Func("slow body", passOn)))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"name":"own","do":[{"func":{"name":"slow body"}}]}`, string(text))
+	var rule faults.Rule
+	assert.EqualError(t, json.Unmarshal(text, &rule),
+		`rule "own": func: "slow body" is a function of a Go program, which text can only list by its name: use faults.Func in Go`)
+	_, err = conf.Rules([]byte("do: [func: slow body]"))
+	assert.ErrorContains(t, err, `func: "slow body" is a function of a Go program`)
 }
 
 // sameInText writes a rule as JSON and as YAML, and wants the same rule to be read

@@ -15,11 +15,12 @@
 //
 // An [Effect] answers in the registry's place ([Status], [Redirect], [Raw]), waits
 // ([Delay], [Stall], [Trickle]), ends the connection or the stream ([Close], [Reset],
-// [ResetStream], [GoAway]), changes the answer ([SetHeader], [Truncate], [Corrupt],
-// [IgnoreRange]), changes what the registry does ([LoseUpload], [DropChunk],
-// [RefuseMount], [Hide], [StaleTag]), or acts on a connection before its first request
-// ([Refuse], [Silence], [FailHandshake]). The reference of rules in the documentation lists
-// the effects with their names in JSON and YAML.
+// [ResetStream], [GoAway]), changes the answer ([SetHeader], [SetField], [Truncate], [Corrupt],
+// [IgnoreRange]), changes the request on its way ([DropRequestHeader], [DropQuery], [SetHost]),
+// changes what the registry does ([LoseUpload], [DropChunk], [RefuseMount], [Hide],
+// [StaleTag]), or acts on a connection before its first request ([Refuse], [Silence],
+// [FailHandshake]). [Func] is an effect of your own. The reference of rules in the documentation
+// lists the effects with their names in JSON and YAML.
 //
 // # Known faults
 //

@@ -23,6 +23,8 @@ func of(b effect.Behaviour) Effect {
 		return Compression{b}
 	case effect.Cut:
 		return Cut{b}
+	case effect.Edit:
+		return Edit{b}
 	case effect.Header:
 		return Header{b}
 	case effect.Lag:

@@ -190,7 +190,8 @@ func (r Rule) Optional() Rule {
 }
 
 // BeforeAuth applies the rule before authentication. By default, only requests that were
-// admitted count, except those for tokens and for /v2/.
+// admitted count, except those for tokens and for /v2/. A rule with an effect that changes the
+// request on its way, such as [DropRequestHeader], always applies before authentication.
 func (r Rule) BeforeAuth() Rule {
 	r.Flags.BeforeAuth = true
 	return r

@@ -157,7 +157,8 @@ A rule has ` + "`do`" + ` or ` + "`seq`" + `. The other fields are optional. The
 `)
 	argumentTable(&b, ruletext.Fields(), "")
 	b.WriteString(`Rules apply in order. The first rule that fires ends the search, unless it has ` + "`continue`" + `. A rule matches only requests that passed
-authentication, unless it has ` + "`beforeAuth`" + `; requests for tokens and for ` + "`/v2/`" + ` always match.
+authentication, unless it has ` + "`beforeAuth`" + `; requests for tokens and for ` + "`/v2/`" + ` always match. A rule that changes the request on its way
+(` + "`set-request-header`, `drop-request-header`, `drop-query`, `set-host`" + `) applies before authentication.
 
 ## Effects
 
@@ -174,9 +175,20 @@ An effect is its name, or its name with arguments. One argument of some effects 
 			b.WriteString("Its value is a list of effects: `all: [{delay: 1s}, {status: 503}]`. It is for a step of `seq`.\n\n")
 		}
 	}
-	b.WriteString(`## Placeholders
+	b.WriteString(`## Paths in JSON bodies
 
-The texts of ` + "`status`, `redirect`, `location`, `set-header` and `add-header`" + ` may have placeholders:
+The path of ` + "`set-field`, `drop-field` and `rename-field`" + ` consists of names of fields and indexes of elements, from 0, with dots between them.
+` + "`*`" + ` stands for all fields or all elements. A backslash before a dot, an asterisk or a backslash makes it part of a name. A path has at
+most 32 parts.
+
+` + "```text\nexpires_in\ntags.0\nmanifests.*.artifactType\nannotations.org\\.opencontainers\\.image\\.created\n```" + `
+
+If an object does not have the field that the last part of the path names, ` + "`set-field`" + ` adds it. An edit does not act on a body that does
+not change, or that is larger than 4 MiB. In YAML, a path with a backslash needs no quotes, or single quotes.
+
+## Placeholders
+
+The texts of ` + "`status`, `redirect`, `location`, `set-header`, `add-header` and `set-request-header`" + ` may have placeholders:
 
 ` + markdownHead("placeholder", "stands for") +
 		markdownRow("`{origin}` `{host}` `{prefix}` `{target}`", "scheme and host, host, path prefix, and request target of the request") +

@@ -77,6 +77,27 @@ func TestFaults(t *testing.T) {
 }
 
 // TestFaultNames may be anything.
+// Edits go through the API as they are written. A function is listed by its name, and only Go can
+// add one.
+func TestFaultsOfGo(t *testing.T) {
+	f := start(t, setup{})
+	const edits = `[{"set-field":{"path":"a.*","value":12345678901234567890.0,"digest":true}},{"drop-request-header":{"name":"Range"}},"drop-query",{"set-host":{"host":"a:1"}}]`
+	f.v1(t, 201, "POST", "faults", `{"name":"edits","do":`+edits+`}`)
+	assert.Contains(t, f.v1(t, 200, "GET", "faults/edits", "").body, edits)
+
+	own := faults.Func("own function", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		w.WriteHeader(http.StatusTeapot)
+		return true
+	})
+	require.NoError(t, f.faults.Replace([]string{"edits"}, faults.On().Named("own").Do(own)))
+	assert.Equal(t, 418, f.status(t, "app"))
+	listed := f.v1(t, 200, "GET", "faults/own", "").body
+	assert.Contains(t, listed, `"rule":{"name":"own","do":[{"func":{"name":"own function"}}]}`)
+	assert.Contains(t, listed, `"hits":1`)
+	refused := f.v1(t, 400, "POST", "faults", `{"do":[{"func":"own function"}]}`).body
+	assert.Contains(t, refused, "text can only list by its name: use faults.Func in Go")
+}
+
 func TestFaultNames(t *testing.T) {
 	f := start(t, setup{})
 	for _, name := range []string{"a/b", "..", ".", "a b", "%2F", "ä", "a?b#c", `"`, "<script>", "known/x", "faults"} {

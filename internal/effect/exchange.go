@@ -38,7 +38,7 @@ type Chosen struct {
 type Exchange struct {
 	env    *Env
 	state  *inflight.State
-	info   *op.Info // of the state
+	info   *op.Info // of the request as it is served
 	conn   Conn     // nil if the server is not the registry's own
 	http2  bool
 	shot   Shot // of the rule whose effect acts
@@ -47,7 +47,7 @@ type Exchange struct {
 
 // NewExchange returns the exchange for a request.
 func NewExchange(env *Env, state *inflight.State, r *http.Request) *Exchange {
-	return &Exchange{env: env, state: state, info: state.Info(), conn: ConnOf(r.Context()), http2: r.ProtoMajor == 2}
+	return &Exchange{env: env, state: state, info: inflight.Of(r.Context()).Info(), conn: ConnOf(r.Context()), http2: r.ProtoMajor == 2}
 }
 
 // Serve serves a request with effects, the first outermost.
@@ -83,7 +83,8 @@ func (x *Exchange) run(effects []Chosen, w http.ResponseWriter, r *http.Request,
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.run(rest, w, r, next) })
 	mine := *x
 	mine.shot, mine.effect = first.Shot, first.Index
-	switch prospectOf(first.Do, x.info, r, nil) {
+	mine.info = inflight.Of(r.Context()).Info() // an effect before may have changed the request
+	switch prospectOf(first.Do, mine.info, r, nil) {
 	case Never:
 		inner(w, r)
 		return

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"encoding"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func Kinds() []Kind {
 }
 
 func (k kind) arguments() []Argument {
-	return slices.DeleteFunc(Arguments(k.args), func(a Argument) bool { return a.Name == k.without })
+	return slices.DeleteFunc(Arguments(k.args), func(a Argument) bool { return slices.Contains(k.without, a.Name) })
 }
 
 // Arguments describes the fields of a struct, or nothing for nil.
@@ -52,6 +53,8 @@ func typeName(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[Duration](), reflect.TypeFor[*RetryAfter]():
 		return "duration"
+	case reflect.TypeFor[json.RawMessage]():
+		return "any"
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return "text"

@@ -12,7 +12,7 @@ type kind struct {
 	name    string
 	doc     string
 	args    reflect.Type                              // the struct of its arguments; nil: there are none
-	without string                                    // an argument of the struct that it does not take
+	without []string                                  // arguments of the struct that it does not take
 	main    string                                    // the argument that a bare value is; empty: there is none
 	decode  func(arguments []byte) (Behaviour, error) // in JSON; nil: there are none
 	encode  func(Behaviour) any                       // nil: no arguments
@@ -47,7 +47,15 @@ func kinds() []kind {
 		headerRow(Adding, "adds a header field to the answer"),
 		headerRow(Dropping, "removes a header field from the answer"),
 		row("set-status", "code", "sends the registry's answer with another status", keep[SetStatus], same[SetStatus]),
+		editRow(SettingField, "", "sets fields of a JSON body, and adds one that an object does not have", "to", "old", "new"),
+		editRow(DroppingField, "path", "removes fields of a JSON body, or elements of a list", "value", "to", "old", "new"),
+		editRow(RenamingField, "", "renames fields of a JSON body", "value", "old", "new"),
+		editRow(ReplacingText, "", "replaces text in a body", "path", "value", "to"),
 		row("location", "", "changes the Location of the answer", keep[Location], same[Location]),
+		requestHeaderRow(SettingRequest, "sets a header field of the request on its way, as a proxy does"),
+		requestHeaderRow(DroppingRequest, "removes a header field of the request on its way"),
+		bare("drop-query", "removes the query of the request on its way", DropQuery{}),
+		row("set-host", "host", "changes the host that the request is for, and with it the URLs in the answer", keep[SetHost], same[SetHost]),
 		row("shift-progress", "by", "changes the Range of an upload's answer", keep[ShiftProgress], same[ShiftProgress]),
 		bare("stuck-progress", "repeats the Range of before the chunk", StuckProgress{}),
 		bare("refuse-stale", "refuses an upload location that is not the latest one", RefuseStale{}),
@@ -65,6 +73,7 @@ func kinds() []kind {
 		bare("refuse", "resets a connection as it is opened", Refuse{}),
 		bare("silence", "never answers on a connection", Silence{}),
 		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", keep[TLS], same[TLS]),
+		row("func", "name", "calls a function of a Go program, which text can only list by its name", func(a FuncArgs) Behaviour { return Func{FuncArgs: a} }, func(e Func) FuncArgs { return e.FuncArgs }),
 		bare("pass", "does nothing", Pass{}),
 		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(b Behaviour) any { return Texts(b.(All)) }},
 	}
@@ -104,7 +113,7 @@ func newRedirect(e Redirect) Behaviour {
 func cutRow(how CutKind, doc string) kind {
 	k := row(how.name, "after", doc, func(a CutArgs) Behaviour { return Cut{how, a} }, func(e Cut) CutArgs { return e.CutArgs })
 	if !how.hasCode() {
-		k.without = "code"
+		k.without = []string{"code"}
 	}
 	return k
 }
@@ -112,8 +121,22 @@ func cutRow(how CutKind, doc string) kind {
 func headerRow(how, doc string) kind {
 	k := row(how, "name", doc, func(a HeaderArgs) Behaviour { return Header{how, a} }, func(e Header) HeaderArgs { return e.HeaderArgs })
 	if how == Dropping {
-		k.without = "values"
+		k.without = []string{"values"}
 	}
+	return k
+}
+
+func requestHeaderRow(how, doc string) kind {
+	k := row(how, "name", doc, func(a HeaderArgs) Behaviour { return RequestHeader{how, a} }, func(e RequestHeader) HeaderArgs { return e.HeaderArgs })
+	if how == DroppingRequest {
+		k.without = []string{"values"}
+	}
+	return k
+}
+
+func editRow(how, main, doc string, without ...string) kind {
+	k := row(how, main, doc, func(a EditArgs) Behaviour { return Edit{How: how, EditArgs: a} }, func(e Edit) EditArgs { return e.EditArgs })
+	k.without = without
 	return k
 }
 

@@ -30,6 +30,7 @@ type active struct {
 	rule    faults.Rule     // does not change
 	effects []effect.Behaviour
 	steps   []effect.Behaviour
+	edits   bool // some effects change the request on its way, which is before authentication
 
 	admitted atomic.Bool // of a rule for a name with faults: authentication has admitted a request for the name
 
@@ -50,6 +51,7 @@ type active struct {
 
 func newActive(rule faults.Rule) *active {
 	a := &active{rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
+	a.edits = slices.ContainsFunc(slices.Concat(a.effects, a.steps), effect.EditsRequest)
 	a.ops = opset.Allowed(rule.Filters)
 	onAnswer := slices.ContainsFunc(rule.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })
 	a.filters = slices.DeleteFunc(slices.Clone(rule.Filters), func(f record.Filter) bool {

@@ -13,14 +13,15 @@ import (
 
 // choice is the choosing of rules for one request at one stage.
 type choice struct {
-	plan  *plan
-	at    stage
-	state *inflight.State
-	info  *op.Info // of the state
-	r     *http.Request
-	next  http.Handler // behind this stage
-	store registry.Store
-	facts *record.Exchange // nil until they are needed
+	plan   *plan
+	at     stage
+	state  *inflight.State
+	info   *op.Info      // of the state
+	r      *http.Request // as the client sent it: rules match that
+	served *http.Request // as effects of the stage before have changed it
+	next   http.Handler  // behind this stage
+	store  registry.Store
+	facts  *record.Exchange // nil until they are needed
 
 	winner *active // the rule that took the request, if it does not continue
 }
@@ -61,7 +62,7 @@ func (c *choice) intercepted(w http.ResponseWriter) bool {
 		return false
 	}
 	for _, i := range c.plan.intercepts {
-		if own := *c.info; i.handle(w, c.r, &own) {
+		if own := *inflight.Of(c.served.Context()).Info(); i.handle(w, c.served, &own) {
 			return true
 		}
 	}
@@ -159,7 +160,7 @@ type admission struct{ asked *bool }
 func (c *choice) admitted() (ok bool) {
 	inflight.Keep(c.state, admission{&ok})
 	defer inflight.Keep(c.state, admission{})
-	r := c.r.WithContext(c.r.Context())
+	r := c.served.WithContext(c.served.Context())
 	r.Body = http.NoBody
 	c.next.ServeHTTP(&effect.Nowhere{}, r)
 	return ok

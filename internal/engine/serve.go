@@ -54,7 +54,7 @@ type staged struct {
 
 // stageFor is where the rule applies to requests for an operation.
 func (a *active) stageFor(o op.Op) stage {
-	if a.rule.Flags.BeforeAuth {
+	if a.rule.Flags.BeforeAuth || a.edits {
 		return early
 	}
 	return stageOf(o)
@@ -84,7 +84,8 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		if at == late {
 			p.admit(state.Info().Alias)
 		}
-		c := choice{plan: p, at: at, state: state, info: state.Info(), r: r, next: next, store: e.store}
+		sent, asked := state.Sent(r)
+		c := choice{plan: p, at: at, state: asked, info: asked.Info(), r: sent, served: r, next: next, store: e.store}
 		if c.intercepted(w) {
 			return
 		}
@@ -96,10 +97,10 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 // apply serves a request with effects, the first outermost.
 func (e *Engine) apply(c *choice, effects []effect.Chosen, w http.ResponseWriter, next http.Handler) {
 	if len(effects) == 0 {
-		next.ServeHTTP(w, c.r)
+		next.ServeHTTP(w, c.served)
 		return
 	}
-	effect.NewExchange(e.env, c.state, c.r).Serve(effects, w, c.r, next)
+	effect.NewExchange(e.env, c.state, c.served).Serve(effects, w, c.served, next)
 }
 
 // last is the rule that took a request at the earlier stage. The rules after it do not apply

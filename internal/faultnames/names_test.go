@@ -105,8 +105,9 @@ func TestRules(t *testing.T) {
 			`"where":"op=blob.get,manifest.put alias=fault/status-429/retry-after-2/on-blob.get/on-manifest.put/app","continue":true,"optional":true,"do":[{"status":{"code":429,"retryAfter":"2s"}}]}]`,
 		"fault/reset-0/of-request/app": `[{"name":"fault/reset-0/of-request/app","where":"op=blob.post,upload.chunk,upload.commit alias=fault/reset-0/of-request/app",` +
 			`"continue":true,"optional":true,"do":[{"reset":{"request":true}}]}]`,
-		"fault/drop-header-etag/app": `[{"name":"fault/drop-header-etag/app","where":"alias=fault/drop-header-etag/app","continue":true,"optional":true,"do":[{"drop-header":{"name":"etag"}}]}]`,
-		"fault/head-405/app":         `[{"name":"fault/head-405/app","where":"op=manifest.head alias=fault/head-405/app","continue":true,"optional":true,"do":[{"status":{"code":405}}]}]`,
+		"fault/drop-request-header-range/app": `[{"name":"fault/drop-request-header-range/app","where":"alias=fault/drop-request-header-range/app","continue":true,"optional":true,"do":[{"drop-request-header":{"name":"range"}}]}]`,
+		"fault/drop-header-etag/app":          `[{"name":"fault/drop-header-etag/app","where":"alias=fault/drop-header-etag/app","continue":true,"optional":true,"do":[{"drop-header":{"name":"etag"}}]}]`,
+		"fault/head-405/app":                  `[{"name":"fault/head-405/app","where":"op=manifest.head alias=fault/head-405/app","continue":true,"optional":true,"do":[{"status":{"code":405}}]}]`,
 		"fault/forbidden-for-absent/app": `[{"name":"fault/forbidden-for-absent/app","where":"op=manifest.get,manifest.head alias=fault/forbidden-for-absent/app",` +
 			`"until":"op=manifest.put alias=fault/forbidden-for-absent/app","continue":true,"optional":true,"do":[{"status":{"code":403,"error":"UNAUTHORIZED",` +
 			`"message":"The client does not have permission for manifest: {tag}{digest}","detail":{"manifest":"{tag}{digest}"}}}]}]`,

@@ -115,6 +115,8 @@ func wordTable() []word {
 		{name: "shift-range", value: bytesValue, on: onBlobs},
 		{name: "drop-header", value: fieldValue},
 		{name: "set-status", value: statusValue},
+		{name: "drop-request-header", value: fieldValue},
+		{name: "drop-query"},
 		{name: "lose-upload", on: onUploads},
 		{name: "drop-chunk", on: onUploads},
 		{name: "shift-progress", value: bytesValue, on: onChunks},

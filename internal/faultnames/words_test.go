@@ -18,17 +18,24 @@ import (
 
 // wordless are the effects that no word stands for.
 var wordless = map[string]string{
-	"raw":           "it takes text",
-	"content-of":    "it takes a digest",
-	"set-header":    "it takes text",
-	"add-header":    "it takes text",
-	"location":      "it takes text",
-	"revoke-tokens": "it acts on everybody's tokens",
-	"refuse":        "it acts on connections",
-	"silence":       "it acts on connections",
-	"tls":           "it acts on connections",
-	"pass":          "it does nothing",
-	"all":           "faults in a name happen together anyway",
+	"raw":                "it takes text",
+	"content-of":         "it takes a digest",
+	"set-header":         "it takes text",
+	"add-header":         "it takes text",
+	"location":           "it takes text",
+	"set-field":          "it takes JSON",
+	"drop-field":         "it takes a path",
+	"rename-field":       "it takes a path",
+	"replace-text":       "it takes text",
+	"set-request-header": "it takes text",
+	"set-host":           "it takes text",
+	"func":               "it is a function",
+	"revoke-tokens":      "it acts on everybody's tokens",
+	"refuse":             "it acts on connections",
+	"silence":            "it acts on connections",
+	"tls":                "it acts on connections",
+	"pass":               "it does nothing",
+	"all":                "faults in a name happen together anyway",
 }
 
 // values are those that words are tried with.

@@ -216,6 +216,8 @@ var ofAuth = []row{
 var ofFaults = []row{
 	failing("faults.All effects", "one of its effects is nil", add(faults.On(op.Ping).Do(faults.All(nil)))),
 	allowed("faults.Answer.Detail detail", func(f given) { faults.Status(503).Detail(nil) }),
+	refused("faults.Func serve", func(f given) { faults.Func("name", nil) }),
+	allowed("faults.SetField value", func(f given) { faults.SetField("tags", nil) }),
 	failing("faults.Rule.Do effects", "one of its effects is nil", add(faults.On(op.Ping).Do(nil, faults.Status(503)))),
 	failing("faults.Rule.Seq steps", "one of its effects is nil", add(faults.On(op.Ping).Seq(faults.Pass(), nil))),
 }
