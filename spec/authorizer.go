@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -177,13 +176,13 @@ func challenged(fields []string) []challenge {
 	return all
 }
 
-var anyParameter = regexp.MustCompile(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))`)
+var anyParameter = lazy(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))`)
 
 // anyChallenge reads a field as one challenge, whose values need no quotes.
 func anyChallenge(field string) challenge {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(field), " ")
 	c := challenge{scheme, map[string]string{}}
-	for _, m := range anyParameter.FindAllStringSubmatch(rest, -1) {
+	for _, m := range anyParameter().FindAllStringSubmatch(rest, -1) {
 		c.parameters[strings.ToLower(m[1])] = strings.ReplaceAll(m[2], `\`, "") + m[3]
 	}
 	return c

@@ -33,12 +33,12 @@ func coverage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# Coverage\n\nMade from the statements of package spec by `go test ./spec -update`.\n")
 	checked := 0
-	for _, s := range statements {
+	for _, s := range statements() {
 		if s.Checked() {
 			checked++
 		}
 	}
-	fmt.Fprintf(&b, "%d statements: %d are checked, and %d cannot be by a client.\n", len(statements), checked, len(statements)-checked)
+	fmt.Fprintf(&b, "%d statements: %d are checked, and %d cannot be by a client.\n", len(statements()), checked, len(statements())-checked)
 	for _, source := range sources {
 		if source.complete {
 			fmt.Fprintf(&b, "\n## %s %s\n", source.source, source.version)
@@ -47,7 +47,7 @@ func coverage(t *testing.T) string {
 	}
 	for _, source := range []Source{Image, RFC9110, RFC8288, Ours} {
 		fmt.Fprintf(&b, "\n## %s\n\n| Level | Statement | Section | Checked as |\n|---|---|---|---|\n", source)
-		for _, s := range statements {
+		for _, s := range statements() {
 			if s.Source == source {
 				fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", s.Level, cell(s.Text), cell(s.Section), s.ID)
 			}
@@ -73,7 +73,7 @@ func writeSentences(b *strings.Builder, source text, all, clients []sentence) {
 
 func answerTo(x sentence, source text, clients []sentence) string {
 	var answers []string
-	for _, s := range statements {
+	for _, s := range statements() {
 		if s.Source != source.source || !slices.Contains(s.Versions, source.version) || !s.states(x, source.version) {
 			continue
 		}

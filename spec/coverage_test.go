@@ -53,7 +53,7 @@ func (s Statement) states(x sentence, v Version) bool {
 func TestStatementsAreQuoted(t *testing.T) {
 	for _, source := range sources {
 		all := readList(t, source.file)
-		for _, s := range statements {
+		for _, s := range statements() {
 			if s.Source != source.source {
 				continue
 			}
@@ -91,7 +91,7 @@ func TestEverySentenceHasAStatement(t *testing.T) {
 	for _, source := range sources {
 		all := readList(t, source.file)
 		for _, x := range all {
-			stated := slices.ContainsFunc(statements, func(s Statement) bool {
+			stated := slices.ContainsFunc(statements(), func(s Statement) bool {
 				return s.Source == source.source && s.states(x, source.version)
 			})
 			ofClients := slices.ContainsFunc(clients, x.is)
@@ -114,7 +114,7 @@ func (s sentence) is(other sentence) bool {
 
 func TestStatementsAreWellFormed(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range statements {
+	for _, s := range statements() {
 		assert.Regexp(t, `^[a-z0-9]+(-[a-z0-9]+)*$`, s.ID)
 		assert.False(t, seen[s.ID], "%s is there twice", s.ID)
 		seen[s.ID] = true

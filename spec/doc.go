@@ -4,7 +4,10 @@
 //	results, err := spec.Run(ctx, spec.Target{URL: "http://127.0.0.1:5000"})
 //
 // [Suite] does the same step by step. Package
-// [github.com/ocifake/ocifake/spec/ginkgospec] is the same as a suite of ginkgo.
+// [github.com/ocifake/ocifake/spec/ginkgospec] is the same as a suite of ginkgo. From
+// any module, or without one, against a registry that is running:
+//
+//	go run github.com/ocifake/ocifake/cmd/ocifake@latest conformance http://127.0.0.1:5000
 //
 // # Statements
 //

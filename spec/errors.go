@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -71,7 +72,7 @@ var errorStatements = []Statement{
 		ID: "warning", Text: "Registry implementations MAY include informational warnings in `Warning` headers, as described in RFC 7234.",
 		Section: "Warnings", Level: May, Area: Pull, Source: Distribution, Versions: since11,
 		check: eachWarning(func(t *tester, warning string) {
-			if !warningValue.MatchString(warning) {
+			if !warningValue().MatchString(warning) {
 				t.failf(`want Warning: <code> <agent> "<text>", perhaps with a date, got %s`, warning)
 			}
 		}),
@@ -179,11 +180,16 @@ func hasErrors(a *answer, body errorBody) {
 	}
 }
 
-var upperCase = regexp.MustCompile(`^[A-Z_]+$`)
+// lazy returns a pattern that is compiled when it is first used.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+var upperCase = lazy(`^[A-Z_]+$`)
 
 func codesAreUpperCase(a *answer, body errorBody) {
 	for _, code := range body.codes() {
-		if !upperCase.MatchString(code) {
+		if !upperCase().MatchString(code) {
 			a.t.failf("%s %s: want a code of upper-case letters and underscores, got %q", a.sent.method, a.sent.url, code)
 		}
 	}
@@ -228,12 +234,12 @@ func eachWarning(look func(*tester, string)) func(*tester) {
 }
 
 // warningValue is the grammar of RFC 7234, 5.5.
-var warningValue = regexp.MustCompile(`^[0-9]{3} \S+ "(?:[^"\\]|\\.)*"(?: "[^"]+")?$`)
+var warningValue = lazy(`^[0-9]{3} \S+ "(?:[^"\\]|\\.)*"(?: "[^"]+")?$`)
 
-var warningForm = regexp.MustCompile(`^299 - "(?:[^"\\]|\\.)*"$`)
+var warningForm = lazy(`^299 - "(?:[^"\\]|\\.)*"$`)
 
 func warningIsFormed(t *tester, warning string) {
-	if !warningForm.MatchString(warning) {
+	if !warningForm().MatchString(warning) {
 		t.failf(`want Warning: 299 - "<text>", got %s`, warning)
 	}
 }

@@ -104,7 +104,7 @@ func TestStatementsAreSelected(t *testing.T) {
 		for _, s := range selected {
 			ids = append(ids, s.ID)
 		}
-		for _, s := range statements {
+		for _, s := range statements() {
 			if want(s) {
 				wanted = append(wanted, s.ID)
 			}

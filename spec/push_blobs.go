@@ -2,7 +2,6 @@ package spec
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -84,13 +83,13 @@ func startsUpload(t *tester) {
 	a.field("Location")
 }
 
-var uuid = regexp.MustCompile(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`)
+var uuid = lazy(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`)
 
 func locationHasUUID(t *tester) {
 	r := t.newRepo()
 	one, other := r.start(), r.start()
 	for _, location := range []string{one, other} {
-		if !uuid.MatchString(location) {
+		if !uuid().MatchString(location) {
 			t.failf("want a UUID in the location, got %s", location)
 		}
 	}

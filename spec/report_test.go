@@ -135,7 +135,7 @@ func TestTargetMustMakeSense(t *testing.T) {
 		`version "2"`:                  {URL: "http://a.test", Version: "2"},
 		`there is no feature "flying"`: {URL: "http://a.test", Features: map[spec.Feature]bool{"flying": true}},
 		"want a URL such as":           {},
-		"a URL without credentials":    {URL: "http://user:secret@a.test"},
+		"want one without credentials": {URL: "http://user:secret@a.test"},
 		`repository "Upper"`:           {URL: "http://a.test", Repository: "Upper"},
 		`repository "a/"`:              {URL: "http://a.test", Repository: "a/"},
 	} {

@@ -17,7 +17,7 @@ func Select(filter string) ([]Statement, error) {
 		return Statements(), nil
 	}
 	p := &filterParser{rest: filter, labels: map[string]bool{}}
-	for _, s := range statements {
+	for _, s := range statements() {
 		for _, label := range s.Labels() {
 			p.labels[strings.ToLower(label)] = true
 		}
@@ -30,7 +30,7 @@ func Select(filter string) ([]Statement, error) {
 		return nil, fmt.Errorf("spec: label filter %q: %w", filter, err)
 	}
 	var selected []Statement
-	for _, s := range statements {
+	for _, s := range statements() {
 		var labels []string
 		for _, label := range s.Labels() {
 			labels = append(labels, strings.ToLower(label))

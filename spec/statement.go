@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Statement is one thing that the specification says of a registry, or that this
@@ -90,28 +91,31 @@ var (
 
 // Statements returns all statements, those that no client can check included, by
 // their areas and in the order of the specification.
-func Statements() []Statement { return slices.Clone(statements) }
+func Statements() []Statement { return slices.Clone(statements()) }
 
 // statements is the one table of this package: the nodes, their labels, the
-// reports and COVERAGE.md all come from it.
-var statements = slices.Concat(
-	generalStatements,
-	pullManifestStatements, nameStatements, contentStatements, pullBlobStatements, headStatements, rangeStatements, conditionStatements,
-	pushBlobStatements, chunkStatements, edgeStatements, chunkStatusStatements, mountStatements,
-	pushManifestStatements, pushTagStatements, subjectStatements, imageStatements,
-	tagStatements, referrerStatements, setStatements, catalogStatements, linkStatements,
-	deleteStatements, errorStatements, tourStatements, repetitionStatements,
-	uploadStatements, isolationStatements, hostileStatements, limitStatements, raceStatements, raceManifestStatements,
-	untestable,
-)
+// reports and COVERAGE.md all come from it. Programs that only import this package do
+// not pay for it.
+var statements = sync.OnceValue(func() []Statement {
+	return slices.Concat(
+		generalStatements,
+		pullManifestStatements, nameStatements, contentStatements, pullBlobStatements, headStatements, rangeStatements, conditionStatements,
+		pushBlobStatements, chunkStatements, edgeStatements, chunkStatusStatements, mountStatements,
+		pushManifestStatements, pushTagStatements, subjectStatements, imageStatements,
+		tagStatements, referrerStatements, setStatements, catalogStatements, linkStatements,
+		deleteStatements, errorStatements, tourStatements, repetitionStatements,
+		uploadStatements, isolationStatements, hostileStatements, limitStatements, raceStatements, raceManifestStatements,
+		untestable,
+	)
+})
 
 // Lookup returns the statement with an ID, and whether it exists.
 func Lookup(id string) (Statement, bool) {
-	i := slices.IndexFunc(statements, func(s Statement) bool { return s.ID == id })
+	i := slices.IndexFunc(statements(), func(s Statement) bool { return s.ID == id })
 	if i < 0 {
 		return Statement{}, false
 	}
-	return statements[i], true
+	return statements()[i], true
 }
 
 // Checked reports whether the statement has a check.

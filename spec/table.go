@@ -13,7 +13,7 @@ import (
 func WriteMarkdown(w io.Writer, results []Result) error {
 	must.NotNil("spec: WriteMarkdown: w", w)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n| | Level | Statement | Source |\n|---|---|---|---|\n", summarize(results))
+	fmt.Fprintf(&b, "%s\n\n| | Level | Statement | Source |\n|---|---|---|---|\n", Summary(results))
 	for _, r := range results {
 		outcome := r.Short()
 		if r.Outcome == Failed {
@@ -44,8 +44,8 @@ func (r Result) Short() string {
 	return string(r.Outcome) + ": " + r.Detail
 }
 
-// summarize counts results by level and outcome: "MUST: 90 pass, 1 fail".
-func summarize(results []Result) string {
+// Summary counts results by level and outcome: "MUST: 90 pass, 1 fail".
+func Summary(results []Result) string {
 	var lines []string
 	for _, level := range []Level{Must, Should, May} {
 		var counts []string
@@ -87,7 +87,7 @@ pre { overflow-x: auto; max-height: 40em; background: #8881; padding: .5em }
 func WriteHTML(w io.Writer, results []Result) error {
 	must.NotNil("spec: WriteHTML: w", w)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s<p>%s</p>\n<table>\n<tr><th>Result<th>Level<th>Statement<th>Source\n", pageHead, html.EscapeString(summarize(results)))
+	fmt.Fprintf(&b, "%s<p>%s</p>\n<table>\n<tr><th>Result<th>Level<th>Statement<th>Source\n", pageHead, html.EscapeString(Summary(results)))
 	for _, r := range results {
 		detail := ""
 		switch {

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // Target is the registry that is checked.
@@ -36,24 +39,35 @@ type Target struct {
 	Features map[Feature]bool
 }
 
+func featureNames() (names []string) {
+	for f := range probes {
+		names = append(names, string(f))
+	}
+	slices.Sort(names)
+	return names
+}
+
 // repositoryName is the grammar of repository names in the specification.
-var repositoryName = `^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`
+var repositoryName = lazy(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 // maxRepository is the length of a repository name in bytes that leaves room for
 // the names below it.
 const maxRepository = 100
 
-// parse checks the target, and returns its URL.
-func (t *Target) parse() (*url.URL, error) {
+// Validate returns an error if the target is invalid. The error has no credentials.
+func (t Target) Validate() error {
+	_, err := t.parse()
+	return err
+}
+
+// parse validates the target, and returns its URL.
+func (t Target) parse() (*url.URL, error) {
 	u, err := url.Parse(t.URL)
 	switch {
+	case strings.Contains(t.URL, "@"): // do not repeat it
+		return nil, errors.New("spec: URL of the registry: want one without credentials, such as http://127.0.0.1:5000")
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "":
-		if err == nil && u.User != nil {
-			return nil, errors.New("spec: invalid URL of the registry: want one such as http://127.0.0.1:5000")
-		}
 		return nil, fmt.Errorf("spec: registry %q: want a URL such as http://127.0.0.1:5000", t.URL)
-	case u.User != nil:
-		return nil, fmt.Errorf("spec: registry %s: want a URL without credentials", u.Host)
 	}
 	switch t.Version {
 	case "", V10, V11, Draft:
@@ -62,10 +76,10 @@ func (t *Target) parse() (*url.URL, error) {
 	}
 	for feature := range t.Features {
 		if _, known := probes[feature]; !known {
-			return nil, fmt.Errorf("spec: there is no feature %q", feature)
+			return nil, fmt.Errorf("spec: there is no feature %q: %s", feature, near.Hint(string(feature), featureNames()))
 		}
 	}
-	if valid := regexp.MustCompile(repositoryName).MatchString(t.Repository); t.Repository != "" && (!valid || len(t.Repository) > maxRepository) {
+	if valid := repositoryName().MatchString(t.Repository); t.Repository != "" && (!valid || len(t.Repository) > maxRepository) {
 		return nil, fmt.Errorf("spec: repository %q: want a name such as team/conformance, of at most %d characters", t.Repository, maxRepository)
 	}
 	return u, nil

@@ -38,16 +38,12 @@ func (f *fixture) writeDockerConfig(dir string) error {
 // copyDockerConfig copies the user's directory, including contexts and plugins, and returns the
 // content of the configuration file, or {} if it does not exist.
 func copyDockerConfig(dir string) (text []byte, err error) {
-	from := os.Getenv(dockerConfig)
-	if from == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return []byte("{}"), nil // no home directory
-		}
-		from = filepath.Join(home, ".docker")
-	}
-	if from, err = filepath.Abs(from); err != nil {
+	from, err := dockerFolder()
+	switch {
+	case err != nil:
 		return nil, err
+	case from == "":
+		return []byte("{}"), nil
 	}
 	if err := copyFolder(from, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("copy %s: %w", from, err)
@@ -57,6 +53,19 @@ func copyDockerConfig(dir string) (text []byte, err error) {
 		return []byte("{}"), nil
 	}
 	return text, err
+}
+
+// dockerFolder returns the directory of the user's configuration, or "" without a home directory.
+func dockerFolder() (string, error) {
+	dir := os.Getenv(dockerConfig)
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", nil
+		}
+		dir = filepath.Join(home, ".docker")
+	}
+	return filepath.Abs(dir)
 }
 
 // maxCopied is the maximum size in bytes of copied files. Larger files, such as plugins, become

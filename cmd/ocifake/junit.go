@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +19,7 @@ type (
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr,omitempty"`
 		Time     string      `xml:"time,attr"`
 		Begin    string      `xml:"timestamp,attr"`
 		Cases    []junitCase `xml:"testcase"`
@@ -30,6 +30,10 @@ type (
 		Name    string        `xml:"name,attr"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure,omitempty"`
+		Skipped *junitSkipped `xml:"skipped,omitempty"`
+	}
+	junitSkipped struct {
+		Message string `xml:"message,attr"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -46,7 +50,7 @@ func newJUnitText(text string) junitText { return junitText{terminal.EscapeLines
 // newJUnit returns the results of a run: a test case for the command, one for each expectation, and
 // the journal.
 func newJUnit(args []string, ended ended, verdicts verdicts, log record.Log) *junitSuite {
-	took := strconv.FormatFloat(ended.took.Seconds(), 'f', 3, 64)
+	took := seconds(ended.took)
 	suite := &junitSuite{Name: "ocifake", Time: took, Begin: ended.began.UTC().Format(time.RFC3339), Output: newJUnitText(log.Journal())}
 	failure := ""
 	if ended.status != 0 {

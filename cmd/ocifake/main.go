@@ -57,7 +57,7 @@ func newRoot() *cobra.Command {
 		Short: "An OCI registry for tests",
 		Long: `ocifake is an OCI registry for tests. It is strict to the specification and keeps its
 content in memory. It can load and generate content, inject faults, and check the requests
-of its clients.
+of its clients. It can also check whether another registry conforms to the specification.
 
 Exit status: 0 on success or after a server was stopped by SIGINT, SIGTERM or SIGHUP; 1 on
 an error or a failed assertion; 2 if the command line or an input file is invalid; 3 if no
@@ -78,9 +78,11 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 	root.Flags().BoolVar(&version, "version", false, "print the version, the commit and the platform")
 	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"})
+	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"},
+		&cobra.Group{ID: "checking", Title: "Check another registry:"})
 	addTo(root, "serving", newServe(), newRun())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
+	addTo(root, "checking", newConformance())
 	root.AddCommand(newVersion())
 	refuseUnknownHelp(root)
 	return root

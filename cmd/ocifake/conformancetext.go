@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"github.com/ocifake/ocifake/internal/terminal"
+	"github.com/ocifake/ocifake/spec"
+)
+
+// conformanceText prints a run for people: failures as they occur, and a summary.
+type conformanceText struct {
+	out   io.Writer
+	line  io.Writer // shows progress in one line of a terminal; or nil
+	known baseline
+	err   error // the first error of writing
+}
+
+// statusLine returns the writer if it is a terminal.
+func statusLine(w io.Writer) io.Writer {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
+
+func (t *conformanceText) printf(format string, args ...any) {
+	if t.line != nil {
+		fmt.Fprint(t.line, "\r\x1b[K")
+	}
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.out, format, args...)
+	}
+}
+
+func (t *conformanceText) begin(url, repository string, n int) {
+	t.printf("Checking %d statements on %s, in repositories below %s\n", n, url, repository)
+}
+
+// next shows the statement that is checked next.
+func (t *conformanceText) next(i, n int, s spec.Statement) {
+	if t.line != nil {
+		fmt.Fprintf(t.line, "\r%d of %d: %s\x1b[K", i+1, n, s.ID)
+	}
+}
+
+// result prints a failure. Those in the baseline are only in the summary.
+func (t *conformanceText) result(r spec.Result) {
+	if r.Outcome == spec.Failed && !t.known[r.Statement.ID] {
+		t.printf("\nFAIL %s\n", strings.TrimSuffix(r.Detail, "\n"))
+	}
+}
+
+// end prints the summary.
+func (t *conformanceText) end(results []checked, j comparison, left []spec.Leftover) {
+	t.printf("\n%s\n", strings.ReplaceAll(spec.Summary(resultsOf(results)), "; ", "\n"))
+	for _, list := range []struct {
+		title string
+		ids   []string
+	}{
+		{"Failed", j.failed}, {"Failed, as in the baseline", j.known}, {"In the baseline, and no longer failing: remove them from it", j.mended},
+	} {
+		if len(list.ids) > 0 {
+			t.printf("%s:\n  %s\n", list.title, strings.Join(list.ids, "\n  "))
+		}
+	}
+	t.left(left)
+}
+
+func (t *conformanceText) left(left []spec.Leftover) {
+	for _, line := range leftLines(left, false) {
+		t.printf("%s\n", line)
+	}
+}
+
+func resultsOf(all []checked) (results []spec.Result) {
+	for _, r := range all {
+		results = append(results, r.Result)
+	}
+	return results
+}
+
+// leftLines describes what is left in the registry. Well-known blobs are only counted, and so are
+// upload sessions, unless all is to be listed.
+func leftLines(left []spec.Leftover, all bool) (lines []string) {
+	wellKnown, sessions := 0, 0
+	for _, l := range left {
+		switch {
+		case l.Reason == spec.WellKnown:
+			wellKnown++
+			continue
+		case l.Kind == spec.UploadSession && !all:
+			sessions++
+			continue
+		}
+		if lines == nil {
+			lines = []string{"Left in the registry, as it could not be deleted:"}
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s (%s)", l.Kind, leftReference(l), l.Reason))
+	}
+	if sessions > 0 {
+		lines = append(lines, fmt.Sprintf("Upload sessions that the registry did not cancel: %d", sessions))
+	}
+	if wellKnown > 0 {
+		lines = append(lines, fmt.Sprintf("Well-known blobs, such as {}, that were pushed and are never deleted: %d", wellKnown))
+	}
+	return lines
+}
+
+// leftReference returns a reference, or the URL of an upload session without its query, which may
+// have secrets.
+func leftReference(l spec.Leftover) string {
+	switch l.Kind {
+	case spec.Blob, spec.Manifest:
+		return l.Repository + "@" + l.Reference
+	case spec.Tag:
+		return l.Repository + ":" + l.Reference
+	case spec.UploadSession:
+	}
+	where, _, _ := strings.Cut(l.Reference, "?")
+	return where
+}
+
+// writeStatements prints a table of statements.
+func writeStatements(w io.Writer, statements []spec.Statement) error {
+	table := tabwriter.NewWriter(terminal.Writer(w), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tLEVEL\tSOURCE\tSECTION\tSENTENCE")
+	for _, s := range statements {
+		text := s.Text
+		if !s.Checked() {
+			text += " (not checked: " + s.Reason + ")"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Level, s.Source, s.Section, text)
+	}
+	return table.Flush()
+}

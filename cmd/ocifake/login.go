@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/ocifake/ocifake/internal/dockerconfig"
+)
+
+// credentials returns the credentials for the host of a registry: those of --user, or those in
+// Docker's configuration. Errors do not contain them.
+func (c *conformanceConfig) credentials(host string) (user, password string, err error) {
+	if c.login != "" {
+		user, password, ok := strings.Cut(c.login, ":")
+		if !ok || user == "" || password == "" {
+			return "", "", errors.New("--user: want NAME:PASSWORD")
+		}
+		return user, password, nil
+	}
+	dir, err := dockerFolder()
+	if err != nil || dir == "" {
+		return "", "", err
+	}
+	path := filepath.Join(dir, configFile)
+	text, err := readRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	}
+	if err == nil {
+		user, password, err = dockerconfig.Find(text, host)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("credentials in %s: %w: give them with --user", path, err)
+	}
+	return user, password, nil
+}

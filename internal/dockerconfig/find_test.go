@@ -1,0 +1,46 @@
+package dockerconfig_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/dockerconfig"
+)
+
+func TestFind(t *testing.T) {
+	for _, tt := range []struct{ text, user, password, err string }{
+		{text: `{}`},
+		{text: `{"auths": {"other.test": {"auth": "dTpw"}}}`},
+		{text: `{"auths": {"a.test:5000": {"auth": "dTpwOnE="}}}`, user: "u", password: "p:q"},
+		{text: `{"auths": {"https://a.test:5000/v1/": {"auth": "dTpw"}}, "credsStore": "desktop"}`, user: "u", password: "p"},
+		{text: `{"auths": {"a.test:5000": {"username": "u", "password": "p"}}}`, user: "u", password: "p"},
+		{text: `{"auths": {"a.test:5000": {}}, "credsStore": "desktop"}`, err: "credential helper"},
+		{text: `{"credHelpers": {"a.test:5000": "gcloud"}}`, err: "credential helper"},
+		{text: `{"credHelpers": {"other.test": "gcloud"}, "credsStore": "desktop"}`},
+		{text: `{"auths": {"a.test:5000": {"auth": "dTpw", "identitytoken": "c2VjcmV0"}}}`, err: "are a token"},
+		{text: `{"auths": {"a.test:5000": {"auth": "c2VjcmV0"}}}`, err: "not NAME:PASSWORD"},
+		{text: `{"auths": {"a.test:5000": {"auth": "secret:π"}}}`, err: "not NAME:PASSWORD"},
+		{text: `{"auths": "secret"}`, err: "cannot unmarshal"},
+		{text: `secret`, err: "invalid character"},
+	} {
+		user, password, err := dockerconfig.Find([]byte(tt.text), "a.test:5000")
+		if tt.err != "" {
+			require.ErrorContains(t, err, tt.err, tt.text)
+			assert.NotContains(t, err.Error(), "secret")
+			continue
+		}
+		require.NoError(t, err, tt.text)
+		assert.Equal(t, [2]string{tt.user, tt.password}, [2]string{user, password}, tt.text)
+	}
+}
+
+// TestFindAdded checks that what Add writes is found.
+func TestFindAdded(t *testing.T) {
+	text, err := dockerconfig.Add([]byte(`{"credsStore": "desktop"}`), "a.test", "u", "p")
+	require.NoError(t, err)
+	user, password, err := dockerconfig.Find(text, "a.test")
+	require.NoError(t, err)
+	assert.Equal(t, "u:p", user+":"+password)
+}
