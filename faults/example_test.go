@@ -101,3 +101,35 @@ func ExampleRule_Seq() {
 	// 503 Service Unavailable
 	// 200 OK
 }
+
+func ExampleSetField() {
+	rule := faults.On(op.ReferrerList).Do(
+		faults.DropField("manifests.*.artifactType"),
+		faults.SetField(`annotations.org\.example\.page`, 2).WithDigest())
+	text, err := json.Marshal(rule)
+	fmt.Println(string(text), err)
+	// Output: {"where":"op=referrer.list","do":[{"drop-field":{"path":"manifests.*.artifactType"}},{"set-field":{"path":"annotations.org\\.example\\.page","value":2,"digest":true}}]} <nil>
+}
+
+func ExampleFunc() {
+	reg, err := registrytest.Start(registrytest.WithInMemory())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer reg.Close()
+	_, err = reg.Faults().Inject(faults.On(op.Ping).After(1).Times(1).Do(
+		faults.Func("teapot", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+			w.WriteHeader(http.StatusTeapot)
+			return true
+		})))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	show(reg.Client(), 3, reg.URL()+"/v2/")
+	// Output:
+	// 200 OK
+	// 418 I'm a teapot
+	// 200 OK
+}

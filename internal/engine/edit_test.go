@@ -240,3 +240,15 @@ func TestFuncOnAnswers(t *testing.T) {
 	assert.Equal(t, 418, w.Code)
 	assert.Equal(t, "own", touched)
 }
+
+// An edit in a rule on answers has the body of the answer that the rule matches.
+func TestEditOnAnswers(t *testing.T) {
+	e := engineWith(t,
+		faults.On().Named("a").Continue().Where(record.Code("MANIFEST_UNKNOWN")).Do(faults.SetField("errors.*.code", "GONE")),
+		faults.On().Named("b").Where(record.Code("GONE")).Do(faults.SetStatus(410)))
+	w, touched := send(e.Wrap(answering(404, unknownManifest)), getV1)
+	assert.Equal(t, 404, w.Code)
+	assert.Equal(t, "a", touched)
+	assert.Equal(t, `{"errors":[{"code":"GONE"}]}`, w.Body.String())
+	assert.Equal(t, "28", w.Header().Get("Content-Length"))
+}
