@@ -10,6 +10,8 @@ import (
 // stay as the registry sent them, so that the body does not match its digest, unless the edit is
 // WithDigest. The answer to HEAD stays as it is.
 //
+// An edit acts on errors too: to leave them out, use [record.Status] in the rule.
+//
 // The body is held until it is complete. An edit does not act, and its rule does not fire, if the
 // body does not change, if it or the edited body is larger than 4 MiB, or if the answer is a part
 // of the content (206).
