@@ -140,6 +140,29 @@ func WithHandlerLogin(username, password string) Option {
 	})
 }
 
+// HTTPLimits are the limits of the registry as an HTTP server. Zero is the default of each.
+type HTTPLimits struct {
+	// MaxHeader is the approximate maximum size of a request header in bytes: a larger one,
+	// such as one with a large token, is refused with 431. Default and maximum 256 KiB.
+	MaxHeader int64
+
+	// MaxStreams is the maximum number of open streams of an HTTP/2 connection. Default 250.
+	MaxStreams int
+
+	// StreamWindow and ConnWindow are the bytes that a client may send on an HTTP/2 stream,
+	// and on a connection, before the registry has read them. Default 1 MiB. A connection
+	// has at least 65,535.
+	StreamWindow, ConnWindow int64
+}
+
+// WithHTTPLimits sets the limits of the HTTP server.
+func WithHTTPLimits(limits HTTPLimits) Option {
+	return once("WithHTTPLimits", func(c *config) error {
+		c.server.Limits = server.Limits(limits)
+		return nil
+	})
+}
+
 // WithName sets the name of the registry in messages and journals. By default it is the URL,
 // which does not tell apart several registries on ports.
 func WithName(name string) Option {

@@ -23,6 +23,7 @@ type talk2 struct {
 	stream  uint32 // of the last request
 	answers map[uint32]*rawAnswer
 	goAway  string // how the server announced the end of the connection
+	acks    int    // PINGs that were answered
 	window  bool   // it is opened for what has been read only
 }
 
@@ -131,6 +132,10 @@ func (k *talk2) take(t testing.TB, frame http2.Frame) {
 		}
 	case *http2.MetaHeadersFrame:
 		k.takeHeader(t, a, frame)
+	case *http2.PingFrame:
+		if frame.IsAck() {
+			k.acks++
+		}
 	case *http2.DataFrame:
 		a.arrived(frame.Data(), k.begun)
 		if n := uint32(len(frame.Data())); k.window && n > 0 && !frame.StreamEnded() {

@@ -14,6 +14,7 @@ func TestEffectsBeforeAnswers(t *testing.T) {
 		"delay", "ignore-range", "shift-range", "content-of", "digest-tags", "lose-upload", "drop-chunk", "refuse-mount",
 		"vanish", "hide", "stale-tag", "lag-tags", "immutable", "revoke-tokens", "multipart", "stuck-progress", "refuse-stale", "late-delete",
 		"set-request-header", "drop-request-header", "drop-query", "set-host",
+		"ignore-pings", "withhold-windows", "withhold-continue", "bare-lf",
 	} {
 		early[name] = true
 	}

@@ -30,6 +30,10 @@ type Conn interface {
 	// HTTP/2.
 	GoAway(code uint32, processed bool)
 
+	// Change changes what is written from now on. The function is called when that happens
+	// for the first time. With nil, the change ends.
+	Change(what Change, acted func())
+
 	// GoAwayGracefully announces that an HTTP/2 connection will be closed to new
 	// streams, and closes it when the client has had time to read that. It does nothing
 	// without HTTP/2.

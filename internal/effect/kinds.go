@@ -46,6 +46,11 @@ func kinds() []kind {
 		headerRow(Setting, "sets a header field of the answer"),
 		headerRow(Adding, "adds a header field to the answer"),
 		headerRow(Dropping, "removes a header field from the answer"),
+		row("trailer", "", "adds a field to the trailer of the answer", keep[Trailer], same[Trailer]),
+		wireRow(IgnorePings, "answers no PING of HTTP/2 on the connection from now on"),
+		wireRow(WithholdWindows, "sends no WINDOW_UPDATE of HTTP/2 on the connection from now on"),
+		wireRow(WithholdContinue, "reads the body without sending 100 Continue"),
+		wireRow(BareLF, "ends the lines of the header with LF"),
 		row("set-status", "code", "sends the registry's answer with another status", keep[SetStatus], same[SetStatus]),
 		editRow(SettingField, "", "sets fields of a JSON body, and adds one that an object does not have", "to", "old", "new"),
 		editRow(DroppingField, "path", "removes fields of a JSON body, or elements of a list", "value", "to", "old", "new"),
@@ -138,6 +143,11 @@ func editRow(how, main, doc string, without ...string) kind {
 	k := row(how, main, doc, func(a EditArgs) Behaviour { return Edit{How: how, EditArgs: a} }, func(e Edit) EditArgs { return e.EditArgs })
 	k.without = without
 	return k
+}
+
+func wireRow(what Change, doc string) kind {
+	e := NewOnWire(what)
+	return bare(e.name, doc, e)
 }
 
 func lagRow(how LagKind, doc string) kind {

@@ -36,6 +36,11 @@ var wordless = map[string]string{
 	"tls":                "it acts on connections",
 	"pass":               "it does nothing",
 	"all":                "faults in a name happen together anyway",
+	"trailer":            "it takes text",
+	"ignore-pings":       "it acts on the connection",
+	"withhold-windows":   "it acts on the connection",
+	"withhold-continue":  "it acts on the connection",
+	"bare-lf":            "it acts on the connection",
 }
 
 // values are those that words are tried with.

@@ -32,6 +32,7 @@ type Conn struct {
 	secure   atomic.Pointer[secure]      // nil in the clear, and until the handshake is done
 	frames   atomic.Pointer[frameWriter] // nil unless the connection is known to speak HTTP/2
 	aborting atomic.Bool                 // further writes are discarded
+	header   headerEdit                  // of HTTP/1.1
 
 	// Used by one reader at a time.
 	clear   io.Reader   // decrypted
@@ -155,7 +156,12 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if w := c.frames.Load(); w != nil {
 		return w.Write(p)
 	}
-	return c.send(p)
+	if edited := c.header.edit(p); len(edited) > 0 {
+		if _, err := c.send(edited); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
 }
 
 // send writes to the client, encrypted if the connection uses TLS.
@@ -184,6 +190,15 @@ func (c *Conn) ResetWith(code uint32) {
 	if w := c.frames.Load(); w != nil {
 		w.resetWith(reset{code: code})
 	}
+}
+
+// Change implements [effect.Conn].
+func (c *Conn) Change(what effect.Change, acted func()) {
+	if w := c.frames.Load(); w != nil {
+		w.change(what, acted)
+		return
+	}
+	c.header.change(what, acted)
 }
 
 // refused records bytes that are written before the first request: with HTTP/1.1, the answer of

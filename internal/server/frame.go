@@ -12,6 +12,7 @@ const (
 	framePushPromise  = 0x5
 	framePing         = 0x6
 	frameGoAway       = 0x7
+	frameWindowUpdate = 0x8
 	frameContinuation = 0x9
 
 	flagEndStream  = 0x1

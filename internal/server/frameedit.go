@@ -1,10 +1,26 @@
 package server
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/ocifake/ocifake/internal/effect"
+)
 
 // edits reports whether frames are changed or inserted.
 func (w *frameWriter) edits() bool {
-	return len(w.queue) > 0 || !w.next.set.IsZero() || w.away.refusing || w.holds
+	return len(w.queue) > 0 || !w.next.set.IsZero() || w.away.refusing || w.holds ||
+		w.drops[effect.IgnorePings] != nil || w.drops[effect.WithholdWindows] != nil
+}
+
+// dropped returns the function for a frame that is not written, or nil.
+func (w *frameWriter) dropped() func() {
+	switch h := &w.frame.header; {
+	case h.kind() == framePing && h.has(flagAck):
+		return w.drops[effect.IgnorePings]
+	case h.kind() == frameWindowUpdate:
+		return w.drops[effect.WithholdWindows]
+	}
+	return nil
 }
 
 // edit returns the bytes to write for p. It does not modify p, which may be the content of a blob.
@@ -73,11 +89,15 @@ func (w *frameWriter) appendPart(b, part []byte) []byte {
 // mayChange reports whether the current frame is of a type that may be changed.
 func (w *frameWriter) mayChange() bool {
 	h := &w.frame.header
-	return h.kind() == frameRSTStream && h.length() == 4 || h.kind() == frameGoAway && h.length() >= 8 && w.away.refusing
+	return w.dropped() != nil || h.kind() == frameRSTStream && h.length() == 4 || h.kind() == frameGoAway && h.length() >= 8 && w.away.refusing
 }
 
 // appendChanged appends the frame with its changes.
 func (w *frameWriter) appendChanged(b, frame []byte) []byte {
+	if acted := w.dropped(); acted != nil {
+		acted()
+		return b
+	}
 	payload := frame[frameHeaderLength:]
 	if w.frame.header.kind() == frameGoAway {
 		if code := binary.BigEndian.Uint32(payload[4:]); code != errorNone {

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/ocifake/ocifake/internal/effect"
 )
 
 const (
@@ -34,6 +36,8 @@ type frameWriter struct {
 
 	queue        [][]byte // waits for a frame boundary
 	queued, sent int      // total number of frames queued, and written
+
+	drops [effect.Changes]func() // frames that are not written; called at the first of them, see [effect.Change]
 
 	next  reset  // applies to the next stream that is reset
 	holds bool   // the current frame is held back
@@ -141,6 +145,13 @@ func (w *frameWriter) resetWith(next reset) {
 	}
 	next.set = time.Now()
 	w.next = next
+}
+
+// change changes what is written from now on.
+func (w *frameWriter) change(what effect.Change, acted func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drops[what] = sync.OnceFunc(acted)
 }
 
 // settle waits until net/http has written what handlers have flushed. Any write that ends after the

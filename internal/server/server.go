@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -64,10 +65,48 @@ type Options struct {
 
 	// ClientCerts is the policy for client certificates in the TLS handshake.
 	ClientCerts ClientCerts
+
+	Limits Limits
 }
 
-// Validate returns an error if the options contradict each other.
+// Limits are the limits of the HTTP server. Zero is the default of each.
+type Limits struct {
+	MaxHeader    int64 // bytes of a request header, approximately
+	MaxStreams   int   // open streams of a connection
+	StreamWindow int64 // bytes that a client may send on a stream before the server has read them
+	ConnWindow   int64 // the same on a connection
+}
+
+const minConnWindow, maxWindow = 1<<16 - 1, 1<<31 - 1 // RFC 9113, 6.9.2 and 6.9.1
+
+func (l Limits) validate() error {
+	switch {
+	case l.MaxHeader < 0 || l.MaxHeader > maxHeader:
+		return fmt.Errorf("max header %d: want 1 to %d bytes, or 0 for the default", l.MaxHeader, maxHeader)
+	case l.MaxStreams < 0 || l.MaxStreams > math.MaxInt32:
+		return fmt.Errorf("max streams %d: want at least 1, or 0 for the default", l.MaxStreams)
+	case l.StreamWindow < 0 || l.StreamWindow > maxWindow:
+		return fmt.Errorf("stream window %d: want 1 to %d bytes, or 0 for the default", l.StreamWindow, maxWindow)
+	case l.ConnWindow != 0 && l.ConnWindow < minConnWindow || l.ConnWindow > maxWindow:
+		return fmt.Errorf("connection window %d: want %d to %d bytes, or 0 for the default", l.ConnWindow, minConnWindow, maxWindow)
+	}
+	return nil
+}
+
+// http2 returns the settings for net/http.
+func (l Limits) http2() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams:          l.MaxStreams,
+		MaxReceiveBufferPerStream:     int(l.StreamWindow),
+		MaxReceiveBufferPerConnection: int(l.ConnWindow),
+	}
+}
+
+// Validate returns an error if the options contradict each other, or have an invalid value.
 func (o *Options) Validate() error {
+	if err := o.Limits.validate(); err != nil {
+		return err
+	}
 	if o.H2C && (o.TLS || o.HTTP2) {
 		return errors.New("h2c is HTTP/2 without TLS: it excludes tls and http2")
 	}
@@ -183,7 +222,8 @@ func Start(config Config) (*Server, error) {
 		Handler:                      s.admit(s.handler, s.externalChain()),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
 		ReadHeaderTimeout:            headerTimeout,
-		MaxHeaderBytes:               maxHeader,
+		MaxHeaderBytes:               int(cmp.Or(config.Limits.MaxHeader, maxHeader)),
+		HTTP2:                        config.Limits.http2(),
 		ErrorLog:                     log.New(errorLog{s.log}, "", 0),
 		BaseContext:                  func(net.Listener) context.Context { return s.ctx },
 		ConnContext:                  withConn,
