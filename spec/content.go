@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -212,7 +211,7 @@ func (t *tester) deleteLater(made []item) {
 // that do not are deleted one by one.
 func (t *tester) cleanUp() {
 	const grace = 20 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.context), grace)
+	ctx, cancel := lingering(t.context, grace)
 	defer cancel()
 	cleaner := newTester(ctx, t.suite)
 	var tags []item
@@ -254,6 +253,12 @@ func (t *tester) remaining(r repo) (tags []string) {
 
 // remove deletes something, and records why if it stays.
 func (t *tester) remove(i item) {
+	if t.suite.ledger.doubts(i) {
+		if a, err := t.send(http.MethodHead, i.path(), content{}); err != nil || a.status == http.StatusOK {
+			t.suite.ledger.settle(i, "its push was not answered")
+		}
+		return
+	}
 	target := t.suite.ledger.deletable(i)
 	if target == "" {
 		return
@@ -303,10 +308,11 @@ func (t *tester) together(n int, work func(i int)) {
 // until repeats something until it reports success. The check fails when its time is over.
 func (t *tester) until(succeeds func() bool) {
 	const pause = 10 * time.Millisecond
+	over := time.After(patience)
 	for !succeeds() {
 		select {
 		case <-time.After(pause):
-		case <-t.context.Done():
+		case <-over:
 			t.failf("want the registry to have noticed by now that the connection is gone")
 		}
 	}

@@ -103,11 +103,14 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 	t.mu.Lock()
 	t.exchanges = append(t.exchanges, x)
 	t.mu.Unlock()
-	ctx, cancel := lingering(t.context)
+	ctx, cancel := lingering(t.context, linger)
 	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
 	response, err := t.exchange(ctx, x)
 	if err != nil {
 		x.err = err
+		t.deleteLater(t.suite.ledger.doubt(x))
 		return nil, err
 	}
 	defer response.Body.Close()

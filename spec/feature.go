@@ -170,7 +170,7 @@ func (s *Suite) has(ctx context.Context, f Feature) bool {
 	s.mu.Lock()
 	if s.features[f] == nil {
 		s.features[f] = sync.OnceValue(func() bool {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			ctx, cancel := context.WithTimeout(ctx, statementTime)
 			defer cancel()
 			found := true
 			newTester(ctx, s).run(func(t *tester) { found = probes[f](t) })

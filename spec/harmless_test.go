@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -224,6 +225,34 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 			cancel()
 		}
 	}
+}
+
+// TestUnansweredPushIsListed loses the answers to pushes: what was made is not deleted, as
+// nobody knows that it is of this run, and is listed.
+func TestUnansweredPushIsListed(t *testing.T) {
+	reg := registrytest.New(t, silent()...)
+	client := reg.Client()
+	client.Transport = losing{client.Transport}
+	suite := checkAll(t, spec.Target{URL: reg.URL(), Client: client}, lookUp(t, "manifest-get", "blob-get"))
+	var left []string
+	for _, l := range suite.Left() {
+		assert.Equal(t, "its push was not answered", l.Reason)
+		left = append(left, fmt.Sprintf("%s %s %s", l.Repository, l.Kind, l.Reference))
+	}
+	require.NotEmpty(t, left)
+	assert.Equal(t, contentOf(t, reg), left)
+	reg.Require(t, record.Op(op.BlobDelete, op.ManifestDelete)).Count(0)
+}
+
+// losing loses the answers to PUT.
+type losing struct{ http.RoundTripper }
+
+func (l losing) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := l.RoundTripper.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPut {
+		return nil, errors.Join(errors.New("the answer is lost"), response.Body.Close())
+	}
+	return response, err
 }
 
 // around calls a function before and after each request.

@@ -156,6 +156,33 @@ func (l *ledger) note(x *exchange) (added []item) {
 	return nil
 }
 
+// doubt returns what a request without an answer may have made. It is not deleted, as
+// long as no other request is answered with 201.
+func (l *ledger) doubt(x *exchange) []item {
+	at, _ := l.locate(x.url)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.sessions[location(x.url)]; s != nil {
+		at = s.item
+	}
+	d := x.query().Get("digest")
+	switch {
+	case x.method == http.MethodPut && (at.kind == Manifest || at.kind == Tag):
+		return []item{{at.repository, Manifest, digest.FromBytes(x.body.bytes).String()}}
+	case (x.method == http.MethodPut || x.method == http.MethodPost) && at.kind == UploadSession && d != "":
+		return []item{{at.repository, Blob, d}}
+	}
+	return nil
+}
+
+// doubts reports whether something was perhaps made, without an answer.
+func (l *ledger) doubts(i item) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, made := l.made[i]
+	return !made && i.kind != UploadSession
+}
+
 // open records a session.
 func (l *ledger) open(x *exchange, repository string) []item {
 	where, ok := x.location()

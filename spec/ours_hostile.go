@@ -183,7 +183,7 @@ func survivesFields(t *tester) {
 // ("Pulling manifests").
 func limitsNames(t *tester) {
 	name := t.newRepo().name
-	name += strings.Repeat("x", 255-len(t.suite.host)-1-len(name))
+	name += strings.Repeat("x", max(0, 255-len(t.suite.host)-1-len(name)))
 	r := repo{t, name}
 	body, d := r.newBlob(32)
 	r.get(r.blob(d)).wants(http.StatusOK).is(body)

@@ -29,8 +29,11 @@ type Result struct {
 	Detail string
 }
 
-// patience is how long one statement may take.
-const patience = time.Minute
+// How long a request may take, and all requests of one statement.
+const (
+	patience      = time.Minute
+	statementTime = 10 * time.Minute
+)
 
 // Run checks statements, those of [Statements] if none are given, without ginkgo.
 // Those without a check are left out. It returns an error if the target is invalid or

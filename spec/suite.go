@@ -194,7 +194,7 @@ func (s *Suite) check(ctx context.Context, statement Statement) Result {
 			return Result{statement, Unsupported, string(feature)}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	t := newTester(ctx, s)
 	end := t.run(statement.check)
@@ -213,12 +213,12 @@ func (s *Suite) Left() []Leftover { return s.ledger.leftovers() }
 // makes is known, and deleted, only when it is answered.
 const linger = 5 * time.Second
 
-// lingering returns a context that ends later than its parent.
-func lingering(parent context.Context) (context.Context, context.CancelFunc) {
+// lingering returns a context that ends some time after its parent.
+func lingering(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
 		select {
-		case <-time.After(linger):
+		case <-time.After(after):
 			cancel(context.Cause(parent))
 		case <-ctx.Done():
 		}
