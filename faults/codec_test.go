@@ -77,6 +77,13 @@ var samples = map[string][]faults.Effect{
 	"set-header":        {faults.SetHeader("Content-Length", "0"), faults.SetHeader("X-Odd", oddField, "", "true", "1", "~", "2026-01-01")},
 	"add-header":        {faults.AddHeader("Link", `<{target}>; rel="next"`)},
 	"drop-header":       {faults.DropHeader("Docker-Content-Digest")},
+	"rate-limit": {
+		faults.RateLimit(100, 6*time.Hour),
+		faults.RateLimit(1<<30, time.Second).OfBytes().By(faults.Subject).Header("X-Limit", "{limit}", oddField).Header("X-Left", "{remaining}"),
+		faults.RateLimit(1, time.Minute).By(faults.Repository).NoHeader().Answer(faults.Status(503).Header("Retry-After", "{reset}")),
+	},
+	"concurrency": {faults.Concurrency(1), faults.Concurrency(math.MaxInt64).By(faults.Address).Answer(faults.Status(503).HTML())},
+	"ceiling":     {faults.Ceiling(1), faults.Ceiling(4 << 20).OfUpload().Answer(faults.Status(416).Error("SIZE_INVALID", "{limit}"))},
 	"set-field": {
 		faults.SetField("expires_in", "300"), faults.SetField("tags", nil), faults.SetField("a", json.RawMessage("123456789012345678901234567890.10")),
 		faults.SetField(`annotations.a\.b.*`, map[string]any{"a": []any{1, true, odd}}).WithDigest(),

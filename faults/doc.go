@@ -18,8 +18,8 @@
 // [ResetStream], [GoAway]), changes the answer ([SetHeader], [SetField], [Truncate], [Corrupt],
 // [IgnoreRange]), changes the request on its way ([DropRequestHeader], [DropQuery], [SetHost]),
 // changes what the registry does ([LoseUpload], [DropChunk], [RefuseMount], [Hide],
-// [StaleTag]), or acts on a connection before its first request ([Refuse], [Silence],
-// [FailHandshake]). [Func] is an effect of your own. The reference of rules in the documentation
+// [StaleTag]), refuses what is above a limit ([RateLimit], [Concurrency], [Ceiling]), or acts
+// on a connection before its first request ([Refuse], [Silence], [FailHandshake]). [Func] is an effect of your own. The reference of rules in the documentation
 // lists the effects with their names in JSON and YAML.
 //
 // # Known faults

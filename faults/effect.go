@@ -29,6 +29,8 @@ func of(b effect.Behaviour) Effect {
 		return Header{b}
 	case effect.Lag:
 		return Lag{b}
+	case effect.Limit:
+		return Limit{b}
 	case effect.Location:
 		return Location(b)
 	case effect.Multipart:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/internal/pattern"
@@ -154,7 +155,7 @@ func UserAgent(patterns ...string) Filter {
 // LengthOver matches requests whose body has more than n bytes, as Content-Length says:
 // "length>4MiB". A request without Content-Length does not match. It panics if n is negative.
 func LengthOver(n int64) Filter {
-	return over("length", n, sizeText(n), func(x *Exchange) bool {
+	return over("length", n, bytesize.Exact(n), func(x *Exchange) bool {
 		length, ok := x.contentLength()
 		return ok && length > n
 	})
@@ -164,7 +165,7 @@ func LengthOver(n int64) Filter {
 // says, or Content-Range without Content-Length: "chunk>4MiB". A chunk is the body of a
 // PATCH, or that of a PUT with Content-Range. It panics if n is negative.
 func ChunkOver(n int64) Filter {
-	f := over("chunk", n, sizeText(n), func(x *Exchange) bool {
+	f := over("chunk", n, bytesize.Exact(n), func(x *Exchange) bool {
 		first, last, ranged := contentRange(x.Header.Get("Content-Range"))
 		if x.Op != op.UploadChunk && (x.Op != op.UploadCommit || !ranged) {
 			return false
@@ -226,19 +227,6 @@ func firstOfRange(text string) int64 {
 		return -1
 	}
 	return first
-}
-
-// sizeText is a number of bytes in the largest binary unit of which it is a multiple.
-func sizeText(n int64) string {
-	for _, unit := range []struct {
-		size int64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if n > 0 && n%unit.size == 0 {
-			return strconv.FormatInt(n/unit.size, 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(n, 10)
 }
 
 // Authenticated matches requests that came with credentials: "auth".

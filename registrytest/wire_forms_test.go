@@ -116,6 +116,9 @@ func (w *wire) talkOn(t testing.TB, c net.Conn) rawTalk {
 type rawTalk interface {
 	say(t testing.TB, q rawAsk)    // sends a request; the server need not read all of it
 	hear(t testing.TB) *rawAnswer  // reads until the answer to the last one ends
+	open(t testing.TB, q rawAsk)   // sends a request whose body follows, without its length
+	send(p []byte)                 // sends a part of the body
+	endBody()                      // ends the body
 	hearSlowly(int, time.Duration) // read a few bytes at a time from now on, with pauses
 }
 

@@ -44,6 +44,12 @@ func (k *talk1) say(_ testing.TB, q rawAsk) {
 	_, _ = k.Write(append([]byte(text+"\r\n"), q.body...)) // what matters of an error is noted
 }
 
+func (k *talk1) open(t testing.TB, q rawAsk) { k.say(t, q.with("Transfer-Encoding: chunked")) }
+
+func (k *talk1) send(p []byte) { _, _ = fmt.Fprintf(k, "%x\r\n%s\r\n", len(p), p) }
+
+func (k *talk1) endBody() { _, _ = k.Write([]byte("0\r\n\r\n")) }
+
 func (k *talk1) hear(t testing.TB) *rawAnswer {
 	t.Helper()
 	a := &rawAnswer{}

@@ -54,6 +54,23 @@ func (k *talk2) openWindow(stream uint32, n ...uint32) {
 
 func (k *talk2) say(t testing.TB, q rawAsk) {
 	t.Helper()
+	k.begin(t, q, len(q.body) == 0)
+	for body := q.body; len(body) > 0; {
+		n := min(len(body), 1<<14)
+		_ = k.frames.WriteData(k.stream, n == len(body), body[:n])
+		body = body[n:]
+	}
+}
+
+func (k *talk2) open(t testing.TB, q rawAsk) { k.begin(t, q, false) }
+
+func (k *talk2) send(p []byte) { _ = k.frames.WriteData(k.stream, false, p) }
+
+func (k *talk2) endBody() { _ = k.frames.WriteData(k.stream, true, nil) }
+
+// begin sends the header of a request, which ends the stream if there is no body.
+func (k *talk2) begin(t testing.TB, q rawAsk, end bool) {
+	t.Helper()
 	if q.method == "" {
 		q.method = http.MethodGet
 	}
@@ -76,12 +93,7 @@ func (k *talk2) say(t testing.TB, q rawAsk) {
 	k.begun = time.Now()
 	// What matters of an error is noted.
 	_ = k.frames.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: k.stream, BlockFragment: k.header.Bytes(), EndHeaders: true, EndStream: len(q.body) == 0})
-	for body := q.body; len(body) > 0; {
-		n := min(len(body), 1<<14)
-		_ = k.frames.WriteData(k.stream, n == len(body), body[:n])
-		body = body[n:]
-	}
+		StreamID: k.stream, BlockFragment: k.header.Bytes(), EndHeaders: true, EndStream: end})
 }
 
 func (k *talk2) hear(t testing.TB) *rawAnswer {

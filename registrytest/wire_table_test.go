@@ -47,7 +47,7 @@ type seen struct {
 // allCases are those of every table.
 func allCases() []wireCase {
 	return slices.Concat(answerCases, headerCases, contentCases, rangeCases, cutCases(), gracefulCases, closeIdleCases, timingCases,
-		uploadCases, cutUploadCases(), editCases, pushCases, lagCases, connectCases, combinedCases, redirectCases, requestCases, funcCases, changeCases)
+		uploadCases, cutUploadCases(), editCases, limitCases, pushCases, lagCases, connectCases, combinedCases, redirectCases, requestCases, funcCases, changeCases)
 }
 
 // TestWireKinds: there is a case for every effect that can be written in text.

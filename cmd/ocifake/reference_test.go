@@ -148,7 +148,7 @@ A file of rules is a list of rules, or a single rule, in YAML or JSON. ` + "`oci
 A file is one document of at most 1 MiB in UTF-8. An unknown field, an unknown effect or a wrong value is an error that names the
 line, the column and the field. Anchors, aliases and tags are refused.
 
-Durations are a number with a unit: ` + "`500ms`, `2s`, `1h`" + `.
+Durations are a number with a unit: ` + "`500ms`, `2s`, `1h`" + `. Sizes are a number of bytes, or one with a unit: ` + "`4194304`, `4MiB`, `4MB`" + `.
 
 ## Fields of a rule
 
@@ -188,13 +188,15 @@ not change, or that is larger than 4 MiB. In YAML, a path with a backslash needs
 
 ## Placeholders
 
-The texts of ` + "`status`, `redirect`, `location`, `set-header`, `add-header` and `set-request-header`" + ` may have placeholders:
+The texts of ` + "`status`, `redirect`, `location`, `set-header`, `add-header`, `set-request-header` and limits" + ` may have placeholders:
 
 ` + markdownHead("placeholder", "stands for") +
 		markdownRow("`{origin}` `{host}` `{prefix}` `{target}`", "scheme and host, host, path prefix, and request target of the request") +
 		markdownRow("`{repo}` `{tag}` `{digest}` `{session}`", "repository, tag, digest and upload session of the request, or nothing") +
 		markdownRow("`{cdn}` `{expired}` `{cdnhost}`", "the signed URL of the blob at the second origin, an expired one, and the host of that origin") +
 		markdownRow("`{dead}`", "a host that refuses connections") +
+		markdownRow("`{limit}` `{remaining}`", "of a limit: how much passes, and how much still does") +
+		markdownRow("`{window}` `{reset}` `{resettime}`", "of a rate limit: seconds of the window, seconds until it ends, its end in Unix time") +
 		markdownRow("`{realm}` `{service}` `{scope}`", "the parts of the challenge that the request would get") + `
 ## Faults by name in references
 

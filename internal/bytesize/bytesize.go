@@ -45,6 +45,20 @@ func Parse(text string) (int64, error) {
 	return int64(n), nil
 }
 
+// Exact formats a number of bytes so that [Parse] returns the same: in the largest binary unit up to
+// GiB of which it is a multiple, such as 4MiB, or else without a unit.
+func Exact(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n > 0 && n%unit.size == 0 {
+			return strconv.FormatInt(n/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
 // Format formats a number of bytes in the largest binary unit that is not larger than it, with one
 // decimal below ten: "5 B", "4.0 KiB", "64 MiB".
 func Format(n int64) string {

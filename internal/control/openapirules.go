@@ -69,13 +69,14 @@ func kindSchema(k effect.Kind) object {
 }
 
 // jsonTypes maps types of arguments to JSON types.
-var jsonTypes = map[string]string{
-	"integer": "integer", "number": "number", "text": "string", "boolean": "boolean", "duration": "string", "list": "array", "mapping": "object",
+var jsonTypes = map[string]any{
+	"integer": "integer", "number": "number", "text": "string", "boolean": "boolean", "duration": "string", "size": []string{"string", "integer"},
+	"list": "array", "mapping": "object",
 }
 
 func argumentSchema(a effect.Argument) object {
 	schema := object{"description": a.Doc}
-	if t := jsonTypes[a.Type]; t != "" {
+	if t := jsonTypes[a.Type]; t != nil {
 		schema["type"] = t
 	}
 	return schema

@@ -13,6 +13,7 @@ func TestEffectsBeforeAnswers(t *testing.T) {
 	for _, name := range []string{
 		"delay", "ignore-range", "shift-range", "content-of", "digest-tags", "lose-upload", "drop-chunk", "refuse-mount",
 		"vanish", "hide", "stale-tag", "lag-tags", "immutable", "revoke-tokens", "multipart", "stuck-progress", "refuse-stale", "late-delete",
+		"concurrency", "ceiling",
 		"set-request-header", "drop-request-header", "drop-query", "set-host",
 		"ignore-pings", "withhold-windows", "withhold-continue", "bare-lf",
 	} {

@@ -95,6 +95,7 @@ const (
 	needDead                      // a host that refuses connections
 	needTokens                    // authentication
 	needTLS                       // a server with TLS
+	needLimit                     // a [Limit], of which the effect is a part
 )
 
 // needOf returns what an effect needs.

@@ -84,6 +84,8 @@ func (e *Env) Use(b Behaviour) error {
 		return fmt.Errorf("%s acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve", b.Kind())
 	case n&needTLS != 0 && !site.TLS:
 		return fmt.Errorf("%s is about the TLS handshake, and the registry speaks plain HTTP: use registrytest.WithTLS or ocifake serve --tls", b.Kind())
+	case n&needLimit != 0:
+		return fmt.Errorf("%s: {limit}, {remaining}, {window}, {reset} and {resettime} are those of a limit: use them in its header or in its answer", b.Kind())
 	case n&needStore != 0 && e.store == nil:
 		return fmt.Errorf("%s acts on content, and the Store of this registry is not known: use registrytest.New without WithHandler, or ocifake serve", b.Kind())
 	case n&needDead != 0 && site.Dead == "":

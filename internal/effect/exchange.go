@@ -23,6 +23,10 @@ type Shot interface {
 	// Touch records that the rule has affected the request.
 	Touch()
 
+	// Memory returns what an effect of the rule keeps between requests. It calls make at
+	// the first request for the effect with this index and value.
+	Memory(effect int, value Behaviour, make func() any) any
+
 	// Mark notes that the effect with this index among the rule's effects has acted.
 	Mark(effect int)
 }
@@ -43,6 +47,8 @@ type Exchange struct {
 	http2  bool
 	shot   Shot // of the rule whose effect acts
 	effect int  // its index among the rule's effects
+
+	quota *quota // of the limit that answers
 }
 
 // NewExchange returns the exchange for a request.

@@ -19,7 +19,7 @@ type Kind struct {
 // Argument describes an argument of an effect, or a field of a rule.
 type Argument struct {
 	Name string `json:"name"`
-	Type string `json:"type"` // "integer", "number", "text", "boolean", "duration", "list", "mapping" or "any"
+	Type string `json:"type"` // "integer", "number", "text", "boolean", "duration", "size", "list", "mapping" or "any"
 	Doc  string `json:"doc"`
 }
 
@@ -55,6 +55,8 @@ func typeName(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[json.RawMessage]():
 		return "any"
+	case reflect.TypeFor[Size]():
+		return "size"
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return "text"
@@ -70,7 +72,7 @@ func typeName(t reflect.Type) string {
 		return "number"
 	case reflect.Slice:
 		return "list"
-	case reflect.Map:
+	case reflect.Map, reflect.Struct:
 		return "mapping"
 	case reflect.Interface:
 		return "any"

@@ -75,6 +75,9 @@ func kinds() []kind {
 		lagRow(Lagging, "leaves a pushed tag out of lists for a while"),
 		row("late-delete", "requests", "keeps deleted content visible for a while", func(a LagArgs) Behaviour { return LateDelete{a} }, func(e LateDelete) LagArgs { return e.LagArgs }),
 		row("immutable", "code", "answers a push to an existing tag", func(a Answer) Behaviour { return Immutable{a} }, func(e Immutable) Answer { return e.Answer }),
+		limitRow(RateLimit, "", "refuses requests above a number of requests or bytes in a time"),
+		limitRow(Concurrency, "requests", "refuses requests above a number at a time"),
+		limitRow(Ceiling, "bytes", "refuses request bodies above a size"),
 		bare("refuse", "resets a connection as it is opened", Refuse{}),
 		bare("silence", "never answers on a connection", Silence{}),
 		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", keep[TLS], same[TLS]),
@@ -152,4 +155,10 @@ func wireRow(what Change, doc string) kind {
 
 func lagRow(how LagKind, doc string) kind {
 	return row(how.name, "requests", doc, func(a LagArgs) Behaviour { return Lag{how, a} }, func(e Lag) LagArgs { return e.LagArgs })
+}
+
+func limitRow(how LimitKind, main, doc string) kind {
+	k := row(string(how), main, doc, func(a LimitArgs) Behaviour { return Limit{how, a} }, func(e Limit) LimitArgs { return e.LimitArgs })
+	k.without = how.without()
+	return k
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/near"
 )
@@ -17,21 +18,26 @@ var placeholders = map[string]struct {
 	need  need
 	value func(x *Exchange, r *http.Request) string
 }{
-	"origin":  {0, func(_ *Exchange, r *http.Request) string { origin, _ := inflight.Base(r, false); return origin }},
-	"host":    {0, func(_ *Exchange, r *http.Request) string { return r.Host }},
-	"target":  {0, func(_ *Exchange, r *http.Request) string { return r.RequestURI }},
-	"prefix":  {0, func(x *Exchange, _ *http.Request) string { return x.info.Prefix }},
-	"repo":    {0, func(x *Exchange, _ *http.Request) string { return x.info.Name() }},
-	"tag":     {0, func(x *Exchange, _ *http.Request) string { return x.info.Tag }},
-	"digest":  {0, func(x *Exchange, _ *http.Request) string { return string(x.info.Digest) }},
-	"session": {0, func(x *Exchange, _ *http.Request) string { return x.info.Session }},
-	"dead":    {needDead, func(x *Exchange, _ *http.Request) string { return x.env.Site().Dead }},
-	"realm":   {needTokens, func(x *Exchange, r *http.Request) string { return x.env.Site().Tokens.RealmURL(r) }},
-	"service": {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ServiceName() }},
-	"scope":   {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ScopeFor(x.info) }},
-	"cdn":     {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, signedFor) }},
-	"expired": {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, -time.Second) }},
-	"cdnhost": {needExternal | needStore, func(x *Exchange, _ *http.Request) string { return x.externalHost() }},
+	"origin":    {0, func(_ *Exchange, r *http.Request) string { origin, _ := inflight.Base(r, false); return origin }},
+	"host":      {0, func(_ *Exchange, r *http.Request) string { return r.Host }},
+	"target":    {0, func(_ *Exchange, r *http.Request) string { return r.RequestURI }},
+	"prefix":    {0, func(x *Exchange, _ *http.Request) string { return x.info.Prefix }},
+	"repo":      {0, func(x *Exchange, _ *http.Request) string { return x.info.Name() }},
+	"tag":       {0, func(x *Exchange, _ *http.Request) string { return x.info.Tag }},
+	"digest":    {0, func(x *Exchange, _ *http.Request) string { return string(x.info.Digest) }},
+	"session":   {0, func(x *Exchange, _ *http.Request) string { return x.info.Session }},
+	"dead":      {needDead, func(x *Exchange, _ *http.Request) string { return x.env.Site().Dead }},
+	"realm":     {needTokens, func(x *Exchange, r *http.Request) string { return x.env.Site().Tokens.RealmURL(r) }},
+	"service":   {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ServiceName() }},
+	"scope":     {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.Site().Tokens.ScopeFor(x.info) }},
+	"cdn":       {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, signedFor) }},
+	"expired":   {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, -time.Second) }},
+	"limit":     {needLimit, quotaText(func(q *quota) int64 { return q.limit })},
+	"remaining": {needLimit, quotaText(func(q *quota) int64 { return q.limit - q.used })},
+	"window":    {needLimit, quotaText(func(q *quota) int64 { return seconds(q.window) })},
+	"reset":     {needLimit, quotaText((*quota).reset)},
+	"resettime": {needLimit, quotaText(func(q *quota) int64 { return q.ends.Unix() })},
+	"cdnhost":   {needExternal | needStore, func(x *Exchange, _ *http.Request) string { return x.externalHost() }},
 }
 
 // expand replaces the placeholders in a text; what else is in braces stays.
@@ -92,6 +98,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	}
 	*d = Duration(parsed)
 	return nil
+}
+
+// Size is a number of bytes that is "4MiB" in text.
+type Size int64
+
+func (n Size) MarshalText() ([]byte, error) { return []byte(bytesize.Exact(int64(n))), nil }
+
+func (n *Size) UnmarshalText(text []byte) error {
+	parsed, err := bytesize.Parse(string(text))
+	*n = Size(parsed)
+	return err
 }
 
 const datePrefix = "date:"

@@ -44,8 +44,9 @@ type active struct {
 	first    time.Time // when it first fired
 	acted    []bool    // which of the effects, or steps, acted; nil: none
 	asked    occurrences
-	lost     int    // requests that match the filters, and that another rule took while this one had not fired
-	lostTo   string // that rule
+	memory   map[kept]any // what effects keep between requests
+	lost     int          // requests that match the filters, and that another rule took while this one had not fired
+	lostTo   string       // that rule
 	known    *knownState
 }
 

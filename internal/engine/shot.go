@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/inflight"
 )
 
@@ -70,6 +71,27 @@ func (s *shot) Touch() {
 		s.touched = true
 		s.request.AddFault(a.rule.Name)
 	}
+}
+
+// kept is an effect that keeps something between requests.
+type kept struct {
+	index int
+	value effect.Behaviour
+}
+
+// Memory implements [effect.Shot].
+func (s *shot) Memory(index int, value effect.Behaviour, make func() any) any {
+	a := s.rule
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := kept{index, value}
+	if a.memory[key] == nil {
+		if a.memory == nil {
+			a.memory = map[kept]any{}
+		}
+		a.memory[key] = make()
+	}
+	return a.memory[key]
 }
 
 // Mark implements [effect.Shot].

@@ -88,8 +88,8 @@ var (
 	onContent = []op.Op{op.ManifestGet, op.BlobGet}
 )
 
-// wordTable returns the words, faults first. Effects that take text, or that act on
-// connections, on all tokens or on nothing, have no word. Names do not change:
+// wordTable returns the words, faults first. Effects that take text or
+// several values, or that act on connections, on all tokens or on nothing, have no word. Names do not change:
 // references contain them.
 func wordTable() []word {
 	table := []word{
@@ -130,6 +130,8 @@ func wordTable() []word {
 		{name: "lag-tags", value: countValue, on: onTags},
 		{name: "late-delete", value: countValue, on: onDeletes},
 		{name: "immutable", value: statusValue, on: onTags},
+		{name: "concurrency", value: countValue, doc: "refuses requests above this many at a time"},
+		{name: "ceiling", value: countValue, doc: "refuses request bodies of more bytes"},
 	}
 	kinds := effect.Kinds()
 	for i, w := range table {

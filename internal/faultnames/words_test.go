@@ -18,6 +18,7 @@ import (
 
 // wordless are the effects that no word stands for.
 var wordless = map[string]string{
+	"rate-limit":         "it takes a number and a time",
 	"raw":                "it takes text",
 	"content-of":         "it takes a digest",
 	"set-header":         "it takes text",
