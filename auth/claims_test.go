@@ -94,7 +94,7 @@ func TestManyTokens(t *testing.T) {
 			assert.True(t, valid(used))
 			assert.True(t, valid(unused))
 			assert.Equal(t, []bool{true, false}, []bool{valid(twice), valid(twice)})
-			user, known := s.tokens.userOf(refresh)
+			user, _, known := s.tokens.useRefresh(refresh)
 			assert.Equal(t, "alice", user)
 			assert.True(t, known)
 			time.Sleep(time.Minute)

@@ -3,16 +3,43 @@ package auth
 import (
 	"cmp"
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ocifake/ocifake/registry"
 )
 
-// Life limits the life of a token. The zero Life is that of [TokenOptions].
+// Life limits what a token is good for. The zero Life is that of [TokenOptions].
 type Life struct {
 	TTL       time.Duration // default: that of TokenOptions
 	Uses      int           // number of requests for which the token is valid; default: no limit
 	NotBefore time.Duration // time between the issue of the token and its validity
+
+	// Actions are the actions that the token allows of those that the client requests and
+	// may do, as by a service that narrows scopes. Default: all.
+	Actions []registry.Action
+}
+
+// narrow returns the scopes with the actions of the life.
+func (l Life) narrow(scopes []Scope) []Scope {
+	if len(l.Actions) == 0 {
+		return scopes
+	}
+	var narrowed []Scope
+	for _, scope := range scopes {
+		var actions []string
+		for _, action := range scope.Actions {
+			if slices.Contains(l.Actions, registry.Action(action)) {
+				actions = append(actions, action)
+			}
+		}
+		if len(actions) > 0 {
+			narrowed = append(narrowed, Scope{scope.Type, scope.Name, actions})
+		}
+	}
+	return narrowed
 }
 
 // span is the serial number of a token and the times between which it is valid, in
@@ -106,6 +133,7 @@ func (t *tokens) revokeAll() {
 	t.revoked = t.serial
 	clear(t.uses)
 	clear(t.verified)
+	clear(t.rotated)
 }
 
 func (t *tokens) next(lives []Life) {

@@ -114,12 +114,31 @@ type TokenOptions struct {
 	// AnonymousStatus is the status that refuses a request without credentials that would
 	// get no scope: 401 or 403. Default: it gets a token without scopes.
 	AnonymousStatus int `json:"anonymousStatus"`
+
+	// Required refuses requests without a token, with 401 and the challenge, even if the
+	// rules allow them to everybody, as Docker Hub and ghcr.io do. The token service gives
+	// anonymous clients a token for them.
+	Required bool `json:"required"`
+
+	// AllowBasic also accepts passwords with each request. A 401 has both challenges, first
+	// that of Bearer.
+	AllowBasic bool `json:"allowBasic"`
+
+	// RotateRefresh replaces a refresh token each time that it is used. The old one is
+	// refused once the new one was used (RFC 6749, 6 and 10.4).
+	RotateRefresh bool `json:"rotateRefresh"`
+
+	// Size is the minimum length of a token in bytes, at most 49152. Tokens of cloud
+	// registries have up to 16 KiB, which some proxies and clients refuse.
+	Size int `json:"size"`
 }
 
 const (
 	defaultRealm   = "ocifake"
 	defaultService = "ocifake"
 	defaultTTL     = 5 * time.Minute
+
+	maxSize = maxToken * 3 / 4 // of TokenOptions.Size
 )
 
 func (o *Options) check() error {
@@ -166,6 +185,8 @@ func (t *TokenOptions) check() error {
 		return fmt.Errorf("token: field %q: want token or access_token", t.Field)
 	case t.PostStatus != 0 && (t.PostStatus < 400 || t.PostStatus > 599):
 		return fmt.Errorf("token: refuse POST with status %d: want an error", t.PostStatus)
+	case t.Size < 0 || t.Size > maxSize:
+		return fmt.Errorf("token: size %d: want at most %d bytes", t.Size, maxSize)
 	case t.AnonymousStatus != 0 && t.AnonymousStatus != http.StatusUnauthorized && t.AnonymousStatus != http.StatusForbidden:
 		return fmt.Errorf("token: refuse anonymous requests with status %d: want 401 or 403", t.AnonymousStatus)
 	}

@@ -14,6 +14,12 @@ type sealed struct {
 	Span   span    `json:"s"`
 	User   string  `json:"u,omitempty"`
 	Scopes []Scope `json:"a,omitempty"`
+
+	// Of a refresh token that is replaced each time it is used.
+	Family     uint64 `json:"f,omitempty"` // serial number of the first one
+	Generation int    `json:"g,omitempty"`
+
+	Padding string `json:"p,omitempty"`
 }
 
 // The kinds of sealed tokens. One kind is not accepted as the other.

@@ -73,10 +73,13 @@ func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 		want = "Bearer"
 	}
 	scheme, rest := credentials(values[0])
+	if s.tokens != nil && s.tokens.options.AllowBasic && strings.EqualFold(scheme, "Basic") {
+		want = "Basic"
+	}
 	switch {
 	case !strings.EqualFold(scheme, want):
 		return Identity{}, credentialsError("the registry takes credentials of the scheme " + want)
-	case s.tokens != nil:
+	case s.tokens != nil && want == "Bearer":
 		return s.tokens.verify(rest)
 	}
 	return s.basic(values[0])
@@ -119,6 +122,9 @@ func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 		if covers(who.Granted, a) {
 			return nil
 		}
+		return s.refusal(who, a)
+	}
+	if s.tokens != nil && s.tokens.options.Required && who.Scheme == "" && !a.Entry {
 		return s.refusal(who, a)
 	}
 	if a == (Access{}) && who.Subject != "" || a != (Access{}) && s.policy.allows(who.Subject, a) {
@@ -168,8 +174,9 @@ func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
 func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	s.must("Challenge")
 	must.NotNil("auth: Service.Challenge: r", r)
+	basic := "Basic realm=" + quoted.String(cmp.Or(s.options.Realm, defaultRealm))
 	if s.tokens == nil {
-		return []string{"Basic realm=" + quoted.String(cmp.Or(s.options.Realm, defaultRealm))}
+		return []string{basic}
 	}
 	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.tokens.service()))
 	_, state := inflight.Begin(r)
@@ -185,6 +192,9 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 		// no token, nothing to say of it (RFC 6750, 3.1)
 	default:
 		text += `,error="insufficient_scope"`
+	}
+	if s.tokens.options.AllowBasic {
+		return []string{text, basic}
 	}
 	return []string{text}
 }

@@ -32,6 +32,7 @@ type tokens struct {
 	uses     map[uint64]*uses         // of tokens that are valid for a number of requests
 	verified map[fingerprint]verified // a cache
 	room     []byte                   // for a token while it is looked up
+	rotated  map[uint64]int           // the latest generation of refresh tokens that was used, by family
 }
 
 // fingerprint is the hash of a secret. Looking up a fingerprint compares no byte of the secret
@@ -61,6 +62,7 @@ func newTokens(options TokenOptions) *tokens {
 		seal:     sync.OnceValue(newSealer),
 		uses:     map[uint64]*uses{},
 		verified: map[fingerprint]verified{},
+		rotated:  map[uint64]int{},
 	}
 }
 
@@ -78,7 +80,8 @@ func (t *tokens) issuer() string  { return cmp.Or(t.options.Issuer, defaultServi
 // claims are those of the Docker token specification.
 type claims struct {
 	jwt.RegisteredClaims
-	Access []Scope `json:"access"`
+	Access  []Scope `json:"access"`
+	Padding string  `json:"padding,omitempty"`
 }
 
 // grant is an issued token.
@@ -93,12 +96,27 @@ type grant struct {
 func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 	now := time.Now()
 	x, life := t.begin(now)
-	g := grant{issued: now, ttl: life.TTL, scopes: scopes}
-	var err error
+	g := grant{issued: now, ttl: life.TTL, scopes: life.narrow(scopes)}
+	make := t.sign
 	if t.options.Opaque {
-		g.token, err = t.seal().token(accessKind, sealed{Span: x, User: user, Scopes: granted(scopes)})
-		return g, err
+		make = t.sealAccess
 	}
+	var err error
+	g.token, err = make(x, user, g, "")
+	if short := t.options.Size - len(g.token); err == nil && short > 0 {
+		// Base64 makes four characters of three.
+		g.token, err = make(x, user, g, strings.Repeat("x", (short*3+3)/4))
+	}
+	return g, err
+}
+
+// sealAccess returns an opaque token.
+func (t *tokens) sealAccess(x span, user string, g grant, padding string) (string, error) {
+	return t.seal().token(accessKind, sealed{Span: x, User: user, Scopes: granted(g.scopes), Padding: padding})
+}
+
+// sign returns a JSON Web Token.
+func (t *tokens) sign(x span, user string, g grant, padding string) (string, error) {
 	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    t.issuer(),
@@ -109,12 +127,12 @@ func (t *tokens) issue(user string, scopes []Scope) (grant, error) {
 			IssuedAt:  jwt.NewNumericDate(g.issued.Add(t.options.Skew)),
 			ID:        x.id(),
 		},
-		Access: granted(scopes),
+		Access:  granted(g.scopes),
+		Padding: padding,
 	})
 	signer := t.key()
 	signed.Header["kid"] = signer.id
-	g.token, err = signed.SignedString(signer.key)
-	return g, err
+	return signed.SignedString(signer.key)
 }
 
 // bearer returns the identity of the holder of a token.
@@ -231,18 +249,48 @@ func (t *tokens) newRefresh(user string) (string, error) {
 	t.serial++
 	x := span{Serial: t.serial}
 	t.mu.Unlock()
-	return t.seal().token(refreshKind, sealed{Span: x, User: user})
+	return t.seal().token(refreshKind, sealed{Span: x, User: user, Family: x.Serial})
 }
 
-// userOf returns the user of a refresh token.
-func (t *tokens) userOf(refresh string) (string, bool) {
+// useRefresh returns the user of a refresh token, and the refresh token for the answer: the
+// same, or the one that replaces it.
+func (t *tokens) useRefresh(refresh string) (user, next string, ok bool) {
 	if len(refresh) > maxToken {
-		return "", false
+		return "", "", false
 	}
 	s, ok := t.seal().open(refreshKind, refresh)
+	if !ok || !t.useGeneration(s) {
+		return "", "", false
+	}
+	if !t.options.RotateRefresh {
+		return s.User, refresh, true
+	}
+	s.Generation++
+	next, err := t.seal().token(refreshKind, s)
+	return s.User, next, err == nil
+}
+
+// maxRotated limits the families of refresh tokens of which the generation is known.
+const maxRotated = 10_000
+
+// useGeneration reports whether a refresh token is valid, and makes those that it has replaced
+// invalid.
+func (t *tokens) useGeneration(s sealed) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return s.User, ok && !t.isRevoked(s.Span)
+	if t.isRevoked(s.Span) || s.Generation < t.rotated[s.Family] {
+		return false
+	}
+	if s.Generation > 0 {
+		for family := range t.rotated {
+			if len(t.rotated) < maxRotated {
+				break
+			}
+			delete(t.rotated, family)
+		}
+		t.rotated[s.Family] = s.Generation
+	}
+	return true
 }
 
 // keySet is the JSON Web Key Set (RFC 7517) with the key that verifies tokens.

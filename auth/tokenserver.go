@@ -30,8 +30,8 @@ const maxForm = 64 << 10
 type wish struct {
 	user    string // empty: anonymous
 	scopes  []Scope
-	offline bool // a refresh token is wanted, too
-	refresh string
+	offline bool   // a refresh token is wanted, too
+	refresh string // that the answer has
 }
 
 // oauthError is an error as OAuth 2.0 has it (RFC 6749, 5.2).
@@ -67,8 +67,8 @@ func (s *Service) ServeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	scopes := s.allowed(wish)
-	state.SetIdentity(wish.user, texts(scopes))
 	g, err := s.tokens.issue(wish.user, scopes)
+	state.SetIdentity(wish.user, texts(g.scopes))
 	if err != nil {
 		http.Error(w, "the token cannot be signed", http.StatusInternalServerError)
 		return
@@ -150,8 +150,7 @@ func (s *Service) posted(r *http.Request) (wish, error) {
 		}
 	case "refresh_token":
 		var ok bool
-		x.refresh = form.Get("refresh_token")
-		if x.user, ok = s.tokens.userOf(x.refresh); !ok {
+		if x.user, x.refresh, ok = s.tokens.useRefresh(form.Get("refresh_token")); !ok {
 			return wish{}, credentialsError("the refresh token is not known, or was revoked")
 		}
 	default:
@@ -200,7 +199,7 @@ func (s *Service) sendToken(w http.ResponseWriter, r *http.Request, x wish, g gr
 		body["expires_in"] = int64((g.ttl + time.Second - 1) / time.Second)
 	}
 	switch {
-	case x.refresh != "": // the same, and no other ("access_type")
+	case x.refresh != "": // and no other ("access_type")
 		body["refresh_token"] = x.refresh
 	case x.offline && x.user != "":
 		refresh, err := s.tokens.newRefresh(x.user)

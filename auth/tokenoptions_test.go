@@ -1,0 +1,116 @@
+package auth_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// TestRequiredToken has anonymous clients get a token for what everybody may do.
+func TestRequiredToken(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		f := newFixture(t, auth.Options{
+			Users: map[string]string{"alice": "secret"},
+			Rules: []auth.Rule{{Users: []string{"alice"}}, auth.Anonymous("public/*")},
+			Token: &auth.TokenOptions{Required: required, AllowBasic: true},
+		})
+		const target = "/v2/public/app/manifests/v1" // which does not exist
+		bare := f.get(anonymous, target)
+		if !required {
+			assert.Equal(t, 404, bare.Status)
+			continue
+		}
+		require.Equal(t, 401, bare.Status)
+		require.Len(t, bare.Challenge, 2)
+		assert.Contains(t, bare.Challenge[0], `scope="repository:public/app:pull"`)
+		assert.NotContains(t, bare.Challenge[0], "error=")
+		token := f.get(anonymous, "/v2/token?service=ocifake&scope=repository:public/app:pull").token(t).Token
+		assert.Equal(t, 404, f.get(bearer(token), target).Status)
+		assert.Equal(t, 401, f.get(anonymous, "/v2/").Status)
+		assert.Equal(t, 200, f.get(bearer(token), "/v2/").Status)
+		assert.Equal(t, 404, f.get(basic("alice", "secret"), target).Status, "a password is no less than a token")
+	}
+}
+
+// TestBasicBesideBearer has a registry that takes both.
+func TestBasicBesideBearer(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		f := newFixture(t, teamOptions(auth.TokenOptions{AllowBasic: both}))
+		refused := f.get(anonymous, "/v2/")
+		require.Equal(t, 401, refused.Status)
+		assert.True(t, strings.HasPrefix(refused.Challenge[0], "Bearer "), refused.Challenge)
+		token := f.get(basic("alice", "secret"), "/v2/token").token(t).Token
+		assert.Equal(t, 200, f.get(bearer(token), "/v2/").Status)
+		if !both {
+			assert.Len(t, refused.Challenge, 1)
+			assert.Equal(t, 401, f.get(basic("alice", "secret"), "/v2/").Status)
+			continue
+		}
+		require.Len(t, refused.Challenge, 2)
+		assert.Equal(t, `Basic realm="ocifake"`, refused.Challenge[1])
+		assert.Equal(t, 200, f.get(basic("alice", "secret"), "/v2/").Status)
+		assert.Equal(t, 401, f.get(basic("alice", "wrong"), "/v2/").Status)
+	}
+}
+
+// TestRotatedRefreshTokens has a refresh token work until the one that replaced it was used: a client
+// that lost the answer tries again.
+func TestRotatedRefreshTokens(t *testing.T) {
+	f := newFixture(t, teamOptions(auth.TokenOptions{RotateRefresh: true}))
+	first := f.login("alice", "secret", "access_type", "offline").token(t).RefreshToken
+	other := f.login("alice", "secret", "access_type", "offline").token(t).RefreshToken
+	lost := f.refresh(first).token(t).RefreshToken
+	second := f.refresh(first).token(t).RefreshToken
+	require.NotEqual(t, first, second)
+	require.NotEqual(t, lost, second)
+	third := f.refresh(second).token(t).RefreshToken
+	assert.Equal(t, 401, f.refresh(first).Status)
+	assert.Equal(t, 200, f.refresh(second).Status, "the third is not used yet")
+	assert.Equal(t, 200, f.refresh(third).Status)
+	assert.Equal(t, 401, f.refresh(second).Status)
+	assert.Equal(t, 401, f.refresh(lost).Status)
+	assert.Equal(t, 200, f.refresh(other).Status, "that of another login")
+	f.service.RevokeAll()
+	assert.Equal(t, 401, f.refresh(third).Status)
+}
+
+// TestLargeTokens has tokens of a minimum size.
+func TestLargeTokens(t *testing.T) {
+	for _, opaque := range []bool{false, true} {
+		for _, size := range []int{1, 1000, 16 << 10, 48 << 10} {
+			f := newFixture(t, teamOptions(auth.TokenOptions{Size: size, Opaque: opaque}))
+			token := f.get(basic("alice", "secret"), "/v2/token").token(t).Token
+			assert.GreaterOrEqual(t, len(token), size)
+			assert.Less(t, len(token), size+1200)
+			assert.Equal(t, 200, f.get(bearer(token), "/v2/").Status)
+		}
+	}
+	for _, size := range []int{-1, 48<<10 + 1} {
+		_, err := auth.New(auth.Options{Token: &auth.TokenOptions{Size: size}})
+		assert.ErrorContains(t, err, "want at most 49152 bytes")
+	}
+}
+
+// TestNarrowedScopes has a token that allows less than the client asked for, and then one that
+// allows all.
+func TestNarrowedScopes(t *testing.T) {
+	f := newFixture(t, teamOptions(auth.TokenOptions{}))
+	f.service.Next(auth.Life{Actions: []registry.Action{registry.Pull}}, auth.Life{Actions: []registry.Action{registry.Delete}})
+	const ask = "/v2/token?scope=repository:team/a:pull,push"
+	for _, want := range []string{"repository:team/a:pull", "", "repository:team/a:pull,push"} {
+		got := f.get(basic("alice", "secret"), ask).token(t)
+		assert.Equal(t, want, got.Scope)
+		refused := f.do(bearer(got.Token), "POST", "/v2/team/a/blobs/uploads/", "")
+		if strings.Contains(want, "push") {
+			assert.Equal(t, 202, refused.Status)
+			continue
+		}
+		assert.Equal(t, 401, refused.Status)
+		assert.Contains(t, refused.Challenge[0], `error="insufficient_scope"`)
+	}
+}
