@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/redact"
 )
 
 // exchange is a request and its answer, for the report of a failure.
@@ -92,7 +94,7 @@ func (x *exchange) write(b *strings.Builder) {
 func writeFields(b *strings.Builder, mark string, fields http.Header) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		for _, value := range fields[name] {
-			fmt.Fprintf(b, "%s%s: %s\n", mark, name, value)
+			fmt.Fprintf(b, "%s%s: %s\n", mark, name, redact.Field(name, value))
 		}
 	}
 }

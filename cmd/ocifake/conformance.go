@@ -105,8 +105,8 @@ func (c *conformanceConfig) flags() []flagGroup {
 			{"user", "credentials, as `NAME:PASSWORD` (default those in Docker's config.json)", &c.login},
 			{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", (*fileName)(&c.caFile)},
 			{"repo", "`name` of the repository below which content is pushed; it must have no tags (default a random name)", &c.repository},
-			{"with", "`feature` that the registry has, which must work; repeatable (default: probed)", &c.with},
-			{"without", "`feature` that the registry does not have; repeatable (default: probed)", &c.without},
+			{"with", "`feature` that the registry has and that must work, by its name in the results, as in 'referrers filter'; repeatable (default: probed)", &c.with},
+			{"without", "`feature` that the registry does not have, by its name in the results; repeatable (default: probed)", &c.without},
 		}},
 		{"Statements (default: all)", []flagRow{
 			{"label-filter", "check the statements whose labels match this `filter`, as in 'MUST && !ours' or 'end-12a || push'", &c.labels},
@@ -241,7 +241,9 @@ func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) e
 	began := time.Now()
 	text := &conformanceText{out: terminal.Writer(stdout), line: statusLine(stderr), known: c.known}
 	text.begin(c.target.URL, suite.Repository(), len(c.statements))
-	stop := context.AfterFunc(ctx, func() { fmt.Fprintln(stderr, "deleting what the run has made; interrupt again to kill") })
+	stop := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(stderr, text.clearLine()+"deleting what the run has made; interrupt again to kill")
+	})
 	defer stop()
 	results, err := c.check(ctx, suite, text)
 	left := suite.Left()

@@ -27,8 +27,15 @@ func (r conformanceReport) writers() map[string]func(io.Writer) error {
 		newBaselineFlag: func(w io.Writer) error { return writeBaseline(w, r.results) },
 		junitFlag:       r.junit().writeTo,
 		htmlFlag:        func(w io.Writer) error { return spec.WriteHTML(w, resultsOf(r.results)) },
-		markdownFlag:    func(w io.Writer) error { return spec.WriteMarkdown(w, resultsOf(r.results)) },
+		markdownFlag:    r.writeMarkdown,
 	}
+}
+
+func (r conformanceReport) writeMarkdown(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "# Conformance of <%s>\n\n", r.url); err != nil {
+		return err
+	}
+	return spec.WriteMarkdown(w, resultsOf(r.results))
 }
 
 // junit returns the results with a test case for each statement. Only failures that are not in

@@ -31,11 +31,19 @@ func statusLine(w io.Writer) io.Writer {
 
 func (t *conformanceText) printf(format string, args ...any) {
 	if t.line != nil {
-		fmt.Fprint(t.line, "\r\x1b[K")
+		fmt.Fprint(t.line, t.clearLine())
 	}
 	if t.err == nil {
 		_, t.err = fmt.Fprintf(t.out, format, args...)
 	}
+}
+
+// clearLine returns what removes the line of the progress.
+func (t *conformanceText) clearLine() string {
+	if t.line == nil {
+		return ""
+	}
+	return "\r\x1b[K"
 }
 
 func (t *conformanceText) begin(url, repository string, n int) {
