@@ -64,9 +64,11 @@ func (t *conformanceText) result(r spec.Result) {
 	}
 }
 
-// end prints the summary.
+// end prints the summary, after what is left in the registry, which may be long.
 func (t *conformanceText) end(results []checked, j comparison, left []spec.Leftover) {
-	t.printf("\n%s\n", strings.ReplaceAll(spec.Summary(resultsOf(results)), "; ", "\n"))
+	t.printf("\n")
+	t.left(left)
+	t.printf("%s\n", strings.ReplaceAll(spec.Summary(resultsOf(results)), "; ", "\n"))
 	for _, list := range []struct {
 		title string
 		ids   []string
@@ -77,7 +79,6 @@ func (t *conformanceText) end(results []checked, j comparison, left []spec.Lefto
 			t.printf("%s:\n  %s\n", list.title, strings.Join(list.ids, "\n  "))
 		}
 	}
-	t.left(left)
 }
 
 func (t *conformanceText) left(left []spec.Leftover) {
@@ -96,7 +97,7 @@ func resultsOf(all []checked) (results []spec.Result) {
 // leftLines describes what is left in the registry. Well-known blobs are only counted, and so are
 // upload sessions, unless all is to be listed.
 func leftLines(left []spec.Leftover, all bool) (lines []string) {
-	wellKnown, sessions := 0, 0
+	wellKnown, sessions, more := 0, 0, 0
 	for _, l := range left {
 		switch {
 		case l.Reason == spec.WellKnown:
@@ -106,10 +107,13 @@ func leftLines(left []spec.Leftover, all bool) (lines []string) {
 			sessions++
 			continue
 		}
-		if lines == nil {
+		if more++; more == 1 {
 			lines = []string{"Left in the registry, as it could not be deleted:"}
 		}
 		lines = append(lines, fmt.Sprintf("  %s %s (%s)", l.Kind, leftReference(l), l.Reason))
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("  %d in total", more))
 	}
 	if sessions > 0 {
 		lines = append(lines, fmt.Sprintf("Upload sessions that the registry did not cancel: %d", sessions))
