@@ -143,6 +143,16 @@ func TestLinkedModules(t *testing.T) {
 	assert.LessOrEqual(t, len(modules)+1, 9)
 }
 
+// TestBinaryStartsFast checks that the binary, which links package spec, does not link ginkgo
+// and gomega: their initialization takes a fifth of the time until "ocifake serve" responds.
+func TestBinaryStartsFast(t *testing.T) {
+	all := packages(t, "./cmd/ocifake")
+	assert.Contains(t, all, module+"/spec")
+	for path := range all {
+		assert.False(t, strings.HasPrefix(path, "github.com/onsi/"), path)
+	}
+}
+
 // TestViolations checks that each kind of violation is detected.
 func TestViolations(t *testing.T) {
 	other := pkg{ImportPath: "example.com/m/p", GoFiles: []string{"p.go"}, Module: &struct{ Path string }{"example.com/m"}}
