@@ -241,10 +241,16 @@ func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) e
 	began := time.Now()
 	text := &conformanceText{out: terminal.Writer(stdout), line: statusLine(stderr), known: c.known}
 	text.begin(c.target.URL, suite.Repository(), len(c.statements))
+	said := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(said)
 		fmt.Fprintln(stderr, text.clearLine()+"deleting what the run has made; interrupt again to kill")
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-said
+		}
+	}()
 	results, err := c.check(ctx, suite, text)
 	left := suite.Left()
 	if err != nil {
