@@ -3,7 +3,10 @@ package registrytest_test
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -69,13 +72,26 @@ func TestEditedTokensAreRedacted(t *testing.T) {
 		"in another field":        faults.ReplaceText(`"token"`, `"a":{"b":1},"c"`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			reg := guarded(t, registrytest.WithInMemory())
-			reg.Push(t, "app:v1", images.Random())
-			c := client{t, reg.Client(), reg.URL(), "alice", "secret"}
-			reg.Inject(t, faults.On(op.Token).Do(edit))
-			_, _ = c.pull(t.Context(), tagsList) // the client does not find the token
-			x := reg.Requests(record.Op(op.Token), record.Faulted())[0]
-			assert.NotContains(t, string(x.ResponseBody), "eyJ")
+			for _, opaque := range []bool{false, true} {
+				reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{
+					Users: map[string]string{"alice": "secret"}, Token: &auth.TokenOptions{Opaque: opaque},
+				}))
+				reg.Inject(t, faults.On(op.Token).Do(edit))
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, reg.URL()+op.TokenPath, nil)
+				require.NoError(t, err)
+				request.SetBasicAuth("alice", "secret")
+				response, err := reg.Client().Do(request)
+				require.NoError(t, err)
+				body, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				token := regexp.MustCompile(`[\w.-]{40,}`).FindString(string(body))
+				require.NotEmpty(t, token)
+				kept := string(reg.Requests(record.Faulted())[0].ResponseBody)
+				assert.NotContains(t, kept, token)
+				assert.Contains(t, kept, "issued_at")
+				assert.Equal(t, name == "not JSON any more", strings.Contains(kept, `"issued_at":"[redacted]"`))
+			}
 		})
 	}
 }

@@ -177,7 +177,7 @@ func (b *requestBody) failed(err error) {
 func (b *bodies) redact(o op.Op, status int) {
 	switch {
 	case o == op.Token:
-		b.asked.b, b.answered.b = redact.TokenRequest(b.asked.b), redact.Body(b.answered.b)
+		b.asked.b, b.answered.b = redact.TokenRequest(b.asked.b), redact.TokenAnswer(b.answered.b, status < http.StatusMultipleChoices)
 	case status >= http.StatusBadRequest:
 		b.answered.b = redact.ErrorBody(b.answered.b)
 	}

@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/internal/plainjson"
@@ -26,11 +27,30 @@ func Body(b []byte) []byte {
 	return ErrorBody(b)
 }
 
+// TokenAnswer takes the secrets out of the answer of a token service. In a success that is
+// JSON, all strings are secret except those of the fields that the token specifications
+// define: a registry may send the token in a field of any name. If the JSON is malformed, all
+// strings are secret.
+func TokenAnswer(b []byte, success bool) []byte {
+	if success && isJSON(b) {
+		plain := plainTokenFields
+		if !json.Valid(b) {
+			plain = nil
+		}
+		b = redactJSON(b, func(name string) bool { return !slices.Contains(plain, name) })
+	}
+	return Body(b)
+}
+
+// plainTokenFields are the fields of the answer of a token service that are not secret (RFC
+// 6749, 5.1; Docker token specification).
+var plainTokenFields = []string{"issued_at", "scope", "token_type", "expires_in"}
+
 // ErrorBody takes the secrets out of the body of an error, which may repeat those of
 // the request.
 func ErrorBody(b []byte) []byte {
 	if isJSON(b) {
-		b = redactJSON(b)
+		b = redactJSON(b, secretName)
 	}
 	return []byte(Text(string(b)))
 }
@@ -74,12 +94,12 @@ func redactForm(b []byte) []byte {
 // for a token. The name of an error code is the same in JSON.
 const authorizationCode = "code"
 
-// redactJSON takes out the strings that are the value of a secret member, also those
-// of JSON in a string. It does without a parser, which would give up on what is
+// redactJSON takes out the strings that are the value of a member with a secret name, also
+// those of JSON in a string. It does without a parser, which would give up on what is
 // malformed.
-func redactJSON(b []byte) []byte {
+func redactJSON(b []byte, secret func(name string) bool) []byte {
 	var out []byte
-	kept, hide := 0, false
+	kept, hide := 0, secret("")
 	for at := 0; at < len(b); {
 		if b[at] != '"' {
 			// The next string in an array or an object is still the member's.
@@ -91,13 +111,13 @@ func redactJSON(b []byte) []byte {
 		isName := len(rest) > 0 && rest[0] == ':'
 		switch {
 		case isName:
-			hide = secretName(unquoted(b[at:end]))
+			hide = secret(unquoted(b[at:end]))
 		case hide:
 			out = append(out, b[kept:at]...)
 			out = append(out, `"`+placeholder+`"`...)
 			kept = end
 		default:
-			if clean, ok := redactNested(b[at:end]); ok {
+			if clean, ok := redactNested(b[at:end], secret); ok {
 				out = append(append(out, b[kept:at]...), clean...)
 				kept = end
 			}
@@ -109,7 +129,7 @@ func redactJSON(b []byte) []byte {
 
 // redactNested takes the secrets out of a string that has JSON in it. It reports
 // whether there were any.
-func redactNested(literal []byte) (clean []byte, ok bool) {
+func redactNested(literal []byte, secret func(name string) bool) (clean []byte, ok bool) {
 	if start := bytes.TrimLeft(literal[1:], " "); len(start) == 0 || start[0] != '{' && start[0] != '[' && start[0] != '\\' {
 		return nil, false
 	}
@@ -121,7 +141,7 @@ func redactNested(literal []byte) (clean []byte, ok bool) {
 	if len(nested) == 0 || nested[0] != '{' && nested[0] != '[' {
 		return nil, false
 	}
-	without := redactJSON(nested)
+	without := redactJSON(nested, secret)
 	if bytes.Equal(without, nested) {
 		return nil, false
 	}

@@ -39,7 +39,7 @@ func Field(name, value string) string {
 	case scheme != "" && isToken68(strings.TrimLeft(value[len(scheme):], " +")):
 		return scheme + " " + placeholder
 	case value != "" && (value[0] == '{' || value[0] == '['):
-		value = string(redactJSON([]byte(value)))
+		value = string(redactJSON([]byte(value), secretName))
 	}
 	return Text(value)
 }
