@@ -2,107 +2,169 @@ package exam
 
 import (
 	"fmt"
-	"regexp"
-	"runtime"
+	"runtime/pprof"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
 )
 
-// bubble runs the scenario in a bubble. It returns nil if virtual time stands still:
-// a goroutine waits for a mutex, which stops the clock, and the holder of the mutex
-// waits for the clock. Such a bubble cannot be ended and is abandoned.
-func (s *sweep) bubble(t *testing.T, rule *faults.Rule) *report {
+// batchSize is the number of trials that share a bubble and its clock. A sweep has one
+// bubble at a time, so that it leaves at most one behind.
+const batchSize = 8
+
+// bubble runs trials at the same time in one bubble, and returns their reports. A report
+// is nil if its run has not ended, because virtual time stood still: a goroutine waits
+// for a mutex, which stops the clock, and the holder of the mutex waits for the clock.
+// Nothing from outside can wake a goroutine of a bubble, so such a bubble is abandoned.
+func (s *sweep) bubble(t *testing.T, trials [][]faults.Rule) []*report {
 	t.Helper()
-	r, complete := &report{}, false
-	var name atomic.Value
+	b := &batch{reports: make([]*report, len(trials))}
 	done := make(chan struct{})
+	complete := false
 	go func() {
 		defer close(done)
 		defer func() {
 			// A bubble panics if its goroutines should have ended and have not.
-			problem := recover()
-			complete = complete || problem != nil
-			if problem != nil && len(r.violations) == 0 {
-				r.violate("Run leaves goroutines behind", "\n"+fmt.Sprint(problem)+stacksIn(name.Load().(string)))
+			if b.problem = recover(); b.problem != nil {
+				complete = true
 			}
 		}()
-		synctest.Test(t, func(t *testing.T) {
-			name.Store(bubblePattern.FindString(stacks(false)))
-			r.runOn(t, s, rule)
-		})
+		synctest.Test(t, func(t *testing.T) { b.run(t, s, trials) })
 		complete = true
 	}()
-	before := ""
+	b.watch.wait(done, s.quiet)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.abandoned = true
+	select {
+	case <-done:
+	default:
+		return b.reports
+	}
+	switch {
+	case !complete: // the bubble has failed the test
+		t.FailNow()
+	case b.problem == nil:
+	case slices.Contains(b.reports, nil): // Setup panics
+		panic(b.problem)
+	case len(trials) == 1:
+		b.reports[0].remaining = fmt.Sprintf("they remain when the trial has ended\n%v%s", b.problem, b.watch.stacks())
+	default: // run each alone, to see which it was
+		for i := range trials {
+			b.reports[i] = s.bubble(t, trials[i:i+1])[0]
+		}
+	}
+	return b.reports
+}
+
+// batch is the trials in a bubble.
+type batch struct {
+	watch   watch
+	problem any
+
+	mu        sync.Mutex // guards the fields below
+	reports   []*report
+	abandoned bool // the reports belong to the sweep
+}
+
+// run runs the trials. It is the test of the bubble.
+func (b *batch) run(t *testing.T, s *sweep, trials [][]faults.Rule) {
+	stores := make([]registry.Store, len(trials))
+	for i := range trials {
+		stores[i] = s.filled(t)
+	}
+	var all sync.WaitGroup
+	for i, rules := range trials {
+		all.Go(func() {
+			r := &report{}
+			r.run(s, s.virtual(), stores[i], rules, &b.watch)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if !b.abandoned {
+				b.reports[i] = r
+			}
+		})
+	}
+	all.Wait()
+}
+
+// watch looks at a bubble in real time from outside.
+type watch struct {
+	overdue atomic.Bool // nothing happened for too long: runs end at their next request
+
+	mu         sync.Mutex
+	registries []*registrytest.Registry
+}
+
+func (w *watch) add(reg *registrytest.Registry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.registries = append(w.registries, reg)
+}
+
+// wire returns a number that grows with each event on the wire.
+func (w *watch) wire() (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, reg := range w.registries {
+		for _, c := range reg.Connections() {
+			n += c.In + c.Out + 1
+		}
+	}
+	return n
+}
+
+// wait returns when the bubble has ended, or when no event came for twice the limit.
+// After the limit it ends the runs that can be ended.
+func (w *watch) wait(done <-chan struct{}, limit time.Duration) {
+	const looks = 4 // in the time of the limit
+	timer := time.NewTimer(limit / looks)
+	defer timer.Stop()
+	before, quiet := int64(-1), 0
 	for {
 		select {
 		case <-done:
-			if !complete { // the bubble has failed the test
-				t.FailNow()
-			}
-			return r
-		case <-time.After(frozenAfter):
+			return
+		case <-timer.C:
+			timer.Reset(limit / looks)
 		}
-		now, _ := name.Load().(string)
-		now = frozen(now)
-		if now != "" && now == before {
-			return nil
+		now := w.wire()
+		if now != before {
+			before, quiet = now, 0
+			continue
 		}
-		before = now
+		switch quiet++; quiet {
+		case looks:
+			w.overdue.Store(true)
+		case 2 * looks:
+			return
+		}
 	}
 }
 
-// frozenAfter is how long the goroutines of a bubble stay unchanged before it counts
-// as standing still.
-const frozenAfter = 500 * time.Millisecond
+// labels are the profiler labels of the goroutines that Run starts.
+func (w *watch) labels() (key, value string) { return "exam", fmt.Sprintf("%p", w) }
 
-var (
-	bubblePattern = regexp.MustCompile(`synctest bubble \d+\b`)
-	statePattern  = regexp.MustCompile(`\[[^]]*\]:$`)
-)
-
-// frozen returns the stacks of the goroutines in a bubble, if none of them can
-// continue and at least one waits for something other than time.
-func frozen(bubble string) string {
-	text, locked := stacksIn(bubble), false
-	for stack := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		heading, _, _ := strings.Cut(stack, "\n")
-		switch state := statePattern.FindString(heading); {
-		case strings.Contains(state, "(durable)"):
-		case strings.HasPrefix(state, "[sync."), strings.HasPrefix(state, "[chan "), strings.HasPrefix(state, "[select"):
-			locked = true
-		default:
-			return ""
-		}
-	}
-	if !locked {
+// stacks returns the stacks of the goroutines that Run started and that remain, as the
+// profiler shows them. They are for messages only.
+func (w *watch) stacks() string {
+	var profile, text strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		return ""
 	}
-	return text
-}
-
-// stacksIn returns the stacks of the goroutines in a bubble.
-func stacksIn(bubble string) string {
-	var text strings.Builder
-	for stack := range strings.SplitSeq(stacks(true), "\n\n") {
-		heading, _, _ := strings.Cut(stack, "\n")
-		if bubblePattern.FindString(heading) == bubble && bubble != "" && !strings.Contains(heading, "synctest.Run") {
+	key, value := w.labels()
+	for stack := range strings.SplitSeq(profile.String(), "\n\n") {
+		if strings.Contains(stack, fmt.Sprintf("# labels: {%q:%q}", key, value)) {
 			text.WriteString("\n\n" + stack)
 		}
 	}
 	return text.String()
-}
-
-// stacks returns the stack of this goroutine or of all.
-func stacks(all bool) string {
-	for size := 64 << 10; ; size *= 4 {
-		text := make([]byte, size)
-		if n := runtime.Stack(text, all); n < size {
-			return string(text[:n])
-		}
-	}
 }

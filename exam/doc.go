@@ -9,5 +9,8 @@
 //		Check: func(ctx context.Context, reg *exam.Trial) error { return verifyPulled() },
 //	})
 //
+// [Chaos] runs it with faults at random. Both report what is wrong with a client by kind:
+// see [Violation].
+//
 // This package is experimental: its names may change in any release.
 package exam

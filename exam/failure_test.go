@@ -3,11 +3,13 @@ package exam_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,7 +34,7 @@ var failingSweeps = map[string]struct {
 		want: []string{
 			`--- FAIL: TestSweepFailing/manifest\.get_app:v1/corrupt/once`,
 			`--- PASS: TestSweepFailing/manifest\.get_app:v1/500/forever`,
-			`    Run returned no error, but Check failed: sha256:\w+ was not pulled as it is`,
+			`    accepted a lie: Run returned no error, but Check failed .*: sha256:\w+ was not pulled as it is`,
 			`fault: \{"name":"corrupt","where":"op=manifest.get repo=app tag=v1","times":1,"do":\[\{"corrupt":\{"offset":\d+\}\}\]\}`,
 			`journal:\n.*\n.* manifest\.get  app:v1 .*fault corrupt`,
 			`go test -run '\^TestSweepFailing\$/\^manifest\\\.get_app:v1\$/\^corrupt\$/\^once\$'`,
@@ -49,7 +51,38 @@ var failingSweeps = map[string]struct {
 			Run:   func(context.Context, *exam.Trial) error { return errors.New("no such host") },
 			Check: func(context.Context, *exam.Trial) error { return nil },
 		},
-		want: []string{`the run without a fault failed:\n\s+Run returned an error: no such host\n\s+journal:\n\s+no requests`},
+		want: []string{`the run without a fault failed:\n\s+fails without a fault: Run returned an error: no such host\n\s+journal:\n\s+no requests`},
+	},
+	"one page": {
+		scenario: (&client{bug: "reads one page only"}).scenario("list"),
+		want:     []string{`hid a failure: Run returned no error, but Check failed: not all tags were listed`},
+	},
+	"first Location": {
+		scenario: (&client{bug: "uses the first Location for all"}).scenario("push"),
+		want:     []string{`uses an old Location: the registry answered with a newer Location: upload\.chunk target`},
+	},
+	"own Location": {
+		scenario: (&client{bug: "builds the Location itself"}).scenario("push"),
+		want:     []string{`BLOB_UPLOAD_UNKNOWN`},
+	},
+	"no body closed": {
+		scenario: exam.Scenario{
+			Setup: setUpApp,
+			Run: func(ctx context.Context, reg *exam.Trial) error {
+				for range 3 {
+					request, err := http.NewRequestWithContext(ctx, http.MethodGet, reg.URL()+"/v2/app/manifests/v1", nil)
+					if err != nil {
+						return err
+					}
+					if _, err := reg.Client().Do(request); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			Check: func(context.Context, *exam.Trial) error { return nil },
+		},
+		want: []string{`leaves connections open: connections are in use after Run returned`},
 	},
 	"no request": {
 		scenario: exam.Scenario{
@@ -68,7 +101,7 @@ var failingSweeps = map[string]struct {
 			return err
 		}}.scenario(),
 		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$`,
-		want:    []string{`Run leaves goroutines behind:\n\s+deadlock`, `exam_test\.forgotten`},
+		want:    []string{`leaves goroutines behind: they remain when the trial has ended\n\s+deadlock`, `exam_test\.forgotten`},
 	},
 	"storm": {
 		scenario: puller{failed: func(_ context.Context, reg *exam.Trial, err error) error {
@@ -78,7 +111,7 @@ var failingSweeps = map[string]struct {
 			return err
 		}}.scenario(),
 		pattern: `^TestSweepFailing$/^manifest\.get_app:v1$/^404$/^once$`,
-		want:    []string{`Run does not return: not even 1m0s after its context ended\n\s+the client sends too many requests without a pause: more than 90`},
+		want:    []string{`hung: Run has not returned 1m0s after its context ended\n\s+floods the registry: more than 240 requests without a pause`},
 	},
 }
 
@@ -149,6 +182,8 @@ func TestSweepFrozen(t *testing.T) {
 			return nil
 		}
 		return faults.Delay(0)
-	}}))
+	}}), exam.WithQuietLimit(time.Second), exam.WithLoopbackLimit(2*time.Second))
 	assert.Equal(t, 2, result.Count(exam.TimedOut))
+	assert.Equal(t, []string{"virtual time stood still in manifest.get_app:v1/stall/once: one bubble was abandoned, " +
+		"and all further runs were on loopback, in real time"}, result.Notes)
 }

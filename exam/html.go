@@ -3,6 +3,7 @@ package exam
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func (r *Result) HTML() string {
 	page := template.Must(template.New("sweep").Parse(pageTemplate))
 	var text strings.Builder
 	if err := page.Execute(&text, r.view()); err != nil {
-		panic(fmt.Errorf("exam: render the page of a sweep: %w", err))
+		panic(fmt.Errorf("exam: render the page: %w", err))
 	}
 	return text.String()
 }
@@ -21,6 +22,9 @@ func (r *Result) HTML() string {
 // pageView is the data of the page.
 type pageView struct {
 	Name     string
+	Kind     string // "Sweep" or "Chaos"
+	Notes    []string
+	Kinds    []string // of the violations, with their meaning
 	Effects  []string
 	Legend   []legendView
 	Rows     []rowView
@@ -34,7 +38,7 @@ type legendView struct {
 
 type rowView struct {
 	Point string
-	Cells [][2]cellView // once, forever
+	Cells [][]cellView // once, and forever
 }
 
 type cellView struct {
@@ -42,37 +46,48 @@ type cellView struct {
 }
 
 func (r *Result) view() pageView {
-	v := pageView{Name: r.Name, Effects: r.Effects}
+	v := pageView{Name: r.Name, Kind: "Sweep", Notes: r.Notes, Effects: r.Effects}
+	if len(r.Points) == 0 {
+		v.Kind = "Chaos"
+	}
 	for _, m := range marks {
 		if n := r.Count(m.outcome); n > 0 {
 			v.Legend = append(v.Legend, legendView{m.outcome.class(), m.outcome.words(), n})
 		}
 	}
-	n := len(r.Effects)
-	for i := range r.Cells {
-		cell := r.Cells[i].view(i)
-		if cell.Report != "" {
-			v.Violated = append(v.Violated, cell)
+	for _, k := range kinds {
+		if slices.ContainsFunc(r.Cells, func(c Cell) bool {
+			return slices.ContainsFunc(c.Violations, func(v Violation) bool { return v.Kind == k.kind })
+		}) {
+			v.Kinds = append(v.Kinds, k.kind+": "+strings.ReplaceAll(k.words, "`", ""))
 		}
-		if i%(2*n) == 0 {
-			v.Rows = append(v.Rows, rowView{Point: r.Cells[i].Point.String()})
+	}
+	number := 0
+	for _, cells := range r.groups((*Cell).line) {
+		row := rowView{Point: cells[0].line()}
+		for i, c := range cells {
+			cell := c.view(number)
+			number++
+			if cell.Report != "" {
+				v.Violated = append(v.Violated, cell)
+			}
+			if c.Forever && i > 0 {
+				last := len(row.Cells) - 1
+				row.Cells[last] = append(row.Cells[last], cell)
+			} else {
+				row.Cells = append(row.Cells, []cellView{cell})
+			}
 		}
-		row := &v.Rows[len(v.Rows)-1]
-		if i%2 == 0 {
-			row.Cells = append(row.Cells, [2]cellView{cell})
-		} else {
-			row.Cells[len(row.Cells)-1][1] = cell
-		}
+		v.Rows = append(v.Rows, row)
 	}
 	return v
 }
 
 func (c *Cell) view(number int) cellView {
 	v := cellView{ID: fmt.Sprintf("cell-%d", number), Class: c.Outcome.class(), Mark: c.Outcome.mark(), Name: c.fullName(), Report: c.Report}
-	v.Title = c.Effect + ", " + c.when() + ": " + c.Outcome.words()
-	for _, text := range c.Violations {
-		first, _, _ := strings.Cut(text, "\n")
-		v.Title += "\n" + first
+	v.Title = strings.ReplaceAll(c.name(), "/", ", ") + ": " + c.Outcome.words()
+	for _, violation := range c.Violations {
+		v.Title += "\n" + violation.firstLine()
 	}
 	if c.Err != nil {
 		v.Title += "\n" + c.Err.Error()
@@ -87,7 +102,7 @@ const pageTemplate = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Sweep: {{.Name}}</title>
+<title>{{.Kind}}: {{.Name}}</title>
 <style>
 body { font: 14px sans-serif; margin: 2em; }
 table { border-collapse: collapse; }
@@ -105,8 +120,8 @@ pre { background: #f6f6f6; padding: 1em; overflow: auto; }
 </style>
 </head>
 <body>
-<h1>Sweep: {{.Name}}</h1>
-<p>Each cell: once, and forever.{{range .Legend}} <span class="{{.Class}}">{{.Name}}: {{.Count}}</span>{{end}}</p>
+<h1>{{.Kind}}: {{.Name}}</h1>
+<p>{{if eq .Kind "Sweep"}}Each cell: once, and forever.{{end}}{{range .Legend}} <span class="{{.Class}}">{{.Name}}: {{.Count}}</span>{{end}}</p>
 <table>
 <thead><tr><th></th>{{range .Effects}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>
@@ -115,6 +130,12 @@ pre { background: #f6f6f6; padding: 1em; overflow: auto; }
 {{- end}}
 </tbody>
 </table>
+{{- range .Notes}}
+<p>{{.}}.</p>
+{{- end}}
+{{- range .Kinds}}
+<p>{{.}}.</p>
+{{- end}}
 {{- range .Violated}}
 <h2 id="{{.ID}}">{{.Name}}</h2>
 <pre>{{.Report}}</pre>

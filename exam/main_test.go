@@ -3,6 +3,7 @@ package exam_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,4 +32,11 @@ func TestSweepNil(t *testing.T) {
 	assert.PanicsWithValue(t, "exam: Sweep: t is nil: Sweep needs a test, because each cell is a subtest", func() {
 		exam.Sweep(nil, exam.Scenario{})
 	})
+}
+
+// TestKinds checks the table of kinds in the guide.
+func TestKinds(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join("..", "docs", "guides", "sweep.md"))
+	require.NoError(t, err)
+	assert.True(t, strings.Contains(string(guide), strings.Join(exam.KindRows(), "\n")), "want in %s:\n%s", "docs/guides/sweep.md", strings.Join(exam.KindRows(), "\n"))
 }

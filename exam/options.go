@@ -1,9 +1,11 @@
 package exam
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ocifake/ocifake/memstore"
@@ -11,8 +13,8 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// Option configures [Sweep]. An option with a value can be given once: Sweep fails the
-// test if it is given twice.
+// Option configures [Sweep] and [Chaos]. An option with a value can be given once: they
+// fail the test if it is given twice.
 type Option func(*config)
 
 type config struct {
@@ -25,7 +27,11 @@ type config struct {
 	realTime   bool
 	serial     bool
 	reportOnly bool
-	errs       []error
+	must       []string // names of effects that the client must recover from
+	quiet      time.Duration
+
+	withinFrozen time.Duration // for Run on loopback after virtual time stood still
+	errs         []error
 }
 
 // once adds an error if an option with a value was given before.
@@ -42,13 +48,17 @@ func (c *config) notNil(name string, isNil bool) {
 	}
 }
 
-// The time limits of Run: in virtual time, on loopback, and for a cell whose virtual
-// time stood still.
+// The time limits of Run: in virtual time, on loopback, and for the cells that run on
+// loopback because virtual time stood still.
 const (
 	withinBubble   = time.Hour
 	withinRealTime = time.Minute
-	withinFrozen   = 10 * time.Second
+	withinAwake    = 10 * time.Second
 )
+
+// quietLimit is the real time without an event on the wire after which a bubble is
+// taken to stand still.
+const quietLimit = 15 * time.Second
 
 func newConfig(opts []Option) config {
 	var c config
@@ -65,6 +75,9 @@ func newConfig(opts []Option) config {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.checkMust()
+	c.quiet = cmp.Or(c.quiet, quietLimit)
+	c.withinFrozen = cmp.Or(c.withinFrozen, withinAwake)
 	switch {
 	case c.within != 0:
 	case c.loopback:
@@ -75,20 +88,32 @@ func newConfig(opts []Option) config {
 	return c
 }
 
+// checkMust replaces an empty list of MustRecover by the default, and refuses effects
+// that the sweep does not have.
+func (c *config) checkMust() {
+	names, passing := []string{chaosName}, []string{}
+	for _, e := range c.effects {
+		names = append(names, e.Name)
+		if e.pass {
+			passing = append(passing, e.Name)
+		}
+	}
+	if c.must != nil && len(c.must) == 0 {
+		c.must = passing
+	}
+	for _, name := range c.must {
+		if !slices.Contains(names, name) {
+			c.errs = append(c.errs, fmt.Errorf("MustRecover of %q: no effect has this name", name))
+		}
+	}
+}
+
 // store returns an empty store.
 func (c *config) store() registry.Store {
 	if c.newStore != nil {
 		return c.newStore()
 	}
 	return memstore.New(memstore.Options{})
-}
-
-func (c *config) registryOptions() []registrytest.Option {
-	opts := []registrytest.Option{registrytest.WithLogger(c.log)}
-	if !c.loopback {
-		opts = append(opts, registrytest.WithInMemory())
-	}
-	return append(opts, c.registry...)
 }
 
 // WithEffects replaces [DefaultEffects].
@@ -157,6 +182,20 @@ func WithLoopback() Option {
 // the program need it, and so do tests that use [testing.T.Setenv].
 func WithSerialTrials() Option {
 	return func(c *config) { c.serial = true }
+}
+
+// MustRecover demands that the client recovers from effects that act once, given by
+// their names, and reports a client that never tries again, or whose tries fail. Without
+// names the effects are those of [DefaultEffects] with a star: statuses and cut
+// connections that a client gets past by sending the request again, and what the
+// specification permits registries to do. The name "chaos" is for [Chaos].
+//
+// Without MustRecover a client may return an error on any fault.
+func MustRecover(effects ...string) Option {
+	return func(c *config) {
+		c.once("MustRecover", c.must != nil)
+		c.must = append([]string{}, effects...)
+	}
 }
 
 // WithReportOnly logs violations and does not fail their subtests. Use it if some

@@ -17,6 +17,8 @@ import (
 type Point struct {
 	record.Exchange
 	Occurrence int // among the requests of the same kind, from 1
+
+	whole bool // the client reads the whole content, in one answer or in parts
 }
 
 // String names the operation, the repository, the tag or digest, and the occurrence
@@ -66,12 +68,15 @@ func (p *Point) rule(name string, effect faults.Effect, forever bool) faults.Rul
 // pointsOf returns the points of a log, in an order that does not depend on the order
 // of parallel requests.
 func pointsOf(log record.Log) []Point {
-	seen := map[string]int{}
+	seen, parts := map[string]int{}, map[string]int64{}
+	for i := range log {
+		parts[engine.Point(&log[i].Info)] += log[i].ResponseBytes
+	}
 	points := make([]Point, len(log))
 	for i, x := range log {
 		name := engine.Point(&x.Info)
 		seen[name]++
-		points[i] = Point{x, seen[name]}
+		points[i] = Point{x, seen[name], parts[name] >= sizeOf(&x)}
 	}
 	slices.SortFunc(points, func(a, b Point) int {
 		return cmp.Or(
@@ -80,4 +85,15 @@ func pointsOf(log record.Log) []Point {
 			cmp.Compare(a.Occurrence, b.Occurrence))
 	})
 	return points
+}
+
+// sizeOf returns the size of the content of which an answer is a part, or 0 for a whole
+// answer.
+func sizeOf(x *record.Exchange) int64 {
+	_, size, _ := strings.Cut(x.ResponseHeader.Get("Content-Range"), "/")
+	n, err := strconv.ParseInt(size, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -3,17 +3,19 @@ package exam
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/record"
 )
 
 // Outcome is the result of one run of a scenario with a fault.
 type Outcome string
 
-// Outcomes of a [Sweep]. The outcome is empty if the cell was not run, because the
+// Outcomes of a cell. The outcome is empty if the cell was not run, because the
 // flag -run excluded it.
 const (
 	Recovered     Outcome = "recovered"      // neither Run nor Check returned an error
@@ -46,23 +48,51 @@ func (o Outcome) words() string {
 	return string(o)
 }
 
-// Cell is one run of a scenario: a point, an effect, and whether it acts once or
-// forever.
+// Cell is one run of a scenario: of [Sweep] a point, an effect, and whether it acts once
+// or forever; of [Chaos] a seed.
 type Cell struct {
 	Point   Point
 	Effect  string
 	Forever bool
+	Seed    uint64
 
 	Outcome    Outcome
-	Err        error    // returned by Run
-	Violations []string // what does not hold; only the first line of each is the same in every run
-	Report     string   // for a violated cell: the violations, the fault, the journal, and the command that runs it again
+	Err        error       // returned by Run
+	Violations []Violation // what does not hold
+	Report     string      // for a violated cell: the violations, the fault, the journal, and the command that runs it again
 
-	rule faults.Rule
+	rules   []faults.Rule
+	lie     bool
+	wanted  bool    // the flag -run does not exclude it
+	begun   bool    // it ran, or runs
+	ran     *report // until the outcome is set
+	refused bool    // the fault was a status that asks for another try
+	retried bool    // the client sent the request again
 }
 
-// name is the name of the cell's subtest, which is one of the point's subtest.
-func (c *Cell) name() string { return c.Effect + "/" + c.when() }
+// group is the name of the subtest that has that of the cell.
+func (c *Cell) group() string {
+	if c.Seed != 0 {
+		return chaosName
+	}
+	return c.Point.String()
+}
+
+// line is the name of the cell's line in the table.
+func (c *Cell) line() string {
+	if c.Seed != 0 {
+		return c.name()
+	}
+	return c.Point.String()
+}
+
+// name is the name of the cell's subtest in its group.
+func (c *Cell) name() string {
+	if c.Seed != 0 {
+		return fmt.Sprintf("seed-%d", c.Seed)
+	}
+	return c.Effect + "/" + c.when()
+}
 
 func (c *Cell) when() string {
 	if c.Forever {
@@ -72,13 +102,14 @@ func (c *Cell) when() string {
 }
 
 // fullName is the name of the cell's subtest in the test that called Sweep.
-func (c *Cell) fullName() string { return c.Point.String() + "/" + c.name() }
+func (c *Cell) fullName() string { return c.group() + "/" + c.name() }
 
 // fill sets the outcome from the report of the run.
-func (c *Cell) fill(r *report, test string) {
-	c.Err, c.Violations = r.err, r.violations
+func (c *Cell) fill(violations []Violation, r *report, test string) {
+	c.Err, c.Violations = r.err, violations
+	c.retried, c.refused = (&evidence{report: r, cell: c}).retried(), refused(r.log)
 	switch {
-	case len(r.violations) > 0:
+	case len(violations) > 0:
 		c.Outcome = Violated
 		c.Report = c.report(r, test)
 	case r.hits == 0:
@@ -93,15 +124,36 @@ func (c *Cell) fill(r *report, test string) {
 }
 
 func (c *Cell) report(r *report, test string) string {
-	fault := c.rule.String()
-	if text, err := json.Marshal(c.rule); err == nil {
-		fault = string(text)
+	fault := ""
+	for _, rule := range c.rules {
+		if c.Seed == 0 {
+			fault += "fault: " + ruleText(rule) + "\n"
+		}
 	}
 	if r.err != nil {
-		fault += "\nRun returned: " + r.err.Error()
+		fault += "Run returned: " + r.err.Error() + "\n"
 	}
-	return fmt.Sprintf("%s:\n%sfault: %s\n%sto run it again: go test -run '%s'",
+	return fmt.Sprintf("%s:\n%s%s%sto run it again: go test -run '%s'",
 		c.fullName(), indented(c.Violations), fault, r.journal, runPattern(test))
+}
+
+// refused reports whether the first request with a fault was answered with a status
+// that asks for another try.
+func refused(log record.Log) bool {
+	for _, x := range log {
+		if len(x.Faults) > 0 {
+			return x.Status == http.StatusTooManyRequests || x.Status >= 500
+		}
+	}
+	return false
+}
+
+func ruleText(rule faults.Rule) string {
+	text, err := json.Marshal(rule)
+	if err != nil {
+		return rule.String()
+	}
+	return string(text)
 }
 
 // runPattern returns the value of the flag -run that selects one test.
@@ -113,20 +165,21 @@ func runPattern(test string) string {
 	return strings.Join(parts, "/")
 }
 
-func indented(texts []string) string {
+func indented(violations []Violation) string {
 	var all strings.Builder
-	for _, text := range texts {
-		all.WriteString("    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n")
+	for _, v := range violations {
+		all.WriteString("    " + strings.ReplaceAll(v.String(), "\n", "\n    ") + "\n")
 	}
 	return all.String()
 }
 
-// Result is the table of a [Sweep].
+// Result is the table of a [Sweep] or of [Chaos].
 type Result struct {
 	Name    string // of the test
 	Points  []Point
 	Effects []string
-	Cells   []Cell // ordered by point, by effect, and once before forever
+	Cells   []Cell   // ordered by point, by effect, and once before forever; or by seed
+	Notes   []string // about the runs as a whole
 }
 
 // newResult returns a table of cells that are not run yet.
@@ -139,8 +192,8 @@ func newResult(name string, points []Point, effects []Effect) *Result {
 		for _, e := range effects {
 			for _, forever := range []bool{false, true} {
 				cell := Cell{Point: p, Effect: e.Name, Forever: forever, Outcome: NotApplicable}
-				if effect := e.at(p); effect != nil {
-					cell.Outcome, cell.rule = "", p.rule(e.Name, effect, forever)
+				if cell.rules = e.rules(p, forever); cell.rules != nil {
+					cell.Outcome, cell.lie = "", e.Lie
 				}
 				result.Cells = append(result.Cells, cell)
 			}
@@ -149,10 +202,38 @@ func newResult(name string, points []Point, effects []Effect) *Result {
 	return result
 }
 
-// at returns the cells of the point with this index.
-func (r *Result) at(point int) []Cell {
-	n := 2 * len(r.Effects)
-	return r.Cells[point*n : (point+1)*n]
+// rows returns the cells by the subtest that they are in.
+func (r *Result) rows() [][]*Cell { return r.groups((*Cell).group) }
+
+// groups returns the cells that follow each other and have the same name.
+func (r *Result) groups(name func(*Cell) string) (groups [][]*Cell) {
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if last := len(groups) - 1; last >= 0 && name(groups[last][0]) == name(c) {
+			groups[last] = append(groups[last], c)
+		} else {
+			groups = append(groups, []*Cell{c})
+		}
+	}
+	return groups
+}
+
+// notes are what the outcomes show together.
+func (r *Result) notes() []string {
+	failed, retried := 0, 0
+	for i := range r.Cells {
+		switch c := &r.Cells[i]; {
+		case c.Seed != 0 || c.Forever || !c.refused:
+		case c.Outcome == Recovered && c.retried:
+			retried++
+		case c.Outcome == FailedCleanly && !c.retried:
+			failed++
+		}
+	}
+	if failed == 0 || retried > 0 {
+		return nil
+	}
+	return []string{"the client never sends a request again: MustRecover demands it"}
 }
 
 // Complete reports whether all cells were run. It is false if the flag -run excluded
@@ -171,7 +252,7 @@ func (r *Result) Count(outcome Outcome) int {
 }
 
 // Text returns the table, with a line for each point and a column for each effect,
-// followed by each violation with its cells. It depends only on the outcomes and the
+// followed by the notes, and by each violation with its cells. It depends only on the outcomes and the
 // first lines of the violations, so that it can be compared with a file.
 //
 //	                        500  close-body  corrupt
@@ -180,14 +261,18 @@ func (r *Result) Count(outcome Outcome) int {
 //
 //	Once / forever: 3 r recovered, 7 f failed cleanly, 2 X violated
 //
-//	Run returned no error, but Check failed: layer 1 differs
+//	accepted a lie: Run returned no error, but Check failed: layer 1 differs
 //	    blob.get_app@sha256:…/corrupt/once, forever
 func (r *Result) Text() string {
 	rows := [][]string{append([]string{""}, r.Effects...)}
-	for i, p := range r.Points {
-		row, cells := []string{p.String()}, r.at(i)
-		for k := range r.Effects {
-			row = append(row, cells[2*k].Outcome.mark()+"/"+cells[2*k+1].Outcome.mark())
+	for _, cells := range r.groups((*Cell).line) {
+		row := []string{cells[0].line()}
+		for i, c := range cells {
+			if c.Forever && i > 0 {
+				row[len(row)-1] += "/" + c.Outcome.mark()
+			} else {
+				row = append(row, c.Outcome.mark())
+			}
 		}
 		rows = append(rows, row)
 	}
@@ -197,7 +282,15 @@ func (r *Result) Text() string {
 			counts = append(counts, fmt.Sprintf("%d %s %s", n, m.mark, m.outcome.words()))
 		}
 	}
-	return aligned(rows) + "\nOnce / forever: " + strings.Join(counts, ", ") + "\n" + r.violationsText()
+	text := aligned(rows) + "\n"
+	if len(r.Points) > 0 {
+		text += "Once / forever: "
+	}
+	text += strings.Join(counts, ", ") + "\n"
+	for _, note := range r.Notes {
+		text += "Note: " + note + ".\n"
+	}
+	return text + r.violationsText()
 }
 
 // violationsText lists the violations, each with its cells.
@@ -206,7 +299,7 @@ func (r *Result) violationsText() string {
 	cells := map[string][]string{}
 	for _, c := range r.Cells {
 		for _, v := range c.Violations {
-			first, _, _ := strings.Cut(v, "\n")
+			first := v.firstLine()
 			if cells[first] == nil {
 				order = append(order, first)
 			}

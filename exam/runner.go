@@ -6,22 +6,37 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/op"
 )
 
-// runner runs a client and limits its time and its requests without a pause.
+// runner runs a client and limits its time and its requests.
 type runner struct {
-	limit  int
-	within time.Duration
+	planned map[string]int // requests of each kind in the run without a fault; nil for that run itself
+	within  time.Duration
+	watch   *watch
 
 	mu     sync.Mutex // guards the fields below
 	cancel context.CancelCauseFunc
 	burst  int       // requests since the last pause
 	last   time.Time // of the latest request
-	storm  bool
+	tries  map[string]int
+	end    ending
+}
+
+// ending is how a client ended.
+type ending struct {
+	err      error  // returned by Run
+	ended    bool   // Run returned, at the latest when its context ended
+	timedOut bool   // Run continued until its time was over
+	panicked string // the value and the stack
+	storm    bool   // too many requests without a pause
+	burst    int    // that many are allowed
+	forever  string // a request that the client repeats without end
 }
 
 // grace is the time in which a client must return after its context ended.
@@ -30,90 +45,96 @@ const grace = time.Minute
 // pause is the shortest time between two requests that ends a burst.
 const pause = 10 * time.Millisecond
 
-// stormOf returns the largest burst that is allowed, given the number of requests in
-// the run without a fault. For that run itself the number is 0.
-func stormOf(requests int) int {
-	if requests == 0 {
+// baseBurst is the number of requests without a pause, in addition to ten times those of
+// the run without a fault that are allowed: some tries
+// that each follow ten redirects.
+const baseBurst = 200
+
+// maxTries is the number of requests of one kind, in addition to ten times those of the
+// run without a fault, at which a client counts as one that never stops.
+const maxTries = 300
+
+// largestBurst returns the largest burst that is allowed.
+func (c *runner) largestBurst() int {
+	if c.planned == nil {
 		return 100_000
 	}
-	return 50 + 10*requests
+	n := baseBurst
+	for _, times := range c.planned {
+		n += 10 * times
+	}
+	return n
 }
 
 var (
-	errWithin = errors.New("exam: the time limit is over")
-	errStorm  = errors.New("exam: too many requests without a pause")
+	errWithin  = errors.New("exam: the time limit is over")
+	errStorm   = errors.New("exam: too many requests without a pause")
+	errForever = errors.New("exam: too many tries")
+	errQuiet   = errors.New("exam: nothing happened on the wire for too long")
 )
 
-// run runs a client and reports whether it returned, at the latest when its context
-// ended.
-func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial, r *report) bool {
+// run runs a client until it returns, or does not return after its context ended. The
+// caller calls cancel afterwards.
+func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial) ending {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	c.cancel = cancel
+	c.cancel, c.tries, c.end.burst = cancel, map[string]int{}, c.largestBurst()
 	trial.Faults().Intercept(c.intercept)
 	done := make(chan ending, 1)
-	go guard(ctx, run, trial, done)
+	go pprof.Do(ctx, pprof.Labels(c.watch.labels()), func(ctx context.Context) { guard(ctx, run, trial, done) })
 	end, ended := await(done, c.within)
+	timedOut := false
 	if !ended {
-		r.timedOut = ctx.Err() == nil
+		timedOut = ctx.Err() == nil
 		cancel(errWithin)
 		end, ended = await(done, grace)
 	}
-	r.err = end.err
-	switch {
-	case !ended:
-		r.violate("Run does not return", fmt.Sprintf("not even %v after its context ended", grace))
-	case end.panicked != "":
-		r.violate("Run panics", "\n"+end.panicked)
-	}
-	if c.stormed() {
-		r.violate("the client sends too many requests without a pause", fmt.Sprintf("more than %d", c.limit))
-	}
-	return ended
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end.err, c.end.panicked, c.end.ended, c.end.timedOut = end.err, end.panicked, ended, timedOut
+	return c.end
 }
 
-// intercept counts a request. In a storm it does not answer.
-func (c *runner) intercept(_ http.ResponseWriter, r *http.Request, _ *op.Info) (handled bool) {
-	if !c.counts(time.Now()) {
+// intercept counts a request. It does not answer a client that has sent too many.
+func (c *runner) intercept(_ http.ResponseWriter, r *http.Request, info *op.Info) (handled bool) {
+	if !c.counts(time.Now(), engine.Point(info)) {
 		return false
 	}
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// counts counts a request and reports whether there is a storm.
-func (c *runner) counts(now time.Time) bool {
+// counts counts a request and reports whether it is one too many.
+func (c *runner) counts(now time.Time, name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.last) >= pause {
 		c.burst = 0
 	}
 	c.last = now
-	if c.burst++; c.burst > c.limit {
-		c.storm = true
+	c.burst++
+	c.tries[name]++
+	endless := c.planned != nil && c.tries[name] > maxTries+10*c.planned[name]
+	switch {
+	case c.burst > c.end.burst, endless && c.burst >= c.tries[name]:
+		c.end.storm = true
+		c.end.burst = min(c.end.burst, c.burst-1)
 		c.cancel(errStorm)
+	case endless:
+		c.end.forever = name
+		c.cancel(errForever)
+	case c.watch.overdue.Load():
+		c.cancel(errQuiet)
+		return true
 	}
-	return c.storm
-}
-
-func (c *runner) stormed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.storm
-}
-
-// ending is how Run ended.
-type ending struct {
-	err      error
-	panicked string // the value and the stack
+	return c.end.storm || c.end.forever != ""
 }
 
 // guard calls Run and reports how it ended, even if it panics or ends its goroutine.
 func guard(ctx context.Context, run func(context.Context, *Trial) error, trial *Trial, done chan<- ending) {
-	end := ending{panicked: "or ends its goroutine, as t.FailNow does: return an error instead"}
+	end := ending{panicked: "Run ends its goroutine, as t.FailNow does: return an error instead"}
 	defer func() {
 		if value := recover(); value != nil {
-			end.panicked = fmt.Sprintf("%v\n%s", value, debug.Stack())
+			end.panicked = fmt.Sprintf("in Run\n%v\n%s", value, debug.Stack())
 		}
 		done <- end
 	}()

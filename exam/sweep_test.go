@@ -76,7 +76,7 @@ func TestSweepStore(t *testing.T) {
 		setups int // of a sweep with two cells
 	}{
 		{"cloned", func() registry.Store { return memstore.New(memstore.Options{}) }, 1},
-		{"set up again", func() registry.Store { return plainStore{memstore.New(memstore.Options{})} }, 3},
+		{"set up again", func() registry.Store { return plainStore{memstore.New(memstore.Options{})} }, 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			scenario, setups := puller{}.scenario(), atomic.Int32{}
@@ -219,6 +219,7 @@ func TestSweepHTML(t *testing.T) {
 		`<th>wrong-digest</th>`,
 		`<th>manifest.get_app:v1</th>`,
 		"title=\"500, once: failed cleanly\n500 Internal Server Error\"",
+		`<p>accepted a lie: Run returns no error`,
 		`<pre>manifest.get_app:v1/corrupt/once:`,
 	} {
 		assert.Contains(t, page, want)

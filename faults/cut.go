@@ -51,7 +51,9 @@ func (c Cut) OfRequest() Cut {
 func LoseReply() Effect { return of(effect.LoseReply{}) }
 
 // Truncate sends n bytes of the body of the answer, with a matching Content-Length: a
-// client that does not verify it believes that the answer is complete.
+// client that does not verify it believes that the answer is complete. Content-Range
+// matches too, as in an answer with only a part of the requested range (RFC 9110,
+// section 15.3.7).
 func Truncate(n int64) Effect { return of(effect.Truncate{After: n}) }
 
 // Raw writes bytes to the connection instead of an answer, and closes it. The bytes need

@@ -257,6 +257,14 @@ func setContentLength(h http.Header, n int64) {
 	h.Set("Content-Length", strconv.FormatInt(n, 10))
 }
 
+// setContentRange shortens the range that an answer has in Content-Range, if any, to n
+// bytes. No text exists for an empty range.
+func setContentRange(h http.Header, n int64) {
+	if start, size, ok := contentRange(h); ok && n > 0 {
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, start+n-1, size))
+	}
+}
+
 // contentRange returns what the registry has put into Content-Range.
 func contentRange(h http.Header) (start, size int64, ok bool) {
 	var end int64

@@ -240,7 +240,7 @@ func (LoseReply) serve(_ *Exchange, _ http.ResponseWriter, r *http.Request, next
 	panic(http.ErrAbortHandler)
 }
 
-// Truncate ends the body early, with a matching Content-Length.
+// Truncate ends the body early, with a matching Content-Length and Content-Range.
 type Truncate struct {
 	After int64 `json:"after" doc:"bytes of the body that pass"`
 }
@@ -263,6 +263,7 @@ func (t Truncate) serve(x *Exchange, w http.ResponseWriter, r *http.Request, nex
 		if length, ok := contentLength(w.Header()); ok && length > t.After {
 			if whole = !x.act(); !whole {
 				setContentLength(w.Header(), t.After)
+				setContentRange(w.Header(), t.After)
 			}
 		}
 		return status

@@ -246,6 +246,7 @@ const sweepVariable = "OCIFAKE_TEST_SWEEP_OPTION"
 
 var sweepOptions = map[string]exam.Option{
 	"Sweep":        nil,
+	"Chaos":        nil,
 	"WithLogger":   exam.WithLogger(nil),
 	"WithRegistry": exam.WithRegistry(nil),
 	"WithStore":    exam.WithStore(nil),
@@ -271,10 +272,14 @@ func TestSweepOption(t *testing.T) {
 	if !ok {
 		t.Skip("TestNil runs it in a subprocess")
 	}
-	exam.Sweep(t, exam.Scenario{
+	scenario := exam.Scenario{
 		Run:   func(context.Context, *exam.Trial) error { return nil },
 		Check: func(context.Context, *exam.Trial) error { return nil },
-	}, option)
+	}
+	if name == "Chaos" {
+		exam.Chaos(t, scenario, 1, 1, option)
+	}
+	exam.Sweep(t, scenario, option)
 }
 
 // start starts a registry with an option, and closes it.
@@ -376,6 +381,8 @@ var ofRegistrytest = []row{
 var ofExam = []row{
 	failing("exam.Sweep t", "exam: Sweep: t is nil", do(func(given) { exam.Sweep(nil, exam.Scenario{}) })),
 	failing("exam.Sweep opts", "option 1 of 1 is nil", sweep("Sweep")),
+	failing("exam.Chaos t", "exam: Chaos: t is nil", do(func(given) { exam.Chaos(nil, exam.Scenario{}, 1, 1) })),
+	failing("exam.Chaos opts", "Chaos: option 1 of 1 is nil", sweep("Chaos")),
 	failing("exam.WithLogger log", "WithLogger of nil", sweep("WithLogger")),
 	failing("exam.WithRegistry opts", "WithRegistry: option 1 of 1 is nil", sweep("WithRegistry")),
 	failing("exam.WithStore newStore", "WithStore of nil", sweep("WithStore")),

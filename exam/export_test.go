@@ -1,0 +1,19 @@
+package exam
+
+import "time"
+
+// WithQuietLimit sets the real time without an event on the wire after which a bubble is
+// taken to stand still.
+func WithQuietLimit(d time.Duration) Option { return func(c *config) { c.quiet = d } }
+
+// WithLoopbackLimit sets the time limit of runs on loopback after virtual time stood
+// still.
+func WithLoopbackLimit(d time.Duration) Option { return func(c *config) { c.withinFrozen = d } }
+
+// KindRows returns the rows of the table of kinds in the guide.
+func KindRows() (rows []string) {
+	for _, k := range kinds {
+		rows = append(rows, "| "+k.kind+" | "+k.words+" |")
+	}
+	return rows
+}

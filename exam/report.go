@@ -1,0 +1,184 @@
+package exam
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/journal"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// report is what is known of one run of a scenario.
+type report struct {
+	failed error // the run could not begin
+
+	ending
+	hits        int // of the rules
+	returned    time.Time
+	log         record.Log
+	tries       map[string]int // requests of each kind
+	connections []record.Connection
+	open        int // connections that were in use after the run
+	journal     string
+
+	host          string
+	secure        bool              // the registry has TLS
+	hosts         []string          // that received credentials
+	before, after map[string]string // listings of the store
+	files         files
+	content       error // why the registry's content is not consistent
+	checkErr      error // of Check or CheckFailed
+	remaining     string
+}
+
+// settling is the virtual time that passes after Run, in which connections that are not
+// in use are closed. It is longer than the IdleConnTimeout of net/http.
+const settling = 5 * time.Minute
+
+// run runs the scenario with rules, which may be none, on a registry with a store.
+func (r *report) run(s *sweep, in mode, store registry.Store, rules []faults.Rule, watch *watch) {
+	reg, err := s.start(in, store)
+	if err != nil {
+		r.failed = err
+		return
+	}
+	watch.add(reg)
+	sparse := s.relax(reg)
+	ctx := context.Background()
+	r.before = listing(ctx, reg.Store())
+	injected, err := reg.Faults().Inject(rules...)
+	if err != nil {
+		reg.Close()
+		r.failed = err
+		return
+	}
+	trial := &Trial{Registry: reg}
+	defer trial.removeDirectories()
+	client := &runner{planned: s.planned(), within: in.within, watch: watch}
+	r.ending = client.run(s.Run, trial)
+	if !in.realTime {
+		r.returned = time.Now()
+		reg.Transport().CloseIdleConnections()
+		time.Sleep(settling) // until the goroutines that Run left behind are blocked
+	}
+	r.observe(reg, in)
+	client.cancel(nil) // not before: it closes connections that the client forgot
+	for _, i := range injected {
+		r.hits += i.Hits()
+		i.Remove()
+	}
+	r.check(ctx, s, trial, sparse)
+	if !r.ended && (r.storm || r.forever != "") {
+		return // Close would refuse its requests, and it would repeat them without end
+	}
+	if err := reg.Close(); err != nil {
+		r.remaining = "the registry cannot be closed\n" + err.Error()
+	}
+}
+
+// observe reads the record.
+func (r *report) observe(reg *registrytest.Registry, in mode) {
+	r.log, r.connections = reg.Requests(), reg.Connections()
+	r.journal = "journal:\n" + r.log.Journal() + journal.Refused(r.connections)
+	r.hosts, r.host = credentialHosts(r.log), hostName(reg.Host())
+	r.secure = strings.HasPrefix(reg.URL(), "https:")
+	r.tries = map[string]int{}
+	for i := range r.log {
+		r.tries[engine.Point(&r.log[i].Info)]++
+	}
+	if in.realTime || !r.ended {
+		return
+	}
+	busy := map[uint64]bool{} // the registry may not have noticed that the client left
+	for i := range r.log {
+		busy[r.log[i].Conn] = busy[r.log[i].Conn] || r.log[i].Open
+	}
+	for _, c := range r.connections {
+		if c.Closed.IsZero() && !busy[c.ID] {
+			r.open++
+		}
+	}
+}
+
+// check checks what is left in the registry and by the client.
+func (r *report) check(ctx context.Context, s *sweep, trial *Trial, sparse bool) {
+	r.after = listing(ctx, trial.Store())
+	r.files = readFiles(trial.directories())
+	switch {
+	case !r.ended || r.panicked != "":
+	case r.err == nil:
+		r.checkErr = s.Check(ctx, trial)
+	case s.CheckFailed != nil:
+		r.checkErr = s.CheckFailed(ctx, trial)
+	}
+	r.content = content.Check(ctx, trial.Store(), content.CheckOptions{AllowSparse: sparse, AllowUploads: true})
+}
+
+// difference names an entry that is not the same in two listings.
+func difference(before, after map[string]string) string {
+	for _, name := range sortedNames(after) {
+		if was, ok := before[name]; !ok || was != after[name] {
+			return name
+		}
+	}
+	for _, name := range sortedNames(before) {
+		if _, ok := after[name]; !ok {
+			return name + " is gone"
+		}
+	}
+	return "nothing"
+}
+
+func sameListing(a, b map[string]string) bool { return maps.Equal(a, b) }
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// credentialHosts returns the sorted names of the hosts that received credentials.
+func credentialHosts(log record.Log) []string {
+	hosts := []string{}
+	for _, x := range log.Leaks() {
+		hosts = append(hosts, hostName(x.Host))
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return host
+}
+
+// listing returns the content of a store: the repositories, the digests of blobs, and
+// manifests and tags with what they refer to.
+func listing(ctx context.Context, store registry.Store) map[string]string {
+	all := map[string]string{}
+	for repo, err := range store.Repositories(ctx, "") {
+		if err != nil {
+			all["repositories"] = err.Error()
+			break
+		}
+		all["repository "+repo] = ""
+		for d, err := range store.Blobs(ctx, repo, "") {
+			all[fmt.Sprintf("blob %s@%s", repo, d.Digest)] = fmt.Sprint(err)
+		}
+		for d, err := range store.Manifests(ctx, repo, "") {
+			all[fmt.Sprintf("manifest %s@%s", repo, d.Digest)] = fmt.Sprint(d.MediaType, err)
+		}
+		for tag, err := range store.Tags(ctx, repo, "") {
+			all[fmt.Sprintf("tag %s:%s", repo, tag.Name)] = fmt.Sprint(tag.Digest, err)
+		}
+	}
+	return all
+}

@@ -1,0 +1,79 @@
+package exam
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// Scenario is the work of a client, which [Sweep] runs with one fault after another.
+type Scenario struct {
+	// Setup fills the registry that each trial begins with. Only the content is kept:
+	// rules and options of reg are not. Setup may be nil.
+	Setup func(t testing.TB, reg *registrytest.Registry)
+
+	// Run lets the client do its work, through [registrytest.Registry.Transport], and
+	// returns the client's error. It must return when its context ends. Trials run in
+	// parallel: Run keeps in [Trial.Got] what Check needs.
+	Run func(ctx context.Context, reg *Trial) error
+
+	// Check returns an error if the client's result or the registry's content is
+	// wrong. It compares every byte. It is called if Run returned no error. The fault
+	// is removed by then, so Check may send requests to the registry.
+	Check func(ctx context.Context, reg *Trial) error
+
+	// CheckFailed is called if Run returned an error. It returns an error if something
+	// wrong is left under its final name: half a file, an error page, a tag that lists
+	// an image that is not there. What is absent is right. CheckFailed may be nil.
+	//
+	// Some of this is checked without it: the content of the registry, files in
+	// [Trial.Dir] that are named after their digest, and files there that have content
+	// of the registry after a run without a fault.
+	CheckFailed func(ctx context.Context, reg *Trial) error
+}
+
+// Trial is one run of a [Scenario], on a registry of its own.
+type Trial struct {
+	*registrytest.Registry
+
+	// Got passes a result from Run to Check and CheckFailed.
+	Got any
+
+	mu   sync.Mutex
+	dirs []string
+}
+
+// Dir returns a new directory, which is removed when the trial ends. It panics if the
+// directory cannot be created.
+//
+// Unlike that of [testing.T.TempDir], its name has no characters that clients
+// misread in a reference to a directory.
+func (t *Trial) Dir() string {
+	dir, err := os.MkdirTemp("", "sweep-")
+	if err != nil {
+		panic(fmt.Errorf("exam: create a directory for a trial: %w", err))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dirs = append(t.dirs, dir)
+	return dir
+}
+
+// directories returns the directories of the trial in the order of the calls of Dir.
+func (t *Trial) directories() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.dirs)
+}
+
+// removeDirectories ignores errors: a client that did not return may still write.
+func (t *Trial) removeDirectories() {
+	for _, dir := range t.directories() {
+		_ = os.RemoveAll(dir)
+	}
+}
