@@ -187,6 +187,18 @@ func ceilingWithoutLength(t *testing.T, w *wire) {
 	}
 	require.Equal(t, 202, patch(content[:500], true).status)
 	s.requireAt(t, 500)
+	if k, ok := w.talk(t).(*talk1); ok { // the client waits until the server asks for the body
+		k.open(t, rawAsk{method: "PATCH", target: s.location}.with("Expect: 100-continue"))
+		for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+			line, err := k.in.ReadString('\n')
+			require.NoError(t, err)
+			require.Equal(t, want, line)
+		}
+		k.send(content[:501])
+		require.Equal(t, 416, k.hear(t).status)
+		k.endBody()
+		s.requireAt(t, 500)
+	}
 	got := patch(content[:501], false) // the body is still coming
 	require.Equal(t, 416, got.status)
 	require.Equal(t, `{"errors":[{"code":"REQUESTED_RANGE_NOT_SATISFIABLE","message":"at most 500 bytes"}]}`, string(got.body))

@@ -23,10 +23,11 @@ func Answer(w http.ResponseWriter, r *http.Request, send func()) {
 		return
 	}
 	send()
+	flushed := control.Flush() == nil // now, for a client that is still sending
 	if r.Header.Get("Expect") != "" {
-		return // the client does not send the body, and net/http closes the connection
+		return // closing the body would wait for a client that has not been asked to send it
 	}
-	if control.Flush() == nil {
+	if flushed {
 		_ = r.Body.Close()                 // fails if the client has disconnected
 		_, _ = io.Copy(io.Discard, r.Body) // reads nothing if the body is closed
 	}
