@@ -42,7 +42,6 @@ func (w *wire) requireRefused(t *testing.T, got *rawAnswer, message string, afte
 	} else {
 		assert.LessOrEqual(t, wait, after)
 	}
-	w.checkRecord(t, got)
 }
 
 func rateLimit(t *testing.T, w *wire) {
@@ -58,6 +57,7 @@ func rateLimit(t *testing.T, w *wire) {
 	w.reg.Require(t, record.Faulted()).Count(0)
 	got := ask(t, talk, w.blob(w.small))
 	w.requireRefused(t, got, "at most 2 in 3600 seconds", time.Hour)
+	w.checkRecord(t, got)
 	assert.Equal(t, []string{"2;w=3600"}, got.fields["Ratelimit-Limit"])
 	assert.Equal(t, []string{"0;w=3600"}, got.fields["Ratelimit-Remaining"])
 	head := ask(t, talk, w.blob(w.small).by("HEAD"))
@@ -90,6 +90,7 @@ func byteLimit(t *testing.T, w *wire) {
 	}
 	got := ask(t, talk, w.blob(w.small))
 	w.requireRefused(t, got, "at most 1500 bytes in 3600 seconds", time.Hour)
+	w.checkRecord(t, got)
 	assert.Equal(t, []string{"0"}, got.fields["X-Ratelimit-Remaining"])
 }
 
@@ -109,10 +110,12 @@ func concurrency(t *testing.T, w *wire) {
 		}
 		talk.say(t, w.blob(w.small))
 		w.reg.Require(t, record.Faulted("stall")).Eventually(n+1, time.Minute)
-		w.requireRefused(t, ask(t, w.talk(t), w.blob(w.small)), "at most 1 at a time", time.Second)
+		got := ask(t, w.talk(t), w.blob(w.small))
+		w.requireRefused(t, got, "at most 1 at a time", time.Second)
 		assert.Equal(t, 200, ask(t, w.talk(t), w.blob(w.small).by("HEAD")).status, "HEAD does not count")
 		require.NoError(t, c.Close()) // the client leaves
 		w.reg.Require(t, record.Left()).Eventually(n+1, time.Minute)
+		w.checkRecord(t, got)
 	}
 	got := ask(t, w.talk(t), w.blob(w.small))
 	assert.Equal(t, 200, got.status)
