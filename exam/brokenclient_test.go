@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type client struct {
 	tries int    // of each request; by default one
 	auth  string // Authorization
 
+	parallel bool     // transfers all blobs at the same time
+	resolves bool     // asks for the digest of a tag first
 	sessions []string // Locations received for the current blob
 }
 
@@ -159,17 +162,40 @@ func (c *client) once(ctx context.Context, reg *exam.Trial, method, target strin
 func (c *client) pull(ctx context.Context, reg *exam.Trial) error {
 	dir := reg.Dir()
 	reg.Got = dir
-	a, err := c.send(ctx, reg, http.MethodGet, "/v2/app/manifests/v1", nil)
+	if err := os.Mkdir(filepath.Join(dir, "sha256"), 0o700); err != nil {
+		return err
+	}
+	ref, want := "v1", ""
+	if c.resolves {
+		a, err := c.send(ctx, reg, http.MethodHead, "/v2/app/manifests/v1", nil)
+		if err != nil {
+			return err
+		}
+		if err := a.is(http.StatusOK); err != nil {
+			return err
+		}
+		ref = a.Header.Get("Docker-Content-Digest")
+		want = ref
+	}
+	a, err := c.send(ctx, reg, http.MethodGet, "/v2/app/manifests/"+ref, nil)
 	if err != nil {
 		return err
 	}
-	if err := a.is(http.StatusOK); err != nil {
-		if c.has("writes the body of an error") {
-			return errors.Join(err, os.WriteFile(filepath.Join(dir, "manifest.json"), a.body, 0o600))
+	if want == "" {
+		want = a.Header.Get("Docker-Content-Digest")
+	}
+	if err := a.is(http.StatusOK); err != nil && c.has("writes the body of an error") {
+		return errors.Join(err, os.WriteFile(filepath.Join(dir, "manifest.json"), a.body, 0o600))
+	}
+	if c.has("leaves half a manifest") {
+		if err := os.WriteFile(filepath.Join(dir, "manifest.json"), a.body, 0o600); err != nil {
+			return err
 		}
+	}
+	if err := a.is(http.StatusOK); err != nil {
 		return err
 	}
-	if want := a.Header.Get("Docker-Content-Digest"); want != "" && string(digest.FromBytes(a.body)) != want && !c.has("does not verify manifests") {
+	if want != "" && string(digest.FromBytes(a.body)) != want && !c.has("does not verify manifests") {
 		return errors.New("another manifest")
 	}
 	var manifest ocispec.Manifest
@@ -178,7 +204,7 @@ func (c *client) pull(ctx context.Context, reg *exam.Trial) error {
 	}
 	errs := make([]error, 0, 4)
 	for i, d := range append(manifest.Layers, manifest.Config) {
-		err := c.download(ctx, reg, d, filepath.Join(dir, d.Digest.Encoded()), i == len(manifest.Layers))
+		err := c.download(ctx, reg, d, filepath.Join(dir, "sha256", d.Digest.Encoded()), i == len(manifest.Layers))
 		switch {
 		case i == 1 && c.has("swallows the error of the second"):
 			err = nil
@@ -289,7 +315,7 @@ func pulled(ctx context.Context, reg *exam.Trial) error {
 		return err
 	}
 	for _, d := range append(manifest.Layers, manifest.Config) {
-		if got, err := os.ReadFile(filepath.Join(dir, d.Digest.Encoded())); err != nil || digest.FromBytes(got) != d.Digest {
+		if got, err := os.ReadFile(filepath.Join(dir, "sha256", d.Digest.Encoded())); err != nil || digest.FromBytes(got) != d.Digest {
 			return errors.New("a blob differs")
 		}
 	}
@@ -326,18 +352,50 @@ func (c *client) push(ctx context.Context, reg *exam.Trial) error {
 			return err
 		}
 	}
-	for _, blob := range pushedBlobs {
-		if err := c.upload(ctx, reg, blob, ""); err != nil {
-			switch c.bug {
-			case "cleans up the tag":
-				_, _ = c.send(ctx, reg, http.MethodDelete, "/v2/target/manifests/v1", nil)
-			case "pushes what it has":
-				continue
+	errs := make([]error, len(pushedBlobs))
+	c.each(len(pushedBlobs), func(i int) { errs[i] = c.upload(ctx, reg, pushedBlobs[i], "") })
+	if err := errors.Join(errs...); err != nil && !c.has("pushes what it has") {
+		switch c.bug {
+		case "cleans up the tag":
+			_, _ = c.send(ctx, reg, http.MethodDelete, "/v2/target/manifests/v1", nil)
+		case "tags something else":
+			other := ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{}}
+			other.SchemaVersion = 2
+			if text, err := json.Marshal(other); err == nil {
+				_, _ = c.send(ctx, reg, http.MethodPut, "/v2/target/manifests/v1", text, "Content-Type", ocispec.MediaTypeImageIndex)
 			}
-			return err
+		case "goes on in the background":
+			go func() {
+				time.Sleep(time.Second)
+				_, _ = c.once(ctx, reg, http.MethodHead, "/v2/target/manifests/v1", nil)
+			}()
 		}
+		return err
 	}
 	return c.putManifest(ctx, reg)
+}
+
+// each calls a function for each number below n.
+func (c *client) each(n int, do func(int)) {
+	if !c.parallel {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
+
+// hopeful pushes the manifest, and the blobs only if the registry misses them.
+func (c *client) hopeful(ctx context.Context, reg *exam.Trial) error {
+	if c.putManifest(ctx, reg) == nil {
+		return nil
+	}
+	return c.push(ctx, reg)
 }
 
 func (c *client) putManifest(ctx context.Context, reg *exam.Trial) error {
@@ -365,7 +423,9 @@ func (c *client) upload(ctx context.Context, reg *exam.Trial, blob []byte, from 
 	default:
 		return a.is(http.StatusOK)
 	}
-	c.sessions = nil
+	if c.has("keeps the Location of an old session") {
+		c.sessions = nil
+	}
 	for try := 1; ; try++ {
 		err := c.session(ctx, reg, blob, from)
 		if err == nil || try >= max(c.tries, 1) || ctx.Err() != nil {
@@ -444,8 +504,8 @@ func (c *client) location(a *answer) string {
 		if len(c.sessions) > 0 && a.Request.Method == http.MethodPost {
 			return c.sessions[0]
 		}
+		c.sessions = append(c.sessions, u.String())
 	}
-	c.sessions = append(c.sessions, u.String())
 	return u.String()
 }
 
@@ -551,8 +611,12 @@ func (c *client) scenario(kind string) exam.Scenario {
 	switch kind {
 	case "push":
 		return exam.Scenario{Setup: setUpTarget, Run: c.fresh((*client).push), Check: hasTag(func(context.Context, *exam.Trial) []byte { return pushedManifest() })}
+	case "hopeful push":
+		scenario := c.scenario("push")
+		scenario.Run = c.fresh((*client).hopeful)
+		return scenario
 	case "copy":
-		return exam.Scenario{Setup: setUpApp, Run: c.fresh((*client).copyImage), Check: hasTag(func(ctx context.Context, reg *exam.Trial) []byte {
+		return exam.Scenario{Setup: setUpSmall, Run: c.fresh((*client).copyImage), Check: hasTag(func(ctx context.Context, reg *exam.Trial) []byte {
 			m, err := reg.Store().Manifest(ctx, "app", "v1")
 			if err != nil {
 				return nil
@@ -566,14 +630,19 @@ func (c *client) scenario(kind string) exam.Scenario {
 			}
 		}, Run: c.list, Check: listed}
 	}
-	return exam.Scenario{Setup: setUpApp, Run: c.pull, Check: pulled}
+	return exam.Scenario{Setup: setUpSmall, Run: c.pull, Check: pulled}
 }
 
 // fresh forgets sessions: each run is a client of its own.
 func (c *client) fresh(run func(*client, context.Context, *exam.Trial) error) func(context.Context, *exam.Trial) error {
 	return func(ctx context.Context, reg *exam.Trial) error {
-		return run(&client{bug: c.bug, tries: c.tries, auth: c.auth}, ctx, reg)
+		return run(&client{bug: c.bug, tries: c.tries, auth: c.auth, parallel: c.parallel}, ctx, reg)
 	}
+}
+
+// setUpSmall puts an image of one layer into a registry.
+func setUpSmall(t testing.TB, reg *registrytest.Registry) {
+	reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(1000)))
 }
 
 // setUpTarget puts an older image under the tag that is pushed.

@@ -2,6 +2,7 @@ package exam_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,38 +19,40 @@ import (
 )
 
 // brokenClients are clients with one bug each, and the kind of violation that reports it.
+// Most rows have only the effects that show the bug, because a whole sweep takes longer.
 var brokenClients = []struct {
 	bug, scenario, kind string
 	client              *client
 	opts                []exam.Option
 }{
-	{bug: "accepts short bodies", kind: "hid a failure"},
+	{bug: "accepts short bodies", kind: "hid a failure", opts: only("close-body")},
 	{bug: "does not verify blobs", kind: "accepted a lie"},
-	{bug: "verifies only the size", kind: "accepted a lie"},
-	{bug: "does not verify the config", kind: "accepted a lie"},
-	{bug: "does not verify manifests", kind: "accepted a lie"},
-	{bug: "takes the digest of the header", kind: "accepted a lie"},
+	{bug: "verifies only the size", kind: "accepted a lie", opts: only("zeros")},
+	{bug: "does not verify the config", kind: "accepted a lie", opts: only("corrupt")},
+	{bug: "does not verify manifests", kind: "accepted a lie", client: &client{resolves: true}, opts: only("omit")},
+	{bug: "takes the digest of the header", kind: "accepted a lie", opts: only("corrupt")},
 	{bug: "ignores statuses", kind: "hid a failure"},
-	{bug: "swallows the error of the second", kind: "hid a failure"},
-	{bug: "drops the first error", kind: "hid a failure"},
-	{bug: "appends a whole body to a part", kind: "hid a failure", client: &client{tries: 3}},
-	{bug: "resumes at the wrong offset", kind: "hid a failure", client: &client{tries: 3}},
-	{bug: "takes a part for the whole", kind: "hid a failure", client: &client{tries: 3}},
-	{bug: "takes 416 for the end", kind: "hid a failure", client: &client{tries: 3}},
+	{bug: "swallows the error of the second", kind: "hid a failure", opts: only("404")},
+	{bug: "drops the first error", kind: "hid a failure", opts: only("reset-body")},
+	{bug: "appends a whole body to a part", kind: "hid a failure", client: &client{tries: 3}, opts: only("close-body+200")},
+	{bug: "resumes at the wrong offset", kind: "hid a failure", client: &client{tries: 3}, opts: only("close-body")},
+	{bug: "takes a part for the whole", kind: "hid a failure", client: &client{tries: 3}, opts: only("reset-body")},
+	{bug: "takes 416 for the end", kind: "hid a failure", client: &client{tries: 3}, opts: only("close-body+416")},
 	{bug: "leaves half a file", kind: "left damage"},
-	{bug: "writes the body of an error", kind: "left damage"},
-	{bug: "ignores its context", kind: "hung"},
-	{bug: "does not close bodies of errors", kind: "leaves connections open"},
+	{bug: "leaves half a manifest", kind: "left damage", opts: only("close-body")},
+	{bug: "writes the body of an error", kind: "left damage", opts: only("500")},
+	{bug: "ignores its context", kind: "hung", opts: only("stall")},
+	{bug: "does not close bodies of errors", kind: "leaves connections open", opts: only("404")},
 	{bug: "tries for ever", kind: "tries for ever", opts: only("503")},
 	{bug: "tries for ever", scenario: "push", kind: "tries for ever", opts: only("close-upload")},
 	{bug: "floods", scenario: "list", kind: "floods the registry", opts: only("429")},
 	{bug: "follows redirects for ever", kind: "floods the registry", opts: only("redirect-loop")},
-	{bug: "hurries", kind: "hurries past Retry-After", client: &client{tries: 3}},
+	{bug: "hurries", kind: "hurries past Retry-After", client: &client{tries: 3}, opts: only("503")},
 	{bug: "hurries", scenario: "push", kind: "hurries past Retry-After", client: &client{tries: 3}, opts: only("429")},
 	{bug: "does not send GET again", scenario: "list", kind: "never tries again", client: &client{tries: 3}, opts: must()},
 	{bug: "does not send a body again", scenario: "push", kind: "never tries again", client: &client{tries: 3}, opts: append(only("503"), must()...)},
 	{bug: "sends an empty body again", scenario: "push", kind: "sends an empty body", client: &client{tries: 3}, opts: only("500")},
-	{bug: "sends credentials to others", kind: "leaks credentials", client: &client{auth: "Basic eDp5"}},
+	{bug: "sends credentials to others", kind: "leaks credentials", client: &client{auth: "Basic eDp5"}, opts: only("redirect")},
 	{bug: "falls back to HTTP", kind: "falls back to HTTP", opts: append(only("close"), exam.WithRegistry(registrytest.WithTLS()))},
 	{bug: "takes 404 for an empty list", scenario: "list", kind: "hid a failure"},
 	{bug: "ends the list at an error", scenario: "list", kind: "hid a failure"},
@@ -59,6 +62,8 @@ var brokenClients = []struct {
 	{bug: "pushes the manifest first", scenario: "push", kind: "left damage", opts: only("close")},
 	{bug: "pushes what it has", scenario: "push", kind: "hid a failure", opts: only("500")},
 	{bug: "cleans up the tag", scenario: "push", kind: "left damage", opts: only("404")},
+	{bug: "tags something else", scenario: "push", kind: "left damage", opts: only("500")},
+	{bug: "goes on in the background", scenario: "push", kind: "goes on after its end", opts: only("500")},
 	{bug: "keeps the Location of an old session", scenario: "push", kind: "does not recover", client: &client{tries: 3}, opts: append(only("stale-location"), must("stale-location")...)},
 	{bug: "takes 202 to a mount for success", scenario: "copy", kind: "hid a failure", opts: only("mount-refused")},
 	{bug: "believes 201 to a mount", scenario: "copy", kind: "accepted a lie", opts: only("mount-lost")},
@@ -91,7 +96,7 @@ func TestBrokenClients(t *testing.T) {
 			t.Parallel()
 			c := &client{bug: test.bug}
 			if test.client != nil {
-				c.tries, c.auth = test.client.tries, test.client.auth
+				c.tries, c.auth, c.resolves = test.client.tries, test.client.auth, test.client.resolves
 			}
 			result := exam.Sweep(t, c.scenario(test.scenario), append(test.opts, exam.WithReportOnly())...)
 			if result.Complete() {
@@ -113,10 +118,13 @@ func TestCorrectClients(t *testing.T) {
 		{"pulls without trying again", (&client{}).scenario("pull"), nil, nil},
 		{"pulls, tries again and resumes", patient().scenario("pull"), nil, nil},
 		{"pulls and restarts", (&client{bug: "restarts", tries: 4}).scenario("pull"), nil, nil},
-		{"pulls with TLS", patient().scenario("pull"), []exam.Option{exam.WithRegistry(registrytest.WithTLS())}, nil},
+		{"resolves and pulls", (&client{tries: 4, resolves: true}).scenario("pull"), nil, nil},
+		{"pulls with TLS", patient().scenario("pull"), append(only("503", "close", "close-body", "redirect"), exam.WithRegistry(registrytest.WithTLS())), nil},
 		{"pulls with credentials", (&client{tries: 4, auth: "Basic eDp5"}).scenario("pull"), nil, nil},
 		{"pushes without trying again", (&client{}).scenario("push"), nil, nil},
 		{"pushes and tries again", patient().scenario("push"), must(), nil},
+		{"pushes in parallel", (&client{tries: 4, parallel: true}).scenario("push"), must(), nil},
+		{"pushes the manifest first, and again", patient().scenario("hopeful push"), nil, nil},
 		{"copies", patient().scenario("copy"), must(), nil},
 		{"lists", patient().scenario("list"), must(), nil},
 		// It tries again after 0.1 s and does not read Retry-After, and it forgets the body
@@ -182,7 +190,43 @@ func TestChaos(t *testing.T) {
 			result := exam.Chaos(t, test.client.scenario("pull"), 20, 0.3, append(test.opts, exam.WithReportOnly())...)
 			if result.Complete() {
 				assert.Equal(t, test.kinds, kindsOf(result), "%s", result.Text())
+				assert.Regexp(t, `\nseed-20 +[rfnX]\n\n\d+ `, result.Text())
+				assert.Contains(t, result.HTML(), "<h1>Chaos: "+t.Name())
 			}
 		})
+	}
+}
+
+// TestCheckFailed checks that CheckFailed judges failed runs, and them only.
+func TestCheckFailed(t *testing.T) {
+	scenario := (&client{}).scenario("pull")
+	scenario.CheckFailed = func(_ context.Context, reg *exam.Trial) error {
+		assert.DirExists(t, reg.Got.(string))
+		return errors.New("an old file")
+	}
+	result := exam.Sweep(t, scenario, append(only("500", "redirect"), exam.WithReportOnly())...)
+	if !result.Complete() {
+		return
+	}
+	assert.Equal(t, []string{"left damage"}, kindsOf(result))
+	assert.Contains(t, result.Text(), "left damage: Run returned an error, and CheckFailed too: an old file\n")
+	assert.Equal(t, 4, result.Count(exam.Recovered), "redirects")
+}
+
+// TestNotes checks what a result mentions about the client as a whole.
+func TestNotes(t *testing.T) {
+	for _, test := range []struct {
+		client   *client
+		scenario string
+		want     []string
+	}{
+		{&client{tries: 3}, "list", nil},
+		{&client{}, "list", []string{"the client never sends a request again: MustRecover demands it"}},
+		{&client{tries: 3}, "hopeful push", []string{"the client pushes manifests before their blobs: the registry refuses manifests whose blobs are missing"}},
+	} {
+		result := exam.Sweep(t, test.client.scenario(test.scenario), only("503")...)
+		if result.Complete() {
+			assert.Equal(t, test.want, result.Notes)
+		}
 	}
 }

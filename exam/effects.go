@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"time"
@@ -75,6 +76,7 @@ func (e *Effect) rules(p Point, forever bool) []faults.Rule {
 //	truncate         the body is shorter, and Content-Length agrees; part of the range if a range was asked for
 //	corrupt          one byte differs, in content that the client can verify
 //	zeros            the body is all zeros
+//	omit             a manifest, asked for by digest, lacks its first layer, or an index its first manifest
 //	wrong-digest     Docker-Content-Digest is that of other content
 //	redirect         a blob is at another host, which refuses credentials *
 //	redirect-loop    content is redirected to itself
@@ -106,6 +108,7 @@ func DefaultEffects() []Effect {
 		{Name: "truncate", At: where(detectable, halfway(faults.Truncate)), Lie: true},
 		{Name: "corrupt", At: where(verifiable, halfway(faults.Corrupt)), Lie: true},
 		{Name: "zeros", At: where(detectable, always(faults.Zeros())), Lie: true},
+		{Name: "omit", At: omit, Lie: true},
 		{Name: "wrong-digest", At: where(hasCheckedDigest, always(faults.SetHeader("Docker-Content-Digest", string(digest.FromString("something else"))))), Lie: true},
 		{Name: "redirect", At: where(is(op.BlobGet), always(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}"))), pass: true},
 		{Name: "redirect-loop", At: where(is(op.BlobGet, op.ManifestGet, op.TagList), always(faults.Redirect(http.StatusTemporaryRedirect, "{target}")))},
@@ -209,6 +212,20 @@ func stall(p Point) faults.Effect {
 		return faults.Delay(0)
 	}
 	return faults.Stall(p.ResponseBytes/2, 0)
+}
+
+// omit returns an edit after which a manifest is one of other content. It does not act on
+// tags, because some clients do not trust the optional Docker-Content-Digest.
+func omit(p Point) faults.Effect {
+	if p.Op != op.ManifestGet || p.Info.Digest == "" || !verifiable(p) {
+		return nil
+	}
+	for _, list := range []string{"layers", "manifests"} {
+		if bytes.Contains(p.ResponseBody, []byte(`"`+list+`":[{`)) {
+			return faults.DropField(list + ".0")
+		}
+	}
+	return nil
 }
 
 // closeUpload acts after one byte. The middle of the body is no fixed point: its

@@ -118,6 +118,7 @@ var failingSweeps = map[string]struct {
 // TestSweepFrozenBubble runs TestSweepFrozen in a child process, where the bubble that
 // it leaves behind does no harm.
 func TestSweepFrozenBubble(t *testing.T) {
+	t.Parallel()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^TestSweepFrozen$")
 	child.Env = append(os.Environ(), sweepVariable+"=frozen")
 	output, _ := child.CombinedOutput() // goleak finds what the bubble has left
@@ -182,7 +183,7 @@ func TestSweepFrozen(t *testing.T) {
 			return nil
 		}
 		return faults.Delay(0)
-	}}), exam.WithQuietLimit(time.Second), exam.WithLoopbackLimit(2*time.Second))
+	}}), exam.WithQuietLimit(3*time.Second), exam.WithLoopbackLimit(5*time.Second))
 	assert.Equal(t, 2, result.Count(exam.TimedOut))
 	assert.Equal(t, []string{"virtual time stood still in manifest.get_app:v1/stall/once: one bubble was abandoned, " +
 		"and all further runs were on loopback, in real time"}, result.Notes)
