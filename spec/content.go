@@ -27,7 +27,7 @@ type repo struct {
 
 // newRepo returns a repository with a random name.
 func (t *tester) newRepo() repo {
-	return repo{t, t.suite.target.Repository + "/" + unique()}
+	return repo{t, t.suite.nameRepository()}
 }
 
 // nowhere returns a digest that no content has.

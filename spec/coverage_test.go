@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -113,7 +114,7 @@ func (s sentence) is(other sentence) bool {
 }
 
 func TestStatementsAreWellFormed(t *testing.T) {
-	seen := map[string]bool{}
+	seen, needed := map[string]bool{}, map[string]bool{}
 	for _, s := range statements() {
 		assert.Regexp(t, `^[a-z0-9]+(-[a-z0-9]+)*$`, s.ID)
 		assert.False(t, seen[s.ID], "%s is there twice", s.ID)
@@ -126,9 +127,11 @@ func TestStatementsAreWellFormed(t *testing.T) {
 		assert.Equal(t, s.Source == Ours, s.Section == "", s.ID)
 		for _, feature := range s.Needs {
 			assert.Contains(t, probes, feature, s.ID)
+			needed[string(feature)] = true
 		}
 		for endpoint := range strings.FieldsSeq(s.Endpoint) {
 			assert.Regexp(t, `^end-[0-9]+[abc]?$`, endpoint, s.ID)
 		}
 	}
+	assert.Equal(t, featureNames(), slices.Sorted(maps.Keys(needed)), "a statement needs each feature")
 }

@@ -27,7 +27,9 @@
 // if the case does not arise. Features are found out unless [Target.Features] tells.
 //
 // The detail of a failure has the sentence, what was expected, and each request and
-// answer with a curl command that repeats it. It has no credentials.
+// answer with a curl command. The URL of an upload is that of a session that has ended:
+// to repeat such a command, replace it by the Location that the command before it
+// receives. There are no credentials in it.
 //
 // # The registry
 //

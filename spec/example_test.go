@@ -3,6 +3,7 @@ package spec_test
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/ocifake/ocifake/spec"
 )
@@ -23,10 +24,26 @@ func ExampleLookup() {
 	// true MUST If the blob is not found, a `404 Not Found` code MUST be returned.
 }
 
+// A test that fails only for statements that are not in the file.
+func ExampleReadBaseline() {
+	known, err := spec.ReadBaseline(strings.NewReader("# as of June\nblob-get\nreferrers-filter # SHOULD\n"))
+	if err != nil {
+		panic(err)
+	}
+	get, _ := spec.Lookup("blob-get")
+	tags, _ := spec.Lookup("tags")
+	for _, r := range []spec.Result{{Statement: get, Outcome: spec.Failed}, {Statement: tags, Outcome: spec.Failed}} {
+		if r.Outcome == spec.Failed && !known[r.Statement.ID] {
+			fmt.Println(r.Statement.ID)
+		}
+	}
+	// Output: tags
+}
+
 func ExampleWriteMarkdown() {
 	get, _ := spec.Lookup("blob-get")
 	filter, _ := spec.Lookup("referrers-filter")
-	err := spec.WriteMarkdown(os.Stdout, []spec.Result{
+	err := spec.WriteMarkdown(os.Stdout, "https://registry.example", []spec.Result{
 		{Statement: get, Outcome: spec.Passed},
 		{Statement: filter, Outcome: spec.Unsupported, Detail: string(spec.ReferrersFilter)},
 	})
@@ -34,7 +51,10 @@ func ExampleWriteMarkdown() {
 		panic(err)
 	}
 	// Output:
-	// MUST: 1 pass; SHOULD: 1 unsupported
+	// # Conformance of https://registry.example
+	//
+	// MUST: 1 pass<br>
+	// SHOULD: 1 unsupported
 	//
 	// | | Level | Statement | Source |
 	// |---|---|---|---|
@@ -49,6 +69,6 @@ func ExampleWriteHTML() {
 	}
 	defer os.Remove(file.Name())
 	get, _ := spec.Lookup("blob-get")
-	fmt.Println(spec.WriteHTML(file, []spec.Result{{Statement: get, Outcome: spec.Passed}}), file.Close())
+	fmt.Println(spec.WriteHTML(file, "https://registry.example", []spec.Result{{Statement: get, Outcome: spec.Passed}}), file.Close())
 	// Output: <nil> <nil>
 }

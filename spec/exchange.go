@@ -70,14 +70,29 @@ func (t *tester) explain(s Statement, expected string) string {
 			}
 			continue
 		}
-		fmt.Fprintf(&b, "\n%d. ", i+1)
+		fmt.Fprintf(&b, "\n%d. %s%s\n", i+1, x.curl(), t.source(i))
 		x.write(&b)
 	}
 	return b.String()
 }
 
+// source returns a comment for a shell that names the earlier exchange, if any, whose
+// Location the URL of an exchange is. To repeat the exchange, its Location must be that
+// of the repetition of the other.
+func (t *tester) source(i int) string {
+	for j, earlier := range slices.Backward(t.exchanges[:i]) {
+		if earlier.last == nil {
+			continue
+		}
+		where, ok := earlier.location()
+		if ok && strings.Contains(where, "/uploads/") && strings.HasPrefix(t.exchanges[i].url, where) {
+			return fmt.Sprintf(" # to the Location of %d", j+1)
+		}
+	}
+	return ""
+}
+
 func (x *exchange) write(b *strings.Builder) {
-	fmt.Fprintln(b, x.curl())
 	fmt.Fprintf(b, "> %s %s\n", x.method, x.url)
 	writeFields(b, "> ", x.header)
 	writeBody(b, "> ", x.body.bytes)
@@ -138,7 +153,7 @@ func (x *exchange) curl() string {
 	}
 	line := strings.Join(append(words, quoted(x.url)), " ")
 	if len(x.body.bytes) > shown {
-		line += " # " + summary(x.body.bytes)
+		line += " # standard input: " + summary(x.body.bytes)
 	}
 	return line
 }

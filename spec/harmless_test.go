@@ -312,7 +312,7 @@ func TestReady(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 			}
 			return r.Method == http.MethodPost
-		}), "does not let the suite push to repositories below ocifake-conformance-"},
+		}), "does not let the suite push to repositories such as ocifake-conformance-"},
 		{"no credentials", guarded(t, nil, "", ""), "it wants credentials"},
 		{"wrong password", guarded(t, nil, user, "not-this-one"), "does not let the suite in"},
 		{"wrong password for tokens", guarded(t, &auth.TokenOptions{}, user, "not-this-one"), "401"},

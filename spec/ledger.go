@@ -67,9 +67,9 @@ type session struct {
 	ended bool // committed or cancelled
 }
 
-func newLedger(base, repository string) *ledger {
+func newLedger(base, root string) *ledger {
 	return &ledger{
-		base: base, root: repository + "/",
+		base: base, root: root,
 		made: map[item]bool{}, left: map[item]string{}, sessions: map[string]*session{}, absent: map[string]bool{},
 	}
 }

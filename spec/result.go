@@ -24,6 +24,10 @@ type Result struct {
 	Statement Statement
 	Outcome   Outcome
 
+	// Message is one line about a failure: the request, what was expected, and what
+	// was answered.
+	Message string
+
 	// Detail is the report of a failure, with all requests and answers, the feature
 	// that is not supported, or why the statement is not applicable.
 	Detail string

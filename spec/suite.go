@@ -54,7 +54,7 @@ func Open(ctx context.Context, target Target) (*Suite, error) {
 		host:     u.Host,
 		client:   client,
 		auth:     &authorizer{client: client, base: base, host: u.Host, username: target.Username, password: target.Password},
-		ledger:   newLedger(base, target.Repository),
+		ledger:   newLedger(base, target.prefix()),
 		features: map[Feature]func() bool{},
 	}
 	if named {
@@ -87,6 +87,9 @@ func redirectingNoDelete(client *http.Client) *http.Client {
 // Repository returns the name of the repository below which the statements make
 // theirs.
 func (s *Suite) Repository() string { return s.target.Repository }
+
+// nameRepository returns a new name for a repository of a statement.
+func (s *Suite) nameRepository() string { return s.target.prefix() + unique() }
 
 // requireEmpty returns an error unless the repository is known to have no tags.
 func (s *Suite) requireEmpty(ctx context.Context) error {
@@ -128,8 +131,12 @@ func (s *Suite) Ready(ctx context.Context) error {
 	switch {
 	case start == nil:
 		return fmt.Errorf("spec: %s", s.auth.hide(end.detail))
-	case start.status == http.StatusUnauthorized || start.status == http.StatusForbidden:
-		return s.refusal(start, "the registry at "+s.base+" does not let the suite push to repositories below "+s.target.Repository)
+	case start.status == http.StatusUnauthorized, start.status == http.StatusForbidden, ping.status == http.StatusOK && start.status/100 == 4:
+		err := s.refusal(start, "the registry at "+s.base+" does not let the suite push to repositories such as "+s.nameRepository())
+		if !s.target.Flat {
+			err = fmt.Errorf("%w (registries without nested repositories need flat names)", err)
+		}
+		return err
 	case ping.status != http.StatusOK && start.status != http.StatusAccepted:
 		return s.refusal(ping, "there is no registry at "+s.base)
 	}
@@ -184,26 +191,36 @@ func (s *Suite) Check(ctx context.Context, statement Statement) (Result, error) 
 
 func (s *Suite) check(ctx context.Context, statement Statement) Result {
 	if !statement.Checked() {
-		return Result{statement, NotApplicable, statement.Reason}
+		return Result{Statement: statement, Outcome: NotApplicable, Detail: statement.Reason}
 	}
 	if !statement.in(s.target.Version) {
-		return Result{statement, NotApplicable, "not in version " + string(s.target.Version)}
+		return Result{Statement: statement, Outcome: NotApplicable, Detail: "not in version " + string(s.target.Version)}
 	}
 	for _, feature := range statement.Needs {
 		if !s.has(ctx, feature) {
-			return Result{statement, Unsupported, string(feature)}
+			return Result{Statement: statement, Outcome: Unsupported, Detail: string(feature)}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	t := newTester(ctx, s)
 	end := t.run(statement.check)
-	switch end.outcome {
-	case Failed:
-		end.detail = s.auth.hide(t.explain(statement, end.detail))
-	case Passed, Unsupported, NotApplicable:
+	result := Result{Statement: statement, Outcome: end.outcome, Detail: end.detail}
+	if end.outcome == Failed {
+		result.Message = oneLine(s.auth.hide(end.detail))
+		result.Detail = s.auth.hide(t.explain(statement, end.detail))
 	}
-	return Result{statement, end.outcome, end.detail}
+	return result
+}
+
+// oneLine returns the beginning of a text as one line.
+func oneLine(text string) string {
+	const most = 500 // bytes
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // Left returns what the suite has made and not deleted, sorted by repository.

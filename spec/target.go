@@ -34,9 +34,22 @@ type Target struct {
 	// theirs, with random names. It must not have tags. Default: a random name.
 	Repository string
 
+	// Flat is for registries without nested repositories: the names are Repository, a
+	// hyphen and a random part, with a hyphen in place of the slash. Statements about
+	// names with slashes fail there.
+	Flat bool
+
 	// Features tells what the registry has. What it is said to have must work; what
 	// it is said not to have is not tried. For all others the registry is asked.
 	Features map[Feature]bool
+}
+
+// prefix returns what the names of the statements' repositories begin with.
+func (t Target) prefix() string {
+	if t.Flat {
+		return t.Repository + "-"
+	}
+	return t.Repository + "/"
 }
 
 func featureNames() (names []string) {

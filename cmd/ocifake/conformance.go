@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,20 +26,27 @@ func newConformance() *cobra.Command {
 		Short: "Check a running registry against the specification",
 		Long: `Check a running registry, of any kind, against each sentence of the OCI distribution
 specification, and of the image specification and the RFCs as far as they bind registries.
-Failures are printed with all requests and responses.
+Each failure is printed in one line, or with all requests and responses with --details. They
+are in the files of --html and --junit, too.
 
 The registry must accept pushes. All content goes into repositories with random names below
 one with a random name, or below --repo, which must have no tags. A run deletes only what
 the registry created for it (201), under a digest of random content. Well-known blobs, such
 as {} and the empty blob, are pushed and never deleted. SIGINT ends a run: it deletes what
-it has made. What could not be deleted is listed.
+it has made. What could not be deleted is listed. Some registries have no nested repositories:
+with --flat, the names are those of --repo with a hyphen and a random part.
 
 Without --user, the credentials are those of the registry in Docker's config.json, in
 $DOCKER_CONFIG or ~/.docker. Credential helpers are not supported.
 
 A label is the ID, level (MUST, SHOULD, MAY), area (pull, push, discovery, management),
 endpoint (end-2), version (v1.1) or source (distribution-spec, image-spec, rfc9110, rfc8288,
-ours) of a statement. --statements prints the statements of --label-filter.
+ours) of a statement. --statements prints the statements of --label-filter. Those of the
+source ours go beyond the specification, and the summary counts them separately.
+
+The features of --with and --without are:
+
+` + wrapped(featureNames()) + `
 
 A baseline is a list of statements that are known to fail, one ID per line (# starts a
 comment). With --baseline, only other failures are an error, and those that no longer
@@ -61,7 +69,10 @@ of the signal if a run is interrupted, which writes no files.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveBrokenPipes()
 			if c.list {
-				return action(func(cmd *cobra.Command) error { return writeStatements(cmd.OutOrStdout(), c.statements) })(cmd, nil)
+				if err := writeStatements(cmd.OutOrStdout(), c.statements); err != nil && !isBrokenPipe(err) { // as with head
+					return &failure{err}
+				}
+				return nil
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -70,11 +81,42 @@ of the signal if a run is interrupted, which writes no files.`,
 	return cmd
 }
 
+// featureNames returns the features that statements need.
+func featureNames() []string {
+	names := map[string]bool{}
+	for _, s := range spec.Statements() {
+		for _, f := range s.Needs {
+			names[string(f)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// wrapped returns a list in indented lines.
+func wrapped(names []string) string {
+	const width = 90
+	var b strings.Builder
+	line := " "
+	for i, name := range names {
+		if i < len(names)-1 {
+			name += ","
+		}
+		if len(line)+1+len(name) > width {
+			b.WriteString(line + "\n")
+			line = " "
+		}
+		line += " " + name
+	}
+	return b.String() + line
+}
+
 // conformanceConfig holds the flags of conformance.
 type conformanceConfig struct {
 	login       string // NAME:PASSWORD
 	caFile      string
 	repository  string
+	flat        bool
+	wait        time.Duration
 	labels      string
 	version     string
 	with        []string
@@ -85,6 +127,7 @@ type conformanceConfig struct {
 	junit       string
 	html        string
 	markdown    string
+	details     bool
 
 	target     spec.Target
 	statements []spec.Statement
@@ -105,8 +148,10 @@ func (c *conformanceConfig) flags() []flagGroup {
 			{"user", "credentials, as `NAME:PASSWORD` (default those in Docker's config.json)", &c.login},
 			{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", (*fileName)(&c.caFile)},
 			{"repo", "`name` of the repository below which content is pushed; it must have no tags (default a random name)", &c.repository},
-			{"with", "`feature` that the registry has and that must work, by its name in the results, as in 'referrers filter'; repeatable (default: probed)", &c.with},
-			{"without", "`feature` that the registry does not have, by its name in the results; repeatable (default: probed)", &c.without},
+			{"flat", "push to repositories NAME-RANDOM instead of NAME/RANDOM, for registries without nested repositories", &c.flat},
+			{"wait", "wait at most this `duration` until the registry responds", &c.wait},
+			{"with", "`feature` that the registry has and that must work, as in 'referrers filter'; repeatable (default: probed)", &c.with},
+			{"without", "`feature` that the registry does not have; repeatable (default: probed)", &c.without},
 		}},
 		{"Statements (default: all)", []flagRow{
 			{"label-filter", "check the statements whose labels match this `filter`, as in 'MUST && !ours' or 'end-12a || push'", &c.labels},
@@ -117,7 +162,8 @@ func (c *conformanceConfig) flags() []flagGroup {
 			{"baseline", "accept the failures of the statements in this `file`", (*fileName)(&c.baseline)},
 			{"write-baseline", "write the failures to this `file`, and accept them", (*fileName)(&c.newBaseline)},
 		}},
-		{"Output files", []flagRow{
+		{"Output", []flagRow{
+			{"details", "print each failure with all requests and responses", &c.details},
 			{"junit", "write the results to this `file` as JUnit XML", (*fileName)(&c.junit)},
 			{"html", "write the results to this `file` as a page", (*fileName)(&c.html)},
 			{"markdown", "write the results to this `file` as a table in Markdown", (*fileName)(&c.markdown)},
@@ -152,8 +198,8 @@ func (c *conformanceConfig) complete(ctx context.Context, args []string) (err er
 		if err != nil {
 			return fmt.Errorf("--baseline: %w", err)
 		}
-		if c.known, err = parseBaseline(string(text)); err != nil {
-			return fmt.Errorf("--baseline %s: %w", c.baseline, err)
+		if c.known, err = spec.ReadBaseline(bytes.NewReader(text)); err != nil {
+			return fmt.Errorf("--baseline %s: %s", c.baseline, strings.TrimPrefix(err.Error(), "spec: baseline: "))
 		}
 	}
 	c.targets, err = findTargets([]namedFile{
@@ -184,7 +230,7 @@ func (c *conformanceConfig) selected() ([]spec.Statement, error) {
 
 // registry returns the registry to check, with the credentials for it.
 func (c *conformanceConfig) registry(at string) (spec.Target, error) {
-	target := spec.Target{URL: at, Version: spec.Version(c.version), Repository: c.repository, Features: map[spec.Feature]bool{}}
+	target := spec.Target{URL: at, Version: spec.Version(c.version), Repository: c.repository, Flat: c.flat, Features: map[spec.Feature]bool{}}
 	for has, names := range map[bool][]string{true: c.with, false: c.without} {
 		for _, name := range names {
 			if had, ok := target.Features[spec.Feature(name)]; ok && had != has {
@@ -209,6 +255,27 @@ func (c *conformanceConfig) registry(at string) (spec.Target, error) {
 	return target, err
 }
 
+// awaitRegistry waits until the registry responds, whatever the response, or for the given time.
+func awaitRegistry(ctx context.Context, target spec.Target, atMost time.Duration) {
+	const pause = 100 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	for ctx.Err() == nil {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(target.URL, "/")+"/v2/", http.NoBody)
+		if err != nil {
+			return
+		}
+		if response, err := target.Client.Do(r); err == nil {
+			_ = response.Body.Close()
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // plain returns an error of package spec without the name of the package.
 func plain(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "spec: ")) }
 
@@ -221,6 +288,7 @@ type checked struct {
 // run checks the registry, and writes the results.
 func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) error {
 	defer c.target.Client.CloseIdleConnections()
+	awaitRegistry(ctx, c.target, c.wait)
 	suite, err := spec.Open(ctx, c.target)
 	if err == nil {
 		err = suite.Ready(ctx)
@@ -239,8 +307,8 @@ func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) e
 		}
 	}
 	began := time.Now()
-	text := &conformanceText{out: terminal.Writer(stdout), line: statusLine(stderr), known: c.known}
-	text.begin(c.target.URL, suite.Repository(), len(c.statements))
+	text := &conformanceText{out: terminal.Writer(stdout), line: statusLine(stderr), known: c.known, details: c.details}
+	text.begin(c.target, suite.Repository(), len(c.statements))
 	said := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(said)
@@ -262,6 +330,9 @@ func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) e
 	}
 	outcome := c.compare(results)
 	text.end(results, outcome, left)
+	if len(outcome.failed) > 0 && !c.details && c.html == "" && c.junit == "" {
+		text.printf("Requests and responses: --details, --html FILE or --junit FILE\n")
+	}
 	return c.finish(ctx, outcome, text, conformanceReport{c.target.URL, began, results, outcome, left})
 }
 

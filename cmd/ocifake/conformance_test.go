@@ -12,7 +12,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -175,7 +178,7 @@ func TestConformanceWritesNoCredentials(t *testing.T) {
 				return true
 			})
 			dir := t.TempDir()
-			args := []string{"--label-filter", "tags, blob-get, http-401-challenge", "--user", "ci:" + password, reg.URL()}
+			args := []string{"--details", "--label-filter", "tags, blob-get, http-401-challenge", "--user", "ci:" + password, reg.URL()}
 			for _, flag := range []string{"junit", "html", "markdown", "write-baseline"} {
 				args = append(args, "--"+flag, filepath.Join(dir, flag))
 			}
@@ -209,8 +212,9 @@ func TestConformanceBaseline(t *testing.T) {
 	args := []string{"--label-filter", "blob-get, head, manifest-get", reg.URL()}
 	status, stdout, stderr := conform(t.Context(), args...)
 	assert.Equal(t, 1, status)
-	assert.Contains(t, stdout, "\nFAIL MUST head\n")
-	assert.Contains(t, stdout, "Failed:\n  head\n")
+	assert.Regexp(t, `(?m)^FAIL head \(MUST, distribution-spec\): HEAD http://\S+: want status 200 OK, got 500$`, stdout)
+	assert.Contains(t, stdout, "\nRequests and responses: --details, --html FILE or --junit FILE\n")
+	assert.Equal(t, 6, strings.Count(stdout, "\n"), "a line for the failure: %s", stdout)
 	assert.Contains(t, stderr, "ocifake conformance: 1 of 3 statements failed\n")
 
 	status, _, stderr = conform(t.Context(), append(args, "--write-baseline", file)...)
@@ -223,7 +227,7 @@ func TestConformanceBaseline(t *testing.T) {
 	status, stdout, stderr = conform(t.Context(), append(args, "--baseline", file, "--junit", junit)...)
 	assert.Zero(t, status, stderr)
 	assert.NotContains(t, stdout, "FAIL")
-	assert.Contains(t, stdout, "Failed, as in the baseline:\n  head\n")
+	assert.Contains(t, stdout, "Failed, as in the baseline:\n  head (MUST, distribution-spec)\n")
 	results, err := os.ReadFile(junit)
 	require.NoError(t, err)
 	assert.Contains(t, string(results), `tests="3" failures="0" skipped="1"`)
@@ -232,13 +236,13 @@ func TestConformanceBaseline(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("blob-get\nhead\ntags # not checked\n"), 0o600))
 	status, stdout, stderr = conform(t.Context(), append(args, "--baseline", file)...)
 	assert.Zero(t, status, stderr)
-	assert.Contains(t, stdout, "no longer failing: remove them from it:\n  blob-get\n")
+	assert.Contains(t, stdout, "no longer failing: remove them from it:\n  blob-get (MUST, distribution-spec)\n")
 	assert.NotContains(t, stdout, "tags")
 
 	require.NoError(t, os.WriteFile(file, []byte("blob-get\n"), 0o600))
 	status, stdout, stderr = conform(t.Context(), append(args, "--baseline", file)...)
 	assert.Equal(t, 1, status)
-	assert.Contains(t, stdout, "Failed:\n  head\n")
+	assert.Contains(t, stdout, "\nFAIL head (MUST, ")
 	assert.Contains(t, stderr, "1 of 3 statements failed that are not in --baseline "+file)
 
 	for text, want := range map[string]string{
@@ -248,6 +252,70 @@ func TestConformanceBaseline(t *testing.T) {
 		status, _, stderr = conform(t.Context(), append(args, "--baseline", file)...)
 		assert.Equal(t, 2, status)
 		assert.Contains(t, stderr, "--baseline "+file+": "+want)
+	}
+}
+
+// TestConformanceDetails checks that --details prints requests and responses, and the failures
+// again at the end.
+func TestConformanceDetails(t *testing.T) {
+	reg := registrytest.New(t, quietly()...)
+	reg.Inject(t, faults.On(op.BlobHead).Do(faults.Status(500)))
+	args := []string{"--label-filter", "head, upload-again", reg.URL()}
+	status, stdout, _ := conform(t.Context(), append(args, "--details")...)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stdout, "\nFAIL MUST head\n")
+	assert.Contains(t, stdout, "\n< HTTP/1.1 500 Internal Server Error\n")
+	assert.Contains(t, stdout, "MUST: 1 fail\nbeyond the specification: 1 pass\nFailed:\n  head (MUST, distribution-spec)\n")
+	assert.NotContains(t, stdout, "--details")
+	_, stdout, _ = conform(t.Context(), append(args, "--html", filepath.Join(t.TempDir(), "results.html"))...)
+	assert.NotContains(t, stdout, "--details")
+}
+
+// TestConformanceWaits has a registry that responds to the third request.
+func TestConformanceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		target := spec.Target{URL: "http://registry.example", Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if requests++; requests < 3 {
+				return nil, syscall.ECONNREFUSED
+			}
+			return &http.Response{StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r}, nil
+		})}}
+		awaitRegistry(t.Context(), target, 0)
+		assert.Zero(t, requests)
+		awaitRegistry(t.Context(), target, 50*time.Millisecond)
+		assert.Equal(t, 1, requests)
+		awaitRegistry(t.Context(), target, time.Minute)
+		assert.Equal(t, 3, requests)
+	})
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestConformanceWithoutNestedRepositories has a registry that refuses names with a slash.
+func TestConformanceWithoutNestedRepositories(t *testing.T) {
+	reg := registrytest.New(t, quietly()...)
+	reg.Intercept(t, func(w http.ResponseWriter, _ *http.Request, info *op.Info) bool {
+		if strings.Contains(info.Repo, "/") {
+			http.Error(w, `{"errors":[{"code":"NAME_INVALID"}]}`, http.StatusBadRequest)
+			return true
+		}
+		return false
+	})
+	args := []string{"--repo", "team", "--label-filter", quick + ", repository-forms", reg.URL()}
+	status, stdout, stderr := conform(t.Context(), args...)
+	assert.Equal(t, 2, status)
+	assert.Empty(t, stdout)
+	assert.Regexp(t, `does not let the suite push to repositories such as team/\w+: POST http://\S+ status 400: .* \(registries without nested repositories need flat names\)\n`, stderr)
+
+	status, stdout, stderr = conform(t.Context(), append(args, "--flat")...)
+	assert.Equal(t, 1, status, stderr)
+	assert.Regexp(t, `^Checking \d+ statements on \S+, in repositories team-RANDOM\nFAIL repository-forms \(MUST, distribution-spec\): .*\n\n`, stdout)
+	assert.NotContains(t, stdout, "Left in the registry")
+	for _, item := range holding(t, reg) {
+		assert.Contains(t, item, " team-")
 	}
 }
 

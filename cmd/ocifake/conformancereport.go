@@ -26,16 +26,9 @@ func (r conformanceReport) writers() map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
 		newBaselineFlag: func(w io.Writer) error { return writeBaseline(w, r.results) },
 		junitFlag:       r.junit().writeTo,
-		htmlFlag:        func(w io.Writer) error { return spec.WriteHTML(w, resultsOf(r.results)) },
-		markdownFlag:    r.writeMarkdown,
+		htmlFlag:        func(w io.Writer) error { return spec.WriteHTML(w, r.url, resultsOf(r.results)) },
+		markdownFlag:    func(w io.Writer) error { return spec.WriteMarkdown(w, r.url, resultsOf(r.results)) },
 	}
-}
-
-func (r conformanceReport) writeMarkdown(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "# Conformance of <%s>\n\n", r.url); err != nil {
-		return err
-	}
-	return spec.WriteMarkdown(w, resultsOf(r.results))
 }
 
 // junit returns the results with a test case for each statement. Only failures that are not in
@@ -43,7 +36,7 @@ func (r conformanceReport) writeMarkdown(w io.Writer) error {
 func (r conformanceReport) junit() *junitSuite {
 	suite := &junitSuite{
 		Name: "ocifake conformance", Time: seconds(time.Since(r.began)), Begin: r.began.UTC().Format(time.RFC3339),
-		Output: newJUnitText(strings.Join(append([]string{r.url, spec.Summary(resultsOf(r.results))}, leftLines(r.left, true)...), "\n")),
+		Output: newJUnitText(strings.Join(slices.Concat([]string{r.url}, spec.Summary(resultsOf(r.results)), leftLines(r.left, true)), "\n")),
 	}
 	for _, c := range r.results {
 		s := c.Statement

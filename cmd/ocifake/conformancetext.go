@@ -15,10 +15,11 @@ import (
 
 // conformanceText prints a run for people: failures as they occur, and a summary.
 type conformanceText struct {
-	out   io.Writer
-	line  io.Writer // shows progress in one line of a terminal; or nil
-	known baseline
-	err   error // the first error of writing
+	out     io.Writer
+	line    io.Writer // shows progress in one line of a terminal; or nil
+	known   baseline
+	details bool  // of failures, instead of one line for each
+	err     error // the first error of writing
 }
 
 // statusLine returns the writer if it is a terminal.
@@ -46,8 +47,12 @@ func (t *conformanceText) clearLine() string {
 	return "\r\x1b[K"
 }
 
-func (t *conformanceText) begin(url, repository string, n int) {
-	t.printf("Checking %d statements on %s, in repositories below %s\n", n, url, repository)
+func (t *conformanceText) begin(target spec.Target, repository string, n int) {
+	separator := "/"
+	if target.Flat {
+		separator = "-"
+	}
+	t.printf("Checking %d statements on %s, in repositories %s%sRANDOM\n", n, target.URL, repository, separator)
 }
 
 // next shows the statement that is checked next.
@@ -59,25 +64,41 @@ func (t *conformanceText) next(i, n int, s spec.Statement) {
 
 // result prints a failure. Those in the baseline are only in the summary.
 func (t *conformanceText) result(r spec.Result) {
-	if r.Outcome == spec.Failed && !t.known[r.Statement.ID] {
+	switch {
+	case r.Outcome != spec.Failed || t.known[r.Statement.ID]:
+	case t.details:
 		t.printf("\nFAIL %s\n", strings.TrimSuffix(r.Detail, "\n"))
+	default:
+		t.printf("FAIL %s: %s\n", titleOf(r.Statement.ID), r.Message)
 	}
 }
 
-// end prints the summary, after what is left in the registry, which may be long.
+// titleOf returns the ID of a statement with its level and source.
+func titleOf(id string) string {
+	s, _ := spec.Lookup(id)
+	return fmt.Sprintf("%s (%s, %s)", id, s.Level, s.Source)
+}
+
+// end prints the summary, after what is left in the registry, which may be long. The failures are
+// listed if they are far above, with their details.
 func (t *conformanceText) end(results []checked, j comparison, left []spec.Leftover) {
 	t.printf("\n")
 	t.left(left)
-	t.printf("%s\n", strings.ReplaceAll(spec.Summary(resultsOf(results)), "; ", "\n"))
-	for _, list := range []struct {
-		title string
-		ids   []string
-	}{
-		{"Failed", j.failed}, {"Failed, as in the baseline", j.known}, {"In the baseline, and no longer failing: remove them from it", j.mended},
-	} {
-		if len(list.ids) > 0 {
-			t.printf("%s:\n  %s\n", list.title, strings.Join(list.ids, "\n  "))
-		}
+	t.printf("%s\n", strings.Join(spec.Summary(resultsOf(results)), "\n"))
+	if t.details {
+		t.list("Failed", j.failed)
+	}
+	t.list("Failed, as in the baseline", j.known)
+	t.list("In the baseline, and no longer failing: remove them from it", j.mended)
+}
+
+// list prints statements.
+func (t *conformanceText) list(title string, ids []string) {
+	if len(ids) > 0 {
+		t.printf("%s:\n", title)
+	}
+	for _, id := range ids {
+		t.printf("  %s\n", titleOf(id))
 	}
 }
 

@@ -395,8 +395,9 @@ var ofSpec = []row{
 	refused("spec.Suite.Ready ctx", func(f given) { openSpec().Ready(noContext) }),
 	refused("spec.Run ctx", func(f given) { spec.Run(noContext, spec.Target{URL: "http://127.0.0.1:1"}) }),
 	refused("ginkgospec.Store newStore", func(f given) { ginkgospec.Store(nil) }),
-	refused("spec.WriteHTML w", func(f given) { spec.WriteHTML(nil, nil) }),
-	refused("spec.WriteMarkdown w", func(f given) { spec.WriteMarkdown(nil, nil) }),
+	refused("spec.ReadBaseline r", func(f given) { spec.ReadBaseline(nil) }),
+	refused("spec.WriteHTML w", func(f given) { spec.WriteHTML(nil, "", nil) }),
+	refused("spec.WriteMarkdown w", func(f given) { spec.WriteMarkdown(nil, "", nil) }),
 }
 
 func openSpec() *spec.Suite {

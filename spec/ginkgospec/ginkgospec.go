@@ -93,7 +93,7 @@ func ReportTable(path string) {
 		}
 		file, err := os.Create(path)
 		if err == nil {
-			err = write(file, Results(r))
+			err = write(file, "", Results(r))
 		}
 		if err == nil {
 			err = file.Close()
