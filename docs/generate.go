@@ -1,4 +1,4 @@
-// Package docs generates the pages of docs/reference from the tables in the code.
+// Package docs generates docs/faults.md and pages of docs/reference from the tables in the code.
 //
 //	go generate ./docs
 package docs

@@ -99,14 +99,14 @@ var alone = regexp.MustCompile(`(?m)^package |^func TestMain|\bginkgo\.`)
 
 // TestPagesCode runs the Go code of the documentation: a block is a whole file, or
 // declarations, or the statements of a test. A block "go parse" is code that needs what
-// tests do not have, such as containers.
+// tests do not have, such as containers; one of "go rule" is of a table in the tests of package known.
 func TestPagesCode(t *testing.T) {
 	dir := t.TempDir()
 	copyModule(t, dir)
 	for i, b := range blocks(t, "go") {
 		name := fmt.Sprintf("Block%d", i+1)
 		assert.Equal(t, formatted(t, b), b.text, "%s: not as gofmt formats it", b)
-		if b.kind == "parse" {
+		if b.kind == "parse" || b.kind == "rule" {
 			continue
 		}
 		require.Empty(t, b.kind, b)
@@ -296,12 +296,16 @@ func TestPagesLinks(t *testing.T) {
 // anchors returns the names that GitHub gives to the headings of a page.
 func anchors(t *testing.T, page string) (all []string) {
 	t.Helper()
-	other := regexp.MustCompile(`[^\p{L}\p{N}_-]`)
 	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(readPage(t, page), ""), -1) {
-		name := strings.ToLower(strings.ReplaceAll(m[1], " ", "-"))
-		all = append(all, other.ReplaceAllString(name, ""))
+		all = append(all, anchorOf(m[1]))
 	}
 	return all
+}
+
+var noAnchor = regexp.MustCompile(`[^\p{L}\p{N}_-]`)
+
+func anchorOf(heading string) string {
+	return noAnchor.ReplaceAllString(strings.ToLower(strings.ReplaceAll(heading, " ", "-")), "")
 }
 
 // TestPagesIndex wants every page to be in the table of contents.

@@ -640,9 +640,9 @@ var rulesInGo = map[string][]faults.Rule{
 		faults.On(op.Token).Do(faults.RenameField("token", "TOKEN"), faults.DropField("access_token")),
 	},
 	"C36": {
-		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.Ping)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", "bearer realm={realm}, service={service}")),
-		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.ManifestGet)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", `Basic realm="a, b", Bearer realm="{realm}",service="{service}"`)),
-		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.TagList)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", "", `Bearer realm="{realm}"`)),
+		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.Ping)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", `BEARER realm="{realm}",service="{service}"`)),
+		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.ManifestGet)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", `Bearer realm="{realm}",empty="",service="{service}"`)),
+		faults.On().Where(record.Not(record.Authenticated()), record.Op(op.TagList)).BeforeAuth().Do(faults.SetHeader("WWW-Authenticate", `Basic realm="a, b", Bearer realm="{realm}",service="{service}"`)),
 	},
 	"G6": {
 		faults.On(op.Token).Where(record.Method("POST")).Do(faults.DropField("access_token")),

@@ -37,6 +37,7 @@ var authInGo = map[string]auth.Options{
 	"C12":  {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{RotateRefresh: true}},
 	"C21":  {Rules: []auth.Rule{{Actions: []registry.Action{registry.Pull}}}, Token: &auth.TokenOptions{Required: true}},
 	"C28":  {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{TTL: 30 * time.Minute}},
+	"C36a": {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{}},
 	"F29":  {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{Skew: 2 * time.Second}},
 	"F31a": {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{FirstScopeOnly: true, OmitExpiresIn: true, Field: "access_token"}},
 	"G7":   {Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{Field: "access_token"}},
