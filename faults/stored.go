@@ -10,9 +10,9 @@ import (
 // replicas do not share sessions: 404 BLOB_UPLOAD_UNKNOWN.
 func LoseUpload() Effect { return of(effect.LoseUpload{}) }
 
-// RevokeTokens invalidates all tokens issued so far, before the request is
-// authenticated. The request, and all others with these tokens, get 401. The rule must
-// apply before authentication, see [Rule.BeforeAuth].
+// RevokeTokens invalidates all tokens issued so far: later requests with them get 401. The
+// request itself is served, unless the rule applies before authentication; see
+// [Rule.BeforeAuth].
 func RevokeTokens() Effect { return of(effect.RevokeTokens{}) }
 
 // ShiftProgress changes the end of the Range in the answers about an upload by a number of

@@ -16,7 +16,7 @@ import (
 //
 //	op=blob.get repo=app count<=3
 //	op=manifest.put status=201 count==1
-//	op=blob.get inflight<=4 repeated==0
+//	op=blob.get,external inflight<=4 repeated==0
 //
 // Comparisons are ==, !=, <, <=, > and >=. The measures are
 //

@@ -42,13 +42,17 @@ func (r *Registry) judgeFault(t testing.TB, i faults.Injected) {
 	if state.Unfired == "" || t.Skipped() {
 		return
 	}
+	log := r.recorder.Log()
 	text := "registrytest: fault rule " + state.Rule.String() + " " + state.Unfired
+	if state.Seen == 0 {
+		text += engine.Refused(state.Rule, log)
+	}
 	if t.Failed() {
 		t.Log(text)
 		return
 	}
 	of := recorded{r}
-	t.Errorf("%s; if that is expected, add Optional() to the rule\n%s", text, of.journal(t, &verdict{}, r.recorder.Log()))
+	t.Errorf("%s; if that is expected, add Optional() to the rule\n%s", text, of.journal(t, &verdict{}, log))
 }
 
 // Intercept calls a function with every request before rules apply to it, until t and its

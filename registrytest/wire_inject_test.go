@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -68,6 +69,22 @@ func TestInjectUnfired(t *testing.T) {
 			assert.Contains(t, fake.failures[0], test.want)
 			assert.Contains(t, fake.failures[0], "; if that is expected, add Optional() to the rule\njournal:\n")
 		})
+	}
+}
+
+// TestInjectRefused names the request that authentication refused.
+func TestInjectRefused(t *testing.T) {
+	for name, rule := range map[string]faults.Rule{
+		"#1 matches them, but authentication refused it: let the rule apply before authentication": faults.On(op.TagList).Do(faults.Status(503)),
+		"no request matched its filters; if": faults.On(op.BlobGet).Do(faults.Status(503)),
+	} {
+		reg := registrytest.New(t, registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
+		fake := runTest(func(fake testing.TB) {
+			reg.Inject(fake, rule)
+			fetch(reg, "/v2/app/tags/list")
+		})
+		require.Len(t, fake.failures, 1)
+		assert.Contains(t, fake.failures[0], name)
 	}
 }
 

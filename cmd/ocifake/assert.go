@@ -23,7 +23,7 @@ argument, or pass a file with one expectation per line (# starts a comment):
 
   'op=blob.get repo=app count<=3'
   'op=manifest.put status=2xx count==1'
-  'op=blob.get inflight<=4 repeated==0'
+  'op=blob.get,external inflight<=4 repeated==0'
   'status=5xx count==0'
 
 Measures are count, inflight, repeated (blobs or manifests fetched completely more than once),

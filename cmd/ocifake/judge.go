@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -40,7 +41,7 @@ func (v verdicts) err() error {
 func (c *runConfig) judge(f *fixture) verdicts {
 	log := f.recorder.Log()
 	all := c.expect.judge(log, f.recorder.Dropped())
-	for _, rule := range f.unfired() {
+	for _, rule := range f.unfired(log) {
 		if !c.strictFaults {
 			f.log.Warn("fault rule did not act as configured", "rule", rule.name, "faults", rule.source, "but", rule.why)
 			continue
@@ -73,10 +74,14 @@ func journalText(journal string) string { return strings.TrimSuffix(journal, "\n
 type unfiredRule struct{ name, source, why string }
 
 // unfired returns the rules of --faults that have not acted as configured.
-func (f *fixture) unfired() (list []unfiredRule) {
+func (f *fixture) unfired(log record.Log) (list []unfiredRule) {
 	why := map[string]string{}
 	for _, state := range f.faults.Rules() {
-		why[state.Rule.Name] = state.Unfired
+		text := state.Unfired
+		if text != "" && state.Seen == 0 {
+			text += engine.Refused(state.Rule, log)
+		}
+		why[state.Rule.Name] = text
 	}
 	for _, file := range f.rules {
 		for _, rule := range file.rules {

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,6 +25,7 @@ import (
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/ruletext"
+	"github.com/ocifake/ocifake/op"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the generated pages of the documentation")
@@ -69,7 +73,8 @@ func markdownHead(cells ...string) string {
 	return markdownRow(cells...) + "|" + strings.Repeat(" :-- |", len(cells)) + "\n"
 }
 
-func filtersPage(*testing.T) string {
+func filtersPage(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	b.WriteString(`# Filters
 
@@ -101,17 +106,84 @@ Several filters are separated by spaces, and all of them must match: ` + "`op=bl
 		{"Filters on the record", "These match an exchange that has ended, or as far as it is known. Fault rules do not take them.",
 			func(t filter.Term) bool { return t.End }},
 	} {
-		b.WriteString("## " + section.title + "\n\n" + section.note + "\n\n" + markdownHead("filter", "matches if", "example"))
+		b.WriteString("## " + section.title + "\n\n" + section.note + "\n\n" + markdownHead("filter", "Go", "matches if", "example"))
 		for _, t := range filter.Terms() {
 			if section.has(t) {
-				b.WriteString(markdownRow("`"+t.Begin()+"`", t.Doc, "`"+t.Example+"`"))
+				b.WriteString(markdownRow("`"+t.Begin()+"`", "`record."+goFilters[t.Begin()]+"`", t.Doc, "`"+t.Example+"`"))
 			}
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## Operations\n\nThe values of `op=`:\n\n`" + strings.Join(filter.Operations(), "`, `") + "`\n\n")
-	b.WriteString("`upload.begin` matches every operation that may open an upload session.\n")
+	b.WriteString("## Operations\n\nThe values of `op=`, and their constants in package `op`:\n\n" + markdownHead("operation", "Go", "request"))
+	requests := operationRequests(t)
+	for _, o := range op.All() {
+		c := requests[o]
+		b.WriteString(markdownRow("`"+o.String()+"`", "`op."+c.name+"`", "`"+c.request+"`"))
+	}
+	b.WriteString(markdownRow("`"+filter.UploadBegin+"`", "`op.UploadBegin()...`", "every POST that may open an upload session: `upload.start`, `blob.post`, `blob.mount`"))
+	b.WriteString("\nThe second origin is where a redirect to `{cdn}` leads: a blob that is read there has the operation `external`.\n")
 	return b.String()
+}
+
+// goFilters are the functions of package record that make the filters.
+var goFilters = map[string]string{
+	"all": "Filter{}", "op=": "Op", "repo=": "Repo", "alias=": "Alias", "tag=": "Tag", "digest=": "Digest", "session=": "Session",
+	"method=": "Method", "host=": "Host", "ns=": "Namespace", "ua=": "UserAgent", "length>": "LengthOver", "chunk>": "ChunkOver",
+	"resumed": "Resumed", "attempt=": "Attempt", "attempt>": "AttemptOver", "elapsed>": "ElapsedOver", "conn=": "Conn",
+	"conn.requests>": "ConnRequestsOver", "conn.age>": "ConnAgeOver", "proto=": "Proto", "auth": "Authenticated", "tls": "Secure",
+	"header.": "Header", "query.": "Query", "status=": "Status", "code=": "Code", "subject=": "Subject", "fault=": "Faulted",
+	"faulted": "Faulted", "open": "Open", "left": "Left", "cut": "Cut", "since=": "Since",
+}
+
+// TestGoFilters compares the names with the functions of package record. Match and Not have no text.
+func TestGoFilters(t *testing.T) {
+	want := map[string]bool{"Filter{}": true}
+	files, err := filepath.Glob("../../record/filter*.go")
+	require.NoError(t, err)
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !f.Name.IsExported() || f.Name.Name == "Match" || f.Name.Name == "Not" || f.Type.Results == nil {
+				continue
+			}
+			if result, ok := f.Type.Results.List[0].Type.(*ast.Ident); ok && result.Name == "Filter" {
+				want[f.Name.Name] = true
+			}
+		}
+	}
+	have := map[string]bool{}
+	for _, term := range filter.Terms() {
+		name := goFilters[term.Begin()]
+		assert.NotEmpty(t, name, term.Begin())
+		have[name] = true
+	}
+	assert.Equal(t, want, have)
+}
+
+// operation is the constant of an operation, and the request in its comment.
+type operation struct{ name, request string }
+
+// operationRequests reads the constants of package op.
+func operationRequests(t *testing.T) map[op.Op]operation {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../op/op.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	all := map[op.Op]operation{}
+	for _, d := range file.Decls {
+		d, ok := d.(*ast.GenDecl)
+		if !ok || d.Tok != token.CONST {
+			continue
+		}
+		for i, spec := range d.Specs {
+			c := spec.(*ast.ValueSpec)
+			all[op.Op(i)] = operation{c.Names[0].Name, strings.TrimSpace(c.Comment.Text())}
+		}
+	}
+	require.Equal(t, "Unknown", all[op.Unknown].name)
+	require.Len(t, all, len(op.All())+1)
+	return all
 }
 
 func argumentTable(b *strings.Builder, args []effect.Argument, main string) {

@@ -45,7 +45,7 @@ optionally followed by measures, by default count>=1:
 
   op=blob.get repo=app count<=3
   op=manifest.put status=2xx count==1
-  op=blob.get inflight<=4 repeated==0
+  op=blob.get,external inflight<=4 repeated==0
   status=5xx count==0
 
 Exit status: that of the command, or 128 plus the number of the signal that ended it; 1 if

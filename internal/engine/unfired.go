@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/record"
 )
 
 // unfired returns [faults.State.Unfired]. a.mu is held.
@@ -51,6 +52,19 @@ func (a *active) whyNot() string {
 		return "no connection was opened"
 	}
 	return "no request matched its filters"
+}
+
+// Refused explains why a rule never fired if authentication refused a request of the log that
+// matches its filters. Otherwise it returns "".
+func Refused(rule faults.Rule, log record.Log) string {
+	if rule.Connect || rule.Flags.BeforeAuth {
+		return ""
+	}
+	refused := log.Filter(append(slices.Clone(rule.Filters), record.Status("401", "403"), record.Not(record.Faulted()))...)
+	if len(refused) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; #%d matches them, but authentication refused it: let the rule apply before authentication (BeforeAuth, or beforeAuth in YAML), or check the credentials", refused[0].Seq)
 }
 
 // kinds returns the names of the rule's effects.

@@ -82,7 +82,7 @@ var terms = [...]Term{
 	{Name: "faulted", Doc: "any fault rule acted on the request", Example: "!faulted", Flag: true, End: true},
 	{Name: "open", Doc: "the answer has not ended yet", Example: "open", Flag: true, End: true},
 	{Name: "left", Doc: "the client left before the answer ended", Example: "left", Flag: true, End: true},
-	{Name: "cut", Doc: "the answer ended before it was complete", Example: "cut", Flag: true, End: true},
+	{Name: "cut", Doc: "the answer ended before it was complete, also if the client left; `!left` excludes these", Example: "cut", Flag: true, End: true},
 	{Name: "since", Doc: "the request began after this mark, which is the number of a request", Example: "since=12", End: true},
 }
 
