@@ -72,8 +72,8 @@ func TestInjectUnfired(t *testing.T) {
 	}
 }
 
-// TestInjectRefused names the request that authentication refused.
-func TestInjectRefused(t *testing.T) {
+// TestInjectUnauthenticated names the request that authentication refused.
+func TestInjectUnauthenticated(t *testing.T) {
 	for name, rule := range map[string]faults.Rule{
 		"#1 matches them, but authentication refused it: let the rule apply before authentication": faults.On(op.TagList).Do(faults.Status(503)),
 		"no request matched its filters; if": faults.On(op.BlobGet).Do(faults.Status(503)),

@@ -22,12 +22,15 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 			assert.NotEmpty(t, row.usage, row.name)
 		}
 	}
-	for _, options := range []any{&c.server, &c.registry, &c.store} {
+	for _, options := range []any{&c.server, &c.server.Limits, &c.registry, &c.store} {
 		v := reflect.ValueOf(options).Elem()
 		for i := range v.NumField() {
 			switch name := v.Type().Field(i).Name; name {
 			case "Allow", "Log", "Hosts": // what only a program can give; certificates are made for whatever host is asked for
 			case "ClientCerts": // follows from client-ca
+			case "Limits": // has fields of its own
+			case "MaxStreams", "StreamWindow", "ConnWindow":
+				assert.Equal(t, "http2-"+kebab(name), flags[v.Field(i).Addr().Interface()])
 			case "Warnings":
 				assert.Equal(t, "warning", flags[v.Field(i).Addr().Interface()])
 			default:

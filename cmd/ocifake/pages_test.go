@@ -83,7 +83,7 @@ func blocks(t *testing.T, language string) (all []block) {
 
 // pageImports are what the code of pages may use without an import declaration.
 var pageImports = []string{
-	"context", "errors", "fmt", "io", "log", "net/http", "net/http/httptest", "os", "path/filepath", "syscall", "testing", "testing/synctest", "time",
+	"context", "errors", "fmt", "io", "log", "net/http", "net/http/httptest", "os", "path/filepath", "slices", "syscall", "testing", "testing/synctest", "time",
 	"github.com/google/go-containerregistry/pkg/authn", "github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
 	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
 	module + "/auth", module + "/config", module + "/exam", module + "/faults", module + "/faults/known", module + "/images", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest",

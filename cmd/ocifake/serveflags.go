@@ -36,7 +36,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"http2", "offer HTTP/2 in addition to HTTP/1.1; implies --tls", &c.server.HTTP2},
 			{"h2c", "accept HTTP/2 with prior knowledge in addition to HTTP/1.1, without TLS", &c.server.H2C},
 			{"max-header", "refuse requests with a header above about this `size`: 431 (default 256KiB)", &c.server.Limits.MaxHeader},
-			{"http2-streams", "maximum number of open streams of an HTTP/2 connection (default 250)", &c.server.Limits.MaxStreams},
+			{"http2-max-streams", "maximum number of open streams of an HTTP/2 connection (default 250)", &c.server.Limits.MaxStreams},
 			{"http2-stream-window", "`size` that a client may send on an HTTP/2 stream before it is read (default 1MiB)", &c.server.Limits.StreamWindow},
 			{"http2-conn-window", "`size` that a client may send on an HTTP/2 connection before it is read (default 1MiB)", &c.server.Limits.ConnWindow},
 			{"ca-file", "write the CA certificate to this `file`, in PEM form", (*fileName)(&c.output.caFile)},

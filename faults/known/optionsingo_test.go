@@ -72,7 +72,7 @@ func flagsInGo(t *testing.T, r report) []registrytest.Option {
 	var limits registrytest.HTTPLimits
 	fields := map[string]any{
 		"page-size": &options.PageSize, "no-referrers": &options.NoReferrers,
-		"max-header": &limits.MaxHeader, "http2-streams": &limits.MaxStreams,
+		"max-header": &limits.MaxHeader, "http2-max-streams": &limits.MaxStreams,
 		"http2-stream-window": &limits.StreamWindow, "http2-conn-window": &limits.ConnWindow,
 	}
 	for _, s := range settings {
