@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,8 +125,74 @@ var needs = map[string]string{
 	"tokens elsewhere": "a second registry with token authentication",
 }
 
+var (
+	triedRow    = regexp.MustCompile(`^\t\t\{"([a-z0-9-]+)", (\w+), `)
+	triedClient = regexp.MustCompile(`^\t\t\t"([a-z-]+)": +"(\w+)`)
+	triedDeed   = regexp.MustCompile(`(?m)^\s(\w+) += deed\{"([^"]+)"`)
+)
+
+// libraries are the clients that e2e tries, without the correct ones that it has itself.
+var libraries = map[string]string{"ggcr": "go-containerregistry", "oras-go": "oras-go", "regclient": "regclient", "containerd": "containerd"}
+
+// outcomes says in which order and words the page has the ways in which e2e sees clients end.
+var outcomes = []struct{ kind, words string }{
+	{"recovers", "succeeds"}, {"fails", "fails"}, {"fooled", "has a wrong result without an error"},
+	{"hangs", "never ends"}, {"loops", "sends requests forever"}, {"leaks", "sends credentials to another host"},
+}
+
+// readTried returns list items that say how libraries end under each known fault, as the tables of e2e
+// have it.
+func readTried(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("../../e2e/known_*_test.go")
+	require.NoError(t, err)
+	deeds := map[string]string{}
+	tried := map[string][]string{}
+	var texts []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		texts = append(texts, string(text))
+		for _, m := range triedDeed.FindAllStringSubmatch(string(text), -1) {
+			deeds[m[1]] = m[2]
+		}
+	}
+	for _, text := range texts {
+		var fault, deed string
+		ends := map[string][]string{}
+		for _, line := range strings.Split(text, "\n") {
+			if m := triedRow.FindStringSubmatch(line); m != nil {
+				fault, deed = m[1], deeds[m[2]]
+				require.NotEmpty(t, deed, line)
+				clear(ends)
+			} else if m := triedClient.FindStringSubmatch(line); m != nil && libraries[m[1]] != "" {
+				ends[m[2]] = append(ends[m[2]], libraries[m[1]])
+			} else if line == "\t\t}}," && fault != "" {
+				if len(ends) > 0 {
+					tried[fault] = append(tried[fault], "- In a test ("+deed+"): "+triedEnds(t, ends)+"\n")
+				}
+				fault = ""
+			}
+		}
+	}
+	return tried
+}
+
+func triedEnds(t *testing.T, ends map[string][]string) string {
+	t.Helper()
+	var parts []string
+	for _, o := range outcomes {
+		if len(ends[o.kind]) > 0 {
+			parts = append(parts, o.words+" with "+strings.Join(ends[o.kind], ", "))
+			delete(ends, o.kind)
+		}
+	}
+	require.Empty(t, ends)
+	return strings.Join(parts, "; ")
+}
+
 func faultsPage(t *testing.T) string {
-	groups, source := reportGroups(t), readGoSource(t)
+	groups, source, tried := reportGroups(t), readGoSource(t), readTried(t)
 	var contents, body strings.Builder
 	shown := 0
 	for _, g := range groups {
@@ -137,7 +204,7 @@ func faultsPage(t *testing.T) string {
 				require.NoError(t, err)
 				shown++
 				fmt.Fprintf(&contents, "  - [%s](#%s)\n", upperFirst(f.What), f.Name)
-				writeKnown(t, &body, f, source)
+				writeKnown(t, &body, f, source, tried[f.Name])
 			}
 			if len(r.Known) == 0 {
 				shown++
@@ -159,14 +226,14 @@ An entry with a name is a [known fault](reference/known-faults.md), which needs 
 [Faults](guides/faults.md) is the guide, and [fault rules in YAML](reference/rules.md) is the reference.
 
 The rules suit the small images of tests: bodies are cut after 100 bytes, and limits are small. "Difference" says in what a rule differs from the
-report.
+report. "In a test" says what a library does under a known fault in the tests of this module.
 
 `, shown) + contents.String() + body.String()
 }
 
-func writeKnown(t *testing.T, b *strings.Builder, f known.Fault, source goSource) {
-	fmt.Fprintf(b, "\n### %s\n\n%s.\n\n- A correct client %s. %s\n- Seen with: %s\n- Sources: %s\n\n```yaml rules\n%s```\n\n",
-		f.Name, upperFirst(f.What), f.Correct, outcome(f), strings.Join(f.Clients, ", "), links(f.Citations), flowRules(t, f))
+func writeKnown(t *testing.T, b *strings.Builder, f known.Fault, source goSource, tried []string) {
+	fmt.Fprintf(b, "\n### %s\n\n%s.\n\n- A correct client %s. %s\n- Seen with: %s\n%s- Sources: %s\n\n```yaml rules\n%s```\n\n",
+		f.Name, upperFirst(f.What), f.Correct, outcome(f), strings.Join(f.Clients, ", "), strings.Join(tried, ""), links(f.Citations), flowRules(t, f))
 	require.NotEmpty(t, source["rulesInGo"][f.Name], f.Name)
 	writeGo(b, source["rulesInGo"][f.Name])
 }

@@ -235,7 +235,7 @@ func TestPagesYAML(t *testing.T) {
 		"":         func(text []byte) error { return yaml.Unmarshal(text, new(any)) },
 		"rules":    func(text []byte) error { _, err := config.Rules(text); return err },
 		"auth":     func(text []byte) error { _, err := config.AuthOptions(text); return err },
-		"settings": func(text []byte) error { _, err := yamltext.Settings(text); return err },
+		"settings": func(text []byte) error { return setSettings(t, text) },
 	}
 	found := map[string]bool{}
 	for _, b := range blocks(t, "yaml") {
@@ -245,6 +245,23 @@ func TestPagesYAML(t *testing.T) {
 		found[b.kind] = true
 	}
 	assert.Len(t, found, len(readers))
+}
+
+// setSettings sets flags of ocifake serve.
+func setSettings(t *testing.T, text []byte) error {
+	t.Helper()
+	settings, err := yamltext.Settings(text)
+	if err != nil {
+		return err
+	}
+	cmd, _, err := newRoot().Find([]string{"serve"})
+	require.NoError(t, err)
+	for i := range settings {
+		if err := setFlag(cmd.Flags(), nil, &settings[i]); err != nil {
+			return settings[i].Error(err)
+		}
+	}
+	return nil
 }
 
 // TestPagesHaveNoOtherBlocks wants every fence to be one that the tests know.

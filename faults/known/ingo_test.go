@@ -490,6 +490,11 @@ var rulesInGo = map[string][]faults.Rule{
 	"G50": {
 		faults.On(op.ManifestPut).Times(1).Do(faults.Status(400).Error("MANIFEST_INVALID", "manifest list entries must be manifests")),
 	},
+	"C35a": {
+		faults.On(op.UploadStart).Times(1).Do(faults.DropHeader("Location")),
+		faults.On(op.BlobHead).Times(1).Do(faults.Status(405)),
+		faults.On(op.ManifestPut).Do(faults.SetHeader("Docker-Content-Digest", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")),
+	},
 	"C35": {
 		faults.On(op.UploadCommit).Do(faults.SetStatus(200)),
 		faults.On(op.ManifestPut).Do(faults.SetStatus(204)),

@@ -23,10 +23,10 @@ import (
 
 // report is a report of a client that met a fault, or several of the same fault. The files
 // of testdata/reports have them, grouped by what a reader of the documentation looks for.
-// A report has known faults, rules, options of the registry, or the reason why no registry
-// can cause it.
+// A report has known faults, rules, options of the registry, or the reason why it has
+// none of them.
 type report struct {
-	ID      string   `json:"id"`      // F1 to F72: catalogue of faults; C: reports by clients; G: further reports
+	ID      string   `json:"id"`      // F1 to F72: catalogue of faults; C: reports of clients; G: further reports; K: known faults without a number
 	Sources []string `json:"sources"` // "owner/repository#number", or a URL; those of the known faults besides
 	Clients []string `json:"clients"` // clients that met it
 	What    string   `json:"what"`    // what happens on the wire
@@ -37,7 +37,7 @@ type report struct {
 	Needs   []string `json:"needs"`   // what the registry has besides its content, see surroundings
 	Auth    string   `json:"auth"`    // authentication options in YAML
 	Flags   string   `json:"flags"`   // settings of ocifake serve in YAML
-	Cannot  string   `json:"cannot"`  // why no registry can cause it
+	Cannot  string   `json:"cannot"`  // why there are no rules
 	Note    string   `json:"note"`    // how the rules differ from the report
 	Wire    []step   `json:"wire"`    // requests that show it
 }

@@ -324,9 +324,13 @@ func (c *conversation) learn(resp *http.Response, body []byte) {
 	}
 	if json.Unmarshal(body, &token) == nil {
 		for name, value := range map[string]string{"token": token.Access, "refresh": token.Refresh} {
-			if value != "" {
-				c.known[name] = value
+			if value == "" {
+				continue
 			}
+			if c.known[name+"0"] == "" {
+				c.known[name+"0"] = value // the first one
+			}
+			c.known[name] = value
 		}
 		if token.Token != "" {
 			c.known["token"] = token.Token
@@ -335,7 +339,8 @@ func (c *conversation) learn(resp *http.Response, body []byte) {
 }
 
 // expand replaces placeholders: {blob} and other digests of the content, {content} and {part} of what
-// is uploaded, and {location} and {path} of it, {link}, {token} and {refresh} of earlier answers.
+// is uploaded, and {location} and {path} of it, {link}, {token} and {refresh} of earlier answers, of which {token0} and
+// {refresh0} are the first ones.
 func (c *conversation) expand(text string) string {
 	for name, value := range c.known {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
