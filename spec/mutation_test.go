@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -67,13 +68,18 @@ func TestMutations(t *testing.T) {
 	if suite, _ := ginkgo.GinkgoConfiguration(); suite.ParallelTotal > 1 {
 		t.Skip("is one process's work")
 	}
+	var seen matrix
 	for i, mutation := range mutations() {
 		t.Run(mutation.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				mutation.check(t, func(j int) bool { return thorough.Enabled() || (i+j)%mutationSample == 0 })
+				failed := mutation.check(t, func(j int) bool { return thorough.Enabled() || (i+j)%mutationSample == 0 })
+				seen.add(mutation, failed)
 			})
 		})
+	}
+	if *update && thorough.Enabled() {
+		t.Cleanup(func() { seen.write(t) }) // when the subtests are done
 	}
 }
 
@@ -81,8 +87,8 @@ func TestMutations(t *testing.T) {
 func othersFirst() { time.Sleep(time.Nanosecond) }
 
 // check checks the statements that must fail, and of the others those at the
-// positions that are chosen.
-func (m mutation) check(t *testing.T, chosen func(position int) bool) {
+// positions that are chosen. It returns the IDs of those that fail.
+func (m mutation) check(t *testing.T, chosen func(position int) bool) (failed []string) {
 	target := startMutant(t, m.mutate)
 	results, err := spec.Run(t.Context(), target, m.statements(t, chosen)...)
 	require.NoError(t, err)
@@ -90,6 +96,9 @@ func (m mutation) check(t *testing.T, chosen func(position int) bool) {
 	for _, r := range results {
 		id, fails := r.Statement.ID, r.Outcome == spec.Failed
 		expected := slices.Contains(m.fails, id)
+		if fails {
+			failed = append(failed, id)
+		}
 		switch {
 		case expected && !fails:
 			missed = append(missed, id)
@@ -101,6 +110,7 @@ func (m mutation) check(t *testing.T, chosen func(position int) bool) {
 	}
 	assert.Empty(t, missed, "statements that must fail, and do not")
 	assert.Empty(t, more, "statements that fail, and must not")
+	return failed
 }
 
 func (m mutation) statements(t *testing.T, chosen func(position int) bool) []spec.Statement {
@@ -140,4 +150,23 @@ func TestTeeth(t *testing.T) {
 			assert.True(t, bitten[s.ID], "no mutation breaks %s %s", s.Level, s.ID)
 		}
 	}
+}
+
+// TestCoverageFile compares COVERAGE.md with the statements and the mutations. It comes after
+// TestMutations, which counts with -thorough -update.
+func TestCoverageFile(t *testing.T) {
+	const path = "COVERAGE.md"
+	counts := upToDate(t)
+	want := spec.Coverage(t, func(id string) string {
+		if c, ok := counts[id]; ok {
+			return c.String()
+		}
+		return ""
+	})
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
+	}
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(got), "%s is stale: go test ./spec -update", path)
 }
