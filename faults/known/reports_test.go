@@ -39,7 +39,9 @@ type report struct {
 	Flags   string   `json:"flags"`   // settings of ocifake serve in YAML
 	Cannot  string   `json:"cannot"`  // why there are no rules
 	Note    string   `json:"note"`    // how the rules differ from the report
-	Wire    []step   `json:"wire"`    // requests that show it
+	Wire    []step   `json:"wire"`    // requests that show it, or its first known fault
+
+	Also map[string][]step `json:"also"` // requests that show the other known faults
 }
 
 // maxLines is the number of lines in which a rule says a report: filter, effect, count.
@@ -64,11 +66,10 @@ func readReports(t *testing.T) (all []report) {
 // reportRules returns the rules of a report: its own, or those of its first known fault.
 func reportRules(t *testing.T, r report) []faults.Rule {
 	t.Helper()
-	if r.Rules == "" && len(r.Known) > 0 {
-		return knownRules(t, r.Known[0])
-	}
-	if r.Rules == "" {
-		return nil
+	if len(r.Known) > 0 {
+		f, err := known.Find(r.Known[0])
+		require.NoError(t, err)
+		return f.Rules()
 	}
 	rules, err := conf.Rules([]byte(r.Rules))
 	require.NoError(t, err)
@@ -105,6 +106,9 @@ func TestReports(t *testing.T) {
 			}
 			assert.Equal(t, 1, ways, "known faults, rules or options, or why there are none")
 			assert.Equal(t, r.Cannot == "", len(r.Wire) > 0, "requests show what the report says")
+			for _, name := range r.Known[min(1, len(r.Known)):] {
+				assert.NotEmpty(t, r.Also[name], name)
+			}
 			for _, c := range r.Sources {
 				assert.Regexp(t, citation, c)
 			}

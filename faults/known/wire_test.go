@@ -49,6 +49,7 @@ type step struct {
 	Other  bool              `json:"other"`  // the body is not that of the digest in the target
 	Error  string            `json:"error"`  // pattern of the error of the client; by default there is none
 	Took   effect.Duration   `json:"took"`   // time until the end of the answer
+	Conns  int               `json:"conns"`  // connections that the registry has seen
 }
 
 // content is uploaded by the steps.
@@ -68,6 +69,13 @@ func TestReportsOnTheWire(t *testing.T) {
 	for _, r := range readReports(t) {
 		if r.Cannot == "" {
 			t.Run(r.ID, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { newConversation(t, r).talk(t, r) })
+			})
+		}
+		for name, steps := range r.Also {
+			r := r
+			r.Known, r.Wire = []string{name}, steps
+			t.Run(r.ID+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { newConversation(t, r).talk(t, r) })
 			})
 		}
@@ -122,6 +130,7 @@ func stock(t *testing.T, reg *registrytest.Registry) map[string]string {
 	return map[string]string{
 		"pushed512": string(digest.SHA512.FromBytes(pushed)),
 		"subject":   string(digest.FromBytes(subject)),
+		"tag":       strings.Replace(string(v1.Digest), ":", "-", 1), // of referrers
 		"size":      fmt.Sprint(v1.Size),
 		"long":      strings.Repeat("x", 8<<10),
 		"blob":      string(reg.PushBlob(t, "app", images.RandomContent(1, 1000)).Digest),
@@ -203,6 +212,9 @@ func (c *conversation) step(t *testing.T, name string, s step) {
 		}
 		assert.True(t, pattern.Matcher([]string{c.expand(want)})(have), "%s: %s: %q, want %q", name, field, have, c.expand(want))
 	}
+	if s.Conns > 0 {
+		assert.Len(t, c.reg.Connections(), s.Conns, name)
+	}
 	if s.Took > 0 {
 		assert.Equal(t, time.Duration(s.Took), time.Since(begin).Round(time.Second), name)
 	}
@@ -248,7 +260,7 @@ func (c *conversation) request(ctx context.Context, t *testing.T, s step) *http.
 		req.ContentLength = -1
 	}
 	if s.Length > 0 {
-		req.Body, req.ContentLength = io.NopCloser(zeros{}), s.Length
+		req.Body, req.ContentLength = io.NopCloser(io.LimitReader(zeros{}, s.Length)), s.Length
 	}
 	if s.Once || s.Chunked {
 		req.Body, req.GetBody = io.NopCloser(io.MultiReader(bytes.NewReader(body))), nil
