@@ -24,7 +24,7 @@ import (
 )
 
 // suffering is a row of the table: a known fault, what clients do under it, and how
-// each of them ends.
+// each of them ends. docs/faults.md shows it: run go generate ./docs after a change.
 //
 //	"recovers"         it succeeded with the right content
 //	"fails: text"      its error contains the text

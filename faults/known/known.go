@@ -13,8 +13,7 @@
 // without authentication.
 //
 // The list leaves out what a registry cannot show on the wire, such as names that do not
-// resolve, and what a rule cannot express, such as a cursor in a query that a client has
-// rebuilt.
+// resolve. The page docs/faults.md has this list, and further reports of clients with rules.
 package known
 
 import (
