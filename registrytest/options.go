@@ -143,7 +143,8 @@ func WithHandlerLogin(username, password string) Option {
 // HTTPLimits are the limits of the registry as an HTTP server. Zero is the default of each.
 type HTTPLimits struct {
 	// MaxHeader is the approximate maximum size of a request header in bytes: a larger one,
-	// such as one with a large token, is refused with 431. Default and maximum 256 KiB.
+	// such as one with a large token, is refused with 431. In HTTP/2, a single field above it
+	// ends the connection. Default and maximum 256 KiB.
 	MaxHeader int64
 
 	// MaxStreams is the maximum number of open streams of an HTTP/2 connection. Default 250.
@@ -151,7 +152,8 @@ type HTTPLimits struct {
 
 	// StreamWindow and ConnWindow are the bytes that a client may send on an HTTP/2 stream,
 	// and on a connection, before the registry has read them. Default 1 MiB. A connection
-	// has at least 65,535.
+	// has at least 65,535. With less on a stream, a longer body that the client sends before
+	// it has read the settings ends in FLOW_CONTROL_ERROR.
 	StreamWindow, ConnWindow int64
 }
 

@@ -63,6 +63,18 @@ var contentCases = []wireCase{
 	compressed("compress gzip, much", faults.Compress("gzip"), decodeGzip, big, noLength),
 	compressed("compress gzip, with length", faults.Compress("gzip").WithLength(), decodeGzip, big, codedLength),
 	compressed("compress gzip, plain length", faults.Compress("gzip").WithPlainLength(), decodeGzip, big, plainLength),
+	{name: "compress twice", do: []faults.Effect{faults.Compress("zstd"), faults.Compress("gzip")}, talk: func(t *testing.T, w *wire) {
+		w.inject(t, faults.On(op.BlobGet).Times(1).Do(faults.Compress("zstd"), faults.Compress("gzip")))
+		got := ask(t, w.talk(t), w.blob(w.small))
+		require.Equal(t, []string{"gzip, zstd"}, got.fields["Content-Encoding"], "in the order in which they were applied")
+		outer, err := decodeZstd(bytes.NewReader(got.body))
+		require.NoError(t, err)
+		inner, err := decodeGzip(outer)
+		require.NoError(t, err)
+		content, err := io.ReadAll(inner)
+		require.NoError(t, err)
+		requireBytes(t, w.bytes[string(w.small.Digest)], content)
+	}},
 	compressed("compress deflate", faults.Compress("deflate"), decodeDeflate, small, noLength),
 	compressed("compress deflate, with length", faults.Compress("deflate").WithLength(), decodeDeflate, big, codedLength),
 	compressed("compress zstd", faults.Compress("zstd"), decodeZstd, small, noLength),

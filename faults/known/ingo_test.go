@@ -413,7 +413,7 @@ var rulesInGo = map[string][]faults.Rule{
 		faults.On(op.BlobGet).Where(record.Header("Accept-Encoding", "*zstd*")).Do(faults.Compress("zstd")),
 	},
 	"C27a": {
-		faults.On(op.BlobGet).Do(faults.SetHeader("Content-Encoding", "deflate, gzip"), faults.Compress("gzip"), faults.Compress("deflate")),
+		faults.On(op.BlobGet).Do(faults.Compress("gzip"), faults.Compress("deflate")),
 	},
 	"C15": {
 		faults.On().Where(record.Namespace("*"), record.Status("404")).Do(faults.Status(500)),

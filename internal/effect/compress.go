@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/opset"
@@ -22,6 +23,8 @@ type Compress struct {
 	Coding string `json:"coding" doc:"gzip, deflate or zstd"`
 	Length string `json:"length,omitempty" doc:"Content-Length: coded, that of the coded content; plain, that of the content itself; by default there is none"`
 }
+
+const codingHeader = "Content-Encoding"
 
 // The values of Compress.Length.
 const (
@@ -55,7 +58,8 @@ func (e Compress) serve(x *Exchange, w http.ResponseWriter, r *http.Request, nex
 		}
 		c, _ := codingOf(e.Coding)
 		coded = &coder{coding: c, w: w, left: c.length(length)}
-		w.Header().Set("Content-Encoding", e.Coding)
+		codings := append(w.Header().Values(codingHeader), e.Coding) // in the order in which they were applied
+		w.Header().Set(codingHeader, strings.Join(codings, ", "))
 		switch e.Length {
 		case CodedLength:
 			setContentLength(w.Header(), coded.left)
