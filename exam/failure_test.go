@@ -185,6 +185,7 @@ func TestSweepFrozen(t *testing.T) {
 		return faults.Delay(0)
 	}}), exam.WithQuietLimit(3*time.Second), exam.WithLoopbackLimit(5*time.Second))
 	assert.Equal(t, 2, result.Count(exam.TimedOut))
-	assert.Equal(t, []string{"virtual time stood still in manifest.get_app:v1/stall/once: one bubble was abandoned, " +
-		"and all further runs were on loopback, in real time"}, result.Notes)
+	require.Len(t, result.Notes, 1)
+	assert.Regexp(t, `^virtual time stood still in manifest\.get_app:v1/stall/(once|forever): one bubble was abandoned, `+
+		`and all further runs were on loopback, in real time$`, result.Notes[0])
 }

@@ -73,14 +73,14 @@ func TestLedgerAllows(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLedger(ledgerBase, "run")
+			l := newLedger(ledgerBase, "run/")
 			for _, x := range tt.after {
 				l.note(x)
 			}
 			assert.Equal(t, tt.want, l.allows(tt.delete) == nil, "%v", l.allows(tt.delete))
 		})
 	}
-	l := newLedger(ledgerBase, "run")
+	l := newLedger(ledgerBase, "run/")
 	l.nowhere(digest.Digest(foreign))
 	assert.NoError(t, l.allows(own+"/blobs/"+foreign), "a digest of nothing")
 }

@@ -47,7 +47,7 @@ type step struct {
 	Lacks  string            `json:"lacks"`  // text that the body does not have
 	Size   *int              `json:"size"`   // number of bytes that come
 	Other  bool              `json:"other"`  // the body is not that of the digest in the target
-	Error  string            `json:"error"`  // pattern of the error of the client; by default there is none
+	Error  string            `json:"error"`  // patterns of the error of the client, separated by " or "; by default there is none
 	Took   effect.Duration   `json:"took"`   // time until the end of the answer
 	Conns  int               `json:"conns"`  // connections that the registry has seen
 }
@@ -184,7 +184,7 @@ func (c *conversation) step(t *testing.T, name string, s step) {
 	require.Equal(t, s.Status, status, "%s: %v %s", name, err, body)
 	if s.Error != "" {
 		require.Error(t, err, name)
-		assert.True(t, pattern.Matcher([]string{s.Error})(err.Error()), "%s: error %q", name, err)
+		assert.True(t, pattern.Matcher(strings.Split(s.Error, " or "))(err.Error()), "%s: error %q", name, err)
 	} else {
 		require.NoError(t, err, name)
 	}
