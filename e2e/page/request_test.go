@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -29,7 +30,7 @@ func TestRequest(t *testing.T) {
 	p.waitText(".pane h2", "blob.get")
 	for _, want := range []string{
 		"GET " + x.Target, "503", "fault flaky", "times: 1", "- status: {code: 503, retryAfter: 1s}",
-		x.Remote, x.Host, "HTTP/1.1", "TLS\nnone", "credentials\nnone", "used before",
+		x.Remote, x.Host, "HTTP/1.1", "TLS\nnone", "credentials\nnone", fmt.Sprintf("number\n%d, request %d", x.Conn, x.ConnSeq),
 		"User-Agent", x.Header.Get("User-Agent"), "Retry-After", "header after", "end after",
 	} {
 		assert.Contains(t, strings.ReplaceAll(p.text(".pane"), "\u00a0", " "), want)
