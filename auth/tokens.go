@@ -171,14 +171,19 @@ func (t *tokens) verify(token string) (Identity, error) {
 	if err := t.use(v.span); err != nil {
 		return Identity{}, err
 	}
-	for key := range t.verified {
-		if len(t.verified) < maxVerified {
-			break
-		}
-		delete(t.verified, key)
-	}
+	makeRoom(t.verified, maxVerified)
 	t.verified[fingerprintOf(token)] = v
 	return v.who, nil
+}
+
+// makeRoom deletes entries of a map, if there are most or more, so that one more has room.
+func makeRoom[K comparable, V any](m map[K]V, most int) {
+	for key := range m {
+		if len(m) < most {
+			return
+		}
+		delete(m, key)
+	}
 }
 
 // useKnown counts the use of a token, if its signature need not be verified again.
@@ -282,12 +287,7 @@ func (t *tokens) useGeneration(s sealed) bool {
 		return false
 	}
 	if s.Generation > 0 {
-		for family := range t.rotated {
-			if len(t.rotated) < maxRotated {
-				break
-			}
-			delete(t.rotated, family)
-		}
+		makeRoom(t.rotated, maxRotated)
 		t.rotated[s.Family] = s.Generation
 	}
 	return true

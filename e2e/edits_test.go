@@ -8,16 +8,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/regclient/regclient"
 	"github.com/regclient/regclient/config"
-	"github.com/regclient/regclient/scheme/reg"
 	"github.com/regclient/regclient/types/descriptor"
 	"github.com/regclient/regclient/types/ref"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	orasgo "oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content/memory"
-	orasremote "oras.land/oras-go/v2/registry/remote"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
@@ -67,10 +64,7 @@ func TestProxyDropsCredentials(t *testing.T) {
 func TestProxyDropsRange(t *testing.T) {
 	fixture := registrytest.New(t)
 	blob := fixture.PushBlob(t, "app", images.RandomContent(1, 1<<20))
-	rc := regclient.New(
-		regclient.WithConfigHost(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled}),
-		regclient.WithRegOpts(reg.WithDelay(0, 0)),
-	)
+	rc := newRegclient(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled})
 	app, err := ref.New(fixture.Host() + "/app")
 	require.NoError(t, err)
 	pull := func() (int64, error) {
@@ -101,9 +95,7 @@ func TestProxyDropsRange(t *testing.T) {
 func TestEditChildren(t *testing.T) {
 	fixture := registrytest.New(t)
 	fixture.Push(t, "app:v1", images.RandomIndex())
-	repo, err := orasremote.NewRepository(fixture.Host() + "/app")
-	require.NoError(t, err)
-	repo.PlainHTTP = true
+	repo := orasRepository(t, fixture, "app")
 	pull := func() error {
 		_, err := orasgo.Copy(t.Context(), repo, "v1", memory.New(), "", orasgo.DefaultCopyOptions)
 		return err

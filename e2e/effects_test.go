@@ -29,13 +29,15 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
+// newRegclient returns a client for a host that tries again without a pause.
+func newRegclient(host config.Host) *regclient.RegClient {
+	return regclient.New(regclient.WithConfigHost(host), regclient.WithRegOpts(reg.WithDelay(0, 0)))
+}
+
 // pushInChunks pushes 100,000 bytes with regclient, in chunks of 40,000.
 func pushInChunks(t *testing.T, fixture *registrytest.Registry) ([]byte, error) {
 	t.Helper()
-	rc := regclient.New(
-		regclient.WithConfigHost(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled, BlobChunk: 40_000, BlobMax: 40_000}),
-		regclient.WithRegOpts(reg.WithDelay(0, 0)),
-	)
+	rc := newRegclient(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled, BlobChunk: 40_000, BlobMax: 40_000})
 	app, err := ref.New(fixture.Host() + "/app")
 	require.NoError(t, err)
 	content := random(100_000, t.Name())
@@ -176,7 +178,7 @@ func TestTokenServices(t *testing.T) {
 			fixture.Forget()
 			_, err = orasRepository(t, fixture, "app").Resolve(t.Context(), "v1")
 			require.NoError(t, err)
-			rc := regclient.New(regclient.WithConfigHost(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled, User: "ci", Pass: "secret"}))
+			rc := newRegclient(config.Host{Name: fixture.Host(), TLS: config.TLSDisabled, User: "ci", Pass: "secret"})
 			r, err := ref.New(fixture.Ref("app:v1"))
 			require.NoError(t, err)
 			_, err = rc.ManifestHead(t.Context(), r)

@@ -51,7 +51,7 @@ const (
 	failsAlone    = "fails without a fault"
 )
 
-// kinds tells what each kind of violation means, as the guide does.
+// kinds describes each kind of violation, as the guide does.
 var kinds = []struct{ kind, words string }{
 	{acceptedLie, "`Run` returns no error although the registry sent or said something wrong, and the result is wrong"},
 	{hidFailure, "`Run` returns no error although something failed, and the result is wrong"},
@@ -235,8 +235,7 @@ func (e *evidence) falseSuccess() string {
 	return ""
 }
 
-// presumes tells what the client needs to see a lie, if the specification does not
-// require it.
+// presumes names what shows a lie to the client, if the specification does not require it.
 func (e *evidence) presumes() string {
 	switch {
 	case e.cell == nil || !e.lie:

@@ -17,9 +17,12 @@ func Select(filter string) ([]Statement, error) {
 		return Statements(), nil
 	}
 	p := &filterParser{rest: filter, labels: map[string]bool{}}
-	for _, s := range statements() {
+	all := statements()
+	labels := make([][]string, len(all)) // of each, in lower case
+	for i, s := range all {
 		for _, label := range s.Labels() {
-			p.labels[strings.ToLower(label)] = true
+			label = strings.ToLower(label)
+			labels[i], p.labels[label] = append(labels[i], label), true
 		}
 	}
 	matches, err := p.any()
@@ -30,12 +33,8 @@ func Select(filter string) ([]Statement, error) {
 		return nil, fmt.Errorf("spec: label filter %q: %w", filter, err)
 	}
 	var selected []Statement
-	for _, s := range statements() {
-		var labels []string
-		for _, label := range s.Labels() {
-			labels = append(labels, strings.ToLower(label))
-		}
-		if matches(labels) {
+	for i, s := range all {
+		if matches(labels[i]) {
 			selected = append(selected, s)
 		}
 	}

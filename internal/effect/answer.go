@@ -100,10 +100,7 @@ func (a Answer) send(x *Exchange, w http.ResponseWriter, r *http.Request) {
 		if isConnectionField(x, name) {
 			continue
 		}
-		header.Del(name)
-		for _, value := range values {
-			header.Add(name, x.expand(value, r))
-		}
+		x.setField(header, name, values, r)
 	}
 	if a.RetryAfter != nil {
 		header.Set("Retry-After", a.RetryAfter.field())
@@ -204,9 +201,14 @@ func (a *RetryAfter) field() string {
 	if a.Date {
 		return time.Now().Add(a.After).UTC().Format(http.TimeFormat)
 	}
-	seconds := a.After / time.Second
-	if a.After%time.Second > 0 {
-		seconds++
+	return strconv.FormatInt(seconds(a.After), 10)
+}
+
+// seconds returns a number of whole seconds, rounded up.
+func seconds(d time.Duration) int64 {
+	n := int64(d / time.Second)
+	if d%time.Second > 0 {
+		n++
 	}
-	return strconv.FormatInt(int64(seconds), 10)
+	return n
 }

@@ -1,9 +1,7 @@
 package effect
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net/http"
 
 	"github.com/ocifake/ocifake/registry"
@@ -27,14 +25,12 @@ func (e Limit) serveBelow(x *Exchange, w http.ResponseWriter, r *http.Request, n
 		next.ServeHTTP(w, r)
 		return
 	}
-	var held bytes.Buffer
-	body := peekable(r.Body)
-	if _, err := io.CopyN(&held, body, room); err == nil && body.Peek() == nil && x.act() {
+	again, goesOn := readAhead(r, room)
+	if goesOn && x.act() {
 		refuse()
 		return
 	}
-	// Reading on, the registry meets the end, or the error, once more.
-	next.ServeHTTP(w, withBody(r, readCloser{io.MultiReader(&held, body), body}))
+	next.ServeHTTP(w, again)
 }
 
 // room returns how many bytes a body may have.

@@ -164,11 +164,17 @@ func (x *Exchange) onAnswer(w http.ResponseWriter, r *http.Request, next http.Ha
 
 // requestedRange returns what a request asks for in Range: "0-99", "100-", "-5".
 func requestedRange(r *http.Request) (set string, ok bool) {
-	unit, set, ok := strings.Cut(r.Header.Get("Range"), "=")
-	if r.Method != http.MethodGet || !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Contains(set, ",") {
+	set, ok = rangeSet(r)
+	if !ok || strings.Contains(set, ",") {
 		return "", false // ignored by itself
 	}
 	return strings.TrimSpace(set), true
+}
+
+// rangeSet returns the ranges of bytes that a GET requests: "0-99,200-".
+func rangeSet(r *http.Request) (set string, ok bool) {
+	unit, set, ok := strings.Cut(r.Header.Get("Range"), "=")
+	return set, ok && r.Method == http.MethodGet && strings.EqualFold(strings.TrimSpace(unit), "bytes")
 }
 
 // ShiftRange answers a range request with another range.

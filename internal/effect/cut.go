@@ -152,13 +152,22 @@ func (c Cut) cutRequest(x *Exchange, w http.ResponseWriter, r *http.Request, nex
 // says of it: clients send it again. If the body is not longer than that, it returns
 // the request with what was read of it.
 func (c Cut) turnAway(x *Exchange, r *http.Request) *http.Request {
-	var read bytes.Buffer
-	body := peekable(r.Body)
-	if _, err := io.CopyN(&read, body, c.After); err == nil && body.Peek() == nil && x.act() {
+	again, goesOn := readAhead(r, c.After)
+	if goesOn && x.act() {
 		c.strike(x)
 	}
-	// Reading on, the registry meets the end, or the error, once more.
-	return withBody(r, readCloser{io.MultiReader(&read, body), body})
+	return again
+}
+
+// readAhead reads n bytes of the body of a request, and reports whether more come. The
+// request that it returns has the whole body: reading on, the registry meets the end, or the
+// error, once more.
+func readAhead(r *http.Request, n int64) (again *http.Request, goesOn bool) {
+	var read bytes.Buffer
+	body := peekable(r.Body)
+	_, err := io.CopyN(&read, body, n)
+	goesOn = err == nil && body.Peek() == nil
+	return withBody(r, readCloser{io.MultiReader(&read, body), body}), goesOn
 }
 
 type readCloser struct {

@@ -36,11 +36,7 @@ func (LateDelete) finds(ctx context.Context, store registry.Store, info *op.Info
 		_, err := store.Manifest(ctx, info.Repo, reference(info))
 		return err == nil
 	}
-	blob, err := store.OpenBlob(ctx, info.Repo, info.Digest)
-	if err == nil {
-		err = blob.Close()
-	}
-	return err == nil
+	return hasBlob(ctx, store, info.Repo, info.Digest)
 }
 
 // reference returns the reference of a manifest, as a Store takes it.

@@ -188,9 +188,6 @@ type quota struct {
 // reset is the number of seconds until the window ends.
 func (q *quota) reset() int64 { return seconds(max(time.Until(q.ends), 0)) }
 
-// seconds rounds up.
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
-
 // quotaText returns a text about the quota of a request, for a placeholder.
 func quotaText(value func(*quota) int64) func(*Exchange, *http.Request) string {
 	return func(x *Exchange, _ *http.Request) string { return strconv.FormatInt(value(x.quota), 10) }
@@ -241,10 +238,7 @@ func (e Limit) header() map[string][]string {
 // setHeader sets the fields that tell of the quota.
 func (e Limit) setHeader(x *Exchange, h http.Header, r *http.Request) {
 	for name, values := range e.header() {
-		h.Del(name)
-		for _, value := range values {
-			h.Add(name, x.expand(value, r))
-		}
+		x.setField(h, name, values, r)
 	}
 }
 

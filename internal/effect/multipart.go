@@ -33,9 +33,9 @@ func (Multipart) prospect(_ *op.Info, r *http.Request) Prospect {
 // requestedRanges returns the ranges of a request for at least two and at most maxRanges of
 // them, and otherwise nil.
 func requestedRanges(r *http.Request) []string {
-	unit, set, _ := strings.Cut(r.Header.Get("Range"), "=")
+	set, ok := rangeSet(r)
 	ranges := strings.Split(set, ",")
-	if r.Method != http.MethodGet || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || len(ranges) < 2 || len(ranges) > maxRanges {
+	if !ok || len(ranges) < 2 || len(ranges) > maxRanges {
 		return nil
 	}
 	return ranges

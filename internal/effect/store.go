@@ -95,10 +95,11 @@ func (s *faultyStore) MountBlob(ctx context.Context, repo string, d digest.Diges
 
 // has reports whether a mount can find a blob; from nowhere in particular, it may.
 func (s *faultyStore) has(ctx context.Context, from string, d digest.Digest) bool {
-	if from == "" {
-		return true
-	}
-	blob, err := s.Store.OpenBlob(ctx, from, d)
+	return from == "" || hasBlob(ctx, s.Store, from, d)
+}
+
+func hasBlob(ctx context.Context, store registry.Store, repo string, d digest.Digest) bool {
+	blob, err := store.OpenBlob(ctx, repo, d)
 	if err == nil {
 		err = blob.Close()
 	}

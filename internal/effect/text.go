@@ -40,6 +40,14 @@ var placeholders = map[string]struct {
 	"cdnhost":   {needExternal | needStore, func(x *Exchange, _ *http.Request) string { return x.externalHost() }},
 }
 
+// setField sets a header field to values with placeholders.
+func (x *Exchange) setField(h http.Header, name string, values []string, r *http.Request) {
+	h.Del(name)
+	for _, value := range values {
+		h.Add(name, x.expand(value, r))
+	}
+}
+
 // expand replaces the placeholders in a text; what else is in braces stays.
 func (x *Exchange) expand(text string, r *http.Request) string {
 	if !strings.Contains(text, "{") {

@@ -34,15 +34,14 @@ type OnWire struct {
 	http2 bool // it needs HTTP/2; otherwise HTTP/1.1
 }
 
-// The kinds of [OnWire].
-func onIgnorePings() OnWire      { return OnWire{"ignore-pings", IgnorePings, true} }
-func onWithholdWindows() OnWire  { return OnWire{"withhold-windows", WithholdWindows, true} }
-func onWithholdContinue() OnWire { return OnWire{"withhold-continue", WithholdContinue, false} }
-func onBareLF() OnWire           { return OnWire{"bare-lf", BareLF, false} }
-
 // NewOnWire returns the effect of a change.
 func NewOnWire(what Change) OnWire {
-	return [Changes]OnWire{onIgnorePings(), onWithholdWindows(), onWithholdContinue(), onBareLF()}[what]
+	return [Changes]OnWire{
+		IgnorePings:      {"ignore-pings", what, true},
+		WithholdWindows:  {"withhold-windows", what, true},
+		WithholdContinue: {"withhold-continue", what, false},
+		BareLF:           {"bare-lf", what, false},
+	}[what]
 }
 
 // Kind implements [Behaviour].
