@@ -23,7 +23,7 @@ import (
 func (c *call) getBlob() error {
 	d := c.info.Digest
 	if !op.ValidDigest(d) {
-		return &Error{Cause: BlobUnknown, Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", d)}
+		return &Error{Cause: digestUnusable, Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", d)}
 	}
 	blob, err := c.openBlob(d)
 	if err != nil {
@@ -45,8 +45,7 @@ func (c *call) getBlob() error {
 		c.set("Content-Range", part.contentRange(blob.Size()))
 	}
 	c.set("Content-Type", "application/octet-stream", "Content-Length", strconv.FormatInt(part.length, 10))
-	c.w.WriteHeader(status)
-	if c.info.Op == op.BlobHead || part.length == 0 {
+	if c.begin(status) || c.info.Op == op.BlobHead || part.length == 0 {
 		return nil
 	}
 	if _, err := blob.WriteRange(c.w, part.start, part.length); err != nil {
@@ -63,6 +62,9 @@ func blobFields(d digest.Digest) [6]string {
 
 func (c *call) deleteBlob() error {
 	if err := c.checkDigest(); err != nil {
+		return err
+	}
+	if err := c.keepReferenced(c.info.Digest); err != nil {
 		return err
 	}
 	if err := c.store.DeleteBlob(c.ctx(), c.info.Repo, c.info.Digest); err != nil {

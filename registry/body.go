@@ -54,6 +54,9 @@ func brokeOff(cause Cause, err error) error {
 
 // refuseContent refuses the body of a POST that has no use for one.
 func (c *call) refuseContent() error {
+	if c.does(func(d *Dialect) bool { return d.IgnoreStray }) {
+		return nil
+	}
 	switch empty, err := c.content.empty(); {
 	case err != nil:
 		return brokeOff(UploadInvalid, err)

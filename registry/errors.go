@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/ocifake/ocifake/internal/near"
 )
 
 // Cause is the reason why a request fails. It is an error: a Store returns a Cause or an error
@@ -38,10 +41,24 @@ const (
 	NotEnabled                       // 404 UNSUPPORTED
 	TooManyTags                      // 414 UNSUPPORTED
 	TooManyUploads                   // 429 TOOMANYREQUESTS
+
+	// Causes that only a dialect tells from others.
+	referenceInvalid // 404 MANIFEST_UNKNOWN: neither a tag nor a digest
+	digestUnusable   // 404 BLOB_UNKNOWN, to reads: not a digest
+	digestMissing    // 400 DIGEST_INVALID: a closing PUT without a digest
+	typeUnknown      // 400 MANIFEST_INVALID: the media type is not that of a manifest
+	notAcceptable    // 404 MANIFEST_UNKNOWN: Accept does not have the media type
+	pageInvalid      // 400 UNSUPPORTED: n of a list
+	pageTooLarge     // 400 UNSUPPORTED: n of a list
+	lastUnknown      // 404 UNSUPPORTED: last of a list
+	subjectRefused   // 400 UNSUPPORTED: a manifest with a subject
+	subjectUnknown   // 404 MANIFEST_UNKNOWN: of a list of referrers
+	referenced       // 403 DENIED: a manifest refers to what the request deletes
 )
 
 // answer is the answer for a cause.
 type answer struct {
+	name   string // in text
 	status int
 	code   string
 	about  string // details beyond the words of the code
@@ -84,36 +101,85 @@ func (c Cause) message(about string) string {
 func (c Cause) status() int { return answers[c].status }
 
 var answers = [...]answer{
-	internal:            {http.StatusInternalServerError, "", "internal error"},
-	BlobUnknown:         {http.StatusNotFound, "BLOB_UNKNOWN", ""},
-	UploadInvalid:       {http.StatusBadRequest, "BLOB_UPLOAD_INVALID", ""},
-	UploadRange:         {http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", ""},
-	UploadUnknown:       {http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", ""},
-	DigestInvalid:       {http.StatusBadRequest, "DIGEST_INVALID", ""},
-	ManifestBlobUnknown: {http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", ""},
-	ManifestInvalid:     {http.StatusBadRequest, "MANIFEST_INVALID", ""},
-	ManifestUnknown:     {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
-	NameInvalid:         {http.StatusBadRequest, "NAME_INVALID", ""},
-	nameUnusable:        {http.StatusNotFound, "NAME_INVALID", ""},
-	NameUnknown:         {http.StatusNotFound, "NAME_UNKNOWN", ""},
-	SizeInvalid:         {http.StatusBadRequest, "SIZE_INVALID", ""},
-	TooLarge:            {http.StatusRequestEntityTooLarge, "SIZE_INVALID", "content is larger than the registry accepts"},
-	Unauthorized:        {http.StatusUnauthorized, "UNAUTHORIZED", ""},
-	Denied:              {http.StatusForbidden, "DENIED", ""},
-	Full:                {http.StatusForbidden, "DENIED", "the registry's space is used up"},
-	TagImmutable:        {http.StatusForbidden, "DENIED", "tags are immutable"},
-	PreconditionFailed:  {http.StatusPreconditionFailed, "DENIED", "precondition failed"},
-	Unsupported:         {http.StatusBadRequest, "UNSUPPORTED", ""},
-	MethodNotAllowed:    {http.StatusMethodNotAllowed, "UNSUPPORTED", ""},
-	RangeInvalid:        {http.StatusRequestedRangeNotSatisfiable, "UNSUPPORTED", "the range lies outside the blob"},
-	unsupportedCoding:   {http.StatusUnsupportedMediaType, "UNSUPPORTED", "the body has a content coding"},
-	NotEnabled:          {http.StatusNotFound, "UNSUPPORTED", ""},
-	TooManyTags:         {http.StatusRequestURITooLong, "UNSUPPORTED", "too many tags in one request"},
-	TooManyUploads:      {http.StatusTooManyRequests, "TOOMANYREQUESTS", ""},
+	internal:            {"internal", http.StatusInternalServerError, "", "internal error"},
+	BlobUnknown:         {"blob-unknown", http.StatusNotFound, "BLOB_UNKNOWN", ""},
+	UploadInvalid:       {"upload-invalid", http.StatusBadRequest, "BLOB_UPLOAD_INVALID", ""},
+	UploadRange:         {"upload-range", http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", ""},
+	UploadUnknown:       {"upload-unknown", http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", ""},
+	DigestInvalid:       {"digest-invalid", http.StatusBadRequest, "DIGEST_INVALID", ""},
+	ManifestBlobUnknown: {"manifest-blob-unknown", http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", ""},
+	ManifestInvalid:     {"manifest-invalid", http.StatusBadRequest, "MANIFEST_INVALID", ""},
+	ManifestUnknown:     {"manifest-unknown", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
+	NameInvalid:         {"name-invalid", http.StatusBadRequest, "NAME_INVALID", ""},
+	nameUnusable:        {"name-unusable", http.StatusNotFound, "NAME_INVALID", ""},
+	NameUnknown:         {"name-unknown", http.StatusNotFound, "NAME_UNKNOWN", ""},
+	SizeInvalid:         {"size-invalid", http.StatusBadRequest, "SIZE_INVALID", ""},
+	TooLarge:            {"too-large", http.StatusRequestEntityTooLarge, "SIZE_INVALID", "content is larger than the registry accepts"},
+	Unauthorized:        {"unauthorized", http.StatusUnauthorized, "UNAUTHORIZED", ""},
+	Denied:              {"denied", http.StatusForbidden, "DENIED", ""},
+	Full:                {"full", http.StatusForbidden, "DENIED", "the registry's space is used up"},
+	TagImmutable:        {"tag-immutable", http.StatusForbidden, "DENIED", "tags are immutable"},
+	PreconditionFailed:  {"precondition-failed", http.StatusPreconditionFailed, "DENIED", "precondition failed"},
+	Unsupported:         {"unsupported", http.StatusBadRequest, "UNSUPPORTED", ""},
+	MethodNotAllowed:    {"method-not-allowed", http.StatusMethodNotAllowed, "UNSUPPORTED", ""},
+	RangeInvalid:        {"range-invalid", http.StatusRequestedRangeNotSatisfiable, "UNSUPPORTED", "the range lies outside the blob"},
+	unsupportedCoding:   {"coding-unsupported", http.StatusUnsupportedMediaType, "UNSUPPORTED", "the body has a content coding"},
+	NotEnabled:          {"not-enabled", http.StatusNotFound, "UNSUPPORTED", ""},
+	TooManyTags:         {"too-many-tags", http.StatusRequestURITooLong, "UNSUPPORTED", "too many tags in one request"},
+	TooManyUploads:      {"too-many-uploads", http.StatusTooManyRequests, "TOOMANYREQUESTS", ""},
+	referenceInvalid:    {"reference-invalid", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
+	digestUnusable:      {"digest-unusable", http.StatusNotFound, "BLOB_UNKNOWN", ""},
+	digestMissing:       {"digest-missing", http.StatusBadRequest, "DIGEST_INVALID", ""},
+	typeUnknown:         {"type-unknown", http.StatusBadRequest, "MANIFEST_INVALID", ""},
+	notAcceptable:       {"not-acceptable", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
+	pageInvalid:         {"page-invalid", http.StatusBadRequest, "UNSUPPORTED", ""},
+	pageTooLarge:        {"page-too-large", http.StatusBadRequest, "UNSUPPORTED", ""},
+	lastUnknown:         {"last-unknown", http.StatusNotFound, "UNSUPPORTED", ""},
+	subjectRefused:      {"subject-refused", http.StatusBadRequest, "UNSUPPORTED", ""},
+	subjectUnknown:      {"subject-unknown", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
+	referenced:          {"referenced", http.StatusForbidden, "DENIED", ""},
 }
 
 // Error returns the words of the specification for the code, and details.
 func (c Cause) Error() string { return c.message(answers[c].about) }
+
+// MarshalText implements [encoding.TextMarshaler]: "blob-unknown" is the text of BlobUnknown.
+func (c Cause) MarshalText() ([]byte, error) {
+	if int(c) >= len(answers) {
+		return nil, fmt.Errorf("registry: no cause has the number %d", uint8(c))
+	}
+	return []byte(answers[c].name), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Cause) UnmarshalText(text []byte) error {
+	var names []string
+	for i, a := range answers {
+		if a.name == string(text) {
+			*c = Cause(i)
+			return nil
+		}
+		names = append(names, a.name)
+	}
+	return fmt.Errorf("registry: unknown cause %q: %s", text, near.Hint(string(text), names))
+}
+
+// Is reports whether target is a cause that includes this one.
+func (c Cause) Is(target error) bool { return includes[c] != internal && target == includes[c] }
+
+// includes are the causes that include those which only a dialect tells from others.
+var includes = map[Cause]Cause{
+	referenceInvalid: ManifestUnknown,
+	digestUnusable:   BlobUnknown,
+	digestMissing:    DigestInvalid,
+	typeUnknown:      ManifestInvalid,
+	notAcceptable:    ManifestUnknown,
+	pageInvalid:      Unsupported,
+	pageTooLarge:     Unsupported,
+	subjectRefused:   Unsupported,
+	subjectUnknown:   ManifestUnknown,
+	referenced:       Denied,
+}
 
 // Code returns the specification's error code, such as "BLOB_UNKNOWN".
 func (c Cause) Code() string { return answers[c].code }

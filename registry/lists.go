@@ -30,8 +30,13 @@ func (c *call) page() (page, error) {
 	p := page{n: c.options.pageSize(), last: query.Get("last")}
 	if text := query.Get("n"); query.Has("n") {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return p, &Error{Cause: Unsupported, Message: fmt.Sprintf("n is %q: want a number of entries", text)}
+		switch invalid := err != nil || n < 0; {
+		case invalid && c.does(func(d *Dialect) bool { return d.IgnoreBadN }):
+			return p, nil
+		case invalid:
+			return p, &Error{Cause: pageInvalid, Message: fmt.Sprintf("n is %q: want a number of entries", text)}
+		case n > p.n && c.does(func(d *Dialect) bool { return d.RefuseLarge }):
+			return p, &Error{Cause: pageTooLarge, Message: fmt.Sprintf("n is %d: want at most %d entries", n, p.n)}
 		}
 		p.n = min(p.n, n)
 	}
@@ -68,7 +73,14 @@ func (c *call) setNext(path string, p page, last string, also url.Values) {
 	for name, values := range also {
 		query[name] = values
 	}
-	c.header().Set("Link", "<"+c.location(path)+"?"+query.Encode()+`>; rel="next"`)
+	target := c.location(path, func(d *Dialect) bool { return d.AbsoluteLink }) + "?" + query.Encode()
+	switch {
+	case c.does(func(d *Dialect) bool { return d.NoLink }):
+	case c.does(func(d *Dialect) bool { return d.BareLink }):
+		c.header().Set("Link", target+"; rel=next")
+	default:
+		c.header().Set("Link", "<"+target+`>; rel="next"`)
+	}
 }
 
 func (c *call) listTags() error {
@@ -76,18 +88,36 @@ func (c *call) listTags() error {
 	if err != nil {
 		return err
 	}
-	tags, more, err := take(p, c.store.Tags(c.ctx(), c.info.Repo, p.last), func(Tag) bool { return true }, nil, 0)
+	var tags []string
+	var next string
+	if c.options.speech == nil {
+		tags, next, err = c.strictTags(p)
+	} else {
+		tags, next, err = c.spokenTags(p)
+	}
 	if err != nil {
 		return c.about(err)
 	}
-	list := distspec.TagList{Name: c.info.Name(), Tags: make([]string, len(tags))}
+	if next != "" {
+		c.setNext("/v2/"+c.info.Name()+"/tags/list", p, next, nil)
+	}
+	return c.sendJSON("application/json", distspec.TagList{Name: c.info.Name(), Tags: tags})
+}
+
+// strictTags returns a page of tags, and the last of them if there are more.
+func (c *call) strictTags(p page) (names []string, next string, err error) {
+	tags, more, err := take(p, c.store.Tags(c.ctx(), c.info.Repo, p.last), func(Tag) bool { return true }, nil, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	names = make([]string, len(tags))
 	for i, tag := range tags {
-		list.Tags[i] = tag.Name
+		names[i] = tag.Name
 	}
 	if more {
-		c.setNext("/v2/"+c.info.Name()+"/tags/list", p, tags[len(tags)-1].Name, nil)
+		next = names[len(names)-1]
 	}
-	return c.sendJSON("application/json", list)
+	return names, next, nil
 }
 
 // listRepositories shows the repositories that the caller may pull from.

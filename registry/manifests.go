@@ -27,16 +27,16 @@ import (
 //     one of its children.
 
 func (c *call) getManifest() error {
-	ref := c.reference()
+	ref := c.target()
 	if !validReference(ref) {
-		return &Error{Cause: ManifestUnknown, Message: fmt.Sprintf("%q is neither a tag nor a sha256 or sha512 digest", ref)}
+		return &Error{Cause: referenceInvalid, Message: fmt.Sprintf("%q is neither a tag nor a sha256 or sha512 digest", ref)}
 	}
 	m, err := c.store.Manifest(c.ctx(), c.info.Repo, ref)
 	if err != nil {
 		return c.about(err)
 	}
 	if c.options.StrictAccept && !accepts(c.r.Header["Accept"], m.Descriptor.MediaType) {
-		return &Error{Cause: ManifestUnknown, Message: fmt.Sprintf(
+		return &Error{Cause: notAcceptable, Message: fmt.Sprintf(
 			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
 	}
 	c.set("Docker-Content-Digest", string(m.Descriptor.Digest), "Etag", quote(m.Descriptor.Digest))
@@ -92,9 +92,20 @@ func (c *call) putManifest() error {
 		}
 	}
 	c.state.SetVerified(m.Descriptor.Digest)
+	if m.Subject != "" && c.does(func(d *Dialect) bool { return d.RefuseSubject }) {
+		return &Error{Cause: subjectRefused, Message: "manifests with a subject are not supported"}
+	}
 	m.Ref, m.Tags = c.reference(), tags
 	m.Precondition = c.precondition()
 	m.ImmutableTags = c.options.ImmutableTags
+	if err := c.refuseSame(tags); err != nil {
+		return err
+	}
+	if c.does(func(d *Dialect) bool { return d.AnyDescriptor }) {
+		if err := c.correct(m.Require); err != nil {
+			return err
+		}
+	}
 	if c.options.AllowSparse {
 		for i := range m.Require {
 			m.Require[i].Optional = true
@@ -171,6 +182,11 @@ func (c *call) deleteTag() error {
 }
 
 func (c *call) deleteReference() error {
+	if c.info.Digest != "" {
+		if err := c.keepReferenced(c.info.Digest); err != nil {
+			return err
+		}
+	}
 	if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, c.reference(), c.precondition()); err != nil {
 		return c.about(err)
 	}

@@ -87,6 +87,10 @@ type Options struct {
 	// Warnings are texts that are sent with every answer, each as Warning: 299 - "text".
 	Warnings []string
 
+	// Dialect, if set, changes the answers of the registry, and what it does, to those of a real
+	// one. It must not be changed afterwards.
+	Dialect *Dialect
+
 	// Allow, if set, authorizes what depends on the content of the registry: a pull from the
 	// source of a mount, or from a repository with the blob of an anonymous mount or of
 	// SharedBlobs, and a repository in the catalog. An error refuses it. Allow is not called
@@ -132,7 +136,7 @@ func (o *Options) Validate() error {
 			return fmt.Errorf("%s is %d: want a positive number, or 0 for the default", option.name, option.value)
 		}
 	}
-	return nil
+	return o.Dialect.validate()
 }
 
 func (o *Options) allow(ctx context.Context, repo string, action Action) bool {
@@ -146,9 +150,17 @@ func (o *Options) log() *slog.Logger {
 	return slog.Default()
 }
 
+// settings are options in use.
+type settings struct {
+	Options
+	speech *spoken // nil: strict
+}
+
 // refuses returns the reason why the options refuse an operation on anything, or nil.
-func (o *Options) refuses(operation op.Op) error {
+func (o *settings) refuses(operation op.Op) error {
 	switch {
+	case o.speech != nil && o.speech.missing[operation]:
+		return &Error{Cause: MethodNotAllowed, Message: fmt.Sprintf("the registry does not have the operation %s", operation)}
 	case o.ReadOnly && operation.Write():
 		return &Error{Cause: Denied, Message: "the registry is read-only"}
 	case o.NoDelete && (operation == op.BlobDelete || operation == op.ManifestDelete || operation == op.TagDelete):

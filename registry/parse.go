@@ -70,9 +70,9 @@ func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
 	f, known := forms[mediaType]
 	switch {
 	case !known:
-		return PutManifest{}, invalid("Content-Type %q is not the media type of a manifest", mediaType)
+		return PutManifest{}, &Error{Cause: typeUnknown, Message: fmt.Sprintf("Content-Type %q is not the media type of a manifest", mediaType)}
 	case f.notSupported != "":
-		return PutManifest{}, invalid("%s", f.notSupported)
+		return PutManifest{}, &Error{Cause: typeUnknown, Message: f.notSupported}
 	}
 	var d document
 	if err := json.Unmarshal(content, &d); err != nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"math"
 	"net/url"
 
 	"github.com/ocifake/ocifake/internal/plainjson"
@@ -20,7 +21,16 @@ func (c *call) listReferrers() error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkSubject(); err != nil {
+		return err
+	}
 	artifactType := c.r.URL.Query().Get("artifactType")
+	if c.does(func(d *Dialect) bool { return d.NoFilter }) {
+		artifactType = ""
+	}
+	if c.does(func(d *Dialect) bool { return d.ReferrersUnlinked }) {
+		p = page{n: math.MaxInt}
+	}
 	keep := func(d ocispec.Descriptor) bool { return artifactType == "" || d.ArtifactType == artifactType }
 	list := c.store.Referrers(c.ctx(), c.info.Repo, c.info.Digest, digest.Digest(p.last))
 	// The answer is an index, and may be no larger than a manifest: annotations

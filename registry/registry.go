@@ -23,7 +23,7 @@ import (
 // a prefix that [http.StripPrefix] removes. Its methods are safe for concurrent use.
 type Registry struct {
 	store   Store
-	options atomic.Pointer[Options]
+	options atomic.Pointer[settings]
 	serial  atomic.Uint64 // of upload locations
 }
 
@@ -42,11 +42,11 @@ func (g *Registry) SetOptions(options Options) {
 	if err := options.Validate(); err != nil {
 		panic(fmt.Sprintf("registry: invalid options: %v", err))
 	}
-	g.options.Store(&options)
+	g.options.Store(&settings{options, options.Dialect.speak()})
 }
 
 // Options returns the current options.
-func (g *Registry) Options() Options { return *g.options.Load() }
+func (g *Registry) Options() Options { return g.options.Load().Options }
 
 // ServeHTTP serves one request of the API. It panics with [http.ErrAbortHandler] if a response
 // that has begun cannot be completed, or if the client leaves before the Store returns.
@@ -67,7 +67,7 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // call is one request being served.
 type call struct {
 	*Registry
-	options *Options
+	options *settings
 	state   *inflight.State
 	info    *op.Info // of the state
 	content content

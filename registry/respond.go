@@ -12,23 +12,27 @@ import (
 	"github.com/ocifake/ocifake/internal/unread"
 )
 
-// location returns a URL of the API for Location and Link: a path, or absolute
-// if the options say so. path begins with "/v2/".
-func (c *call) location(path string) string {
+// location returns a URL of the API for Location and Link: a path, or absolute if the
+// options or the dialect say so. path begins with "/v2/".
+func (c *call) location(path string, absolute func(*Dialect) bool) string {
 	origin, prefix := inflight.Base(c.r, c.options.TrustForwarded)
-	if c.options.AbsoluteURLs {
+	if c.options.AbsoluteURLs || c.options.speech != nil && absolute(&c.options.speech.Dialect) {
 		return origin + prefix + path
 	}
 	return prefix + path
 }
 
-// blobURL and the like are paths of the API below the repository.
+// blobURL and the like are URLs of the API below the repository.
 func (c *call) blobURL(digest string) string {
-	return c.location("/v2/" + c.info.Name() + "/blobs/" + digest)
+	return c.location("/v2/"+c.info.Name()+"/blobs/"+digest, func(d *Dialect) bool { return d.AbsoluteBlob })
 }
 
-func (c *call) manifestURL(reference string) string {
-	return c.location("/v2/" + c.info.Name() + "/manifests/" + reference)
+func (c *call) manifestURL(digest string) string {
+	reference := digest
+	if c.does(func(d *Dialect) bool { return d.ManifestReference == AsPushed }) {
+		reference = c.reference()
+	}
+	return c.location("/v2/"+c.info.Name()+"/manifests/"+reference, func(d *Dialect) bool { return d.AbsoluteManifest })
 }
 
 // sendStatus answers without a body.
@@ -36,7 +40,7 @@ func (c *call) sendStatus(status int) error {
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		c.header().Set("Content-Length", "0")
 	}
-	c.w.WriteHeader(status)
+	c.begin(status)
 	return nil
 }
 
@@ -52,7 +56,9 @@ func (c *call) sendJSON(contentType string, value any) error {
 // send answers with a body, of which HEAD gets the header only.
 func (c *call) send(status int, contentType string, body []byte) {
 	c.set("Content-Type", contentType, "Content-Length", strconv.Itoa(len(body)))
-	c.w.WriteHeader(status)
+	if c.begin(status) {
+		return
+	}
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(body) // the client has left
 	}
@@ -78,7 +84,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	must.NotNil("registry: WriteError: r", r)
 	must.NotNil("registry: WriteError: err", err)
 	r, state := inflight.Begin(r)
-	c := &call{options: &Options{}, state: state, info: state.Info(), w: w, r: r}
+	c := &call{options: &settings{speech: speechOf(r.Context())}, state: state, info: state.Info(), w: w, r: r}
 	c.fail(err)
 }
 
@@ -89,15 +95,8 @@ func (c *call) fail(err error) {
 }
 
 func (c *call) sendError(err error) {
-	var body errorBody
-	status := 0
-	for _, e := range leaves(err) {
-		cause := causeOf(e)
-		if status == 0 {
-			status = cause.status()
-		}
-		body.Errors = append(body.Errors, entry(cause, e))
-	}
+	errs := leaves(err)
+	status := causeOf(errs[0]).status()
 	if status >= http.StatusInternalServerError {
 		if errors.Is(c.ctx().Err(), context.Canceled) {
 			panic(http.ErrAbortHandler) // the client has left, which is why the Store failed
@@ -106,13 +105,21 @@ func (c *call) sendError(err error) {
 		http.Error(c.w, "internal error", status)
 		return
 	}
-	encoded, err := plainjson.Marshal(body)
+	a := refusal{status: status, contentType: "application/json"}
+	for _, e := range errs {
+		a.entries = append(a.entries, c.translate(&a, causeOf(e), entry(causeOf(e), e)))
+	}
+	body, err := a.encode(c)
 	if err != nil {
 		c.options.log().ErrorContext(c.ctx(), "error detail cannot be encoded", "op", c.info.Op, "error", err)
 		http.Error(c.w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	c.send(status, "application/json", encoded)
+	a.setHeader(c, len(body))
+	c.w.WriteHeader(a.status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body) // the client has left
+	}
 }
 
 // leaves returns the errors that were joined, in order.

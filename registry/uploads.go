@@ -107,7 +107,12 @@ func (c *call) mountBlob() error {
 // mount tries the source that the client names, or, for an anonymous mount,
 // every repository that has the blob and that the caller may pull from.
 func (c *call) mount() (bool, error) {
-	if c.info.From != "" {
+	switch {
+	case c.does(func(d *Dialect) bool { return d.Mounts == MountAny }):
+		return c.mountAnywhere(c.info.Digest)
+	case c.info.From == "" && c.does(func(d *Dialect) bool { return d.Mounts != MountReadable }):
+		return false, nil
+	case c.info.From != "":
 		if !op.ValidRepository(c.info.From) {
 			return false, nil
 		}
@@ -133,6 +138,9 @@ func (c *call) mountFrom(repo string, d digest.Digest) (bool, error) {
 	if !c.options.allow(c.ctx(), repo, Pull) {
 		return false, nil
 	}
+	if refers, err := c.mountReferenced(repo, d); !refers {
+		return false, err
+	}
 	err := c.store.MountBlob(c.ctx(), c.info.Repo, d, repo)
 	if errors.Is(err, BlobUnknown) {
 		return false, nil
@@ -148,6 +156,9 @@ func (c *call) patchUpload() error {
 	chunk, body, err := c.chunk()
 	if err == nil {
 		err = c.checkOrder(state)
+	}
+	if err == nil {
+		err = c.checkStream(upload, chunk)
 	}
 	before := upload.Size()
 	if err == nil {
@@ -170,7 +181,7 @@ func (c *call) commitUpload() error {
 		return err
 	}
 	if c.info.Digest == "" {
-		return &Error{Cause: DigestInvalid, Message: "the closing PUT of an upload needs a digest parameter"}
+		return &Error{Cause: digestMissing, Message: "the closing PUT of an upload needs a digest parameter"}
 	}
 	if err := c.checkDigest(); err != nil {
 		return err
@@ -227,8 +238,9 @@ func (c *call) cancelUpload() error {
 
 // openUpload finds the session that the location names.
 func (c *call) openUpload() (Upload, uploadState, error) {
+	fixed := c.does(func(d *Dialect) bool { return d.FixedLocation })
 	state, ok := parseUploadState(c.info.Repo, c.info.Session, c.r.URL.Query().Get(stateParameter))
-	if !ok {
+	if !ok && !fixed {
 		return nil, state, &Error{
 			Cause:   UploadUnknown,
 			Message: "the upload location is not one that was handed out: use Location as it is, and add to its query",
@@ -239,7 +251,7 @@ func (c *call) openUpload() (Upload, uploadState, error) {
 	if err != nil {
 		return nil, state, c.about(err)
 	}
-	c.state.SetStaleState(state.size != upload.Size())
+	c.state.SetStaleState(!fixed && state.size != upload.Size())
 	return upload, state, nil
 }
 
@@ -249,6 +261,9 @@ func (c *call) openUpload() (Upload, uploadState, error) {
 func (c *call) chunk() (Chunk, *body, error) {
 	r := c.r
 	header := r.Header.Get("Content-Range")
+	if c.does(func(d *Dialect) bool { return d.IgnoreContentRange }) {
+		header = ""
+	}
 	if c.info.Op == op.UploadCommit {
 		// Without a body, Content-Range has nothing to describe: there is no text for
 		// an empty range, and clients write "5-4".
@@ -262,7 +277,7 @@ func (c *call) chunk() (Chunk, *body, error) {
 	if c.content.length == 0 && header == "" {
 		return Chunk{Body: http.NoBody, Offset: Unknown}, nil, nil
 	}
-	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" {
+	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" && !c.does(func(d *Dialect) bool { return d.AnyUploadType }) {
 		return Chunk{}, nil, &Error{Cause: UploadInvalid, Message: fmt.Sprintf(
 			"Content-Type %q of an upload: want application/octet-stream", t)}
 	}
@@ -320,7 +335,11 @@ func (c *call) sendProgress(status int, upload Upload, short bool) {
 
 func (c *call) setProgress(upload Upload, short bool) {
 	state := uploadState{size: upload.Size(), serial: c.serial.Add(1), short: short}
-	setProgress(c.header(), c.location(uploadPath(c.info, upload)), state.text(c.info.Repo, upload.ID()), upload)
+	location := c.location(uploadPath(c.info, upload), func(d *Dialect) bool { return d.AbsoluteUpload })
+	setProgress(c.header(), location, state.text(c.info.Repo, upload.ID()), upload)
+	if c.options.speech != nil {
+		c.header().Set("Location", c.uploadLocation(location, c.header().Get("Location")))
+	}
 }
 
 func (c *call) sendCreatedBlob() error {

@@ -86,6 +86,16 @@ func (s *State) AddFault(rule string) {
 	s.learned.Faults = append(s.learned.Faults, rule)
 }
 
+// AddTrait adds the trait of a profile that decided the answer.
+func (s *State) AddTrait(trait string) {
+	s = s.first()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.learned.Traits, trait) {
+		s.learned.Traits = append(s.learned.Traits, trait)
+	}
+}
+
 // AddServed adds a change that a rule made to the request before it was served.
 func (s *State) AddServed(change string) {
 	s = s.first()

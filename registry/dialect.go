@@ -1,0 +1,248 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+// Dialect is how a registry differs from the strict one, as real registries do: the answers that
+// it gives, and what it does. The zero value does not differ.
+//
+// Dialect is experimental: its fields may change in any release. Package profiles has the dialects
+// of real registries.
+type Dialect struct {
+	// Answers change the answers of the registry. All rows that match apply, in order.
+	Answers []Answer
+
+	// Missing are operations that the registry does not have: 405 UNSUPPORTED, unless Answers
+	// change it.
+	Missing []op.Op
+
+	FixedLocation      bool // the Location of an upload session never changes, and works without its query
+	IgnoreContentRange bool // chunks are appended, whatever their Content-Range says
+	OneStream          bool // a chunk without Content-Range is refused if the session has content: UploadInvalid
+	AnyUploadType      bool // the Content-Type of uploaded content is not checked
+	IgnoreStray        bool // the body of a POST that has no use for one is ignored
+
+	// Mounts says which mounts succeed. Other mounts are answered with an upload session.
+	Mounts Mounts
+
+	IgnoreRange bool // GET of a blob ignores Range
+
+	DashAlias        bool // sha256-<hex>, which is a tag by its form, is the manifest with that digest
+	ImmutableSame    bool // ImmutableTags also refuses to push the same manifest again
+	AnyDescriptor    bool // the sizes and media types of descriptors are not compared with what they describe
+	RefuseSubject    bool // a manifest with a subject is refused: Unsupported
+	DeleteReferenced bool // what a manifest of the repository refers to is not deleted: Denied
+
+	Unpaged       bool        // the list of tags ignores n and last, and has no Link
+	RefuseLarge   bool        // n above PageSize is refused: Unsupported
+	IgnoreBadN    bool        // an n that is no number of entries is ignored
+	UnknownLast   UnknownLast // a list after an entry that does not exist
+	OpaqueCursor  bool        // last is a cursor: those of no Link are refused: Unsupported
+	Order         Order       // of tags
+	NullTags      bool        // an empty list of tags is null
+	NoLink        bool        // lists have no Link
+	BareLink      bool        // the URL in Link has no angle brackets
+	TagsOfUnknown bool        // an unknown repository has an empty list of tags
+
+	NoFilter              bool // referrers are not filtered by artifactType
+	ReferrersUnlinked     bool // the list of referrers is not paged
+	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
+
+	AbsoluteUpload   bool // Location of an upload session has scheme and host
+	AbsoluteBlob     bool // Location of a blob
+	AbsoluteManifest bool // Location of a manifest
+	AbsoluteLink     bool // Link
+
+	// UploadQuery is added to the query of the Location of an upload session.
+	UploadQuery string
+
+	// ManifestReference is the form of the reference in the Location of a manifest.
+	ManifestReference ManifestReference
+}
+
+// Mounts says which mounts succeed.
+type Mounts string
+
+// The values of [Dialect.Mounts].
+const (
+	MountReadable   Mounts = ""           // from repositories that the client may pull from; without a source, from any
+	MountNamed      Mounts = "named"      // only from a repository that the request names
+	MountReferenced Mounts = "referenced" // only if a manifest of the source refers to the blob
+	MountAny        Mounts = "any"        // from any repository, whatever the request names
+)
+
+// UnknownLast is what a list does with a last that is not an entry.
+type UnknownLast string
+
+// The values of [Dialect.UnknownLast].
+const (
+	ListAfter     UnknownLast = ""       // lists the entries that sort after it
+	ListNothing   UnknownLast = "empty"  // lists nothing
+	RefuseUnknown UnknownLast = "refuse" // refuses: lastUnknown
+)
+
+// Order is the order of a list of tags.
+type Order string
+
+// The values of [Dialect.Order].
+const (
+	OrderBytes  Order = ""         // bytewise
+	OrderFolded Order = "folded"   // without regard to case, and letters before digits
+	OrderNone   Order = "unsorted" // in no order, but the same for each request
+)
+
+// ManifestReference is the form of the reference in the Location of a manifest.
+type ManifestReference string
+
+// The values of [Dialect.ManifestReference].
+const (
+	ByDigest ManifestReference = ""          // the digest
+	AsPushed ManifestReference = "as-pushed" // the tag or digest of the request
+)
+
+// Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
+// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}.
+type Answer struct {
+	Trait string  `json:"trait,omitempty"` // marks the exchanges of which it changes status, code or body
+	Ops   []op.Op `json:"ops,omitempty"`   // the operations; empty: all
+
+	// Causes are the errors to which the row applies. Without Causes, the row applies to answers
+	// without an error or, with Errors, to all errors.
+	Causes []Cause `json:"causes,omitempty"`
+	Errors bool    `json:"errors,omitempty"`
+
+	Status int    `json:"status,omitempty"` // 0: unchanged
+	Code   string `json:"code,omitempty"`   // the error code; empty: unchanged
+
+	// Message is the message of an error, if not nil, and Detail its detail.
+	Message *string         `json:"message,omitempty"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+
+	// Shape is the form of the body of an error.
+	Shape Shape `json:"shape,omitempty"`
+
+	// Body replaces the body, if not nil.
+	Body *string `json:"body,omitempty"`
+
+	// Header sets header fields. A field with an empty list is removed.
+	Header map[string][]string `json:"header,omitempty"`
+}
+
+// Shape is the form of the body of an error.
+type Shape string
+
+// The values of [Answer.Shape].
+const (
+	ShapeList     Shape = ""          // {"errors": [{"code", "message", "detail"}]}
+	ShapeNoDetail Shape = "no-detail" // the same without detail
+	ShapeBare     Shape = "bare"      // {"code", "message", "detail"}
+	ShapeText     Shape = "text"      // the message as text/plain
+	ShapeEmpty    Shape = "empty"     // no body
+)
+
+var (
+	mounts       = []Mounts{MountReadable, MountNamed, MountReferenced, MountAny}
+	unknownLasts = []UnknownLast{ListAfter, ListNothing, RefuseUnknown}
+	orders       = []Order{OrderBytes, OrderNone}
+	references   = []ManifestReference{ByDigest, AsPushed}
+	shapes       = []Shape{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
+)
+
+func oneOf[T ~string](name string, value T, values []T) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return fmt.Errorf("%s is %q: want one of %q", name, string(value), values)
+}
+
+// validate returns an error for a value that the registry does not know.
+func (d *Dialect) validate() error {
+	if d == nil {
+		return nil
+	}
+	for i := range d.Answers {
+		if err := d.Answers[i].validate(); err != nil {
+			return fmt.Errorf("dialect: answer %d: %w", i+1, err)
+		}
+	}
+	err := errors.Join(
+		oneOf("Mounts", d.Mounts, mounts),
+		oneOf("UnknownLast", d.UnknownLast, unknownLasts),
+		oneOf("Order", d.Order, orders),
+		oneOf("ManifestReference", d.ManifestReference, references),
+	)
+	if err != nil {
+		return fmt.Errorf("dialect: %w", err)
+	}
+	return nil
+}
+
+func (a *Answer) validate() error {
+	switch {
+	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+		return fmt.Errorf("status %d: want 200 to 599", a.Status)
+	case len(a.Causes) > 0 && a.Errors:
+		return errors.New("causes or errors: choose one")
+	case !a.onErrors() && (a.Code != "" || a.Message != nil || a.Detail != nil || a.Shape != ""):
+		return errors.New("code, message, detail and shape are those of errors: name causes")
+	case a.Detail != nil && !json.Valid(a.Detail):
+		return errors.New("detail is not JSON")
+	}
+	for name, values := range a.Header {
+		if http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0 {
+			return errors.New("header: Content-Length is that of the body")
+		}
+	}
+	return oneOf("shape", a.Shape, shapes)
+}
+
+// onErrors reports whether the row applies to errors.
+func (a *Answer) onErrors() bool { return a.Errors || len(a.Causes) > 0 }
+
+// matches reports whether the row applies to an operation.
+func (a *Answer) matches(o op.Op) bool { return len(a.Ops) == 0 || slices.Contains(a.Ops, o) }
+
+// counts reports whether the row changes more than the header.
+func (a *Answer) counts() bool {
+	return a.Status != 0 || a.Code != "" || a.Message != nil || a.Detail != nil || a.Shape != "" || a.Body != nil
+}
+
+// spoken is a dialect in use.
+type spoken struct {
+	Dialect
+	done    [][]*Answer // rows for answers without an error, by operation
+	refused [][]*Answer // rows for errors, by operation
+	missing []bool      // by operation
+}
+
+// speak prepares a dialect. It returns nil for nil.
+func (d *Dialect) speak() *spoken {
+	if d == nil {
+		return nil
+	}
+	n := len(op.All()) + 1
+	s := &spoken{Dialect: *d, done: make([][]*Answer, n), refused: make([][]*Answer, n), missing: make([]bool, n)}
+	for i := range s.Answers {
+		a := &s.Answers[i]
+		rows := s.done
+		if a.onErrors() {
+			rows = s.refused
+		}
+		for o := range rows {
+			if a.matches(op.Op(o)) {
+				rows[o] = append(rows[o], a)
+			}
+		}
+	}
+	for _, o := range s.Missing {
+		s.missing[o] = true
+	}
+	return s
+}

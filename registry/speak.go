@@ -1,0 +1,222 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/plainjson"
+)
+
+// Speak returns a handler that serves requests with next, a handler in front of the registry such
+// as its authentication. The errors that next sends with [WriteError] are those of the dialect.
+func (g *Registry) Speak(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if speech := g.options.Load().speech; speech != nil {
+			var state *inflight.State
+			r, state = inflight.Begin(r)
+			inflight.Keep(state, speech)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// speechOf returns the dialect of a request that came through [Registry.Speak], or nil.
+func speechOf(ctx context.Context) *spoken {
+	speech, _ := inflight.Value[*spoken](ctx)
+	return speech
+}
+
+// does reports whether the registry has a dialect, and the function is true for it.
+func (c *call) does(what func(*Dialect) bool) bool {
+	return c.options.speech != nil && what(&c.options.speech.Dialect)
+}
+
+// begin sends the header of an answer without an error, as the dialect has it. It reports whether
+// it has sent a body, too.
+func (c *call) begin(status int) (done bool) {
+	if c.options.speech == nil {
+		c.w.WriteHeader(status)
+		return false
+	}
+	var body *string
+	for _, a := range c.options.speech.done[c.info.Op] {
+		if a.Status != 0 && status < http.StatusMultipleChoices {
+			status = a.Status
+		}
+		if a.Body != nil {
+			body = a.Body
+		}
+		c.change(a)
+	}
+	if body == nil {
+		c.w.WriteHeader(status)
+		return false
+	}
+	text := c.expand(*body)
+	c.header().Set("Content-Length", strconv.Itoa(len(text)))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write([]byte(text)) // the client has left
+	}
+	return true
+}
+
+// change sets the header fields of a row, and notes that it applied.
+func (c *call) change(a *Answer) {
+	for name, values := range a.Header {
+		c.header().Del(name)
+		for _, value := range values {
+			c.header().Add(name, c.expand(value))
+		}
+		if len(values) == 0 && http.CanonicalHeaderKey(name) == "Content-Type" {
+			c.header()["Content-Type"] = nil // net/http would find one
+		}
+	}
+	if a.Trait != "" && a.counts() {
+		c.state.AddTrait(a.Trait)
+	}
+}
+
+// expand replaces the placeholders in a text of a dialect.
+func (c *call) expand(text string) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	origin, _ := inflight.Base(c.r, c.options.TrustForwarded)
+	return strings.NewReplacer(
+		"{repo}", c.info.Name(),
+		"{tag}", c.info.Tag,
+		"{digest}", string(c.info.Digest),
+		"{reference}", c.reference(),
+		"{session}", c.info.Session,
+		"{origin}", origin,
+		"{host}", c.r.Host,
+		"{target}", c.r.URL.RequestURI(),
+	).Replace(text)
+}
+
+// refusal is the answer to a request that fails.
+type refusal struct {
+	status      int
+	contentType string
+	entries     []errorEntry
+	shape       Shape
+	body        *string
+	rows        []*Answer
+}
+
+// translate says an error in the dialect. The first error decides what is not about one of them.
+func (c *call) translate(a *refusal, cause Cause, e errorEntry) errorEntry {
+	if c.options.speech == nil {
+		return e
+	}
+	first := len(a.entries) == 0
+	for _, row := range c.options.speech.refused[c.info.Op] {
+		if !row.Errors && !has(row.Causes, cause) {
+			continue
+		}
+		if row.Code != "" {
+			e.Code = row.Code
+		}
+		if row.Message != nil {
+			e.Message = c.expand(*row.Message)
+		}
+		if row.Detail != nil {
+			e.Detail = json.RawMessage(c.expandJSON(row.Detail))
+		}
+		if first {
+			a.rows = append(a.rows, row)
+			a.take(row)
+		}
+	}
+	return e
+}
+
+func has(causes []Cause, cause Cause) bool {
+	for _, c := range causes {
+		if c == cause {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *refusal) take(row *Answer) {
+	if row.Status != 0 {
+		a.status = row.Status
+	}
+	if row.Shape != "" {
+		a.shape, a.body = row.Shape, nil
+	}
+	if row.Body != nil {
+		a.body = row.Body
+	}
+}
+
+// expandJSON replaces placeholders in the strings of a JSON text.
+func (c *call) expandJSON(text json.RawMessage) []byte {
+	if !strings.Contains(string(text), "{") {
+		return text
+	}
+	var value any
+	if json.Unmarshal(text, &value) != nil {
+		return text
+	}
+	expanded, err := plainjson.Marshal(c.expandValue(value))
+	if err != nil {
+		return text
+	}
+	return expanded
+}
+
+func (c *call) expandValue(value any) any {
+	switch value := value.(type) {
+	case string:
+		return c.expand(value)
+	case []any:
+		for i := range value {
+			value[i] = c.expandValue(value[i])
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = c.expandValue(value[name])
+		}
+	}
+	return value
+}
+
+// encode returns the body.
+func (a *refusal) encode(c *call) ([]byte, error) {
+	if a.body != nil {
+		return []byte(c.expand(*a.body)), nil
+	}
+	switch a.shape {
+	case ShapeEmpty:
+		return nil, nil
+	case ShapeText:
+		a.contentType = "text/plain; charset=utf-8"
+		return []byte(a.entries[0].Message + "\n"), nil
+	case ShapeBare:
+		return plainjson.Marshal(a.entries[0])
+	case ShapeNoDetail:
+		for i := range a.entries {
+			a.entries[i].Detail = nil
+		}
+	}
+	return plainjson.Marshal(errorBody{a.entries})
+}
+
+// setHeader sets the header of the answer.
+func (a *refusal) setHeader(c *call, length int) {
+	c.set("Content-Type", a.contentType, "Content-Length", strconv.Itoa(length))
+	if length == 0 {
+		c.header()["Content-Type"] = nil
+	}
+	for _, row := range a.rows {
+		c.change(row)
+	}
+}
