@@ -22,6 +22,7 @@ import (
 
 // active is a rule in an engine, and its counts.
 type active struct {
+	engine  *Engine
 	repo    string          // the only repository that the filters allow, if that is simple to tell
 	alias   string          // likewise, the only alias
 	filters []record.Filter // the others on requests
@@ -50,8 +51,8 @@ type active struct {
 	known    *knownState
 }
 
-func newActive(rule faults.Rule) *active {
-	a := &active{rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
+func (e *Engine) newActive(rule faults.Rule) *active {
+	a := &active{engine: e, rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
 	a.edits = slices.ContainsFunc(slices.Concat(a.effects, a.steps), effect.EditsRequest)
 	a.ops = opset.Allowed(rule.Filters)
 	onAnswer := slices.ContainsFunc(rule.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/errorbody"
-	"github.com/ocifake/ocifake/internal/inflight"
 )
 
 // maxHeld is how many bytes of an error's body are held until the rules on answers have
@@ -28,7 +27,7 @@ type answered struct {
 // behind returns the handler behind a stage, with the rules on answers that may apply.
 func (c *choice) behind(e *Engine) http.Handler {
 	if c.at == late {
-		if before, ok := inflight.Value[*answered](c.r.Context()); ok {
+		if before := c.engine.passage(c.state).answered; before != nil {
 			before.passed = true
 		}
 	}
@@ -43,7 +42,7 @@ func (c *choice) behind(e *Engine) http.Handler {
 	}
 	h := &answered{engine: e, choice: *c, rules: rules}
 	if c.at == early {
-		inflight.Keep(c.state, h)
+		c.engine.keep(c.state, func(p *passage) { p.answered = h })
 	}
 	return h
 }

@@ -13,6 +13,7 @@ import (
 
 // choice is the choosing of rules for one request at one stage.
 type choice struct {
+	engine *Engine
 	plan   *plan
 	at     stage
 	state  *inflight.State
@@ -80,11 +81,11 @@ func (c *choice) choose() (effects []effect.Chosen) {
 		}
 	}
 	rules := c.plan.byOp[c.info.Op]
-	won, _ := inflight.Value[last](c.r.Context())
+	won := c.engine.passage(c.state).winner
 	var waiting []*active // rules of the later stage that let this request pass
 	for i, a := range rules {
 		switch {
-		case a.active == won.winner: // at the stage before
+		case a.active == won: // at the stage before
 			return effects
 		case !a.matches(c.info, c.exchange):
 			continue
@@ -151,15 +152,11 @@ func (c *choice) lost(following []staged, winner *active) {
 	}
 }
 
-// admission is what [Engine.AfterAuth] sets in place of serving a request, unless it
-// is nil.
-type admission struct{ asked *bool }
-
 // admitted reports whether what is between the stages lets the request in. It is
 // asked without its body, and its answer goes nowhere.
 func (c *choice) admitted() (ok bool) {
-	inflight.Keep(c.state, admission{&ok})
-	defer inflight.Keep(c.state, admission{})
+	c.engine.keep(c.state, func(p *passage) { p.asked = &ok })
+	defer c.engine.keep(c.state, func(p *passage) { p.asked = nil })
 	r := c.served.WithContext(c.served.Context())
 	r.Body = http.NoBody
 	c.next.ServeHTTP(&effect.Nowhere{}, r)

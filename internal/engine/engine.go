@@ -25,6 +25,7 @@ import (
 type Engine struct {
 	store registry.Store // without faults
 	env   *effect.Env
+	layer layer
 
 	mu      sync.Mutex // guards changes of the plan
 	number  int
@@ -113,7 +114,7 @@ func (e *Engine) addTo(p *plan, rules []faults.Rule) ([]*active, error) {
 			errs = append(errs, fmt.Errorf("faults: rule %q: %w", rule.Name, err))
 			continue
 		}
-		a := newActive(rule)
+		a := e.newActive(rule)
 		if rule.Known != "" {
 			if known[rule.Known] == nil {
 				known[rule.Known] = &knownState{}

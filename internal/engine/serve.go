@@ -69,11 +69,11 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 		if at == early {
 			if rule, ends := e.env.EndConn(effect.ConnOf(r.Context())); ends {
 				_, state := inflight.Begin(r)
-				state.AddFault(rule)
+				e.mark(state, rule)
 				panic(http.ErrAbortHandler)
 			}
-		} else if a, _ := inflight.Value[admission](r.Context()); a.asked != nil {
-			*a.asked = true
+		} else if asked := askedOf(r.Context()); asked != nil {
+			*asked = true
 			return
 		}
 		if p == nil {
@@ -85,12 +85,12 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			p.admit(state.Info().Alias)
 		}
 		sent, asked := state.Sent(r)
-		c := choice{plan: p, at: at, state: asked, info: asked.Info(), r: sent, served: r, next: next, store: e.store}
+		c := choice{engine: e, plan: p, at: at, state: asked, info: asked.Info(), r: sent, served: r, next: next, store: e.store}
 		if c.intercepted(w) {
 			return
 		}
 		effects := c.choose()
-		e.apply(&c, effects, w, marking(c.state, c.winner, c.behind(e)))
+		e.apply(&c, effects, w, e.marking(c.state, c.winner, c.behind(e)))
 	})
 }
 
@@ -103,18 +103,14 @@ func (e *Engine) apply(c *choice, effects []effect.Chosen, w http.ResponseWriter
 	effect.NewExchange(e.env, c.state, c.served).Serve(effects, w, c.served, next)
 }
 
-// last is the rule that took a request at the earlier stage. The rules after it do not apply
-// at the later one.
-type last struct{ winner *active }
-
 // marking returns a handler that keeps the rule that took a request, unless it is nil, for
 // the later stage.
-func marking(state *inflight.State, winner *active, next http.Handler) http.Handler {
+func (e *Engine) marking(state *inflight.State, winner *active, next http.Handler) http.Handler {
 	if winner == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		inflight.Keep(state, last{winner})
+		e.keep(state, func(p *passage) { p.winner = winner })
 		next.ServeHTTP(w, r)
 	})
 }

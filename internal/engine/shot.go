@@ -69,7 +69,7 @@ func (s *shot) Touch() {
 	a.known.fired()
 	if !s.touched {
 		s.touched = true
-		s.request.AddFault(a.rule.Name)
+		a.engine.mark(s.request, a.rule.Name)
 	}
 }
 

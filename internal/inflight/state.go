@@ -157,14 +157,20 @@ func Value[T any](ctx context.Context) (value T, ok bool) {
 	must.NotNil("inflight: Value: ctx", ctx)
 	switch at := ctx.Value(contextKey{}).(type) {
 	case *State:
-		at = at.first()
-		at.mu.Lock()
-		defer at.mu.Unlock()
-		return find[T](at.values)
+		return ValueOf[T](at)
 	case values:
 		return find[T](at)
 	}
 	return value, false
+}
+
+// ValueOf returns the value of type T of a request: one that [Keep] has stored, or an initial one.
+func ValueOf[T any](s *State) (value T, ok bool) {
+	must.NotNil("inflight: ValueOf: s", s)
+	s = s.first()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return find[T](s.values)
 }
 
 func find[T any](all []any) (value T, ok bool) {

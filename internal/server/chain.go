@@ -6,18 +6,51 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/inflight"
 )
 
+// Backend is what answers requests.
+type Backend struct {
+	// Registry answers the requests of the distribution API. If it also has a method Speak, as
+	// [registry.Registry] has, the errors of the handlers before it are in its dialect.
+	Registry http.Handler
+
+	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow]
+	// for the permissions that depend on its content.
+	Authenticator auth.Authenticator
+
+	// Quirks, if set, are the rules of a profile.
+	Quirks *engine.Engine
+}
+
+// chains are the handlers for one backend.
+type chains struct {
+	Backend
+	main, external http.Handler
+}
+
+// Use replaces the backend for requests that begin afterwards.
+func (s *Server) Use(b Backend) {
+	c := &chains{Backend: b, main: s.chain(b, s.config.Control), external: s.externalChain(b)}
+	s.backend.Store(c)
+	s.config.Faults.Bind(s.site())
+}
+
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
 // the request earlier and the response later.
-func (s *Server) chain(registry http.Handler, access auth.Authenticator, control http.Handler) http.Handler {
-	handler := s.config.Faults.AfterAuth(registry)
-	if access != nil {
-		handler = auth.Handler(access, handler)
+func (s *Server) chain(b Backend, control http.Handler) http.Handler {
+	handler := s.config.Faults.AfterAuth(b.Quirks.AfterAuth(b.Registry))
+	if b.Authenticator != nil {
+		handler = auth.Handler(b.Authenticator, handler)
 	}
-	handler = s.config.Faults.BeforeAuth(handler)
+	handler = s.config.Faults.BeforeAuth(b.Quirks.BeforeAuth(handler))
+	if registry, ok := b.Registry.(interface {
+		Speak(http.Handler) http.Handler
+	}); ok {
+		handler = registry.Speak(handler)
+	}
 	handler = s.config.Recorder.Wrap(handler)
 	if s.config.FaultNames {
 		handler = s.config.Faults.ByName(faultnames.New(), handler)
@@ -48,12 +81,12 @@ func isBrowserAtRoot(r *http.Request) bool {
 }
 
 // externalChain composes the handlers of a request to the second origin.
-func (s *Server) externalChain() http.Handler {
+func (s *Server) externalChain(b Backend) http.Handler {
 	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
-		handler = s.config.Faults.External(s.config.Registry)
+		handler = s.config.Faults.External(b.Registry)
 	}
-	handler = s.chain(handler, nil, nil)
+	handler = s.chain(Backend{Registry: handler}, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(inflight.WithExternal(r.Context())))
 	})
@@ -61,7 +94,7 @@ func (s *Server) externalChain() http.Handler {
 
 // admit accepts requests on the server's own connections until the server closes, sets their TLS
 // state, which net/http does not see, and dispatches them by origin.
-func (s *Server) admit(main, external http.Handler) http.Handler {
+func (s *Server) admit() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.enter() {
 			panic(http.ErrAbortHandler)
@@ -70,11 +103,12 @@ func (s *Server) admit(main, external http.Handler) http.Handler {
 		c := ConnOf(r.Context())
 		c.requests.Add(1)
 		r.TLS = c.TLS()
+		now := s.backend.Load()
 		if c.from.external {
-			external.ServeHTTP(w, r)
+			now.external.ServeHTTP(w, r)
 			return
 		}
-		main.ServeHTTP(w, r)
+		now.main.ServeHTTP(w, r)
 	})
 }
 

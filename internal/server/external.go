@@ -33,7 +33,7 @@ func (s *Server) site() effect.Site {
 			site.Dead = memnet.Dead
 		}
 	}
-	if tokens, ok := s.config.Authenticator.(effect.Tokens); ok {
+	if tokens, ok := s.backend.Load().Authenticator.(effect.Tokens); ok {
 		site.Tokens = tokens
 	}
 	return site

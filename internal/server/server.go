@@ -16,9 +16,9 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/memnet"
@@ -117,8 +117,8 @@ func (o *Options) Validate() error {
 type Config struct {
 	Options
 
-	// Registry answers the requests of the distribution API.
-	Registry http.Handler
+	// Backend answers the requests of the distribution API. [Server.Use] replaces it.
+	Backend
 
 	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
 	// serves one server.
@@ -126,10 +126,6 @@ type Config struct {
 
 	// Recorder records requests and connections. If nil, nothing is recorded.
 	Recorder *recorder.Recorder
-
-	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow]
-	// for the permissions that depend on its content.
-	Authenticator auth.Authenticator
 
 	// Control, if set, serves the requests of the main origin for [ControlPath] and below. They
 	// bypass the recorder, the faults and the Authenticator. Their connections cannot be
@@ -162,7 +158,7 @@ type Server struct {
 	log       *slog.Logger
 	listener  *listener
 	authority *Authority
-	handler   http.Handler
+	backend   atomic.Pointer[chains]
 	http      http.Server
 	url       string
 	inBubble  bool // Start ran in a synctest bubble
@@ -217,9 +213,9 @@ func Start(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = s.chain(config.Registry, config.Authenticator, config.Control)
+	s.Use(config.Backend)
 	s.http = http.Server{
-		Handler:                      s.admit(s.handler, s.externalChain()),
+		Handler:                      s.admit(),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
 		ReadHeaderTimeout:            headerTimeout,
 		MaxHeaderBytes:               int(cmp.Or(config.Limits.MaxHeader, maxHeader)),
@@ -230,7 +226,6 @@ func Start(config Config) (*Server, error) {
 		ConnState:                    s.connState,
 		Protocols:                    s.protocols(),
 	}
-	config.Faults.Bind(s.site())
 	s.running.Go(func() { s.serve(s.listener) })
 	return s, nil
 }
@@ -333,7 +328,9 @@ func (s *Server) CheckBubble() error { return bubble.Check(s.inBubble) }
 
 // Handler returns the handler for mounting in another server. Faults on connections do not apply
 // there.
-func (s *Server) Handler() http.Handler { return s.handler }
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.backend.Load().main.ServeHTTP(w, r) })
+}
 
 // Authority returns the certificate authority of the server.
 func (s *Server) Authority() *Authority { return s.authority }
