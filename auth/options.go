@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/ocifake/ocifake/internal/pattern"
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -83,6 +85,13 @@ type TokenOptions struct {
 	// Service is the name of the registry, and the audience of tokens. Default
 	// "ocifake".
 	Service string `json:"service"`
+
+	// Path is the path of the token endpoint, below the prefix of the API. It must not be a path
+	// of the distribution API. Default [op.TokenPath].
+	Path string `json:"path"`
+
+	// Scope is the scope of every challenge. Default: the scope that the request needs.
+	Scope string `json:"scope"`
 
 	// Issuer is the issuer of tokens. Default "ocifake".
 	Issuer string `json:"issuer"`
@@ -179,6 +188,10 @@ func (t *TokenOptions) check() error {
 	switch {
 	case strings.ContainsFunc(t.Service+t.Issuer, unicode.IsControl):
 		return fmt.Errorf("token: service %q or issuer %q has a control character", t.Service, t.Issuer)
+	case t.Path != "" && !validPath(t.Path):
+		return fmt.Errorf("token: path %q: want a path outside of the distribution API, as /token", t.Path)
+	case strings.ContainsFunc(t.Scope, func(r rune) bool { return unicode.IsControl(r) || r == '"' || r == '\\' }):
+		return fmt.Errorf("token: scope %q has a character that a challenge cannot have", t.Scope)
 	case t.TTL < 0:
 		return errors.New("token: negative TTL")
 	case !slices.Contains([]string{"", tokenField, accessTokenField}, t.Field):
@@ -191,6 +204,13 @@ func (t *TokenOptions) check() error {
 		return fmt.Errorf("token: refuse anonymous requests with status %d: want 401 or 403", t.AnonymousStatus)
 	}
 	return nil
+}
+
+// validPath reports whether a token endpoint can have the path.
+func validPath(path string) bool {
+	u, err := url.Parse(path)
+	return err == nil && strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && u.EscapedPath() == path && u.Path == path &&
+		(path == op.TokenPath || path != "/" && op.Parse(http.MethodGet, u).Op == op.Unknown && len(op.Methods(u)) == 0)
 }
 
 // policy is a list of rules.

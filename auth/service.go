@@ -180,7 +180,9 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	}
 	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.tokens.service()))
 	_, state := inflight.Begin(r)
-	if scope, ok := scopeFor(known(state.Info(), a)); ok {
+	if fixed := s.tokens.options.Scope; fixed != "" {
+		text += `,scope="` + fixed + `"`
+	} else if scope, ok := scopeFor(known(state.Info(), a)); ok {
 		text += `,scope="` + scope.String() + sourceScope(a) + `"`
 	}
 	var token tokenError
@@ -212,7 +214,16 @@ func (s *Service) RealmURL(r *http.Request) string {
 	s.must("RealmURL")
 	must.NotNil("auth: Service.RealmURL: r", r)
 	origin, prefix := inflight.Base(r, s.options.TrustForwarded)
-	return origin + prefix + op.TokenPath
+	return origin + prefix + s.TokenPath()
+}
+
+// TokenPath returns the path of the token endpoint, below the prefix of the API.
+func (s *Service) TokenPath() string {
+	s.must("TokenPath")
+	if s.tokens == nil {
+		return op.TokenPath
+	}
+	return cmp.Or(s.tokens.options.Path, op.TokenPath)
 }
 
 // ServiceName returns the service of Bearer challenges, or "" for Basic.

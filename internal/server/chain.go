@@ -9,6 +9,7 @@ import (
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Backend is what answers requests.
@@ -55,10 +56,32 @@ func (s *Server) chain(b Backend, control http.Handler) http.Handler {
 	if s.config.FaultNames {
 		handler = s.config.Faults.ByName(faultnames.New(), handler)
 	}
+	if tokens, ok := b.Authenticator.(interface{ TokenPath() string }); ok && tokens.TokenPath() != op.TokenPath {
+		handler = tokensAt(tokens.TokenPath(), handler)
+	}
 	if control != nil {
 		handler = besides(control, handler)
 	}
 	return handler
+}
+
+// tokensAt makes the requests for a path those for tokens, in place of those for [op.TokenPath].
+func tokensAt(path string, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case path:
+			r, _ = inflight.BeginWith(r, func(info *op.Info) {
+				if info.Allow = nil; r.Method == http.MethodGet || r.Method == http.MethodPost {
+					info.Op = op.Token
+				} else {
+					info.Allow = op.Token.Methods()
+				}
+			})
+		case op.TokenPath:
+			r, _ = inflight.BeginWith(r, func(info *op.Info) { info.Op, info.Allow = op.Unknown, nil })
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // besides serves the requests below ControlPath, and those of a browser for /, with control, and

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/memnet"
@@ -117,8 +118,10 @@ func (o *Options) Validate() error {
 type Config struct {
 	Options
 
-	// Backend answers the requests of the distribution API. [Server.Use] replaces it.
-	Backend
+	// Registry, Authenticator and Quirks are the backend; see [Backend]. [Server.Use] replaces it.
+	Registry      http.Handler
+	Authenticator auth.Authenticator
+	Quirks        *engine.Engine
 
 	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
 	// serves one server.
@@ -213,7 +216,7 @@ func Start(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.Use(config.Backend)
+	s.Use(Backend{config.Registry, config.Authenticator, config.Quirks})
 	s.http = http.Server{
 		Handler:                      s.admit(),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
