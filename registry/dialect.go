@@ -34,10 +34,13 @@ type Dialect struct {
 
 	IgnoreRange bool // GET of a blob ignores Range
 
+	RoutedReference bool // a reference that is neither a tag nor a digest is an unknown page, even before authentication
+
 	DashAlias        bool // sha256-<hex>, which is a tag by its form, is the manifest with that digest
 	ImmutableSame    bool // ImmutableTags also refuses to push the same manifest again
 	AnyDescriptor    bool // the sizes and media types of descriptors are not compared with what they describe
 	RefuseSubject    bool // a manifest with a subject is refused: Unsupported
+	DeleteWithTag    bool // deleting a tag deletes its manifest
 	DeleteReferenced bool // what a manifest of the repository refers to is not deleted: Denied
 
 	Unpaged       bool        // the list of tags ignores n and last, and has no Link
@@ -49,7 +52,10 @@ type Dialect struct {
 	NullTags      bool        // an empty list of tags is null
 	NoLink        bool        // lists have no Link
 	BareLink      bool        // the URL in Link has no angle brackets
+	LinkAlways    bool        // every list of tags has a Link
+	LinkQuery     string      // is added to the query of Link
 	TagsOfUnknown bool        // an unknown repository has an empty list of tags
+	HideEmpty     bool        // a repository without manifests is unknown to its list of tags
 
 	NoFilter              bool // referrers are not filtered by artifactType
 	ReferrersUnlinked     bool // the list of referrers is not paged

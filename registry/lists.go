@@ -74,6 +74,9 @@ func (c *call) setNext(path string, p page, last string, also url.Values) {
 		query[name] = values
 	}
 	target := c.location(path, func(d *Dialect) bool { return d.AbsoluteLink }) + "?" + query.Encode()
+	if c.options.speech != nil && c.options.speech.LinkQuery != "" {
+		target += "&" + c.options.speech.LinkQuery
+	}
 	switch {
 	case c.does(func(d *Dialect) bool { return d.NoLink }):
 	case c.does(func(d *Dialect) bool { return d.BareLink }):

@@ -187,7 +187,11 @@ func (c *call) deleteReference() error {
 			return err
 		}
 	}
-	if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, c.reference(), c.precondition()); err != nil {
+	ref, err := c.withTag()
+	if err != nil {
+		return c.about(err)
+	}
+	if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, ref, c.precondition()); err != nil {
 		return c.about(err)
 	}
 	return c.sendStatus(http.StatusAccepted)

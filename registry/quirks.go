@@ -180,6 +180,11 @@ func (c *call) spokenTags(p page) (names []string, next string, err error) {
 		}
 		names = append(names, tag.Name)
 	}
+	if len(names) == 0 && d.HideEmpty {
+		if err := c.hideEmpty(); err != nil {
+			return nil, "", err
+		}
+	}
 	sortTags(names, d.Order)
 	if !d.Unpaged {
 		if names, next, err = c.turn(names, p); err != nil {
@@ -218,17 +223,38 @@ func (c *call) turn(names []string, p page) (_ []string, next string, err error)
 			}
 		}
 	}
-	if len(names) <= p.n {
-		return names, "", nil
-	}
-	names = names[:p.n]
-	if p.n > 0 {
-		next = names[p.n-1]
+	more := len(names) > p.n
+	names = names[:min(p.n, len(names))]
+	if len(names) > 0 && (more || d.LinkAlways) {
+		next = names[len(names)-1]
 		if d.OpaqueCursor {
 			next = base64.RawURLEncoding.EncodeToString([]byte("tag:" + next))
 		}
 	}
 	return names, next, nil
+}
+
+// hideEmpty returns an error if the repository has no manifests.
+func (c *call) hideEmpty() error {
+	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
+		return err
+	}
+	return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
+		Detail: map[string]string{"name": c.info.Repo}}
+}
+
+// withTag returns the reference to delete for a tag.
+func (c *call) withTag() (string, error) {
+	ref := c.target()
+	if c.info.Tag == "" || !c.does(func(d *Dialect) bool { return d.DeleteWithTag }) {
+		return ref, nil
+	}
+	m, err := c.store.Manifest(c.ctx(), c.info.Repo, ref)
+	if err != nil {
+		return "", err
+	}
+	c.state.AddTrait("manifest.delete-tag")
+	return string(m.Descriptor.Digest), nil
 }
 
 // readCursor returns the entry that last means.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Speak returns a handler that serves requests with next, a handler in front of the registry such
@@ -19,9 +21,23 @@ func (g *Registry) Speak(next http.Handler) http.Handler {
 			var state *inflight.State
 			r, state = inflight.Begin(r)
 			inflight.Keep(state, speech)
+			if speech.RoutedReference && isUnroutable(state.Info()) {
+				state.AddTrait("manifest.bad-reference")
+				http.Error(w, "404 page not found", http.StatusNotFound)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isUnroutable reports whether a request is for a manifest with a reference that is malformed.
+func isUnroutable(info *op.Info) bool {
+	switch info.Op {
+	case op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete:
+		return !validReference(cmp.Or(string(info.Digest), info.Tag))
+	}
+	return false
 }
 
 // speechOf returns the dialect of a request that came through [Registry.Speak], or nil.
