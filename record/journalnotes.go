@@ -31,6 +31,9 @@ func (x *Exchange) notes() string {
 	for _, name := range x.Faults {
 		notes = append(notes, "fault "+name)
 	}
+	for _, name := range x.Traits {
+		notes = append(notes, "trait "+name)
+	}
 	for _, change := range x.Served {
 		notes = append(notes, "served "+change)
 	}

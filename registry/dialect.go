@@ -242,7 +242,7 @@ func (d *Dialect) speak() *spoken {
 			rows = s.refused
 		}
 		for o := range rows {
-			if a.matches(op.Op(o)) {
+			if a.matches(op.Op(o)) && (op.Op(o) != op.External || len(a.Ops) > 0) {
 				rows[o] = append(rows[o], a)
 			}
 		}

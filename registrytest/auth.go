@@ -17,6 +17,7 @@ import (
 func WithAuth(options auth.Options) Option {
 	return once("WithAuth", func(c *config) (err error) {
 		c.auths++
+		c.access = &options
 		c.service, err = auth.New(options)
 		c.server.Authenticator = c.service
 		return err

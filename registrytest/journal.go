@@ -66,9 +66,9 @@ func (rs recorded) journal(t testing.TB, v *verdict, log record.Log) string {
 	case above:
 		return "journal: see above\n"
 	case len(marked) > 0:
-		return "journal, > " + v.say + ":\n" + rs.named(log).JournalMarking(v.mark) + rs.refused()
+		return "journal, > " + v.say + ":\n" + rs.named(log).JournalMarking(v.mark) + rs.refused() + rs.explained(log)
 	}
-	return "journal:\n" + rs.named(log).Journal() + rs.refused()
+	return "journal:\n" + rs.named(log).Journal() + rs.refused() + rs.explained(log)
 }
 
 // logJournal writes the journal to the log of a test that has failed, unless a
@@ -83,11 +83,14 @@ func (r *Registry) logJournal(t testing.TB) {
 		return
 	}
 	text := "journal of " + r.title()
+	if r.profile != nil {
+		text += ", profile " + r.profile.Name
+	}
 	if dropped := r.recorder.Dropped(); dropped > 0 {
 		text += fmt.Sprintf(", of a record that is not complete: %d dropped", dropped)
 	}
 	of := recorded{r}
-	t.Log(text + ":\n" + of.named(log).Journal() + of.refused())
+	t.Log(text + ":\n" + of.named(log).Journal() + of.refused() + of.explained(log))
 }
 
 // title is the name of the registry in messages.

@@ -7,10 +7,12 @@ import (
 	"net/http"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -27,8 +29,11 @@ type config struct {
 	login    apistore.Login // of WithHandlerLogin
 	name     string         // of WithName
 	record   recorder.Options
-	service  *auth.Service // that WithAuth made
-	network  *Network      // of WithNetwork
+	service  *auth.Service     // that WithAuth made
+	access   *auth.Options     // of WithAuth
+	profile  *profiles.Profile // of WithProfile; nil: strict
+	quirks   []faults.Rule     // of the profile
+	network  *Network          // of WithNetwork
 
 	names    map[string]bool // options with a value that were given
 	inMemory bool            // WithInMemory was given
@@ -49,6 +54,16 @@ func once(name string, set func(*config) error) Option {
 		}
 		c.names[name] = true
 		if err := set(c); err != nil {
+			c.errs = append(c.errs, err)
+		}
+	}
+}
+
+// WithError makes the start of the registry fail with an error. It is for functions that return
+// options, such as config.Profile.
+func WithError(err error) Option {
+	return func(c *config) {
+		if err != nil {
 			c.errs = append(c.errs, err)
 		}
 	}
@@ -92,6 +107,9 @@ func newConfig(opts []Option) (config, error) {
 	}
 	if err := c.server.Validate(); err != nil {
 		c.errs = append(c.errs, err)
+	}
+	if c.profile != nil && len(c.errs) == 0 {
+		c.errs = append(c.errs, c.applyProfile())
 	}
 	return c, errors.Join(c.errs...)
 }

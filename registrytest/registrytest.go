@@ -17,6 +17,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -33,7 +34,8 @@ type Registry struct {
 	shown    shownJournal
 	network  *Network // nil: none that others share
 	inMemory bool
-	name     string // in messages; empty: the URL
+	name     string            // in messages; empty: the URL
+	profile  *profiles.Profile // nil: strict
 	log      *slog.Logger
 	none     noTest // stands in for a nil t
 }
@@ -108,10 +110,13 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	}
 	c.record.Log = c.server.Log
 	r.recorder = recorder.New(c.record)
-	r.network, r.inMemory, r.name = c.network, c.server.Network != nil, c.name
+	r.network, r.inMemory, r.name, r.profile = c.network, c.server.Network != nil, c.name, c.profile
 	c.server.Faults, c.server.Recorder = r.faults, r.recorder
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
+	}
+	if err := r.useQuirks(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("registrytest: profile %s: %w", c.profile.Name, err), r.server.Close())
 	}
 	if r.network != nil {
 		r.network.join(r)

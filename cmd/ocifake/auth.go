@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // access holds the flags for users and their permissions.
@@ -56,7 +59,7 @@ func (f *access) takesTokens() bool { return f.bearer || f.token != "" }
 
 // into reads the files, configures the server, and returns the authentication service, or nil
 // without authentication.
-func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {
+func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool, profile *profiles.Settings) (*auth.Service, error) {
 	if f.clientCA != "" {
 		text, err := readFile(ctx, f.clientCA)
 		if err != nil {
@@ -68,12 +71,19 @@ func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool
 		}
 		c.ClientCerts = server.RequireClientCerts
 	}
-	if !f.asks() {
+	if !f.asks() && (profile == nil || profile.Auth == nil) {
 		return nil, nil
 	}
 	options, err := f.options(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if profile != nil {
+		if !f.asks() {
+			f.login = credentials{"ocifake", rand.Text()}
+			options.Users, options.Rules = map[string]string{f.login.user: f.login.password}, profile.Auth.Rules
+		}
+		options = *profile.With(registry.Options{}, &options).Auth
 	}
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
 	options.CertificateLogin = options.CertificateLogin || f.certs

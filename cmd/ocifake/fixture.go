@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -68,12 +70,19 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 
 func (f *fixture) serve() (err error) {
 	c := f.config
+	settings, err := readProfile(f.ending, c.profile)
+	if err != nil {
+		return wrongInput(err)
+	}
+	if settings != nil {
+		c.registry = settings.With(c.registry, nil).Registry
+	}
 	c.registry.Log, c.registry.Allow = f.log, auth.Allow
 	config := server.Config{
 		Options: c.server, Registry: registry.New(f.faults.Store(), c.registry),
 		Faults: f.faults, Recorder: f.recorder, Log: f.log,
 	}
-	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded); err != nil {
+	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded, settings); err != nil {
 		return wrongInput(err)
 	}
 	f.control = c.control.api(f)
@@ -84,6 +93,19 @@ func (f *fixture) serve() (err error) {
 		return explainListen("--addr", c.server.Addr, err)
 	}
 	f.closers = append(f.closers, f.server.Close)
+	return f.useQuirks(settings, config)
+}
+
+// useQuirks starts to apply the rules of a profile. They need to know what the server offers.
+func (f *fixture) useQuirks(settings *profiles.Settings, config server.Config) error {
+	if settings == nil || len(settings.Rules) == 0 {
+		return nil
+	}
+	quirks, err := f.faults.Quirks(settings.Rules...)
+	if err != nil {
+		return wrongInput(fmt.Errorf("--profile %s: %w", f.config.profile, err))
+	}
+	f.server.Use(server.Backend{Registry: config.Registry, Authenticator: config.Authenticator, Quirks: quirks})
 	return nil
 }
 

@@ -80,9 +80,9 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"},
 		&cobra.Group{ID: "checking", Title: "Check another registry:"})
-	addTo(root, "serving", newServe(), newRun())
+	addTo(root, "serving", newServe(), newRun(), newProfiles())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
-	addTo(root, "checking", newConformance())
+	addTo(root, "checking", newConformance(), newProbe())
 	root.AddCommand(newVersion())
 	refuseUnknownHelp(root)
 	return root

@@ -33,6 +33,7 @@ var updateDocs = flag.Bool("update-docs", false, "write the generated pages of t
 // references are the generated pages of the documentation.
 var references = map[string]func(*testing.T) string{
 	"faults.md":                 faultsPage,
+	"registries.md":             registriesPage,
 	"reference/filters.md":      filtersPage,
 	"reference/rules.md":        rulesPage,
 	"reference/known-faults.md": knownFaultsPage,

@@ -16,6 +16,7 @@ type serveConfig struct {
 	store     memstore.Options
 	record    recorder.Options
 	auth      access
+	profile   string // name or file
 	content   contents
 	faults    []string // files of rules, and known faults
 	control   controls
@@ -43,6 +44,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"ready-file", "write the URL to this `file` when the registry is ready; may be a named pipe", (*fileName)(&c.output.readyFile)},
 		}},
 		{"Registry (default: strict, with every optional feature)", []flagRow{
+			{"profile", "be like this real registry: a `name` that \"ocifake profiles\" lists, or a file", &c.profile},
 			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
 			{"allow-unchecked", "accept any content as a manifest, without checking it", &c.registry.AllowUnchecked},
 			{"allow-any-type", "accept manifests with any Content-Type, or without one", &c.registry.AllowAnyType},

@@ -28,10 +28,10 @@ const (
 // import them.
 var house = []floor{
 	{"cmd/ocifake", "*", "*"},
+	{"config", "auth faults internal/strict internal/yamltext profiles registrytest", ""},
 	{"exam", "faults internal/content internal/engine internal/journal memstore op record registry registrytest", list(digest)},
-	{"registrytest", "auth faults internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"registrytest", "auth faults internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
 	{"images", "internal/content", list(containerregistry, digest)},
-	{"config", "auth faults internal/strict internal/yamltext", ""},
 	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
 	{"spec", "", list(digest, imageSpec)},
 	{"docs", "", ""},
@@ -43,6 +43,8 @@ var house = []floor{
 	{"internal/apistore", "registry", list(digest, imageSpec)},
 	{"internal/engine", "faults internal/effect internal/inflight internal/opset op record registry", ""},
 	{"internal/faultnames", "faults faults/known internal/effect internal/opset op record", ""},
+	{"profiles/probe", "profiles", list(digest, imageSpec)},
+	{"profiles", "auth faults internal/strict op record registry", ""},
 	{"faults/known", "faults record", ""},
 	{"faults", "internal/effect internal/opset internal/ruletext op record", list(digest)},
 	{"internal/ruletext", "internal/effect record", ""},

@@ -59,8 +59,8 @@ func between(from, to int64) time.Duration {
 
 // rest is what most exchanges do not have.
 type rest struct {
-	tags, allow, scopes, faults, served, codes []string
-	requestBody, responseBody                  []byte
+	tags, allow, scopes, faults, traits, served, codes []string
+	requestBody, responseBody                          []byte
 }
 
 const texts = 14
@@ -96,8 +96,8 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 	if x.Status >= http.StatusBadRequest && len(x.ResponseBody) > 0 {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
-	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody) > 0 {
-		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Served, x.Codes, x.RequestBody, x.ResponseBody}
+	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Traits)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody) > 0 {
+		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Traits, x.Served, x.Codes, x.RequestBody, x.ResponseBody}
 	}
 	e.size = e.ownBytes()
 	return e
@@ -121,7 +121,7 @@ func (e *entry) read() record.Exchange {
 	}
 	if r := e.rest; r != nil {
 		x.Tags, x.Allow, x.Scopes, x.Codes = slices.Clone(r.tags), slices.Clone(r.allow), slices.Clone(r.scopes), slices.Clone(r.codes)
-		x.Faults, x.Served = slices.Clone(r.faults), slices.Clone(r.served)
+		x.Faults, x.Traits, x.Served = slices.Clone(r.faults), slices.Clone(r.traits), slices.Clone(r.served)
 		x.RequestBody, x.ResponseBody = append([]byte(nil), r.requestBody...), append([]byte(nil), r.responseBody...) // nil if empty
 	}
 	if e.named {

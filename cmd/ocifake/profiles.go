@@ -1,0 +1,276 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/internal/yamltext"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/profiles/probe"
+)
+
+// findProfile returns the profile with a name, or the one in a file.
+func findProfile(ctx context.Context, nameOrFile string) (*profiles.Profile, error) {
+	if !strings.ContainsAny(nameOrFile, "./\\") || slices.Contains(profiles.Names(), nameOrFile) {
+		return profiles.Find(nameOrFile)
+	}
+	if p, err := profiles.Find(nameOrFile); err == nil {
+		return p, nil // an alias such as "docker.io"
+	}
+	text, err := readFile(ctx, nameOrFile)
+	if err != nil {
+		return nil, err
+	}
+	p, err := config.ReadProfile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", nameOrFile, err)
+	}
+	return p, nil
+}
+
+// readProfile returns the settings of --profile, or nil without one.
+func readProfile(ctx context.Context, nameOrFile string) (*profiles.Settings, error) {
+	if nameOrFile == "" {
+		return nil, nil
+	}
+	p, err := findProfile(ctx, nameOrFile)
+	if err != nil {
+		return nil, fmt.Errorf("--profile: %w", err)
+	}
+	settings, err := p.Settings()
+	if err != nil {
+		return nil, fmt.Errorf("--profile: %w", err)
+	}
+	return &settings, nil
+}
+
+func newProfiles() *cobra.Command {
+	var asJSON, traits bool
+	cmd := &cobra.Command{
+		Use:   "profiles [NAME|FILE]",
+		Short: "List profiles of real registries, or show one",
+		Long: `List the profiles of real registries. With a name, print the facts of that profile, with
+the evidence of each: the source (S), a recorded answer (R), documentation (D), a
+workaround in a client (W), a report (I), or a probe (P).`,
+		Example: `  ocifake profiles
+  ocifake profiles ecr
+  ocifake profiles --traits
+  ocifake serve --profile ecr`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return profiles.Names(), cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case traits && len(args) > 0:
+				return fmt.Errorf("--traits lists the traits of all registries: leave out %s", args[0])
+			case traits:
+				return action(func(cmd *cobra.Command) error { return listTraits(cmd.OutOrStdout(), asJSON) })(cmd, nil)
+			case len(args) == 0:
+				return action(func(cmd *cobra.Command) error { return listProfiles(cmd.OutOrStdout(), asJSON) })(cmd, nil)
+			}
+			p, err := findProfile(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return action(func(cmd *cobra.Command) error { return showProfile(cmd.OutOrStdout(), p, asJSON) })(cmd, nil)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&traits, "traits", false, "list the traits in which registries differ, and their values")
+	cmd.AddCommand(newProfilesDiff())
+	return cmd
+}
+
+func newProfilesDiff() *cobra.Command {
+	return &cobra.Command{
+		Use:     "diff A B",
+		Short:   "Print the traits in which two profiles differ",
+		Example: "  ocifake profiles diff distribution2 distribution3",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			values := make([]map[string]string, 2)
+			for i, name := range args {
+				p, err := findProfile(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				if values[i], err = valuesOf(p); err != nil {
+					return err
+				}
+			}
+			return action(func(cmd *cobra.Command) error { return printDiff(cmd.OutOrStdout(), args, values) })(cmd, nil)
+		},
+	}
+}
+
+// valuesOf returns the values of the traits of which a profile has facts.
+func valuesOf(p *profiles.Profile) (map[string]string, error) {
+	facts, err := p.AllFacts()
+	values := map[string]string{}
+	for _, f := range facts {
+		values[f.Trait] = string(f.Value)
+	}
+	return values, err
+}
+
+const unknownValue = "unknown"
+
+func printDiff(w io.Writer, names []string, values []map[string]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "TRAIT\t%s\t%s\n", names[0], names[1])
+	for _, trait := range profiles.Traits() {
+		a, b := cmp.Or(values[0][trait.Name], unknownValue), cmp.Or(values[1][trait.Name], unknownValue)
+		if a != b {
+			fmt.Fprintf(t, "%s\t%s\t%s\n", trait.Name, a, b)
+		}
+	}
+	return t.Flush()
+}
+
+func listTraits(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, profiles.Traits())
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TRAIT\tSTRICT\tOTHER VALUES\tWHAT DIFFERS")
+	for _, trait := range profiles.Traits() {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", trait.Name, trait.Strict, otherValues(trait), trait.About)
+	}
+	return t.Flush()
+}
+
+// otherValues describes the values of a trait beside the strict one.
+func otherValues(trait profiles.Trait) string {
+	if trait.Kind != profiles.Choice {
+		return string(trait.Kind)
+	}
+	return strings.Join(slices.DeleteFunc(trait.Values, func(v string) bool { return v == trait.Strict }), "|")
+}
+
+func listProfiles(w io.Writer, asJSON bool) error {
+	var all []*profiles.Profile
+	for _, name := range profiles.Names() {
+		p, err := profiles.Find(name)
+		if err != nil {
+			return err
+		}
+		all = append(all, p)
+	}
+	if asJSON {
+		return printJSON(w, all)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tREGISTRY\tFACTS\tOTHER NAMES")
+	for _, p := range all {
+		facts, err := p.AllFacts()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", p.Name, p.Title, len(facts), strings.Join(p.Aliases, ", "))
+	}
+	return t.Flush()
+}
+
+func showProfile(w io.Writer, p *profiles.Profile, asJSON bool) error {
+	facts, err := p.AllFacts()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(w, p)
+	}
+	fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Title)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TRAIT\tVALUE\tEVIDENCE\tSEEN")
+	for _, f := range facts {
+		evidence := strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Grade, f.Source, f.Date))
+		seen := f.Seen
+		if f.Off != "" {
+			seen += " (not applied: " + f.Off + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Trait, f.Value, evidence, seen)
+	}
+	return t.Flush()
+}
+
+func newProbe() *cobra.Command {
+	var login, repository string
+	cmd := &cobra.Command{
+		Use:   "probe URL",
+		Short: "Measure the traits of a registry, and print them as a profile",
+		Long: `Measure the traits of a registry, and print them as a profile in YAML. probe uses a
+repository with a random name, pushes small random content, and deletes it. What it cannot
+delete is listed on stderr. It does not provoke rate limits. A trait that cannot be
+measured is left out.
+
+Only Basic authentication is supported: give a user that may push with --user.`,
+		Example: `  ocifake probe http://localhost:5000 > mine.yaml
+  ocifake serve --profile mine.yaml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			if login != "" {
+				user, password, ok := strings.Cut(login, ":")
+				if !ok || user == "" || password == "" {
+					return fmt.Errorf("--user: want NAME:PASSWORD")
+				}
+				client.Transport = basicLogin{user, password}
+			}
+			target := probe.Target{URL: args[0], Client: client, Repository: repository}
+			return action(func(cmd *cobra.Command) error { return probeTarget(cmd, target) })(cmd, nil)
+		},
+	}
+	cmd.Flags().StringVar(&login, "user", "", "`NAME:PASSWORD` to send with each request (Basic)")
+	cmd.Flags().StringVar(&repository, "repo", "", "use this empty `repository`, in place of one with a random name")
+	return cmd
+}
+
+// basicLogin sends a password with each request. The client sends requests to one host only.
+type basicLogin struct{ user, password string }
+
+func (l basicLogin) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(l.user, l.password)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func probeTarget(cmd *cobra.Command, target probe.Target) error {
+	facts, leftovers, err := probe.Run(cmd.Context(), target)
+	for _, path := range leftovers {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cannot delete %s\n", path)
+	}
+	if err != nil {
+		return err
+	}
+	type fact struct {
+		Trait  string         `json:"trait"`
+		Value  string         `json:"value"`
+		Seen   string         `json:"seen"`
+		Source string         `json:"source"`
+		Grade  profiles.Grade `json:"grade"`
+	}
+	measured := struct {
+		Name  string `json:"name"`
+		Title string `json:"title"`
+		Facts []fact `json:"facts"`
+	}{Name: "probed", Title: target.URL}
+	for _, f := range facts {
+		measured.Facts = append(measured.Facts, fact{f.Trait, string(f.Value), f.Seen, f.Source, f.Grade})
+	}
+	text, err := yamltext.Marshal(measured)
+	if err != nil {
+		return err
+	}
+	_, err = cmd.OutOrStdout().Write(text)
+	return err
+}

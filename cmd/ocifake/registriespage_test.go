@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/profiles"
+)
+
+const registriesHead = `# Real registries
+
+How real registries differ from the specification and from one another. Each fact has its
+evidence: S is the source of the registry, R a recorded answer, D its documentation, W a
+workaround in a client, and I a report. A trait that a registry has no fact of is unknown, and its
+profile is strict in it.
+
+A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\")`" + `, or
+` + "`ocifake serve --profile ecr`" + `. The command ` + "`ocifake profiles --traits`" + ` lists all traits.
+
+`
+
+// registriesPage has the traits by registry, and the facts of each registry.
+func registriesPage(t *testing.T) string {
+	var page strings.Builder
+	page.WriteString(registriesHead)
+	var all []*profiles.Profile
+	facts := map[string]map[string]profiles.Fact{}
+	for _, name := range profiles.Names() {
+		p, err := profiles.Find(name)
+		require.NoError(t, err)
+		list, err := p.AllFacts()
+		require.NoError(t, err)
+		all, facts[name] = append(all, p), map[string]profiles.Fact{}
+		for _, f := range list {
+			facts[name][f.Trait] = f
+		}
+	}
+	page.WriteString("## By trait\n")
+	for _, trait := range profiles.Traits() {
+		fmt.Fprintf(&page, "\n### %s\n\n%s. Strict: `%s`.\n", trait.Name, strings.ToUpper(trait.About[:1])+trait.About[1:], trait.Strict)
+		first := true
+		for _, p := range all {
+			f, ok := facts[p.Name][trait.Name]
+			if !ok {
+				continue
+			}
+			if first {
+				page.WriteString("\n" + markdownHead("registry", "value", "seen", "evidence"))
+				first = false
+			}
+			page.WriteString(markdownRow(p.Title, "`"+string(f.Value)+"`", seenOf(f), strings.TrimSpace(fmt.Sprintf("%s: %s %s", f.Grade, f.Source, f.Date))))
+		}
+	}
+	page.WriteString("\n## By registry\n\n" + markdownHead("profile", "registry", "facts", "other names"))
+	for _, p := range all {
+		page.WriteString(markdownRow("`"+p.Name+"`", p.Title, fmt.Sprint(len(facts[p.Name])), strings.Join(p.Aliases, ", ")))
+	}
+	return page.String()
+}
+
+func seenOf(f profiles.Fact) string {
+	if f.Off != "" {
+		return f.Seen + " (not applied: " + f.Off + ")"
+	}
+	return f.Seen
+}

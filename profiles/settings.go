@@ -1,0 +1,282 @@
+package profiles
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Settings are what makes a registry like that of a profile.
+type Settings struct {
+	Registry registry.Options
+	Auth     *auth.Options // nil: no authentication
+	Rules    []faults.Rule // named after their traits
+}
+
+// Settings returns the settings for the facts of the profile. It returns an error if a fact names
+// an unknown trait, or has a value that the trait does not have.
+func (p *Profile) Settings() (Settings, error) {
+	s := Settings{Registry: registry.Options{Dialect: &registry.Dialect{}}}
+	facts, err := p.AllFacts()
+	if err != nil {
+		return Settings{}, err
+	}
+	slices.SortStableFunc(facts, func(a, b Fact) int { return order(a.Trait) - order(b.Trait) })
+	for _, f := range facts {
+		if err := s.apply(f); err != nil {
+			return Settings{}, fmt.Errorf("profile %s: %s: %w", p.Name, f.Trait, err)
+		}
+	}
+	if err := s.Registry.Validate(); err != nil {
+		return Settings{}, fmt.Errorf("profile %s: %w", p.Name, err)
+	}
+	if s.Auth != nil {
+		if _, err := auth.New(*s.Auth); err != nil {
+			return Settings{}, fmt.Errorf("profile %s: %w", p.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// With returns the settings with the options of a caller. Fields of the registry's options that are
+// not zero replace those of the profile. Users, htpasswd and rules of access replace those of the
+// profile, and so does a Token; the rest of its authentication stays. Without authentication in the
+// profile, access is used as it is. A nil access changes nothing.
+func (s Settings) With(options registry.Options, access *auth.Options) Settings {
+	from, to := reflect.ValueOf(options), reflect.ValueOf(&s.Registry).Elem()
+	for i := range from.NumField() {
+		if !from.Field(i).IsZero() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	switch {
+	case access == nil:
+	case s.Auth == nil:
+		s.Auth = access
+	default:
+		merged := *s.Auth
+		merged.Users, merged.Htpasswd, merged.Rules = access.Users, access.Htpasswd, access.Rules
+		merged.CertificateLogin, merged.TrustForwarded = access.CertificateLogin, access.TrustForwarded
+		if access.Token != nil {
+			merged.Token = access.Token
+		}
+		s.Auth = &merged
+	}
+	return s
+}
+
+// order puts auth.scheme first, on which the other traits of auth depend.
+func order(trait string) int {
+	if trait == "auth.scheme" {
+		return 0
+	}
+	return 1
+}
+
+func (s *Settings) apply(f Fact) error {
+	t, ok := find(f.Trait)
+	if !ok {
+		return unknownTrait(f.Trait)
+	}
+	if err := t.check(f.Value); err != nil {
+		return err
+	}
+	if f.Off != "" {
+		return nil
+	}
+	if t.set != nil {
+		if err := t.set(s, f.Value); err != nil {
+			return err
+		}
+	}
+	if err := s.answer(t, f); err != nil {
+		return err
+	}
+	for i, rule := range f.Rules {
+		if rule.Connect {
+			return fmt.Errorf("rule %d is on connections, which a profile does not have", i+1)
+		}
+		s.addRule(f.Trait, rule)
+	}
+	return nil
+}
+
+// addRule adds a rule of a trait, with a name of its own.
+func (s *Settings) addRule(trait string, rule faults.Rule) {
+	rule.Name, rule.Flags.Optional = trait, true
+	for n := 2; slices.ContainsFunc(s.Rules, func(r faults.Rule) bool { return r.Name == rule.Name }); n++ {
+		rule.Name = trait + "#" + strconv.Itoa(n)
+	}
+	s.Rules = append(s.Rules, rule)
+}
+
+// answer adds the row for an outcome, and what the fact adds to it.
+func (s *Settings) answer(t *trait, f Fact) error {
+	row := registry.Answer{Ops: t.ops, Causes: t.causes, Errors: t.errors}
+	changed := false
+	if f.Answer != nil {
+		row, changed = *f.Answer, true
+		if len(row.Ops) == 0 {
+			row.Ops = t.ops
+		}
+		if len(row.Causes) == 0 && !row.Errors {
+			row.Causes, row.Errors = t.causes, t.errors
+		}
+	}
+	row.Trait = f.Trait
+	if t.kind == Outcome {
+		status, code, err := parseOutcome(f.Value)
+		if err != nil {
+			return err
+		}
+		if succeeds := status < 300; t.differs(f.Value) {
+			switch {
+			case !succeeds && t.refuse != nil:
+				t.refuse(s)
+				row.Causes = t.refused
+			case !succeeds && len(row.Causes) == 0 && !row.Errors:
+				s.Registry.Dialect.Missing = append(s.Registry.Dialect.Missing, t.ops...)
+				row.Causes = causes("method-not-allowed")
+			case succeeds && t.accept != nil:
+				t.accept(s)
+				row.Causes, row.Status = nil, 0
+				if !changed {
+					return nil
+				}
+			}
+			if row.Status == 0 && !(succeeds && t.accept != nil) {
+				row.Status = status
+			}
+			if len(row.Causes) > 0 || row.Errors {
+				row.Code = code
+			}
+			changed = true
+		}
+	}
+	if changed {
+		s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, row)
+	}
+	return nil
+}
+
+// parseOutcome reads "404 NAME_UNKNOWN".
+func parseOutcome(v Value) (status int, code string, err error) {
+	first, code, _ := strings.Cut(string(v), " ")
+	status, err = strconv.Atoi(first)
+	if err != nil || status < 200 || status > 599 || strings.ContainsAny(code, " \t") {
+		return 0, "", fmt.Errorf("%q: want a status and an error code, as %q", string(v), "404 NAME_UNKNOWN")
+	}
+	return status, code, nil
+}
+
+func causes(names ...string) []registry.Cause {
+	list := make([]registry.Cause, len(names))
+	for i, name := range names {
+		if err := list[i].UnmarshalText([]byte(name)); err != nil {
+			panic("profiles: " + err.Error()) // a test reads the table
+		}
+	}
+	return list
+}
+
+// token returns the options of the token service.
+func (s *Settings) token() (*auth.TokenOptions, error) {
+	if s.Auth == nil || s.Auth.Token == nil {
+		return nil, fmt.Errorf("it is about tokens: set auth.scheme to bearer")
+	}
+	return s.Auth.Token, nil
+}
+
+// onToken returns a set function for an option of the token service.
+func onToken(set func(*auth.TokenOptions, string) error) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		options, err := s.token()
+		if err != nil {
+			return err
+		}
+		return set(options, string(v))
+	}
+}
+
+func setScheme(s *Settings, v Value) error {
+	s.Auth = nil
+	switch v {
+	case "basic":
+		s.Auth = &auth.Options{Rules: []auth.Rule{{Users: []string{"*"}}}}
+	case "bearer":
+		s.Auth = &auth.Options{Rules: []auth.Rule{{Users: []string{"*"}}}, Token: &auth.TokenOptions{}}
+	}
+	return nil
+}
+
+func setAnonymous(s *Settings, v Value) error {
+	if s.Auth == nil {
+		return fmt.Errorf("set auth.scheme first")
+	}
+	if v == "none" {
+		return nil
+	}
+	s.Auth.Rules = append(s.Auth.Rules, auth.Anonymous())
+	if options := s.Auth.Token; options != nil {
+		options.Required = v == "token"
+	} else if v == "token" {
+		return fmt.Errorf("token: set auth.scheme to bearer")
+	}
+	return nil
+}
+
+func setHide(s *Settings, v Value) error {
+	if s.Auth == nil {
+		return fmt.Errorf("set auth.scheme first")
+	}
+	status, err := strconv.Atoi(string(v))
+	if err != nil || !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status) {
+		return fmt.Errorf("%q: want 401, 403 or 404", string(v))
+	}
+	s.Auth.Hide = status
+	return nil
+}
+
+func setTTL(t *auth.TokenOptions, v string) (err error) {
+	t.TTL, err = time.ParseDuration(v)
+	return err
+}
+
+func setPost(t *auth.TokenOptions, v string) error {
+	status, err := strconv.Atoi(v)
+	if err != nil {
+		return fmt.Errorf("%q: want a status", v)
+	}
+	if t.PostStatus = status; status == http.StatusOK {
+		t.PostStatus = 0
+	}
+	return nil
+}
+
+// number returns a set function for a number.
+func number(set func(*Settings, int64)) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q: want a number above 0", string(v))
+		}
+		set(s, n)
+		return nil
+	}
+}
+
+// flag returns a set function for a trait that is a flag of the dialect where it has the value.
+func flag(value Value, field func(*registry.Dialect) *bool) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		*field(s.Registry.Dialect) = v == value
+		return nil
+	}
+}

@@ -1,0 +1,293 @@
+package profiles
+
+import (
+	"fmt"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+)
+
+func ops(list ...op.Op) []op.Op { return list }
+
+// table has all traits. A row names the option of the registry that a value sets, or the answers
+// that it is about.
+var table = []trait{
+	// Answers.
+	{name: "answer.header", about: "which header fields all answers have or lack", kind: Text, strict: "those of the specification"},
+	{name: "answer.type", about: "the Content-Type of errors", section: "Error Codes", kind: Text, strict: "application/json", errors: true,
+		set: func(s *Settings, v Value) error {
+			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Errors: true, Header: map[string][]string{"Content-Type": {string(v)}}})
+			return nil
+		}},
+	{name: "answer.shape", about: "the form of the body of an error", section: "Error Codes", kind: Choice, values: []string{"list", "no-detail", "bare", "text", "empty"}, strict: "list", errors: true,
+		set: setShape},
+	{name: "answer.detail", about: "the detail of errors", section: "Error Codes", kind: Text, strict: "an object", errors: true},
+	{name: "ping.body", about: "the body of the answer to /v2/", section: "Determining Support", kind: Text, strict: "{}",
+		set: func(s *Settings, v Value) error {
+			body := string(v)
+			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.Ping), Body: &body})
+			return nil
+		}},
+	{name: "catalog.list", about: "the list of repositories", section: "", kind: Outcome, strict: "200", ops: ops(op.RepositoryList),
+		refuse: func(s *Settings) { s.Registry.NoCatalog = true }, refused: causes("not-enabled")},
+
+	// Blobs.
+	{name: "blob.missing", about: "a blob that the repository does not have", section: "Pulling blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobGet, op.BlobHead), causes: causes("blob-unknown")},
+	{name: "blob.missing-repository", about: "a blob of a repository that does not exist", section: "Pulling blobs", kind: Outcome, strict: "404 NAME_UNKNOWN", ops: ops(op.BlobGet, op.BlobHead), causes: causes("name-unknown")},
+	{name: "blob.bad-digest", about: "a blob with a malformed digest", section: "Pulling blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobGet, op.BlobHead), causes: causes("digest-unusable")},
+	{name: "blob.get", about: "a GET of a blob", section: "Pulling blobs", kind: Outcome, strict: "200", ops: ops(op.BlobGet)},
+	{name: "blob.head", about: "a HEAD of a blob", section: "Checking if content exists in the registry", kind: Outcome, strict: "200", ops: ops(op.BlobHead)},
+	{name: "blob.redirect", about: "whether a GET of a blob is redirected to a second origin", section: "Pulling blobs", kind: Choice, values: []string{"no", "302", "303", "307", "308"}, strict: "no",
+		set: setRedirect},
+	{name: "blob.range", about: "whether a GET of a part of a blob is answered with that part", section: "Pulling blobs", kind: Choice, values: []string{"part", "ignored"}, strict: "part",
+		set: flag("ignored", func(d *registry.Dialect) *bool { return &d.IgnoreRange })},
+	{name: "blob.range-outside", about: "a range outside of a blob", section: "Pulling blobs", kind: Outcome, strict: "416 UNSUPPORTED", ops: ops(op.BlobGet), causes: causes("range-invalid")},
+	{name: "blob.delete", about: "deleting a blob", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: ops(op.BlobDelete)},
+	{name: "blob.delete-missing", about: "deleting a blob that does not exist", section: "Deleting Blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobDelete), causes: causes("blob-unknown")},
+	{name: "blob.delete-referenced", about: "deleting a blob to which a manifest refers", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: ops(op.BlobDelete, op.ManifestDelete),
+		refuse: func(s *Settings) { s.Registry.Dialect.DeleteReferenced = true }, refused: causes("referenced")},
+	{name: "blob.mount", about: "which mounts succeed", section: "Mounting a blob from another repository", kind: Choice, values: []string{"readable", "named", "referenced", "any", "never"}, strict: "readable",
+		set: setMount},
+	{name: "blob.location", about: "the form of the Location of a blob", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
+		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteBlob })},
+
+	// Uploads.
+	{name: "upload.start", about: "the POST that begins an upload", section: "Pushing blobs", kind: Outcome, strict: "202", ops: ops(op.UploadStart)},
+	{name: "upload.location", about: "the form of the Location of an upload", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
+		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteUpload })},
+	{name: "upload.state", about: "whether the Location of an upload changes with each answer", section: "Pushing blobs", kind: Choice, values: []string{"changes", "fixed"}, strict: "changes",
+		set: flag("fixed", func(d *registry.Dialect) *bool { return &d.FixedLocation })},
+	{name: "upload.query", about: "parameters in the Location of an upload, beside its state", section: "Pushing blobs", kind: Text, strict: "none",
+		set: func(s *Settings, v Value) error { s.Registry.Dialect.UploadQuery = string(v); return nil }},
+	{name: "upload.range-initial", about: "the Range of the answer that begins an upload", section: "Pushing a blob in chunks", kind: Text, strict: "0-0", ops: ops(op.UploadStart)},
+	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown")},
+	{name: "upload.chunk", about: "a chunk in order", section: "Pushing a blob in chunks", kind: Outcome, strict: "202", ops: ops(op.UploadChunk)},
+	{name: "upload.out-of-order", about: "a chunk that does not begin where the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-range"),
+		accept: func(s *Settings) { s.Registry.Dialect.IgnoreContentRange = true }},
+	{name: "upload.stream", about: "whether a chunk without Content-Range after the first is appended", section: "Pushing a blob in chunks", kind: Choice, values: []string{"appended", "refused"}, strict: "appended",
+		set: flag("refused", func(d *registry.Dialect) *bool { return &d.OneStream })},
+	{name: "upload.chunk-min", about: "the smallest chunk but the last, in bytes, which is announced", section: "Pushing a blob in chunks", kind: Number, strict: "none",
+		set: number(func(s *Settings, n int64) { s.Registry.ChunkMinLength = n })},
+	{name: "upload.chunk-max", about: "the largest chunk, in bytes", section: "", kind: Text, strict: "none"},
+	{name: "upload.chunks", about: "whether a blob can be pushed in several chunks", section: "Pushing a blob in chunks", kind: Choice, values: []string{"yes", "first-only", "no"}, strict: "yes"},
+	{name: "upload.content-type", about: "whether the Content-Type of uploaded content is checked", section: "Pushing blobs", kind: Choice, values: []string{"checked", "any"}, strict: "checked",
+		set: flag("any", func(d *registry.Dialect) *bool { return &d.AnyUploadType })},
+	{name: "upload.stray-body", about: "whether the body of a POST that has no use for one is ignored", section: "Pushing blobs", kind: Choice, values: []string{"refused", "ignored"}, strict: "refused",
+		set: flag("ignored", func(d *registry.Dialect) *bool { return &d.IgnoreStray })},
+	{name: "upload.wrong-digest", about: "content that does not have the digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit, op.BlobPost), causes: causes("digest-invalid")},
+	{name: "upload.no-digest", about: "a closing PUT without a digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit), causes: causes("digest-missing")},
+	{name: "upload.commit", about: "the closing PUT", section: "Pushing blobs", kind: Outcome, strict: "201", ops: ops(op.UploadCommit)},
+	{name: "upload.single-post", about: "a blob in one POST", section: "Pushing a blob monolithically", kind: Outcome, strict: "201", ops: ops(op.BlobPost),
+		set: func(s *Settings, v Value) error { s.Registry.NoSinglePost = v == "202"; return nil }},
+	{name: "upload.status", about: "the status of a session", section: "Pushing a blob in chunks", kind: Outcome, strict: "204", ops: ops(op.UploadStatus)},
+	{name: "upload.cancel", about: "cancelling a session", section: "Canceling a blob upload", kind: Outcome, strict: "204", ops: ops(op.UploadCancel)},
+
+	// Manifests.
+	{name: "manifest.get", about: "a GET or HEAD of a manifest", section: "Pulling manifests", kind: Outcome, strict: "200", ops: ops(op.ManifestGet, op.ManifestHead)},
+	{name: "manifest.missing", about: "a manifest that the repository does not have", section: "Pulling manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("manifest-unknown")},
+	{name: "manifest.missing-repository", about: "a manifest of a repository that does not exist", section: "Pulling manifests", kind: Outcome, strict: "404 NAME_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("name-unknown")},
+	{name: "manifest.bad-reference", about: "the answer to a reference that is neither a tag nor a digest", section: "Pulling manifests", kind: Choice, values: []string{"refused", "unrouted"}, strict: "refused",
+		set: flag("unrouted", func(d *registry.Dialect) *bool { return &d.RoutedReference })},
+	{name: "manifest.digest-by-tag", about: "whether a GET by tag has Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: setDigestByTag},
+	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused"}, strict: "ignored",
+		set: func(s *Settings, v Value) error { s.Registry.StrictAccept = v == "refused"; return nil }},
+	{name: "manifest.not-acceptable", about: "a manifest whose type Accept does not have, if that is refused", section: "Pulling manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("not-acceptable")},
+	{name: "manifest.put", about: "pushing a manifest", section: "Pushing Manifests", kind: Outcome, strict: "201", ops: ops(op.ManifestPut)},
+	{name: "manifest.put-invalid", about: "pushing content that is no manifest", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: ops(op.ManifestPut), causes: causes("manifest-invalid"),
+		accept: func(s *Settings) { s.Registry.AllowUnchecked = true }},
+	{name: "manifest.put-type", about: "pushing a manifest with a type that is not known", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: ops(op.ManifestPut), causes: causes("type-unknown"),
+		accept: func(s *Settings) { s.Registry.AllowAnyType = true }},
+	{name: "manifest.put-missing-blob", about: "pushing a manifest whose blobs are missing", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_BLOB_UNKNOWN", ops: ops(op.ManifestPut), causes: causes("manifest-blob-unknown"),
+		accept: func(s *Settings) { s.Registry.AllowSparse = true }},
+	{name: "manifest.put-wrong-digest", about: "pushing a manifest by a digest that it does not have", section: "Pushing Manifests", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ManifestPut), causes: causes("digest-invalid")},
+	{name: "manifest.max-size", about: "the largest manifest, in bytes", section: "Pushing Manifests", kind: Number, strict: "4194304",
+		set: number(func(s *Settings, n int64) { s.Registry.MaxManifest = n })},
+	{name: "manifest.too-large", about: "pushing a manifest that is too large", section: "Pushing Manifests", kind: Outcome, strict: "413 SIZE_INVALID", ops: ops(op.ManifestPut), causes: causes("too-large")},
+	{name: "manifest.descriptors", about: "whether sizes and types of descriptors are compared with the content", section: "Pushing Manifests", kind: Choice, values: []string{"compared", "any"}, strict: "compared",
+		set: flag("any", func(d *registry.Dialect) *bool { return &d.AnyDescriptor })},
+	{name: "manifest.location", about: "the form of the Location of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
+		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteManifest })},
+	{name: "manifest.location-reference", about: "the reference in the Location of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"digest", "as-pushed"}, strict: "digest",
+		set: func(s *Settings, v Value) error {
+			if v == "as-pushed" {
+				s.Registry.Dialect.ManifestReference = registry.AsPushed
+			}
+			return nil
+		}},
+	{name: "manifest.immutable", about: "whether tags that exist can be pushed again", section: "", kind: Choice, values: []string{"no", "yes", "also-same"}, strict: "no",
+		set: setImmutable},
+	{name: "manifest.immutable-answer", about: "pushing to a tag that cannot be pushed again", section: "", kind: Outcome, strict: "403 DENIED", ops: ops(op.ManifestPut), causes: causes("tag-immutable")},
+	{name: "manifest.delete-digest", about: "deleting a manifest by digest", section: "Deleting Manifests", kind: Outcome, strict: "202", ops: ops(op.ManifestDelete)},
+	{name: "manifest.delete-tag", about: "deleting a tag", section: "Deleting tags", kind: Outcome, strict: "202", ops: ops(op.TagDelete)},
+	{name: "manifest.delete-tag-keeps", about: "whether the manifest stays when its tag is deleted", section: "Deleting tags", kind: Choice, values: []string{"manifest", "nothing"}, strict: "manifest",
+		set: flag("nothing", func(d *registry.Dialect) *bool { return &d.DeleteWithTag })},
+	{name: "manifest.delete-missing", about: "deleting a manifest or a tag that does not exist", section: "Deleting Manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestDelete, op.TagDelete), causes: causes("manifest-unknown")},
+	{name: "manifest.dash-alias", about: "whether the tag sha256-<hex> is the manifest with that digest", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		set: flag("yes", func(d *registry.Dialect) *bool { return &d.DashAlias })},
+	{name: "manifest.subject", about: "pushing a manifest with a subject", section: "Pushing Manifests with Subject", kind: Outcome, strict: "201", ops: ops(op.ManifestPut),
+		refuse: func(s *Settings) { s.Registry.Dialect.RefuseSubject = true }, refused: causes("subject-refused")},
+	{name: "manifest.oci-subject", about: "whether the answer to a manifest with a subject has OCI-Subject", section: "Pushing Manifests with Subject", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: setOCISubject},
+
+	// Lists.
+	{name: "tags.missing-repository", about: "the tags of a repository that does not exist", section: "Listing Tags", kind: Outcome, strict: "404 NAME_UNKNOWN", ops: ops(op.TagList), causes: causes("name-unknown"),
+		accept: func(s *Settings) { s.Registry.Dialect.TagsOfUnknown = true }},
+	{name: "tags.emptied", about: "the tags of a repository whose manifests were deleted", section: "Listing Tags", kind: Choice, values: []string{"empty", "unknown"}, strict: "empty",
+		set: flag("unknown", func(d *registry.Dialect) *bool { return &d.HideEmpty })},
+	{name: "tags.empty", about: "the form of an empty list of tags", section: "Listing Tags", kind: Choice, values: []string{"list", "null"}, strict: "list",
+		set: flag("null", func(d *registry.Dialect) *bool { return &d.NullTags })},
+	{name: "tags.order", about: "the order of tags", section: "Listing Tags", kind: Choice, values: []string{"bytewise", "none"}, strict: "bytewise",
+		set: func(s *Settings, v Value) error {
+			if v == "none" {
+				s.Registry.Dialect.Order = registry.OrderNone
+			}
+			return nil
+		}},
+	{name: "tags.pages", about: "whether n and last are used", section: "Listing Tags", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: flag("no", func(d *registry.Dialect) *bool { return &d.Unpaged })},
+	{name: "tags.page-max", about: "the largest page, which is also the default", section: "Listing Tags", kind: Number, strict: "1000",
+		set: number(func(s *Settings, n int64) { s.Registry.PageSize = int(n) })},
+	{name: "tags.over-max", about: "an n above the largest page", section: "Listing Tags", kind: Outcome, strict: "200", ops: ops(op.TagList),
+		refuse: func(s *Settings) { s.Registry.Dialect.RefuseLarge = true }, refused: causes("page-too-large")},
+	{name: "tags.bad-n", about: "an n that is no number of entries", section: "Listing Tags", kind: Outcome, strict: "400 UNSUPPORTED", ops: ops(op.TagList), causes: causes("page-invalid"),
+		accept: func(s *Settings) { s.Registry.Dialect.IgnoreBadN = true }},
+	{name: "tags.unknown-last", about: "a last that is not in the list", section: "Listing Tags", kind: Choice, values: []string{"after", "empty", "refused"}, strict: "after",
+		set: setUnknownLast},
+	{name: "tags.unknown-last-answer", about: "a last that is refused", section: "Listing Tags", kind: Outcome, strict: "404 UNSUPPORTED", ops: ops(op.TagList), causes: causes("last-unknown")},
+	{name: "tags.cursor", about: "what last is in a Link", section: "Listing Tags", kind: Choice, values: []string{"tag", "opaque"}, strict: "tag",
+		set: flag("opaque", func(d *registry.Dialect) *bool { return &d.OpaqueCursor })},
+	{name: "tags.link", about: "the form of Link", section: "Listing Tags", kind: Choice, values: []string{"path", "absolute", "bare", "none"}, strict: "path",
+		set: setLink},
+	{name: "tags.link-when", about: "which pages have a Link", section: "Listing Tags", kind: Choice, values: []string{"more", "always"}, strict: "more",
+		set: flag("always", func(d *registry.Dialect) *bool { return &d.LinkAlways })},
+	{name: "tags.link-query", about: "parameters in Link beside n and last", section: "Listing Tags", kind: Text, strict: "none",
+		set: func(s *Settings, v Value) error { s.Registry.Dialect.LinkQuery = string(v); return nil }},
+	{name: "tags.type", about: "the Content-Type of a list of tags", section: "Listing Tags", kind: Text, strict: "application/json",
+		set: func(s *Settings, v Value) error {
+			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.TagList, op.RepositoryList), Header: map[string][]string{"Content-Type": {string(v)}}})
+			return nil
+		}},
+	{name: "tags.fields", about: "fields of a list of tags beside name and tags", section: "Listing Tags", kind: Text, strict: "none"},
+
+	// Referrers.
+	{name: "referrers.list", about: "the list of referrers", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
+		refuse: func(s *Settings) { s.Registry.NoReferrers = true }, refused: causes("not-enabled")},
+	{name: "referrers.filter", about: "whether referrers are filtered by artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: flag("no", func(d *registry.Dialect) *bool { return &d.NoFilter })},
+	{name: "referrers.artifact-type", about: "whether entries have artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes"},
+	{name: "referrers.missing-subject", about: "the referrers of a manifest that does not exist", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
+		refuse: func(s *Settings) { s.Registry.Dialect.RefuseUnknownSubjects = true }, refused: causes("subject-unknown")},
+	{name: "referrers.bad-digest", about: "the referrers of a malformed digest", section: "Listing Referrers", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ReferrerList), causes: causes("digest-invalid")},
+
+	// Authentication.
+	{name: "auth.scheme", about: "the scheme of authentication", section: "", kind: Choice, values: []string{"none", "basic", "bearer"}, strict: "none",
+		set: setScheme},
+	{name: "auth.anonymous", about: "whether anonymous clients can pull: without a token, with an anonymous token, or not at all", section: "", kind: Choice, values: []string{"none", "open", "token"}, strict: "none",
+		set: setAnonymous},
+	{name: "auth.path", about: "the path of the token endpoint", section: "", kind: Text, strict: "/v2/token",
+		set: onToken(func(t *auth.TokenOptions, v string) error { t.Path = v; return nil })},
+	{name: "auth.service", about: "the service of challenges", section: "", kind: Text, strict: "ocifake",
+		set: onToken(func(t *auth.TokenOptions, v string) error { t.Service = v; return nil })},
+	{name: "auth.scope", about: "the scope of challenges, if it does not depend on the request", section: "", kind: Text, strict: "that of the request",
+		set: onToken(func(t *auth.TokenOptions, v string) error { t.Scope = v; return nil })},
+	{name: "auth.realm", about: "the realm of Basic challenges", section: "", kind: Text, strict: "ocifake",
+		set: func(s *Settings, v Value) error {
+			if s.Auth == nil {
+				return fmt.Errorf("set auth.scheme first")
+			}
+			s.Auth.Realm = string(v)
+			return nil
+		}},
+	{name: "auth.ttl", about: "the lifetime of a token", section: "", kind: Text, strict: "5m",
+		set: onToken(setTTL)},
+	{name: "auth.token-field", about: "the field with the token", section: "", kind: Choice, values: []string{"both", "token", "access_token"}, strict: "both",
+		set: onToken(func(t *auth.TokenOptions, v string) error {
+			if t.Field = v; v == "both" {
+				t.Field = ""
+			}
+			return nil
+		})},
+	{name: "auth.expires-in", about: "whether the answer with a token has expires_in", section: "", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: onToken(func(t *auth.TokenOptions, v string) error { t.OmitExpiresIn = v == "no"; return nil })},
+	{name: "auth.post", about: "the status of a POST for a token", section: "", kind: Text, strict: "200",
+		set: onToken(setPost)},
+	{name: "auth.token-fields", about: "fields of the answer with a token beside the token and expires_in", section: "", kind: Text, strict: "issued_at, scope"},
+	{name: "auth.unauthorized", about: "a request without the right credentials", section: "", kind: Outcome, strict: "401 UNAUTHORIZED", causes: causes("unauthorized")},
+	{name: "auth.denied", about: "a request that the user may not make", section: "", kind: Outcome, strict: "403 DENIED", causes: causes("denied")},
+	{name: "auth.absent", about: "the status for a repository that the user may not see", section: "", kind: Text, strict: "401 with a token, 403 with a password",
+		set: setHide},
+
+	// Limits.
+	{name: "limit.rate", about: "how many requests are served in a time, and the answer to others", kind: Text, strict: "none"},
+	{name: "repository.create", about: "whether a push creates the repository", kind: Choice, values: []string{"yes", "no"}, strict: "yes"},
+}
+
+func setShape(s *Settings, v Value) error {
+	shape := registry.Shape(v)
+	if v == "list" {
+		shape = registry.ShapeList
+	}
+	s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Errors: true, Shape: shape})
+	return nil
+}
+
+func setRedirect(s *Settings, v Value) error {
+	if v == "no" {
+		return nil
+	}
+	var status int
+	if _, err := fmt.Sscan(string(v), &status); err != nil {
+		return err
+	}
+	// The answer to a blob that does not exist is not a redirect, and neither is that to HEAD.
+	rule := faults.On(op.BlobGet).Where(record.Status("200", "206")).Do(faults.Redirect(status, "{cdn}"))
+	s.addRule("blob.redirect", rule)
+	return nil
+}
+
+func setMount(s *Settings, v Value) error {
+	switch v {
+	case "never":
+		s.Registry.NoMount = true
+	case "readable":
+	default:
+		s.Registry.Dialect.Mounts = registry.Mounts(v)
+	}
+	return nil
+}
+
+func setDigestByTag(s *Settings, v Value) error {
+	if v == "no" {
+		rule := faults.On(op.ManifestGet).Tag("*").Do(faults.DropHeader("Docker-Content-Digest"))
+		s.addRule("manifest.digest-by-tag", rule)
+	}
+	return nil
+}
+
+func setImmutable(s *Settings, v Value) error {
+	s.Registry.ImmutableTags = v != "no"
+	s.Registry.Dialect.ImmutableSame = v == "also-same"
+	return nil
+}
+
+func setOCISubject(s *Settings, v Value) error {
+	if v == "no" {
+		s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.ManifestPut), Header: map[string][]string{"OCI-Subject": {}}})
+	}
+	return nil
+}
+
+func setUnknownLast(s *Settings, v Value) error {
+	s.Registry.Dialect.UnknownLast = map[Value]registry.UnknownLast{"after": registry.ListAfter, "empty": registry.ListNothing, "refused": registry.RefuseUnknown}[v]
+	return nil
+}
+
+func setLink(s *Settings, v Value) error {
+	d := s.Registry.Dialect
+	d.AbsoluteLink, d.BareLink, d.NoLink = v == "absolute" || v == "bare", v == "bare", v == "none"
+	return nil
+}

@@ -1,0 +1,99 @@
+package profiles
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ocifake/ocifake/internal/near"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// Trait is one thing in which registries differ.
+type Trait struct {
+	Name    string   // "upload.location"
+	About   string   // what differs, one sentence
+	Section string   // of the distribution specification; empty: the specification does not define it
+	Kind    Kind     // of its values
+	Values  []string // all values of a [Choice]
+	Strict  string   // the value of the strict registry
+}
+
+// Kind is the kind of the values of a trait.
+type Kind string
+
+// The kinds.
+const (
+	Choice  Kind = "choice"  // one of a list
+	Outcome Kind = "outcome" // a status, and an error code: "404 NAME_UNKNOWN"
+	Number  Kind = "number"  // a number above 0, or the strict value
+	Text    Kind = "text"    // any text
+)
+
+// Traits returns all traits, by group.
+func Traits() []Trait {
+	all := make([]Trait, len(table))
+	for i := range table {
+		all[i] = table[i].Trait()
+	}
+	return all
+}
+
+// trait is a row of the table.
+type trait struct {
+	name, about, section string
+	kind                 Kind
+	values               []string
+	strict               string
+
+	// set applies a value. Without it, the answers and rules of facts do all.
+	set func(*Settings, Value) error
+
+	// Of an outcome: which answers it is about. errors: all errors.
+	ops    []op.Op
+	causes []registry.Cause
+	errors bool
+
+	// refuse makes the registry refuse what the strict one does, with one of the causes in refused.
+	// Without it, the operations are missing. accept makes it do what the strict one refuses.
+	refuse  func(*Settings)
+	refused []registry.Cause
+	accept  func(*Settings)
+}
+
+// Trait returns what callers see of the row.
+func (t *trait) Trait() Trait {
+	return Trait{t.name, t.about, t.section, t.kind, slices.Clone(t.values), t.strict}
+}
+
+func (t *trait) differs(v Value) bool { return string(v) != t.strict }
+
+// check returns an error if the trait does not have the value.
+func (t *trait) check(v Value) error {
+	switch {
+	case v == "":
+		return fmt.Errorf("the value is missing")
+	case t.kind == Choice && !slices.Contains(t.values, string(v)):
+		return fmt.Errorf("%q is not a value: %s", string(v), near.Hint(string(v), t.values))
+	case t.kind == Outcome:
+		_, _, err := parseOutcome(v)
+		return err
+	}
+	return nil
+}
+
+func find(name string) (*trait, bool) {
+	i := slices.IndexFunc(table, func(t trait) bool { return t.name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &table[i], true
+}
+
+func unknownTrait(name string) error {
+	names := make([]string, len(table))
+	for i := range table {
+		names[i] = table[i].name
+	}
+	return fmt.Errorf("unknown trait: %s", near.Hint(name, names))
+}

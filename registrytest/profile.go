@@ -1,0 +1,116 @@
+package registrytest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/record"
+)
+
+// WithProfile makes the registry like a real one, "ecr" or "ghcr": see package profiles. What is
+// not known of the real registry is strict.
+//
+// A hosted registry has authentication. By default, every user name has access to everything, and
+// [Registry.Login] returns a password for it. Users and rules of [WithAuth] replace that; the rest
+// of its options stays that of the profile, unless they have a Token. Of [WithOptions], fields that
+// are not zero replace those of the profile.
+//
+// The record marks the exchanges that a trait of the profile decided, and the journal of a test
+// that fails explains these traits.
+func WithProfile(name string) Option {
+	return func(c *config) {
+		p, err := profiles.Find(name)
+		if err != nil {
+			c.errs = append(c.errs, err)
+			return
+		}
+		WithCustomProfile(p)(c)
+	}
+}
+
+// WithCustomProfile is like [WithProfile] for a profile of the caller's; see also config.Profile.
+func WithCustomProfile(p *profiles.Profile) Option {
+	return once("WithProfile", func(c *config) error {
+		c.profile = p
+		return given("WithCustomProfile", p)
+	})
+}
+
+// ForEachProfile runs a test as a subtest for each of the named profiles, or for all without
+// names, in parallel. Each gets a registry of its own.
+func ForEachProfile(t *testing.T, test func(t *testing.T, reg *Registry), names ...string) {
+	t.Helper()
+	if len(names) == 0 {
+		names = profiles.Names()
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, New(t, WithProfile(name)))
+		})
+	}
+}
+
+// applyProfile sets the options for the profile.
+func (c *config) applyProfile() error {
+	if c.handler != nil {
+		return errors.New("WithHandler excludes WithProfile, which is for the registry of this module")
+	}
+	settings, err := c.profile.Settings()
+	if err != nil {
+		return err
+	}
+	settings = settings.With(c.registry, c.access)
+	c.registry, c.quirks = settings.Registry, settings.Rules
+	if settings.Auth == nil || c.auths > 0 && c.access == nil {
+		return nil // WithAuthenticator decides
+	}
+	if c.service, err = auth.New(*settings.Auth); err == nil {
+		c.server.Authenticator = c.service
+	}
+	return err
+}
+
+// useQuirks starts to apply the rules of the profile. They need to know what the server offers.
+func (r *Registry) useQuirks(c config) error {
+	if len(c.quirks) == 0 {
+		return nil
+	}
+	quirks, err := r.faults.Quirks(c.quirks...)
+	if err != nil {
+		return err
+	}
+	r.server.Use(server.Backend{Registry: c.server.Registry, Authenticator: c.server.Authenticator, Quirks: quirks})
+	return nil
+}
+
+// Profile returns the profile of the registry, or nil if it is the strict one.
+func (r *Registry) Profile() *profiles.Profile { return r.profile }
+
+// explained returns what the traits in a log are, a line for each, or "".
+func (rs recorded) explained(log record.Log) string {
+	var seen []string
+	text := ""
+	for i := range log {
+		for _, trait := range log[i].Traits {
+			if slices.Contains(seen, trait) {
+				continue
+			}
+			seen = append(seen, trait)
+			for _, r := range rs {
+				if r.profile == nil {
+					continue
+				}
+				if why := r.profile.Explain(trait); why != "" {
+					text += "trait " + trait + ": " + why + "\n"
+					break
+				}
+			}
+		}
+	}
+	return text
+}

@@ -1,0 +1,140 @@
+package registrytest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/images"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/record"
+	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// everybody lets everybody do everything.
+var everybody = registrytest.WithAuth(auth.Options{Rules: []auth.Rule{{}}})
+
+func send(t *testing.T, reg *registrytest.Registry, method, path string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, reg.URL()+path, nil)
+	require.NoError(t, err)
+	client := reg.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response
+}
+
+func TestWithProfile(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithProfile("ecr"))
+	assert.Equal(t, "ecr", reg.Profile().Name)
+	response := send(t, reg, http.MethodGet, "/v2/")
+	assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	assert.True(t, strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic "), "of ECR")
+
+	open := registrytest.New(t, registrytest.WithProfile("ecr"), everybody)
+	open.Push(t, "lib:v1", images.Random())
+	assert.Equal(t, "text/plain; charset=utf-8", send(t, open, http.MethodGet, "/v2/lib/tags/list").Header.Get("Content-Type"))
+}
+
+// The record marks what a trait decided, and the journal explains it.
+func TestProfileMarksTraits(t *testing.T) {
+	p, err := profiles.Read([]byte(`{"name":"mine","title":"Mine","facts":[
+		{"trait":"blob.mount","value":"referenced","seen":"it refuses other mounts.","source":"mine#1","grade":"R"},
+		{"trait":"manifest.missing","value":"403 DENIED","seen":"403","source":"mine#2","grade":"R"},
+		{"trait":"blob.redirect","value":307,"seen":"a redirect","source":"mine#3","grade":"R"}]}`))
+	require.NoError(t, err)
+	reg := registrytest.New(t, registrytest.WithCustomProfile(p))
+	pushed := reg.Push(t, "lib:v1", images.Random())
+	loose := reg.PushBlob(t, "lib", strings.NewReader("no manifest refers to it"))
+	assert.Equal(t, http.StatusAccepted, send(t, reg, http.MethodPost, "/v2/app/blobs/uploads/?mount="+string(loose.Digest)+"&from=lib").StatusCode)
+	assert.Equal(t, http.StatusCreated, send(t, reg, http.MethodPost, "/v2/app/blobs/uploads/?mount="+string(pushed.Config.Digest)+"&from=lib").StatusCode)
+	assert.Equal(t, http.StatusForbidden, send(t, reg, http.MethodGet, "/v2/lib/manifests/v2").StatusCode)
+	redirect := send(t, reg, http.MethodGet, "/v2/lib/blobs/"+string(loose.Digest))
+	assert.Equal(t, http.StatusTemporaryRedirect, redirect.StatusCode)
+	var traits [][]string
+	for _, x := range reg.Requests() {
+		assert.Empty(t, x.Faults)
+		traits = append(traits, x.Traits)
+	}
+	assert.Equal(t, [][]string{{"blob.mount"}, nil, {"manifest.missing"}, {"blob.redirect"}}, traits)
+	assert.Equal(t, "Mine: it refuses other mounts (mine#1)", p.Explain("blob.mount"))
+	assert.Contains(t, reg.Requests().Journal(), "trait manifest.missing")
+}
+
+// The rules of a profile are behind the user's, which Clear removes, and they are not unfired.
+func TestProfileRulesAreALayer(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithProfile("dockerhub"), registrytest.WithAuth(auth.Options{
+		Users: map[string]string{"ann": "secret"}, Rules: []auth.Rule{{}}, Token: &auth.TokenOptions{},
+	}))
+	reg.Push(t, "app:v1", images.Random())
+	get := func() *http.Response { return send(t, reg, http.MethodGet, "/v2/app/manifests/v1") }
+	assert.Equal(t, "99;w=21600", get().Header.Get("RateLimit-Remaining"))
+	reg.Inject(t, faults.On(op.ManifestGet).Times(1).Do(faults.Status(503)))
+	assert.Equal(t, http.StatusServiceUnavailable, get().StatusCode)
+	assert.Equal(t, "98;w=21600", get().Header.Get("RateLimit-Remaining"), "the profile did not see the failed one")
+	reg.Faults().Clear()
+	assert.Equal(t, "97;w=21600", get().Header.Get("RateLimit-Remaining"))
+	assert.Len(t, reg.Requests(record.Op(op.ManifestGet)), 4)
+}
+
+// A token endpoint can be elsewhere, and the default path is then unknown.
+func TestProfileTokenPath(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithProfile("ghcr"))
+	challenge := send(t, reg, http.MethodGet, "/v2/").Header.Get("WWW-Authenticate")
+	assert.Equal(t, `Bearer realm="`+reg.URL()+`/token",service="ghcr.io"`, challenge)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, reg.URL()+"/token?service=ghcr.io&scope=repository:app:pull", nil)
+	require.NoError(t, err)
+	login := reg.Login(t, "ann")
+	r.SetBasicAuth(login.Username, login.Password)
+	response, err := reg.Client().Do(r)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	assert.Equal(t, http.StatusUnauthorized, send(t, reg, http.MethodGet, "/v2/token?service=ghcr.io").StatusCode, "it is any path")
+	assert.Len(t, reg.Requests(record.Op(op.Token)), 1)
+}
+
+func TestForEachProfile(t *testing.T) {
+	seen := make(chan string, 100)
+	t.Run("all", func(t *testing.T) {
+		registrytest.ForEachProfile(t, func(t *testing.T, reg *registrytest.Registry) {
+			reg.Push(t, "app:v1", images.Random())
+			assert.Equal(t, []string{"v1"}, reg.Tags(t, "app"))
+			seen <- reg.Profile().Name
+		})
+	})
+	close(seen)
+	var names []string
+	for name := range seen {
+		names = append(names, name)
+	}
+	assert.ElementsMatch(t, profiles.Names(), names)
+}
+
+func TestProfileRefused(t *testing.T) {
+	for want, options := range map[string][]registrytest.Option{
+		"dockerhub":                {registrytest.WithProfile("dockerhud")},
+		"given twice":              {registrytest.WithProfile("ecr"), registrytest.WithProfile("ghcr")},
+		"WithHandler excludes":     {registrytest.WithProfile("zot"), registrytest.WithHandler(http.NotFoundHandler())},
+		"WithCustomProfile of nil": {registrytest.WithCustomProfile(nil)},
+	} {
+		_, err := registrytest.Start(options...)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Options that are not zero replace those of the profile.
+func TestProfileOptions(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithProfile("quay"), registrytest.WithOptions(registry.Options{PageSize: 7}))
+	assert.Equal(t, 7, reg.Options().PageSize)
+	assert.True(t, reg.Options().Dialect.AbsoluteUpload)
+}
