@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
 )
@@ -16,6 +17,7 @@ import (
 // Speak returns a handler that serves requests with next, a handler in front of the registry such
 // as its authentication. The errors that next sends with [WriteError] are those of the dialect.
 func (g *Registry) Speak(next http.Handler) http.Handler {
+	must.NotNil("registry: Registry.Speak: next", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if speech := g.options.Load().speech; speech != nil {
 			var state *inflight.State

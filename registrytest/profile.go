@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
@@ -43,6 +44,8 @@ func WithCustomProfile(p *profiles.Profile) Option {
 // ForEachProfile runs a test as a subtest for each of the named profiles, or for all without
 // names, in parallel. Each gets a registry of its own.
 func ForEachProfile(t *testing.T, test func(t *testing.T, reg *Registry), names ...string) {
+	must.NotNil("registrytest: ForEachProfile: t", t)
+	must.NotNil("registrytest: ForEachProfile: test", test)
 	t.Helper()
 	if len(names) == 0 {
 		names = profiles.Names()

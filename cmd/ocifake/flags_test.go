@@ -26,7 +26,7 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 		v := reflect.ValueOf(options).Elem()
 		for i := range v.NumField() {
 			switch name := v.Type().Field(i).Name; name {
-			case "Allow", "Log", "Hosts": // what only a program can give; certificates are made for whatever host is asked for
+			case "Allow", "Log", "Hosts", "Dialect": // what only a program can give, or a profile; certificates are made for whatever host is asked for
 			case "ClientCerts": // follows from client-ca
 			case "Limits": // has fields of its own
 			case "MaxStreams", "StreamWindow", "ConnWindow":

@@ -36,7 +36,7 @@ var house = []floor{
 	{"spec", "", list(digest, imageSpec)},
 	{"docs", "", ""},
 	{"internal/control", "auth faults faults/known internal/content internal/effect internal/engine internal/ruletext internal/recorder memstore op record registry", list(digest, imageSpec)},
-	{"internal/server", "auth internal/effect internal/engine internal/faultnames internal/inflight internal/recorder", ""},
+	{"internal/server", "auth internal/effect internal/engine internal/faultnames internal/inflight internal/recorder op", ""},
 	{"internal/recorder", "internal/inflight op record", ""},
 	{"internal/journal", "record", ""},
 	{"internal/content", "op registry", list(containerregistry, digest, imageSpec)},

@@ -158,6 +158,8 @@ var ofOp = []row{
 }
 
 var ofRegistry = []row{
+	allowed("registry.Cause.Is target", func(f given) { registry.BlobUnknown.Is(nil) }),
+	refused("registry.Registry.Speak next", func(f given) { registry.New(f.store, registry.Options{}).Speak(nil) }),
 	refused("registry.Cause.SetHeader r", func(f given) { registry.RangeInvalid.SetHeader(http.Header{}, nil, f.store) }),
 	allowed("registry.Cause.SetHeader store", func(f given) { registry.RangeInvalid.SetHeader(http.Header{}, f.request, nil) }),
 	refused("registry.New store", func(f given) { registry.New((*memstore.Store)(nil), registry.Options{}) }),
@@ -302,6 +304,19 @@ var ofImages = []row{
 }
 
 var ofRegistrytest = []row{
+	refused("registrytest.ForEachProfile t", func(f given) { registrytest.ForEachProfile(nil, func(*testing.T, *registrytest.Registry) {}) }),
+	refused("registrytest.ForEachProfile test", func(f given) { registrytest.ForEachProfile(f.t, nil) }),
+	failing("registrytest.WithCustomProfile p", "WithCustomProfile of nil", func(f given) error {
+		_, err := registrytest.Start(registrytest.WithCustomProfile(nil))
+		return err
+	}),
+	failing("registrytest.WithError err", works, func(f given) error {
+		reg, err := registrytest.Start(registrytest.WithError(nil))
+		if err == nil {
+			err = reg.Close()
+		}
+		return err
+	}),
 	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
 	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
