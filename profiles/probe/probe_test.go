@@ -14,13 +14,7 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// start starts a registry in which everybody may do everything.
-func start(t *testing.T, options ...registrytest.Option) *registrytest.Registry {
-	open := auth.Options{Rules: []auth.Rule{{}}, Token: nil}
-	return registrytest.New(t, append(options, registrytest.WithAuth(open), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))...)
-}
-
-// client sends a password with each request, and gets tokens for it.
+// login sends a password with each request.
 type login struct {
 	http.RoundTripper
 	credentials registrytest.Credentials
