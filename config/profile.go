@@ -52,13 +52,13 @@ func profileFile(path string) (*profiles.Profile, error) {
 //	  grade: D
 //
 // Package profiles has the traits and their values. ReadProfile returns an error for everything
-// that [profiles.Profile.Settings] refuses.
+// that [profiles.Profile.Check] refuses.
 func ReadProfile(text []byte) (*profiles.Profile, error) {
 	var p profiles.Profile
 	if err := yamltext.Decode(text, &p); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	if _, err := p.Settings(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	return &p, nil

@@ -64,8 +64,7 @@ func TestFacts(t *testing.T) {
 			assert.Contains(t, []profiles.Grade{"S", "R", "D", "W", "I", "P"}, f.Grade, at)
 			assert.NotEmpty(t, p.Explain(f.Trait), at)
 		}
-		_, err = p.Settings()
-		assert.NoError(t, err, name)
+		assert.NoError(t, p.Check(), name)
 		text, err := os.ReadFile("data/" + name + ".json")
 		require.NoError(t, err)
 		read, err := profiles.Read(text)
@@ -97,15 +96,16 @@ func TestFind(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"name":"a","facts":[{"trait":"blob.gone","value":"x"}]}`:                                          "unknown trait",
-		`{"name":"a","facts":[{"trait":"blob.mount","value":"often"}]}`:                                     `"often" is not a value`,
-		`{"name":"a","facts":[{"trait":"blob.missing","value":"404  X"}]}`:                                  "want a status",
-		`{"name":"a","facts":[{"trait":"tags.page-max","value":0}]}`:                                        "want a number above 0",
-		`{"name":"a","facts":[{"trait":"auth.ttl","value":"5m"}]}`:                                          "auth.scheme",
-		`{"name":"a","facts":[{"trait":"auth.scheme"}]}`:                                                    "missing",
-		`{"name":"a","extends":"b"}`:                                                                        "there is no profile",
-		`{"name":"a","fact":[]}`:                                                                            "fact",
-		`{"name":"a","facts":[{"trait":"ping.body","value":"x","rules":[{"connect":true,"do":["pass"]}]}]}`: "connections",
+		`{"name":"a","facts":[{"trait":"auth.scheme","value":"bearer"},{"trait":"auth.path","value":"/v2/a/tags/list"}]}`: "want a path outside",
+		`{"name":"a","facts":[{"trait":"blob.gone","value":"x"}]}`:                                                        "unknown trait",
+		`{"name":"a","facts":[{"trait":"blob.mount","value":"often"}]}`:                                                   `"often" is not a value`,
+		`{"name":"a","facts":[{"trait":"blob.missing","value":"404  X"}]}`:                                                "want a status",
+		`{"name":"a","facts":[{"trait":"tags.page-max","value":0}]}`:                                                      "want a number above 0",
+		`{"name":"a","facts":[{"trait":"auth.ttl","value":"5m"}]}`:                                                        "auth.scheme",
+		`{"name":"a","facts":[{"trait":"auth.scheme"}]}`:                                                                  "missing",
+		`{"name":"a","extends":"b"}`:                                                                                      "there is no profile",
+		`{"name":"a","fact":[]}`:                                                                                          "fact",
+		`{"name":"a","facts":[{"trait":"ping.body","value":"x","rules":[{"connect":true,"do":["pass"]}]}]}`:               "connections",
 	} {
 		_, err := profiles.Read([]byte(text))
 		assert.ErrorContains(t, err, want, text)

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/near"
@@ -111,43 +112,64 @@ func Read(text []byte) (*Profile, error) {
 	if err := strict.Decode(text, &p); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	if _, err := p.Settings(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	return &p, nil
 }
 
 // Names returns the names of the profiles of this package, sorted.
-func Names() []string {
+func Names() []string { return slices.Clone(embedded().names) }
+
+// catalog is the embedded profiles. It is made when it is first needed.
+type catalog struct {
+	names    []string
+	profiles map[string]func() (*Profile, error) // by name, read when they are first needed
+}
+
+var embedded = sync.OnceValue(func() catalog {
 	entries, err := files.ReadDir("data")
 	if err != nil {
 		panic("profiles: " + err.Error()) // they are embedded
 	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = strings.TrimSuffix(entry.Name(), ".json")
+	c := catalog{profiles: map[string]func() (*Profile, error){}}
+	for _, entry := range entries {
+		name := strings.TrimSuffix(entry.Name(), ".json")
+		c.names = append(c.names, name)
+		c.profiles[name] = sync.OnceValues(func() (*Profile, error) { return load(name) })
 	}
-	return names
-}
+	return c
+})
 
 // Find returns the profile with this name or alias. If there is none, the error suggests similar
 // names.
 func Find(name string) (*Profile, error) {
-	names := Names()
-	if slices.Contains(names, name) {
-		return load(name)
+	all := embedded()
+	if read, ok := all.profiles[name]; ok {
+		return copyOf(read())
 	}
-	for _, other := range names {
-		p, err := load(other)
+	names := slices.Clone(all.names)
+	for _, other := range all.names {
+		p, err := all.profiles[other]()
 		if err != nil {
 			return nil, err
 		}
 		if slices.Contains(p.Aliases, name) {
-			return p, nil
+			return copyOf(p, nil)
 		}
 		names = append(names, p.Aliases...)
 	}
 	return nil, fmt.Errorf("there is no profile %q: %s", name, near.Hint(name, names))
+}
+
+// copyOf returns a copy of a profile, whose fields the caller may change.
+func copyOf(p *Profile, err error) (*Profile, error) {
+	if err != nil {
+		return nil, err
+	}
+	c := *p
+	c.Facts = slices.Clone(p.Facts)
+	return &c, nil
 }
 
 func load(name string) (*Profile, error) {

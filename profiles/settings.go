@@ -38,12 +38,20 @@ func (p *Profile) Settings() (Settings, error) {
 	if err := s.Registry.Validate(); err != nil {
 		return Settings{}, fmt.Errorf("profile %s: %w", p.Name, err)
 	}
-	if s.Auth != nil {
-		if _, err := auth.New(*s.Auth); err != nil {
-			return Settings{}, fmt.Errorf("profile %s: %w", p.Name, err)
-		}
-	}
 	return s, nil
+}
+
+// Check returns an error for everything that [Profile.Settings] refuses, and for options that
+// [auth.New] refuses.
+func (p *Profile) Check() error {
+	s, err := p.Settings()
+	if err != nil || s.Auth == nil {
+		return err
+	}
+	if _, err := auth.New(*s.Auth); err != nil {
+		return fmt.Errorf("profile %s: %w", p.Name, err)
+	}
+	return nil
 }
 
 // With returns the settings with the options of a caller. Fields of the registry's options that are

@@ -83,11 +83,12 @@ func (t *trait) check(v Value) error {
 }
 
 func find(name string) (*trait, bool) {
-	i := slices.IndexFunc(table, func(t trait) bool { return t.name == name })
-	if i < 0 {
-		return nil, false
+	for i := range table {
+		if table[i].name == name {
+			return &table[i], true
+		}
 	}
-	return &table[i], true
+	return nil, false
 }
 
 func unknownTrait(name string) error {

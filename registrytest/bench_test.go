@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -60,4 +63,54 @@ func BenchmarkStart(b *testing.B) {
 			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
 		})
 	}
+}
+
+// BenchmarkProfile measures a profile beside the strict registry, in turn: the start, and a HEAD of
+// a manifest. "ratio" is the time with the profile against that without.
+func BenchmarkProfile(b *testing.B) {
+	everybody := registrytest.WithAuth(auth.Options{Rules: []auth.Rule{{}}, Token: &auth.TokenOptions{}})
+	for _, name := range []string{"acr", "ecr", "quay"} {
+		with := []registrytest.Option{registrytest.WithProfile(name), everybody}
+		without := []registrytest.Option{everybody}
+		b.Run("start/"+name, func(b *testing.B) {
+			start := func(options []registrytest.Option) {
+				reg, err := registrytest.Start(options...)
+				require.NoError(b, err)
+				require.NoError(b, reg.Close())
+			}
+			inTurn(b, func() { start(with) }, func() { start(without) })
+		})
+		b.Run("head/"+name, func(b *testing.B) {
+			head := func(options []registrytest.Option) func() {
+				reg, err := registrytest.Start(options...)
+				require.NoError(b, err)
+				b.Cleanup(func() { assert.NoError(b, reg.Close()) })
+				reg.Push(b, "app:v1", images.Random())
+				client := reg.Client()
+				return func() {
+					for range 100 {
+						response, err := client.Head(reg.URL() + "/v2/app/manifests/v1")
+						require.NoError(b, err)
+						require.NoError(b, response.Body.Close())
+						require.Equal(b, http.StatusOK, response.StatusCode)
+					}
+				}
+			}
+			inTurn(b, head(with), head(without))
+		})
+	}
+}
+
+// inTurn reports the time of one function against that of another.
+func inTurn(b *testing.B, one, other func()) {
+	var ones, others time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		one()
+		ones += time.Since(begin)
+		begin = time.Now()
+		other()
+		others += time.Since(begin)
+	}
+	b.ReportMetric(float64(ones)/float64(others), "ratio")
 }
