@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/ocifake/ocifake/op"
 )
@@ -183,6 +186,8 @@ func (d *Dialect) validate() error {
 		oneOf("UnknownLast", d.UnknownLast, unknownLasts),
 		oneOf("Order", d.Order, orders),
 		oneOf("ManifestReference", d.ManifestReference, references),
+		checkQuery("UploadQuery", d.UploadQuery),
+		checkQuery("LinkQuery", d.LinkQuery),
 	)
 	if err != nil {
 		return fmt.Errorf("dialect: %w", err)
@@ -202,11 +207,35 @@ func (a *Answer) validate() error {
 		return errors.New("detail is not JSON")
 	}
 	for name, values := range a.Header {
-		if http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0 {
-			return errors.New("header: Content-Length is that of the body")
+		if err := checkField(name, values); err != nil {
+			return fmt.Errorf("header: %w", err)
 		}
 	}
 	return oneOf("shape", a.Shape, shapes)
+}
+
+// checkField returns an error for a header field that cannot be sent.
+func checkField(name string, values []string) error {
+	notToken := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	}
+	switch {
+	case name == "" || strings.ContainsFunc(name, notToken):
+		return fmt.Errorf("%q is not the name of a field", name)
+	case http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0:
+		return errors.New("Content-Length is that of the body")
+	case strings.ContainsFunc(strings.Join(values, ""), unicode.IsControl):
+		return fmt.Errorf("a value of %s has a control character", name)
+	}
+	return nil
+}
+
+// checkQuery returns an error for a text that cannot be part of a query.
+func checkQuery(name, query string) error {
+	if _, err := url.ParseQuery(query); err != nil || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("<>\"#", r) }) {
+		return fmt.Errorf("%s is %q: want parameters, as a=b&c=d", name, query)
+	}
+	return nil
 }
 
 // onErrors reports whether the row applies to errors.

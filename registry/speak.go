@@ -61,14 +61,20 @@ func (c *call) begin(status int) (done bool) {
 		return false
 	}
 	var body *string
+	changes := status < http.StatusMultipleChoices // not 304
 	for _, a := range c.options.speech.done[c.info.Op] {
-		if a.Status != 0 && status < http.StatusMultipleChoices {
+		if a.Status != 0 && changes {
 			status = a.Status
 		}
-		if a.Body != nil {
+		if a.Body != nil && changes {
 			body = a.Body
 		}
 		c.change(a)
+	}
+	if status == http.StatusNoContent {
+		c.header().Del("Content-Length")
+		c.w.WriteHeader(status)
+		return true
 	}
 	if body == nil {
 		c.w.WriteHeader(status)

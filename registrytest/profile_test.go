@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,4 +138,31 @@ func TestProfileOptions(t *testing.T) {
 	reg := registrytest.New(t, registrytest.WithProfile("quay"), registrytest.WithOptions(registry.Options{PageSize: 7}))
 	assert.Equal(t, 7, reg.Options().PageSize)
 	assert.True(t, reg.Options().Dialect.AbsoluteUpload)
+}
+
+func ExampleWithProfile() {
+	reg, err := registrytest.Start(registrytest.WithProfile("quay"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer reg.Close()
+	response, err := reg.Client().Get(reg.URL() + "/v2/")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	response.Body.Close()
+	fmt.Println(reg.Profile().Title, response.StatusCode)
+	// Output: Quay 401
+}
+
+func ExampleForEachProfile() {
+	test := func(t *testing.T) {
+		registrytest.ForEachProfile(t, func(t *testing.T, reg *registrytest.Registry) {
+			reg.Push(t, "app:v1", images.Random())
+			// Run the client on reg.Ref("app:v1"), with the login of reg.Login(t, "ci").
+		}, "ecr", "ghcr")
+	}
+	_ = test
 }
