@@ -100,7 +100,7 @@ func (s *Settings) apply(f Fact) error {
 	if f.Off != "" {
 		return nil
 	}
-	if t.set != nil {
+	if t.set != nil && !(t.kind == Number && !t.differs(f.Value)) {
 		if err := t.set(s, f.Value); err != nil {
 			return err
 		}

@@ -28,6 +28,9 @@ var table = []trait{
 	{name: "ping.body", about: "the body of the answer to /v2/", section: "Determining Support", kind: Text, strict: "{}",
 		set: func(s *Settings, v Value) error {
 			body := string(v)
+			if v == "none" {
+				body = ""
+			}
 			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.Ping), Body: &body})
 			return nil
 		}},
@@ -51,8 +54,8 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.Dialect.DeleteReferenced = true }, refused: causes("referenced")},
 	{name: "blob.mount", about: "which mounts succeed", section: "Mounting a blob from another repository", kind: Choice, values: []string{"readable", "named", "referenced", "any", "never"}, strict: "readable",
 		set: setMount},
-	{name: "blob.location", about: "the form of the Location of a blob", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
-		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteBlob })},
+	{name: "blob.location", about: "the form of the Location of a blob", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute", "none"}, strict: "path",
+		set: setLocation(func(d *registry.Dialect) *bool { return &d.AbsoluteBlob }, op.UploadCommit, op.BlobPost, op.BlobMount)},
 
 	// Uploads.
 	{name: "upload.start", about: "the POST that begins an upload", section: "Pushing blobs", kind: Outcome, strict: "202", ops: ops(op.UploadStart)},
@@ -62,7 +65,15 @@ var table = []trait{
 		set: flag("fixed", func(d *registry.Dialect) *bool { return &d.FixedLocation })},
 	{name: "upload.query", about: "parameters in the Location of an upload, beside its state", section: "Pushing blobs", kind: Text, strict: "none",
 		set: func(s *Settings, v Value) error { s.Registry.Dialect.UploadQuery = string(v); return nil }},
-	{name: "upload.range-initial", about: "the Range of the answer that begins an upload", section: "Pushing a blob in chunks", kind: Text, strict: "0-0", ops: ops(op.UploadStart)},
+	{name: "upload.range-initial", about: "the Range of the answer that begins an upload", section: "Pushing a blob in chunks", kind: Text, strict: "0-0", ops: ops(op.UploadStart),
+		set: func(s *Settings, v Value) error {
+			values := []string{string(v)}
+			if v == "none" {
+				values = []string{}
+			}
+			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": values}})
+			return nil
+		}},
 	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown")},
 	{name: "upload.chunk", about: "a chunk in order", section: "Pushing a blob in chunks", kind: Outcome, strict: "202", ops: ops(op.UploadChunk)},
 	{name: "upload.out-of-order", about: "a chunk that does not begin where the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-range"),
@@ -103,14 +114,15 @@ var table = []trait{
 		accept: func(s *Settings) { s.Registry.AllowAnyType = true }},
 	{name: "manifest.put-missing-blob", about: "pushing a manifest whose blobs are missing", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_BLOB_UNKNOWN", ops: ops(op.ManifestPut), causes: causes("manifest-blob-unknown"),
 		accept: func(s *Settings) { s.Registry.AllowSparse = true }},
-	{name: "manifest.put-wrong-digest", about: "pushing a manifest by a digest that it does not have", section: "Pushing Manifests", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ManifestPut), causes: causes("digest-invalid")},
+	{name: "manifest.put-wrong-digest", about: "pushing a manifest by a digest that it does not have", section: "Pushing Manifests", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ManifestPut), causes: causes("digest-invalid"),
+		accept: func(s *Settings) { s.Registry.Dialect.AnyDigest = true }},
 	{name: "manifest.max-size", about: "the largest manifest, in bytes", section: "Pushing Manifests", kind: Number, strict: "4194304",
 		set: number(func(s *Settings, n int64) { s.Registry.MaxManifest = n })},
 	{name: "manifest.too-large", about: "pushing a manifest that is too large", section: "Pushing Manifests", kind: Outcome, strict: "413 SIZE_INVALID", ops: ops(op.ManifestPut), causes: causes("too-large")},
 	{name: "manifest.descriptors", about: "whether sizes and types of descriptors are compared with the content", section: "Pushing Manifests", kind: Choice, values: []string{"compared", "any"}, strict: "compared",
 		set: flag("any", func(d *registry.Dialect) *bool { return &d.AnyDescriptor })},
-	{name: "manifest.location", about: "the form of the Location of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
-		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteManifest })},
+	{name: "manifest.location", about: "the form of the Location of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"path", "absolute", "none"}, strict: "path",
+		set: setLocation(func(d *registry.Dialect) *bool { return &d.AbsoluteManifest }, op.ManifestPut)},
 	{name: "manifest.location-reference", about: "the reference in the Location of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"digest", "as-pushed"}, strict: "digest",
 		set: func(s *Settings, v Value) error {
 			if v == "as-pushed" {
@@ -290,4 +302,15 @@ func setLink(s *Settings, v Value) error {
 	d := s.Registry.Dialect
 	d.AbsoluteLink, d.BareLink, d.NoLink = v == "absolute" || v == "bare", v == "bare", v == "none"
 	return nil
+}
+
+// setLocation returns a set function for the form of a Location in answers with 201.
+func setLocation(absolute func(*registry.Dialect) *bool, list ...op.Op) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		*absolute(s.Registry.Dialect) = v == "absolute"
+		if v == "none" {
+			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: list, Created: true, Header: map[string][]string{"Location": {}}})
+		}
+		return nil
+	}
 }

@@ -41,6 +41,7 @@ type Dialect struct {
 
 	DashAlias        bool // sha256-<hex>, which is a tag by its form, is the manifest with that digest
 	ImmutableSame    bool // ImmutableTags also refuses to push the same manifest again
+	AnyDigest        bool // a manifest is accepted by a digest that it does not have, and stored by its own
 	AnyDescriptor    bool // the sizes and media types of descriptors are not compared with what they describe
 	RefuseSubject    bool // a manifest with a subject is refused: Unsupported
 	DeleteWithTag    bool // deleting a tag deletes its manifest
@@ -126,6 +127,9 @@ type Answer struct {
 	// without an error or, with Errors, to all errors.
 	Causes []Cause `json:"causes,omitempty"`
 	Errors bool    `json:"errors,omitempty"`
+
+	// Created restricts the row to answers with 201: a mount also begins an upload, with 202.
+	Created bool `json:"created,omitempty"`
 
 	Status int    `json:"status,omitempty"` // 0: unchanged
 	Code   string `json:"code,omitempty"`   // the error code; empty: unchanged

@@ -86,7 +86,7 @@ func (c *call) putManifest() error {
 	}
 	if want := c.info.Digest; want != "" {
 		m.Descriptor.Digest = want.Algorithm().FromBytes(content)
-		if m.Descriptor.Digest != want {
+		if m.Descriptor.Digest != want && !c.does(func(d *Dialect) bool { return d.AnyDigest }) {
 			return &Error{Cause: DigestInvalid, Message: "the manifest does not have the digest in the URL",
 				Detail: map[string]string{"digest": string(want), "computed": string(m.Descriptor.Digest)}}
 		}
@@ -96,6 +96,9 @@ func (c *call) putManifest() error {
 		return &Error{Cause: subjectRefused, Message: "manifests with a subject are not supported"}
 	}
 	m.Ref, m.Tags = c.reference(), tags
+	if c.info.Digest != "" {
+		m.Ref = string(m.Descriptor.Digest)
+	}
 	m.Precondition = c.precondition()
 	m.ImmutableTags = c.options.ImmutableTags
 	if err := c.refuseSame(tags); err != nil {

@@ -62,7 +62,11 @@ func (c *call) begin(status int) (done bool) {
 	}
 	var body *string
 	changes := status < http.StatusMultipleChoices // not 304
+	created := status == http.StatusCreated
 	for _, a := range c.options.speech.done[c.info.Op] {
+		if a.Created && !created {
+			continue
+		}
 		if a.Status != 0 && changes {
 			status = a.Status
 		}

@@ -44,6 +44,7 @@ type Target struct {
 const (
 	maxRequests = 400
 	maxBody     = 1 << 20 // bytes that are read of an answer
+	maxBroken   = 5       // traits at which a registry does not answer
 )
 
 // Run measures all traits that it can, and returns a fact for each. A trait that cannot be measured,
@@ -55,8 +56,13 @@ func Run(ctx context.Context, target Target) (facts []profiles.Fact, leftovers [
 		return nil, nil, err
 	}
 	defer func() { leftovers = s.cleanUp() }()
+	broken := 0
 	for _, p := range table {
 		value, seen, err := p.measure(s)
+		if errors.Is(err, errBroken) && ctx.Err() == nil && broken < maxBroken {
+			broken++
+			continue // the registry fails at this request
+		}
 		if err == errUnknown {
 			continue
 		}
@@ -79,6 +85,9 @@ func Traits() []string {
 
 // errUnknown is the result of a probe that cannot measure its trait.
 var errUnknown = errors.New("the trait cannot be measured")
+
+// errBroken is the result of a request without a complete answer.
+var errBroken = errors.New("the registry does not answer")
 
 // session is the probing of one registry.
 type session struct {
@@ -192,12 +201,12 @@ func (s *session) send(method, target string, body []byte, header ...string) (an
 	}
 	response, err := s.client.Do(r)
 	if err != nil {
-		return answer{}, err
+		return answer{}, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return answer{}, err
+		return answer{}, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	return answer{response.StatusCode, response.Header, text}, nil
 }

@@ -48,7 +48,7 @@ func absent() digest.Digest { return digest.FromString(random(16)) }
 func form(location string) (string, string, error) {
 	switch {
 	case location == "":
-		return "", "", errUnknown
+		return "none", "there is no Location", nil
 	case isAbsolute(location):
 		return "absolute", "Location is " + location, nil
 	}
@@ -65,7 +65,11 @@ var table = []probe{
 		if err == nil && a.status != http.StatusOK {
 			err = errUnknown
 		}
-		return strings.TrimSpace(string(a.body)), "the body is " + string(a.body), err
+		body := strings.TrimSpace(string(a.body))
+		if body == "" {
+			body = "none"
+		}
+		return body, "the body is " + body, err
 	}},
 	{"upload.location", func(s *session) (string, string, error) {
 		a, err := s.upload()
@@ -130,6 +134,14 @@ var table = []probe{
 			return "appended", "a second PATCH without Content-Range is answered with " + a.outcome(), err
 		}
 		return "refused", "a second PATCH without Content-Range is answered with " + a.outcome(), err
+	}},
+	{"upload.chunk-min", func(s *session) (string, string, error) {
+		a, err := s.upload()
+		value := a.header.Get("OCI-Chunk-Min-Length")
+		if value == "" {
+			value = "none"
+		}
+		return value, "OCI-Chunk-Min-Length is " + value, err
 	}},
 	{"upload.status", func(s *session) (string, string, error) {
 		a, err := s.upload()

@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/profiles/probe"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/spec"
+)
+
+var updateProfiles = flag.Bool("update-profiles", false, "write the profiles of the registries that run here")
+
+// measured are the registries whose profiles are what a probe measures on them.
+var measured = map[string]struct {
+	profile, title, source string
+	breaks                 []string // traits at which the registry breaks the connection
+}{
+	"go-containerregistry": {"ggcr", "go-containerregistry pkg/registry", "github.com/google/go-containerregistry@v0.22.1, measured", []string{"tags.bad-n"}},
+	"ocimem":               {"ocimem", "ocimem", "cuelabs.dev/go/oci/ociregistry@v0.0.0-20251212221603-3adeb8663819, measured", nil},
+	"olareg":               {"olareg", "olareg", "github.com/olareg/olareg@v0.2.2, measured", []string{"tags.bad-n"}},
+}
+
+func probed(t *testing.T, target spec.Target) map[string]profiles.Fact {
+	t.Helper()
+	client := *target.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	facts, _, err := probe.Run(t.Context(), probe.Target{URL: target.URL, Client: &client})
+	require.NoError(t, err)
+	byTrait := map[string]profiles.Fact{}
+	for _, f := range facts {
+		byTrait[f.Trait] = f
+	}
+	return byTrait
+}
+
+// TestProbedProfiles measures registries that run here, and their profiles: the values of all traits
+// are equal.
+func TestProbedProfiles(t *testing.T) {
+	for _, peer := range peers {
+		m, ok := measured[peer.name]
+		if !ok {
+			continue
+		}
+		t.Run(peer.name, func(t *testing.T) {
+			if raceDetector && peer.raced != "" {
+				t.Skip(peer.raced)
+			}
+			reality := probed(t, peer.start(t))
+			if *updateProfiles {
+				writeProfile(t, m.profile, m.title, m.source, reality)
+			}
+			reg := registrytest.New(t, registrytest.WithProfile(m.profile), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+			profile := probed(t, spec.Target{URL: reg.URL(), Client: reg.Client()})
+			want, have := valuesOf(reality), valuesOf(profile)
+			for _, trait := range profiles.Traits() { // "" cannot be measured
+				if slices.Contains(m.breaks, trait.Name) {
+					assert.Empty(t, want[trait.Name], trait.Name)
+					continue
+				}
+				assert.Equal(t, want[trait.Name], have[trait.Name], trait.Name)
+			}
+		})
+	}
+}
+
+func valuesOf(facts map[string]profiles.Fact) map[string]string {
+	values := map[string]string{}
+	for trait, f := range facts {
+		values[trait] = string(f.Value)
+	}
+	return values
+}
+
+// writeProfile writes a profile into the package of profiles. It is embedded by go generate there.
+func writeProfile(t *testing.T, name, title, source string, facts map[string]profiles.Fact) {
+	t.Helper()
+	text := fmt.Sprintf("name: %s\ntitle: %s\nfacts:\n", name, title)
+	for _, trait := range profiles.Traits() {
+		if f, ok := facts[trait.Name]; ok {
+			text += fmt.Sprintf("- {trait: %s, value: %q, seen: %q, source: %q, grade: P}\n", trait.Name, f.Value, shown(f.Seen), source)
+		}
+	}
+	require.NoError(t, os.WriteFile("../profiles/"+name+".yaml", []byte(text), 0o644))
+}
+
+// varying are the random and the local parts of what a probe has seen.
+var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// shown leaves out what differs between runs.
+func shown(seen string) string { return varying.ReplaceAllString(seen, "…") }
