@@ -19,7 +19,7 @@ var (
 func TestHeaderForms(t *testing.T) {
 	for _, tc := range []struct{ name, value, want string }{
 		{"Location", "http://registry.example:5000/v2/team/app/blobs/" + layer.String(), "<origin>/v2/<repo>/blobs/<layer>"},
-		{"Location", "/v2/team/app-copy/blobs/uploads/1234?_state=x&_nouploadcache=false", "/v2/<other>/blobs/uploads/<session>?_state=<value>&_nouploadcache=false"},
+		{"Location", "/v2/team/app-copy/blobs/uploads/1234?_state=x&_nouploadcache=false", "/v2/<other>/blobs/uploads/<session>?_nouploadcache=false&_state=<value>"},
 		{"Location", "/v2/team/app/blobs/uploads/<uuid>.patch", "/v2/<repo>/blobs/uploads/<session>"},
 		{"Location", "/v2/team/app/blobs/uploads/" + layer.String(), "/v2/<repo>/blobs/uploads/<layer>"},
 		{"Location", "https://elsewhere.example/blob", "https://elsewhere.example/blob"},
@@ -37,7 +37,8 @@ func TestHeaderForms(t *testing.T) {
 		{"Retry-After", "17", "<n>"},
 		{"X-RateLimit-Remaining", "17", "<value>"},
 		{"X-New", "17", "<value>"},
-		{"Link", `</v2/team/app/tags/list?n=2&last=v1>; rel="next"`, `</v2/<repo>/tags/list?n=2&last=v1>; rel="next"`},
+		{"Link", `</v2/team/app/tags/list?n=2&last=v1>; rel="next"`, `</v2/<repo>/tags/list?last=v1&n=2>; rel="next"`},
+		{"Link", "nonsense", "nonsense"},
 		{"WWW-Authenticate", `Bearer realm="https://auth.example/token",service="registry.example:5000",scope="repository:team/app:push,pull"`,
 			"Bearer realm=<origin>/token service=<host> scope=repository:<repo>:pull,push"},
 		{"WWW-Authenticate", `Basic realm="a \"b\""`, `Basic realm=a "b"`},

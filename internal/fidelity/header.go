@@ -42,7 +42,7 @@ var compared = []headerRule{
 	{"Etag", entityTag, "conditional requests; compared by its form, which is a digest, another tag, weak or unquoted"},
 	{"Expires", date, "caches act upon it"},
 	{"Last-Modified", date, "conditional requests"},
-	{"Link", (*names).text, "the next page"},
+	{"Link", link, "the next page"},
 	{"Location", location, "clients follow it"},
 	{"Oci-Chunk-Min-Length", exact, "distribution-spec, \"Pushing a blob in chunks\""},
 	{"Oci-Filters-Applied", exact, "distribution-spec, \"Listing referrers\""},
@@ -162,7 +162,7 @@ func location(n *names, value string) string {
 	value = n.text(value)
 	start, rest, ok := strings.Cut(value, "/blobs/uploads/")
 	if !ok || strings.HasPrefix(rest, "<") && !strings.HasPrefix(rest, "<uuid>") {
-		return value
+		return sortQuery(value)
 	}
 	_, query, _ := strings.Cut(rest, "?")
 	value = start + "/blobs/uploads/<session>"
@@ -178,7 +178,28 @@ func location(n *names, value string) string {
 		value += separator + name + "=" + text
 		separator = "&"
 	}
-	return value
+	return sortQuery(value)
+}
+
+// link is the URL of the next page, and what it is.
+func link(n *names, value string) string {
+	value = n.text(value)
+	at := strings.LastIndex(value, ">;")
+	if at < 0 {
+		return value
+	}
+	return sortQuery(value[:at]) + value[at:]
+}
+
+// sortQuery sorts the parameters of a URL, whose order has no meaning.
+func sortQuery(target string) string {
+	path, query, ok := strings.Cut(target, "?")
+	if !ok {
+		return target
+	}
+	parts := strings.Split(query, "&")
+	slices.Sort(parts)
+	return path + "?" + strings.Join(parts, "&")
 }
 
 // challenges is WWW-Authenticate. The realm of a token service is compared without its host,
