@@ -62,6 +62,7 @@ func TestProbedProfiles(t *testing.T) {
 			reg := registrytest.New(t, registrytest.WithProfile(m.profile), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
 			profile := probed(t, spec.Target{URL: reg.URL(), Client: reg.Client()})
 			want, have := valuesOf(reality), valuesOf(profile)
+			t.Logf("%d traits measured", len(want))
 			for _, trait := range profiles.Traits() { // "" cannot be measured
 				if slices.Contains(m.breaks, trait.Name) {
 					assert.Empty(t, want[trait.Name], trait.Name)
@@ -98,3 +99,13 @@ var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|[0-9a-f]{16,}|[0-9a-f]{8}(-[0
 
 // shown leaves out what differs between runs.
 func shown(seen string) string { return varying.ReplaceAllString(seen, "…") }
+
+// TestDistributionProfile compares CNCF distribution with its profile.
+func TestDistributionProfile(t *testing.T) {
+	want := valuesOf(probed(t, distribution(t, false)))
+	reg := registrytest.New(t, registrytest.WithProfile("distribution3"), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+	have := valuesOf(probed(t, spec.Target{URL: reg.URL(), Client: reg.Client()}))
+	for _, trait := range profiles.Traits() { // "" cannot be measured
+		assert.Equal(t, want[trait.Name], have[trait.Name], trait.Name)
+	}
+}

@@ -60,23 +60,27 @@ var peers = []peer{
 		t.Cleanup(func() { assert.NoError(t, s.Close()) })
 		return listening(t, s)
 	}},
-	{name: "distribution", start: func(t *testing.T) spec.Target {
-		level := log.GetLevel()
-		require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
-		t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
-		config := &configuration.Configuration{Storage: configuration.Storage{
-			"inmemory":    nil,
-			"delete":      configuration.Parameters{"enabled": true},
-			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
-		}}
-		config.Catalog.MaxEntries = 1000
-		config.Validation.Manifests.URLs.Allow = []string{".*"}
-		config.HTTP.Secret = "a secret"
-		config.Log.AccessLog.Disabled = true
-		app := handlers.NewApp(t.Context(), config)
-		t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
-		return listening(t, app)
-	}},
+	{name: "distribution", start: func(t *testing.T) spec.Target { return distribution(t, true) }},
+}
+
+// distribution starts CNCF distribution, which deletes only if it is told to.
+func distribution(t *testing.T, deletes bool) spec.Target {
+	t.Helper()
+	level := log.GetLevel()
+	require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
+	t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
+	config := &configuration.Configuration{Storage: configuration.Storage{
+		"inmemory":    nil,
+		"delete":      configuration.Parameters{"enabled": deletes},
+		"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
+	}}
+	config.Catalog.MaxEntries = 1000
+	config.Validation.Manifests.URLs.Allow = []string{".*"}
+	config.HTTP.Secret = "a secret"
+	config.Log.AccessLog.Disabled = true
+	app := handlers.NewApp(t.Context(), config)
+	t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
+	return listening(t, app)
 }
 
 // listening serves a registry until the test ends.

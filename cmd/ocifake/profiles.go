@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,7 @@ workaround in a client (W), a report (I), or a probe (P).`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&traits, "traits", false, "list the traits in which registries differ, and their values")
-	cmd.AddCommand(newProfilesDiff())
+	cmd.AddCommand(newProfilesDiff(), newProfilesCheck())
 	return cmd
 }
 
@@ -111,6 +112,64 @@ func newProfilesDiff() *cobra.Command {
 			return action(func(cmd *cobra.Command) error { return printDiff(cmd.OutOrStdout(), args, values) })(cmd, nil)
 		},
 	}
+}
+
+func newProfilesCheck() *cobra.Command {
+	var target probeFlags
+	var against string
+	cmd := &cobra.Command{
+		Use:   "check NAME|FILE --against URL",
+		Short: "Compare a profile with a running registry",
+		Long: `Measure a running registry as "ocifake probe" does, and compare the values with those of
+a profile. The exit status is 1 if a measured value is not that of the profile. A trait of
+which the profile has no fact is unknown, and is not compared.`,
+		Example: "  ocifake profiles check mine.yaml --against http://localhost:5000",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if against == "" {
+				return errors.New("--against is missing: give the URL of a registry")
+			}
+			p, err := findProfile(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			values, err := valuesOf(p)
+			if err != nil {
+				return err
+			}
+			to, err := target.target(against)
+			if err != nil {
+				return err
+			}
+			return action(func(cmd *cobra.Command) error { return checkAgainst(cmd, values, to) })(cmd, nil)
+		},
+	}
+	cmd.Flags().StringVar(&against, "against", "", "the `URL` of the registry")
+	target.bind(cmd)
+	return cmd
+}
+
+func checkAgainst(cmd *cobra.Command, values map[string]string, to probe.Target) error {
+	facts, err := runProbe(cmd, to)
+	if err != nil {
+		return err
+	}
+	equal, differ := 0, 0
+	for _, f := range facts {
+		switch want, ok := values[f.Trait]; {
+		case !ok:
+		case want == string(f.Value):
+			equal++
+		default:
+			differ++
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: the profile has %q, the registry %q: %s\n", f.Trait, want, f.Value, f.Seen)
+		}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d traits are equal, %d differ\n", equal, differ)
+	if differ > 0 {
+		return &exit{status: 1}
+	}
+	return nil
 }
 
 // valuesOf returns the values of the traits of which a profile has facts.
@@ -204,7 +263,8 @@ func showProfile(w io.Writer, p *profiles.Profile, asJSON bool) error {
 }
 
 func newProbe() *cobra.Command {
-	var login, repository string
+	var flags probeFlags
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "probe URL",
 		Short: "Measure the traits of a registry, and print them as a profile",
@@ -218,21 +278,52 @@ Only Basic authentication is supported: give a user that may push with --user.`,
   ocifake serve --profile mine.yaml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-			if login != "" {
-				user, password, ok := strings.Cut(login, ":")
-				if !ok || user == "" || password == "" {
-					return fmt.Errorf("--user: want NAME:PASSWORD")
-				}
-				client.Transport = basicLogin{user, password}
+			target, err := flags.target(args[0])
+			if err != nil {
+				return err
 			}
-			target := probe.Target{URL: args[0], Client: client, Repository: repository}
+			if dry {
+				return action(func(cmd *cobra.Command) error { return listProbes(cmd.OutOrStdout()) })(cmd, nil)
+			}
 			return action(func(cmd *cobra.Command) error { return probeTarget(cmd, target) })(cmd, nil)
 		},
 	}
-	cmd.Flags().StringVar(&login, "user", "", "`NAME:PASSWORD` to send with each request (Basic)")
-	cmd.Flags().StringVar(&repository, "repo", "", "use this empty `repository`, in place of one with a random name")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "list the traits that are measured, and send no request")
+	flags.bind(cmd)
 	return cmd
+}
+
+// listProbes lists what a probe measures.
+func listProbes(w io.Writer) error {
+	about := map[string]string{}
+	for _, trait := range profiles.Traits() {
+		about[trait.Name] = trait.About
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range probe.Traits() {
+		fmt.Fprintf(t, "%s\t%s\n", name, about[name])
+	}
+	return t.Flush()
+}
+
+// probeFlags are the flags of the commands that measure a registry.
+type probeFlags struct{ login, repository string }
+
+func (f *probeFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.login, "user", "", "`NAME:PASSWORD` to send with each request (Basic)")
+	cmd.Flags().StringVar(&f.repository, "repo", "", "use this empty `repository`, in place of one with a random name")
+}
+
+func (f *probeFlags) target(url string) (probe.Target, error) {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if f.login != "" {
+		user, password, ok := strings.Cut(f.login, ":")
+		if !ok || user == "" || password == "" {
+			return probe.Target{}, errors.New("--user: want NAME:PASSWORD")
+		}
+		client.Transport = basicLogin{user, password}
+	}
+	return probe.Target{URL: url, Client: client, Repository: f.repository}, nil
 }
 
 // basicLogin sends a password with each request. The client sends requests to one host only.
@@ -244,11 +335,17 @@ func (l basicLogin) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-func probeTarget(cmd *cobra.Command, target probe.Target) error {
+// runProbe measures a registry, and lists what stays in it.
+func runProbe(cmd *cobra.Command, target probe.Target) ([]profiles.Fact, error) {
 	facts, leftovers, err := probe.Run(cmd.Context(), target)
 	for _, path := range leftovers {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cannot delete %s\n", path)
 	}
+	return facts, err
+}
+
+func probeTarget(cmd *cobra.Command, target probe.Target) error {
+	facts, err := runProbe(cmd, target)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,20 @@ const registriesHead = `# Real registries
 
 How real registries differ from the specification and from one another. Each fact has its
 evidence: S is the source of the registry, R a recorded answer, D its documentation, W a
-workaround in a client, and I a report. A trait that a registry has no fact of is unknown, and its
+workaround in a client, I a report, and P a measurement by ` + "`ocifake probe`" + `. A trait that a registry has no fact of is unknown, and its
 profile is strict in it.
 
 A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\")`" + `, or
 ` + "`ocifake serve --profile ecr`" + `. The command ` + "`ocifake profiles --traits`" + ` lists all traits.
+
+## How true the profiles are
+
+- Of go-containerregistry's registry, ocimem, olareg and CNCF distribution 3, a probe measures the real
+  registry and its profile, and the values of all measured traits are equal:
+  ` + "`cd e2e && go test . -run 'TestProbedProfiles|TestDistributionProfile' -v`" + `.
+- Of all profiles, a probe measures each fact that it can on the profile, and gets the value of the fact:
+  ` + "`go test ./profiles/probe`" + `. This does not show that the real registry is like that: the evidence of the
+  fact does.
 
 `
 
