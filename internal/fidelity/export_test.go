@@ -25,7 +25,7 @@ func Body(r *Recording, digests map[digest.Digest]string, body string) any {
 	return newNames(r, digests, "", "").body([]byte(body))
 }
 
-// Challenge is a challenge of WWW-Authenticate as text.
+// Challenges returns the challenges of WWW-Authenticate as text.
 func Challenges(text string) []string {
 	var all []string
 	for _, c := range parseChallenges(text) {
