@@ -26,7 +26,8 @@ type access struct {
 	clientCA string
 	certs    bool // client certificates authenticate users
 
-	login credentials // the first user; without the password if only its hash is known
+	login   credentials   // the first user; without the password if only its hash is known
+	profile *auth.Options // that the registry of the profile has, or nil
 }
 
 type credentials struct{ user, password string }
@@ -48,18 +49,23 @@ func (f *access) check() error {
 }
 
 // asks reports whether clients must authenticate.
-func (f *access) asks() bool { return f.hasPasswords() || f.certs }
+func (f *access) asks() bool { return f.hasUsers() || f.profile != nil }
+
+// hasUsers reports whether flags name users.
+func (f *access) hasUsers() bool { return f.hasPasswords() || f.certs }
 
 func (f *access) hasPasswords() bool {
 	return len(f.users) > 0 || f.htpasswd != "" || f.token != ""
 }
 
 // takesTokens reports whether clients must exchange their password for a token.
-func (f *access) takesTokens() bool { return f.bearer || f.token != "" }
+func (f *access) takesTokens() bool {
+	return f.bearer || f.token != "" || f.profile != nil && f.profile.Token != nil
+}
 
 // into reads the files, configures the server, and returns the authentication service, or nil
 // without authentication.
-func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool, profile *profiles.Settings) (*auth.Service, error) {
+func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {
 	if f.clientCA != "" {
 		text, err := readFile(ctx, f.clientCA)
 		if err != nil {
@@ -71,19 +77,19 @@ func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool
 		}
 		c.ClientCerts = server.RequireClientCerts
 	}
-	if !f.asks() && (profile == nil || profile.Auth == nil) {
+	if !f.asks() {
 		return nil, nil
 	}
 	options, err := f.options(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if profile != nil {
-		if !f.asks() {
+	if f.profile != nil {
+		if !f.hasUsers() {
 			f.login = credentials{"ocifake", rand.Text()}
-			options.Users, options.Rules = map[string]string{f.login.user: f.login.password}, profile.Auth.Rules
+			options.Users, options.Rules = map[string]string{f.login.user: f.login.password}, f.profile.Rules
 		}
-		options = *profile.With(registry.Options{}, &options).Auth
+		options = *profiles.Settings{Auth: f.profile}.With(registry.Options{}, &options).Auth
 	}
 	options.TrustForwarded = options.TrustForwarded || trustForwarded
 	options.CertificateLogin = options.CertificateLogin || f.certs

@@ -75,14 +75,14 @@ func (f *fixture) serve() (err error) {
 		return wrongInput(err)
 	}
 	if settings != nil {
-		c.registry = settings.With(c.registry, nil).Registry
+		c.registry, c.auth.profile = settings.With(c.registry, nil).Registry, settings.Auth
 	}
 	c.registry.Log, c.registry.Allow = f.log, auth.Allow
 	config := server.Config{
 		Options: c.server, Registry: registry.New(f.faults.Store(), c.registry),
 		Faults: f.faults, Recorder: f.recorder, Log: f.log,
 	}
-	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded, settings); err != nil {
+	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded); err != nil {
 		return wrongInput(err)
 	}
 	f.control = c.control.api(f)
