@@ -118,7 +118,8 @@ const (
 )
 
 // Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
-// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}.
+// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}, and {content}, the
+// digest of what the answer is about.
 type Answer struct {
 	Trait string  `json:"trait,omitempty"` // marks the exchanges of which it changes status, code or body
 	Ops   []op.Op `json:"ops,omitempty"`   // the operations; empty: all

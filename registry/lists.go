@@ -70,6 +70,9 @@ func take[T any](p page, list iter.Seq2[T, error], keep func(T) bool, size func(
 // setNext announces the next page (RFC 8288).
 func (c *call) setNext(path string, p page, last string, also url.Values) {
 	query := url.Values{"n": {strconv.Itoa(p.n)}, "last": {last}}
+	if c.does(func(d *Dialect) bool { return d.LinkAlways }) && !c.r.URL.Query().Has("n") {
+		query.Del("n")
+	}
 	for name, values := range also {
 		query[name] = values
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -25,6 +26,11 @@ func (g *Registry) Speak(next http.Handler) http.Handler {
 			inflight.Keep(state, speech)
 			if speech.RoutedReference && isUnroutable(state.Info()) {
 				state.AddTrait("manifest.bad-reference")
+				for _, row := range speech.refused[state.Info().Op] {
+					if row.Errors || has(row.Causes, referenceInvalid) {
+						maps.Copy(w.Header(), row.Header)
+					}
+				}
 				http.Error(w, "404 page not found", http.StatusNotFound)
 				return
 			}
@@ -121,6 +127,7 @@ func (c *call) expand(text string) string {
 		"{digest}", string(c.info.Digest),
 		"{reference}", c.reference(),
 		"{session}", c.info.Session,
+		"{content}", c.header().Get("Docker-Content-Digest"),
 		"{origin}", origin,
 		"{host}", c.r.Host,
 		"{target}", c.r.URL.RequestURI(),
