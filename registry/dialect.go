@@ -118,8 +118,8 @@ const (
 )
 
 // Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
-// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}, and {content}, the
-// digest of what the answer is about.
+// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}, {content}, the
+// digest of what the answer is about, and {etag}, 32 digits of it.
 type Answer struct {
 	Trait string  `json:"trait,omitempty"` // marks the exchanges of which it changes status, code or body
 	Ops   []op.Op `json:"ops,omitempty"`   // the operations; empty: all

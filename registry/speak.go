@@ -128,10 +128,17 @@ func (c *call) expand(text string) string {
 		"{reference}", c.reference(),
 		"{session}", c.info.Session,
 		"{content}", c.header().Get("Docker-Content-Digest"),
+		"{etag}", shortTag(c.header().Get("Docker-Content-Digest")),
 		"{origin}", origin,
 		"{host}", c.r.Host,
 		"{target}", c.r.URL.RequestURI(),
 	).Replace(text)
+}
+
+// shortTag returns the part of a digest that is an entity tag of 32 digits.
+func shortTag(d string) string {
+	_, encoded, _ := strings.Cut(d, ":")
+	return encoded[:min(32, len(encoded))]
 }
 
 // refusal is the answer to a request that fails.
