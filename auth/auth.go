@@ -61,7 +61,8 @@ type Access struct {
 	Action  registry.Action // empty for the registry as a whole
 	Catalog bool            // the list of all repositories, without Repo and Action
 
-	// Source is the repository from which a mount pulls. It is used only in the challenge.
+	// Source is the repository from which a mount pulls, if the request lacks access to it.
+	// It is used only in the challenge.
 	Source string
 
 	// Entry reports that the registry, not the client, named the repository: as an entry of
@@ -122,14 +123,12 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 			}
 		}
 		access := needed(info)
-		if info.Op == op.BlobMount {
-			access.Source = info.From // so that a client needs one token
-		}
 		who, err := a.Authenticate(r)
 		if err == nil {
 			state.SetIdentity(who.Subject, who.scopes())
 			err = a.Authorize(r.Context(), who, access)
 			if err == nil && info.Op == op.BlobMount && info.From != "" {
+				access.Source = info.From
 				err = lacking(r.Context(), a, who, info.From)
 			}
 		} else if !errors.Is(err, registry.Unauthorized) {
