@@ -38,7 +38,7 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
 | :-- | :-- | :-- | :-- |
 | Azure Container Registry | 47 | 12 (26 %) | 41 (87 %) |
 | JFrog Artifactory | 40 | 4 (10 %) | 34 (85 %) |
-| Cloudsmith | 51 | 0 (0 %) | 31 (61 %) |
+| Cloudsmith | 51 | 0 (0 %) | 30 (59 %) |
 | Gitea | 39 | 11 (28 %) | 36 (92 %) |
 | GitLab | 33 | 10 (30 %) | 28 (85 %) |
 | Keygen | 11 | 0 (0 %) | 10 (91 %) |

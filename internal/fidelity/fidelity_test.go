@@ -79,7 +79,7 @@ func TestRecorded(t *testing.T) {
 	equal := map[string][2]int{ // strict, profile
 		"acr":         {12, 41},
 		"artifactory": {4, 34},
-		"cloudsmith":  {0, 31},
+		"cloudsmith":  {0, 30},
 		"gitea":       {11, 36},
 		"gitlab":      {10, 28},
 		"keygen":      {0, 10},
