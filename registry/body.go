@@ -54,7 +54,7 @@ func brokeOff(cause Cause, err error) error {
 
 // refuseContent refuses the body of a POST that has no use for one.
 func (c *call) refuseContent() error {
-	if c.does(func(d *Dialect) bool { return d.IgnoreStray }) {
+	if c.options.dialect.IgnoreStray {
 		return nil
 	}
 	switch empty, err := c.content.empty(); {

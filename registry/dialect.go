@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/ocifake/ocifake/internal/httptoken"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -103,9 +105,8 @@ type Order string
 
 // The values of [Dialect.Order].
 const (
-	OrderBytes  Order = ""         // bytewise
-	OrderFolded Order = "folded"   // without regard to case, and letters before digits
-	OrderNone   Order = "unsorted" // in no order, but the same for each request
+	OrderBytes Order = ""         // bytewise
+	OrderNone  Order = "unsorted" // in no order, but the same for each request
 )
 
 // ManifestReference is the form of the reference in the Location of a manifest.
@@ -118,8 +119,8 @@ const (
 )
 
 // Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
-// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host} and {target}, {content}, the
-// digest of what the answer is about, and {etag}, 32 digits of it.
+// {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host}, {target}, {content}, which is the
+// digest of what the answer is about, and {etag}, 32 digits of that.
 type Answer struct {
 	Trait string  `json:"trait,omitempty"` // marks the exchanges of which it changes status, code or body
 	Ops   []op.Op `json:"ops,omitempty"`   // the operations; empty: all
@@ -221,11 +222,8 @@ func (a *Answer) validate() error {
 
 // checkField returns an error for a header field that cannot be sent.
 func checkField(name string, values []string) error {
-	notToken := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
-	}
 	switch {
-	case name == "" || strings.ContainsFunc(name, notToken):
+	case !httptoken.Valid(name):
 		return fmt.Errorf("%q is not the name of a field", name)
 	case http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0:
 		return errors.New("Content-Length is that of the body")
@@ -254,9 +252,8 @@ func (a *Answer) counts() bool {
 	return a.Status != 0 || a.Code != "" || a.Message != nil || a.Detail != nil || a.Shape != "" || a.Body != nil
 }
 
-// spoken is a dialect in use.
+// spoken is the rows and the operations of a dialect in use.
 type spoken struct {
-	Dialect
 	done    [][]*Answer // rows for answers without an error, by operation
 	refused [][]*Answer // rows for errors, by operation
 	missing []bool      // by operation
@@ -268,9 +265,9 @@ func (d *Dialect) speak() *spoken {
 		return nil
 	}
 	n := len(op.All()) + 1
-	s := &spoken{Dialect: *d, done: make([][]*Answer, n), refused: make([][]*Answer, n), missing: make([]bool, n)}
-	for i := range s.Answers {
-		a := &s.Answers[i]
+	s := &spoken{done: make([][]*Answer, n), refused: make([][]*Answer, n), missing: make([]bool, n)}
+	for i := range d.Answers {
+		a := &d.Answers[i]
 		rows := s.done
 		if a.onErrors() {
 			rows = s.refused
@@ -281,8 +278,19 @@ func (d *Dialect) speak() *spoken {
 			}
 		}
 	}
-	for _, o := range s.Missing {
+	for _, o := range d.Missing {
 		s.missing[o] = true
 	}
 	return s
+}
+
+// refusals returns the rows for an error of an operation.
+func (s *spoken) refusals(o op.Op, cause Cause) iter.Seq[*Answer] {
+	return func(yield func(*Answer) bool) {
+		for _, row := range s.refused[o] {
+			if (row.Errors || slices.Contains(row.Causes, cause)) && !yield(row) {
+				return
+			}
+		}
+	}
 }

@@ -31,11 +31,11 @@ func (c *call) page() (page, error) {
 	if text := query.Get("n"); query.Has("n") {
 		n, err := strconv.Atoi(text)
 		switch invalid := err != nil || n < 0; {
-		case invalid && c.does(func(d *Dialect) bool { return d.IgnoreBadN }):
+		case invalid && c.options.dialect.IgnoreBadN:
 			return p, nil
 		case invalid:
 			return p, &Error{Cause: pageInvalid, Message: fmt.Sprintf("n is %q: want a number of entries", text)}
-		case n > p.n && c.does(func(d *Dialect) bool { return d.RefuseLarge }):
+		case n > p.n && c.options.dialect.RefuseLarge:
 			return p, &Error{Cause: pageTooLarge, Message: fmt.Sprintf("n is %d: want at most %d entries", n, p.n)}
 		}
 		p.n = min(p.n, n)
@@ -70,19 +70,19 @@ func take[T any](p page, list iter.Seq2[T, error], keep func(T) bool, size func(
 // setNext announces the next page (RFC 8288).
 func (c *call) setNext(path string, p page, last string, also url.Values) {
 	query := url.Values{"n": {strconv.Itoa(p.n)}, "last": {last}}
-	if c.does(func(d *Dialect) bool { return d.LinkAlways }) && !c.r.URL.Query().Has("n") {
+	if c.options.dialect.LinkAlways && !c.r.URL.Query().Has("n") {
 		query.Del("n")
 	}
 	for name, values := range also {
 		query[name] = values
 	}
-	target := c.location(path, func(d *Dialect) bool { return d.AbsoluteLink }) + "?" + query.Encode()
-	if c.options.speech != nil && c.options.speech.LinkQuery != "" {
-		target += "&" + c.options.speech.LinkQuery
+	target := c.location(path, c.options.dialect.AbsoluteLink) + "?" + query.Encode()
+	if more := c.options.dialect.LinkQuery; more != "" {
+		target += "&" + more
 	}
 	switch {
-	case c.does(func(d *Dialect) bool { return d.NoLink }):
-	case c.does(func(d *Dialect) bool { return d.BareLink }):
+	case c.options.dialect.NoLink:
+	case c.options.dialect.BareLink:
 		c.header().Set("Link", target+"; rel=next")
 	default:
 		c.header().Set("Link", "<"+target+`>; rel="next"`)

@@ -86,13 +86,13 @@ func (c *call) putManifest() error {
 	}
 	if want := c.info.Digest; want != "" {
 		m.Descriptor.Digest = want.Algorithm().FromBytes(content)
-		if m.Descriptor.Digest != want && !c.does(func(d *Dialect) bool { return d.AnyDigest }) {
+		if m.Descriptor.Digest != want && !c.options.dialect.AnyDigest {
 			return &Error{Cause: DigestInvalid, Message: "the manifest does not have the digest in the URL",
 				Detail: map[string]string{"digest": string(want), "computed": string(m.Descriptor.Digest)}}
 		}
 	}
 	c.state.SetVerified(m.Descriptor.Digest)
-	if m.Subject != "" && c.does(func(d *Dialect) bool { return d.RefuseSubject }) {
+	if m.Subject != "" && c.options.dialect.RefuseSubject {
 		return &Error{Cause: subjectRefused, Message: "manifests with a subject are not supported"}
 	}
 	m.Ref, m.Tags = c.reference(), tags
@@ -104,7 +104,7 @@ func (c *call) putManifest() error {
 	if err := c.refuseSame(tags); err != nil {
 		return err
 	}
-	if c.does(func(d *Dialect) bool { return d.AnyDescriptor }) {
+	if c.options.dialect.AnyDescriptor {
 		if err := c.correct(m.Require); err != nil {
 			return err
 		}

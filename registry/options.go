@@ -153,7 +153,8 @@ func (o *Options) log() *slog.Logger {
 // settings are options in use.
 type settings struct {
 	Options
-	speech *spoken // nil: strict
+	dialect Dialect // the zero value if there is none
+	speech  *spoken // nil: strict
 }
 
 // refuses returns the reason why the options refuse an operation on anything, or nil.

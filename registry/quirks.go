@@ -20,7 +20,7 @@ import (
 // target returns the reference of the manifest that a request is for.
 func (c *call) target() string {
 	ref := c.reference()
-	if !c.does(func(d *Dialect) bool { return d.DashAlias }) {
+	if !c.options.dialect.DashAlias {
 		return ref
 	}
 	alias := strings.Replace(ref, "-", ":", 1)
@@ -33,7 +33,7 @@ func (c *call) target() string {
 
 // refuseSame refuses to push a manifest again to tags that are immutable.
 func (c *call) refuseSame(tags []string) error {
-	if !c.options.ImmutableTags || !c.does(func(d *Dialect) bool { return d.ImmutableSame }) {
+	if !c.options.ImmutableTags || !c.options.dialect.ImmutableSame {
 		return nil
 	}
 	for _, tag := range tags {
@@ -76,7 +76,7 @@ func (c *call) correct(references []Reference) error {
 
 // keepReferenced refuses to delete what a manifest of the repository refers to.
 func (c *call) keepReferenced(d digest.Digest) error {
-	if !c.does(func(d *Dialect) bool { return d.DeleteReferenced }) {
+	if !c.options.dialect.DeleteReferenced {
 		return nil
 	}
 	by, err := c.referrerOf(c.info.Repo, d)
@@ -89,7 +89,7 @@ func (c *call) keepReferenced(d digest.Digest) error {
 
 // mountReferenced reports whether a mount is allowed with regard to the manifests of the source.
 func (c *call) mountReferenced(repo string, d digest.Digest) (bool, error) {
-	if !c.does(func(d *Dialect) bool { return d.Mounts == MountReferenced }) {
+	if c.options.dialect.Mounts != MountReferenced {
 		return true, nil
 	}
 	by, err := c.referrerOf(repo, d)
@@ -131,7 +131,7 @@ func refersToContent(m Manifest, d digest.Digest) bool {
 
 // checkStream refuses a chunk without Content-Range after the first.
 func (c *call) checkStream(upload Upload, chunk Chunk) error {
-	if chunk.Offset != Unknown || upload.Size() == 0 || !c.does(func(d *Dialect) bool { return d.OneStream }) {
+	if chunk.Offset != Unknown || upload.Size() == 0 || !c.options.dialect.OneStream {
 		return nil
 	}
 	c.state.AddTrait("upload.stream")
@@ -142,10 +142,10 @@ func (c *call) checkStream(upload Upload, chunk Chunk) error {
 // registry, and bare the one without a query.
 func (c *call) uploadLocation(bare, strict string) string {
 	location := strict
-	if c.options.speech.FixedLocation {
+	if c.options.dialect.FixedLocation {
 		location = bare
 	}
-	if more := c.options.speech.UploadQuery; more != "" {
+	if more := c.options.dialect.UploadQuery; more != "" {
 		separator := "?"
 		if strings.Contains(location, "?") {
 			separator = "&"
@@ -157,7 +157,7 @@ func (c *call) uploadLocation(bare, strict string) string {
 
 // checkSubject refuses a list of referrers of a manifest that does not exist.
 func (c *call) checkSubject() error {
-	if !c.does(func(d *Dialect) bool { return d.RefuseUnknownSubjects }) {
+	if !c.options.dialect.RefuseUnknownSubjects {
 		return nil
 	}
 	_, err := c.store.Manifest(c.ctx(), c.info.Repo, string(c.info.Digest))
@@ -169,7 +169,7 @@ func (c *call) checkSubject() error {
 
 // spokenTags returns a page of tags as the dialect has it, and last of the next page, if any.
 func (c *call) spokenTags(p page) (names []string, next string, err error) {
-	d := &c.options.speech.Dialect
+	d := &c.options.dialect
 	names = []string{}
 	for tag, err := range c.store.Tags(c.ctx(), c.info.Repo, "") {
 		if errors.Is(err, NameUnknown) && d.TagsOfUnknown {
@@ -199,7 +199,7 @@ func (c *call) spokenTags(p page) (names []string, next string, err error) {
 
 // turn returns the page of a list of tags, and last of the next page, if any.
 func (c *call) turn(names []string, p page) (_ []string, next string, err error) {
-	d := &c.options.speech.Dialect
+	d := &c.options.dialect
 	if p.last != "" {
 		last, ok := readCursor(p.last, d.OpaqueCursor)
 		if !ok {
@@ -246,7 +246,7 @@ func (c *call) hideEmpty() error {
 // withTag returns the reference to delete for a tag.
 func (c *call) withTag() (string, error) {
 	ref := c.target()
-	if c.info.Tag == "" || !c.does(func(d *Dialect) bool { return d.DeleteWithTag }) {
+	if c.info.Tag == "" || !c.options.dialect.DeleteWithTag {
 		return ref, nil
 	}
 	m, err := c.store.Manifest(c.ctx(), c.info.Repo, ref)

@@ -26,7 +26,7 @@ func rangeText(start, length int64) string {
 // are ignored. A range that is malformed or lies outside the blob is an error.
 func (c *call) requestedRange(d digest.Digest, size int64) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, size}
-	if len(c.r.Header["Range"]) != 1 || size == 0 || c.info.Op != op.BlobGet || c.does(func(d *Dialect) bool { return d.IgnoreRange }) {
+	if len(c.r.Header["Range"]) != 1 || size == 0 || c.info.Op != op.BlobGet || c.options.dialect.IgnoreRange {
 		return whole, false, nil
 	}
 	header := c.r.Header.Get("Range")

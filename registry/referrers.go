@@ -25,10 +25,10 @@ func (c *call) listReferrers() error {
 		return err
 	}
 	artifactType := c.r.URL.Query().Get("artifactType")
-	if c.does(func(d *Dialect) bool { return d.NoFilter }) {
+	if c.options.dialect.NoFilter {
 		artifactType = ""
 	}
-	if c.does(func(d *Dialect) bool { return d.ReferrersUnlinked }) {
+	if c.options.dialect.ReferrersUnlinked {
 		p = page{n: math.MaxInt}
 	}
 	keep := func(d ocispec.Descriptor) bool { return artifactType == "" || d.ArtifactType == artifactType }

@@ -42,7 +42,11 @@ func (g *Registry) SetOptions(options Options) {
 	if err := options.Validate(); err != nil {
 		panic(fmt.Sprintf("registry: invalid options: %v", err))
 	}
-	g.options.Store(&settings{options, options.Dialect.speak()})
+	s := &settings{Options: options, speech: options.Dialect.speak()}
+	if options.Dialect != nil {
+		s.dialect = *options.Dialect
+	}
+	g.options.Store(s)
 }
 
 // Options returns the current options.

@@ -12,11 +12,11 @@ import (
 	"github.com/ocifake/ocifake/internal/unread"
 )
 
-// location returns a URL of the API for Location and Link: a path, or absolute if the
-// options or the dialect say so. path begins with "/v2/".
-func (c *call) location(path string, absolute func(*Dialect) bool) string {
+// location returns a URL of the API for Location and Link: a path, unless it is absolute in
+// the dialect or by the options. path begins with "/v2/".
+func (c *call) location(path string, absolute bool) string {
 	origin, prefix := inflight.Base(c.r, c.options.TrustForwarded)
-	if c.options.AbsoluteURLs || c.options.speech != nil && absolute(&c.options.speech.Dialect) {
+	if c.options.AbsoluteURLs || absolute {
 		return origin + prefix + path
 	}
 	return prefix + path
@@ -24,15 +24,15 @@ func (c *call) location(path string, absolute func(*Dialect) bool) string {
 
 // blobURL and the like are URLs of the API below the repository.
 func (c *call) blobURL(digest string) string {
-	return c.location("/v2/"+c.info.Name()+"/blobs/"+digest, func(d *Dialect) bool { return d.AbsoluteBlob })
+	return c.location("/v2/"+c.info.Name()+"/blobs/"+digest, c.options.dialect.AbsoluteBlob)
 }
 
 func (c *call) manifestURL(digest string) string {
 	reference := digest
-	if c.does(func(d *Dialect) bool { return d.ManifestReference == AsPushed }) {
+	if c.options.dialect.ManifestReference == AsPushed {
 		reference = c.reference()
 	}
-	return c.location("/v2/"+c.info.Name()+"/manifests/"+reference, func(d *Dialect) bool { return d.AbsoluteManifest })
+	return c.location("/v2/"+c.info.Name()+"/manifests/"+reference, c.options.dialect.AbsoluteManifest)
 }
 
 // sendStatus answers without a body.
@@ -56,9 +56,13 @@ func (c *call) sendJSON(contentType string, value any) error {
 // send answers with a body, of which HEAD gets the header only.
 func (c *call) send(status int, contentType string, body []byte) {
 	c.set("Content-Type", contentType, "Content-Length", strconv.Itoa(len(body)))
-	if c.begin(status) {
-		return
+	if !c.begin(status) {
+		c.writeBody(body)
 	}
+}
+
+// writeBody writes a body, which HEAD does not get.
+func (c *call) writeBody(body []byte) {
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(body) // the client has left
 	}
@@ -107,7 +111,8 @@ func (c *call) sendError(err error) {
 	}
 	a := refusal{status: status, contentType: "application/json"}
 	for _, e := range errs {
-		a.entries = append(a.entries, c.translate(&a, causeOf(e), entry(causeOf(e), e)))
+		cause := causeOf(e)
+		a.entries = append(a.entries, c.translate(&a, cause, entry(cause, e)))
 	}
 	body, err := a.encode(c)
 	if err != nil {
@@ -117,9 +122,7 @@ func (c *call) sendError(err error) {
 	}
 	a.setHeader(c, len(body))
 	c.w.WriteHeader(a.status)
-	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write(body) // the client has left
-	}
+	c.writeBody(body)
 }
 
 // leaves returns the errors that were joined, in order.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,23 +19,29 @@ import (
 func (g *Registry) Speak(next http.Handler) http.Handler {
 	must.NotNil("registry: Registry.Speak: next", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if speech := g.options.Load().speech; speech != nil {
-			var state *inflight.State
-			r, state = inflight.Begin(r)
-			inflight.Keep(state, speech)
-			if speech.RoutedReference && isUnroutable(state.Info()) {
-				state.AddTrait("manifest.bad-reference")
-				for _, row := range speech.refused[state.Info().Op] {
-					if row.Errors || has(row.Causes, referenceInvalid) {
-						maps.Copy(w.Header(), row.Header)
-					}
-				}
-				http.Error(w, "404 page not found", http.StatusNotFound)
-				return
-			}
+		options := g.options.Load()
+		if options.speech == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		r, state := inflight.Begin(r)
+		inflight.Keep(state, options.speech)
+		if options.dialect.RoutedReference && isUnroutable(state.Info()) {
+			c := &call{Registry: g, options: options, state: state, info: state.Info(), w: w, r: r}
+			c.refuseRoute()
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuseRoute answers a request with a path that has no route.
+func (c *call) refuseRoute() {
+	c.state.AddTrait("manifest.bad-reference")
+	for row := range c.options.speech.refusals(c.info.Op, referenceInvalid) {
+		c.setFields(row)
+	}
+	http.Error(c.w, "404 page not found", http.StatusNotFound)
 }
 
 // isUnroutable reports whether a request is for a manifest with a reference that is malformed.
@@ -52,11 +57,6 @@ func isUnroutable(info *op.Info) bool {
 func speechOf(ctx context.Context) *spoken {
 	speech, _ := inflight.Value[*spoken](ctx)
 	return speech
-}
-
-// does reports whether the registry has a dialect, and the function is true for it.
-func (c *call) does(what func(*Dialect) bool) bool {
-	return c.options.speech != nil && what(&c.options.speech.Dialect)
 }
 
 // begin sends the header of an answer without an error, as the dialect has it. It reports whether
@@ -93,14 +93,20 @@ func (c *call) begin(status int) (done bool) {
 	text := c.expand(*body)
 	c.header().Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)
-	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write([]byte(text)) // the client has left
-	}
+	c.writeBody([]byte(text))
 	return true
 }
 
 // change sets the header fields of a row, and notes that it applied.
 func (c *call) change(a *Answer) {
+	c.setFields(a)
+	if a.Trait != "" && a.counts() {
+		c.state.AddTrait(a.Trait)
+	}
+}
+
+// setFields sets the header fields of a row.
+func (c *call) setFields(a *Answer) {
 	for name, values := range a.Header {
 		c.header().Del(name)
 		for _, value := range values {
@@ -109,9 +115,6 @@ func (c *call) change(a *Answer) {
 		if len(values) == 0 && http.CanonicalHeaderKey(name) == "Content-Type" {
 			c.header()["Content-Type"] = nil // net/http would find one
 		}
-	}
-	if a.Trait != "" && a.counts() {
-		c.state.AddTrait(a.Trait)
 	}
 }
 
@@ -157,10 +160,7 @@ func (c *call) translate(a *refusal, cause Cause, e errorEntry) errorEntry {
 		return e
 	}
 	first := len(a.entries) == 0
-	for _, row := range c.options.speech.refused[c.info.Op] {
-		if !row.Errors && !has(row.Causes, cause) {
-			continue
-		}
+	for row := range c.options.speech.refusals(c.info.Op, cause) {
 		if row.Code != "" {
 			e.Code = row.Code
 		}
@@ -176,15 +176,6 @@ func (c *call) translate(a *refusal, cause Cause, e errorEntry) errorEntry {
 		}
 	}
 	return e
-}
-
-func has(causes []Cause, cause Cause) bool {
-	for _, c := range causes {
-		if c == cause {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *refusal) take(row *Answer) {

@@ -108,9 +108,9 @@ func (c *call) mountBlob() error {
 // every repository that has the blob and that the caller may pull from.
 func (c *call) mount() (bool, error) {
 	switch {
-	case c.does(func(d *Dialect) bool { return d.Mounts == MountAny }):
+	case c.options.dialect.Mounts == MountAny:
 		return c.mountAnywhere(c.info.Digest)
-	case c.info.From == "" && c.does(func(d *Dialect) bool { return d.Mounts != MountReadable }):
+	case c.info.From == "" && c.options.dialect.Mounts != MountReadable:
 		return false, nil
 	case c.info.From != "":
 		if !op.ValidRepository(c.info.From) {
@@ -238,7 +238,7 @@ func (c *call) cancelUpload() error {
 
 // openUpload finds the session that the location names.
 func (c *call) openUpload() (Upload, uploadState, error) {
-	fixed := c.does(func(d *Dialect) bool { return d.FixedLocation })
+	fixed := c.options.dialect.FixedLocation
 	state, ok := parseUploadState(c.info.Repo, c.info.Session, c.r.URL.Query().Get(stateParameter))
 	if !ok && !fixed {
 		return nil, state, &Error{
@@ -261,7 +261,7 @@ func (c *call) openUpload() (Upload, uploadState, error) {
 func (c *call) chunk() (Chunk, *body, error) {
 	r := c.r
 	header := r.Header.Get("Content-Range")
-	if c.does(func(d *Dialect) bool { return d.IgnoreContentRange }) {
+	if c.options.dialect.IgnoreContentRange {
 		header = ""
 	}
 	if c.info.Op == op.UploadCommit {
@@ -277,7 +277,7 @@ func (c *call) chunk() (Chunk, *body, error) {
 	if c.content.length == 0 && header == "" {
 		return Chunk{Body: http.NoBody, Offset: Unknown}, nil, nil
 	}
-	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" && !c.does(func(d *Dialect) bool { return d.AnyUploadType }) {
+	if t := r.Header.Get("Content-Type"); t != "" && mediaType(t) != "application/octet-stream" && !c.options.dialect.AnyUploadType {
 		return Chunk{}, nil, &Error{Cause: UploadInvalid, Message: fmt.Sprintf(
 			"Content-Type %q of an upload: want application/octet-stream", t)}
 	}
@@ -335,7 +335,7 @@ func (c *call) sendProgress(status int, upload Upload, short bool) {
 
 func (c *call) setProgress(upload Upload, short bool) {
 	state := uploadState{size: upload.Size(), serial: c.serial.Add(1), short: short}
-	location := c.location(uploadPath(c.info, upload), func(d *Dialect) bool { return d.AbsoluteUpload })
+	location := c.location(uploadPath(c.info, upload), c.options.dialect.AbsoluteUpload)
 	setProgress(c.header(), location, state.text(c.info.Repo, upload.ID()), upload)
 	if c.options.speech != nil {
 		c.header().Set("Location", c.uploadLocation(location, c.header().Get("Location")))
