@@ -7,7 +7,6 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
 )
@@ -87,7 +86,7 @@ func (r *Registry) useQuirks(c config) error {
 	if err != nil {
 		return err
 	}
-	r.server.Use(server.Backend{Registry: c.server.Registry, Authenticator: c.server.Authenticator, Quirks: quirks})
+	r.server.UseQuirks(quirks)
 	return nil
 }
 

@@ -93,11 +93,11 @@ func (f *fixture) serve() (err error) {
 		return explainListen("--addr", c.server.Addr, err)
 	}
 	f.closers = append(f.closers, f.server.Close)
-	return f.useQuirks(settings, config)
+	return f.useQuirks(settings)
 }
 
 // useQuirks starts to apply the rules of a profile. They need to know what the server offers.
-func (f *fixture) useQuirks(settings *profiles.Settings, config server.Config) error {
+func (f *fixture) useQuirks(settings *profiles.Settings) error {
 	if settings == nil || len(settings.Rules) == 0 {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (f *fixture) useQuirks(settings *profiles.Settings, config server.Config) e
 	if err != nil {
 		return wrongInput(fmt.Errorf("--profile %s: %w", f.config.profile, err))
 	}
-	f.server.Use(server.Backend{Registry: config.Registry, Authenticator: config.Authenticator, Quirks: quirks})
+	f.server.UseQuirks(quirks)
 	return nil
 }
 

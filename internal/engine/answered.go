@@ -18,14 +18,13 @@ const maxHeld = 64 << 10
 // one at the later stage sees what the registry answers, the one at the earlier stage what
 // auth answers in its place.
 type answered struct {
-	engine *Engine
 	choice choice
 	rules  []*active
 	passed bool // the request has come to the later stage
 }
 
 // behind returns the handler behind a stage, with the rules on answers that may apply.
-func (c *choice) behind(e *Engine) http.Handler {
+func (c *choice) behind() http.Handler {
 	if c.at == late {
 		if before := c.engine.passage(c.state).answered; before != nil {
 			before.passed = true
@@ -40,7 +39,7 @@ func (c *choice) behind(e *Engine) http.Handler {
 	if len(rules) == 0 {
 		return c.next
 	}
-	h := &answered{engine: e, choice: *c, rules: rules}
+	h := &answered{choice: *c, rules: rules}
 	if c.at == early {
 		c.engine.keep(c.state, func(p *passage) { p.answered = h })
 	}
@@ -62,7 +61,7 @@ func (h *answered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.ServeHTTP(w, r)
 		return
 	}
-	h.engine.apply(&h.choice, h.choose(a), w, a)
+	h.choice.engine.apply(&h.choice, h.choose(a), w, a)
 }
 
 // choose asks the rules in turn, up to the first that chooses the answer and does not
@@ -79,7 +78,7 @@ func (h *answered) choose(a *heldAnswer) (effects []effect.Chosen) {
 		if !x.Matches(rule.answer...) {
 			continue
 		}
-		s := rule.aim(h.choice.state, h.choice.r, h.choice.store)
+		s := rule.aim(h.choice.state, h.choice.r, h.choice.engine.store)
 		if s == nil {
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
-	"github.com/ocifake/ocifake/registry"
 )
 
 // choice is the choosing of rules for one request at one stage.
@@ -17,11 +16,10 @@ type choice struct {
 	plan   *plan
 	at     stage
 	state  *inflight.State
-	info   *op.Info      // of the state
-	r      *http.Request // as the client sent it: rules match that
-	served *http.Request // as effects of the stage before have changed it
-	next   http.Handler  // behind this stage
-	store  registry.Store
+	info   *op.Info         // of the state
+	r      *http.Request    // as the client sent it: rules match that
+	served *http.Request    // as effects of the stage before have changed it
+	next   http.Handler     // behind this stage
 	facts  *record.Exchange // nil until they are needed
 
 	winner *active // the rule that took the request, if it does not continue
@@ -90,7 +88,7 @@ func (c *choice) choose() (effects []effect.Chosen) {
 		case !a.matches(c.info, c.exchange):
 			continue
 		case a.at > c.at:
-			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r, c.store) && c.admitted() {
+			if !a.rule.Flags.Continue && c.contested(rules[i+1:]) && a.wouldAim(c.info, c.r, c.engine.store) && c.admitted() {
 				c.lost(rules[i+1:], a.active)
 				return effects
 			}
@@ -99,7 +97,7 @@ func (c *choice) choose() (effects []effect.Chosen) {
 		case a.at < c.at:
 			continue
 		}
-		s := a.aim(c.state, c.r, c.store)
+		s := a.aim(c.state, c.r, c.engine.store)
 		if s == nil {
 			continue
 		}
@@ -107,7 +105,7 @@ func (c *choice) choose() (effects []effect.Chosen) {
 		effects = append(effects, mine...)
 		if len(waiting) > 0 && slices.ContainsFunc(mine, func(f effect.Chosen) bool { return effect.Ends(f.Do) }) && c.admitted() {
 			for _, w := range waiting {
-				w.letPass(c.info, c.r, c.store)
+				w.letPass(c.info, c.r, c.engine.store)
 			}
 			waiting = nil
 		}

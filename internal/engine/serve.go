@@ -85,12 +85,12 @@ func (e *Engine) handler(next http.Handler, at stage) http.Handler {
 			p.admit(state.Info().Alias)
 		}
 		sent, asked := state.Sent(r)
-		c := choice{engine: e, plan: p, at: at, state: asked, info: asked.Info(), r: sent, served: r, next: next, store: e.store}
+		c := choice{engine: e, plan: p, at: at, state: asked, info: asked.Info(), r: sent, served: r, next: next}
 		if c.intercepted(w) {
 			return
 		}
 		effects := c.choose()
-		e.apply(&c, effects, w, e.marking(c.state, c.winner, c.behind(e)))
+		e.apply(&c, effects, w, e.marking(c.state, c.winner, c.behind()))
 	})
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
@@ -12,36 +13,37 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
-// Backend is what answers requests.
-type Backend struct {
-	// Registry answers the requests of the distribution API. If it also has a method Speak, as
-	// [registry.Registry] has, the errors of the handlers before it are in its dialect.
-	Registry http.Handler
-
-	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow]
-	// for the permissions that depend on its content.
-	Authenticator auth.Authenticator
-
-	// Quirks, if set, are the rules of a profile.
-	Quirks *engine.Engine
+// backend is what answers requests.
+type backend struct {
+	Registry      http.Handler
+	Authenticator auth.Authenticator // nil: nobody is asked
+	Quirks        *engine.Engine     // the rules of a profile; nil: none
 }
 
 // chains are the handlers for one backend.
 type chains struct {
-	Backend
+	backend
 	main, external http.Handler
 }
 
-// Use replaces the backend for requests that begin afterwards.
-func (s *Server) Use(b Backend) {
-	c := &chains{Backend: b, main: s.chain(b, s.config.Control), external: s.externalChain(b)}
+// UseQuirks applies the rules of a profile to requests that begin afterwards. The rules can need what
+// the server offers, so that they are made when it has started.
+func (s *Server) UseQuirks(quirks *engine.Engine) {
+	b := s.backend.Load().backend
+	b.Quirks = quirks
+	s.use(b)
+}
+
+// use replaces the backend for requests that begin afterwards.
+func (s *Server) use(b backend) {
+	c := &chains{backend: b, main: s.chain(b, s.config.Control), external: s.externalChain(b)}
 	s.backend.Store(c)
 	s.config.Faults.Bind(s.site())
 }
 
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
 // the request earlier and the response later.
-func (s *Server) chain(b Backend, control http.Handler) http.Handler {
+func (s *Server) chain(b backend, control http.Handler) http.Handler {
 	handler := s.config.Faults.AfterAuth(b.Quirks.AfterAuth(b.Registry))
 	if b.Authenticator != nil {
 		handler = auth.Handler(b.Authenticator, handler)
@@ -71,10 +73,9 @@ func tokensAt(path string, handler http.Handler) http.Handler {
 		switch r.URL.Path {
 		case path:
 			r, _ = inflight.BeginWith(r, func(info *op.Info) {
-				if info.Allow = nil; r.Method == http.MethodGet || r.Method == http.MethodPost {
-					info.Op = op.Token
-				} else {
-					info.Allow = op.Token.Methods()
+				info.Op, info.Allow = op.Token, nil
+				if methods := op.Token.Methods(); !slices.Contains(methods, r.Method) {
+					info.Op, info.Allow = op.Unknown, methods
 				}
 			})
 		case op.TokenPath:
@@ -104,12 +105,12 @@ func isBrowserAtRoot(r *http.Request) bool {
 }
 
 // externalChain composes the handlers of a request to the second origin.
-func (s *Server) externalChain(b Backend) http.Handler {
+func (s *Server) externalChain(b backend) http.Handler {
 	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
 		handler = s.config.Faults.External(b.Registry)
 	}
-	handler = s.chain(Backend{Registry: handler}, nil)
+	handler = s.chain(backend{Registry: handler}, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(inflight.WithExternal(r.Context())))
 	})

@@ -118,10 +118,13 @@ func (o *Options) Validate() error {
 type Config struct {
 	Options
 
-	// Registry, Authenticator and Quirks are the backend; see [Backend]. [Server.Use] replaces it.
-	Registry      http.Handler
+	// Registry answers the requests of the distribution API. If it also has a method Speak, as
+	// [registry.Registry] has, the errors of the handlers before it are in its dialect.
+	Registry http.Handler
+
+	// Authenticator, if set, authenticates and authorizes requests. The registry needs [auth.Allow]
+	// for the permissions that depend on its content.
 	Authenticator auth.Authenticator
-	Quirks        *engine.Engine
 
 	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
 	// serves one server.
@@ -216,7 +219,7 @@ func Start(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.Use(Backend{config.Registry, config.Authenticator, config.Quirks})
+	s.use(backend{Registry: config.Registry, Authenticator: config.Authenticator})
 	s.http = http.Server{
 		Handler:                      s.admit(),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
