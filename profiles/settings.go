@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -170,9 +171,14 @@ func (s *Settings) answer(t *trait, f Fact) error {
 		}
 	}
 	if changed {
-		s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, row)
+		s.addAnswer(row)
 	}
 	return nil
+}
+
+// addAnswer adds a row to the answers of the dialect.
+func (s *Settings) addAnswer(a registry.Answer) {
+	s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, a)
 }
 
 // parseOutcome reads "404 NAME_UNKNOWN".
@@ -195,22 +201,23 @@ func causes(names ...string) []registry.Cause {
 	return list
 }
 
-// token returns the options of the token service.
-func (s *Settings) token() (*auth.TokenOptions, error) {
-	if s.Auth == nil || s.Auth.Token == nil {
-		return nil, fmt.Errorf("it is about tokens: set auth.scheme to bearer")
+// onAuth returns a set function for an option of the authentication.
+func onAuth(set func(*auth.Options, string) error) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		if s.Auth == nil {
+			return errors.New("set auth.scheme first")
+		}
+		return set(s.Auth, string(v))
 	}
-	return s.Auth.Token, nil
 }
 
 // onToken returns a set function for an option of the token service.
 func onToken(set func(*auth.TokenOptions, string) error) func(*Settings, Value) error {
 	return func(s *Settings, v Value) error {
-		options, err := s.token()
-		if err != nil {
-			return err
+		if s.Auth == nil || s.Auth.Token == nil {
+			return errors.New("it is about tokens: set auth.scheme to bearer")
 		}
-		return set(options, string(v))
+		return set(s.Auth.Token, string(v))
 	}
 }
 
@@ -225,31 +232,25 @@ func setScheme(s *Settings, v Value) error {
 	return nil
 }
 
-func setAnonymous(s *Settings, v Value) error {
-	if s.Auth == nil {
-		return fmt.Errorf("set auth.scheme first")
-	}
+func setAnonymous(o *auth.Options, v string) error {
 	if v == "none" {
 		return nil
 	}
-	s.Auth.Rules = append(s.Auth.Rules, auth.Anonymous())
-	if options := s.Auth.Token; options != nil {
-		options.Required = v == "token"
+	o.Rules = append(o.Rules, auth.Anonymous())
+	if o.Token != nil {
+		o.Token.Required = v == "token"
 	} else if v == "token" {
-		return fmt.Errorf("token: set auth.scheme to bearer")
+		return errors.New("token: set auth.scheme to bearer")
 	}
 	return nil
 }
 
-func setHide(s *Settings, v Value) error {
-	if s.Auth == nil {
-		return fmt.Errorf("set auth.scheme first")
-	}
-	status, err := strconv.Atoi(string(v))
+func setHide(o *auth.Options, v string) error {
+	status, err := strconv.Atoi(v)
 	if err != nil || !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status) {
-		return fmt.Errorf("%q: want 401, 403 or 404", string(v))
+		return fmt.Errorf("%q: want 401, 403 or 404", v)
 	}
-	s.Auth.Hide = status
+	o.Hide = status
 	return nil
 }
 

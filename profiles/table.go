@@ -1,7 +1,7 @@
 package profiles
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
@@ -19,7 +19,7 @@ var table = []trait{
 	{name: "answer.header", about: "which header fields all answers have or lack", kind: Text, strict: "those of the specification"},
 	{name: "answer.type", about: "the Content-Type of errors", section: "Error Codes", kind: Text, strict: "application/json", errors: true,
 		set: func(s *Settings, v Value) error {
-			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Errors: true, Header: map[string][]string{"Content-Type": {string(v)}}})
+			s.addAnswer(registry.Answer{Errors: true, Header: map[string][]string{"Content-Type": {string(v)}}})
 			return nil
 		}},
 	{name: "answer.shape", about: "the form of the body of an error", section: "Error Codes", kind: Choice, values: []string{"list", "no-detail", "bare", "text", "empty"}, strict: "list", errors: true,
@@ -31,7 +31,7 @@ var table = []trait{
 			if v == "none" {
 				body = ""
 			}
-			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.Ping), Body: &body})
+			s.addAnswer(registry.Answer{Ops: ops(op.Ping), Body: &body})
 			return nil
 		}},
 	{name: "catalog.list", about: "the list of repositories", section: "", kind: Outcome, strict: "200", ops: ops(op.RepositoryList),
@@ -71,7 +71,7 @@ var table = []trait{
 			if v == "none" {
 				values = []string{}
 			}
-			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": values}})
+			s.addAnswer(registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": values}})
 			return nil
 		}},
 	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown")},
@@ -180,7 +180,7 @@ var table = []trait{
 		set: func(s *Settings, v Value) error { s.Registry.Dialect.LinkQuery = string(v); return nil }},
 	{name: "tags.type", about: "the Content-Type of a list of tags", section: "Listing Tags", kind: Text, strict: "application/json",
 		set: func(s *Settings, v Value) error {
-			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.TagList, op.RepositoryList), Header: map[string][]string{"Content-Type": {string(v)}}})
+			s.addAnswer(registry.Answer{Ops: ops(op.TagList, op.RepositoryList), Header: map[string][]string{"Content-Type": {string(v)}}})
 			return nil
 		}},
 	{name: "tags.fields", about: "fields of a list of tags beside name and tags", section: "Listing Tags", kind: Text, strict: "none"},
@@ -199,7 +199,7 @@ var table = []trait{
 	{name: "auth.scheme", about: "the scheme of authentication", section: "", kind: Choice, values: []string{"none", "basic", "bearer"}, strict: "none",
 		set: setScheme},
 	{name: "auth.anonymous", about: "whether anonymous clients can pull: without a token, with an anonymous token, or not at all", section: "", kind: Choice, values: []string{"none", "open", "token"}, strict: "none",
-		set: setAnonymous},
+		set: onAuth(setAnonymous)},
 	{name: "auth.path", about: "the path of the token endpoint", section: "", kind: Text, strict: "/v2/token",
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Path = v; return nil })},
 	{name: "auth.service", about: "the service of challenges", section: "", kind: Text, strict: "ocifake",
@@ -207,13 +207,7 @@ var table = []trait{
 	{name: "auth.scope", about: "the scope of challenges, if it does not depend on the request", section: "", kind: Text, strict: "that of the request",
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Scope = v; return nil })},
 	{name: "auth.realm", about: "the realm of Basic challenges", section: "", kind: Text, strict: "ocifake",
-		set: func(s *Settings, v Value) error {
-			if s.Auth == nil {
-				return fmt.Errorf("set auth.scheme first")
-			}
-			s.Auth.Realm = string(v)
-			return nil
-		}},
+		set: onAuth(func(o *auth.Options, v string) error { o.Realm = v; return nil })},
 	{name: "auth.ttl", about: "the lifetime of a token", section: "", kind: Text, strict: "5m",
 		set: onToken(setTTL)},
 	{name: "auth.token-field", about: "the field with the token", section: "", kind: Choice, values: []string{"both", "token", "access_token"}, strict: "both",
@@ -231,7 +225,7 @@ var table = []trait{
 	{name: "auth.unauthorized", about: "a request without the right credentials", section: "", kind: Outcome, strict: "401 UNAUTHORIZED", causes: causes("unauthorized")},
 	{name: "auth.denied", about: "a request that the user may not make", section: "", kind: Outcome, strict: "403 DENIED", causes: causes("denied")},
 	{name: "auth.absent", about: "the status for a repository that the user may not see", section: "", kind: Text, strict: "401 with a token, 403 with a password",
-		set: setHide},
+		set: onAuth(setHide)},
 
 	// Limits.
 	{name: "limit.rate", about: "how many requests are served in a time, and the answer to others", kind: Text, strict: "none"},
@@ -243,7 +237,7 @@ func setShape(s *Settings, v Value) error {
 	if v == "list" {
 		shape = registry.ShapeList
 	}
-	s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Errors: true, Shape: shape})
+	s.addAnswer(registry.Answer{Errors: true, Shape: shape})
 	return nil
 }
 
@@ -251,8 +245,8 @@ func setRedirect(s *Settings, v Value) error {
 	if v == "no" {
 		return nil
 	}
-	var status int
-	if _, err := fmt.Sscan(string(v), &status); err != nil {
+	status, err := strconv.Atoi(string(v))
+	if err != nil {
 		return err
 	}
 	// The answer to a blob that does not exist is not a redirect, and neither is that to HEAD.
@@ -288,7 +282,7 @@ func setImmutable(s *Settings, v Value) error {
 
 func setOCISubject(s *Settings, v Value) error {
 	if v == "no" {
-		s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: ops(op.ManifestPut), Header: map[string][]string{"OCI-Subject": {}}})
+		s.addAnswer(registry.Answer{Ops: ops(op.ManifestPut), Header: map[string][]string{"OCI-Subject": {}}})
 	}
 	return nil
 }
@@ -309,7 +303,7 @@ func setLocation(absolute func(*registry.Dialect) *bool, list ...op.Op) func(*Se
 	return func(s *Settings, v Value) error {
 		*absolute(s.Registry.Dialect) = v == "absolute"
 		if v == "none" {
-			s.Registry.Dialect.Answers = append(s.Registry.Dialect.Answers, registry.Answer{Ops: list, Created: true, Header: map[string][]string{"Location": {}}})
+			s.addAnswer(registry.Answer{Ops: list, Created: true, Header: map[string][]string{"Location": {}}})
 		}
 		return nil
 	}

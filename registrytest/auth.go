@@ -15,12 +15,10 @@ import (
 
 // WithAuth authenticates clients and authorizes their requests; see [auth.Options].
 func WithAuth(options auth.Options) Option {
-	return once("WithAuth", func(c *config) (err error) {
+	return once("WithAuth", func(c *config) error {
 		c.auths++
 		c.access = &options
-		c.service, err = auth.New(options)
-		c.server.Authenticator = c.service
-		return err
+		return nil
 	})
 }
 

@@ -111,7 +111,17 @@ func newConfig(opts []Option) (config, error) {
 	if c.profile != nil && len(c.errs) == 0 {
 		c.errs = append(c.errs, c.applyProfile())
 	}
+	if c.access != nil {
+		c.errs = append(c.errs, c.authenticate())
+	}
 	return c, errors.Join(c.errs...)
+}
+
+// authenticate makes the service of WithAuth and of the profile.
+func (c *config) authenticate() (err error) {
+	c.service, err = auth.New(*c.access)
+	c.server.Authenticator = c.service
+	return err
 }
 
 // WithOptions sets the options of the registry. The zero value is the strict registry.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
@@ -23,12 +22,11 @@ import (
 // that fails explains these traits.
 func WithProfile(name string) Option {
 	return func(c *config) {
-		p, err := profiles.Find(name)
-		if err != nil {
-			c.errs = append(c.errs, err)
-			return
+		if p, err := profiles.Find(name); err != nil {
+			WithError(err)(c)
+		} else {
+			WithCustomProfile(p)(c)
 		}
-		WithCustomProfile(p)(c)
 	}
 }
 
@@ -68,13 +66,10 @@ func (c *config) applyProfile() error {
 	}
 	settings = settings.With(c.registry, c.access)
 	c.registry, c.quirks = settings.Registry, settings.Rules
-	if settings.Auth == nil || c.auths > 0 && c.access == nil {
-		return nil // WithAuthenticator decides
+	if c.access != nil || c.auths == 0 { // else WithAuthenticator decides
+		c.access = settings.Auth
 	}
-	if c.service, err = auth.New(*settings.Auth); err == nil {
-		c.server.Authenticator = c.service
-	}
-	return err
+	return nil
 }
 
 // useQuirks starts to apply the rules of the profile. They need to know what the server offers.
@@ -95,24 +90,32 @@ func (r *Registry) Profile() *profiles.Profile { return r.profile }
 
 // explained returns what the traits in a log are, a line for each, or "".
 func (rs recorded) explained(log record.Log) string {
-	var seen []string
-	text := ""
+	var traits []string
 	for i := range log {
 		for _, trait := range log[i].Traits {
-			if slices.Contains(seen, trait) {
-				continue
-			}
-			seen = append(seen, trait)
-			for _, r := range rs {
-				if r.profile == nil {
-					continue
-				}
-				if why := r.profile.Explain(trait); why != "" {
-					text += "trait " + trait + ": " + why + "\n"
-					break
-				}
+			if !slices.Contains(traits, trait) {
+				traits = append(traits, trait)
 			}
 		}
 	}
+	text := ""
+	for _, trait := range traits {
+		if why := rs.explain(trait); why != "" {
+			text += "trait " + trait + ": " + why + "\n"
+		}
+	}
 	return text
+}
+
+// explain returns what a trait is in the first profile that has it, or "".
+func (rs recorded) explain(trait string) string {
+	for _, r := range rs {
+		if r.profile == nil {
+			continue
+		}
+		if why := r.profile.Explain(trait); why != "" {
+			return why
+		}
+	}
+	return ""
 }

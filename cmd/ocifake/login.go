@@ -14,11 +14,7 @@ import (
 // Docker's configuration. Errors do not contain them.
 func (c *conformanceConfig) credentials(host string) (user, password string, err error) {
 	if c.login != "" {
-		user, password, ok := strings.Cut(c.login, ":")
-		if !ok || user == "" || password == "" {
-			return "", "", errors.New("--user: want NAME:PASSWORD")
-		}
-		return user, password, nil
+		return splitLogin(c.login)
 	}
 	dir, err := dockerFolder()
 	if err != nil || dir == "" {
@@ -34,6 +30,15 @@ func (c *conformanceConfig) credentials(host string) (user, password string, err
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("credentials in %s: %w: give them with --user", path, err)
+	}
+	return user, password, nil
+}
+
+// splitLogin splits the value of --user. The error does not contain it.
+func splitLogin(login string) (user, password string, err error) {
+	user, password, ok := strings.Cut(login, ":")
+	if !ok || user == "" || password == "" {
+		return "", "", errors.New("--user: want NAME:PASSWORD")
 	}
 	return user, password, nil
 }

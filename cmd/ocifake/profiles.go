@@ -21,17 +21,15 @@ import (
 
 // findProfile returns the profile with a name, or the one in a file.
 func findProfile(ctx context.Context, nameOrFile string) (*profiles.Profile, error) {
-	if !strings.ContainsAny(nameOrFile, "./\\") || slices.Contains(profiles.Names(), nameOrFile) {
-		return profiles.Find(nameOrFile)
-	}
-	if p, err := profiles.Find(nameOrFile); err == nil {
-		return p, nil // an alias such as "docker.io"
+	p, err := profiles.Find(nameOrFile)
+	if err == nil || !strings.ContainsAny(nameOrFile, "./\\") { // as an alias such as "docker.io" has
+		return p, err
 	}
 	text, err := readFile(ctx, nameOrFile)
 	if err != nil {
 		return nil, err
 	}
-	p, err := config.ReadProfile(text)
+	p, err = config.ReadProfile(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", nameOrFile, err)
 	}
@@ -317,9 +315,9 @@ func (f *probeFlags) bind(cmd *cobra.Command) {
 func (f *probeFlags) target(url string) (probe.Target, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if f.login != "" {
-		user, password, ok := strings.Cut(f.login, ":")
-		if !ok || user == "" || password == "" {
-			return probe.Target{}, errors.New("--user: want NAME:PASSWORD")
+		user, password, err := splitLogin(f.login)
+		if err != nil {
+			return probe.Target{}, err
 		}
 		client.Transport = basicLogin{user, password}
 	}

@@ -167,7 +167,7 @@ func TestChangesWhileRequestsRun(t *testing.T) {
 	assert.Equal(t, []int{clients * each, clients * each, 100, 100, clients * each}, counts[:5])
 	once := engineWith(t, on("chance").WithProbability(0.5, 1))
 	touch(once.Wrap(found), times(clients*each, getLayer)...)
-	assert.Equal(t, once.Rules()[0].Hits, counts[5], "chance hangs on the seed alone")
+	assert.Equal(t, once.Rules()[0].Hits, counts[5], "chance depends on the seed alone")
 }
 
 // change adds a rule and an interceptor, looks at them and takes them away again.

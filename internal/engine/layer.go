@@ -69,7 +69,7 @@ func (e *Engine) keep(state *inflight.State, set func(*passage)) {
 }
 
 // askedOf returns where to note that authentication has admitted a request, or nil if the request
-// is to be served.
+// must be served.
 func askedOf(ctx context.Context) *bool {
 	all, _ := inflight.Value[*passages](ctx)
 	if all == nil {

@@ -240,7 +240,7 @@ func (im *importer) matchesQuery(x *raw, s step, query string) bool {
 	}
 	got := x.url.Query()
 	if strings.HasPrefix(s.target, "{") {
-		got = url.Values{} // but for the registry's own parameters
+		got = url.Values{} // without the registry's own parameters
 		if d := x.url.Query().Get("digest"); d != "" {
 			got.Set("digest", d)
 		}

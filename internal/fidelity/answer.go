@@ -115,7 +115,7 @@ func (n *names) body(body []byte) any {
 // descriptors, and how long a token is valid. Those of an error's detail have none.
 var meaning = []string{"code", "name", "tags", "schemaVersion", "mediaType", "artifactType", "digest", "size", "annotations", "expires_in"}
 
-// shape returns the shape of a JSON value of a field. values tells whether values are kept.
+// shape returns the shape of a JSON value of a field. values reports whether values are kept.
 func (n *names) shape(value any, field string, values bool) any {
 	keep := values && slices.Contains(meaning, field)
 	switch v := value.(type) {

@@ -13,7 +13,7 @@ import (
 //
 // Compared is what a client of the distribution API acts upon: what the specification names, what
 // HTTP gives a meaning that registry clients use (conditions, ranges, redirects, caches, limits,
-// methods), and what says which protocol the server speaks. A value is compared as it is, but for
+// methods), and what says which protocol the server speaks. A value is compared as it is, except for
 // what differs from run to run: hosts, sessions, tokens, digests of random contents, dates and
 // counts, for which placeholders stand.
 //

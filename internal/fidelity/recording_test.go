@@ -13,7 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/fidelity"
 )
 
-// The contents of the recordings are rebuilt, but for those that the recording does not show.
+// The contents of the recordings are rebuilt, except for those that the recording does not show.
 func TestContents(t *testing.T) {
 	standIns := map[string][]string{
 		"acr": {"manifest3"}, "artifactory": {"manifest3"}, "cloudsmith": {"config2"}, "gitlab": {"manifest3"},

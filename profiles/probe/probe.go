@@ -168,7 +168,7 @@ func (a answer) tags() []string {
 	return list.Tags
 }
 
-// location returns the Location relative to the registry, with its query.
+// location returns the Location, a path or a URL.
 func (a answer) location() string { return a.header.Get("Location") }
 
 func isAbsolute(location string) bool { return strings.Contains(location, "://") }

@@ -1,7 +1,6 @@
 package probe_test
 
 import (
-	"encoding/base64"
 	"net/http"
 	"testing"
 
@@ -22,7 +21,7 @@ type login struct {
 
 func (l login) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(l.credentials.Username+":"+l.credentials.Password)))
+	r.SetBasicAuth(l.credentials.Username, l.credentials.Password)
 	return l.RoundTripper.RoundTrip(r)
 }
 
@@ -32,9 +31,8 @@ func measure(t *testing.T, reg *registrytest.Registry) map[string]string {
 	if reg.AuthService() != nil {
 		client.Transport = login{client.Transport, reg.Login(t, "probe")}
 	}
-	facts, leftovers, err := probe.Run(t.Context(), probe.Target{URL: reg.URL(), Client: client})
+	facts, _, err := probe.Run(t.Context(), probe.Target{URL: reg.URL(), Client: client})
 	require.NoError(t, err)
-	_ = leftovers // of profiles that do not delete
 	values := map[string]string{}
 	for _, f := range facts {
 		values[f.Trait] = string(f.Value)
