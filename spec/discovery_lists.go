@@ -117,7 +117,7 @@ func followsTagLinks(t *tester) {
 	r.tag(tags...)
 	for _, query := range []string{"?n=50", "?n=7", "?n=119"} {
 		if _, a := r.tagPage(query); a.header.Get("Link") != "" {
-			wantsTags(t, r.follow(query), tags...)
+			wantsInOrder(t, r.follow(query), tags...)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func listsAllTags(t *tester) {
 	r := t.newRepo()
 	tags := numbered("v%03d", many)
 	r.tag(tags...)
-	wantsTags(t, r.follow(""), tags...)
+	wantsInOrder(t, r.follow(""), tags...)
 	for _, n := range []int{7, 50, 119} {
 		var got []string
 		for last := ""; ; last = got[len(got)-1] {
@@ -136,7 +136,7 @@ func listsAllTags(t *tester) {
 				break
 			}
 		}
-		wantsTags(t, got, tags...)
+		wantsInOrder(t, got, tags...)
 	}
 }
 
@@ -152,7 +152,7 @@ func followsThroughChanges(t *tester) {
 	r.delete(r.manifest("v06")).wants(http.StatusAccepted)
 	r.tag("v041")
 	got := slices.DeleteFunc(r.tagsOf(r.pages(a)), func(tag string) bool { return tag == "v041" || tag == "v04" || tag == "v06" })
-	wantsTags(t, got, slices.DeleteFunc(tags, func(tag string) bool { return tag == "v04" || tag == "v06" })...)
+	wantsInOrder(t, got, slices.DeleteFunc(tags, func(tag string) bool { return tag == "v04" || tag == "v06" })...)
 }
 
 type catalog struct {

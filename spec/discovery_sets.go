@@ -59,7 +59,6 @@ func listsTagsOfAllKinds(t *tester) {
 	r.push(image, "image-2")
 	if r.try(r.newDockerImage(), "docker").status == http.StatusCreated {
 		want = append(want, "docker")
-		slices.Sort(want)
 	}
 	for range 2 {
 		wantsTags(t, r.follow(""), want...)
@@ -78,7 +77,7 @@ func listsEachPageOfTags(t *tester) {
 	tags := []string{"B", "C", "a", "b", "c", "v1", "v1.0", "v2"}
 	r.tag(tags...)
 	all := r.follow("")
-	wantsSet(t, all, tags...)
+	wantsTags(t, all, tags...)
 	for _, n := range []int{0, 1, 3, len(all) - 1, len(all), len(all) + 1} {
 		r.wantsPage(fmt.Sprintf("?n=%d", n), n, all)
 		for i, last := range all {
@@ -86,7 +85,7 @@ func listsEachPageOfTags(t *tester) {
 		}
 	}
 	for i, last := range all {
-		wantsTags(t, r.follow("?last="+last), all[i+1:]...)
+		wantsInOrder(t, r.follow("?last="+last), all[i+1:]...)
 	}
 	if n := len(all); !slices.Equal(r.follow(fmt.Sprintf("?n=%d", n+1000)), all) {
 		t.failf("want all tags, as n is more than there are")
@@ -101,7 +100,7 @@ func (r repo) wantsPage(query string, n int, tags []string) {
 	if len(page) < len(want) && len(page) > 0 && a.hasNext() {
 		want = want[:len(page)]
 	}
-	wantsTags(r.tester, page, want...)
+	wantsInOrder(r.tester, page, want...)
 	if n == 0 && a.hasNext() {
 		r.failf("want no Link, as n is zero")
 	}

@@ -129,7 +129,14 @@ func listsTags(t *tester) {
 	wantsTags(t, r.follow(""), "v1", "v2")
 }
 
+// wantsTags compares tags in any order: the statements on order check that.
 func wantsTags(t *tester, got []string, want ...string) {
+	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
+	wantsInOrder(t, got, want...)
+}
+
+// wantsInOrder compares tags in the order of a list, which decides what is on its pages.
+func wantsInOrder(t *tester, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.failf("want the tags %q, got %q", want, got)
 	}
@@ -202,10 +209,10 @@ func linksOnlyIfMore(t *tester) {
 	r.tag("a", "b", "c")
 	if _, a := r.tagPage("?n=2"); a.header.Get("Link") != "" {
 		t.next(a)
-		wantsTags(t, r.follow("?n=2"), "a", "b", "c")
+		wantsInOrder(t, r.follow("?n=2"), "a", "b", "c")
 	}
 	if _, a := r.tagPage("?n=3"); a.hasNext() { // to an empty page
-		wantsTags(t, r.follow("?n=3"), "a", "b", "c")
+		wantsInOrder(t, r.follow("?n=3"), "a", "b", "c")
 	}
 }
 
@@ -213,7 +220,7 @@ func returnsNothing(t *tester) {
 	r := t.newRepo()
 	r.tag("a", "b")
 	tags, a := r.tagPage("?n=0")
-	wantsTags(t, tags)
+	wantsInOrder(t, tags)
 	a.hasArray()
 	if a.header.Get("Link") != "" {
 		t.failf("want no Link, got %s", a.header.Get("Link"))
@@ -224,13 +231,13 @@ func startsAtBeginning(t *tester) {
 	r := t.newRepo()
 	r.tag("c", "a", "b")
 	tags, _ := r.tagPage("?n=1")
-	wantsTags(t, tags, "a")
+	wantsInOrder(t, tags, "a")
 }
 
 func takesNumericTag(t *tester) {
 	r := t.newRepo()
 	r.tag("0", "1", "2", "3")
-	wantsTags(t, r.follow("?n=2&last=1"), "2", "3")
+	wantsInOrder(t, r.follow("?n=2&last=1"), "2", "3")
 }
 
 func returnsTagsAfter(t *tester) {
@@ -238,25 +245,25 @@ func returnsTagsAfter(t *tester) {
 	r.tag("a", "b", "c", "d")
 	for i, last := range []string{"a", "b", "c"} {
 		tags, _ := r.tagPage("?n=1&last=" + last)
-		wantsTags(t, tags, string(rune('b'+i)))
+		wantsInOrder(t, tags, string(rune('b'+i)))
 	}
-	wantsTags(t, r.follow("?n=2&last=d"))
+	wantsInOrder(t, r.follow("?n=2&last=d"))
 }
 
 func leavesOutLast(t *tester) {
 	r := t.newRepo()
 	r.tag("a", "b", "c")
-	wantsTags(t, r.follow("?n=10&last=b"), "c")
+	wantsInOrder(t, r.follow("?n=10&last=b"), "c")
 }
 
 func takesLastAlone(t *tester) {
 	r := t.newRepo()
 	r.tag("a", "b", "c")
-	wantsTags(t, r.follow("?last=a"), "b", "c")
+	wantsInOrder(t, r.follow("?last=a"), "b", "c")
 }
 
 func takesMissingLast(t *tester) {
 	r := t.newRepo()
 	r.tag("a", "c")
-	wantsTags(t, r.follow("?last=b"), "c")
+	wantsInOrder(t, r.follow("?last=b"), "c")
 }

@@ -10,13 +10,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/spec"
 )
 
 // listing is a mutation of lists of tags, by what they were asked for.
@@ -82,7 +86,7 @@ var tagMutations = []mutation{
 			}
 			return tags
 		}),
-		fails: []string{"tags-order", "pages-complete", "race-list-push"},
+		fails: []string{"tags-order", "pages-complete"},
 	}, {
 		name: "so many tags are not in order", mutate: listing(func(tags []string, query url.Values) []string {
 			if query.Has("n") && !query.Has("last") {
@@ -356,4 +360,29 @@ var referrerMutations = []mutation{
 		},
 		fails: []string{"referrers-new"}, may: []string{"race-referrers"},
 	},
+}
+
+// TestOrderOfTags checks that a registry whose lists are not in order fails only the
+// statements on order.
+func TestOrderOfTags(t *testing.T) {
+	target := startMutant(t, listing(func(tags []string, query url.Values) []string {
+		if len(query) == 0 {
+			slices.Reverse(tags)
+		}
+		return tags
+	}))
+	var statements []spec.Statement
+	for _, id := range []string{
+		"tags", "tags-format", "tags-exact", "tag-forms", "tag-others", "manifest-kinds", "tag-moved", "manifest-pushed-again",
+		"manifest-deleted", "tag-deleted", "manifest-delete-tags", "race-list-push",
+	} {
+		s, ok := spec.Lookup(id)
+		require.True(t, ok, id)
+		statements = append(statements, s)
+	}
+	results, err := spec.Run(t.Context(), target, statements...)
+	require.NoError(t, err)
+	for _, r := range results {
+		assert.Equal(t, spec.Passed, r.Outcome, "%s: %s", r.Statement.ID, r.Detail)
+	}
 }

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -104,16 +103,7 @@ func findsTagsOfAllForms(t *tester) {
 	for _, tag := range forms {
 		r.finds(m, tag)
 	}
-	wantsSet(t, r.follow(""), forms...)
-}
-
-// wantsSet compares tags that may be in either of the orders that the specification
-// names.
-func wantsSet(t *tester, got []string, want ...string) {
-	got, want = slices.Clone(got), slices.Clone(want)
-	slices.Sort(got)
-	slices.Sort(want)
-	wantsTags(t, got, want...)
+	wantsTags(t, r.follow(""), forms...)
 }
 
 func tellsTagsApart(t *tester) {
@@ -130,7 +120,7 @@ func tellsTagsApart(t *tester) {
 	for _, other := range []string{"latest", "cas", "case.", "case.lon", "case.long.", lower.digest().Encoded(), "sha256-" + lower.digest().Encoded()} {
 		r.misses(r.manifest(other))
 	}
-	wantsSet(t, r.follow(""), "Case", "case", "case.long")
+	wantsTags(t, r.follow(""), "Case", "case", "case.long")
 }
 
 func findsManifestsOfAllKinds(t *tester) {
