@@ -43,7 +43,7 @@ var house = []floor{
 	{"internal/apistore", "registry", list(digest, imageSpec)},
 	{"internal/engine", "faults internal/effect internal/inflight internal/opset op record registry", ""},
 	{"internal/faultnames", "faults faults/known internal/effect internal/opset op record", ""},
-	{"internal/fidelity", "internal/httptoken internal/strict op registry", list(digest)},
+	{"internal/fidelity", "internal/httptoken internal/strict op record registry", list(digest)},
 	{"profiles/probe", "profiles", list(digest, imageSpec)},
 	{"profiles", "auth faults internal/strict op record registry", ""},
 	{"faults/known", "faults record", ""},
