@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/ocifake/ocifake/internal/httpfield"
 )
 
 // authorizer answers the challenges of a registry (RFC 9110, 11; the token
@@ -86,8 +88,8 @@ func (a *authorizer) ping(r *http.Request) {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
 	for _, c := range challenged(response.Header.Values("WWW-Authenticate")) {
-		if strings.EqualFold(c.scheme, "Bearer") {
-			a.bearer = c.parameters
+		if strings.EqualFold(c.Scheme, "Bearer") {
+			a.bearer = c.Parameters
 			return
 		}
 	}
@@ -148,9 +150,9 @@ func (a *authorizer) set(key, authorization string) {
 func (a *authorizer) accept(r *http.Request, fields []string) (string, error) {
 	for _, c := range challenged(fields) {
 		switch {
-		case strings.EqualFold(c.scheme, "Bearer"):
-			return a.token(r, c.parameters, strings.Fields(c.parameters["scope"])...)
-		case strings.EqualFold(c.scheme, "Basic") && a.username+a.password != "":
+		case strings.EqualFold(c.Scheme, "Bearer"):
+			return a.token(r, c.Parameters, strings.Fields(c.Parameters["scope"])...)
+		case strings.EqualFold(c.Scheme, "Basic") && a.username+a.password != "":
 			basic := &http.Request{Header: http.Header{}}
 			basic.SetBasicAuth(a.username, a.password)
 			value := basic.Header.Get("Authorization")
@@ -164,12 +166,12 @@ func (a *authorizer) accept(r *http.Request, fields []string) (string, error) {
 // challenged returns the challenges of a registry. If a field does not follow the
 // grammar, those before the mistake count, or else one with all parameters that can
 // be found in it: only http-401-challenge is about the form.
-func challenged(fields []string) []challenge {
-	var all []challenge
+func challenged(fields []string) []httpfield.Challenge {
+	var all []httpfield.Challenge
 	for _, field := range fields {
-		some, ok := parseChallenges(field)
+		some, ok := httpfield.Challenges(field)
 		if !ok && len(some) == 0 {
-			some = []challenge{anyChallenge(field)}
+			some = []httpfield.Challenge{anyChallenge(field)}
 		}
 		all = append(all, some...)
 	}
@@ -179,11 +181,11 @@ func challenged(fields []string) []challenge {
 var anyParameter = lazy(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))`)
 
 // anyChallenge reads a field as one challenge, whose values need no quotes.
-func anyChallenge(field string) challenge {
+func anyChallenge(field string) httpfield.Challenge {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(field), " ")
-	c := challenge{scheme, map[string]string{}}
+	c := httpfield.Challenge{Scheme: scheme, Parameters: map[string]string{}}
 	for _, m := range anyParameter().FindAllStringSubmatch(rest, -1) {
-		c.parameters[strings.ToLower(m[1])] = strings.ReplaceAll(m[2], `\`, "") + m[3]
+		c.Parameters[strings.ToLower(m[1])] = strings.ReplaceAll(m[2], `\`, "") + m[3]
 	}
 	return c
 }

@@ -104,7 +104,7 @@ func relatesOnce(t *tester) {
 	r.tag("a", "b", "c")
 	_, a := r.tagPage("?n=1")
 	for _, l := range a.links() {
-		if l.rels != 1 {
+		if l.Rels != 1 {
 			t.failf("want rel once in each link, got %q", a.header.Values("Link"))
 		}
 	}

@@ -97,7 +97,7 @@ func challenges(t *tester) {
 			asked = true
 			a.field("WWW-Authenticate")
 			for _, c := range a.challenges() {
-				if strings.EqualFold(c.scheme, "Bearer") && c.parameters["realm"] == "" {
+				if strings.EqualFold(c.Scheme, "Bearer") && c.Parameters["realm"] == "" {
 					t.failf("want a Bearer challenge with the realm of its token service, got %q", a.header.Values("WWW-Authenticate"))
 				}
 			}

@@ -61,6 +61,7 @@ var house = []floor{
 	{"internal/jsonedit", "", ""},
 	{"op", "", list(digest)},
 	{"internal/dockerconfig", "", ""},
+	{"internal/httpfield", "", ""},
 	{"internal/httptoken", "", ""},
 	{"internal/memnet", "", ""},
 	{"internal/quoted", "", ""},
