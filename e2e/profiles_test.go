@@ -100,12 +100,19 @@ var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|[0-9a-f]{16,}|[0-9a-f]{8}(-[0
 // shown leaves out what differs between runs.
 func shown(seen string) string { return varying.ReplaceAllString(seen, "…") }
 
-// TestDistributionProfile compares CNCF distribution with its profile.
-func TestDistributionProfile(t *testing.T) {
-	want := valuesOf(probed(t, distribution(t, false)))
-	reg := registrytest.New(t, registrytest.WithProfile("distribution3"), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
-	have := valuesOf(probed(t, spec.Target{URL: reg.URL(), Client: reg.Client()}))
-	for _, trait := range profiles.Traits() { // "" cannot be measured
-		assert.Equal(t, want[trait.Name], have[trait.Name], trait.Name)
+// TestDistributionProfiles compares CNCF distribution, as its images configure it, with its profiles.
+func TestDistributionProfiles(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) spec.Target{
+		"distribution2": func(t *testing.T) spec.Target { return distribution2(t, shipped2) },
+		"distribution3": func(t *testing.T) spec.Target { return distribution(t, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := valuesOf(probed(t, start(t)))
+			reg := registrytest.New(t, registrytest.WithProfile(name), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+			have := valuesOf(probed(t, spec.Target{URL: reg.URL(), Client: reg.Client()}))
+			for _, trait := range profiles.Traits() { // "" cannot be measured
+				assert.Equal(t, want[trait.Name], have[trait.Name], trait.Name)
+			}
+		})
 	}
 }

@@ -32,7 +32,8 @@ type peer struct {
 	raced string // the data race of its own that the race detector finds
 }
 
-// The peers hold everything in memory, with all on that they have.
+// The peers have everything enabled that they have. All but distribution2, which is a process
+// with a temporary directory, hold their content in memory.
 var peers = []peer{
 	{name: "ocifake", start: func(t *testing.T) spec.Target {
 		reg := registrytest.New(t, registrytest.WithLogger(slog.New(slog.DiscardHandler)))
@@ -61,6 +62,7 @@ var peers = []peer{
 		return listening(t, s)
 	}},
 	{name: "distribution", start: func(t *testing.T) spec.Target { return distribution(t, true) }},
+	{name: "distribution2", start: func(t *testing.T) spec.Target { return distribution2(t, "") }},
 }
 
 // distribution starts CNCF distribution, which deletes only if it is told to.

@@ -23,7 +23,7 @@ type verdicts struct {
 type failure struct {
 	Peer       string
 	Statements []string
-	Sometimes  bool   // a race, which some orders of the requests pass
+	Sometimes  bool   // a race, with other requests or with the end of a connection, which can pass
 	Report     string // a part of the report, if it fails always
 	Answered   string
 	Verdict    string
@@ -56,7 +56,6 @@ func readVerdicts(t *testing.T) verdicts {
 		assert.True(t, f.Sometimes == (f.Report == "") && f.Answered != "" && f.Verdict != "", "the verdict on %v of %s is not complete", f.Statements, f.Peer)
 		for _, id := range f.Statements {
 			once(f.Peer, id)
-			assert.True(t, !f.Sometimes || slices.Contains(v.Racing, id), "%s is no race", id)
 		}
 	}
 	for _, l := range v.Unsupported {
@@ -89,7 +88,8 @@ func (v verdicts) lacks(peer, feature string) bool {
 func (v verdicts) settled(peer string, r spec.Result) spec.Outcome {
 	f, fails := v.failure(peer, r.Statement.ID)
 	certain := peer == "ocifake" || fails && !f.Sometimes
-	if !certain && slices.Contains(v.Racing, r.Statement.ID) && (r.Outcome == spec.Passed || r.Outcome == spec.Failed) {
+	race := fails && f.Sometimes || slices.Contains(v.Racing, r.Statement.ID)
+	if !certain && race && (r.Outcome == spec.Passed || r.Outcome == spec.Failed) {
 		return races
 	}
 	return r.Outcome

@@ -22,9 +22,9 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
 
 ## How true the profiles are
 
-- Of go-containerregistry's registry, ocimem, olareg and CNCF distribution 3, a probe measures the real
+- Of go-containerregistry's registry, ocimem, olareg, CNCF distribution 3.1 and 2.8.3, a probe measures the real
   registry and its profile, and the values of all measured traits are equal:
-  ` + "`cd e2e && go test . -run 'TestProbedProfiles|TestDistributionProfile' -v`" + `.
+  ` + "`cd e2e && go test . -run 'TestProbedProfiles|TestDistributionProfiles' -v`" + `.
 - Of all profiles, a probe measures each fact that it can on the profile, and gets the value of the fact:
   ` + "`go test ./profiles/probe`" + `. This does not show that the real registry is like that: the evidence of the
   fact does.
