@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
@@ -32,7 +31,6 @@ type config struct {
 	service  *auth.Service     // that WithAuth made
 	access   *auth.Options     // of WithAuth
 	profile  *profiles.Profile // of WithProfile; nil: strict
-	quirks   []faults.Rule     // of the profile
 	network  *Network          // of WithNetwork
 
 	names    map[string]bool // options with a value that were given

@@ -65,23 +65,10 @@ func (c *config) applyProfile() error {
 		return err
 	}
 	settings = settings.With(c.registry, c.access)
-	c.registry, c.quirks = settings.Registry, settings.Rules
+	c.registry, c.server.Rules = settings.Registry, settings.Rules
 	if c.access != nil || c.auths == 0 { // else WithAuthenticator decides
 		c.access = settings.Auth
 	}
-	return nil
-}
-
-// useQuirks starts to apply the rules of the profile. They need to know what the server offers.
-func (r *Registry) useQuirks(c config) error {
-	if len(c.quirks) == 0 {
-		return nil
-	}
-	quirks, err := r.faults.Quirks(c.quirks...)
-	if err != nil {
-		return err
-	}
-	r.server.UseQuirks(quirks)
 	return nil
 }
 

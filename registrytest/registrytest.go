@@ -115,9 +115,6 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	if r.server, err = server.Start(c.server); err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
-	if err := r.useQuirks(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("registrytest: profile %s: %w", c.profile.Name, err), r.server.Close())
-	}
 	if r.network != nil {
 		r.network.join(r)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -26,8 +25,9 @@ type access struct {
 	clientCA string
 	certs    bool // client certificates authenticate users
 
+	options auth.Options  // of the users
 	login   credentials   // the first user; without the password if only its hash is known
-	profile *auth.Options // that the registry of the profile has, or nil
+	started *auth.Service // at the start; nil without authentication
 }
 
 type credentials struct{ user, password string }
@@ -49,10 +49,13 @@ func (f *access) check() error {
 }
 
 // asks reports whether clients must authenticate.
-func (f *access) asks() bool { return f.hasUsers() || f.profile != nil }
+func (f *access) asks() bool { return f.hasUsers() || f.started != nil }
 
 // hasUsers reports whether flags name users.
 func (f *access) hasUsers() bool { return f.hasPasswords() || f.certs }
+
+// hasLogin reports whether anybody can log in.
+func (f *access) hasLogin() bool { return f.hasUsers() || f.login.user != "" }
 
 func (f *access) hasPasswords() bool {
 	return len(f.users) > 0 || f.htpasswd != "" || f.token != ""
@@ -60,54 +63,65 @@ func (f *access) hasPasswords() bool {
 
 // takesTokens reports whether clients must exchange their password for a token.
 func (f *access) takesTokens() bool {
-	return f.bearer || f.token != "" || f.profile != nil && f.profile.Token != nil
+	return f.bearer || f.token != "" || f.started != nil && f.started.ServiceName() != ""
 }
 
-// into reads the files, configures the server, and returns the authentication service, or nil
-// without authentication.
-func (f *access) into(ctx context.Context, c *server.Config, trustForwarded bool) (*auth.Service, error) {
+// read reads the files, and configures the listener of the server.
+func (f *access) read(ctx context.Context, c *server.Config) (err error) {
 	if f.clientCA != "" {
 		text, err := readFile(ctx, f.clientCA)
 		if err != nil {
-			return nil, fmt.Errorf("--client-ca: %w", err)
+			return fmt.Errorf("--client-ca: %w", err)
 		}
 		c.ClientCAs = x509.NewCertPool()
 		if !c.ClientCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--client-ca: %s contains no PEM certificate", f.clientCA)
+			return fmt.Errorf("--client-ca: %s contains no PEM certificate", f.clientCA)
 		}
 		c.ClientCerts = server.RequireClientCerts
 	}
-	if !f.asks() {
-		return nil, nil
+	if !f.hasUsers() {
+		return nil
 	}
-	options, err := f.options(ctx)
-	if err != nil {
-		return nil, err
+	if f.options, err = f.readOptions(ctx); err != nil {
+		return err
 	}
-	if f.profile != nil {
-		if !f.hasUsers() {
-			f.login = credentials{"ocifake", rand.Text()}
-			options.Users, options.Rules = map[string]string{f.login.user: f.login.password}, f.profile.Rules
-		}
-		options = *profiles.Settings{Auth: f.profile}.With(registry.Options{}, &options).Auth
-	}
-	options.TrustForwarded = options.TrustForwarded || trustForwarded
-	options.CertificateLogin = options.CertificateLogin || f.certs
-	if f.clientCA != "" && options.CertificateLogin && f.hasPasswords() {
+	f.options.CertificateLogin = f.options.CertificateLogin || f.certs
+	if f.clientCA != "" && f.options.CertificateLogin && f.hasPasswords() {
 		c.ClientCerts = server.OptionalClientCerts // clients may use a password instead
 	}
-	service, err := auth.New(options)
-	if err != nil { // an error in the htpasswd file: the other options are valid
-		if f.htpasswd != "" {
-			return nil, fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
-		}
-		return nil, fmt.Errorf("--token-auth %s: %w", f.token, err)
-	}
-	c.Authenticator = service
-	return service, nil
+	return nil
 }
 
-func (f *access) options(ctx context.Context) (options auth.Options, err error) {
+// service returns the authentication service for the users of the flags and the options of a
+// profile, which can be nil, or nil without authentication.
+func (f *access) service(profile *auth.Options, trustForwarded bool) (*auth.Service, error) {
+	if !f.hasUsers() && profile == nil {
+		return nil, nil
+	}
+	options := f.options
+	if profile != nil {
+		if !f.hasUsers() {
+			options.Rules = profile.Rules
+			if f.login.user != "" {
+				options.Users = map[string]string{f.login.user: f.login.password}
+			}
+		}
+		options = *profiles.Settings{Auth: profile}.With(registry.Options{}, &options).Auth
+	}
+	options.TrustForwarded = options.TrustForwarded || trustForwarded
+	service, err := auth.New(options)
+	switch {
+	case err == nil:
+		return service, nil
+	case f.htpasswd != "": // the other options are valid
+		return nil, fmt.Errorf("--htpasswd %s: %w", f.htpasswd, err)
+	case f.token != "":
+		return nil, fmt.Errorf("--token-auth %s: %w", f.token, err)
+	}
+	return nil, err
+}
+
+func (f *access) readOptions(ctx context.Context) (options auth.Options, err error) {
 	if f.token != "" {
 		text, err := readFile(ctx, f.token)
 		if err != nil {

@@ -27,9 +27,9 @@ func (c *controls) api(f *fixture) *control.API {
 		return nil
 	}
 	return control.New(control.Config{
-		ReadRules: config.Rules,
-		Store:     f.store, Recorder: f.recorder, Faults: f.faults, AuthService: f.auth,
-		AllowSparse: f.config.registry.AllowSparse, MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
+		Store: f.store, Recorder: f.recorder, Faults: f.faults,
+		Use: f.use, Switch: f.switchProfile, ReadRules: config.Rules, ReadProfile: config.ReadProfile,
+		MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
 	})
 }

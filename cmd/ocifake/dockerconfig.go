@@ -27,7 +27,7 @@ func (f *fixture) writeDockerConfig(dir string) error {
 	}
 	login := f.config.auth.login
 	if login.password == "" { // only the hash is known
-		login.password = f.auth.Password(login.user, 0)
+		login.password = f.use.Auth.Password(login.user, 0)
 	}
 	if text, err = dockerconfig.Add(text, f.server.Host(), login.user, login.password); err != nil {
 		return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)

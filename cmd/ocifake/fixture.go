@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 
@@ -24,8 +23,8 @@ type fixture struct {
 	store     *memstore.Store
 	faults    *engine.Engine
 	recorder  *recorder.Recorder
-	auth      *auth.Service // nil: nobody is asked
-	control   *control.API  // nil: there is none
+	use       control.Use  // the profile at the start
+	control   *control.API // nil: there is none
 	server    *server.Server
 	rules     ruleFiles
 	reference string // a loaded image, or empty
@@ -62,29 +61,28 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 		}
 	}
 	f.log.Info("serving", "url", f.server.URL())
-	if isExposed(c.server.Addr) && f.auth == nil && c.auth.clientCA == "" {
+	if isExposed(c.server.Addr) && f.use.Auth == nil && c.auth.clientCA == "" {
 		f.log.Warn("other machines can reach the registry without authentication", "addr", c.server.Addr)
 	}
 	return f, nil
 }
 
-func (f *fixture) serve() (err error) {
+func (f *fixture) serve() error {
 	c := f.config
-	settings, err := readProfile(f.ending, c.profile)
+	p, err := readProfile(f.ending, c.profile)
 	if err != nil {
 		return wrongInput(err)
 	}
-	if settings != nil {
-		c.registry, c.auth.profile = settings.With(c.registry, nil).Registry, settings.Auth
-	}
-	c.registry.Log, c.registry.Allow = f.log, auth.Allow
-	config := server.Config{
-		Options: c.server, Registry: registry.New(f.faults.Store(), c.registry),
-		Faults: f.faults, Recorder: f.recorder, Log: f.log,
-	}
-	if f.auth, err = c.auth.into(f.ending, &config, c.registry.TrustForwarded); err != nil {
+	config := server.Config{Options: c.server, Faults: f.faults, Recorder: f.recorder, Log: f.log}
+	if err := c.auth.read(f.ending, &config); err != nil {
 		return wrongInput(err)
 	}
+	backend, use, err := f.backend(p)
+	if err != nil {
+		return wrongInput(err)
+	}
+	config.Registry, config.Authenticator, config.Rules = backend.Registry, backend.Authenticator, backend.Rules
+	f.use, c.auth.started = use, use.Auth
 	f.control = c.control.api(f)
 	if f.control != nil && c.control.addr == "" {
 		config.Control = f.control
@@ -93,20 +91,46 @@ func (f *fixture) serve() (err error) {
 		return explainListen("--addr", c.server.Addr, err)
 	}
 	f.closers = append(f.closers, f.server.Close)
-	return f.useQuirks(settings)
+	return nil
 }
 
-// useQuirks starts to apply the rules of a profile. They need to know what the server offers.
-func (f *fixture) useQuirks(settings *profiles.Settings) error {
-	if settings == nil || len(settings.Rules) == 0 {
-		return nil
+// backend returns what makes the registry like that of a profile, or strict for nil. Options and
+// users of flags take precedence.
+func (f *fixture) backend(p *profiles.Profile) (server.Backend, control.Use, error) {
+	c, use := f.config, control.Use{Profile: p}
+	var settings profiles.Settings
+	if p != nil {
+		var err error
+		if settings, err = p.Settings(); err != nil {
+			return server.Backend{}, use, err
+		}
 	}
-	quirks, err := f.faults.Quirks(settings.Rules...)
+	settings = settings.With(c.registry, nil)
+	settings.Registry.Log, settings.Registry.Allow = f.log, auth.Allow
+	service, err := c.auth.service(settings.Auth, c.registry.TrustForwarded)
 	if err != nil {
-		return wrongInput(fmt.Errorf("--profile %s: %w", f.config.profile, err))
+		return server.Backend{}, use, err
 	}
-	f.server.UseQuirks(quirks)
-	return nil
+	b := server.Backend{Registry: registry.New(f.faults.Store(), settings.Registry), Rules: settings.Rules}
+	if service != nil {
+		b.Authenticator = service
+	}
+	use.Auth, use.AllowSparse = service, settings.Registry.AllowSparse
+	if settings.Auth != nil && !c.auth.hasLogin() {
+		use.Warning = "the profile asks for a login, and there is no user: start ocifake with --user NAME:PASSWORD"
+		f.log.Warn(use.Warning, "profile", p.Name)
+	}
+	return b, use, nil
+}
+
+// switchProfile makes the registry like that of a profile, or strict for nil, for requests that
+// begin afterwards.
+func (f *fixture) switchProfile(p *profiles.Profile) (control.Use, error) {
+	b, use, err := f.backend(p)
+	if err == nil {
+		err = f.server.Use(b)
+	}
+	return use, err
 }
 
 // Close stops the registry and writes its output files, even after an error.

@@ -22,7 +22,7 @@ import (
 // findProfile returns the profile with a name, or the one in a file.
 func findProfile(ctx context.Context, nameOrFile string) (*profiles.Profile, error) {
 	p, err := profiles.Find(nameOrFile)
-	if err == nil || !strings.ContainsAny(nameOrFile, "./\\") { // as an alias such as "docker.io" has
+	if err == nil || !isFileName(nameOrFile) {
 		return p, err
 	}
 	text, err := readFile(ctx, nameOrFile)
@@ -36,8 +36,11 @@ func findProfile(ctx context.Context, nameOrFile string) (*profiles.Profile, err
 	return p, nil
 }
 
-// readProfile returns the settings of --profile, or nil without one.
-func readProfile(ctx context.Context, nameOrFile string) (*profiles.Settings, error) {
+// isFileName reports whether a text that is no profile is the name of a file.
+func isFileName(text string) bool { return strings.ContainsAny(text, "./\\") }
+
+// readProfile returns the profile of --profile, or nil without one.
+func readProfile(ctx context.Context, nameOrFile string) (*profiles.Profile, error) {
 	if nameOrFile == "" {
 		return nil, nil
 	}
@@ -45,11 +48,7 @@ func readProfile(ctx context.Context, nameOrFile string) (*profiles.Settings, er
 	if err != nil {
 		return nil, fmt.Errorf("--profile: %w", err)
 	}
-	settings, err := p.Settings()
-	if err != nil {
-		return nil, fmt.Errorf("--profile: %w", err)
-	}
-	return &settings, nil
+	return p, nil
 }
 
 func newProfiles() *cobra.Command {
@@ -86,7 +85,7 @@ workaround in a client (W), a report (I), or a probe (P).`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&traits, "traits", false, "list the traits in which registries differ, and their values")
-	cmd.AddCommand(newProfilesDiff(), newProfilesCheck())
+	cmd.AddCommand(newProfilesDiff(), newProfilesCheck(), newProfilesUse(), newProfilesCurrent())
 	return cmd
 }
 
@@ -246,9 +245,17 @@ func showProfile(w io.Writer, p *profiles.Profile, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, p)
 	}
-	fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Title)
+	return printFacts(w, p.Name, p.Title, facts)
+}
+
+// printFacts prints the facts of a profile with the evidence of each.
+func printFacts(w io.Writer, name, title string, facts []profiles.Fact) error {
+	fmt.Fprintf(w, "%s: %s\n", name, title)
+	if len(facts) == 0 {
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TRAIT\tVALUE\tEVIDENCE\tSEEN")
+	fmt.Fprintln(t, "\nTRAIT\tVALUE\tEVIDENCE\tSEEN")
 	for _, f := range facts {
 		evidence := strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Grade, f.Source, f.Date))
 		seen := f.Seen

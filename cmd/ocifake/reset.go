@@ -11,18 +11,19 @@ import (
 func newReset() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
-		Use:   "reset [flags] [requests] [faults] [content] [tokens]",
+		Use:   "reset [flags] [requests] [faults] [profile] [content] [tokens]",
 		Short: "Reset a running ocifake to its initial state",
 		Long: `Reset a running ocifake to its initial state, or only the named parts:
 
   requests  delete all recorded requests
   faults    restore the initial fault rules
+  profile   restore the initial profile, and begin its limits again
   content   restore the initial content, and end all upload sessions
   tokens    revoke all issued tokens` + exitHelp,
 		Example: `  ocifake reset
   ocifake reset requests faults`,
 		Args:      onlyWords,
-		ValidArgs: []string{"requests", "faults", "content", "tokens"},
+		ValidArgs: []string{"requests", "faults", "profile", "content", "tokens"},
 		RunE: r.action(func(cmd *cobra.Command, c *client, args []string) error {
 			query := url.Values{}
 			if len(args) > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -114,6 +115,9 @@ type streams struct {
 // run runs a command with a registry.
 func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
 	surviveBrokenPipes()
+	if c.profile != "" && !c.auth.hasUsers() {
+		c.auth.login = credentials{"ocifake", rand.Text()}
+	}
 	signals, stop := catch(heeded(passedOn)...)
 	defer stop()
 	f, err := c.start(ctx, std.err)

@@ -119,9 +119,6 @@ func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if c.auth.profile != nil && !c.auth.hasUsers() {
-		f.log.Warn("the profile asks for a login, and there is no user: add --user NAME:PASSWORD", "profile", c.profile)
-	}
 	if err := f.announce(ctx, stdout); err != nil {
 		return err
 	}

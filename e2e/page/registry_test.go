@@ -19,6 +19,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/stretchr/testify/require"
 )
@@ -47,19 +48,38 @@ func serveWith(t *testing.T, options server.Options, token string, access *auth.
 	r := &served{store: memstore.New(memstore.Options{}), recorder: recorder.New(recorder.Options{})}
 	r.faults = engine.New(r.store)
 	log := slog.New(slog.DiscardHandler)
+	var s *server.Server
+	backend := func(p *profiles.Profile) (b server.Backend, use control.Use, err error) {
+		var settings profiles.Settings
+		if p != nil {
+			if settings, err = p.Settings(); err != nil {
+				return b, use, err
+			}
+		}
+		settings.Registry.Log, settings.Registry.Allow = log, auth.Allow
+		b = server.Backend{Registry: registry.New(r.faults.Store(), settings.Registry), Rules: settings.Rules}
+		if access != nil {
+			b.Authenticator = access
+		}
+		return b, control.Use{Profile: p, Auth: access}, nil
+	}
+	b, use, err := backend(nil)
+	require.NoError(t, err)
 	r.api = control.New(control.Config{
-		ReadRules: config.Rules,
-		Store:     r.store, Recorder: r.recorder, Faults: r.faults, AuthService: access, Token: token, Version: "test", Log: log,
+		ReadRules: config.Rules, ReadProfile: config.ReadProfile, Use: use,
+		Store: r.store, Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
+		Switch: func(p *profiles.Profile) (control.Use, error) {
+			b, use, err := backend(p)
+			if err == nil {
+				err = s.Use(b)
+			}
+			return use, err
+		},
 	})
-	config := server.Config{
-		Options:  options,
-		Registry: registry.New(r.faults.Store(), registry.Options{Log: log, Allow: auth.Allow}),
-		Faults:   r.faults, Recorder: r.recorder, Control: r.api, Log: log,
-	}
-	if access != nil {
-		config.Authenticator = access
-	}
-	s, err := server.Start(config)
+	s, err = server.Start(server.Config{
+		Options: options, Registry: b.Registry, Authenticator: b.Authenticator,
+		Faults: r.faults, Recorder: r.recorder, Control: r.api, Log: log,
+	})
 	require.NoError(t, err)
 	r.api.Open(s.URL())
 	r.url, r.host, r.client = s.URL(), s.Host(), &http.Client{Transport: s.Transport()}

@@ -1,5 +1,5 @@
 // Package control implements the control API of a registry and its page. The API shows and changes
-// the recorded requests, the fault rules and the content over HTTP. It serves an OpenAPI document
+// the recorded requests, the fault rules, the profile and the content over HTTP. It serves an OpenAPI document
 // that describes it; see the table of routes.
 package control
 
@@ -12,26 +12,32 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/profiles"
 )
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store       *memstore.Store    // the registry's store, without faults
-	Recorder    *recorder.Recorder // records the registry's requests
-	Faults      *engine.Engine
-	AuthService *auth.Service // of the registry; nil without authentication
+	Store    *memstore.Store    // the registry's store, without faults
+	Recorder *recorder.Recorder // records the registry's requests
+	Faults   *engine.Engine
 
 	// ReadRules parses one rule or a list of rules from the body of a request. Its error may have a
 	// method Place() (field string, line, column int).
 	ReadRules func(text []byte) ([]faults.Rule, error)
 
-	// AllowSparse accepts loaded manifests whose references are missing.
-	AllowSparse bool
+	// Use is the profile at the start. A reset restores it.
+	Use Use
+
+	// Switch makes the registry like that of a profile for requests that begin afterwards, or strict
+	// for nil. With an error, nothing changes. It is required.
+	Switch func(*profiles.Profile) (Use, error)
+
+	// ReadProfile parses a profile from the body of a request. Its error is like that of ReadRules.
+	ReadProfile func(text []byte) (*profiles.Profile, error)
 
 	// MaxLoad is the maximum size of a loaded archive in bytes, both compressed and decompressed.
 	// Default: 4 GiB.
@@ -65,6 +71,10 @@ type API struct {
 	page    http.Handler
 	open    atomic.Pointer[opened]
 
+	switching sync.Mutex // held while the profile changes
+	use       atomic.Pointer[Use]
+	switched  changes // of use
+
 	closing sync.Once
 	closed  chan struct{}
 }
@@ -88,6 +98,7 @@ func New(config Config) *API {
 		page:    newPage(),
 		closed:  make(chan struct{}),
 	}
+	a.use.Store(&config.Use)
 	a.guard = newGuard(config.Token, config.Hosts, a.host)
 	a.routes = sync.OnceValue(a.newMux)
 	return a

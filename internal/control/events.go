@@ -18,7 +18,8 @@ const (
 	eventType = "text/event-stream"
 	eventsDoc = "Events: request, once for each request that has ended, in that order, with its position as id and the exchange as data; " +
 		"open, for most requests that have begun, before the event request, with the exchange as data; " +
-		"cleared, when the requests up to the number in data, {\"last\":SEQ}, were deleted; faults, when the rules have changed. " +
+		"cleared, when the requests up to the number in data, {\"last\":SEQ}, were deleted; faults, when the rules have changed; " +
+		"profile, when the profile has changed. " +
 		"A client that reads too slowly misses the requests that the record drops in the meantime."
 
 	pace      = 20 * time.Millisecond // minimum interval between two batches
@@ -91,7 +92,7 @@ func (s *stream) begin(after uint64, filters []record.Filter) {
 func (s *stream) follow(r *request) error {
 	beat := time.NewTicker(keepAlive)
 	defer beat.Stop()
-	rules, closed := s.api.config.Faults.Changed(), false
+	rules, profile, closed := s.api.config.Faults.Changed(), s.api.switched.changed(), false
 	for {
 		changed := s.api.config.Recorder.Changed()
 		news := s.follower.Next(atOnce)
@@ -113,6 +114,9 @@ func (s *stream) follow(r *request) error {
 		case <-rules:
 			rules = s.api.config.Faults.Changed()
 			s.add("faults", 0, []byte("{}"))
+		case <-profile:
+			profile = s.api.switched.changed()
+			s.add("profile", 0, []byte("{}"))
 		case <-beat.C:
 			s.room.WriteString(": alive\n\n")
 		case <-s.api.closed:

@@ -115,19 +115,24 @@ func (a *API) readRules(r *request) ([]faults.Rule, error) {
 	}
 	rules, err := a.config.ReadRules(text)
 	if err != nil {
-		f := failf(http.StatusBadRequest, "%v", err)
-		var at interface {
-			Place() (field string, line, column int)
-		}
-		if errors.As(err, &at) {
-			f.Field, f.Line, f.Column = at.Place()
-		}
-		return nil, f
+		return nil, misread(err)
 	}
 	if len(rules) == 0 {
 		return nil, wrong("body", "want at least one rule")
 	}
 	return rules, nil
+}
+
+// misread returns the failure for a body that cannot be parsed.
+func misread(err error) *failure {
+	f := failf(http.StatusBadRequest, "%v", err)
+	var at interface {
+		Place() (field string, line, column int)
+	}
+	if errors.As(err, &at) {
+		f.Field, f.Line, f.Column = at.Place()
+	}
+	return f
 }
 
 func (a *API) clearFaults(w http.ResponseWriter, _ *request) error {

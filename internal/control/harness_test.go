@@ -22,6 +22,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -33,6 +34,7 @@ type fixture struct {
 	store    *memstore.Store
 	recorder *recorder.Recorder
 	faults   *engine.Engine
+	access   *auth.Options // at the start; nil without authentication
 }
 
 type setup struct {
@@ -49,23 +51,18 @@ type setup struct {
 
 func start(t testing.TB, o setup) *fixture {
 	t.Helper()
-	f := &fixture{store: memstore.New(o.store), recorder: recorder.New(o.record)}
+	f := &fixture{store: memstore.New(o.store), recorder: recorder.New(o.record), access: o.auth}
 	f.faults = engine.New(f.store)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
+	b, use, err := f.backend(nil)
+	require.NoError(t, err)
 	config := server.Config{
 		Options: o.server, Network: o.network, Recorder: f.recorder, Faults: f.faults, Log: log,
-		Registry: registry.New(f.faults.Store(), registry.Options{Log: log, Allow: auth.Allow}),
-	}
-	var access *auth.Service
-	if o.auth != nil {
-		var err error
-		access, err = auth.New(*o.auth)
-		require.NoError(t, err)
-		config.Authenticator = access
+		Registry: b.Registry, Authenticator: b.Authenticator,
 	}
 	f.api = control.New(control.Config{
-		ReadRules: conf.Rules,
-		Store:     f.store, Recorder: f.recorder, Faults: f.faults, AuthService: access, Version: "v1.2.3",
+		ReadRules: conf.Rules, ReadProfile: conf.ReadProfile, Use: use, Switch: f.switchProfile,
+		Store: f.store, Recorder: f.recorder, Faults: f.faults, Version: "v1.2.3",
 		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
 	})
 	config.Control = f.api
@@ -77,6 +74,38 @@ func start(t testing.TB, o setup) *fixture {
 		f.api.Open(s.URL())
 	}
 	return f
+}
+
+// backend returns what makes the registry like that of a profile, in which everybody may do
+// everything, or as it is at the start for nil.
+func (f *fixture) backend(p *profiles.Profile) (b server.Backend, use control.Use, err error) {
+	settings := profiles.Settings{Auth: f.access}
+	if p != nil {
+		if settings, err = p.Settings(); err != nil {
+			return b, use, err
+		}
+		if settings.Auth != nil {
+			settings.Auth.Rules = []auth.Rule{{}}
+		}
+	}
+	settings.Registry.Log, settings.Registry.Allow = slog.New(slog.DiscardHandler), auth.Allow
+	b = server.Backend{Registry: registry.New(f.faults.Store(), settings.Registry), Rules: settings.Rules}
+	use.Profile = p
+	if settings.Auth != nil {
+		if use.Auth, err = auth.New(*settings.Auth); err != nil {
+			return b, use, err
+		}
+		b.Authenticator = use.Auth
+	}
+	return b, use, nil
+}
+
+func (f *fixture) switchProfile(p *profiles.Profile) (control.Use, error) {
+	b, use, err := f.backend(p)
+	if err == nil {
+		err = f.Use(b)
+	}
+	return use, err
 }
 
 // push puts a small random image into the store, and returns its digest.

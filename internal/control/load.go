@@ -50,7 +50,7 @@ func (a *API) load(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	list, err := content.Load(r.Context(), a.config.Store, path, content.LoadOptions{
-		Repository: value[string](r, "repo"), AllowSparse: a.config.AllowSparse, MaxUnpacked: a.config.MaxLoad,
+		Repository: value[string](r, "repo"), AllowSparse: a.use.Load().AllowSparse, MaxUnpacked: a.config.MaxLoad,
 	})
 	if removeErr := os.Remove(path); removeErr != nil {
 		a.config.Log.Error("cannot remove temporary file", "file", path, "error", removeErr)

@@ -54,7 +54,7 @@ func newDocument(version string) (object, error) {
 		"info": object{
 			"title": "ocifake control API", "version": version,
 			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
-			"description": "The control API shows and changes the recorded requests, the fault rules and the content of an ocifake registry. " +
+			"description": "The control API shows and changes the recorded requests, the fault rules, the profile and the content of an ocifake registry. " +
 				"If the registry has a token, clients must send it. Otherwise, only clients on the same machine may use the API.",
 		},
 		"servers": []object{{"url": "/"}},

@@ -151,6 +151,18 @@ func run(tarball string) []step {
 		{"POST faults/known/{name}", "faults/known/nothing", "", 404},
 		{"POST faults/known/{name}", "faults/known/reset-mid-blob?where=statuses%3D5xx", "", 400},
 		{"DELETE faults", "", "", 204},
+		{"GET profile", "", "", 200},
+		{"GET profiles", "", "", 200},
+		{"POST profiles/{name}", "profiles/ghcr", "", 200},
+		{"GET profile", "", "", 200},
+		{"POST profiles/{name}", "profiles/nothing", "", 404},
+		{"PUT profile", "", "name: mine\nextends: ecr\nfacts: [{trait: tags.page-max, value: 2, seen: two, source: me, grade: D}]", 200},
+		{"PUT profile", "", "name: mine\nfacts: [{trait: nothing, value: 2}]", 400},
+		{"PUT profile", "", strings.Repeat("#", 1<<20+1), 413},
+		{"POST faults", "", "do: [revoke-tokens]", 201},
+		{"POST profiles/{name}", "profiles/zot", "", 409},
+		{"PUT profile", "", "name: mine", 409},
+		{"POST profiles/{name}", "profiles/strict", "", 200},
 		{"GET repositories", "", "", 200},
 		{"GET tags", "tags?repo=app", "", 200},
 		{"GET tags", "tags?repo=nothing", "", 404},
@@ -249,7 +261,7 @@ func TestDocument(t *testing.T) {
 	}
 	for key := range left { // those that all have in common are seen below, and by the tests of the guard
 		if !strings.HasSuffix(key, " 400") && !strings.HasSuffix(key, " 401") && !strings.HasSuffix(key, " 403") {
-			assert.Contains(t, []string{"GET events 200", "GET ready 503", "POST reset 503", "POST tokens/revoke 409"}, key, "no step shows it")
+			assert.Contains(t, []string{"GET events 200", "GET ready 503", "POST reset 503", "POST reset 409", "PUT profile 503", "POST profiles/{name} 503", "POST tokens/revoke 409"}, key, "no step shows it")
 		}
 	}
 }
@@ -269,6 +281,8 @@ func TestDocumentOfNotYet(t *testing.T) {
 	d := readDocument(t, f)
 	d.check(t, d.Paths["/_ocifake/v1/ready"]["get"], f.v1(t, 503, "GET", "ready", ""))
 	d.check(t, d.Paths["/_ocifake/v1/reset"]["post"], f.v1(t, 503, "POST", "reset", ""))
+	d.check(t, d.Paths["/_ocifake/v1/profile"]["put"], f.v1(t, 503, "PUT", "profile", "name: mine"))
+	d.check(t, d.Paths["/_ocifake/v1/profiles/{name}"]["post"], f.v1(t, 503, "POST", "profiles/ecr", ""))
 	d.check(t, d.Paths["/_ocifake/v1/tokens/revoke"]["post"], f.v1(t, 409, "POST", "tokens/revoke", ""))
 	d.check(t, d.Paths["/_ocifake/v1/info"]["get"], f.v1(t, 200, "GET", "info", ""))
 	f.v1(t, 200, "GET", "health", "")

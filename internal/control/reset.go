@@ -6,9 +6,11 @@ import (
 )
 
 // The parts of a reset, in order: faults are removed before the other parts change, and requests
-// are deleted last.
+// are deleted last. The initial rules are restored after the profile, on whose authentication they
+// can depend.
 const (
 	resetFaults   = "faults"
+	resetProfile  = "profile"
 	resetContent  = "content"
 	resetTokens   = "tokens"
 	resetRequests = "requests"
@@ -17,9 +19,9 @@ const (
 func resetRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "reset", summary: "Reset the registry to its initial state",
-			params: []param{{name: "what", kind: some(resetRequests, resetFaults, resetContent, resetTokens),
-				doc: "The parts to reset: requests deletes the recorded requests, faults restores the initial rules, content restores the initial content and ends upload sessions, tokens revokes all issued tokens."}},
-			answers: []answer{done, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
+			params: []param{{name: "what", kind: some(resetRequests, resetFaults, resetProfile, resetContent, resetTokens),
+				doc: "The parts to reset: requests deletes the recorded requests, faults restores the initial rules, profile restores the initial profile and begins its limits again, content restores the initial content and ends upload sessions, tokens revokes all issued tokens."}},
+			answers: []answer{done, {http.StatusConflict, "a rule needs the authentication of the profile in use", jsonType, "Error"}, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
 		{method: http.MethodPost, path: "tokens/revoke", summary: "Revoke all issued tokens",
 			answers: []answer{done, {http.StatusConflict, "the registry has no token service", jsonType, "Error"}}, handle: (*API).revoke},
 	}
@@ -28,20 +30,27 @@ func resetRoutes() []route {
 func (a *API) reset(w http.ResponseWriter, r *request) error {
 	start := a.open.Load()
 	if start == nil {
-		return failf(http.StatusServiceUnavailable, "the registry is not ready yet")
+		return errNotReady
 	}
 	what := value[[]string](r, "what")
 	if slices.Contains(what, resetFaults) {
 		a.config.Faults.Clear()
-		if err := a.config.Faults.Replace(namesOf(start), start.rules...); err != nil {
+	}
+	if slices.Contains(what, resetProfile) {
+		if err := a.switchProfile(a.config.Use.Profile); err != nil {
 			return err
+		}
+	}
+	if slices.Contains(what, resetFaults) {
+		if err := a.config.Faults.Replace(namesOf(start), start.rules...); err != nil {
+			return failf(http.StatusConflict, "reset faults: %v", err)
 		}
 	}
 	if slices.Contains(what, resetContent) {
 		a.config.Store.Restore(start.store)
 	}
-	if slices.Contains(what, resetTokens) && a.config.AuthService != nil {
-		a.config.AuthService.RevokeAll()
+	if service := a.use.Load().Auth; slices.Contains(what, resetTokens) && service != nil {
+		service.RevokeAll()
 	}
 	if slices.Contains(what, resetRequests) {
 		a.config.Recorder.Clear()
@@ -60,10 +69,11 @@ func namesOf(start *opened) []string {
 }
 
 func (a *API) revoke(w http.ResponseWriter, _ *request) error {
-	if a.config.AuthService == nil || a.config.AuthService.ServiceName() == "" {
+	service := a.use.Load().Auth
+	if service == nil || service.ServiceName() == "" {
 		return failf(http.StatusConflict, "revoke tokens: the registry has no token service: start it with bearer authentication")
 	}
-	a.config.AuthService.RevokeAll()
+	service.RevokeAll()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -20,6 +20,8 @@ func stateRoutes() []route {
 	}
 }
 
+var errNotReady = failf(http.StatusServiceUnavailable, "the registry is not ready yet")
+
 type status struct {
 	Status string `json:"status"`
 }
@@ -31,7 +33,7 @@ func (a *API) health(w http.ResponseWriter, _ *request) error {
 
 func (a *API) ready(w http.ResponseWriter, _ *request) error {
 	if a.open.Load() == nil {
-		return failf(http.StatusServiceUnavailable, "the registry is not ready yet")
+		return errNotReady
 	}
 	reply(w, http.StatusOK, status{"ready"})
 	return nil
@@ -44,6 +46,7 @@ type info struct {
 	Host       string    `json:"host"`
 	StartedAt  time.Time `json:"startedAt"`
 	Auth       string    `json:"auth"`
+	Profile    string    `json:"profile"`
 	FaultNames bool      `json:"faultNames"`
 	Counts     counts    `json:"counts"`
 }
@@ -57,9 +60,10 @@ type counts struct {
 }
 
 func (a *API) info(w http.ResponseWriter, r *request) error {
+	use := a.use.Load()
 	i := info{
 		Version: a.config.Version, Host: a.host(), StartedAt: a.started.UTC(),
-		Auth: scheme(a.config.AuthService), FaultNames: a.config.FaultNames,
+		Auth: scheme(use.Auth), Profile: use.name(), FaultNames: a.config.FaultNames,
 		Counts: counts{Dropped: a.config.Recorder.Dropped(), Bytes: a.config.Store.Bytes()},
 	}
 	if o := a.open.Load(); o != nil {

@@ -81,12 +81,11 @@ func (x *Exchange) external(r *http.Request, valid time.Duration) string {
 	return (&url.URL{Scheme: scheme, Host: x.externalHost(), Path: path, RawQuery: query.Encode()}).String()
 }
 
-// externalHost is that of the second origin, which was started when the rule was
-// added.
+// externalHost returns the host of the second origin. The first call starts it.
 func (x *Exchange) externalHost() string {
 	host, err := x.env.Site().External()
 	if err != nil {
-		return "second-origin.invalid" // the server is closing
+		return "second-origin.invalid" // the server is closing, or has logged why it cannot listen
 	}
 	return host
 }

@@ -68,7 +68,7 @@ func (RevokeTokens) early() string { return actsOnRequest }
 func (RevokeTokens) needs() need { return needTokens }
 
 func (RevokeTokens) serve(x *Exchange, w http.ResponseWriter, r *http.Request, next http.Handler) {
-	x.env.Site().Tokens.RevokeAll()
+	x.env.tokens().RevokeAll()
 	next.ServeHTTP(w, r)
 }
 

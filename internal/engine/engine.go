@@ -54,11 +54,26 @@ func New(store registry.Store) *Engine {
 	return &Engine{store: store, env: effect.NewEnv(store)}
 }
 
-// Bind tells the engine what its server offers. It does not check the existing rules again.
-func (e *Engine) Bind(site effect.Site) {
-	if e != nil {
-		e.env.Bind(site)
+// Bind tells the engine what its server offers. If a rule cannot act there, it returns an error,
+// and nothing changes.
+func (e *Engine) Bind(site effect.Site) error {
+	if e == nil {
+		return nil
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	env := e.env.At(site)
+	var errs []error
+	for _, a := range e.plan.Load().all() {
+		if err := canAct(a.rule, env); err != nil {
+			errs = append(errs, fmt.Errorf("faults: rule %q: %w", a.rule.Name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	e.env.Bind(site)
+	return nil
 }
 
 // Store returns the Store for the registry: the engine's Store with the effects on content.
@@ -135,14 +150,19 @@ func (e *Engine) check(rule faults.Rule, p *plan) error {
 	if err := rule.Check(); err != nil {
 		return err
 	}
-	if rule.Connect && !e.env.Site().Connections {
+	return canAct(rule, e.env)
+}
+
+// canAct returns an error if a rule can never act with what a server offers.
+func canAct(rule faults.Rule, env *effect.Env) error {
+	if rule.Connect && !env.Site().Connections {
 		return errors.New("it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve")
 	}
-	if f, ok := onConnection(rule); ok && !e.env.Site().Connections {
+	if f, ok := onConnection(rule); ok && !env.Site().Connections {
 		return fmt.Errorf("filter %s is on the connection, which a handler in another server's mux does not know: use registrytest.New or ocifake serve", f)
 	}
 	for _, f := range slices.Concat(rule.Effects, rule.Steps) {
-		if err := e.env.Use(f.Behaviour()); err != nil {
+		if err := env.Use(f.Behaviour()); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/inflight"
 )
 
@@ -18,10 +19,11 @@ const (
 )
 
 // Quirks returns an engine with the rules of a profile, for a place behind this one: its BeforeAuth
-// within this one's, and its AfterAuth too. The two share the store and the server. The record has
-// the traits of the rules, which are their names up to a "#", in place of faults.
-func (e *Engine) Quirks(rules ...faults.Rule) (*Engine, error) {
-	q := &Engine{store: e.store, env: e.env, layer: quirkLayer}
+// within this one's, and its AfterAuth too. site is what the server offers once the profile is in
+// use; the rest of the environment is shared. The record has the traits of the rules, which are
+// their names up to a "#", in place of faults.
+func (e *Engine) Quirks(site effect.Site, rules ...faults.Rule) (*Engine, error) {
+	q := &Engine{store: e.store, env: e.env.At(site), layer: quirkLayer}
 	return q, q.Add(rules...)
 }
 

@@ -1,54 +1,62 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/op"
 )
 
-// backend is what answers requests.
-type backend struct {
+// Backend is what answers the requests of a server. See the fields of [Config].
+type Backend struct {
 	Registry      http.Handler
-	Authenticator auth.Authenticator // nil: nobody is asked
-	Quirks        *engine.Engine     // the rules of a profile; nil: none
+	Authenticator auth.Authenticator
+	Rules         []faults.Rule
 }
 
 // chains are the handlers for one backend.
-type chains struct {
-	backend
-	main, external http.Handler
-}
+type chains struct{ main, external http.Handler }
 
-// UseQuirks applies the rules of a profile to requests that begin afterwards. The rules can need what
-// the server offers, so that they are made when it has started.
-func (s *Server) UseQuirks(quirks *engine.Engine) {
-	b := s.backend.Load().backend
-	b.Quirks = quirks
-	s.use(b)
-}
-
-// use replaces the backend for requests that begin afterwards.
-func (s *Server) use(b backend) {
-	c := &chains{backend: b, main: s.chain(b, s.config.Control), external: s.externalChain(b)}
-	s.backend.Store(c)
-	s.config.Faults.Bind(s.site())
+// Use replaces the backend for requests that begin afterwards. It returns an error, and changes
+// nothing, if a rule of the backend cannot act on this server, or a rule of Faults could no longer
+// act.
+func (s *Server) Use(b Backend) error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	site := s.site(b)
+	var quirks *engine.Engine
+	if len(b.Rules) > 0 {
+		if s.config.Faults == nil {
+			return errors.New("server: the rules of a profile need an engine of faults")
+		}
+		var err error
+		if quirks, err = s.config.Faults.Quirks(site, b.Rules...); err != nil {
+			return err
+		}
+	}
+	if err := s.config.Faults.Bind(site); err != nil {
+		return err
+	}
+	s.backend.Store(&chains{main: s.chain(b, quirks, s.config.Control), external: s.externalChain(b)})
+	return nil
 }
 
 // chain composes the handlers of a request from the inside out: a handler that is added later sees
 // the request earlier and the response later.
-func (s *Server) chain(b backend, control http.Handler) http.Handler {
-	handler := s.config.Faults.AfterAuth(b.Quirks.AfterAuth(b.Registry))
+func (s *Server) chain(b Backend, quirks *engine.Engine, control http.Handler) http.Handler {
+	handler := s.config.Faults.AfterAuth(quirks.AfterAuth(b.Registry))
 	if b.Authenticator != nil {
 		handler = auth.Handler(b.Authenticator, handler)
 	}
-	handler = s.config.Faults.BeforeAuth(b.Quirks.BeforeAuth(handler))
+	handler = s.config.Faults.BeforeAuth(quirks.BeforeAuth(handler))
 	if registry, ok := b.Registry.(interface {
 		Speak(http.Handler) http.Handler
 	}); ok {
@@ -105,12 +113,12 @@ func isBrowserAtRoot(r *http.Request) bool {
 }
 
 // externalChain composes the handlers of a request to the second origin.
-func (s *Server) externalChain(b backend) http.Handler {
+func (s *Server) externalChain(b Backend) http.Handler {
 	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
 		handler = s.config.Faults.External(b.Registry)
 	}
-	handler = s.chain(backend{Registry: handler}, nil)
+	handler = s.chain(Backend{Registry: handler}, nil, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(inflight.WithExternal(r.Context())))
 	})

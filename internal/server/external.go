@@ -23,8 +23,8 @@ type external struct {
 // open.
 const deadPort = "1"
 
-// site returns the parts of the server that faults use.
-func (s *Server) site() effect.Site {
+// site returns what the server with a backend offers to faults.
+func (s *Server) site(b Backend) effect.Site {
 	site := effect.Site{Dead: net.JoinHostPort("localhost", deadPort)}
 	if !s.config.Mounted {
 		inMemory := s.config.Network != nil
@@ -33,7 +33,7 @@ func (s *Server) site() effect.Site {
 			site.Dead = memnet.Dead
 		}
 	}
-	if tokens, ok := s.backend.Load().Authenticator.(effect.Tokens); ok {
+	if tokens, ok := b.Authenticator.(effect.Tokens); ok {
 		site.Tokens = tokens
 	}
 	return site
@@ -55,6 +55,7 @@ func (s *Server) External() (host string, err error) {
 	}
 	l, host, err := s.listenExternal()
 	if err != nil {
+		s.log.Error("cannot start the second origin, to which clients are redirected", "error", err)
 		return "", fmt.Errorf("server: start second origin: %w", err)
 	}
 	// The second origin speaks the same protocols as the registry, but requests no client

@@ -231,7 +231,7 @@ func TestExternalIsNotOpened(t *testing.T) {
 func TestDead(t *testing.T) {
 	for _, network := range []*Network{nil, new(Network)} {
 		s := start(t, Config{Network: network})
-		site := s.site()
+		site := s.site(Backend{})
 		assert.True(t, site.Connections)
 		_, _, err := fetch(t.Context(), s, "GET", "http://"+site.Dead+"/", nil)
 		require.True(t, errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061)), "%v", err)

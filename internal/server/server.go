@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/memnet"
@@ -126,6 +127,9 @@ type Config struct {
 	// for the permissions that depend on its content.
 	Authenticator auth.Authenticator
 
+	// Rules are the rules of a profile. They apply after those of Faults, which must be set.
+	Rules []faults.Rule
+
 	// Faults injects faults into requests and connections. If nil, there are no faults. An engine
 	// serves one server.
 	Faults *engine.Engine
@@ -164,7 +168,8 @@ type Server struct {
 	log       *slog.Logger
 	listener  *listener
 	authority *Authority
-	backend   atomic.Pointer[chains]
+	using     sync.Mutex             // held by Use
+	backend   atomic.Pointer[chains] // for the backend in use
 	http      http.Server
 	url       string
 	inBubble  bool // Start ran in a synctest bubble
@@ -218,8 +223,10 @@ func Start(config Config) (*Server, error) {
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	if err := s.Use(Backend{config.Registry, config.Authenticator, config.Rules}); err != nil {
+		return nil, errors.Join(err, s.listener.Close())
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.use(backend{Registry: config.Registry, Authenticator: config.Authenticator})
 	s.http = http.Server{
 		Handler:                      s.admit(),
 		DisableGeneralOptionsHandler: true, // OPTIONS * passes the chain, too
