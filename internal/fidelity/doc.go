@@ -10,6 +10,8 @@
 //	go test ./internal/fidelity -run TestRecorded -v -differences     # each difference in a line
 //	go test ./internal/fidelity -run TestRecorded -markdown diff.md   # grouped by kind
 //
+// A [Mirror] compares registries that run: it sends the requests of a client to all of them.
+//
 // A report of the suite has only the first of equal exchanges, and masks bodies, tokens and
 // identifiers. So [Import] finds the step of the suite that each exchange belongs to, Replay makes
 // the steps between that change content, and contents are rebuilt from what they are made of: the

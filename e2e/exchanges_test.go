@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/fidelity"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registrytest"
+	"github.com/ocifake/ocifake/spec"
+)
+
+var exchangeDifferences = flag.String("exchange-differences", "", "file to which the differences of the profiles are written")
+
+// described are the registries that profiles are of, as they are configured by default.
+var described = map[string]func(*testing.T) spec.Target{
+	"distribution2": func(t *testing.T) spec.Target { return distribution2(t, shipped2) },
+	"distribution3": func(t *testing.T) spec.Target { return distribution(t, false) },
+	"ggcr":          start("go-containerregistry"),
+	"ocimem":        start("ocimem"),
+	"olareg":        start("olareg"),
+}
+
+func start(peerName string) func(*testing.T) spec.Target {
+	return func(t *testing.T) spec.Target {
+		i := slices.IndexFunc(peers, func(p peer) bool { return p.name == peerName })
+		if raceDetector && peers[i].raced != "" {
+			t.Skip(peers[i].raced)
+		}
+		return peers[i].start(t)
+	}
+}
+
+// leastEqual is the part of the exchanges in percent that a profile has equal at least.
+var leastEqual = map[string]float64{"distribution2": 55, "distribution3": 55, "ggcr": 0, "ocimem": 0, "olareg": 45}
+
+// TestExchanges checks the statements of the specification against registries, and sends each
+// request to the strict registry and to the profile of the registry, too.
+func TestExchanges(t *testing.T) {
+	var table, text strings.Builder
+	rows := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(rows, "profile\texchanges\tstrict\t%\tprofile\t%")
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		t.Run(name, func(t *testing.T) {
+			exchanges := mirrored(t, name, described[name](t))
+			strict, profile := equal(exchanges, 0), equal(exchanges, 1)
+			fmt.Fprintf(rows, "%s\t%d\t%d\t%.1f\t%d\t%.1f\n", name, len(exchanges),
+				strict, percent(strict, len(exchanges)), profile, percent(profile, len(exchanges)))
+			assert.GreaterOrEqual(t, percent(profile, len(exchanges)), leastEqual[name])
+			for _, x := range exchanges {
+				for _, d := range x.Differences[1] {
+					fmt.Fprintf(&text, "%s\t%s\t%s\t%s\t%v -> %v\t%s\n", name, x.statement, x.Op, x.Request, x.Answer.Status, x.Got[1].Status, d)
+				}
+			}
+		})
+	}
+	require.NoError(t, rows.Flush())
+	t.Logf("exchanges that are equal:\n%s", table.String())
+	if *exchangeDifferences != "" {
+		require.NoError(t, os.WriteFile(*exchangeDifferences, []byte(text.String()), 0o600))
+	}
+}
+
+func percent(part, all int) float64 { return 100 * float64(part) / float64(max(all, 1)) }
+
+type statementExchange struct {
+	fidelity.Mirrored
+	statement string
+}
+
+// equal counts the exchanges of a column without a difference.
+func equal(exchanges []statementExchange, column int) (n int) {
+	for _, x := range exchanges {
+		if len(x.Differences[column]) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// mirrored checks the statements against a registry whose requests are mirrored.
+func mirrored(t *testing.T, profile string, real spec.Target) []statementExchange {
+	t.Helper()
+	p, err := profiles.Find(profile)
+	require.NoError(t, err)
+	facts, err := p.AllFacts()
+	require.NoError(t, err)
+	unsorted := slices.ContainsFunc(facts, func(f profiles.Fact) bool { return f.Trait == "tags.order" && f.Value == "none" })
+	clean := func(a fidelity.Answer) fidelity.Answer {
+		if unsorted {
+			a.Body = sortedTags(a.Body)
+		}
+		return a
+	}
+	mirror := fidelity.NewMirror(
+		fidelity.Target{URL: real.URL, Transport: cmp.Or(real.Client.Transport, http.DefaultTransport)}, clean,
+		imitation(t), imitation(t, registrytest.WithProfile(profile)),
+	)
+	server := httptest.NewServer(mirror)
+	t.Cleanup(server.Close)
+	suite, err := spec.Open(t.Context(), spec.Target{URL: server.URL, Client: server.Client()})
+	require.NoError(t, err)
+	racing := readVerdicts(t).Racing
+	var all []statementExchange
+	for _, s := range spec.Statements() {
+		if !s.Checked() || slices.Contains(racing, s.ID) || slices.Contains(unsteady, s.ID) {
+			continue
+		}
+		_, err := suite.Check(t.Context(), s)
+		require.NoError(t, err)
+		for _, x := range mirror.Exchanges() {
+			all = append(all, statementExchange{x, s.ID})
+		}
+	}
+	return all
+}
+
+// unsteady are statements that are no races, but whose answers depend on when a registry
+// notices that a client left.
+var unsteady = []string{"upload-interrupted", "upload-put-interrupted"}
+
+// imitation starts a registry as a target.
+func imitation(t *testing.T, options ...registrytest.Option) fidelity.Target {
+	t.Helper()
+	options = append(options, registrytest.WithInMemory(), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+	reg := registrytest.New(t, options...)
+	return fidelity.Target{URL: reg.URL(), Transport: reg.Transport()}
+}
+
+// sortedTags sorts the tags of a list.
+func sortedTags(body any) any {
+	object, _ := body.(map[string]any)
+	tags, ok := object["tags"].([]any)
+	if !ok {
+		return body
+	}
+	slices.SortFunc(tags, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return body
+}
