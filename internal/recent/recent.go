@@ -19,6 +19,15 @@ func (m *Map[K, V]) Get(key K) V {
 	return m.before[key]
 }
 
+// Has reports whether a key has a value.
+func (m *Map[K, V]) Has(key K) bool {
+	if _, ok := m.now[key]; ok {
+		return true
+	}
+	_, ok := m.before[key]
+	return ok
+}
+
 // Set sets the value of a key, and forgets older ones if there are too many.
 func (m *Map[K, V]) Set(key K, value V) {
 	if _, ok := m.now[key]; !ok && len(m.now) >= m.max {

@@ -1,0 +1,151 @@
+package lint
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/httpfield"
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
+)
+
+// exchange is an exchange with what the rules need of it.
+type exchange struct {
+	*record.Exchange
+	kind    op.Op    // Op; for a request to the Location of an upload, that of the upload
+	url     *url.URL // absolute; nil if the target cannot be parsed
+	end     time.Time
+	client  *client
+	run     *run
+	session *session // of a request in an upload session that is known
+}
+
+func (x *exchange) agent() string { return x.Header.Get("User-Agent") }
+
+// succeeded reports whether the client received a whole answer with a status of 2xx.
+func (x *exchange) succeeded() bool { return x.answered() && x.Status/100 == 2 }
+
+// answered reports whether the client received a whole answer.
+func (x *exchange) answered() bool { return x.Status != 0 && !x.Open && !x.Left && !x.Cut }
+
+// after reports whether the request began when the client had received an earlier answer.
+func (x *exchange) after(end time.Time) bool { return !x.Start.Before(end) }
+
+// location is where an answer points to, or nil.
+func (x *exchange) location() *url.URL { return x.resolve(x.ResponseHeader.Get("Location")) }
+
+// next is the target of the answer's link to the next page, or nil.
+func (x *exchange) next() *url.URL {
+	for _, field := range x.ResponseHeader.Values("Link") {
+		for rest := strings.Trim(field, " \t,"); rest != ""; {
+			link, after, ok := httpfield.CutLink(rest)
+			if !ok {
+				break
+			}
+			if slices.Contains(link.Types, "next") {
+				return x.resolve(link.Target)
+			}
+			rest = after
+		}
+	}
+	return nil
+}
+
+func (x *exchange) resolve(reference string) *url.URL {
+	if reference == "" || x.url == nil {
+		return nil
+	}
+	u, err := x.url.Parse(reference)
+	if err != nil {
+		return nil
+	}
+	u.Host = hostOf(u)
+	return u
+}
+
+// challenge returns the challenges of an answer.
+func (x *exchange) challenges() []httpfield.Challenge {
+	var all []httpfield.Challenge
+	for _, field := range x.ResponseHeader.Values("Www-Authenticate") {
+		some, _ := httpfield.Challenges(field)
+		all = append(all, some...)
+	}
+	return all
+}
+
+func parseLength(text string) (n int64, ok bool) {
+	if !digits(text) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
+}
+
+// length is the length of the request's body as the client announced it, or as it was read.
+func (x *exchange) length() int64 {
+	if n, ok := parseLength(x.Header.Get("Content-Length")); ok {
+		return n
+	}
+	return x.RequestBytes
+}
+
+// repo names the repository across hosts.
+func (x *exchange) repo() string { return x.Host + "/" + x.Repo }
+
+// absolute returns the URL of a request.
+func absolute(x *record.Exchange) *url.URL {
+	u, err := url.Parse(x.Target)
+	if err != nil {
+		return nil
+	}
+	u.Scheme, u.Host = "http", x.Host
+	if x.Secure {
+		u.Scheme = "https"
+	}
+	u.Host = hostOf(u)
+	return u
+}
+
+// hostOf returns the host of a URL, in lower case and without the default port of the scheme.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
+}
+
+// mediaType returns the media type of a Content-Type without its parameters, in lower case.
+func mediaType(field string) string {
+	base, _, _ := strings.Cut(field, ";")
+	return strings.ToLower(strings.TrimSpace(base))
+}
+
+// contentRange returns the first and the last byte of the Content-Range of a chunk.
+func contentRange(text string) (first, last int64, ok bool) {
+	from, to, found := strings.Cut(text, "-")
+	if !found || !digits(from) || !digits(to) {
+		return 0, 0, false
+	}
+	first, err1 := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	return first, last, err1 == nil && err2 == nil
+}
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// endOfRange returns the position of the last byte in the Range of an upload's answer.
+func endOfRange(h http.Header) (int64, bool) {
+	text := strings.TrimPrefix(h.Get("Range"), "bytes=")
+	_, last, ok := contentRange(text)
+	return last, ok
+}

@@ -1,0 +1,500 @@
+package lint
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+func manifestRules() []Rule {
+	return []Rule{{
+		ID: "manifest-type-mismatch", Severity: Must,
+		Title:    "the Content-Type of a manifest is not its media type",
+		Why:      "A registry refuses the manifest, or serves it as what it is not.",
+		Source:   "distribution-spec 1.1, Pushing Manifests",
+		Sentence: "If a manifest includes a `mediaType` field, clients MUST set the `Content-Type` header to the value specified by the `mediaType` field.",
+		Fix:      "Send the manifest's mediaType as Content-Type.",
+		Wrong:    "PUT /v2/app/manifests/v1, Content-Type: application/json\n{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",…}",
+		Right:    "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
+		judge:    judgeManifestType,
+	}, {
+		ID: "manifest-type-parameters", Severity: Should,
+		Title:    "the Content-Type of a manifest has parameters",
+		Why:      "Some registries compare the whole value, and refuse the manifest as one of an unknown type.",
+		Source:   "distribution-spec 1.1, Pushing Manifests",
+		Sentence: "The client SHOULD NOT include parameters on the `Content-Type` header (see RFC7231).",
+		Fix:      "Send the media type alone.",
+		Wrong:    "PUT …, Content-Type: application/vnd.oci.image.manifest.v1+json; charset=utf-8",
+		Right:    "PUT …, Content-Type: application/vnd.oci.image.manifest.v1+json",
+		judge: func(_ *Linter, x *exchange) *found {
+			if got := x.Header.Get("Content-Type"); x.kind == op.ManifestPut && strings.Contains(got, ";") {
+				return in(x, nil, "PUT of manifest %s has Content-Type %q", x.reference(), got)
+			}
+			return nil
+		},
+	}, {
+		ID: "manifest-type-missing", Severity: Should,
+		Title:    "a manifest is pushed without Content-Type",
+		Why:      "Some registries take it for a manifest of Docker's first schema, and refuse it.",
+		Source:   "distribution-spec 1.1, Pushing Manifests",
+		Sentence: "Clients SHOULD set the `Content-Type` header to the type of the manifest being pushed.",
+		Fix:      "Send the manifest's media type as Content-Type.",
+		Wrong:    "PUT /v2/app/manifests/v1",
+		Right:    "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
+		judge: func(_ *Linter, x *exchange) *found {
+			if x.kind == op.ManifestPut && x.Header.Get("Content-Type") == "" {
+				return in(x, nil, "PUT of manifest %s has no Content-Type", x.reference())
+			}
+			return nil
+		},
+	}, {
+		ID: "manifest-before-content", Severity: Portability,
+		Title:    "a manifest is pushed before its content",
+		Why:      "Most registries refuse a manifest with MANIFEST_BLOB_UNKNOWN if a blob or a manifest that it refers to is not in the repository.",
+		Source:   "distribution-spec 1.1, Push",
+		Sentence: "A registry MAY reject a manifest uploaded to the manifest endpoint with descriptors in other fields that reference a manifest or blob that does not exist in the registry.",
+		Fix:      "Push blobs first, then manifests, then indexes; push a manifest after its content is committed.",
+		Wrong:    "PUT /v2/app/manifests/v1 → 400 MANIFEST_BLOB_UNKNOWN\nPUT …/blobs/uploads/1?digest=sha256:… → 201",
+		Right:    "PUT …/blobs/uploads/1?digest=sha256:… → 201\nPUT /v2/app/manifests/v1 → 201",
+		history:  true, judge: judgeContentOrder,
+	}, {
+		ID: "manifest-too-large", Severity: Portability,
+		Title:    "a manifest is larger than 4 MiB",
+		Why:      "The specification asks registries to take 4 megabytes, and most take no more: they answer 413.",
+		Source:   "distribution-spec 1.1, Pushing Manifests",
+		Sentence: "Client and registry implementations SHOULD expect to be able to support manifest pushes of at least 4 megabytes.",
+		Fix:      "Keep data out of annotations and of the data of descriptors; divide an index.",
+		Wrong:    "PUT /v2/app/manifests/v1, Content-Length: 5242880",
+		Right:    "PUT /v2/app/manifests/v1, Content-Length: 1024",
+		judge: func(_ *Linter, x *exchange) *found {
+			if size := x.length(); x.kind == op.ManifestPut && size > 4<<20 {
+				return in(x, nil, "manifest %s has %d bytes, more than 4 MiB", x.reference(), size)
+			}
+			return nil
+		},
+	}, {
+		ID: "descriptor-wrong", Severity: Must,
+		Title:    "a descriptor in a manifest does not fit its content",
+		Why:      "Clients that verify what they pull refuse the image; registries that verify refuse the manifest.",
+		Source:   "image-spec 1.1, Content Descriptors",
+		Sentence: "If the length of the retrieved content does not match the specified length, the content SHOULD NOT be trusted.",
+		Fix:      "Make descriptors from the content: its size, media type, artifactType and digest.",
+		Wrong:    "PUT …?digest=sha256:44…, Content-Length: 2\nPUT /v2/app/manifests/v1 with {\"digest\":\"sha256:44…\",\"size\":3}",
+		Right:    "PUT /v2/app/manifests/v1 with {\"digest\":\"sha256:44…\",\"size\":2}",
+		judge:    judgeDescriptors,
+	}, {
+		ID: "manifest-schema1", Severity: Portability,
+		Title: "a manifest of Docker's schema 1 is pushed",
+		Why:   "Registries have removed schema 1 and refuse it.",
+		Fix:   "Push an OCI image manifest, or one of Docker's schema 2.",
+		Wrong: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.docker.distribution.manifest.v1+prettyjws",
+		Right: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
+		judge: func(_ *Linter, x *exchange) *found {
+			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || parseManifest(x.RequestBody).SchemaVersion == 1) {
+				return in(x, nil, "manifest %s is of Docker's schema 1", x.reference())
+			}
+			return nil
+		},
+	}, {
+		ID: "accept-missing", Severity: Should,
+		Title:    "a manifest is requested without Accept",
+		Why:      "Registries answer with a converted manifest of an older type, or with 404.",
+		Source:   "distribution-spec 1.1, Pulling manifests",
+		Sentence: "The client SHOULD include an `Accept` header indicating which manifest content types it supports.",
+		Fix:      "Send all media types that the client reads in Accept.",
+		Wrong:    "GET /v2/app/manifests/v1",
+		Right:    "GET /v2/app/manifests/v1, Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, …",
+		judge: func(_ *Linter, x *exchange) *found {
+			if readsManifest(x) && !slices.ContainsFunc(accepted(x), func(t string) bool { return t != "*/*" }) {
+				return in(x, nil, "%s of manifest %s has no Accept with the types that the client supports", x.Method, x.reference())
+			}
+			return nil
+		},
+	}, {
+		ID: "accept-incomplete", Severity: Portability,
+		Title: "Accept leaves out the type of the manifest",
+		Why:   "Some registries answer 404 for a manifest whose type the client does not accept, or convert it.",
+		Fix:   "Accept the OCI and the Docker types of manifests and of indexes.",
+		Wrong: "GET /v2/app/manifests/v1, Accept: application/vnd.docker.distribution.manifest.v2+json → 200, Content-Type: application/vnd.oci.image.index.v1+json",
+		Right: "GET /v2/app/manifests/v1, Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, …",
+		judge: judgeAccept,
+	}, {
+		ID: "manifest-refetched", Severity: Waste,
+		Title: "a manifest is fetched by tag again after its digest is known",
+		Why:   "It costs a request that counts against pull limits, and the tag can have moved between the requests.",
+		Fix:   "Resolve a tag once, and use the digest from then on.",
+		Wrong: "GET /v2/app/manifests/v1 → 200\nGET /v2/app/manifests/v1 → 200",
+		Right: "GET /v2/app/manifests/v1 → 200",
+		judge: judgeRefetch,
+	}, {
+		ID: "manifest-get-for-digest", Severity: Waste,
+		Title: "GET of a manifest by tag where HEAD would have shown that the client has it",
+		Why:   "GET counts against pull limits on registries that do not count HEAD.",
+		Fix:   "Ask with HEAD for the digest of a tag, and GET only what is not there yet.",
+		Wrong: "GET /v2/app/manifests/sha256:ab… → 200\nGET /v2/app/manifests/v1 → 200, Docker-Content-Digest: sha256:ab…",
+		Right: "GET /v2/app/manifests/sha256:ab… → 200\nHEAD /v2/app/manifests/v1 → 200, Docker-Content-Digest: sha256:ab…",
+		judge: judgeGetForDigest,
+	}, {
+		ID: "poll-unconditional", Severity: Waste,
+		Title: "a tag is polled with GET without If-None-Match",
+		Why:   "Each answer has the whole manifest, and counts against pull limits.",
+		Fix:   "Send the ETag of the last answer as If-None-Match, or poll with HEAD.",
+		Wrong: "GET /v2/app/manifests/latest → 200, ETag: \"sha256:ab…\" (three times)",
+		Right: "GET /v2/app/manifests/latest, If-None-Match: \"sha256:ab…\" → 304",
+		judge: judgePoll,
+	}}
+}
+
+// manifest is what the rules need of a manifest or an index.
+type manifest struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	ArtifactType  string       `json:"artifactType"`
+	Config        *descriptor  `json:"config"`
+	Layers        []descriptor `json:"layers"`
+	Blobs         []descriptor `json:"blobs"`
+	Manifests     []descriptor `json:"manifests"`
+	Subject       *descriptor  `json:"subject"`
+	whole         bool
+}
+
+type descriptor struct {
+	MediaType    string   `json:"mediaType"`
+	Digest       string   `json:"digest"`
+	Size         int64    `json:"size"`
+	ArtifactType string   `json:"artifactType"`
+	URLs         []string `json:"urls"`
+}
+
+// parseManifest reads what can be read of a manifest.
+func parseManifest(body []byte) manifest {
+	var m manifest
+	m.whole = json.Unmarshal(body, &m) == nil
+	return m
+}
+
+// content returns the descriptors of what must be in the repository with the manifest.
+func (m *manifest) content() []descriptor {
+	var all []descriptor
+	if m.Config != nil {
+		all = append(all, *m.Config)
+	}
+	all = slices.Concat(all, m.Layers, m.Blobs, m.Manifests)
+	return slices.DeleteFunc(all, func(d descriptor) bool { return len(d.URLs) > 0 || strings.Contains(d.MediaType, "nondistributable") })
+}
+
+// reference is the repository and the reference of a manifest's request.
+func (x *exchange) reference() string {
+	if x.Tag != "" {
+		return x.Repo + ":" + x.Tag
+	}
+	return x.Repo + "@" + string(x.Info.Digest)
+}
+
+// knowsBody reports whether the body of a manifest that is pushed is in the recording.
+func (l *Linter) knowsBody(rule string, x *exchange) bool {
+	if x.RequestBodyCut || len(x.RequestBody) == 0 && x.RequestBytes > 0 {
+		l.skip(rule, "the body of the manifest is not in the recording", x.Seq)
+		return false
+	}
+	return true
+}
+
+func schema1(field string) bool {
+	return strings.HasPrefix(mediaType(field), "application/vnd.docker.distribution.manifest.v1+")
+}
+
+func judgeManifestType(l *Linter, x *exchange) *found {
+	got := x.Header.Get("Content-Type")
+	if x.kind != op.ManifestPut || got == "" || !l.knowsBody("manifest-type-mismatch", x) {
+		return nil
+	}
+	m := parseManifest(x.RequestBody)
+	switch {
+	case !m.whole:
+		return nil
+	case m.MediaType != "" && mediaType(got) != strings.ToLower(m.MediaType):
+		return in(x, nil, "manifest %s is pushed as %s, and its mediaType is %s", x.reference(), got, m.MediaType)
+	case m.MediaType == "" && m.SchemaVersion == 2 && !strings.Contains(mediaType(got), "manifest") && !strings.Contains(mediaType(got), "index"):
+		return in(x, nil, "manifest %s is pushed as %s, which is no type of a manifest", x.reference(), got)
+	}
+	return nil
+}
+
+// awaited is content that a manifest needed, and that the client had not pushed.
+type awaited struct {
+	seq uint64
+	run *run
+}
+
+// judgeContentOrder reports content that is pushed after a manifest that refers to it.
+func judgeContentOrder(_ *Linter, x *exchange) *found {
+	pushed := x.kind == op.ManifestPut && x.succeeded()
+	if _, ok := committed(x); !ok && !pushed {
+		return nil
+	}
+	digest := pushedDigest(x)
+	a := x.client.awaited.Get(x.repo() + "@" + digest)
+	if digest == "" || a == nil || a.run != x.run {
+		return nil
+	}
+	return in(x, []uint64{a.seq}, "%s is pushed to %s after the manifest of request %d, which refers to it", digest, x.Repo, a.seq)
+}
+
+// pushedDigest returns the digest of what a request pushed.
+func pushedDigest(x *exchange) string {
+	if x.Info.Digest != "" {
+		return string(x.Info.Digest)
+	}
+	return x.ResponseHeader.Get("Docker-Content-Digest")
+}
+
+func judgeDescriptors(l *Linter, x *exchange) *found {
+	if x.kind != op.ManifestPut || !l.knowsBody("descriptor-wrong", x) {
+		return nil
+	}
+	m := parseManifest(x.RequestBody)
+	all := m.content()
+	if m.Subject != nil {
+		all = append(all, *m.Subject)
+	}
+	for _, d := range all {
+		known := l.contentOf(x, d.Digest)
+		switch {
+		case known == nil:
+		case known.size >= 0 && d.Size != known.size:
+			return in(x, nil, "manifest %s: the descriptor of %s has size %d, and the content has %d bytes", x.reference(), d.Digest, d.Size, known.size)
+		case known.isManifest && known.mediaType != "" && d.MediaType != known.mediaType:
+			return in(x, nil, "manifest %s: the descriptor of %s has mediaType %q, and the manifest is a %s", x.reference(), d.Digest, d.MediaType, known.mediaType)
+		case known.isManifest && d.ArtifactType != "" && known.artifactType != "" && d.ArtifactType != known.artifactType:
+			return in(x, nil, "manifest %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.artifactType)
+		}
+	}
+	return nil
+}
+
+func readsManifest(x *exchange) bool { return x.kind == op.ManifestGet || x.kind == op.ManifestHead }
+
+// accepted returns the media types in Accept, without those of weight 0.
+func accepted(x *exchange) []string {
+	var all []string
+	for _, field := range x.Header.Values("Accept") {
+		for element := range strings.SplitSeq(field, ",") {
+			if base := mediaType(element); base != "" && !zeroWeight.MatchString(element) {
+				all = append(all, base)
+			}
+		}
+	}
+	return all
+}
+
+var zeroWeight = regexp.MustCompile(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
+
+func judgeAccept(l *Linter, x *exchange) *found {
+	types := accepted(x)
+	if !readsManifest(x) || len(types) == 0 || len(x.Faults) > 0 {
+		return nil
+	}
+	has := mediaType(x.ResponseHeader.Get("Content-Type"))
+	switch {
+	case x.succeeded():
+	case x.Status == http.StatusNotFound || x.Status == http.StatusNotAcceptable:
+		has = ""
+		digest := string(x.Info.Digest)
+		if t := x.client.tags.Get(x.repo() + ":" + x.Tag); t != nil {
+			digest = t.digest
+		}
+		if known := l.contentOf(x, digest); known != nil && x.client.known.Get(x.repo()+"@"+digest) != nil {
+			has = known.mediaType
+		}
+	default:
+		return nil
+	}
+	if has == "" || !strings.HasPrefix(has, "application/vnd.") || accepts(types, has) {
+		return nil
+	}
+	return in(x, nil, "%s of manifest %s does not accept its type, %s", x.Method, x.reference(), has)
+}
+
+// accepts reports whether media ranges match a media type.
+func accepts(ranges []string, mediaType string) bool {
+	return slices.ContainsFunc(ranges, func(r string) bool {
+		group, all := strings.CutSuffix(r, "/*")
+		return r == mediaType || r == "*/*" || all && strings.HasPrefix(mediaType, group+"/")
+	})
+}
+
+// tagState is what a client knows of a tag.
+type tagState struct {
+	digest string
+	gets   []uint64 // requests with GET whose answer had a manifest, since the digest changed
+	seq    uint64
+	end    time.Time
+	run    *run
+}
+
+// fetch is a request that brought content.
+type fetch struct {
+	seq uint64
+	end time.Time
+	run *run
+}
+
+// had returns an earlier fetch of the same process that brought content before a request.
+func had(x *exchange, f *fetch) *fetch {
+	if f == nil || f.run != x.run || !x.after(f.end) {
+		return nil
+	}
+	return f
+}
+
+// fetchedAgain returns the earlier fetch if a request by tag brought a manifest that the client had.
+func fetchedAgain(x *exchange) *fetch {
+	if x.kind != op.ManifestGet || x.Tag == "" || x.Status != http.StatusOK || !x.answered() || x.Header.Get("If-None-Match") != "" || len(x.Faults) > 0 {
+		return nil
+	}
+	return had(x, x.client.fetched.Get(x.Host+"@"+x.ResponseHeader.Get("Docker-Content-Digest")))
+}
+
+func judgeRefetch(_ *Linter, x *exchange) *found {
+	f := fetchedAgain(x)
+	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
+	if f == nil || t == nil || t.run != x.run || len(t.gets) != 1 || fallbackTag(x.Tag) || t.digest != x.ResponseHeader.Get("Docker-Content-Digest") {
+		return nil
+	}
+	return in(x, []uint64{t.seq}, "manifest %s is fetched by tag again; request %d had brought it", x.reference(), t.seq)
+}
+
+func judgeGetForDigest(_ *Linter, x *exchange) *found {
+	f := fetchedAgain(x)
+	if f == nil {
+		return nil
+	}
+	if t := x.client.tags.Get(x.repo() + ":" + x.Tag); t != nil && len(t.gets) > 0 {
+		return nil
+	}
+	return in(x, []uint64{f.seq}, "manifest %s is fetched with GET, although request %d had brought it: HEAD would have told its digest", x.reference(), f.seq)
+}
+
+func judgePoll(_ *Linter, x *exchange) *found {
+	if fetchedAgain(x) == nil || fallbackTag(x.Tag) {
+		return nil
+	}
+	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
+	if t == nil || t.run != x.run || len(t.gets) < 2 || t.digest != x.ResponseHeader.Get("Docker-Content-Digest") {
+		return nil
+	}
+	return in(x, t.gets, "tag %s is fetched with GET for the %s time without If-None-Match, and did not change", x.reference(), ordinal(len(t.gets)+1))
+}
+
+func ordinal(n int) string {
+	switch n {
+	case 1:
+		return "first"
+	case 2:
+		return "second"
+	case 3:
+		return "third"
+	}
+	return "next"
+}
+
+// learnManifest remembers the answer to a request for a manifest.
+func (l *Linter) learnManifest(x *exchange) {
+	switch {
+	case x.kind == op.ManifestPut:
+		l.learnManifestPut(x)
+	case x.Status/100 == 2 && readsManifest(x):
+		l.learnManifestRead(x)
+	case x.Status == http.StatusNotFound && x.Info.Digest != "", x.kind == op.ManifestDelete && x.Status/100 == 2:
+		x.client.forget(x, string(x.Info.Digest))
+	}
+	if readsManifest(x) && (x.Status == http.StatusOK || x.Status == http.StatusNotFound || x.Status == http.StatusNotModified) && x.kind == op.ManifestGet {
+		x.client.fallbacks.Set(x.repo()+":"+x.Tag, true)
+	}
+	if x.Status/100 == 2 && (x.kind == op.TagDelete || x.kind == op.ManifestDelete) {
+		x.client.tags.Set(x.repo()+":"+x.Tag, nil)
+	}
+}
+
+func (l *Linter) learnManifestRead(x *exchange) {
+	digest := string(x.Info.Digest)
+	if digest == "" {
+		digest = x.ResponseHeader.Get("Docker-Content-Digest")
+	}
+	if digest == "" {
+		return
+	}
+	x.client.know(x, digest)
+	if x.kind == op.ManifestGet {
+		x.client.fetched.Set(x.Host+"@"+digest, &fetch{x.Seq, x.end, x.run})
+	}
+	if len(x.Faults) == 0 && len(x.Traits) == 0 {
+		c := content{size: bodyLength(x.ResponseHeader), mediaType: mediaType(x.ResponseHeader.Get("Content-Type")), isManifest: true}
+		if x.kind == op.ManifestGet && !x.ResponseBodyCut {
+			c.artifactType = x.client.learnListed(x).ArtifactType
+		}
+		if l.contentOf(x, digest) == nil {
+			l.setContent(x, digest, c)
+		}
+	}
+	if x.Tag != "" {
+		x.client.learnTag(x, digest)
+	}
+}
+
+// learnListed remembers what a manifest lists.
+func (c *client) learnListed(x *exchange) manifest {
+	m := parseManifest(x.ResponseBody)
+	for _, d := range m.content() {
+		c.listed.Set(x.repo()+"@"+d.Digest, true)
+	}
+	return m
+}
+
+func (c *client) learnTag(x *exchange, digest string) {
+	key := x.repo() + ":" + x.Tag
+	t := c.tags.Get(key)
+	if t == nil || t.digest != digest || t.run != x.run {
+		t = &tagState{digest: digest, seq: x.Seq, end: x.end, run: x.run}
+		c.tags.Set(key, t)
+	}
+	if x.kind == op.ManifestGet && len(t.gets) < maxSeqs {
+		t.gets = append(t.gets, x.Seq)
+	}
+}
+
+func (l *Linter) learnManifestPut(x *exchange) {
+	c := x.client
+	m := parseManifest(x.RequestBody)
+	if m.whole && !x.RequestBodyCut {
+		for _, d := range m.content() {
+			key := x.repo() + "@" + d.Digest
+			if c.known.Get(key) == nil && c.awaited.Get(key) == nil {
+				c.awaited.Set(key, &awaited{x.Seq, x.run})
+			}
+		}
+	}
+	if !x.succeeded() {
+		return
+	}
+	digest := pushedDigest(x)
+	c.awaited.Set(x.repo()+"@"+digest, nil)
+	if digest != "" {
+		c.know(x, digest)
+		if len(x.Faults) == 0 && m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
+			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), artifactType: m.ArtifactType, isManifest: true})
+		}
+		if x.Tag != "" {
+			c.tags.Set(x.repo()+":"+x.Tag, nil)
+			c.learnTag(x, digest)
+		}
+	}
+	l.learnSubject(x, &m)
+	c.fallbacks.Set(x.repo()+":"+x.Tag, false)
+}

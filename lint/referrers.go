@@ -1,0 +1,137 @@
+package lint
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ocifake/ocifake/op"
+)
+
+func referrersRules() []Rule {
+	return []Rule{{
+		ID: "referrers-no-fallback", Severity: Must,
+		Title:    "a client does not ask for the referrers tag after the referrers API answered 404",
+		Why:      "On a registry without the API the client finds no signatures, SBOMs or attestations.",
+		Source:   "distribution-spec 1.1, Listing Referrers",
+		Sentence: "If the referrers API returns a 404, the client MUST fallback to pulling the referrers tag schema.",
+		Fix:      "GET the manifest with the tag ALGORITHM-DIGEST of the subject.",
+		Wrong:    "GET /v2/app/referrers/sha256:ab… → 404\n(nothing more)",
+		Right:    "GET /v2/app/manifests/sha256-ab…",
+		history:  true, finish: finishReferrals,
+	}, {
+		ID: "fallback-overwritten", Severity: Must,
+		Title:    "the referrers tag is written without reading it before",
+		Why:      "The referrers that other clients have added are lost.",
+		Source:   "distribution-spec 1.1, Pushing Manifests with Subject",
+		Sentence: "Pull the current referrers list using the referrers tag schema.",
+		Fix:      "GET the referrers tag, add the descriptor to its index, and PUT the index with If-Match if the answer had an ETag.",
+		Wrong:    "PUT /v2/app/manifests/sha256-ab…",
+		Right:    "GET /v2/app/manifests/sha256-ab… → 404 or 200\nPUT /v2/app/manifests/sha256-ab…",
+		history:  true, judge: judgeFallback,
+	}, {
+		ID: "subject-not-processed", Severity: Must,
+		Title:    "a client does not write the referrers tag although the registry did not process the subject",
+		Why:      "Nobody finds the referrer on a registry without the referrers API.",
+		Source:   "distribution-spec 1.1, Pushing Manifests with Subject",
+		Sentence: "When pushing a manifest with the `subject` field and the `OCI-Subject` header was not set, the client MUST:",
+		Fix:      "Look for OCI-Subject in the answer to the PUT. Without it, add the manifest to the index with the tag ALGORITHM-DIGEST of the subject.",
+		Wrong:    "PUT /v2/app/manifests/sha256:cd… with a subject → 201, without OCI-Subject\n(nothing more)",
+		Right:    "GET /v2/app/manifests/sha256-ab…, PUT /v2/app/manifests/sha256-ab…",
+		history:  true, finish: finishSubjects,
+	}}
+}
+
+// referral is a request for referrers that the registry answered with 404.
+type referral struct {
+	x    *exchange
+	tag  string
+	done bool // the client asked for the referrers tag
+}
+
+// subjectPut is a push of a manifest with a subject that the registry did not process.
+type subjectPut struct {
+	x    *exchange
+	tag  string
+	done bool // the client wrote the referrers tag, or saw that there is the API
+}
+
+// tagOf returns the referrers tag of a digest ("Referrers Tag Schema"): the algorithm, at most 32
+// characters, and the encoded part, at most 64.
+func tagOf(digest string) string {
+	algorithm, encoded, _ := strings.Cut(digest, ":")
+	return algorithm[:min(len(algorithm), 32)] + "-" + encoded[:min(len(encoded), 64)]
+}
+
+// fallbackTag reports whether a tag is a referrers tag of sha256 or sha512.
+func fallbackTag(tag string) bool {
+	for _, prefix := range []string{"sha256-", "sha512-"} {
+		if hex, ok := strings.CutPrefix(tag, prefix); ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func judgeFallback(l *Linter, x *exchange) *found {
+	if x.kind != op.ManifestPut || !fallbackTag(x.Tag) || !x.succeeded() || x.client.fallbacks.Get(x.repo()+":"+x.Tag) {
+		return nil
+	}
+	return in(x, nil, "PUT of the referrers tag %s, which the client did not read since it last wrote it", x.reference())
+}
+
+func finishReferrals(l *Linter) []found {
+	var all []found
+	for _, r := range l.referrals.all {
+		if !r.done {
+			all = append(all, *in(r.x, nil, "GET %s answered 404, and the referrers tag %s was not requested", r.x.Target, r.tag))
+		}
+	}
+	return all
+}
+
+func finishSubjects(l *Linter) []found {
+	var all []found
+	for _, s := range l.subjects.all {
+		if !s.done {
+			all = append(all, *in(s.x, nil, "PUT of %s, whose subject was not processed, and the referrers tag %s was not written", s.x.reference(), s.tag))
+		}
+	}
+	return all
+}
+
+// learnReferrers remembers the answer of the referrers API.
+func (l *Linter) learnReferrers(x *exchange) {
+	digest := string(x.Info.Digest)
+	switch x.Status {
+	case http.StatusNotFound:
+		if strings.Contains(digest, ":") && !x.client.fallbacks.Get(x.repo()+":"+tagOf(digest)) {
+			l.referrals.add(&referral{x: x, tag: tagOf(digest)})
+		}
+	case http.StatusOK:
+		for _, s := range l.subjects.all {
+			s.done = s.done || s.x.client == x.client && s.x.Host == x.Host
+		}
+	}
+}
+
+// learnSubject remembers a manifest with a subject, and that a referrers tag was written.
+func (l *Linter) learnSubject(x *exchange, m *manifest) {
+	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
+		l.subjects.add(&subjectPut{x: x, tag: tagOf(m.Subject.Digest)})
+	}
+	if fallbackTag(x.Tag) {
+		for _, s := range l.subjects.all {
+			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
+		}
+	}
+}
+
+// learnFallback remembers that a client asked for a referrers tag.
+func (l *Linter) learnFallback(x *exchange) {
+	if !readsManifest(x) || !fallbackTag(x.Tag) {
+		return
+	}
+	for _, r := range l.referrals.all {
+		r.done = r.done || r.x.client == x.client && r.x.repo() == x.repo() && r.tag == x.Tag
+	}
+}

@@ -1,0 +1,74 @@
+package lint
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/recent"
+)
+
+// run is a part of a client's requests that one process made, as far as the connections tell. A
+// process that has an idle connection to a host uses it. So a request on another connection, while
+// one is idle, comes from another process.
+type run struct {
+	busy  time.Time            // end of its requests
+	conns map[uint64]*openConn // latest connections
+	pings []uint64             // requests to /v2/ that an operation followed
+	ping  uint64               // the latest request to /v2/, if no operation followed
+}
+
+type openConn struct {
+	host   string
+	closed bool // no further request can come
+}
+
+// runs divides a client's requests into runs.
+type runs struct {
+	current *run
+	byConn  *recent.Map[uint64, *run]
+}
+
+func newRuns() runs { return runs{byConn: recent.NewMap[uint64, *run](maxKeys)} }
+
+const maxRunConns = 1 << 10
+
+// of returns the run of a request.
+func (r *runs) of(x *exchange) *run {
+	if known := r.byConn.Get(x.Conn); known != nil && x.Conn != 0 {
+		return known
+	}
+	opened := x.Start.Add(-x.ConnAge)
+	if r.current == nil || x.Conn != 0 && r.current.idle(x.Host, opened) || len(r.current.conns) >= maxRunConns {
+		r.current = &run{conns: map[uint64]*openConn{}}
+	}
+	r.byConn.Set(x.Conn, r.current)
+	return r.current
+}
+
+// idle reports whether the run had a connection to a host that it did not use at a time.
+func (r *run) idle(host string, at time.Time) bool {
+	if at.Before(r.busy) {
+		return false
+	}
+	for _, c := range r.conns {
+		if c.host == host && !c.closed {
+			return true
+		}
+	}
+	return false
+}
+
+// learnRun remembers when the connection of an exchange is free again.
+func (r *runs) learnRun(x *exchange) {
+	if x.end.After(x.run.busy) {
+		x.run.busy = x.end
+	}
+	c := x.run.conns[x.Conn]
+	if c == nil {
+		c = &openConn{host: x.Host}
+		x.run.conns[x.Conn] = c
+	}
+	unread := x.Status >= 300 && x.length() > x.RequestBytes
+	c.closed = c.closed || !x.answered() || unread || len(x.Faults) > 0 || x.Proto == "HTTP/1.0" ||
+		strings.EqualFold(x.Header.Get("Connection"), "close") || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
+}
