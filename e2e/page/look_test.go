@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/ocifake/ocifake/images"
+	"github.com/ocifake/ocifake/record"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -39,6 +40,9 @@ func busy(t *testing.T) (r *served, faulted int) {
 // sticks out of the window.
 func TestLook(t *testing.T) {
 	r, faulted := busy(t)
+	require.Equal(t, http.StatusOK, r.send(t, http.MethodPost, "/_ocifake/v1/profiles/ecr", ""))
+	require.Equal(t, http.StatusMethodNotAllowed, r.send(t, http.MethodGet, "/v2/app/tags/list?n=2000", ""))
+	decided := int(r.recorder.Log(record.Status("405"))[0].Seq)
 	places := map[string]struct{ place, ready string }{
 		"journal":      {"#/requests", rows + " > 20"},
 		"request":      {"#/requests/" + itoa(faulted), `document.querySelector(".pane .fired")`},
@@ -46,6 +50,8 @@ func TestLook(t *testing.T) {
 		"repository":   {"#/repositories/app", `document.querySelector("#repositories .main td")`},
 		"manifest":     {"#/repositories/app:v1", `document.querySelector("#repositories .main .source")`},
 		"index":        {"#/repositories/library/multi:latest", `document.querySelector("#repositories .main .source")`},
+		"trait":        {"#/requests/" + itoa(decided), `document.querySelector(".pane .decided")`},
+		"profile":      {"#/profile?trait=blob.mount", `document.querySelector("#profile .fact") && document.querySelector("#profile .other .chip")`},
 		"faults":       {"#/faults", `document.querySelectorAll("#faults .rule").length === 3 && document.querySelector("#faults .known-fault")`},
 	}
 	for _, look := range []struct {

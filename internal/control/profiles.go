@@ -57,7 +57,7 @@ type profile struct {
 	Facts   []fact   `json:"facts"`
 }
 
-// fact is a fact of a profile with its trait.
+// fact is a fact of a profile with its trait. Facts are in the order of [profiles.Traits].
 type fact struct {
 	Trait   string         `json:"trait"`
 	About   string         `json:"about"`
@@ -81,13 +81,12 @@ func newProfile(u *Use) (profile, error) {
 	if err != nil {
 		return profile{}, err
 	}
-	traits := map[string]profiles.Trait{}
 	for _, t := range profiles.Traits() {
-		traits[t.Name] = t
-	}
-	for _, f := range facts {
-		t := traits[f.Trait]
-		p.Facts = append(p.Facts, fact{f.Trait, t.About, t.Section, t.Strict, f.Value, f.Off, f.Seen, f.Source, f.Grade, f.Date})
+		for _, f := range facts {
+			if f.Trait == t.Name {
+				p.Facts = append(p.Facts, fact{f.Trait, t.About, t.Section, t.Strict, f.Value, f.Off, f.Seen, f.Source, f.Grade, f.Date})
+			}
+		}
 	}
 	return p, nil
 }

@@ -1,25 +1,27 @@
-// The page of ocifake: the requests, content and faults of a registry.
+// The page of ocifake: the requests, content, faults and profile of a registry.
 
 import { change, download, get, takeToken } from './api.js';
 import { askReset, confirm, showKeys } from './dialogs.js';
 import { say } from './dom.js';
 import { Faults } from './faults.js';
+import { Profiles } from './profiles.js';
 import { Repositories } from './repositories.js';
 import { Requests } from './requests.js';
-import { current, go, toFaults, toRepositories, toRequests } from './route.js';
+import { current, go, toFaults, toProfile, toRepositories, toRequests } from './route.js';
 import { Stream } from './stream.js';
 import { count, printable } from './text.js';
+import { forget, profile } from './used.js';
 
 const site = { host: location.host, startedAt: undefined };
 const byId = id => document.getElementById(id);
 
 const stream = new Stream({
-  event: event => views[view].event(event),
+  event,
   state: state => connection(state),
   refused: error => say(error.message),
 });
 
-const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults() };
+const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults(), profile: new Profiles(showProfile) };
 let view;
 
 // show shows the view of the URL.
@@ -77,6 +79,23 @@ async function connection(state) {
 async function look() {
   Object.assign(site, await get('info'));
   byId('host').textContent = printable(site.host);
+  forget();
+  await showProfile();
+}
+
+// showProfile names the profile in the head of the page.
+async function showProfile() {
+  const { name, title } = await profile();
+  byId('profile-used').textContent = printable(title || name);
+}
+
+// event passes an event of the stream to the view.
+function event(event) {
+  if (event.type === 'profile') {
+    forget();
+    showProfile().then(() => views[view].refresh()).catch(error => say(error.message));
+  }
+  views[view].event(event);
 }
 
 // files can be downloaded. Those of requests contain only the requests that match the filter.
@@ -133,7 +152,7 @@ document.addEventListener('keydown', event => {
   const keys = {
     '/': () => { const input = views[view].element.querySelector('.filter, .search'); input.focus(); input.select(); },
     '?': showKeys,
-    1: () => go(toRequests(views.requests.filter)), 2: () => go(toRepositories()), 3: () => go(toFaults()),
+    1: () => go(toRequests(views.requests.filter)), 2: () => go(toRepositories()), 3: () => go(toFaults()), 4: () => go(toProfile()),
     p: () => view === 'requests' && views.requests.pause(),
     f: () => view === 'requests' && views.requests.toggleFollow(),
   };

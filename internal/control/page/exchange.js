@@ -23,7 +23,7 @@ export function about(x) {
   return printable(about);
 }
 
-// notes returns unusual properties, except faults.
+// notes returns unusual properties, except faults and traits.
 export function notes(x) {
   const header = (fields, name) => text(fields?.[name]?.[0]);
   const range = header(x.header, 'Range'), contentRange = header(x.header, 'Content-Range');

@@ -1,6 +1,7 @@
 // Known faults of real registries, which can be added with one click.
 
 import { change, get } from './api.js';
+import { citation } from './citation.js';
 import { button, data, failure, h, say } from './dom.js';
 import { count, printable } from './text.js';
 import { yaml } from './yaml.js';
@@ -79,11 +80,4 @@ export class Known {
     this.wrong.hidden = !message;
     this.where.setAttribute('aria-invalid', Boolean(message));
   }
-}
-
-// citation links to an issue, "owner/repository#number", or to a URL.
-function citation(name) {
-  const [, repo, number] = /^([\w.-]+\/[\w.-]+)#(\d+)$/.exec(name) ?? [];
-  const href = repo ? `https://github.com/${repo}/issues/${number}` : /^https:\/\//.test(name) && name;
-  return href ? h('a', { href, rel: 'noreferrer', target: '_blank' }, printable(name)) : data(name);
 }

@@ -1,12 +1,14 @@
-// A request with its response, timing, connection and faults.
+// A request with its response, timing, connection, faults and traits.
 
 import { get } from './api.js';
 import { body } from './body.js';
 import { button, copier, copyable, data, facts, failure, fill, h, link } from './dom.js';
 import { about, notes, statusClass, statusText } from './exchange.js';
 import { curl, lacksBody } from './curl.js';
-import { quoted, toContent, toFaults, toRequests } from './route.js';
+import { evidence } from './citation.js';
+import { quoted, toContent, toFaults, toProfile, toRequests } from './route.js';
 import { exactSize, exactSpan, printable, shortDigest, text } from './text.js';
+import { profile } from './used.js';
 import { yaml } from './yaml.js';
 
 export class RequestPane {
@@ -33,8 +35,9 @@ export class RequestPane {
     try {
       const x = await get(`requests/${seq}`);
       const rules = await Promise.all((x.faults ?? []).map(name => this.rule(text(name))));
+      const traits = x.traits ? await this.traits(x.traits.map(text)) : [];
       if (this.seq === seq) {
-        this.draw(x, rules);
+        this.draw(x, rules, traits);
       }
     } catch (error) {
       if (this.seq === seq) {
@@ -63,6 +66,12 @@ export class RequestPane {
     return { name, rule: state?.rule };
   }
 
+  // traits returns the traits with their facts in the profile in use, as far as it has them.
+  async traits(names) {
+    const used = await profile().catch(() => ({ facts: [] }));
+    return names.map(name => ({ name, title: used.title, fact: used.facts.find(fact => fact.trait === name) }));
+  }
+
   bar(title, ...more) {
     return h('header', { class: 'bar' }, title, ...more,
       h('span', { class: 'steps' },
@@ -72,8 +81,8 @@ export class RequestPane {
   }
 
   // draw does nothing if nothing has changed: the user may be about to click.
-  draw(x, rules) {
-    const drawn = JSON.stringify([x, rules]);
+  draw(x, rules, traits) {
+    const drawn = JSON.stringify([x, rules, traits]);
     if (drawn === this.drawn) {
       return;
     }
@@ -89,6 +98,7 @@ export class RequestPane {
       h('p', { class: 'target' }, h('b', {}, data(x.method)), ' ', data(x.target), ' ', h('span', { class: 'proto' }, printable(x.proto))),
       this.said(x),
       ...rules.map(fired),
+      ...traits.map(decided),
       section('Timing', timing(x)),
       section('About', this.about(x)),
       section('Connection', this.connection(x)),
@@ -158,6 +168,13 @@ const fired = ({ name, rule }) =>
   h('section', { class: 'fired' },
     h('h3', {}, h('span', { class: 'chip fault' }, `fault ${printable(name)}`), ' ', rule && link(toFaults(name), 'show')),
     rule ? h('pre', { class: 'code', tabindex: 0 }, yaml(rule)) : h('p', { class: 'none' }, 'The rule no longer exists.'));
+
+// decided shows the trait of the profile that decided the response.
+const decided = ({ name, title, fact }) =>
+  h('section', { class: 'fired decided' },
+    h('h3', {}, h('span', { class: 'chip trait' }, `trait ${printable(name)}`), ' ', fact && link(toProfile(name), 'show')),
+    fact ? [h('p', {}, `${printable(title)}: ${printable(fact.seen)}`), h('p', { class: 'none' }, evidence(fact))]
+      : h('p', { class: 'none' }, 'The profile in use does not have this trait.'));
 
 const section = (title, ...parts) => h('section', {}, h('h3', {}, title), ...parts);
 

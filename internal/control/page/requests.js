@@ -155,6 +155,9 @@ export class Requests {
 
   // event handles an event of the stream.
   event({ type, data }) {
+    if (type === 'profile' && this.pane.seq) {
+      this.pane.show(this.pane.seq);
+    }
     switch (type) {
       case 'open':
       case 'request': {

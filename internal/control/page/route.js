@@ -1,6 +1,6 @@
 // The location within the page, in the fragment of the URL, for links and the history.
 //
-//   #/requests?filter=op%3Dblob.get   #/requests/12   #/repositories/lib/app:v1   #/faults?rule=slow
+//   #/requests?filter=op%3Dblob.get   #/requests/12   #/repositories/lib/app:v1   #/faults?rule=slow   #/profile?trait=blob.mount
 
 import { search } from './api.js';
 
@@ -22,6 +22,7 @@ const place = (path, query) => `#/${path}${search(query)}`;
 
 export const toRequests = (filter, seq) => place(seq ? `requests/${seq}` : 'requests', { filter });
 export const toRepositories = () => place('repositories');
+export const toProfile = trait => place('profile', { trait });
 export const toFaults = rule => place('faults', { rule });
 
 // quoted returns a value quoted for a filter.

@@ -44,7 +44,7 @@ export class Row {
     this.note(x);
   }
 
-  // note shows faults and other unusual properties.
+  // note shows faults, traits and other unusual properties.
   note(x) {
     const said = notes(x).join(', ');
     const cell = this.set('notes', '', said);
@@ -53,6 +53,9 @@ export class Row {
     }
     for (const name of x.faults ?? []) {
       cell.append(h('span', { class: 'chip fault' }, `fault ${printable(name)}`), ' ');
+    }
+    for (const name of x.traits ?? []) {
+      cell.append(h('span', { class: 'chip trait' }, `trait ${printable(name)}`), ' ');
     }
     if (said) {
       cell.append(said);
