@@ -2,10 +2,6 @@ package main
 
 import (
 	"fmt"
-	"go/ast"
-	"go/format"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -23,8 +19,6 @@ import (
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/yamltext"
 )
-
-const module = "github.com/ocifake/ocifake"
 
 // block is a fenced block of a page.
 type block struct {
@@ -79,120 +73,6 @@ func blocks(t *testing.T, language string) (all []block) {
 	}
 	require.NotEmpty(t, all)
 	return all
-}
-
-// pageImports are what the code of pages may use without an import declaration.
-var pageImports = []string{
-	"context", "errors", "fmt", "io", "log", "net/http", "net/http/httptest", "os", "path/filepath", "slices", "syscall", "testing", "testing/synctest", "time",
-	"github.com/google/go-containerregistry/pkg/authn", "github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
-	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
-	module + "/auth", module + "/config", module + "/exam", module + "/faults", module + "/faults/known", module + "/images", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest",
-	module + "/registrytest", module + "/spec", module + "/spec/ginkgospec",
-}
-
-// version is the end of the paths of modules from version 2 on.
-var version = regexp.MustCompile(`/v\d+$`)
-
-// alone matches code that needs a package of its own: a whole file, TestMain, and suites of
-// ginkgo, of which a program has one.
-var alone = regexp.MustCompile(`(?m)^package |^func TestMain|\bginkgo\.`)
-
-// TestPagesCode runs the Go code of the documentation: a block is a whole file, or
-// declarations, or the statements of a test. A block "go parse" is code that needs what
-// tests do not have, such as containers; one of "go rule" is of a table in the tests of package known.
-func TestPagesCode(t *testing.T) {
-	dir := t.TempDir()
-	copyModule(t, dir)
-	for i, b := range blocks(t, "go") {
-		name := fmt.Sprintf("Block%d", i+1)
-		assert.Equal(t, formatted(t, b), b.text, "%s: not as gofmt formats it", b)
-		if b.kind == "parse" || b.kind == "rule" {
-			continue
-		}
-		require.Empty(t, b.kind, b)
-		path := filepath.Join(dir, name+"_test.go")
-		if alone.MatchString(b.text) {
-			path = filepath.Join(dir, strings.ToLower(name), "page_test.go")
-			require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
-		}
-		require.NoError(t, os.WriteFile(path, pageSource(t, name, b), 0o600))
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "test", "./...")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "OCIFAKE_UPDATE=1") // there are no golden files yet
-	out, err := cmd.CombinedOutput()
-	assert.NoError(t, err, "%s", out)
-	assert.NotContains(t, string(out), "no tests to run")
-	assert.NotContains(t, string(out), "no test files")
-}
-
-// TestPagesParsedOnly limits the blocks that are not run.
-func TestPagesParsedOnly(t *testing.T) {
-	var parsed []string
-	for _, b := range blocks(t, "go") {
-		if b.kind == "parse" {
-			parsed = append(parsed, b.page)
-		}
-	}
-	assert.Equal(t, []string{"docs/guides/containers.md"}, parsed)
-}
-
-// copyModule makes a module in dir that depends on this one, with the versions of e2e:
-// those that a new user gets, rather than the oldest that work.
-func copyModule(t *testing.T, dir string) {
-	t.Helper()
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	mod, err := os.ReadFile(filepath.Join(root, "e2e", "go.mod"))
-	require.NoError(t, err)
-	text := strings.Replace(string(mod), "module "+module+"/e2e\n", "module pages\n", 1)
-	text = strings.Replace(text, module+" => ../", fmt.Sprintf("%s => %q", module, root), 1)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600))
-	sum, err := os.ReadFile(filepath.Join(root, "e2e", "go.sum"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600))
-}
-
-// pageSource makes a test file of a block. The comment at its beginning names the place in
-// the documentation that errors of the compiler are about.
-func pageSource(t *testing.T, name string, b block) []byte {
-	t.Helper()
-	if strings.HasPrefix(b.text, "package ") {
-		return []byte(b.text)
-	}
-	const header = "package pages\n\n"
-	body := b.text
-	file, err := parser.ParseFile(token.NewFileSet(), "", header+body, parser.SkipObjectResolution)
-	if err != nil {
-		body = "func Test" + name + "(t *testing.T) {\n" + b.text + "}\n"
-		file, err = parser.ParseFile(token.NewFileSet(), "", header+body, parser.SkipObjectResolution)
-	}
-	require.NoError(t, err, "%s\n%s", b, b.text)
-	used := map[string]bool{"testing": true}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if s, ok := n.(*ast.SelectorExpr); ok {
-			if x, ok := s.X.(*ast.Ident); ok {
-				used[x.Name] = true
-			}
-		}
-		return true
-	})
-	var imports strings.Builder
-	for _, path := range pageImports {
-		if used[filepath.Base(version.ReplaceAllString(path, ""))] {
-			fmt.Fprintf(&imports, "import %q\n", path)
-		}
-	}
-	source, err := format.Source([]byte("// " + b.String() + "\n" + header + imports.String() + "\n" + body))
-	require.NoError(t, err, "%s\n%s", b, body)
-	return source
-}
-
-func formatted(t *testing.T, b block) string {
-	t.Helper()
-	source, err := format.Source([]byte(b.text))
-	require.NoError(t, err, b)
-	return string(source)
 }
 
 // TestPagesCommands parses the shell code of the documentation, and the command lines of
