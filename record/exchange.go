@@ -8,8 +8,9 @@ import (
 )
 
 // Exchange is a request and its answer, as the client sent and received them. An exchange in
-// a [Log] is a copy, which the caller may change. Secrets in headers and in the target are
-// replaced by "[redacted]", unless the recorder keeps them.
+// a [Log] is a copy, which the caller may change. Secrets in headers, in the target, and in the
+// bodies of token requests and of errors are replaced by fingerprints, see [Secret], unless the
+// recorder keeps them.
 type Exchange struct {
 	op.Info    // the facts of the request
 	op.Learned // what the registry found out about it

@@ -47,7 +47,7 @@ func (h *harReader) foreignExchange(e *harEntry) (Exchange, error) {
 	if x.Status >= http.StatusBadRequest {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
-	x.removeSecrets()
+	x.removeSecrets(h.redactor)
 	x.Conn = h.connection(e.Connection)
 	return x, nil
 }
@@ -89,21 +89,21 @@ func (x *Exchange) foreignResponse(r *harResponse) {
 }
 
 // removeSecrets takes credentials out, as the recording of a registry does.
-func (x *Exchange) removeSecrets() {
+func (x *Exchange) removeSecrets(r redact.Redactor) {
 	for _, s := range []*string{&x.Target, &x.Host, &x.Repo, &x.Info.Tag, (*string)(&x.Info.Digest), &x.Info.Session, &x.From, &x.Info.Namespace} {
-		*s = redact.Text(*s)
+		*s = r.Text(*s)
 	}
-	x.Tags = redact.Texts(x.Tags)
+	x.Tags = r.Texts(x.Tags)
 	for _, h := range []http.Header{x.Header, x.ResponseHeader} {
-		redact.Header(h)
+		r.Header(h)
 	}
 	for _, body := range []*[]byte{&x.RequestBody, &x.ResponseBody} {
 		switch {
 		case len(*body) == 0:
 		case x.Op == op.Unknown: // possibly that of a token service, whose path only its registry knows
-			*body = redact.Body(*body)
+			*body = r.Body(*body)
 		case x.Status >= http.StatusBadRequest:
-			*body = redact.ErrorBody(*body)
+			*body = r.ErrorBody(*body)
 		}
 	}
 }

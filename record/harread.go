@@ -11,12 +11,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/redact"
 )
 
 // ReadHAR reads an HTTP Archive. For an archive that [Log.WriteHAR] wrote, it returns the same
 // log, sorted by Seq, with times in UTC. From archives of browsers and proxies, it takes the
 // method, the URL, headers, bodies, times and connections. It numbers their exchanges in the
-// order in which they began, and redacts credentials.
+// order in which they began, and redacts credentials, with fingerprints that hold for this archive.
 //
 // An error names the entry and the field, and comes with the exchanges that were read before
 // it. An entry longer than 32 MiB is an error, and so is a log that needs more than about
@@ -45,6 +46,8 @@ type harReader struct {
 	max   limits
 	conns map[string]uint64 // of foreign entries, by the names they have there
 
+	redactor redact.Redactor // of foreign entries
+
 	exchanges Log
 	foreign   bool // not all are ours
 }
@@ -55,7 +58,7 @@ func newHARReader(r io.Reader, max limits) *harReader {
 		b.Discard(len(mark)) // cannot fail: it was peeked
 	}
 	in := &bounded{r: b, left: max.entry}
-	return &harReader{in: in, json: json.NewDecoder(in), max: max, conns: map[string]uint64{}}
+	return &harReader{in: in, json: json.NewDecoder(in), max: max, conns: map[string]uint64{}, redactor: redact.New()}
 }
 
 // archive reads the whole: {"log":{"entries":[…]}}.

@@ -39,7 +39,7 @@ func TestReadHAROfChrome(t *testing.T) {
 	assert.Equal(t, op.ManifestPut, manifest.Op)
 	assert.Equal(t, "v1", manifest.Info.Tag)
 	assert.Equal(t, "Bearer", manifest.Scheme)
-	assert.Equal(t, "Bearer [redacted]", manifest.Header.Get("Authorization"))
+	assert.Regexp(t, `^Bearer \[redacted:token:[0-9a-f]{16}\]$`, manifest.Header.Get("Authorization"))
 	assert.Equal(t, "{}", string(manifest.RequestBody))
 	assert.Equal(t, int64(2), manifest.RequestBytes)
 	assert.Equal(t, 400, manifest.Status)
@@ -81,13 +81,29 @@ func TestReadHARRedacts(t *testing.T) {
 	assert.Equal(t, "Basic", x.Scheme)
 	assert.Equal(t, "ann", x.Subject)
 	assert.Equal(t, "reg.test", x.Host)
-	assert.Equal(t, "/token?scope=repository:app:pull&password=[redacted]", x.Target)
-	assert.Equal(t, http.Header{"Authorization": {"Basic [redacted]"}, "Cookie": {"[redacted]"}}, x.Header)
-	assert.Equal(t, "username=ann&password=[redacted]", string(x.RequestBody))
-	assert.Equal(t, `{"token":"[redacted]","expires_in":60}`, string(x.ResponseBody))
+	require.Len(t, x.RequestSecrets(), 2)
+	password, cookie := x.RequestSecrets()[0].Fingerprint, x.RequestSecrets()[1].Fingerprint
+	assert.Equal(t, "/token?scope=repository:app:pull&password=[redacted:password:"+password+"]", x.Target)
+	assert.Equal(t, http.Header{
+		"Authorization": {"Basic [redacted:password:" + password + "]"}, "Cookie": {"[redacted:secret:" + cookie + "]"},
+	}, x.Header)
+	assert.Equal(t, "username=ann&password=[redacted:password:"+password+"]", string(x.RequestBody))
+	assert.Equal(t, `{"token":"[redacted:token:`+password+`]","expires_in":60}`, string(x.ResponseBody))
+	assert.Equal(t, []Secret{{"secret", cookie}, {"token", password}}, x.ResponseSecrets())
 	back := writeHAR(t, log).String()
 	assert.NotContains(t, back, "s3cret")
 	assert.NotContains(t, back, "YW5uOnMzY3JldA")
+
+	again, err := ReadHAR(strings.NewReader(back))
+	require.NoError(t, err)
+	assert.Equal(t, x, again[0])
+	foreign, err := ReadHAR(strings.NewReader(strings.ReplaceAll(back, "_ocifake", "_other")))
+	require.NoError(t, err)
+	assert.Equal(t, x.RequestSecrets(), foreign[0].RequestSecrets(), "what is redacted already is kept")
+	assert.Equal(t, x.ResponseSecrets(), foreign[0].ResponseSecrets())
+	other, err := ReadHAR(strings.NewReader(file))
+	require.NoError(t, err)
+	assert.NotEqual(t, x.Target, other[0].Target, "each reading has a key of its own")
 }
 
 func TestReadHARTolerates(t *testing.T) {

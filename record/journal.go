@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
@@ -170,7 +171,7 @@ func writeLine(text *strings.Builder, line []string, widths []int) {
 
 // about says what the request is about.
 func (x *Exchange) about() string {
-	path, _, _ := strings.Cut(x.Target, "?")
+	path, _, _ := strings.Cut(redact.Plain(x.Target), "?")
 	switch {
 	case x.Op == op.Unknown:
 		return shorten(x.Method, journalTarget/4) + " " + shorten(path, journalTarget*3/4)
@@ -182,7 +183,7 @@ func (x *Exchange) about() string {
 	case x.Info.Tag != "":
 		about += ":" + shortTag(x.Info.Tag)
 	case x.Info.Digest != "":
-		about += "@" + shortDigest(x.Info.Digest)
+		about += "@" + shortDigest(digest.Digest(redact.Plain(string(x.Info.Digest))))
 	}
 	if x.Session != "" {
 		about += " #" + cutAt(x.Session, 8)
@@ -223,8 +224,8 @@ func shorten(s string, width int) string {
 	return "…" + string(runes[len(runes)-width+1:])
 }
 
-// shown is a text from outside as it is printed.
-func shown(s string, width int) string { return shorten(terminal.Escape(s), width) }
+// shown is a text from outside as it is printed: without fingerprints of secrets.
+func shown(s string, width int) string { return shorten(terminal.Escape(redact.Plain(s)), width) }
 
 // roundTime is in milliseconds, however long it is, so that times can be compared.
 func roundTime(d time.Duration) string {

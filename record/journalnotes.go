@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
 )
@@ -52,7 +53,7 @@ func (x *Exchange) notes() string {
 	}
 	notes = append(notes, x.tokenScopes()...)
 	for i, note := range notes {
-		notes[i] = shortenEnd(terminal.Escape(note), journalNote)
+		notes[i] = shortenEnd(terminal.Escape(redact.Plain(note)), journalNote)
 	}
 	if more := len(notes) - journalNotes; more > 0 {
 		notes = append(notes[:journalNotes], thousands(more)+" more")

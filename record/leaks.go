@@ -39,17 +39,18 @@ func (x *Exchange) isFor(hosts []string) bool {
 // hasCredentials reports whether the request carried credentials, other than in a URL
 // that was given to the client, or in cookies that the host has set.
 func (x *Exchange) hasCredentials(given map[string]bool, ownCookies bool) bool {
+	var plain redact.Redactor
 	for name, values := range x.Header {
 		for _, value := range values {
 			switch {
 			case name == "Cookie" && ownCookies, given[value]:
-			case redact.Redacted(value), redact.Field(name, value) != value:
+			case redact.Redacted(value), plain.Field(name, value) != value:
 				return true
 			}
 		}
 	}
-	if x.Op == op.Token && (redact.Redacted(string(x.RequestBody)) || !bytes.Equal(redact.Body(x.RequestBody), x.RequestBody)) {
+	if x.Op == op.Token && (redact.Redacted(string(x.RequestBody)) || !bytes.Equal(plain.Body(x.RequestBody), x.RequestBody)) {
 		return true
 	}
-	return !given[x.origin()+x.Target] && (redact.Redacted(x.Target) || redact.Text(x.Target) != x.Target)
+	return !given[x.origin()+x.Target] && (redact.Redacted(x.Target) || plain.Text(x.Target) != x.Target)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/ocifake/ocifake/internal/redact"
 )
 
 // names replaces what differs from one recording to the next.
@@ -63,8 +65,9 @@ var stableParameters = []string{
 	"offline_token", "scope", "service", "tag",
 }
 
-// replace returns the text with names in it.
+// replace returns the text with names in it, and without fingerprints of secrets.
 func (n *names) replace(text string) string {
+	text = redact.Plain(text)
 	var stable strings.Builder
 	end := 0
 	for _, at := range unstable().FindAllStringSubmatchIndex(text, -1) {

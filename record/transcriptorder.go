@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -224,7 +225,7 @@ func (o *ordering) tokens(tokens []*Exchange, after, before uint64) []*Exchange 
 			rest = append(rest, x)
 		}
 	}
-	slices.SortStableFunc(taken, func(a, b *Exchange) int { return strings.Compare(a.Target, b.Target) })
+	slices.SortStableFunc(taken, func(a, b *Exchange) int { return strings.Compare(redact.Plain(a.Target), redact.Plain(b.Target)) })
 	o.done = append(o.done, taken...)
 	return rest
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
 )
@@ -20,6 +21,7 @@ type Network struct {
 
 	mu         sync.Mutex
 	registries recorded
+	redactor   redact.Redactor // of all recorders, so that they agree
 
 	none noTest // stands in for a nil t
 }
@@ -78,6 +80,16 @@ func (n *Network) join(r *Registry) {
 	defer n.mu.Unlock()
 	n.registries = slices.DeleteFunc(n.registries, func(other *Registry) bool { return other.Host() == r.Host() })
 	n.registries = append(n.registries, r)
+}
+
+// secrets returns the redactor of the recorders on the network.
+func (n *Network) secrets() redact.Redactor {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.redactor.HasKey() {
+		n.redactor = redact.New()
+	}
+	return n.redactor
 }
 
 // all returns the registries on the network.

@@ -287,7 +287,7 @@ type Recording struct {
 	MaxBody int `json:"maxBody,omitempty"`
 
 	// KeepSecrets keeps passwords, tokens, cookies and signatures of URLs, which by
-	// default are replaced by "[redacted]".
+	// default are replaced by their fingerprints, see [record.Secret].
 	KeepSecrets bool `json:"keepSecrets,omitempty"`
 }
 

@@ -109,6 +109,9 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 		c.server.Registry = r.registry
 	}
 	c.record.Log = c.server.Log
+	if c.network != nil {
+		c.record.Redactor = c.network.secrets()
+	}
 	r.recorder = recorder.New(c.record)
 	r.network, r.inMemory, r.name, r.profile = c.network, c.server.Network != nil, c.name, c.profile
 	c.server.Faults, c.server.Recorder = r.faults, r.recorder

@@ -109,7 +109,7 @@ func (x *exchange) write(b *strings.Builder) {
 func writeFields(b *strings.Builder, mark string, fields http.Header) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		for _, value := range fields[name] {
-			fmt.Fprintf(b, "%s%s: %s\n", mark, name, redact.Field(name, value))
+			fmt.Fprintf(b, "%s%s: %s\n", mark, name, redact.Redactor{}.Field(name, value))
 		}
 	}
 }

@@ -174,11 +174,11 @@ func (b *requestBody) failed(err error) {
 
 // redact takes the secrets out of the bodies of token requests and of errors. Manifests
 // and lists are content and do not change.
-func (b *bodies) redact(o op.Op, status int) {
+func (b *bodies) redact(r redact.Redactor, o op.Op, status int) {
 	switch {
 	case o == op.Token:
-		b.asked.b, b.answered.b = redact.TokenRequest(b.asked.b), redact.TokenAnswer(b.answered.b, status < http.StatusMultipleChoices)
+		b.asked.b, b.answered.b = r.TokenRequest(b.asked.b), r.TokenAnswer(b.answered.b, status < http.StatusMultipleChoices)
 	case status >= http.StatusBadRequest:
-		b.answered.b = redact.ErrorBody(b.answered.b)
+		b.answered.b = r.ErrorBody(b.answered.b)
 	}
 }

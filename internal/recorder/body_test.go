@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -30,7 +31,7 @@ func TestRedactBodies(t *testing.T) {
 		"list":              {op.TagList, 200, "", "", `{"token":"seen"}`, `{"token":"seen"}`},
 	} {
 		b := bodies{asked: kept{b: []byte(test.asked)}, answered: kept{b: []byte(test.answered)}}
-		b.redact(test.o, test.status)
+		b.redact(redact.Redactor{}, test.o, test.status)
 		assert.Equal(t, test.want, string(b.asked.b), name)
 		assert.Equal(t, test.wantAnswer, string(b.answered.b), name)
 	}

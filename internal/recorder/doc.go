@@ -6,6 +6,6 @@
 // flushed, hijacked or sent from a file, not over HTTP/2, and not when the answer to
 // "Expect: 100-continue" is sent.
 //
-// Recording is bounded in memory and hashes no body. Credentials are redacted before
-// anything is stored.
+// Recording is bounded in memory and hashes no body. Secrets are replaced by fingerprints
+// before anything is stored.
 package recorder

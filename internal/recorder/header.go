@@ -174,7 +174,7 @@ func (o *Options) field(name, value string) string {
 	if o.KeepSecrets {
 		return value
 	}
-	return redact.Field(name, value)
+	return o.Redactor.Field(name, value)
 }
 
 func (h *header) bytes() int64 {

@@ -107,7 +107,7 @@ func (r *Recorder) begin(w http.ResponseWriter, request *http.Request) (*pending
 		p.target = served.URL.RequestURI()
 	}
 	if !r.options.KeepSecrets {
-		clean := redact.Text(p.target)
+		clean := r.options.Redactor.Text(p.target)
 		p.target, p.unclean = clean, clean != p.target
 	}
 	if served.Body != nil && served.Body != http.NoBody {
@@ -238,14 +238,15 @@ func (p *pending) entry(open bool) *entry {
 	}
 	x.Info, x.Target, x.Proto = *p.info, p.target, p.proto
 	if p.unclean {
+		r := p.recorder.options.Redactor
 		for _, s := range textsOf(&x) {
-			*s = redact.Text(*s)
+			*s = r.Text(*s)
 		}
-		x.Tags = redact.Texts(x.Tags)
+		x.Tags = r.Texts(x.Tags)
 	}
 	x.Learned = p.state.Learned()
 	if len(x.Served) > 0 && !p.recorder.options.KeepSecrets {
-		x.Served = redactChanges(x.Served)
+		x.Served = redactChanges(p.recorder.options.Redactor, x.Served)
 	}
 	if named := p.asked.client; p.info.Op != op.Token && (named.Subject != "" || len(named.Scopes) > 0) || x.Subject == "" && len(x.Scopes) == 0 {
 		x.Subject, x.Scopes = named.Subject, named.Scopes
@@ -260,13 +261,13 @@ func (p *pending) entry(open bool) *entry {
 }
 
 // redactChanges returns changes of requests without the secrets in the fields that they set:
-// "with Authorization: Bearer [redacted]".
-func redactChanges(changes []string) []string {
+// "with Authorization: Bearer [redacted:token:0123456789abcdef]".
+func redactChanges(r redact.Redactor, changes []string) []string {
 	clean := make([]string, len(changes))
 	for i, change := range changes {
-		clean[i] = redact.Text(change)
+		clean[i] = r.Text(change)
 		if field, value, ok := strings.Cut(change, ": "); ok {
-			clean[i] = field + ": " + redact.Field(strings.TrimPrefix(field, "with "), value)
+			clean[i] = field + ": " + r.Field(strings.TrimPrefix(field, "with "), value)
 		}
 	}
 	return clean
@@ -287,7 +288,7 @@ func (p *pending) finish() {
 		p.watch()
 	}
 	if p.bodies != nil && !p.recorder.options.KeepSecrets {
-		p.bodies.redact(p.info.Op, p.status)
+		p.bodies.redact(p.recorder.options.Redactor, p.info.Op, p.status)
 	}
 	p.done = p.entry(false)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recent"
+	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -28,8 +29,12 @@ type Options struct {
 	MaxBody int
 
 	// KeepSecrets keeps passwords, tokens, cookies and signatures of URLs, which by
-	// default are replaced by "[redacted]".
+	// default are replaced by their fingerprints, see [record.Secret].
 	KeepSecrets bool
+
+	// Redactor replaces secrets. Recorders with the same one give a secret the same
+	// fingerprint. Default: one with a key of its own.
+	Redactor redact.Redactor
 
 	// Log gets a record for each request that has ended, at level Debug. Default: none.
 	Log *slog.Logger
@@ -73,6 +78,9 @@ const connectionShare = 8
 func New(options Options) *Recorder {
 	options.MaxBytes = max(cmp.Or(options.MaxBytes, defaultMaxBytes), 0)
 	options.MaxBody = max(cmp.Or(options.MaxBody, defaultMaxBody), 0)
+	if !options.Redactor.HasKey() {
+		options.Redactor = redact.New()
+	}
 	r := &Recorder{
 		options: options,
 		epoch:   time.Now(),

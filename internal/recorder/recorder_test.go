@@ -343,10 +343,18 @@ func TestSecrets(t *testing.T) {
 	assert.NotContains(t, log.String(), password)
 	assert.Contains(t, log.String(), "op=token")
 	assert.Equal(t, []string{"Bearer", "ann", "repository:app:pull"}, append([]string{x.Scheme, x.Subject}, x.Scopes...))
-	assert.Equal(t, "Bearer [redacted]", x.Header.Get("Authorization"))
-	assert.Equal(t, `{"token":"[redacted]","expires_in":300}`, string(x.ResponseBody))
-	assert.Equal(t, "grant_type=password&username=me&password=[redacted]", string(x.RequestBody))
-	assert.Equal(t, "http://%5Bredacted%5D@registry.example/token?access_token=[redacted]", x.Target)
+	require.Len(t, record.Secrets(x.Target), 2)
+	kept := record.Secrets(x.Target)[1]
+	assert.Equal(t, "token", kept.Kind)
+	fingerprint := kept.Fingerprint
+	assert.Regexp(t, `^Bearer \[redacted:token:[0-9a-f]{16}\]$`, x.Header.Get("Authorization"))
+	assert.NotContains(t, x.Header.Get("Authorization"), fingerprint, "that is another secret")
+	assert.Equal(t, `{"token":"[redacted:token:`+fingerprint+`]","expires_in":300}`, string(x.ResponseBody))
+	assert.Equal(t, "grant_type=password&username=me&password=[redacted:password:"+fingerprint+"]", string(x.RequestBody))
+	assert.Equal(t, "http://%5Bredacted%3Apassword%3A"+fingerprint+"%5D@registry.example/token?access_token=[redacted:token:"+fingerprint+"]", x.Target)
+	assert.Contains(t, log.String(), fingerprint, "the log agrees")
+	assert.Contains(t, x.RequestSecrets(), kept)
+	assert.Equal(t, []record.Secret{record.Secrets(x.ResponseHeader.Get("Location"))[0], record.Secrets(x.ResponseHeader.Get("Set-Cookie"))[0], kept}, x.ResponseSecrets())
 
 	r.Body = io.NopCloser(strings.NewReader("password=" + password))
 	x, _ = serve(t, recorder.Options{KeepSecrets: true}, r, handler)
@@ -371,10 +379,14 @@ func TestServedChanges(t *testing.T) {
 		}
 	}
 	x, _ := serve(t, recorder.Options{}, request("GET", "/v2/", ""), handler)
+	secrets := record.Secrets(x.Served[1])
+	require.Len(t, secrets, 1)
 	assert.Equal(t, []string{
-		"without Range", "with Authorization: Bearer [redacted]", "with X-Vault-Token: [redacted]", "with Accept: a/b: c",
-		"with Referer: https://%5Bredacted%5D@host/", "for host registry.example:5000",
+		"without Range", "with Authorization: Bearer [redacted:token:" + secrets[0].Fingerprint + "]",
+		"with X-Vault-Token: [redacted:token:" + secrets[0].Fingerprint + "]", "with Accept: a/b: c",
+		"with Referer: https://%5Bredacted%3Apassword%3A" + secrets[0].Fingerprint + "%5D@host/", "for host registry.example:5000",
 	}, x.Served)
+	assert.Contains(t, record.Log{x}.Journal(), "served with Authorization: Bearer [redacted]")
 	x, _ = serve(t, recorder.Options{KeepSecrets: true}, request("GET", "/v2/", ""), handler)
 	assert.Equal(t, changes, x.Served)
 }

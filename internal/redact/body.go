@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -9,50 +10,53 @@ import (
 	"github.com/ocifake/ocifake/internal/plainjson"
 )
 
-// TokenRequest takes the secrets out of the body of a token request, of which nothing
-// is left if it is neither JSON nor a form.
-func TokenRequest(b []byte) []byte {
+// TokenRequest redacts the body of a token request. A body that is neither JSON nor a form is a
+// secret as a whole.
+func (r Redactor) TokenRequest(b []byte) []byte {
 	if !isJSON(b) && !isForm(b) {
-		return []byte(placeholder)
+		return []byte(r.replacement(secret, string(b)))
 	}
-	return Body(b)
+	return r.Body(b)
 }
 
-// Body takes the secrets out of a body that is JSON or a form, such as the answer to a
-// token request. The body may be incomplete or malformed.
-func Body(b []byte) []byte {
+// Body redacts a body that is JSON or a form, such as the answer to a token request. The body may be
+// incomplete or malformed.
+func (r Redactor) Body(b []byte) []byte {
 	if !isJSON(b) {
-		b = redactForm(b)
+		b = r.form(b)
 	}
-	return ErrorBody(b)
+	return r.ErrorBody(b)
 }
 
-// TokenAnswer takes the secrets out of the answer of a token service. In a success that is
-// JSON, all strings are secret except those of the fields that the token specifications
-// define: a registry may send the token in a field of any name. If the JSON is malformed, all
-// strings are secret.
-func TokenAnswer(b []byte, success bool) []byte {
+// TokenAnswer redacts the answer of a token service. In a success that is JSON, all strings are
+// secret except those of the fields that the token specifications define: a registry may send the
+// token in a field of any name. If the JSON is malformed, all strings are secret.
+func (r Redactor) TokenAnswer(b []byte, success bool) []byte {
 	if success && isJSON(b) {
 		plain := plainTokenFields
 		if !json.Valid(b) {
 			plain = nil
 		}
-		b = redactJSON(b, func(name string) bool { return !slices.Contains(plain, name) })
+		b = r.json(b, func(name string) string {
+			if slices.Contains(plain, name) {
+				return ""
+			}
+			return cmp.Or(kindOf(name), secret)
+		})
 	}
-	return Body(b)
+	return r.Body(b)
 }
 
 // plainTokenFields are the fields of the answer of a token service that are not secret (RFC
 // 6749, 5.1; Docker token specification).
 var plainTokenFields = []string{"issued_at", "scope", "token_type", "expires_in"}
 
-// ErrorBody takes the secrets out of the body of an error, which may repeat those of
-// the request.
-func ErrorBody(b []byte) []byte {
+// ErrorBody redacts the body of an error, which may repeat the secrets of the request.
+func (r Redactor) ErrorBody(b []byte) []byte {
 	if isJSON(b) {
-		b = redactJSON(b, secretName)
+		b = r.json(b, kindOf)
 	}
-	return []byte(Text(string(b)))
+	return []byte(r.Text(string(b)))
 }
 
 func isJSON(b []byte) bool {
@@ -72,16 +76,19 @@ func isForm(b []byte) bool {
 	return true
 }
 
-// redactForm takes the secret values out of a form, which may be not encoded as it
-// should.
-func redactForm(b []byte) []byte {
+// form redacts a form, which may lack the encoding that it should have.
+func (r Redactor) form(b []byte) []byte {
 	var out []byte
 	for line := range bytes.SplitAfterSeq(b, []byte("\n")) {
 		for pair := range bytes.SplitAfterSeq(line, []byte("&")) {
 			name, value, _ := bytes.Cut(pair, []byte("="))
-			value = bytes.TrimRight(value, "&\n")
-			if (secretName(string(name)) || string(name) == authorizationCode) && !harmlessValue(string(value)) {
-				out = append(append(append(out, name...), '='), placeholder...)
+			value = bytes.TrimRight(value, "&\r\n")
+			kind := kindOf(string(name))
+			if string(name) == authorizationCode {
+				kind = secret
+			}
+			if kind != "" && !harmlessValue(string(value)) {
+				out = append(append(append(out, name...), '='), r.value(kind, unescape(string(value), 1, true))...)
 				pair = pair[len(name)+1+len(value):]
 			}
 			out = append(out, pair...)
@@ -94,12 +101,12 @@ func redactForm(b []byte) []byte {
 // for a token. The name of an error code is the same in JSON.
 const authorizationCode = "code"
 
-// redactJSON takes out the strings that are the value of a member with a secret name, also
-// those of JSON in a string. It does without a parser, which would give up on what is
-// malformed.
-func redactJSON(b []byte, secret func(name string) bool) []byte {
+// json redacts the strings that are the value of a member whose name has a kind, and the secrets in
+// other strings that are JSON themselves or have escapes. It does without a parser, which would give
+// up on what is malformed.
+func (r Redactor) json(b []byte, kindOf func(name string) string) []byte {
 	var out []byte
-	kept, hide := 0, secret("")
+	kept, kind := 0, kindOf("")
 	for at := 0; at < len(b); {
 		if b[at] != '"' {
 			// The next string in an array or an object is still the member's.
@@ -111,13 +118,13 @@ func redactJSON(b []byte, secret func(name string) bool) []byte {
 		isName := len(rest) > 0 && rest[0] == ':'
 		switch {
 		case isName:
-			hide = secret(unquoted(b[at:end]))
-		case hide:
+			kind = kindOf(unquoted(b[at:end]))
+		case kind != "":
 			out = append(out, b[kept:at]...)
-			out = append(out, `"`+placeholder+`"`...)
+			out = append(out, `"`+r.value(kind, unquoted(b[at:end]))+`"`...)
 			kept = end
 		default:
-			if clean, ok := redactNested(b[at:end], secret); ok {
+			if clean, ok := r.string(b[at:end], kindOf); ok {
 				out = append(append(out, b[kept:at]...), clean...)
 				kept = end
 			}
@@ -127,25 +134,29 @@ func redactJSON(b []byte, secret func(name string) bool) []byte {
 	return append(out, b[kept:]...)
 }
 
-// redactNested takes the secrets out of a string that has JSON in it. It reports
-// whether there were any.
-func redactNested(literal []byte, secret func(name string) bool) (clean []byte, ok bool) {
-	if start := bytes.TrimLeft(literal[1:], " "); len(start) == 0 || start[0] != '{' && start[0] != '[' && start[0] != '\\' {
-		return nil, false
+// string redacts a string that is JSON itself or has escapes, and reports whether it had secrets.
+func (r Redactor) string(literal []byte, kindOf func(name string) string) (clean []byte, ok bool) {
+	start := bytes.TrimLeft(literal[1:], " ")
+	mayNest := len(start) > 0 && (start[0] == '{' || start[0] == '[' || start[0] == '\\')
+	if !mayNest && bytes.IndexByte(literal, '\\') < 0 {
+		return nil, false // what is around it is redacted as one text
 	}
 	var text string
 	if json.Unmarshal(literal, &text) != nil {
-		return []byte(`"` + placeholder + `"`), true // it is cut off
-	}
-	nested := []byte(strings.TrimLeft(text, " \t\r\n"))
-	if len(nested) == 0 || nested[0] != '{' && nested[0] != '[' {
+		if mayNest { // it is cut off
+			return []byte(`"` + r.replacement(secret, unquoted(literal)) + `"`), true
+		}
 		return nil, false
 	}
-	without := redactJSON(nested, secret)
-	if bytes.Equal(without, nested) {
+	without := r.Text(text)
+	if nested := strings.TrimLeft(text, " \t\r\n"); nested != "" && (nested[0] == '{' || nested[0] == '[') {
+		text = nested
+		without = string(r.json([]byte(nested), kindOf))
+	}
+	if without == text {
 		return nil, false
 	}
-	clean, err := plainjson.Marshal(string(without))
+	clean, err := plainjson.Marshal(without)
 	return clean, err == nil
 }
 
@@ -162,10 +173,11 @@ func stringEnd(b []byte, at int) int {
 	return len(b)
 }
 
+// unquoted returns the text of a string, which may be cut off or malformed.
 func unquoted(literal []byte) string {
 	var s string
-	if json.Unmarshal(literal, &s) != nil {
-		return string(literal)
+	if bytes.IndexByte(literal, '\\') < 0 || json.Unmarshal(literal, &s) != nil {
+		return string(bytes.TrimSuffix(literal[1:], []byte{'"'}))
 	}
 	return s
 }

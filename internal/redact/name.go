@@ -7,15 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// secretName reports whether the name of a header field, of a parameter or of a
-// member of a JSON object says that its value gives access to something. It judges
-// the words of the name: "X-Vault-Token", "client_secret", "apiKey".
-func secretName(name string) bool {
-	return len(name) >= len("pw") && !slices.Contains(plainNames, name) && hasSecretWords(name)
+// kindOf returns the kind of the secret in a header field, in a parameter or in a member of a JSON
+// object, or "" if the value does not give access to anything. It judges the words of the name:
+// "X-Vault-Token", "client_secret", "apiKey".
+func kindOf(name string) string {
+	if len(name) < len("pw") || slices.Contains(plainNames, name) {
+		return ""
+	}
+	return kindOfWords(name)
 }
 
-// hasSecretWords is secretName for a name that is not among the frequent ones.
-func hasSecretWords(name string) bool {
+// kindOfWords is kindOf for a name that is not among the frequent ones.
+func kindOfWords(name string) string {
 	if strings.IndexByte(name, '%') >= 0 {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
@@ -23,12 +26,18 @@ func hasSecretWords(name string) bool {
 	}
 	words := wordsOf(name)
 	if strings.HasPrefix(words, "-access-control-") || containsAny(words, harmlessWords) {
-		return false
+		return ""
 	}
 	if i := strings.LastIndexByte(words[:len(words)-1], '-'); i > 0 && slices.Contains(attributes, words[i:]) {
-		return false
+		return ""
 	}
-	return containsAny(strings.ToLower(name), secretParts) || containsAny(words, secretWords)
+	lower := strings.ToLower(name)
+	for _, k := range kindsOfNames {
+		if containsAny(lower, k.parts) || containsAny(words, k.words) {
+			return k.kind
+		}
+	}
+	return ""
 }
 
 var (
@@ -42,17 +51,21 @@ var (
 		"User-Agent", "Www-Authenticate",
 	}
 
-	// secretParts make a name secret wherever they stand, also within a word.
-	secretParts = []string{
-		"accesskey", "apikey", "assertion", "authoriz", "authkey", "bearer", "cookie", "credential", "macaroon", "passcode", "passphrase",
-		"dpop", "passwd", "password", "privatekey", "secret", "sessid", "sessionid", "signature", "token", "wsse",
-	}
-
-	// secretWords make a name secret if they are words of it.
-	secretWords = []string{
-		"-auth-", "-authentication-", "-cred-", "-creds-", "-device-code-", "-hmac-", "-jwt-", "-key-", "-otp-", "-pass-", "-pin-",
-		"-psw-", "-pw-", "-pwd-", "-saml-", "-sas-", "-session-id-", "-sid-", "-sig-", "-ticket-", "-totp-",
-		"-verifier-",
+	// kindsOfNames are the kinds of secrets by their names, of which the first that matches counts:
+	// parts match wherever they stand, also within a word.
+	kindsOfNames = []struct {
+		kind         string
+		parts, words []string
+	}{
+		{password, []string{"passphrase", "passwd", "password"}, []string{"-pass-", "-psw-", "-pw-", "-pwd-"}},
+		{token, []string{"bearer", "token"}, []string{"-jwt-"}},
+		{secret, []string{
+			"accesskey", "apikey", "assertion", "authoriz", "authkey", "cookie", "credential", "macaroon", "passcode",
+			"dpop", "privatekey", "secret", "sessid", "sessionid", "signature", "wsse",
+		}, []string{
+			"-auth-", "-authentication-", "-cred-", "-creds-", "-device-code-", "-hmac-", "-key-", "-otp-", "-pin-",
+			"-saml-", "-sas-", "-session-id-", "-sid-", "-sig-", "-ticket-", "-totp-", "-verifier-",
+		}},
 	}
 
 	// harmlessWords make a name harmless that would be secret otherwise: a public
@@ -112,8 +125,8 @@ func wordsOf(name string) string {
 	return words.String()
 }
 
-// harmlessValue reports whether a value is none that gives access to something,
-// whatever its name: a client asks for an offline token with "true".
+// harmlessValue reports whether a value gives no access to anything, whatever its name: a client asks
+// for an offline token with "true".
 func harmlessValue(value string) bool {
-	return value == "" || value == placeholder || strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+	return value == "" || strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
 }

@@ -1,15 +1,14 @@
 package redact
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// schemes are the authentication schemes that are kept, in lower case. Any other word
-// before a space may be part of a secret.
-var schemes = []string{
-	"apikey", "aws", "aws4-ecdsa-p256-sha256", "aws4-hmac-sha256", "basic", "bearer", "digest", "dpop", "gnap", "googlelogin", "hawk",
-	"hoba", "jwt", "mutual", "negotiate", "ntlm", "oauth", "pat", "privatetoken", "scram-sha-1", "scram-sha-256", "ssws", "token", "vapid",
+// schemes are the authentication schemes that are kept, in lower case, with the kinds of their
+// credentials. Any other word before a space may be part of a secret.
+var schemes = map[string]string{
+	"apikey": secret, "aws": secret, "aws4-ecdsa-p256-sha256": secret, "aws4-hmac-sha256": secret, "basic": secret, "bearer": token,
+	"digest": secret, "dpop": token, "gnap": token, "googlelogin": token, "hawk": secret, "hoba": secret, "jwt": token, "mutual": secret,
+	"negotiate": secret, "ntlm": secret, "oauth": token, "pat": token, "privatetoken": token, "scram-sha-1": secret,
+	"scram-sha-256": secret, "ssws": token, "token": token, "vapid": secret,
 }
 
 const maxScheme = len("aws4-ecdsa-p256-sha256")
@@ -18,7 +17,7 @@ const maxScheme = len("aws4-ecdsa-p256-sha256")
 // it, or "" if they begin with no known scheme. In a query, a plus may stand for the space.
 func Scheme(credentials string) string {
 	end := strings.IndexAny(credentials[:min(len(credentials), maxScheme+1)], " +")
-	if end <= 0 || end+1 == len(credentials) || !slices.Contains(schemes, strings.ToLower(credentials[:end])) {
+	if end <= 0 || end+1 == len(credentials) || schemes[strings.ToLower(credentials[:end])] == "" {
 		return ""
 	}
 	return credentials[:end]

@@ -7,59 +7,52 @@ import (
 	"strings"
 )
 
-const (
-	// placeholder stands in the place of a secret.
-	placeholder = "[redacted]"
-
-	// placeholderUser stands in the place of the user of a URL, which a bracket would
-	// make invalid.
-	placeholderUser = "%5Bredacted%5D"
-)
-
-// Text takes the secrets out of a header value, a URL, a request target, or any other
-// text: the users of URLs, the values of secret parameters, and signed tokens,
-// wherever they are, even if they are percent-encoded several times. The rest does not
-// change.
-func Text(s string) string {
+// Text redacts a header value, a URL, a request target, or any other text: the users of URLs, the
+// values of secret parameters, and signed tokens, wherever they are, even if they are
+// percent-encoded several times. The rest does not change.
+func (r Redactor) Text(s string) string {
 	if strings.IndexByte(s, '=') < 0 && strings.IndexByte(s, '@') < 0 && strings.IndexByte(s, '%') < 0 && !strings.Contains(s, jwtStart) {
 		return s
 	}
 	v, ok := decodeAll(s)
 	if !ok {
-		return placeholder
+		return r.replacement(secret, s)
 	}
-	found := finding{view: v}
+	v.text = masked(v.text)
+	found := finding{view: v, redactor: r, original: s}
 	found.users()
-	found.bareUsers()
+	users := found.secrets
 	found.parameters()
+	found.bareUsers(users)
 	found.tokens()
-	return found.replaceIn(s)
+	return found.replaced()
 }
 
-// Texts returns a copy of the texts without their secrets.
-func Texts(texts []string) []string {
+// Texts returns a redacted copy of the texts.
+func (r Redactor) Texts(texts []string) []string {
 	clean := slices.Clone(texts)
 	for i, s := range clean {
-		clean[i] = Text(s)
+		clean[i] = r.Text(s)
 	}
 	return clean
-}
-
-// Redacted reports whether a secret was taken out of a text.
-func Redacted(s string) bool {
-	return strings.Contains(s, placeholder) || strings.Contains(s, placeholderUser)
 }
 
 // finding collects where secrets are in a view.
 type finding struct {
 	view
-	secrets []secretAt
+	redactor Redactor
+	original string // of which this is a view
+	secrets  []secretAt
+	values   []span // of the parameters among the secrets, in order, with their schemes
 }
+
+// span is a part of a view, by offsets.
+type span struct{ from, to int }
 
 // secretAt is a secret, by offsets in the view.
 type secretAt struct {
 	from, to int
-	with     string // replacement
+	with     string // the placeholder
 }
 
 func (f *finding) add(from, to int, with string) {
@@ -68,8 +61,15 @@ func (f *finding) add(from, to int, with string) {
 	}
 }
 
-// replaceIn returns the text of which f is a view, without the secrets.
-func (f *finding) replaceIn(s string) string {
+// decoded returns a part of the original, given by its offsets in the view, with its percent-encoding
+// undone as often as a number says.
+func (f *finding) decoded(from, to int, times uint8, form bool) string {
+	return unescape(f.original[f.origin(from):f.origin(to)], int(times), form)
+}
+
+// replaced returns the original with placeholders.
+func (f *finding) replaced() string {
+	s := f.original
 	if len(f.secrets) == 0 {
 		return s
 	}
@@ -111,36 +111,72 @@ func (f *finding) parameters() {
 			return
 		}
 		equals += at
-		name := f.text[strings.LastIndexAny(f.text[at:equals], beforeName)+1+at : equals]
+		start := strings.LastIndexAny(f.text[at:equals], beforeName) + 1 + at
+		kind := kindOf(f.text[start:equals])
 		at = equals + 1
-		from := at
-		for from < len(f.text) && (f.text[from] == '"' || f.text[from] == '\\') {
-			from++
-		}
-		secret, ends := secretName(name), afterValue
-		scheme := Scheme(f.text[from:])
-		if !secret && scheme == "" {
-			continue
-		}
-		if from > at {
-			ends = `"` // it is quoted
-		}
-		if scheme != "" {
-			from += len(scheme) + 1
-		}
-		to := f.valueEnd(from, ends, f.depthAt(equals))
-		if value := f.text[from:to]; secret && !harmlessValue(value) || !secret && isToken68(value) {
-			f.add(from, to, placeholder)
+		if to := f.parameter(kind, start, at); to > at {
 			at = to
 		}
 	}
+}
+
+// parameter finds the secret value of a parameter whose name and value begin at two offsets, and
+// returns the end of the value, or 0 if it has no secret.
+func (f *finding) parameter(kind string, name, at int) (to int) {
+	depth, form := f.depthAt(at-1), name == 0 || strings.IndexByte("?&#", f.text[name-1]) >= 0
+	from, ends, times := at, afterValue, depth+1
+	for from < len(f.text) && (f.text[from] == '"' || f.text[from] == '\\') {
+		from++
+	}
+	switch quoted := from > at; {
+	case !quoted:
+	case f.depthAt(at) <= depth:
+		ends, times, form = `"`, depth, false
+	case kind != "": // what is encoded is part of the value
+		from = at
+	default:
+		depth = f.depthAt(at)
+	}
+	scheme := f.scheme(kind, from, depth, form)
+	if kind == "" && scheme == "" {
+		return 0
+	}
+	if scheme != "" {
+		from += len(scheme) + 1
+	}
+	to = f.valueEnd(from, ends, depth)
+	if value := f.text[from:to]; kind != "" && harmlessValue(value) || kind == "" && !isToken68(value) {
+		return 0
+	}
+	f.values = append(f.values, span{at, to})
+	original := f.decoded(from, to, times, form)
+	if scheme != "" {
+		f.add(from, to, f.redactor.credentials(scheme, original))
+	} else {
+		f.add(from, to, f.redactor.replacement(kind, original))
+	}
+	return to
+}
+
+// scheme returns the scheme of credentials that begin at an offset, which the value of a parameter of
+// that kind may have.
+func (f *finding) scheme(kind string, at int, depth uint8, form bool) string {
+	if kind == password {
+		return ""
+	}
+	scheme := Scheme(f.text[at:])
+	end := at + len(scheme)
+	if kind != "" && scheme != "" && f.text[end] == '+' && (!form || f.depthAt(end) > depth) {
+		return "" // this plus is not a space
+	}
+	return scheme
 }
 
 // valueEnd returns where a value ends. What separates it from what follows is
 // encoded no more often than the equals sign before it.
 func (f *finding) valueEnd(from int, ends string, depth uint8) int {
 	to := f.next(from, ends, depth)
-	for to > from && f.text[to-1] == '\\' {
+	for to > from && f.text[to-1] == '\\' && f.depthAt(to-1) <= depth {
 		to--
 	}
 	return to
@@ -173,10 +209,27 @@ func (f *finding) users() {
 			}
 		}
 		if i := strings.LastIndexByte(f.text[at:end], '@'); i >= 0 {
-			f.add(at, at+i, placeholderUser)
+			f.add(at, at+i, inUser(f.user(at, f.colon(at, at+i, depth), at+i, depth)))
 			at += i
 		}
 	}
+}
+
+// colon returns the offset of the first colon between two offsets that is not encoded more often than
+// a depth; or the second offset.
+func (f *finding) colon(from, to int, depth uint8) int {
+	for from < to && (f.text[from] != ':' || f.depthAt(from) > depth) {
+		from++
+	}
+	return from
+}
+
+// user returns the placeholder of a user, with a password if there is a colon before the end.
+func (f *finding) user(from, colon, to int, depth uint8) string {
+	if colon == to {
+		return f.redactor.userPassword(f.decoded(from, to, depth+1, false), "", false)
+	}
+	return f.redactor.userPassword(f.decoded(from, colon, depth+1, false), f.decoded(colon+1, to, depth+1, false), true)
 }
 
 // isHostPort reports whether a text may be a host with or without a port.
@@ -185,26 +238,51 @@ func isHostPort(s string) bool {
 	return strings.Trim(port, "0123456789") == "" || strings.HasPrefix(host, "[")
 }
 
-// bareUsers finds user:password in front of a host without a scheme, as in the
-// target of CONNECT.
-func (f *finding) bareUsers() {
-	users := f.secrets // of URLs, in order
+// bareUsers finds user:password in front of a host without a scheme, as in the target of CONNECT. It
+// is given what users has found.
+func (f *finding) bareUsers(users []secretAt) {
 	for at := 0; ; {
 		i := strings.IndexByte(f.text[at:], '@')
 		if i < 0 {
 			return
 		}
-		i += at
+		i = f.lastSign(at + i)
 		from := f.userStart(at, i)
 		at = i + 1
-		if _, ok := slices.BinarySearchFunc(users, i, func(u secretAt, sign int) int { return cmp.Compare(u.to, sign) }); ok {
+		if _, ok := slices.BinarySearchFunc(users, i, func(u secretAt, sign int) int { return cmp.Compare(u.to, sign) }); ok || f.inValue(from, i) {
 			continue
 		}
 		user, _, ok := strings.Cut(f.text[from:i], ":")
 		if ok && !slices.Contains(noUsers, strings.ToLower(user)) && !isDigest(f.text[at:]) {
-			f.add(from, i, placeholder)
+			colon := f.colon(from, i, f.depthAt(i))
+			if colon == i { // it is encoded, as the value of a parameter
+				colon = from + len(user)
+			}
+			f.add(from, i, f.user(from, colon, i, f.depthAt(i)))
 		}
 	}
+}
+
+// lastSign returns the last of several at signs in front of a host: those before it are part of a
+// password, and are possibly encoded more often.
+func (f *finding) lastSign(i int) int {
+	for {
+		next := strings.IndexByte(f.text[i+1:], '@')
+		if next < 0 {
+			return i
+		}
+		next += i + 1
+		if depth := f.depthAt(next); depth > f.depthAt(i) || f.previous(i+1, next, afterHost, depth) > i+1 {
+			return i
+		}
+		i = next
+	}
+}
+
+// inValue reports whether a part of the view is in the secret value of a parameter.
+func (f *finding) inValue(from, to int) bool {
+	i, _ := slices.BinarySearchFunc(f.values, from+1, func(v span, from int) int { return cmp.Compare(v.from, from) })
+	return i > 0 && to <= f.values[i-1].to
 }
 
 // noUsers stand before a colon and an address, and are no users.
@@ -256,7 +334,7 @@ func (f *finding) tokens() {
 		for at < len(f.text) && f.text[at] == '.' {
 			at = tokenEnd(f.text, at+1)
 		}
-		f.add(from, at, placeholder)
+		f.add(from, at, f.redactor.replacement(token, f.text[from:at]))
 	}
 }
 

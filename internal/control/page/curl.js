@@ -58,7 +58,7 @@ function field(name, value, x) {
   if (value === '') {
     return ['--header', quote(`${name};`)];
   }
-  if (name === 'Authorization' && text(value).endsWith('[redacted]')) {
+  if (name === 'Authorization' && /\[redacted(:\w+:\w+)?]$/.test(text(value))) {
     return x.scheme === 'Basic'
       ? ['--user', '"$USERNAME:$PASSWORD"']
       : ['--header', `"Authorization: ${/^[\w-]+$/.test(text(x.scheme)) ? text(x.scheme) : 'Bearer'} $TOKEN"`];

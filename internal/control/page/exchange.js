@@ -1,4 +1,4 @@
-// Texts of the journal about an exchange. They match `ocifake requests`.
+// Texts of the journal about an exchange. They match `ocifake requests`, which omits fingerprints.
 
 import { printable, shortDigest, text } from './text.js';
 

@@ -16,8 +16,12 @@ export function bytesOf(value) {
   return new TextEncoder().encode(value ?? '');
 }
 
-// printable replaces invisible characters and bidirectional controls.
-export const printable = value => String(text(value)).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\ufffd');
+// placeholder is what the record has in place of a secret; in the user of a URL it is encoded.
+const placeholder = /(?:\[|%5B)redacted(?::|%3A)(password|token|secret)(?::|%3A)([0-9a-f]{6})[0-9a-f]{10}(?:]|%5D)/gi;
+
+// printable shortens the fingerprints of secrets, and replaces invisible characters and bidirectional
+// controls.
+export const printable = value => String(text(value)).replace(placeholder, '[$1 $2…]').replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\ufffd');
 
 // printableLines is printable, but keeps line breaks and tabs.
 export const printableLines = value => text(value).replace(/[^\S\n\t ]|[\p{Cc}\p{Cf}\p{Cs}]/gu, c => '\n\t'.includes(c) ? c : '\ufffd');
