@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"regexp"
 	"slices"
 	"time"
 
@@ -63,7 +62,7 @@ func connectionRules() []Rule {
 		Wrong: "GET /v2/, User-Agent: Go-http-client/1.1",
 		Right: "GET /v2/, User-Agent: mytool/1.2",
 		judge: func(_ *Linter, x *exchange) *found {
-			if agent := x.agent(); library.MatchString(agent) {
+			if agent := x.agent(); library().MatchString(agent) {
 				return in(x, nil, "%s %s has User-Agent %q", x.Method, x.Target, agent)
 			}
 			return nil
@@ -72,7 +71,7 @@ func connectionRules() []Rule {
 }
 
 // library matches the User-Agent of HTTP libraries.
-var library = regexp.MustCompile(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
+var library = lazily(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
 
 // mostInFlight is the largest number of requests of a client at a time.
 const mostInFlight = 32

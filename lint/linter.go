@@ -41,18 +41,16 @@ type Report struct {
 	Findings []Finding  // by severity, rule and client
 	Unjudged []Unjudged // by rule
 	Requests int        // number of requests that were read
+	Ignored  int        // number of findings that were ignored
 }
 
-// Failing returns the findings whose severity fails a test; see [Severity.Fails].
-func (r Report) Failing() []Finding {
-	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !f.Severity.Fails() })
-}
-
-// Without returns the report without the findings of some rules.
-func (r Report) Without(rules ...string) Report {
-	r.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return slices.Contains(rules, f.Rule) })
-	r.Unjudged = slices.DeleteFunc(slices.Clone(r.Unjudged), func(u Unjudged) bool { return slices.Contains(rules, u.Rule) })
-	return r
+// Failing returns the findings of some severities; by default, those that fail a test: [Must] and
+// [Portability].
+func (r Report) Failing(severities ...Severity) []Finding {
+	if len(severities) == 0 {
+		severities = []Severity{Must, Portability}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !slices.Contains(severities, f.Severity) })
 }
 
 // Check judges a recording, which must be in the order in which the requests began.

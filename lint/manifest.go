@@ -3,7 +3,6 @@ package lint
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -285,7 +284,7 @@ func accepted(x *exchange) []string {
 	var all []string
 	for _, field := range x.Header.Values("Accept") {
 		for element := range strings.SplitSeq(field, ",") {
-			if base := mediaType(element); base != "" && !zeroWeight.MatchString(element) {
+			if base := mediaType(element); base != "" && !zeroWeight().MatchString(element) {
 				all = append(all, base)
 			}
 		}
@@ -293,7 +292,7 @@ func accepted(x *exchange) []string {
 	return all
 }
 
-var zeroWeight = regexp.MustCompile(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
+var zeroWeight = lazily(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
 
 func judgeAccept(l *Linter, x *exchange) *found {
 	types := accepted(x)

@@ -30,8 +30,15 @@ func (s Severity) String() string {
 // MarshalText returns the severity in lower case.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Fails reports whether a finding of this severity fails a test: [Must] and [Portability] do.
-func (s Severity) Fails() bool { return s == Must || s == Portability }
+// UnmarshalText sets the severity from its name.
+func (s *Severity) UnmarshalText(text []byte) error {
+	i := slices.Index(severities[:], string(text))
+	if i < int(Must) {
+		return fmt.Errorf("lint: unknown severity %q: want must, portability, should or waste", text)
+	}
+	*s = Severity(i)
+	return nil
+}
 
 // Rule is one thing that a client can do wrong.
 type Rule struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"testing"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/apistore"
@@ -28,10 +29,11 @@ type config struct {
 	login    apistore.Login // of WithHandlerLogin
 	name     string         // of WithName
 	record   recorder.Options
-	service  *auth.Service     // that WithAuth made
-	access   *auth.Options     // of WithAuth
-	profile  *profiles.Profile // of WithProfile; nil: strict
-	network  *Network          // of WithNetwork
+	service  *auth.Service               // that WithAuth made
+	access   *auth.Options               // of WithAuth
+	profile  *profiles.Profile           // of WithProfile; nil: strict
+	network  *Network                    // of WithNetwork
+	lint     func(*Registry, testing.TB) // of WithLint; nil without it
 
 	names    map[string]bool // options with a value that were given
 	inMemory bool            // WithInMemory was given

@@ -37,7 +37,8 @@ type Registry struct {
 	name     string            // in messages; empty: the URL
 	profile  *profiles.Profile // nil: strict
 	log      *slog.Logger
-	none     noTest // stands in for a nil t
+	none     noTest           // stands in for a nil t
+	lint     func(testing.TB) // of WithLint; nil without it
 }
 
 // New starts a registry for a test and closes it when the test and its subtests have ended.
@@ -63,6 +64,9 @@ func New(t testing.TB, opts ...Option) *Registry {
 	}
 	t.Cleanup(func() {
 		t.Helper()
+		if r.lint != nil {
+			r.lint(t)
+		}
 		err := r.Close()
 		log.end()
 		if err != nil {
@@ -77,7 +81,17 @@ func New(t testing.TB, opts ...Option) *Registry {
 // program. The caller must close it. The registry logs to [slog.Default], unless
 // [WithLogger] is given. In a bubble of [testing/synctest] the registry is in memory, unless
 // [WithAddr] is given.
-func Start(opts ...Option) (*Registry, error) { return start(slog.Default(), opts) }
+func Start(opts ...Option) (*Registry, error) {
+	return withoutTest(start(slog.Default(), opts))
+}
+
+// withoutTest lets Close do what the end of a test does.
+func withoutTest(r *Registry, err error) (*Registry, error) {
+	if err == nil && r.lint != nil {
+		r.none.Cleanup(func() { r.lint(nil) })
+	}
+	return r, err
+}
 
 func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	c, err := newConfig(opts)
@@ -121,6 +135,9 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	if r.network != nil {
 		r.network.join(r)
 	}
+	if c.lint != nil {
+		r.lint = func(t testing.TB) { c.lint(r, t) }
+	}
 	return r, nil
 }
 
@@ -144,7 +161,7 @@ func NewHandler(opts ...Option) (*Registry, error) {
 		c.server.Network = new(server.Network)
 	}
 	c.server.Mounted = true
-	return c.start(slog.Default())
+	return withoutTest(c.start(slog.Default()))
 }
 
 // Close stops the registry: it closes all connections, cancels the contexts of the requests,
@@ -154,7 +171,9 @@ func NewHandler(opts ...Option) (*Registry, error) {
 // Close also does what the end of a test does for methods that were given a nil t, and
 // returns what would have failed the test. See "Without a test" in the documentation of the
 // package.
-func (r *Registry) Close() error { return errors.Join(r.server.Close(), r.none.end()) }
+func (r *Registry) Close() error {
+	return errors.Join(r.server.Close(), r.none.end())
+}
 
 // URL returns the URL of the registry, "http://127.0.0.1:40001".
 func (r *Registry) URL() string { return r.server.URL() }

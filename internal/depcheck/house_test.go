@@ -31,7 +31,7 @@ var house = []floor{
 	{"config", "auth faults internal/strict internal/yamltext profiles registrytest", ""},
 	{"lint", "op record", list(digest)},
 	{"exam", "faults internal/content internal/engine internal/journal memstore op record registry registrytest", list(digest)},
-	{"registrytest", "auth faults internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"registrytest", "auth faults lint internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
 	{"images", "internal/content", list(containerregistry, digest)},
 	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
 	{"spec", "", list(digest, imageSpec)},
