@@ -3,6 +3,8 @@ package lint
 import (
 	"encoding/json"
 	"io"
+
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // The parts of SARIF 2.1.0 (OASIS) that are written.
@@ -71,6 +73,7 @@ var levels = [...]string{Must: "error", Portability: "error", Should: "warning",
 // WriteSARIF writes the report in the Static Analysis Results Interchange Format 2.1.0, which code
 // hosts show. The name is that of the file with the recording.
 func (r Report) WriteSARIF(w io.Writer, name string) error {
+	must.NotNil("lint: Report.WriteSARIF: w", w)
 	run := sarifRun{
 		Tool:        sarifTool{sarifDriver{Name: "ocifake lint", URI: "https://github.com/ocifake/ocifake"}},
 		Invocations: []sarifInvocation{{Successful: true}},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/terminal"
 )
 
@@ -15,6 +16,7 @@ const maxShownSeqs = 10
 // WriteText writes the report for people: each finding with the sentence that it is based on, the
 // profiles on which such a client fails, and how to fix it. Control characters are escaped.
 func (r Report) WriteText(w io.Writer) error {
+	must.NotNil("lint: Report.WriteText: w", w)
 	var b strings.Builder
 	rules := byID()
 	for _, f := range r.Findings {

@@ -29,9 +29,9 @@ const (
 var house = []floor{
 	{"cmd/ocifake", "*", "*"},
 	{"config", "auth faults internal/strict internal/yamltext profiles registrytest", ""},
-	{"lint", "op record", list(digest)},
 	{"exam", "faults internal/content internal/engine internal/journal memstore op record registry registrytest", list(digest)},
 	{"registrytest", "auth faults lint internal/apistore internal/content internal/engine internal/journal internal/opset internal/recorder internal/server memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"lint", "op record", list(digest)},
 	{"images", "internal/content", list(containerregistry, digest)},
 	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
 	{"spec", "", list(digest, imageSpec)},

@@ -25,6 +25,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -101,7 +102,7 @@ func failing(parameter, says string, call func(f given) error) row {
 // works, or fails with a message that names the parameter.
 func TestNil(t *testing.T) {
 	var listed []string
-	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofImages, ofExam, ofSpec) {
+	for _, row := range slices.Concat(ofOp, ofRegistry, ofMemstore, ofAuth, ofFaults, ofRecord, ofRegistrytest, ofImages, ofExam, ofLint, ofSpec) {
 		listed = append(listed, row.parameter)
 		t.Run(row.parameter, func(t *testing.T) {
 			said := outcome(row.call, newGiven(t))
@@ -334,6 +335,8 @@ var ofRegistrytest = []row{
 		f.reg.Push(nil, "app:v1", images.Random())
 		f.reg.Attach(nil, "app:v1", images.Artifact("text/plain"))
 	}),
+	allowed("registrytest.Network.Lint t", func(f given) { registrytest.NewNetwork().Lint(nil) }),
+	allowed("registrytest.Registry.Lint t", func(f given) { f.reg.Lint(nil) }),
 	allowed("registrytest.Registry.Check t", func(f given) { f.reg.Check(nil) }),
 	allowed("registrytest.Registry.Inject t", func(f given) { f.reg.Inject(nil) }),
 	allowed("registrytest.Registry.Intercept t", func(f given) {
@@ -391,6 +394,12 @@ var ofRegistrytest = []row{
 	failing("registrytest.WithHandler h", "WithHandler of nil", start(registrytest.WithHandler(http.HandlerFunc(nil)))),
 	failing("registrytest.WithAuthenticator a", "WithAuthenticator of nil", start(registrytest.WithAuthenticator((*auth.Service)(nil)))),
 	failing("registrytest.WithStore store", "WithStore of nil", start(registrytest.WithStore((*memstore.Store)(nil)))),
+}
+
+var ofLint = []row{
+	refused("lint.Linter.Add x", func(f given) { lint.New().Add(nil) }),
+	refused("lint.Report.WriteSARIF w", func(f given) { _ = lint.Report{}.WriteSARIF(nil, "") }),
+	refused("lint.Report.WriteText w", func(f given) { _ = lint.Report{}.WriteText(nil) }),
 }
 
 var ofExam = []row{
