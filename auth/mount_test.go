@@ -110,6 +110,54 @@ func TestMountNeedsScope(t *testing.T) {
 	assert.Equal(t, 201, f.mount(wide, "team/other", "mount="+own).Status)
 }
 
+// The challenge to a mount can name the source from the first, or the source can need no scope.
+func TestMountSource(t *testing.T) {
+	own := digest.FromString("layer of team/app").String()
+	alice := basic("alice", "secret")
+	const target, source = "repository:team/other:pull,push", "repository:team/app:pull"
+	for option, want := range map[string]struct {
+		first string // the scope of the first challenge
+		next  int    // the status of the mount with a token for the target
+	}{
+		"":        {target, 401},
+		"named":   {target + " " + source, 401},
+		"ignored": {target, 202},
+	} {
+		f, _, _ := guarded(t, &auth.TokenOptions{MountSource: option})
+		first := f.mount(anonymous, "team/other", "mount="+own+"&from=team/app")
+		assert.Equal(t, 401, first.Status)
+		assert.Contains(t, first.Challenge[0], `scope="`+want.first+`"`, option)
+		next := f.mount(bearer(f.token(alice, target)), "team/other", "mount="+own+"&from=team/app")
+		assert.Equal(t, want.next, next.Status, option)
+		if next.Status == 401 {
+			assert.Contains(t, next.Challenge[0], `scope="`+target+" "+source+`"`, option)
+		}
+		assert.Equal(t, 201, f.mount(bearer(f.token(alice, target, source)), "team/other", "mount="+own+"&from=team/app").Status, option)
+		same := f.mount(anonymous, "team/other", "mount="+own+"&from=team/other")
+		assert.Contains(t, same.Challenge[0], `scope="`+target+`"`, option)
+		bad := f.mount(anonymous, "team/other", "mount="+own+"&from=../x")
+		assert.Contains(t, bad.Challenge[0], `scope="`+target+`"`, option)
+	}
+}
+
+// A token without scopes allows what its user may do, and no more.
+func TestUnscopedTokens(t *testing.T) {
+	for _, opaque := range []bool{false, true} {
+		f, _, secret := guarded(t, &auth.TokenOptions{Unscoped: true, Scope: "*", Opaque: opaque})
+		assert.Contains(t, f.get(anonymous, "/v2/").Challenge[0], `scope="*"`)
+		token := bearer(f.token(basic("alice", "secret"), "*"))
+		own := digest.FromString("layer of team/app").String()
+		assert.Equal(t, 200, f.get(token, "/v2/").Status)
+		assert.Equal(t, 200, f.get(token, "/v2/team/app/blobs/"+own).Status)
+		assert.Equal(t, 201, f.mount(token, "team/other", "mount="+own+"&from=team/app").Status)
+		assert.Equal(t, 401, f.get(token, "/v2/secret/app/blobs/"+secret.blob.String()).Status)
+		assert.Equal(t, 202, f.mount(token, "team/other", "mount="+secret.blob.String()+"&from=secret/app").Status)
+		nobody := bearer(f.token(anonymous))
+		assert.Equal(t, 200, f.get(nobody, "/v2/").Status, "as any token")
+		assert.Equal(t, 401, f.get(nobody, "/v2/team/app/blobs/"+own).Status)
+	}
+}
+
 // A manifest may name only what is in its own repository; what others have is as
 // unknown as what nobody has.
 func TestManifestsOfOthersBlobs(t *testing.T) {

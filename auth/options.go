@@ -82,8 +82,8 @@ func Anonymous(repos ...string) Rule {
 // TokenOptions configure the token service. The zero value issues JSON Web Tokens that are
 // valid for five minutes.
 type TokenOptions struct {
-	// Service is the name of the registry, and the audience of tokens. Default
-	// "ocifake".
+	// Service is the name of the registry, and the audience of tokens. {host} in it stands for
+	// the host of the request; the audience is then the default. Default "ocifake".
 	Service string `json:"service"`
 
 	// Path is the path of the token endpoint, below the prefix of the API. It must not be a path
@@ -113,6 +113,16 @@ type TokenOptions struct {
 	// OmitExpiresIn omits expires_in. Clients then assume 60 seconds.
 	OmitExpiresIn bool `json:"omitExpiresIn"`
 
+	// Unscoped tokens allow everything that their user may do. The scopes of a request for a
+	// token are ignored.
+	Unscoped bool `json:"unscoped"`
+
+	// MountSource says when a client needs the scope of the repository from which a mount pulls:
+	// "named" if the challenge to a mount names it from the first, together with the target, and
+	// "ignored" if a mount needs no such scope: without it, the mount is answered with an upload
+	// session. Default: the challenge names it if nothing else is missing from the token.
+	MountSource string `json:"mountSource"`
+
 	// FirstScopeOnly ignores all scopes of a request but the first.
 	FirstScopeOnly bool `json:"firstScopeOnly"`
 
@@ -141,6 +151,12 @@ type TokenOptions struct {
 	// registries have up to 16 KiB, which some proxies and clients refuse.
 	Size int `json:"size"`
 }
+
+// The values of [TokenOptions.MountSource] beside the default.
+const (
+	sourceNamed   = "named"
+	sourceIgnored = "ignored"
+)
 
 const (
 	defaultRealm   = "ocifake"
@@ -196,6 +212,8 @@ func (t *TokenOptions) check() error {
 		return errors.New("token: negative TTL")
 	case !slices.Contains([]string{"", tokenField, accessTokenField}, t.Field):
 		return fmt.Errorf("token: field %q: want token or access_token", t.Field)
+	case !slices.Contains([]string{"", sourceNamed, sourceIgnored}, t.MountSource):
+		return fmt.Errorf("token: mount source %q: want named or ignored", t.MountSource)
 	case t.PostStatus != 0 && (t.PostStatus < 400 || t.PostStatus > 599):
 		return fmt.Errorf("token: refuse POST with status %d: want an error", t.PostStatus)
 	case t.Size < 0 || t.Size > maxSize:

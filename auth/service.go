@@ -118,7 +118,7 @@ func (s *Service) certified(r *http.Request) Identity {
 // Authorize implements [Authenticator].
 func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	s.must("Authorize")
-	if who.Scheme == "Bearer" && !a.Entry {
+	if who.Scheme == "Bearer" && !a.Entry && !s.tokens.options.Unscoped {
 		if covers(who.Granted, a) {
 			return nil
 		}
@@ -127,7 +127,7 @@ func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	if s.tokens != nil && s.tokens.options.Required && who.Scheme == "" && !a.Entry {
 		return s.refusal(who, a)
 	}
-	if a == (Access{}) && who.Subject != "" || a != (Access{}) && s.policy.allows(who.Subject, a) {
+	if a == (Access{}) && (who.Subject != "" || who.Scheme == "Bearer") || a != (Access{}) && s.policy.allows(who.Subject, a) {
 		return nil
 	}
 	return s.refusal(who, a)
@@ -178,8 +178,11 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	if s.tokens == nil {
 		return []string{basic}
 	}
-	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.tokens.service()))
+	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.serviceFor(r)))
 	_, state := inflight.Begin(r)
+	if info := state.Info(); info.Op == op.BlobMount && info.From != info.Repo && s.tokens.options.MountSource == sourceNamed {
+		a.Source = info.From
+	}
 	if fixed := s.tokens.options.Scope; fixed != "" {
 		text += `,scope="` + fixed + `"`
 	} else if scope, ok := scopeFor(known(state.Info(), a)); ok {
@@ -226,13 +229,25 @@ func (s *Service) TokenPath() string {
 	return cmp.Or(s.tokens.options.Path, op.TokenPath)
 }
 
-// ServiceName returns the service of Bearer challenges, or "" for Basic.
+// ServiceName returns the service of Bearer challenges, or "" for Basic. It can contain {host}, for
+// which the host of the request stands in a challenge.
 func (s *Service) ServiceName() string {
 	s.must("ServiceName")
 	if s.tokens == nil {
 		return ""
 	}
-	return s.tokens.service()
+	return cmp.Or(s.tokens.options.Service, defaultService)
+}
+
+// serviceFor returns the service of Bearer challenges for the sender of a request.
+func (s *Service) serviceFor(r *http.Request) string {
+	origin, _ := inflight.Base(r, s.options.TrustForwarded)
+	return s.tokens.service(origin)
+}
+
+// ignoresSource reports whether a mount needs no access to the repository from which it pulls.
+func (s *Service) ignoresSource() bool {
+	return s.tokens != nil && s.tokens.options.MountSource == sourceIgnored
 }
 
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or "".

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -113,4 +114,21 @@ func TestNarrowedScopes(t *testing.T) {
 		assert.Equal(t, 401, refused.Status)
 		assert.Contains(t, refused.Challenge[0], `error="insufficient_scope"`)
 	}
+}
+
+// The service can be the host of the request, which differs between names of the registry.
+func TestServiceOfHost(t *testing.T) {
+	f := newFixture(t, teamOptions(auth.TokenOptions{Service: "{host}"}))
+	at := func(host string, as who, target string) answer {
+		return f.get(func(r *http.Request) { as(r); r.Host = host }, target)
+	}
+	alice := basic("alice", "secret")
+	for _, host := range []string{"a.example", "b.example:5000"} {
+		assert.Contains(t, at(host, anonymous, "/v2/").Challenge[0], `service="`+host+`"`)
+		token := at(host, alice, "/v2/token?service="+host).token(t).Token
+		assert.Equal(t, 200, at(host, bearer(token), "/v2/").Status)
+		assert.Equal(t, 400, at(host, alice, "/v2/token?service=other").Status)
+		assert.Equal(t, 400, at(host, alice, "/v2/token?service={host}").Status)
+	}
+	assert.Equal(t, "{host}", f.service.ServiceName())
 }

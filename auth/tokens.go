@@ -74,8 +74,23 @@ func newSigner() *signer {
 	return &signer{key, rand.Text()}
 }
 
-func (t *tokens) service() string { return cmp.Or(t.options.Service, defaultService) }
-func (t *tokens) issuer() string  { return cmp.Or(t.options.Issuer, defaultService) }
+const hostPlaceholder = "{host}" // in TokenOptions.Service
+
+// service returns the name of the registry for the sender of a request. origin is the scheme and
+// the host of the request.
+func (t *tokens) service(origin string) string {
+	_, host, _ := strings.Cut(origin, "://")
+	return strings.ReplaceAll(cmp.Or(t.options.Service, defaultService), hostPlaceholder, host)
+}
+
+func (t *tokens) audience() string {
+	if strings.Contains(t.options.Service, hostPlaceholder) {
+		return defaultService
+	}
+	return cmp.Or(t.options.Service, defaultService)
+}
+
+func (t *tokens) issuer() string { return cmp.Or(t.options.Issuer, defaultService) }
 
 // claims are those of the Docker token specification.
 type claims struct {
@@ -121,7 +136,7 @@ func (t *tokens) sign(x span, user string, g grant, padding string) (string, err
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    t.issuer(),
 			Subject:   user,
-			Audience:  jwt.ClaimStrings{t.service()},
+			Audience:  jwt.ClaimStrings{t.audience()},
 			ExpiresAt: jwt.NewNumericDate(x.expires().Add(time.Second)), // it has whole seconds; the ID is exact
 			NotBefore: jwt.NewNumericDate(x.notBefore()),
 			IssuedAt:  jwt.NewNumericDate(g.issued.Add(t.options.Skew)),
@@ -227,7 +242,7 @@ func (t *tokens) parseJWT(token string) (verified, error) {
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return &t.key().key.PublicKey, nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
-		jwt.WithAudience(t.service()),
+		jwt.WithAudience(t.audience()),
 		jwt.WithIssuer(t.issuer()),
 		jwt.WithExpirationRequired(),
 		jwt.WithStrictDecoding(), // one token, one text

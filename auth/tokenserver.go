@@ -89,12 +89,12 @@ func (s *Service) wish(r *http.Request) (wish, error) {
 		return s.posted(r)
 	}
 	query := r.URL.Query()
-	scopes, err := parseScopes(query["scope"])
+	scopes, err := s.scopes(query["scope"])
 	if err != nil {
 		return wish{}, invalid(err)
 	}
-	if service := query.Get("service"); service != "" && service != s.tokens.service() {
-		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.tokens.service()))
+	if service := query.Get("service"); service != "" && service != s.serviceFor(r) {
+		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.serviceFor(r)))
 	}
 	x := wish{scopes: scopes, offline: query.Get("offline_token") == "true"}
 	var who Identity
@@ -108,6 +108,14 @@ func (s *Service) wish(r *http.Request) (wish, error) {
 	}
 	x.user = who.Subject
 	return x, err
+}
+
+// scopes reads the scopes that a request asks for.
+func (s *Service) scopes(values []string) ([]Scope, error) {
+	if s.tokens.options.Unscoped {
+		return nil, nil
+	}
+	return parseScopes(values)
 }
 
 func invalid(err error) error {
@@ -134,10 +142,10 @@ func (s *Service) posted(r *http.Request) (wish, error) {
 			return wish{}, invalid(fmt.Errorf("%s is there more than once", name))
 		}
 	}
-	if service := form.Get("service"); service != s.tokens.service() {
-		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.tokens.service()))
+	if service := form.Get("service"); service != s.serviceFor(r) {
+		return wish{}, invalid(fmt.Errorf("service %.100q: this is %q", service, s.serviceFor(r)))
 	}
-	scopes, err := parseScopes(form["scope"])
+	scopes, err := s.scopes(form["scope"])
 	if err != nil {
 		return wish{}, &oauthError{http.StatusBadRequest, "invalid_scope", err.Error()}
 	}
@@ -239,7 +247,7 @@ func (s *Service) refuseToken(w http.ResponseWriter, r *http.Request, err error)
 		return
 	}
 	if errors.Is(err, registry.Unauthorized) {
-		w.Header().Set("WWW-Authenticate", "Basic realm="+quoted.String(s.tokens.service()))
+		w.Header().Set("WWW-Authenticate", "Basic realm="+quoted.String(s.serviceFor(r)))
 	}
 	registry.WriteError(w, r, err)
 }

@@ -142,6 +142,7 @@ func TestBadOptions(t *testing.T) {
 		`realm "a\rb" has a control character`:                                                            {Realm: "a\rb"},
 		`token: negative TTL`:                                                                             {Token: &auth.TokenOptions{TTL: -1}},
 		`token: field "jwt": want token or access_token`:                                                  {Token: &auth.TokenOptions{Field: "jwt"}},
+		`token: mount source "first": want named or ignored`:                                              {Token: &auth.TokenOptions{MountSource: "first"}},
 		`token: refuse POST with status 200: want an error`:                                               {Token: &auth.TokenOptions{PostStatus: 200}},
 		`token: refuse anonymous requests with status 404: want 401 or 403`:                               {Token: &auth.TokenOptions{AnonymousStatus: 404}},
 		`token: service "a\nb" or issuer "" has a control character`:                                      {Token: &auth.TokenOptions{Service: "a\nb"}},

@@ -28,7 +28,7 @@ var placeholders = map[string]struct {
 	"session":   {0, func(x *Exchange, _ *http.Request) string { return x.info.Session }},
 	"dead":      {needDead, func(x *Exchange, _ *http.Request) string { return x.env.Site().Dead }},
 	"realm":     {needTokens, func(x *Exchange, r *http.Request) string { return x.env.tokens().RealmURL(r) }},
-	"service":   {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.tokens().ServiceName() }},
+	"service":   {needTokens, (*Exchange).service},
 	"scope":     {needTokens, func(x *Exchange, _ *http.Request) string { return x.env.tokens().ScopeFor(x.info) }},
 	"cdn":       {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, signedFor) }},
 	"expired":   {needExternal | needStore, func(x *Exchange, r *http.Request) string { return x.external(r, -time.Second) }},
@@ -38,6 +38,11 @@ var placeholders = map[string]struct {
 	"reset":     {needLimit, quotaText((*quota).reset)},
 	"resettime": {needLimit, quotaText(func(q *quota) int64 { return q.ends.Unix() })},
 	"cdnhost":   {needExternal | needStore, func(x *Exchange, _ *http.Request) string { return x.externalHost() }},
+}
+
+// service returns the name of the registry for the sender of a request.
+func (x *Exchange) service(r *http.Request) string {
+	return strings.ReplaceAll(x.env.tokens().ServiceName(), "{host}", r.Host)
 }
 
 // setField sets a header field to values with placeholders.
