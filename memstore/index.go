@@ -18,7 +18,8 @@ type index struct {
 	tagged       tree[struct{}]  // repository, digest, tag
 	referrers    tree[*manifest] // repository, digest of the subject, digest
 
-	bytes int64 // of the blobs and manifests that are held, each digest once
+	bytes  int64  // of the blobs and manifests that are held, each digest once
+	pushes uint64 // of manifests that were new to their repositories
 }
 
 func newIndex() index {
@@ -109,7 +110,14 @@ func (x *index) putManifest(repo string, m *manifest) {
 	} else {
 		x.bytes += m.held()
 	}
-	if old, ok := x.manifests.get(key{repo, d}); ok && old.subject != "" {
+	old, ok := x.manifests.get(key{repo, d})
+	if ok {
+		m.Pushed = old.Pushed
+	} else {
+		x.pushes++
+		m.Pushed = x.pushes
+	}
+	if ok && old.subject != "" {
 		x.referrers.delete(key{repo, string(old.subject), d})
 	}
 	if m.subject != "" {

@@ -141,34 +141,33 @@ func (s *Settings) answer(t *trait, f Fact) error {
 		}
 	}
 	row.Trait = f.Trait
-	if t.kind == Outcome {
+	if t.kind == Outcome && t.differs(f.Value) {
 		status, code, err := parseOutcome(f.Value)
 		if err != nil {
 			return err
 		}
-		if succeeds := status < 300; t.differs(f.Value) {
-			switch {
-			case !succeeds && t.refuse != nil:
-				t.refuse(s)
-				row.Causes = t.refused
-			case !succeeds && len(row.Causes) == 0 && !row.Errors:
-				s.Registry.Dialect.Missing = append(s.Registry.Dialect.Missing, t.ops...)
-				row.Causes = causes("method-not-allowed")
-			case succeeds && t.accept != nil:
-				t.accept(s)
-				row.Causes, row.Status = nil, 0
-				if !changed {
-					return nil
-				}
+		succeeds := status < 300
+		switch {
+		case !succeeds && t.refuse != nil:
+			t.refuse(s)
+			row.Causes = t.refused
+		case !succeeds && len(row.Causes) == 0 && !row.Errors:
+			s.Registry.Dialect.Missing = append(s.Registry.Dialect.Missing, t.ops...)
+			row.Causes = causes("method-not-allowed")
+		case succeeds && t.accept != nil:
+			t.accept(s)
+			row.Causes, row.Status = nil, 0
+			if !changed {
+				return nil
 			}
-			if row.Status == 0 && !(succeeds && t.accept != nil) {
-				row.Status = status
-			}
-			if len(row.Causes) > 0 || row.Errors {
-				row.Code = code
-			}
-			changed = true
 		}
+		if row.Status == 0 && !(succeeds && t.accept != nil) {
+			row.Status = status
+		}
+		if len(row.Causes) > 0 || row.Errors {
+			row.Code = code
+		}
+		changed = true
 	}
 	if changed {
 		s.addAnswer(row)

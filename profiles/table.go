@@ -43,8 +43,15 @@ var table = []trait{
 	{name: "blob.bad-digest", about: "a blob with a malformed digest", section: "Pulling blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobGet, op.BlobHead), causes: causes("digest-unusable")},
 	{name: "blob.get", about: "a GET of a blob", section: "Pulling blobs", kind: Outcome, strict: "200", ops: ops(op.BlobGet)},
 	{name: "blob.head", about: "a HEAD of a blob", section: "Checking if content exists in the registry", kind: Outcome, strict: "200", ops: ops(op.BlobHead)},
-	{name: "blob.redirect", about: "whether a GET of a blob is redirected to a second origin", section: "Pulling blobs", kind: Choice, values: []string{"no", "302", "303", "307", "308"}, strict: "no",
-		set: setRedirect},
+	{name: "blob.head-length", about: "the Content-Length of a HEAD of a blob", section: "Checking if content exists in the registry", kind: Choice, values: []string{"size", "zero", "none"}, strict: "size",
+		set: setHeadLength},
+	{name: "blob.type", about: "the Content-Type of a blob: always application/octet-stream, the media type in a manifest of the repository, what the content looks like, or the second and else the third", section: "Pulling blobs", kind: Choice, values: []string{"octet-stream", "described", "sniffed", "described-or-sniffed"}, strict: "octet-stream",
+		set: setBlobType},
+	{name: "blob.redirect", about: "whether a GET of a blob is redirected to a second origin", section: "Pulling blobs", kind: Choice, values: redirects, strict: "no",
+		set: setRedirect("blob.redirect", op.BlobGet)},
+	{name: "blob.redirect-head", about: "whether a HEAD of a blob is redirected to a second origin", section: "Checking if content exists in the registry", kind: Choice, values: redirects, strict: "no",
+		set: setRedirect("blob.redirect-head", op.BlobHead)},
+	{name: "blob.redirect-header", about: "which header fields answers of the second origin have beside those of a file", section: "", kind: Text, strict: "none"},
 	{name: "blob.range", about: "whether a GET of a part of a blob is answered with that part", section: "Pulling blobs", kind: Choice, values: []string{"part", "ignored"}, strict: "part",
 		set: flag("ignored", func(d *registry.Dialect) *bool { return &d.IgnoreRange })},
 	{name: "blob.range-outside", about: "a range outside of a blob", section: "Pulling blobs", kind: Outcome, strict: "416 UNSUPPORTED", ops: ops(op.BlobGet), causes: causes("range-invalid")},
@@ -76,8 +83,11 @@ var table = []trait{
 		}},
 	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown")},
 	{name: "upload.chunk", about: "a chunk in order", section: "Pushing a blob in chunks", kind: Outcome, strict: "202", ops: ops(op.UploadChunk)},
-	{name: "upload.out-of-order", about: "a chunk that does not begin where the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-range"),
+	{name: "upload.out-of-order", about: "a chunk that does not begin where the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-range", "upload-repeated"),
 		accept: func(s *Settings) { s.Registry.Dialect.IgnoreContentRange = true }},
+	{name: "upload.repeated-chunk", about: "a chunk that begins before the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "as out of order", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-repeated")},
+	{name: "upload.stream-range", about: "whether the Range after a chunk without Content-Range ends with its last byte, or with the number of bytes", section: "Pushing a blob in chunks", kind: Choice, values: []string{"last-byte", "length"}, strict: "last-byte",
+		set: flag("length", func(d *registry.Dialect) *bool { return &d.StreamLength })},
 	{name: "upload.stream", about: "whether a chunk without Content-Range after the first is appended", section: "Pushing a blob in chunks", kind: Choice, values: []string{"appended", "refused"}, strict: "appended",
 		set: flag("refused", func(d *registry.Dialect) *bool { return &d.OneStream })},
 	{name: "upload.chunk-min", about: "the smallest chunk but the last, in bytes, which is announced", section: "Pushing a blob in chunks", kind: Number, strict: "none",
@@ -91,6 +101,8 @@ var table = []trait{
 	{name: "upload.wrong-digest", about: "content that does not have the digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit, op.BlobPost), causes: causes("digest-invalid")},
 	{name: "upload.no-digest", about: "a closing PUT without a digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit), causes: causes("digest-missing")},
 	{name: "upload.commit", about: "the closing PUT", section: "Pushing blobs", kind: Outcome, strict: "201", ops: ops(op.UploadCommit)},
+	{name: "upload.commit-state", about: "whether the answer that creates a blob has the Location, the Range and the ID of its session in place of the Location of the blob", section: "Pushing blobs", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		set: flag("yes", func(d *registry.Dialect) *bool { return &d.CommitState })},
 	{name: "upload.single-post", about: "a blob in one POST", section: "Pushing a blob monolithically", kind: Outcome, strict: "201", ops: ops(op.BlobPost),
 		set: func(s *Settings, v Value) error { s.Registry.NoSinglePost = v == "202"; return nil }},
 	{name: "upload.status", about: "the status of a session", section: "Pushing a blob in chunks", kind: Outcome, strict: "204", ops: ops(op.UploadStatus)},
@@ -100,10 +112,10 @@ var table = []trait{
 	{name: "manifest.get", about: "a GET or HEAD of a manifest", section: "Pulling manifests", kind: Outcome, strict: "200", ops: ops(op.ManifestGet, op.ManifestHead)},
 	{name: "manifest.missing", about: "a manifest that the repository does not have", section: "Pulling manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("manifest-unknown")},
 	{name: "manifest.missing-repository", about: "a manifest of a repository that does not exist", section: "Pulling manifests", kind: Outcome, strict: "404 NAME_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("name-unknown")},
-	{name: "manifest.bad-reference", about: "the answer to a reference that is neither a tag nor a digest", section: "Pulling manifests", kind: Choice, values: []string{"refused", "unrouted"}, strict: "refused",
-		set: flag("unrouted", func(d *registry.Dialect) *bool { return &d.RoutedReference })},
-	{name: "manifest.digest-by-tag", about: "whether a GET by tag has Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
-		set: setDigestByTag},
+	{name: "manifest.bad-reference", about: "whether a reference that is neither a tag nor a digest is refused, or is an unknown page, always or unless it has the form of a digest", section: "Pulling manifests", kind: Choice, values: []string{"refused", "unrouted", "unrouted-tags"}, strict: "refused",
+		set: setUnrouted},
+	{name: "manifest.get-digest", about: "which GETs of a manifest have Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"all", "by-digest", "none"}, strict: "all",
+		set: setGetDigest},
 	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused"}, strict: "ignored",
 		set: func(s *Settings, v Value) error { s.Registry.StrictAccept = v == "refused"; return nil }},
 	{name: "manifest.not-acceptable", about: "a manifest whose type Accept does not have, if that is refused", section: "Pulling manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestGet, op.ManifestHead), causes: causes("not-acceptable")},
@@ -116,6 +128,14 @@ var table = []trait{
 		accept: func(s *Settings) { s.Registry.AllowSparse = true }},
 	{name: "manifest.put-wrong-digest", about: "pushing a manifest by a digest that it does not have", section: "Pushing Manifests", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ManifestPut), causes: causes("digest-invalid"),
 		accept: func(s *Settings) { s.Registry.Dialect.AnyDigest = true }},
+	{name: "manifest.put-bad-digest", about: "pushing a manifest by a digest that is malformed", section: "Pushing Manifests", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ManifestPut), causes: causes("digest-malformed"),
+		accept: func(s *Settings) { s.Registry.Dialect.AnyReference = true }},
+	{name: "manifest.put-order", about: "whether the content of a manifest or the digest in the URL is judged first", section: "Pushing Manifests", kind: Choice, values: []string{"digest", "content"}, strict: "digest",
+		set: flag("content", func(d *registry.Dialect) *bool { return &d.ContentFirst })},
+	{name: "manifest.put-layerless", about: "pushing an image manifest without layers", section: "Pushing Manifests", kind: Outcome, strict: "201", ops: ops(op.ManifestPut),
+		refuse: func(s *Settings) { s.Registry.Dialect.RefuseLayerless = true }, refused: causes("layers-missing")},
+	{name: "manifest.put-body", about: "the body of the answer to the PUT of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"none", "manifest"}, strict: "none",
+		set: flag("manifest", func(d *registry.Dialect) *bool { return &d.EchoManifest })},
 	{name: "manifest.max-size", about: "the largest manifest, in bytes", section: "Pushing Manifests", kind: Number, strict: "4194304",
 		set: number(func(s *Settings, n int64) { s.Registry.MaxManifest = n })},
 	{name: "manifest.too-large", about: "pushing a manifest that is too large", section: "Pushing Manifests", kind: Outcome, strict: "413 SIZE_INVALID", ops: ops(op.ManifestPut), causes: causes("too-large")},
@@ -183,6 +203,8 @@ var table = []trait{
 			s.addAnswer(registry.Answer{Ops: ops(op.TagList, op.RepositoryList), Header: map[string][]string{"Content-Type": {string(v)}}})
 			return nil
 		}},
+	{name: "tags.name-from", about: "how many components of the repository's name the name in a list of tags omits", section: "Listing Tags", kind: Number, strict: "none",
+		set: number(func(s *Settings, n int64) { s.Registry.Dialect.NameFrom = int(n) })},
 	{name: "tags.fields", about: "fields of a list of tags beside name and tags", section: "Listing Tags", kind: Text, strict: "none"},
 
 	// Referrers.
@@ -190,6 +212,9 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.NoReferrers = true }, refused: causes("not-enabled")},
 	{name: "referrers.filter", about: "whether referrers are filtered by artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
 		set: flag("no", func(d *registry.Dialect) *bool { return &d.NoFilter })},
+	{name: "referrers.order", about: "the order of referrers", section: "Listing Referrers", kind: Choice, values: []string{"digest", "newest-first", "oldest-first", "unsorted"}, strict: "digest",
+		set: setReferrersOrder},
+	{name: "referrers.fields", about: "fields of the entries beside those of a descriptor", section: "Listing Referrers", kind: Text, strict: "none"},
 	{name: "referrers.artifact-type", about: "whether entries have artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes"},
 	{name: "referrers.missing-subject", about: "the referrers of a manifest that does not exist", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseUnknownSubjects = true }, refused: causes("subject-unknown")},
@@ -206,6 +231,15 @@ var table = []trait{
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Service = v; return nil })},
 	{name: "auth.scope", about: "the scope of challenges, if it does not depend on the request", section: "", kind: Text, strict: "that of the request",
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Scope = v; return nil })},
+	{name: "auth.token-access", about: "what a token allows: its scopes, or all that its user may", section: "", kind: Choice, values: []string{"scopes", "user"}, strict: "scopes",
+		set: onToken(func(t *auth.TokenOptions, v string) error { t.Unscoped = v == "user"; return nil })},
+	{name: "auth.mount-source", about: "when the challenge to a mount names the source: if the token lacks nothing else, from the first, or never", section: "Mounting a blob from another repository", kind: Choice, values: []string{"last", "named", "ignored"}, strict: "last",
+		set: onToken(func(t *auth.TokenOptions, v string) error {
+			if t.MountSource = v; v == "last" {
+				t.MountSource = ""
+			}
+			return nil
+		})},
 	{name: "auth.realm", about: "the realm of Basic challenges", section: "", kind: Text, strict: "ocifake",
 		set: onAuth(func(o *auth.Options, v string) error { o.Realm = v; return nil })},
 	{name: "auth.ttl", about: "the lifetime of a token", section: "", kind: Text, strict: "5m",
@@ -241,17 +275,52 @@ func setShape(s *Settings, v Value) error {
 	return nil
 }
 
-func setRedirect(s *Settings, v Value) error {
-	if v == "no" {
+// redirects are the values of traits of redirects.
+var redirects = []string{"no", "302", "303", "307", "308"}
+
+// setRedirect returns a set function for redirects of an operation.
+func setRedirect(trait string, o op.Op) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		if v == "no" {
+			return nil
+		}
+		status, err := strconv.Atoi(string(v))
+		if err != nil {
+			return err
+		}
+		// The answer to a blob that does not exist is not a redirect.
+		s.addRule(trait, faults.On(o).Where(record.Status("200", "206")).Do(faults.Redirect(status, "{cdn}")))
 		return nil
 	}
-	status, err := strconv.Atoi(string(v))
-	if err != nil {
-		return err
+}
+
+func setHeadLength(s *Settings, v Value) error {
+	rule := faults.On(op.BlobHead).Where(record.Status("200"))
+	switch v {
+	case "zero":
+		s.addRule("blob.head-length", rule.Do(faults.SetHeader("Content-Length", "0")))
+	case "none":
+		s.addRule("blob.head-length", rule.Do(faults.DropHeader("Content-Length")))
 	}
-	// The answer to a blob that does not exist is not a redirect, and neither is that to HEAD.
-	rule := faults.On(op.BlobGet).Where(record.Status("200", "206")).Do(faults.Redirect(status, "{cdn}"))
-	s.addRule("blob.redirect", rule)
+	return nil
+}
+
+func setBlobType(s *Settings, v Value) error {
+	if s.Registry.Dialect.BlobType = registry.BlobType(v); v == "octet-stream" {
+		s.Registry.Dialect.BlobType = registry.OctetStream
+	}
+	return nil
+}
+
+func setReferrersOrder(s *Settings, v Value) error {
+	if s.Registry.Dialect.ReferrersOrder = registry.ReferrersOrder(v); v == "digest" {
+		s.Registry.Dialect.ReferrersOrder = registry.ReferrersByDigest
+	}
+	return nil
+}
+
+func setUnrouted(s *Settings, v Value) error {
+	s.Registry.Dialect.Unrouted = map[Value]registry.Unrouted{"refused": registry.UnroutedNone, "unrouted": registry.UnroutedAll, "unrouted-tags": registry.UnroutedTags}[v]
 	return nil
 }
 
@@ -266,11 +335,15 @@ func setMount(s *Settings, v Value) error {
 	return nil
 }
 
-func setDigestByTag(s *Settings, v Value) error {
-	if v == "no" {
-		rule := faults.On(op.ManifestGet).Tag("*").Do(faults.DropHeader("Docker-Content-Digest"))
-		s.addRule("manifest.digest-by-tag", rule)
+func setGetDigest(s *Settings, v Value) error {
+	if v == "all" {
+		return nil
 	}
+	rule := faults.On(op.ManifestGet)
+	if v == "by-digest" {
+		rule = rule.Tag("*")
+	}
+	s.addRule("manifest.get-digest", rule.Do(faults.DropHeader("Docker-Content-Digest")))
 	return nil
 }
 

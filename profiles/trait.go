@@ -75,7 +75,7 @@ func (t *trait) check(v Value) error {
 		return fmt.Errorf("the value is missing")
 	case t.kind == Choice && !slices.Contains(t.values, string(v)):
 		return fmt.Errorf("%q is not a value: %s", string(v), near.Hint(string(v), t.values))
-	case t.kind == Outcome:
+	case t.kind == Outcome && t.differs(v):
 		_, _, err := parseOutcome(v)
 		return err
 	}

@@ -44,7 +44,11 @@ func (c *call) getBlob() error {
 		status = http.StatusPartialContent
 		c.set("Content-Range", part.contentRange(blob.Size()))
 	}
-	c.set("Content-Type", "application/octet-stream", "Content-Length", strconv.FormatInt(part.length, 10))
+	contentType, err := c.blobType(blob)
+	if err != nil {
+		return err
+	}
+	c.set("Content-Type", contentType, "Content-Length", strconv.FormatInt(part.length, 10))
 	if c.begin(status) || c.info.Op == op.BlobHead || part.length == 0 {
 		return nil
 	}
@@ -86,8 +90,12 @@ func (c *call) checkDigest() error {
 	if op.ValidDigest(c.info.Digest) {
 		return nil
 	}
+	return c.malformedDigest(DigestInvalid)
+}
+
+func (c *call) malformedDigest(cause Cause) error {
 	return &Error{
-		Cause:   DigestInvalid,
+		Cause:   cause,
 		Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", c.info.Digest),
 		Detail:  map[string]string{"digest": string(c.info.Digest)},
 	}

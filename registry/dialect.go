@@ -33,19 +33,29 @@ type Dialect struct {
 	OneStream          bool // a chunk without Content-Range is refused if the session has content: UploadInvalid
 	AnyUploadType      bool // the Content-Type of uploaded content is not checked
 	IgnoreStray        bool // the body of a POST that has no use for one is ignored
+	StreamLength       bool // the Range after a chunk without Content-Range ends with the number of bytes
+	CommitState        bool // the answer that creates a blob has the Location, the Range and the ID of its session
 
 	// Mounts says which mounts succeed. Other mounts are answered with an upload session.
 	Mounts Mounts
 
 	IgnoreRange bool // GET of a blob ignores Range
 
-	RoutedReference bool // a reference that is neither a tag nor a digest is an unknown page, even before authentication
+	// BlobType is the Content-Type of blobs.
+	BlobType BlobType
+
+	// Unrouted says which references of manifests are unknown pages, even before authentication.
+	Unrouted Unrouted
 
 	DashAlias        bool // sha256-<hex>, which is a tag by its form, is the manifest with that digest
 	ImmutableSame    bool // ImmutableTags also refuses to push the same manifest again
+	AnyReference     bool // a manifest is accepted by a malformed digest, and stored by its own
 	AnyDigest        bool // a manifest is accepted by a digest that it does not have, and stored by its own
 	AnyDescriptor    bool // the sizes and media types of descriptors are not compared with what they describe
 	RefuseSubject    bool // a manifest with a subject is refused: Unsupported
+	RefuseLayerless  bool // an image manifest without layers is refused: ManifestInvalid
+	ContentFirst     bool // a manifest's content is judged before the digest in the URL
+	EchoManifest     bool // the answer to the PUT of a manifest has the manifest as its body
 	DeleteWithTag    bool // deleting a tag deletes its manifest
 	DeleteReferenced bool // what a manifest of the repository refers to is not deleted: Denied
 
@@ -62,10 +72,14 @@ type Dialect struct {
 	LinkQuery     string      // is added to the query of Link
 	TagsOfUnknown bool        // an unknown repository has an empty list of tags
 	HideEmpty     bool        // a repository without manifests is unknown to its list of tags
+	NameFrom      int         // the first components of the repository's name that a list of tags omits
 
 	NoFilter              bool // referrers are not filtered by artifactType
 	ReferrersUnlinked     bool // the list of referrers is not paged
 	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
+
+	// ReferrersOrder is the order of a list of referrers.
+	ReferrersOrder ReferrersOrder
 
 	AbsoluteUpload   bool // Location of an upload session has scheme and host
 	AbsoluteBlob     bool // Location of a blob
@@ -90,6 +104,27 @@ const (
 	MountAny        Mounts = "any"        // from any repository, whatever the request names
 )
 
+// BlobType is the Content-Type of blobs.
+type BlobType string
+
+// The values of [Dialect.BlobType].
+const (
+	OctetStream        BlobType = ""                     // application/octet-stream
+	Described          BlobType = "described"            // the media type in a manifest of the repository, if there is one
+	Sniffed            BlobType = "sniffed"              // what net/http finds in the content
+	DescribedOrSniffed BlobType = "described-or-sniffed" // the media type in a manifest, or else what net/http finds
+)
+
+// Unrouted says which references of manifests are unknown pages.
+type Unrouted string
+
+// The values of [Dialect.Unrouted].
+const (
+	UnroutedNone Unrouted = ""     // none: a reference that is invalid is refused
+	UnroutedAll  Unrouted = "all"  // those that are neither a tag nor a digest
+	UnroutedTags Unrouted = "tags" // of these, those that do not have the form of a digest
+)
+
 // UnknownLast is what a list does with a last that is not an entry.
 type UnknownLast string
 
@@ -109,6 +144,18 @@ const (
 	OrderNone  Order = "unsorted" // in no order, but the same for each request
 )
 
+// ReferrersOrder is the order of a list of referrers. That of a push needs a Store that counts
+// pushes.
+type ReferrersOrder string
+
+// The values of [Dialect.ReferrersOrder].
+const (
+	ReferrersByDigest ReferrersOrder = ""             // bytewise by digest
+	ReferrersNewest   ReferrersOrder = "newest-first" // the one that was pushed last first
+	ReferrersOldest   ReferrersOrder = "oldest-first" // the one that was pushed first first
+	ReferrersUnsorted ReferrersOrder = "unsorted"     // in no order, but the same for each request
+)
+
 // ManifestReference is the form of the reference in the Location of a manifest.
 type ManifestReference string
 
@@ -120,7 +167,7 @@ const (
 
 // Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
 // {repo}, {tag}, {digest}, {reference}, {session}, {origin}, {host}, {target}, {content}, which is the
-// digest of what the answer is about, and {etag}, 32 digits of that.
+// digest of what the answer is about, {etag}, 32 digits of that, and {range}, the Range of the answer.
 type Answer struct {
 	Trait string  `json:"trait,omitempty"` // marks the exchanges of which it changes status, code or body
 	Ops   []op.Op `json:"ops,omitempty"`   // the operations; empty: all
@@ -164,8 +211,11 @@ const (
 
 var (
 	mounts       = []Mounts{MountReadable, MountNamed, MountReferenced, MountAny}
+	blobTypes    = []BlobType{OctetStream, Described, Sniffed, DescribedOrSniffed}
+	unrouted     = []Unrouted{UnroutedNone, UnroutedAll, UnroutedTags}
 	unknownLasts = []UnknownLast{ListAfter, ListNothing, RefuseUnknown}
 	orders       = []Order{OrderBytes, OrderNone}
+	byReferrers  = []ReferrersOrder{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
 	references   = []ManifestReference{ByDigest, AsPushed}
 	shapes       = []Shape{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
 )
@@ -189,8 +239,11 @@ func (d *Dialect) validate() error {
 	}
 	err := errors.Join(
 		oneOf("Mounts", d.Mounts, mounts),
+		oneOf("BlobType", d.BlobType, blobTypes),
+		oneOf("Unrouted", d.Unrouted, unrouted),
 		oneOf("UnknownLast", d.UnknownLast, unknownLasts),
 		oneOf("Order", d.Order, orders),
+		oneOf("ReferrersOrder", d.ReferrersOrder, byReferrers),
 		oneOf("ManifestReference", d.ManifestReference, references),
 		checkQuery("UploadQuery", d.UploadQuery),
 		checkQuery("LinkQuery", d.LinkQuery),

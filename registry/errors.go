@@ -46,7 +46,9 @@ const (
 	referenceInvalid // 404 MANIFEST_UNKNOWN: neither a tag nor a digest
 	digestUnusable   // 404 BLOB_UNKNOWN, to reads: not a digest
 	digestMissing    // 400 DIGEST_INVALID: a closing PUT without a digest
+	digestMalformed  // 400 DIGEST_INVALID: a manifest's PUT by what is not a digest
 	typeUnknown      // 400 MANIFEST_INVALID: the media type is not that of a manifest
+	layersMissing    // 400 MANIFEST_INVALID: an image manifest without layers
 	notAcceptable    // 404 MANIFEST_UNKNOWN: Accept does not have the media type
 	pageInvalid      // 400 UNSUPPORTED: n of a list
 	pageTooLarge     // 400 UNSUPPORTED: n of a list
@@ -54,6 +56,7 @@ const (
 	subjectRefused   // 400 UNSUPPORTED: a manifest with a subject
 	subjectUnknown   // 404 MANIFEST_UNKNOWN: of a list of referrers
 	referenced       // 403 DENIED: a manifest refers to what the request deletes
+	uploadRepeated   // 416 BLOB_UPLOAD_INVALID: a chunk that begins before the end of the session
 )
 
 // answer is the answer for a cause.
@@ -130,7 +133,9 @@ var answers = [...]answer{
 	referenceInvalid:    {"reference-invalid", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	digestUnusable:      {"digest-unusable", http.StatusNotFound, "BLOB_UNKNOWN", ""},
 	digestMissing:       {"digest-missing", http.StatusBadRequest, "DIGEST_INVALID", ""},
+	digestMalformed:     {"digest-malformed", http.StatusBadRequest, "DIGEST_INVALID", ""},
 	typeUnknown:         {"type-unknown", http.StatusBadRequest, "MANIFEST_INVALID", ""},
+	layersMissing:       {"layers-missing", http.StatusBadRequest, "MANIFEST_INVALID", ""},
 	notAcceptable:       {"not-acceptable", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	pageInvalid:         {"page-invalid", http.StatusBadRequest, "UNSUPPORTED", ""},
 	pageTooLarge:        {"page-too-large", http.StatusBadRequest, "UNSUPPORTED", ""},
@@ -138,6 +143,7 @@ var answers = [...]answer{
 	subjectRefused:      {"subject-refused", http.StatusBadRequest, "UNSUPPORTED", ""},
 	subjectUnknown:      {"subject-unknown", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	referenced:          {"referenced", http.StatusForbidden, "DENIED", ""},
+	uploadRepeated:      {"upload-repeated", http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", ""},
 }
 
 // Error returns the words of the specification for the code, and details.
@@ -172,13 +178,16 @@ var includes = map[Cause]Cause{
 	referenceInvalid: ManifestUnknown,
 	digestUnusable:   BlobUnknown,
 	digestMissing:    DigestInvalid,
+	digestMalformed:  DigestInvalid,
 	typeUnknown:      ManifestInvalid,
+	layersMissing:    ManifestInvalid,
 	notAcceptable:    ManifestUnknown,
 	pageInvalid:      Unsupported,
 	pageTooLarge:     Unsupported,
 	subjectRefused:   Unsupported,
 	subjectUnknown:   ManifestUnknown,
 	referenced:       Denied,
+	uploadRepeated:   UploadRange,
 }
 
 // Code returns the specification's error code, such as "BLOB_UNKNOWN".

@@ -107,7 +107,7 @@ func (c *call) listTags() error {
 	if next != "" {
 		c.setNext("/v2/"+c.info.Name()+"/tags/list", p, next, nil)
 	}
-	return c.sendJSON("application/json", distspec.TagList{Name: c.info.Name(), Tags: tags})
+	return c.sendJSON("application/json", distspec.TagList{Name: c.listName(), Tags: tags})
 }
 
 // strictTags returns a page of tags, and the last of them if there are more.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"mime"
@@ -72,19 +73,19 @@ func (c *call) putManifest() error {
 	if c.r.Header.Get("Content-Range") != "" { // RFC 9110, 14.5
 		return &Error{Cause: Unsupported, Message: "a manifest cannot be put in parts, as Content-Range says"}
 	}
-	tags, err := c.tagsToSet()
-	if err != nil {
-		return err
+	tags, refused := c.tagsToSet()
+	if refused != nil && !c.options.dialect.ContentFirst {
+		return refused
 	}
 	content, err := c.readManifest()
 	if err != nil {
 		return err
 	}
 	m, err := c.parseManifest(content)
-	if err != nil {
+	if err := cmp.Or(err, refused); err != nil {
 		return err
 	}
-	if want := c.info.Digest; want != "" {
+	if want := c.info.Digest; op.ValidDigest(want) {
 		m.Descriptor.Digest = want.Algorithm().FromBytes(content)
 		if m.Descriptor.Digest != want && !c.options.dialect.AnyDigest {
 			return &Error{Cause: DigestInvalid, Message: "the manifest does not have the digest in the URL",
@@ -94,6 +95,9 @@ func (c *call) putManifest() error {
 	c.state.SetVerified(m.Descriptor.Digest)
 	if m.Subject != "" && c.options.dialect.RefuseSubject {
 		return &Error{Cause: subjectRefused, Message: "manifests with a subject are not supported"}
+	}
+	if err := c.checkLayers(m); err != nil {
+		return err
 	}
 	m.Ref, m.Tags = c.reference(), tags
 	if c.info.Digest != "" {
@@ -127,6 +131,11 @@ func (c *call) putManifest() error {
 	for _, tag := range c.info.Tags {
 		c.header().Add("OCI-Tag", tag)
 	}
+	if c.options.dialect.EchoManifest {
+		c.state.AddTrait("manifest.put-body")
+		c.send(http.StatusCreated, m.Descriptor.MediaType, content)
+		return nil
+	}
 	return c.sendStatus(http.StatusCreated)
 }
 
@@ -142,8 +151,8 @@ func (c *call) tagsToSet() ([]string, error) {
 			return nil, &Error{Cause: Unsupported, Message: "tag parameters need a manifest that is put by digest"}
 		}
 		tags = []string{c.info.Tag}
-	} else if err := c.checkDigest(); err != nil {
-		return nil, err
+	} else if !op.ValidDigest(c.info.Digest) && !c.options.dialect.AnyReference {
+		return nil, c.malformedDigest(digestMalformed)
 	}
 	for _, tag := range tags {
 		if !op.ValidTag(tag) {

@@ -2,12 +2,14 @@ package registry
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"io"
+	"iter"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -74,6 +76,62 @@ func (c *call) correct(references []Reference) error {
 	return nil
 }
 
+// checkLayers refuses an image manifest without layers.
+func (c *call) checkLayers(m PutManifest) error {
+	if !c.options.dialect.RefuseLayerless || forms[m.Descriptor.MediaType].index {
+		return nil
+	}
+	var d document
+	if json.Unmarshal(m.Content, &d) != nil || d.Layers == nil || len(*d.Layers) > 0 {
+		return nil
+	}
+	return &Error{Cause: layersMissing, Message: "the manifest has no layers"}
+}
+
+// blobType returns the Content-Type of a blob.
+func (c *call) blobType(blob Blob) (string, error) {
+	const octets = "application/octet-stream"
+	which := c.options.dialect.BlobType
+	if which == OctetStream {
+		return octets, nil
+	}
+	if which != Sniffed {
+		described, err := c.describedType(c.info.Digest)
+		if err != nil || described != "" {
+			return described, err
+		}
+	}
+	if which == Described {
+		return octets, nil
+	}
+	start := make([]byte, min(blob.Size(), sniffed))
+	if _, err := blob.ReadAt(start, 0); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return http.DetectContentType(start), nil
+}
+
+const sniffed = 512 // bytes that show the type of a blob
+
+// describedType returns the media type that a manifest of the repository gives a blob, or "".
+func (c *call) describedType(d digest.Digest) (string, error) {
+	for m, err := range c.manifests(c.info.Repo) {
+		if err != nil {
+			return "", err
+		}
+		parsed, err := ParseManifest(m.Descriptor.MediaType, m.Content)
+		if err != nil {
+			continue // AllowUnchecked
+		}
+		for _, r := range parsed.Require {
+			if r.Blob && r.Digest == d {
+				return r.MediaType, nil
+			}
+		}
+	}
+	return "", nil
+}
+
 // keepReferenced refuses to delete what a manifest of the repository refers to.
 func (c *call) keepReferenced(d digest.Digest) error {
 	if !c.options.dialect.DeleteReferenced {
@@ -102,22 +160,33 @@ func (c *call) mountReferenced(repo string, d digest.Digest) (bool, error) {
 // referrerOf returns the digest of a manifest of the repository that refers to a blob or manifest,
 // other than as its subject, or "".
 func (c *call) referrerOf(repo string, d digest.Digest) (digest.Digest, error) {
-	for listed, err := range c.store.Manifests(c.ctx(), repo, "") {
+	for m, err := range c.manifests(repo) {
 		if err != nil {
 			return "", err
 		}
-		m, err := c.store.Manifest(c.ctx(), repo, string(listed.Digest))
-		if errors.Is(err, ManifestUnknown) {
-			continue // deleted meanwhile
-		}
-		if err != nil {
-			return "", err
-		}
-		if listed.Digest != d && refersToContent(m, d) {
-			return listed.Digest, nil
+		if m.Descriptor.Digest != d && refersToContent(m, d) {
+			return m.Descriptor.Digest, nil
 		}
 	}
 	return "", nil
+}
+
+// manifests returns the manifests of a repository.
+func (c *call) manifests(repo string) iter.Seq2[Manifest, error] {
+	return func(yield func(Manifest, error) bool) {
+		for listed, err := range c.store.Manifests(c.ctx(), repo, "") {
+			var m Manifest
+			if err == nil {
+				m, err = c.store.Manifest(c.ctx(), repo, string(listed.Digest))
+			}
+			if errors.Is(err, ManifestUnknown) {
+				continue // deleted meanwhile
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // refersToContent reports whether a manifest has a descriptor of content, other than its subject.
@@ -155,92 +224,37 @@ func (c *call) uploadLocation(bare, strict string) string {
 	return location
 }
 
-// checkSubject refuses a list of referrers of a manifest that does not exist.
-func (c *call) checkSubject() error {
-	if !c.options.dialect.RefuseUnknownSubjects {
+// setStreamRange sets the Range of the answer to a chunk without Content-Range.
+func (c *call) setStreamRange(upload Upload, chunk Chunk) {
+	if c.options.dialect.StreamLength && chunk.Offset == Unknown {
+		c.header().Set("Range", "0-"+strconv.FormatInt(upload.Size(), 10))
+		c.state.AddTrait("upload.stream-range")
+	}
+}
+
+// session is an upload session as it was before its blob was made.
+type session struct {
+	Upload
+	size int64
+}
+
+func (s session) Size() int64 { return s.size }
+
+// sessionOf returns the session that the answer to a closing PUT or a POST describes, or nil.
+func (c *call) sessionOf(upload Upload) Upload {
+	if !c.options.dialect.CommitState {
 		return nil
 	}
-	_, err := c.store.Manifest(c.ctx(), c.info.Repo, string(c.info.Digest))
-	if errors.Is(err, ManifestUnknown) {
-		return &Error{Cause: subjectUnknown, Message: fmt.Sprintf("there is no manifest %s", c.info.Digest)}
-	}
-	return err
+	return session{upload, upload.Size()}
 }
 
-// spokenTags returns a page of tags as the dialect has it, and last of the next page, if any.
-func (c *call) spokenTags(p page) (names []string, next string, err error) {
-	d := &c.options.dialect
-	names = []string{}
-	for tag, err := range c.store.Tags(c.ctx(), c.info.Repo, "") {
-		if errors.Is(err, NameUnknown) && d.TagsOfUnknown {
-			break
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		names = append(names, tag.Name)
+// appendFirst appends the content of a POST to its session, if the answer describes the session.
+// It returns what is left to commit.
+func (c *call) appendFirst(upload Upload, chunk Chunk) (Chunk, error) {
+	if !c.options.dialect.CommitState {
+		return chunk, nil
 	}
-	if len(names) == 0 && d.HideEmpty {
-		if err := c.hideEmpty(); err != nil {
-			return nil, "", err
-		}
-	}
-	sortTags(names, d.Order)
-	if !d.Unpaged {
-		if names, next, err = c.turn(names, p); err != nil {
-			return nil, "", err
-		}
-	}
-	if len(names) == 0 && d.NullTags {
-		names = nil
-	}
-	return names, next, nil
-}
-
-// turn returns the page of a list of tags, and last of the next page, if any.
-func (c *call) turn(names []string, p page) (_ []string, next string, err error) {
-	d := &c.options.dialect
-	if p.last != "" {
-		last, ok := readCursor(p.last, d.OpaqueCursor)
-		if !ok {
-			return nil, "", &Error{Cause: lastUnknown, Message: fmt.Sprintf("last is %q: want that of the Link of the page before", p.last)}
-		}
-		at := slices.Index(names, last)
-		if at < 0 && d.UnknownLast == RefuseUnknown {
-			return nil, "", &Error{Cause: lastUnknown, Message: fmt.Sprintf("last is %q, which is not in the list", p.last)}
-		}
-		switch {
-		case at >= 0:
-			names = names[at+1:]
-		case d.UnknownLast == ListNothing:
-			names = names[:0]
-		default:
-			after := func(name string) bool { return compareTags(d.Order, name, last) > 0 }
-			if i := slices.IndexFunc(names, after); i >= 0 {
-				names = names[i:]
-			} else {
-				names = names[:0]
-			}
-		}
-	}
-	more := len(names) > p.n
-	names = names[:min(p.n, len(names))]
-	if len(names) > 0 && (more || d.LinkAlways) {
-		next = names[len(names)-1]
-		if d.OpaqueCursor {
-			next = base64.RawURLEncoding.EncodeToString([]byte("tag:" + next))
-		}
-	}
-	return names, next, nil
-}
-
-// hideEmpty returns an error if the repository has no manifests.
-func (c *call) hideEmpty() error {
-	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
-		return err
-	}
-	return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
-		Detail: map[string]string{"name": c.info.Repo}}
+	return Chunk{}, upload.Append(c.ctx(), chunk)
 }
 
 // withTag returns the reference to delete for a tag.
@@ -255,34 +269,4 @@ func (c *call) withTag() (string, error) {
 	}
 	c.state.AddTrait("manifest.delete-tag")
 	return string(m.Descriptor.Digest), nil
-}
-
-// readCursor returns the entry that last means.
-func readCursor(last string, opaque bool) (string, bool) {
-	if !opaque {
-		return last, true
-	}
-	text, err := base64.RawURLEncoding.DecodeString(last)
-	name, ok := strings.CutPrefix(string(text), "tag:")
-	return name, err == nil && ok
-}
-
-func sortTags(names []string, order Order) {
-	if order != OrderBytes {
-		slices.SortFunc(names, func(a, b string) int { return compareTags(order, a, b) })
-	}
-}
-
-func compareTags(order Order, a, b string) int {
-	if order == OrderNone {
-		return cmp.Or(cmp.Compare(scatter(a), scatter(b)), strings.Compare(a, b))
-	}
-	return strings.Compare(a, b)
-}
-
-// scatter gives each tag a place in no order.
-func scatter(tag string) uint32 {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(tag)) // never fails
-	return h.Sum32()
 }

@@ -32,7 +32,7 @@ func (c *call) listReferrers() error {
 		p = page{n: math.MaxInt}
 	}
 	keep := func(d ocispec.Descriptor) bool { return artifactType == "" || d.ArtifactType == artifactType }
-	list := c.store.Referrers(c.ctx(), c.info.Repo, c.info.Digest, digest.Digest(p.last))
+	list := c.referrers(digest.Digest(p.last))
 	// The answer is an index, and may be no larger than a manifest: annotations
 	// can be that long by themselves.
 	manifests, more, err := take(p, list, keep, encodedSize, c.options.maxManifest()-indexFrame)

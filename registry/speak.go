@@ -12,6 +12,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
+	"github.com/opencontainers/go-digest"
 )
 
 // Speak returns a handler that serves requests with next, a handler in front of the registry such
@@ -26,7 +27,7 @@ func (g *Registry) Speak(next http.Handler) http.Handler {
 		}
 		r, state := inflight.Begin(r)
 		inflight.Keep(state, options.speech)
-		if options.dialect.RoutedReference && isUnroutable(state.Info()) {
+		if isUnroutable(state.Info(), options.dialect.Unrouted) {
 			c := &call{Registry: g, options: options, state: state, info: state.Info(), w: w, r: r}
 			c.refuseRoute()
 			return
@@ -44,11 +45,15 @@ func (c *call) refuseRoute() {
 	http.Error(c.w, "404 page not found", http.StatusNotFound)
 }
 
-// isUnroutable reports whether a request is for a manifest with a reference that is malformed.
-func isUnroutable(info *op.Info) bool {
+// isUnroutable reports whether a request is for a manifest with a reference that is an unknown page.
+func isUnroutable(info *op.Info, which Unrouted) bool {
+	if which == UnroutedNone {
+		return false
+	}
 	switch info.Op {
 	case op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete:
-		return !validReference(cmp.Or(string(info.Digest), info.Tag))
+		ref := cmp.Or(string(info.Digest), info.Tag)
+		return !validReference(ref) && (which == UnroutedAll || !digest.DigestRegexpAnchored.MatchString(ref))
 	}
 	return false
 }
@@ -132,6 +137,7 @@ func (c *call) expand(text string) string {
 		"{session}", c.info.Session,
 		"{content}", c.header().Get("Docker-Content-Digest"),
 		"{etag}", shortTag(c.header().Get("Docker-Content-Digest")),
+		"{range}", c.header().Get("Range"),
 		"{origin}", origin,
 		"{host}", c.r.Host,
 		"{target}", c.r.URL.RequestURI(),

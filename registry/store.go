@@ -181,6 +181,10 @@ const Unknown int64 = -1
 type Manifest struct {
 	Descriptor ocispec.Descriptor // media type, digest, size, artifact type, annotations
 	Content    []byte
+
+	// Pushed is higher the later the manifest came into its repository, or 0 if the Store does not
+	// count pushes. [Store.PutManifest] ignores it.
+	Pushed uint64
 }
 
 // Tag is a tag and the digest of the manifest that it is on.

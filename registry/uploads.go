@@ -68,11 +68,16 @@ func (c *call) postBlob() error {
 	if err != nil {
 		return c.about(err)
 	}
-	if err := upload.Commit(c.ctx(), chunk, c.info.Digest); err != nil {
+	chunk, err = c.appendFirst(upload, chunk)
+	session := c.sessionOf(upload)
+	if err == nil {
+		err = upload.Commit(c.ctx(), chunk, c.info.Digest)
+	}
+	if err != nil {
 		cancelled := upload.Cancel(context.WithoutCancel(c.ctx()))
 		return errors.Join(c.uploadError(err, body), unexpected(cancelled))
 	}
-	return c.sendCreatedBlob()
+	return c.sendCreatedBlob(session)
 }
 
 // unexpected drops the error of cancelling a session that is gone.
@@ -94,7 +99,7 @@ func (c *call) mountBlob() error {
 			return err
 		}
 		if mounted {
-			return c.sendCreatedBlob()
+			return c.sendCreatedBlob(nil)
 		}
 	}
 	algorithm := digest.Canonical
@@ -165,14 +170,15 @@ func (c *call) patchUpload() error {
 		err = c.uploadError(upload.Append(c.ctx(), chunk), body)
 	}
 	if err != nil {
-		return c.refuseChunk(upload, state, err)
+		return c.refuseChunk(upload, state, chunk, err)
 	}
 	short := state.short
 	if received := upload.Size() - before; received > 0 {
 		short = received < c.options.ChunkMinLength
 	}
-	c.sendProgress(http.StatusAccepted, upload, short)
-	return nil
+	c.setProgress(upload, short)
+	c.setStreamRange(upload, chunk)
+	return c.sendStatus(http.StatusAccepted)
 }
 
 func (c *call) commitUpload() error {
@@ -190,13 +196,14 @@ func (c *call) commitUpload() error {
 	if err == nil && chunk.Body != nil {
 		err = c.checkOrder(state)
 	}
+	session := c.sessionOf(upload)
 	if err == nil {
 		err = c.uploadError(upload.Commit(c.ctx(), chunk, c.info.Digest), body)
 	}
 	if err != nil {
-		return c.refuseChunk(upload, state, err)
+		return c.refuseChunk(upload, state, chunk, err)
 	}
-	return c.sendCreatedBlob()
+	return c.sendCreatedBlob(session)
 }
 
 // checkOrder refuses a chunk after one that was too short to be any but the last.
@@ -209,9 +216,14 @@ func (c *call) checkOrder(s uploadState) error {
 }
 
 // refuseChunk adds to a 416 where the session stands.
-func (c *call) refuseChunk(upload Upload, state uploadState, err error) error {
-	if errors.Is(err, UploadRange) {
-		c.setProgress(upload, state.short)
+func (c *call) refuseChunk(upload Upload, state uploadState, chunk Chunk, err error) error {
+	if !errors.Is(err, UploadRange) {
+		return err
+	}
+	c.setProgress(upload, state.short)
+	var e *Error
+	if chunk.Body != nil && chunk.Offset != Unknown && chunk.Offset < upload.Size() && errors.As(err, &e) {
+		return &Error{Cause: uploadRepeated, Message: e.Message, Detail: e.Detail}
 	}
 	return err
 }
@@ -342,11 +354,16 @@ func (c *call) setProgress(upload Upload, short bool) {
 	}
 }
 
-func (c *call) sendCreatedBlob() error {
+// sendCreatedBlob answers with the location of a blob, or with that of its session, if not nil.
+func (c *call) sendCreatedBlob(session Upload) error {
 	if c.info.Op != op.BlobMount {
 		c.state.SetVerified(c.info.Digest)
 	}
 	c.header().Set("Location", c.blobURL(string(c.info.Digest)))
+	if session != nil {
+		c.state.AddTrait("upload.commit-state")
+		c.setProgress(session, false)
+	}
 	c.header().Set("Docker-Content-Digest", string(c.info.Digest))
 	return c.sendStatus(http.StatusCreated)
 }

@@ -134,6 +134,10 @@ func storageError(w http.ResponseWriter, status int, code, message string) {
 	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
 }
 
+// etagDigits is the length of entity tags of the second origin. Storage services have tags of
+// their own, which are not digests.
+const etagDigits = 32
+
 func (e *Env) serveExternal(w http.ResponseWriter, r *http.Request, info *op.Info) {
 	if e.store == nil {
 		storageError(w, http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
@@ -151,7 +155,7 @@ func (e *Env) serveExternal(w http.ResponseWriter, r *http.Request, info *op.Inf
 	}
 	defer close()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Etag", `"`+string(info.Digest)+`"`)
+	w.Header().Set("Etag", `"`+info.Digest.Encoded()[:etagDigits]+`"`)
 	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(content, 0, size))
 }
 

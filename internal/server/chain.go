@@ -45,7 +45,7 @@ func (s *Server) Use(b Backend) error {
 	if err := s.config.Faults.Bind(site); err != nil {
 		return err
 	}
-	s.backend.Store(&chains{main: s.chain(b, quirks, s.config.Control), external: s.externalChain(b)})
+	s.backend.Store(&chains{main: s.chain(b, quirks, s.config.Control), external: s.externalChain(b, quirks)})
 	return nil
 }
 
@@ -113,12 +113,12 @@ func isBrowserAtRoot(r *http.Request) bool {
 }
 
 // externalChain composes the handlers of a request to the second origin.
-func (s *Server) externalChain(b Backend) http.Handler {
+func (s *Server) externalChain(b Backend, quirks *engine.Engine) http.Handler {
 	handler := http.NotFoundHandler() // no fault redirects to it
 	if s.config.Faults != nil {
 		handler = s.config.Faults.External(b.Registry)
 	}
-	handler = s.chain(Backend{Registry: handler}, nil, nil)
+	handler = s.chain(Backend{Registry: handler}, quirks, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(inflight.WithExternal(r.Context())))
 	})

@@ -118,6 +118,9 @@ var table = []probe{
 		a, err = s.send(http.MethodPatch, a.location(), []byte("0123456789"), "Content-Type", octets, "Content-Range", "100-109")
 		return a.outcome(), "PATCH with Content-Range 100-109 is answered with " + a.outcome(), err
 	}},
+	{"upload.repeated-chunk", repeatedChunk},
+	{"upload.stream-range", streamRange},
+	{"upload.commit-state", commitState},
 	{"upload.stream", func(s *session) (string, string, error) {
 		a, err := s.upload()
 		if err != nil {
@@ -185,17 +188,10 @@ var table = []probe{
 		return form(a.location())
 	}},
 	{"blob.missing", outcomeOf(http.MethodGet, populated(func(*session) string { return "/blobs/" + string(absent()) }))},
-	{"blob.redirect", func(s *session) (string, string, error) {
-		d, err := s.pushBlob(s.repo, blob())
-		if err != nil {
-			return "", "", err
-		}
-		a, err := s.send(http.MethodGet, s.path("/blobs/"+string(d)), nil)
-		if a.status >= 300 && a.status < 400 {
-			return a.outcome(), "GET is answered with " + a.outcome(), err
-		}
-		return "no", "GET is answered with " + a.outcome(), err
-	}},
+	{"blob.redirect", redirect(http.MethodGet)},
+	{"blob.redirect-head", redirect(http.MethodHead)},
+	{"blob.head-length", headLength},
+	{"blob.type", blobType},
 	{"blob.range", func(s *session) (string, string, error) {
 		d, err := s.pushBlob(s.repo, blob())
 		if err != nil {
@@ -221,26 +217,8 @@ var table = []probe{
 	}},
 	{"blob.mount", mount},
 	{"manifest.missing", outcomeOf(http.MethodGet, populated(func(*session) string { return "/manifests/absent" }))},
-	{"manifest.bad-reference", func(s *session) (string, string, error) {
-		a, err := s.send(http.MethodGet, s.path("/manifests/.bad"), nil)
-		if a.code() == "" && a.status == http.StatusNotFound && strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
-			return "unrouted", "GET is answered with " + a.outcome(), err
-		}
-		return "refused", "GET is answered with " + a.outcome(), err
-	}},
-	{"manifest.digest-by-tag", func(s *session) (string, string, error) {
-		if _, err := s.pushImage(s.repo, "digest"); err != nil {
-			return "", "", err
-		}
-		a, err := s.send(http.MethodGet, s.path("/manifests/digest"), nil, "Accept", ocispec.MediaTypeImageManifest)
-		if err == nil && a.status != http.StatusOK {
-			err = errUnknown
-		}
-		if a.header.Get("Docker-Content-Digest") == "" {
-			return "no", "GET has no Docker-Content-Digest", err
-		}
-		return "yes", "GET has Docker-Content-Digest", err
-	}},
+	{"manifest.bad-reference", badReference},
+	{"manifest.get-digest", getDigest},
 	{"manifest.accept", func(s *session) (string, string, error) {
 		if _, err := s.pushImage(s.repo, "accept"); err != nil {
 			return "", "", err
@@ -291,6 +269,38 @@ var table = []probe{
 		}
 		a, err := s.putManifest(s.repo, string(absent()), m, ocispec.MediaTypeImageManifest)
 		return a.outcome(), "PUT is answered with " + a.outcome(), err
+	}},
+	{"manifest.put-bad-digest", func(s *session) (string, string, error) {
+		m, err := s.image(s.repo, nil)
+		if err != nil {
+			return "", "", err
+		}
+		a, err := s.putManifest(s.repo, malformed, m, ocispec.MediaTypeImageManifest)
+		if a.unrouted() {
+			return "", "", orUnknown(err)
+		}
+		return a.outcome(), "PUT is answered with " + a.outcome(), err
+	}},
+	{"manifest.put-order", putOrder},
+	{"manifest.put-layerless", func(s *session) (string, string, error) {
+		m, err := s.image(s.repo, func(m *ocispec.Manifest) { m.Layers = []ocispec.Descriptor{} })
+		if err != nil {
+			return "", "", err
+		}
+		a, err := s.putManifest(s.repo, "layerless", m, ocispec.MediaTypeImageManifest)
+		return a.outcome(), "PUT is answered with " + a.outcome(), err
+	}},
+	{"manifest.put-body", func(s *session) (string, string, error) {
+		a, d, err := s.put("body", nil)
+		switch {
+		case err != nil:
+			return "", "", err
+		case digest.FromBytes(a.body) == d:
+			return "manifest", "the body of the answer is the manifest", nil
+		case len(a.body) > 0:
+			return "", "", errUnknown
+		}
+		return "none", "the answer has no body", nil
 	}},
 	{"manifest.oci-subject", func(s *session) (string, string, error) {
 		subject, err := s.pushImage(s.repo, "subject")
@@ -353,6 +363,8 @@ var table = []probe{
 	{"referrers.missing-subject", func(s *session) (string, string, error) {
 		return s.referrers("/referrers/" + string(absent()))
 	}},
+	{"referrers.order", referrersOrder},
+	{"tags.name-from", nameFrom},
 	{"tags.bad-n", outcomeOf(http.MethodGet, populated(func(*session) string { return "/tags/list?n=-1" }))},
 	{"tags.pages", func(s *session) (string, string, error) {
 		a, err := s.page()
