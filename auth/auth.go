@@ -105,6 +105,24 @@ func needed(info *op.Info) Access {
 	return Access{}
 }
 
+// asked returns the access that a request needs, with the source of a mount if a names it from the
+// first.
+func asked(a Authenticator, info *op.Info) Access {
+	access := needed(info)
+	if info.Op == op.BlobMount && info.From != info.Repo && mountSource(a) == sourceNamed {
+		access.Source = info.From
+	}
+	return access
+}
+
+// mountSource returns the [TokenOptions.MountSource] of a Service, or of what contains one.
+func mountSource(a Authenticator) string {
+	if service, ok := a.(interface{ mountSource() string }); ok {
+		return service.mountSource()
+	}
+	return ""
+}
+
 // Handler returns a handler that passes authorized requests to next and refuses all others.
 // A recorder must be outside of it. The option Allow of the registry must be [Allow]. Handler
 // panics if a or next is nil.
@@ -122,7 +140,7 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 				return
 			}
 		}
-		access := needed(info)
+		access := asked(a, info)
 		who, err := a.Authenticate(r)
 		if err == nil {
 			state.SetIdentity(who.Subject, who.scopes())
@@ -147,7 +165,7 @@ func Handler(a Authenticator, next http.Handler) http.Handler {
 // does not allow it: the mount succeeds with another token. An identity that may not pull
 // gets an upload session from the registry.
 func lacking(ctx context.Context, a Authenticator, who Identity, source string) error {
-	if service, ok := a.(interface{ ignoresSource() bool }); ok && service.ignoresSource() {
+	if mountSource(a) == sourceIgnored {
 		return nil
 	}
 	access := Access{Repo: source, Action: registry.Pull}

@@ -41,6 +41,11 @@ type Options struct {
 	// Realm is the realm of Basic challenges. Default "ocifake".
 	Realm string `json:"realm"`
 
+	// Detail are the fields of the detail of a refusal, such as Type, Name and Action: the detail
+	// then has an entry for each action that is missing. Fields with other names are empty. By
+	// default, the detail has an entry with type, name and actions.
+	Detail []string `json:"detail"`
+
 	// Hide is the status of the answer to an authenticated user without access: 403 DENIED,
 	// 401 UNAUTHORIZED, or 404 NAME_UNKNOWN, as if the repository did not exist; if the user
 	// may pull from the repository, 404 becomes 403. Default: 403 for users with passwords

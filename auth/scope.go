@@ -116,13 +116,10 @@ func covers(granted []Scope, a Access) bool {
 	})
 }
 
-// sourceScope returns the additional scope of a challenge for a client without access to the
-// source of a mount.
-func sourceScope(a Access) string {
-	if a.Source == "" || !op.ValidRepository(a.Source) {
-		return ""
-	}
-	return " " + Scope{repositoryType, a.Source, []string{string(registry.Pull)}}.String()
+// sourceScope returns the additional scope that a client without access to the source of a mount
+// needs.
+func sourceScope(a Access) (Scope, bool) {
+	return Scope{repositoryType, a.Source, []string{string(registry.Pull)}}, op.ValidRepository(a.Source)
 }
 
 // known returns the access with the name of the repository in the request.

@@ -149,9 +149,31 @@ func (s *Service) refusal(who Identity, a Access) error {
 	}
 	e := &registry.Error{Cause: cause, Message: fmt.Sprintf("%s: access to %s is not allowed", cmp.Or(who.Subject, "anonymous"), what)}
 	if scope, ok := scopeFor(a); ok {
-		e.Detail = []Scope{scope}
+		e.Detail = s.detail(scope, a)
 	}
 	return e
+}
+
+// detail returns the detail of a refusal for want of a scope.
+func (s *Service) detail(scope Scope, a Access) any {
+	if len(s.options.Detail) == 0 {
+		return []Scope{scope}
+	}
+	scopes := []Scope{scope}
+	if source, ok := sourceScope(a); ok {
+		scopes = append(scopes, source)
+	}
+	var entries []map[string]string
+	for _, scope := range scopes {
+		for _, action := range scope.Actions {
+			entry := map[string]string{}
+			for _, name := range s.options.Detail {
+				entry[name] = map[string]string{"Type": scope.Type, "Name": scope.Name, "Action": action}[name]
+			}
+			entries = append(entries, entry)
+		}
+	}
+	return entries
 }
 
 func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
@@ -180,13 +202,14 @@ func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	}
 	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.serviceFor(r)))
 	_, state := inflight.Begin(r)
-	if info := state.Info(); info.Op == op.BlobMount && info.From != info.Repo && s.tokens.options.MountSource == sourceNamed {
-		a.Source = info.From
-	}
 	if fixed := s.tokens.options.Scope; fixed != "" {
 		text += `,scope="` + fixed + `"`
 	} else if scope, ok := scopeFor(known(state.Info(), a)); ok {
-		text += `,scope="` + scope.String() + sourceScope(a) + `"`
+		text += `,scope="` + scope.String()
+		if source, ok := sourceScope(a); ok {
+			text += " " + source.String()
+		}
+		text += `"`
 	}
 	var token tokenError
 	var credentials credentialsError
@@ -209,7 +232,7 @@ func (s *Service) ChallengeTo(r *http.Request) []string {
 	s.must("ChallengeTo")
 	must.NotNil("auth: Service.ChallengeTo: r", r)
 	_, state := inflight.Begin(r)
-	return s.Challenge(r, needed(state.Info()), registry.Unauthorized)
+	return s.Challenge(r, asked(s, state.Info()), registry.Unauthorized)
 }
 
 // RealmURL returns the URL of the token service for the sender of a request.
@@ -245,9 +268,12 @@ func (s *Service) serviceFor(r *http.Request) string {
 	return s.tokens.service(origin)
 }
 
-// ignoresSource reports whether a mount needs no access to the repository from which it pulls.
-func (s *Service) ignoresSource() bool {
-	return s.tokens != nil && s.tokens.options.MountSource == sourceIgnored
+// mountSource returns [TokenOptions.MountSource].
+func (s *Service) mountSource() string {
+	if s.tokens == nil {
+		return ""
+	}
+	return s.tokens.options.MountSource
 }
 
 // ScopeFor returns the scope that a request needs, "repository:app:pull", or "".

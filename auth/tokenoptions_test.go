@@ -132,3 +132,18 @@ func TestServiceOfHost(t *testing.T) {
 	}
 	assert.Equal(t, "{host}", f.service.ServiceName())
 }
+
+// The detail of a refusal can have an entry for each action, with the fields of a real registry.
+func TestDetailFields(t *testing.T) {
+	options := teamOptions(auth.TokenOptions{MountSource: "named"})
+	options.Detail = []string{"Type", "Class", "Name", "Action"}
+	f := newFixture(t, options)
+	entry := func(repo, action string) string {
+		return `{"Action":"` + action + `","Class":"","Name":"` + repo + `","Type":"repository"}`
+	}
+	refused := f.get(anonymous, "/v2/team/app/tags/list")
+	assert.Contains(t, refused.Body, `"detail":[`+entry("team/app", "pull")+`]`)
+	mount := f.do(anonymous, "POST", "/v2/team/other/blobs/uploads/?mount=sha256:"+strings.Repeat("0", 64)+"&from=team/app", "")
+	assert.Contains(t, mount.Body, `"detail":[`+entry("team/other", "pull")+","+entry("team/other", "push")+","+entry("team/app", "pull")+`]`)
+	assert.NotContains(t, f.get(anonymous, "/v2/").Body, "detail")
+}

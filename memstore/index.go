@@ -46,6 +46,7 @@ func (x *index) snapshot() index {
 		tagged:       x.tagged.snapshot(),
 		referrers:    x.referrers.snapshot(),
 		bytes:        x.bytes,
+		pushes:       x.pushes,
 	}
 }
 

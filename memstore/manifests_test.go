@@ -200,3 +200,30 @@ func TestPreconditionsAreAtomic(t *testing.T) {
 		current = registry.Precondition{IfMatch: won}
 	}
 }
+
+// Pushes are counted by repository and manifest. To push a manifest again changes nothing.
+func TestPushed(t *testing.T) {
+	ctx, s := t.Context(), memstore.New(memstore.Options{})
+	pushed := func(s *memstore.Store, repo, content string) uint64 {
+		t.Helper()
+		m, err := s.Manifest(ctx, repo, string(digest.FromString(content)))
+		require.NoError(t, err)
+		return m.Pushed
+	}
+	p := putManifest("first", "v1")
+	p.Pushed = 99 // ignored
+	require.NoError(t, s.PutManifest(ctx, "app", p))
+	require.NoError(t, s.PutManifest(ctx, "app", putManifest("second")))
+	clone := s.Clone()
+	require.NoError(t, s.PutManifest(ctx, "app", putManifest("first", "v2")))
+	require.NoError(t, s.PutManifest(ctx, "other", putManifest("first")))
+	first, second := pushed(s, "app", "first"), pushed(s, "app", "second")
+	assert.Less(t, first, second)
+	assert.Less(t, second, pushed(s, "other", "first"))
+	require.NoError(t, clone.PutManifest(ctx, "app", putManifest("third")))
+	assert.Less(t, pushed(clone, "app", "second"), pushed(clone, "app", "third"))
+
+	require.NoError(t, s.DeleteManifest(ctx, "app", string(digest.FromString("first")), registry.Precondition{}))
+	require.NoError(t, s.PutManifest(ctx, "app", putManifest("first")))
+	assert.Greater(t, pushed(s, "app", "first"), second, "it came again")
+}

@@ -253,6 +253,11 @@ func setHide(o *auth.Options, v string) error {
 	return nil
 }
 
+func setDetail(o *auth.Options, v string) error {
+	o.Detail = strings.Split(v, ", ")
+	return nil
+}
+
 func setTTL(t *auth.TokenOptions, v string) (err error) {
 	t.TTL, err = time.ParseDuration(v)
 	return err
