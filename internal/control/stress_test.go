@@ -33,16 +33,18 @@ func TestReadWhileServed(t *testing.T) {
 		faults.On(op.TagList, op.BlobHead).Named("status").Every(2).Do(faults.Status(http.StatusServiceUnavailable)),
 		faults.On(op.ManifestPut).Named("late").Every(2).Continue().Do(faults.StaleTag(1, 0)),
 	}
-	for _, c := range []struct {
+	type setting struct {
 		name  string
 		auth  *auth.Options
 		rules []faults.Rule
-	}{
+	}
+	// By default, the one with everything.
+	for _, c := range thorough.Sample([]setting{
 		{name: "plain"},
 		{name: "auth", auth: access},
 		{name: "faults", rules: touching},
 		{name: "auth and faults", auth: access, rules: touching},
-	} {
+	}, 4, 3) {
 		t.Run(c.name, func(t *testing.T) {
 			f := start(t, setup{network: new(server.Network), auth: c.auth, server: server.Options{FaultNames: true}})
 			require.NoError(t, f.faults.Add(faults.On(op.BlobGet).Where(record.Repo("cdn")).Do(faults.Redirect(http.StatusTemporaryRedirect, "{cdn}"))))

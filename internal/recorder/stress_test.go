@@ -16,6 +16,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -25,7 +26,11 @@ import (
 // TestHundredsOfClients come and go while the record is read, and nothing is
 // lost or seen twice.
 func TestHundredsOfClients(t *testing.T) {
-	const clients, requests = 200, 10
+	const clients = 200
+	requests := 3
+	if thorough.Enabled() {
+		requests = 10
+	}
 	for name, options := range map[string]server.Options{"HTTP/1.1": {}, "h2c": {H2C: true}} {
 		t.Run(name, func(t *testing.T) {
 			rec := recorder.New(recorder.Options{})

@@ -180,7 +180,31 @@ func (s *stalled) chunk() registry.Chunk {
 }
 
 // digest returns the digest of content by the check's algorithm.
-func (t *tester) digest(content string) digest.Digest { return t.algorithm.FromString(content) }
+func (t *tester) digest(content string) digest.Digest { return t.digests.of(t.algorithm, content) }
+
+// digests has the digests of large contents, which a check needs several times.
+type digests struct {
+	mu  sync.Mutex
+	all map[digestKey]digest.Digest
+}
+
+type digestKey struct {
+	content   string
+	algorithm digest.Algorithm
+}
+
+func (d *digests) of(a digest.Algorithm, content string) digest.Digest {
+	if len(content) < mebibyte {
+		return a.FromString(content)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := digestKey{content, a}
+	if _, ok := d.all[key]; !ok {
+		d.all[key] = a.FromString(content)
+	}
+	return d.all[key]
+}
 
 // other is the algorithm that is not the check's.
 func (t *tester) other() digest.Algorithm {

@@ -95,7 +95,7 @@ func (c check) runWith(ctx context.Context, newStore func() (registry.Store, err
 	over, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	p := &progress{check: c.name, over: over, end: end, advanced: time.Now()}
-	t := &tester{ctx: over, store: store, algorithm: algorithm, progress: p}
+	t := &tester{ctx: over, store: store, algorithm: algorithm, digests: &digests{all: map[digestKey]digest.Digest{}}, progress: p}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)

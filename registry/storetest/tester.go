@@ -22,6 +22,7 @@ type tester struct {
 	store     registry.Store
 	algorithm digest.Algorithm // of digests, unless a check needs another
 	loops     int              // made over each list before its entries are taken
+	digests   *digests
 	*progress
 }
 
