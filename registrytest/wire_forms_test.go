@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -40,7 +42,26 @@ var wireForms = []wireForm{
 // registry that has the content of a shelf.
 func eachWire(t *testing.T, wants func(wireForm) bool, check func(t *testing.T, w *wire)) {
 	t.Helper()
-	newShelf(t).each(t, wants, check)
+	newShelf(t).each(t, formsOf(wants), check)
+}
+
+// formsOf returns the forms that a function wants, or all.
+func formsOf(wants func(wireForm) bool) []wireForm {
+	return slices.DeleteFunc(slices.Clone(wireForms), func(f wireForm) bool { return wants != nil && !wants(f) })
+}
+
+// sampleOf returns one of the forms of each protocol, another one for each number, or all with
+// the flag -thorough.
+func sampleOf(forms []wireForm, number int) []wireForm {
+	var http1, http2 []wireForm
+	for _, f := range forms {
+		if f.http2 {
+			http2 = append(http2, f)
+		} else {
+			http1 = append(http1, f)
+		}
+	}
+	return append(thorough.Sample(http1, max(1, len(http1)), number), thorough.Sample(http2, max(1, len(http2)), number)...)
 }
 
 func inMemory(f wireForm) bool { return f.memory }
@@ -78,7 +99,7 @@ func (w *wire) dial(t testing.TB, host string) (net.Conn, error) {
 
 // shake does the client's part of a TLS handshake in the way of the form.
 func (w *wire) shake(c net.Conn) (*tls.Conn, error) {
-	config := &tls.Config{RootCAs: w.reg.CertPool(), ServerName: "localhost"}
+	config := &tls.Config{RootCAs: w.reg.CertPool(), ServerName: "localhost", CurvePreferences: []tls.CurveID{tls.CurveP256}} // the fastest
 	if w.http2 {
 		config.NextProtos = []string{"h2"}
 	}

@@ -46,14 +46,10 @@ func newShelf(t testing.TB) *shelf {
 	return s
 }
 
-// each runs a check in every form that a function wants, or in all, with a registry
-// that has the content.
-func (s *shelf) each(t *testing.T, wants func(wireForm) bool, check func(t *testing.T, w *wire)) {
+// each runs a check in every one of the forms, with a registry that has the content.
+func (s *shelf) each(t *testing.T, forms []wireForm, check func(t *testing.T, w *wire)) {
 	t.Helper()
-	for _, form := range wireForms {
-		if wants != nil && !wants(form) {
-			continue
-		}
+	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
 			if form.memory {
 				synctest.Test(t, func(t *testing.T) { check(t, s.start(t, form)) })

@@ -76,12 +76,13 @@ func kindOf(t *testing.T, e faults.Effect) string {
 	return rule.Do[0].(string)
 }
 
+// runWire runs each case in a sample of the forms that it is for.
 func runWire(t *testing.T, cases []wireCase) {
 	t.Helper()
 	shelf := newShelf(t)
-	for _, c := range cases {
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			shelf.each(t, c.only, func(t *testing.T, w *wire) {
+			shelf.each(t, sampleOf(formsOf(c.only), i), func(t *testing.T, w *wire) {
 				if c.talk != nil {
 					c.talk(t, w)
 				} else {
