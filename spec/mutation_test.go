@@ -51,7 +51,7 @@ var heavy = []string{
 // With the flag -thorough, which .ci/run sets, all statements are checked, with all mutations.
 const (
 	mutationSample = 40
-	fixtureSample  = 5
+	fixtureSample  = 8
 )
 
 // affordable returns the statements to check with a fixture: a sample without the heavy
