@@ -106,7 +106,7 @@ func (x *Exchange) outcome() []string {
 
 func (t *transcript) line(prefix, text string) {
 	t.text.WriteString(prefix)
-	t.text.WriteString(terminal.Escape(text))
+	t.text.WriteString(terminal.Escape(redact.Plain(text)))
 	t.text.WriteByte('\n')
 }
 

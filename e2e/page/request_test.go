@@ -109,6 +109,24 @@ func TestRequestAsCurl(t *testing.T) {
 	}
 }
 
+// Secrets are shown by a short fingerprint, and the command takes them from the shell.
+func TestRequestSecrets(t *testing.T) {
+	r := serve(t, "", "")
+	r.send(t, http.MethodGet, "/v2/app/tags/list?token=hush", "", "Authorization: Bearer hush", "Referer: http://me:hush@other.test/")
+	fingerprint := r.recorder.Log()[0].RequestSecrets()[0].Fingerprint
+	p := open(t, r.page("#/requests/1"))
+	p.waitText(".pane h2", "tag.list")
+	for _, shown := range []string{
+		"?token=[token " + fingerprint[:6] + "…]", "Bearer [token " + fingerprint[:6] + "…]", "http://[password " + fingerprint[:6] + "…]@other.test/",
+	} {
+		assert.Contains(t, p.text(".pane"), shown)
+	}
+	p.click(".pane .bar .copy")
+	p.waitText("#said", "Copied")
+	assert.Contains(t, p.clipboard(), `"Authorization: Bearer $TOKEN"`)
+	assert.Contains(t, p.clipboard(), "?token=[redacted:token:"+fingerprint+"]")
+}
+
 // Over TLS and HTTP/2 it is the same, and the request tells of it.
 func TestRequestOverTLS(t *testing.T) {
 	r := serveWith(t, server.Options{HTTP2: true}, "", nil)

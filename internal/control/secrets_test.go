@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/record"
 )
 
 // The parts that a request with a secret is made of; %s is the secret.
@@ -87,8 +89,8 @@ func newTalk(secret, around string, place, name, text, form, depth uint8) talk {
 	return t
 }
 
-// FuzzSecrets: no secret that was in a header or in a URL is in anything that is made
-// of the record.
+// FuzzSecrets: no secret that was in a header or in a URL is in anything that is made of the record,
+// and what is made of it has the fingerprints of the record.
 func FuzzSecrets(f *testing.F) {
 	for i := range uint8(len(secretNames)) {
 		for place := range uint8(8) {
@@ -124,11 +126,23 @@ func FuzzSecrets(f *testing.F) {
 		records := reg.recorder.Log()
 		require.Len(t, records, 1)
 		assert.NotContains(t, lines.String(), secret, "log")
-		assert.NotContains(t, fmt.Sprintf("%+v", records[0]), secret, "exchange")
+		exchange := fmt.Sprintf("%+v", records[0])
+		assert.NotContains(t, exchange, secret, "exchange")
+		known := record.Secrets(exchange + string(records[0].ResponseBody))
+		assert.Subset(t, known, record.Secrets(lines.String()), "log")
 		for _, path := range []string{"requests", fmt.Sprintf("requests/%d", records[0].Seq), "requests.har", "requests.jsonl", "journal.txt", "transcript.txt", "events"} {
 			w := reg.serve(httptest.NewRequest("GET", "http://localhost/_ocifake/v1/"+path, nil))
 			require.Equal(t, http.StatusOK, w.Code, path)
 			assert.NotContains(t, w.Body.String(), secret, path)
+			found := record.Secrets(w.Body.String())
+			if strings.HasSuffix(path, ".txt") {
+				assert.Empty(t, found, path)
+			} else {
+				assert.Subset(t, known, found, path)
+				if path != "events" && utf8.ValidString(exchange) { // the stream has ended; other strings are in base64
+					assert.Equal(t, len(known) > 0, len(found) > 0, path)
+				}
+			}
 		}
 		if t.Failed() {
 			t.Logf("%+v", talk)

@@ -119,7 +119,7 @@ func (r Redactor) json(b []byte, kindOf func(name string) string) []byte {
 		switch {
 		case isName:
 			kind = kindOf(unquoted(b[at:end]))
-		case kind != "":
+		case kind != "" && unquoted(b[at:end]) != "":
 			out = append(out, b[kept:at]...)
 			out = append(out, `"`+r.value(kind, unquoted(b[at:end]))+`"`...)
 			kept = end

@@ -24,6 +24,7 @@ func kindOfWords(name string) string {
 			name = plain
 		}
 	}
+	name = masked(name)
 	words := wordsOf(name)
 	if strings.HasPrefix(words, "-access-control-") || containsAny(words, harmlessWords) {
 		return ""

@@ -108,7 +108,8 @@ func inUser(placeholder string) string {
 	return strings.NewReplacer("[", "%5B", ":", "%3A", "]", "%5D").Replace(placeholder)
 }
 
-// masked returns a text in which placeholders have no colons, which separate other things.
+// masked returns a text in which placeholders have neither colons, which separate other things, nor
+// the words of a kind.
 func masked(s string) string {
 	if !strings.Contains(s, placeholderStart) {
 		return s
@@ -116,10 +117,8 @@ func masked(s string) string {
 	b := []byte(s)
 	for at := 0; at < len(b); at++ {
 		if _, length := parsePlaceholder(s[at:]); length > 0 {
-			for i := at; i < at+length; i++ {
-				if b[i] == ':' {
-					b[i] = '-'
-				}
+			for i := at + len(placeholderStart) - 1; i < at+length-1; i++ {
+				b[i] = '-'
 			}
 			at += length - 1
 		}

@@ -98,6 +98,7 @@ func TestRedactBody(t *testing.T) {
 		{` { "access_token" : "hu\"sh" , "refresh_token":"hush", "issued_at":"now" }`, ` { "access_token" : "[redacted]" , "refresh_token":"[redacted]", "issued_at":"now" }`},
 		{`{"to\u006ben":"hush","token_type":"Bearer"}`, `{"to\u006ben":"[redacted]","token_type":"Bearer"}`},
 		{`{"tokens":["hush",{"x":"seen"}],"a":["seen"]}`, `{"tokens":["[redacted]",{"x":"seen"}],"a":["seen"]}`},
+		{`{"token":"","a":"seen"}`, `{"token":"","a":"seen"}`},
 		{`{"token":null,"a":"seen"}`, `{"token":null,"a":"seen"}`},
 		{`{"token":"hush`, `{"token":"[redacted]"`},
 		{`{"token":"hush\`, `{"token":"[redacted]"`},
@@ -229,7 +230,8 @@ func FuzzRedact(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		New().Text(s)
+		once := New().Text(s)
+		assert.Equal(t, once, New().Text(once), "%q made of %q", once, s)
 		got := New().Body([]byte(s))
 		if json.Valid([]byte(s)) {
 			assert.True(t, json.Valid(got), "%q made of %q", got, s)

@@ -292,7 +292,7 @@ var noUsers = []string{"acct", "mailto", "sip", "sips", "xmpp"}
 func (f *finding) userStart(least, end int) int {
 	depth := f.depthAt(end)
 	from := f.previous(least, end, beforeUser, depth)
-	for from > least && f.text[from-1] == '/' && !strings.Contains(f.text[from:end], ":") {
+	for from > least && f.text[from-1] == '/' && !strings.Contains(f.text[from:end], ":") && !strings.HasPrefix(f.text[from:end], placeholder[:len(placeholder)-1]) {
 		// What precedes the slash is no host, but the password's beginning, if it has
 		// a colon and no port.
 		further := f.previous(least, from-1, beforeUser, depth)
