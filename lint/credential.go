@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -227,17 +228,19 @@ func loopback(host string) bool {
 }
 
 func judgeRedirected(_ *Linter, x *exchange) *found {
-	if x.Scheme == "" || x.url == nil {
+	if x.url == nil {
 		return nil
 	}
 	from := x.client.redirects.Get(x.url.String())
 	if from == nil || !x.after(from.end) || from.url.Host == x.url.Host {
 		return nil
 	}
-	if from.Header.Get("Authorization") == "" {
-		return nil
+	for name := range x.Header {
+		if name != "Cookie" && strings.Contains(x.Header.Get(name), "[redacted") && strings.Contains(from.Header.Get(name), "[redacted") {
+			return in(x, []uint64{from.Seq}, "%s %s sends %s to %s, to which request %d was redirected from %s", x.Method, x.Target, name, x.Host, from.Seq, from.Host)
+		}
 	}
-	return in(x, []uint64{from.Seq}, "%s %s sends credentials to %s, to which request %d was redirected from %s", x.Method, x.Target, x.Host, from.Seq, from.Host)
+	return nil
 }
 
 func judgeURLCredentials(_ *Linter, x *exchange) *found {
@@ -267,20 +270,27 @@ func judgeSameToken(l *Linter, x *exchange) *found {
 	return in(x, []uint64{before.Seq}, "%s %s is sent again with the credentials that request %d was refused for", x.Method, x.Target, before.Seq)
 }
 
-// tokenUse is a token request, and what the client did with the token.
+// tokenUse is a scope that a client requested, with what it was not challenged for.
 type tokenUse struct {
-	x     *exchange
-	repo  string
-	wide  []string // actions other than pull
-	read  bool
-	wrote bool
+	x       *exchange
+	name    string   // of the repository; empty: the catalog
+	actions []string // without those that a challenge asked for
+	used    []string
+	read    bool // the client fetched something from the repository
+	touched bool
+	others  bool // the client did something elsewhere
 }
 
 func finishScopes(l *Linter) []found {
 	var all []found
 	for _, t := range l.tokens.all {
-		if t.read && !t.wrote {
-			all = append(all, *in(t.x, nil, "a token for %s is requested with %s, and the repository is only read", t.repo, strings.Join(t.wide, ",")))
+		unused := slices.DeleteFunc(slices.Clone(t.actions), func(a string) bool {
+			return slices.Contains(t.used, a) || a == "pull" && t.touched
+		})
+		// A client that only asked whether there is something may have found no reason to write.
+		judged := !t.touched && t.others || t.read || slices.Contains(t.used, "push")
+		if len(unused) > 0 && judged {
+			all = append(all, *in(t.x, nil, "a token is requested for %s of %s, which the client does not do", strings.Join(unused, ","), cmp.Or(t.name, "the catalog")))
 		}
 	}
 	return all
@@ -312,8 +322,15 @@ func (c *client) learnChallenge(x *exchange) {
 	known := &challenged{seq: x.Seq, end: x.end, run: x.run}
 	for _, one := range all {
 		known.schemes = append(known.schemes, strings.ToLower(one.Scheme))
-		if bearer(one) {
-			known.scope = one.Parameters["scope"]
+		if !bearer(one) {
+			continue
+		}
+		known.scope = one.Parameters["scope"]
+		for scope := range strings.FieldsSeq(known.scope) {
+			resource, actions, _ := cutLast(scope, ":")
+			for action := range strings.SplitSeq(actions, ",") {
+				c.asked.Set(x.Host+" "+resource+":"+action, true)
+			}
 		}
 	}
 	c.challenged.Set(x.Host, known)
@@ -322,6 +339,15 @@ func (c *client) learnChallenge(x *exchange) {
 	if x.Scheme == "Bearer" {
 		c.issued.Clear()
 	}
+}
+
+// cutLast cuts a text around the last separator.
+func cutLast(text, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], text[i+len(separator):], true
 }
 
 func bearer(c httpfield.Challenge) bool { return strings.EqualFold(c.Scheme, "Bearer") }
@@ -349,33 +375,78 @@ func (c *client) learnToken(l *Linter, x *exchange) {
 		t.seqs = append(t.seqs, x.Seq)
 	}
 	for _, scope := range scopes(form) {
-		parts := strings.Split(scope, ":")
-		if len(parts) < 3 || parts[0] != "repository" {
+		c.learnScope(l, x, scope)
+	}
+}
+
+// learnScope remembers the actions of a scope that no challenge asked for.
+func (c *client) learnScope(l *Linter, x *exchange, scope string) {
+	parts := strings.Split(scope, ":")
+	if len(parts) < 3 {
+		return
+	}
+	resource, name := strings.Join(parts[:len(parts)-1], ":"), strings.Join(parts[1:len(parts)-1], ":")
+	if parts[0] == "registry" {
+		name = ""
+	} else if parts[0] != "repository" {
+		return
+	}
+	actions := slices.DeleteFunc(strings.Split(parts[len(parts)-1], ","), func(action string) bool {
+		return c.asked.Get(x.Host + " " + resource + ":" + action)
+	})
+	if len(actions) > 0 {
+		l.tokens.add(&tokenUse{x: x, name: name, actions: actions})
+	}
+}
+
+// learnScopeUse remembers what a client does with the scopes that it requested.
+func (c *client) learnScopeUse(l *Linter, x *exchange) {
+	action := actionOf(x)
+	if action == "" {
+		return
+	}
+	for _, t := range slices.Backward(l.tokens.all[max(0, len(l.tokens.all)-maxRecentLists):]) {
+		if t.x.client != c || t.x.run != x.run {
 			continue
 		}
-		wide := slices.DeleteFunc(strings.Split(parts[len(parts)-1], ","), func(action string) bool { return action == "pull" })
-		if len(wide) > 0 {
-			l.tokens.add(&tokenUse{x: x, repo: strings.Join(parts[1:len(parts)-1], ":"), wide: wide})
+		switch {
+		case t.name == "" && x.kind == op.RepositoryList:
+			t.used, t.touched = t.actions, true
+		case t.name != "" && t.name == x.Repo:
+			t.touched = true
+			t.read = t.read || x.succeeded() && (x.kind == op.ManifestGet || x.kind == op.BlobGet)
+			t.use(action)
+		case t.name != "" && t.name == x.From:
+			t.touched = true
+			t.use("pull")
+		default:
+			t.others = t.others || x.succeeded()
 		}
 	}
 }
 
-// learnScopeUse remembers whether a client writes to a repository.
-func (c *client) learnScopeUse(l *Linter, x *exchange) {
-	if x.Repo == "" {
-		return
+func (t *tokenUse) use(action string) {
+	if !slices.Contains(t.used, action) {
+		t.used = append(t.used, action)
 	}
-	for _, t := range slices.Backward(l.tokens.all[max(0, len(l.tokens.all)-maxRecentLists):]) {
-		if t.x.client != c || t.repo != x.Repo || t.x.run != x.run {
-			continue
-		}
-		switch {
-		case x.kind.Write():
-			t.wrote = true
-		case x.succeeded() && (x.kind == op.ManifestGet || x.kind == op.BlobGet):
-			t.read = true
-		}
+	if action == "delete" && !slices.Contains(t.used, "push") {
+		t.used = append(t.used, "push") // some registries ask for it
 	}
+}
+
+// actionOf returns the action of a scope that a request needs, or "".
+func actionOf(x *exchange) string {
+	switch {
+	case x.kind == op.ManifestDelete || x.kind == op.TagDelete || x.kind == op.BlobDelete:
+		return "delete"
+	case x.kind == op.RepositoryList:
+		return "*"
+	case x.Repo == "" || x.kind == op.External:
+		return ""
+	case x.kind.Write():
+		return "push"
+	}
+	return "pull"
 }
 
 // learnAddresses remembers the URLs that answers gave to a client.

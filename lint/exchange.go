@@ -46,6 +46,9 @@ func (x *exchange) next() *url.URL {
 		for rest := strings.Trim(field, " \t,"); rest != ""; {
 			link, after, ok := httpfield.CutLink(rest)
 			if !ok {
+				if target, rel, bare := strings.Cut(rest, ";"); bare && strings.Contains(rel, "next") {
+					return x.resolve(strings.TrimSpace(target)) // some registries leave out the angle brackets
+				}
 				break
 			}
 			if slices.Contains(link.Types, "next") {

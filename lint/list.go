@@ -66,6 +66,7 @@ type list struct {
 
 	repos   []string          // of a catalog
 	types   map[string]string // of referrers: the artifactType by digest
+	first   *list             // the first page; nil if this is it
 	fetched []string          // artifactTypes of the referrers that were fetched
 	used    []string          // repositories that the client used after a catalog, at most two
 }
@@ -139,7 +140,7 @@ func finishCatalog(l *Linter) []found {
 func finishUnfiltered(l *Linter) []found {
 	var all []found
 	for _, p := range l.lists.all {
-		if p.x.kind != op.ReferrerList || p.x.url.Query().Has("artifactType") || distinct(p.types) < 2 || len(p.fetched) != 1 {
+		if p.x.kind != op.ReferrerList || p.first != nil || p.x.url.Query().Has("artifactType") || distinct(p.types) < 2 || len(p.fetched) != 1 {
 			continue
 		}
 		all = append(all, *in(p.x, nil, "GET %s lists referrers of %d types, and only those of type %s are fetched", p.x.Target, distinct(p.types), p.fetched[0]))
@@ -160,8 +161,9 @@ func (l *Linter) learnList(x *exchange) {
 	if x.url == nil {
 		return
 	}
-	if p := x.client.pages.Get(listKey(x)); p != nil && continues(x) {
-		p.followed = true
+	last := x.client.pages.Get(listKey(x))
+	if last != nil && continues(x) {
+		last.followed = true
 	}
 	if x.kind == op.ReferrerList {
 		l.learnReferrers(x)
@@ -174,6 +176,13 @@ func (l *Linter) learnList(x *exchange) {
 		p.n = n
 	}
 	p.read(x)
+	if last != nil && p.paged {
+		p.first = last.first
+		if p.first == nil {
+			p.first = last
+		}
+		p.first.join(p)
+	}
 	x.client.pages.Set(listKey(x), p)
 	l.lists.add(p)
 }
@@ -201,9 +210,29 @@ func (p *list) read(x *exchange) {
 	}
 }
 
+// maxElements bounds how many elements of the pages of a list are remembered.
+const maxElements = 10_000
+
+// join adds the elements of a further page.
+func (p *list) join(further *list) {
+	if len(p.repos)+len(p.types) > maxElements {
+		return
+	}
+	p.repos = append(p.repos, further.repos...)
+	for digest, artifactType := range further.types {
+		if p.types == nil {
+			p.types = map[string]string{}
+		}
+		p.types[digest] = artifactType
+	}
+}
+
 // learnUse remembers which of the elements of a list the client used.
 func (l *Linter) learnUse(x *exchange) {
 	for _, p := range l.recentLists(x) {
+		if p.first != nil {
+			p = p.first
+		}
 		switch {
 		case p.x.kind == op.RepositoryList && x.Repo != "" && len(p.used) < 2 && !slices.Contains(p.used, x.Repo):
 			p.used = append(p.used, x.Repo)

@@ -187,6 +187,14 @@ func (m *manifest) content() []descriptor {
 	return slices.DeleteFunc(all, func(d descriptor) bool { return len(d.URLs) > 0 || strings.Contains(d.MediaType, "nondistributable") })
 }
 
+// referrerType is the artifactType of the manifest in a list of referrers.
+func (m *manifest) referrerType() string {
+	if m.ArtifactType == "" && m.Config != nil {
+		return m.Config.MediaType
+	}
+	return m.ArtifactType
+}
+
 // reference is the repository and the reference of a manifest's request.
 func (x *exchange) reference() string {
 	if x.Tag != "" {
@@ -233,6 +241,14 @@ type awaited struct {
 
 // judgeContentOrder reports content that is pushed after a manifest that refers to it.
 func judgeContentOrder(_ *Linter, x *exchange) *found {
+	if x.kind == op.ManifestPut {
+		m := parseManifest(x.RequestBody)
+		for _, d := range m.content() {
+			if k := x.client.pushing.Get(x.repo() + "@" + d.Digest); k != nil && !x.after(k.end) {
+				return in(x, []uint64{k.seq}, "manifest %s is pushed before the answer to request %d, which pushes %s", x.reference(), k.seq, d.Digest)
+			}
+		}
+	}
 	pushed := x.kind == op.ManifestPut && x.succeeded()
 	if _, ok := committed(x); !ok && !pushed {
 		return nil
@@ -270,6 +286,8 @@ func judgeDescriptors(l *Linter, x *exchange) *found {
 			return in(x, nil, "manifest %s: the descriptor of %s has size %d, and the content has %d bytes", x.reference(), d.Digest, d.Size, known.size)
 		case known.isManifest && known.mediaType != "" && d.MediaType != known.mediaType:
 			return in(x, nil, "manifest %s: the descriptor of %s has mediaType %q, and the manifest is a %s", x.reference(), d.Digest, d.MediaType, known.mediaType)
+		case fallbackTag(x.Tag) && known.referrerType != "" && d.ArtifactType != known.referrerType:
+			return in(x, nil, "referrers tag %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.referrerType)
 		case known.isManifest && d.ArtifactType != "" && known.artifactType != "" && d.ArtifactType != known.artifactType:
 			return in(x, nil, "manifest %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.artifactType)
 		}
@@ -332,13 +350,14 @@ func accepts(ranges []string, mediaType string) bool {
 type tagState struct {
 	digest string
 	gets   []uint64 // requests with GET whose answer had a manifest, since the digest changed
-	seq    uint64
+	seq    uint64   // the first request that told the digest
 	end    time.Time
 	run    *run
 }
 
 // fetch is a request that brought content.
 type fetch struct {
+	tag bool // of a manifest by tag
 	seq uint64
 	end time.Time
 	run *run
@@ -352,40 +371,61 @@ func had(x *exchange, f *fetch) *fetch {
 	return f
 }
 
-// fetchedAgain returns the earlier fetch if a request by tag brought a manifest that the client had.
-func fetchedAgain(x *exchange) *fetch {
-	if x.kind != op.ManifestGet || x.Tag == "" || x.Status != http.StatusOK || !x.answered() || x.Header.Get("If-None-Match") != "" || len(x.Faults) > 0 {
-		return nil
+// fetchesAgain reports whether a request fetched a manifest whole, and without a condition.
+func fetchesAgain(x *exchange) bool {
+	return x.kind == op.ManifestGet && x.Status == http.StatusOK && x.answered() && x.Header.Get("If-None-Match") == "" && len(x.Faults) == 0 && !fallbackTag(x.Tag)
+}
+
+// before returns what the client knew of the manifest that a request fetched: the fetch that had
+// brought it, and the state of the tag if it had the same digest. Both can be nil.
+func before(x *exchange) (*fetch, *tagState) {
+	digest := pushedDigest(x)
+	f := had(x, x.client.fetched.Get(x.Host+"@"+digest))
+	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
+	if x.Tag == "" || t == nil || t.run != x.run || t.digest != digest || !x.after(t.end) {
+		t = nil
 	}
-	return had(x, x.client.fetched.Get(x.Host+"@"+x.ResponseHeader.Get("Docker-Content-Digest")))
+	return f, t
 }
 
 func judgeRefetch(_ *Linter, x *exchange) *found {
-	f := fetchedAgain(x)
-	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
-	if f == nil || t == nil || t.run != x.run || len(t.gets) != 1 || fallbackTag(x.Tag) || t.digest != x.ResponseHeader.Get("Docker-Content-Digest") {
+	if !fetchesAgain(x) {
 		return nil
 	}
-	return in(x, []uint64{t.seq}, "manifest %s is fetched by tag again; request %d had brought it", x.reference(), t.seq)
+	f, t := before(x)
+	switch {
+	case x.Tag == "" && f != nil && !f.tag:
+		return in(x, []uint64{f.seq}, "manifest %s is fetched again; request %d had brought it", x.reference(), f.seq)
+	case t != nil && len(t.gets) == 1:
+		return in(x, t.gets, "manifest %s is fetched by tag again; request %d had brought it", x.reference(), t.gets[0])
+	case t != nil && len(t.gets) == 0 && f == nil:
+		return in(x, []uint64{t.seq}, "manifest %s is fetched by tag, although request %d has told its digest", x.reference(), t.seq)
+	}
+	return nil
 }
 
 func judgeGetForDigest(_ *Linter, x *exchange) *found {
-	f := fetchedAgain(x)
-	if f == nil {
+	if !fetchesAgain(x) {
 		return nil
 	}
-	if t := x.client.tags.Get(x.repo() + ":" + x.Tag); t != nil && len(t.gets) > 0 {
+	f, t := before(x)
+	switch {
+	case f == nil:
 		return nil
+	case x.Tag != "" && (t == nil || len(t.gets) == 0):
+		return in(x, []uint64{f.seq}, "manifest %s is fetched with GET, although request %d had brought it: HEAD would have told its digest", x.reference(), f.seq)
+	case x.Tag == "" && f.tag:
+		return in(x, []uint64{f.seq}, "manifest %s is fetched again by digest; of request %d the digest alone was needed: HEAD would have told it", x.reference(), f.seq)
 	}
-	return in(x, []uint64{f.seq}, "manifest %s is fetched with GET, although request %d had brought it: HEAD would have told its digest", x.reference(), f.seq)
+	return nil
 }
 
 func judgePoll(_ *Linter, x *exchange) *found {
-	if fetchedAgain(x) == nil || fallbackTag(x.Tag) {
+	if !fetchesAgain(x) {
 		return nil
 	}
-	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
-	if t == nil || t.run != x.run || len(t.gets) < 2 || t.digest != x.ResponseHeader.Get("Docker-Content-Digest") {
+	_, t := before(x)
+	if t == nil || len(t.gets) < 2 {
 		return nil
 	}
 	return in(x, t.gets, "tag %s is fetched with GET for the %s time without If-None-Match, and did not change", x.reference(), ordinal(len(t.gets)+1))
@@ -431,12 +471,15 @@ func (l *Linter) learnManifestRead(x *exchange) {
 	}
 	x.client.know(x, digest)
 	if x.kind == op.ManifestGet {
-		x.client.fetched.Set(x.Host+"@"+digest, &fetch{x.Seq, x.end, x.run})
+		if key := x.Host + "@" + digest; x.client.fetched.Get(key) == nil || x.Tag == "" {
+			x.client.fetched.Set(key, &fetch{x.Tag != "", x.Seq, x.end, x.run})
+		}
 	}
 	if len(x.Faults) == 0 && len(x.Traits) == 0 {
 		c := content{size: bodyLength(x.ResponseHeader), mediaType: mediaType(x.ResponseHeader.Get("Content-Type")), isManifest: true}
 		if x.kind == op.ManifestGet && !x.ResponseBodyCut {
-			c.artifactType = x.client.learnListed(x).ArtifactType
+			m := x.client.learnListed(x)
+			c.artifactType, c.referrerType = m.ArtifactType, m.referrerType()
 		}
 		if l.contentOf(x, digest) == nil {
 			l.setContent(x, digest, c)
@@ -452,6 +495,7 @@ func (c *client) learnListed(x *exchange) manifest {
 	m := parseManifest(x.ResponseBody)
 	for _, d := range m.content() {
 		c.listed.Set(x.repo()+"@"+d.Digest, true)
+		c.hold(x, d.Digest)
 	}
 	return m
 }
@@ -487,7 +531,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if digest != "" {
 		c.know(x, digest)
 		if len(x.Faults) == 0 && m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
-			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), artifactType: m.ArtifactType, isManifest: true})
+			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), artifactType: m.ArtifactType, referrerType: m.referrerType(), isManifest: true})
 		}
 		if x.Tag != "" {
 			c.tags.Set(x.repo()+":"+x.Tag, nil)

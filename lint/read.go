@@ -52,6 +52,9 @@ func readRules() []Rule {
 	}}
 }
 
+// keeps is how long a client is expected to keep a blob.
+const keeps = 10 * time.Minute
+
 // reads reports whether a request fetches a blob, at the registry or where it redirects to.
 func reads(x *exchange) bool {
 	return x.Method == http.MethodGet && (x.kind == op.BlobGet || x.kind == op.External)
@@ -62,7 +65,7 @@ func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	f := had(x, x.client.blobs.Get(x.Host+"@"+string(x.Info.Digest)))
-	if f == nil {
+	if f == nil || x.Start.Sub(f.end) > keeps {
 		return nil
 	}
 	return in(x, []uint64{f.seq}, "blob %s is fetched from %s, although request %d had brought it", x.Info.Digest, x.Repo, f.seq)
@@ -70,10 +73,14 @@ func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
 
 func judgeIfRange(_ *Linter, x *exchange) *found {
 	start, ok := rangeStart(x.Header.Get("Range"))
-	if x.Method != http.MethodGet || !ok || start == 0 || x.Header.Get("If-Range") != "" || x.Info.Digest != "" || strings.Contains(x.Target, "sha256") || strings.Contains(x.Target, "sha512") {
+	if !ok || start == 0 || x.kind != op.External || x.Header.Get("If-Range") != "" {
 		return nil
 	}
-	return in(x, nil, "GET %s is resumed at %d without If-Range", x.Target, start)
+	broken := x.client.broken.Get(x.client.blobOf(x))
+	if broken == nil || broken.last.kind != op.External || broken.last.ResponseHeader.Get("Etag") == "" || !x.after(broken.last.end) {
+		return nil
+	}
+	return in(x, []uint64{broken.last.Seq}, "GET %s is resumed at %d without If-Range, and the answer to request %d had an ETag", x.Target, start, broken.last.Seq)
 }
 
 // rangeStart returns the first byte that a Range asks for.
@@ -89,6 +96,8 @@ type wholeRead struct {
 	seq   uint64
 	end   time.Time
 	start int64
+	cut   bool  // the answer broke off
+	bytes int64 // of the content that were sent
 	run   *run
 }
 
@@ -98,22 +107,21 @@ func judgeAppended(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	w := x.client.ranges.Get(x.Host + x.Target)
-	if w == nil || w.run != x.run || !x.after(w.end) || start <= w.start {
+	if w == nil || w.run != x.run || !x.after(w.end) || start <= w.start || w.cut && start <= w.bytes {
 		return nil
 	}
-	return in(x, []uint64{w.seq}, "GET %s asks for bytes from %d on, although the answer to request %d had all", x.Target, start, w.seq)
+	return in(x, []uint64{w.seq}, "GET %s asks for bytes from %d on, although the answer to request %d was not for a range but for all, with %d bytes", x.Target, start, w.seq, w.bytes)
 }
 
 // learnRead remembers what a fetch of a blob brought.
 func (c *client) learnRead(x *exchange) {
-	if !reads(x) || x.Status != http.StatusOK {
+	if !reads(x) || x.Status != http.StatusOK || x.Open {
 		return
 	}
-	start, ranged := rangeStart(x.Header.Get("Range"))
-	if ranged {
-		c.ranges.Set(x.Host+x.Target, &wholeRead{x.Seq, x.end, start, x.run})
+	if start, ok := rangeStart(x.Header.Get("Range")); ok {
+		c.ranges.Set(x.Host+x.Target, &wholeRead{x.Seq, x.end, start, !x.answered(), x.ResponseBytes, x.run})
 	}
-	if len(x.Faults) == 0 && x.Info.Digest != "" {
-		c.blobs.Set(x.Host+"@"+string(x.Info.Digest), &fetch{x.Seq, x.end, x.run})
+	if x.answered() && len(x.Faults) == 0 && x.Info.Digest != "" {
+		c.blobs.Set(x.Host+"@"+string(x.Info.Digest), &fetch{false, x.Seq, x.end, x.run})
 	}
 }

@@ -131,6 +131,12 @@ func (l *Linter) learnFallback(x *exchange) {
 	if !readsManifest(x) || !fallbackTag(x.Tag) {
 		return
 	}
+	if x.Status == http.StatusOK && !strings.Contains(x.ResponseHeader.Get("Content-Type"), "index") {
+		// The tag is something else: the client is to report a failure.
+		for _, s := range l.subjects.all {
+			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
+		}
+	}
 	for _, r := range l.referrals.all {
 		r.done = r.done || r.x.client == x.client && r.x.repo() == x.repo() && r.tag == x.Tag
 	}

@@ -71,7 +71,6 @@ type tries struct {
 	count  int
 	pauses []time.Duration // between the end of an attempt and the start of the next
 	again  bool            // it was tried again
-	run    *run
 }
 
 func tryKey(x *exchange) string {
@@ -84,7 +83,7 @@ func tryKey(x *exchange) string {
 // retried returns the failed attempts that a request repeats.
 func retried(x *exchange) *tries {
 	t := x.client.tries.Get(tryKey(x))
-	if t == nil || t.run != x.run || !x.after(t.last.end) || t.last.Seq >= x.Seq {
+	if t == nil || !x.after(t.last.end) || t.last.Seq >= x.Seq {
 		return nil
 	}
 	return t
@@ -206,6 +205,20 @@ func passing(x *exchange) bool {
 	return x.Cut && !x.Left
 }
 
+// blobOf identifies the blob that a request fetches, at the registry or where it redirects to.
+func (c *client) blobOf(x *exchange) string {
+	digest := x.Info.Digest
+	if x.kind == op.External && x.url != nil {
+		if from := c.redirects.Get(x.url.String()); from != nil {
+			digest = from.Info.Digest
+		}
+	}
+	if digest == "" || !reads(x) {
+		return ""
+	}
+	return string(digest)
+}
+
 // learnAttempt remembers a request that failed.
 func (c *client) learnAttempt(l *Linter, x *exchange) {
 	if x.Open {
@@ -213,9 +226,13 @@ func (c *client) learnAttempt(l *Linter, x *exchange) {
 	}
 	key := tryKey(x)
 	t := c.tries.Get(key)
-	repeats := t != nil && t.run == x.run && t.last.Seq < x.Seq
+	repeats := t != nil && t.last.Seq < x.Seq
 	if repeats {
 		t.again = true
+	}
+	blob := c.blobOf(x)
+	if failed := c.broken.Get(blob); blob != "" && failed != nil && failed.last.Seq < x.Seq {
+		failed.again = true
 	}
 	if !passing(x) && x.Status != http.StatusInternalServerError {
 		if t != nil {
@@ -224,8 +241,11 @@ func (c *client) learnAttempt(l *Linter, x *exchange) {
 		return
 	}
 	if !repeats {
-		t = &tries{run: x.run}
+		t = &tries{}
 		c.tries.Set(key, t)
+		if blob != "" {
+			c.broken.Set(blob, t)
+		}
 		if (x.Method == http.MethodGet || x.Method == http.MethodHead) && passing(x) && x.Op != op.Unknown {
 			l.failures.add(t)
 		}

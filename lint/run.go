@@ -19,7 +19,8 @@ type run struct {
 
 type openConn struct {
 	host   string
-	closed bool // no further request can come
+	end    time.Time // of its latest request
+	closed bool      // perhaps no further request can come
 }
 
 // runs divides a client's requests into runs.
@@ -45,13 +46,20 @@ func (r *runs) of(x *exchange) *run {
 	return r.current
 }
 
+// newProcess is less than what a process takes to begin. Virtual time does not pass between the
+// requests of one process.
+const newProcess = time.Millisecond
+
+// maxIdle is less than the time after which clients close idle connections.
+const maxIdle = 30 * time.Second
+
 // idle reports whether the run had a connection to a host that it did not use at a time.
 func (r *run) idle(host string, at time.Time) bool {
-	if at.Before(r.busy) {
+	if !at.After(r.busy.Add(newProcess)) {
 		return false
 	}
 	for _, c := range r.conns {
-		if c.host == host && !c.closed {
+		if c.host == host && !c.closed && at.Sub(c.end) < maxIdle {
 			return true
 		}
 	}
@@ -68,7 +76,8 @@ func (r *runs) learnRun(x *exchange) {
 		c = &openConn{host: x.Host}
 		x.run.conns[x.Conn] = c
 	}
-	unread := x.Status >= 300 && x.length() > x.RequestBytes
-	c.closed = c.closed || !x.answered() || unread || len(x.Faults) > 0 || x.Proto == "HTTP/1.0" ||
+	c.end = x.end
+	// Clients that do not read the body of an error close the connection.
+	c.closed = !x.answered() || x.Status >= 300 || len(x.Faults) > 0 || x.Proto == "HTTP/1.0" ||
 		strings.EqualFold(x.Header.Get("Connection"), "close") || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
 }

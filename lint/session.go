@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ocifake/ocifake/op"
@@ -23,6 +24,7 @@ type session struct {
 	used      bool       // a request for it came
 	failed    bool       // a request failed
 	closed    bool       // committed, canceled, or lost by the registry
+	canceled  bool       // closed by the client, without a blob
 	unsure    *exchange  // a PATCH without Content-Range of which the client does not know what it did
 }
 
@@ -47,8 +49,15 @@ func (l *Linter) sessionOf(x *exchange) *session {
 		return nil
 	}
 	s := l.sessions.Get(locationKey(x.url))
+	if s == nil && x.Op == op.Unknown && uploadKinds[x.Method] != op.Unknown {
+		for segment := range strings.SplitSeq(x.url.Path, "/") {
+			if s = l.sessions.Get(idKey(segment)); s != nil {
+				break
+			}
+		}
+	}
 	if s == nil && x.Session != "" {
-		s = l.sessions.Get(idKey(x, x.Session))
+		s = l.sessions.Get(idKey(x.Session))
 		if s == nil && x.Status/100 == 4 {
 			s = x.client.unused(l, x.repo())
 		}
@@ -82,8 +91,8 @@ func (c *client) unused(l *Linter, repo string) *session {
 	return nil
 }
 
-func locationKey(u *url.URL) string       { return "location " + u.Host + u.Path }
-func idKey(x *exchange, id string) string { return "session " + x.repo() + " " + id }
+func locationKey(u *url.URL) string { return "location " + u.Host + u.Path }
+func idKey(id string) string        { return "session " + id }
 
 // learnUpload remembers what a request to push a blob and its answer did.
 func (l *Linter) learnUpload(x *exchange) {
@@ -122,14 +131,15 @@ func (l *Linter) learnLocation(x *exchange, s *session) {
 	if u == nil {
 		return
 	}
-	s.locations = append(s.locations, location{u, x.end, x.Seq, x.answered()})
+	// No sentence says that an error has a Location, so a client need not look at it.
+	s.locations = append(s.locations, location{u, x.end, x.Seq, x.succeeded()})
 	if len(s.locations) > maxSeqs {
 		s.locations = slices.Delete(s.locations, 1, 2)
 	}
 	l.sessions.Set(locationKey(u), s)
 	for _, id := range []string{op.Parse(http.MethodPatch, u).Session, x.ResponseHeader.Get("Docker-Upload-Uuid")} {
 		if id != "" {
-			l.sessions.Set(idKey(s.opener, id), s)
+			l.sessions.Set(idKey(id), s)
 		}
 	}
 }
@@ -146,8 +156,11 @@ func (l *Linter) learnStep(x *exchange, s *session) {
 		s.closed = true
 		l.learnBlobPushed(x, s)
 		return
-	case x.kind == op.UploadCancel && x.Status/100 == 2, x.Status == http.StatusNotFound:
-		s.closed = true
+	case x.kind == op.UploadCancel && x.Status/100 == 2:
+		s.closed, s.canceled = true, true
+		return
+	case x.Status == http.StatusNotFound:
+		s.closed = !mislaid(x, s)
 		return
 	case sent && !x.succeeded():
 		s.failed = true
@@ -174,12 +187,22 @@ func (l *Linter) learnStep(x *exchange, s *session) {
 	}
 }
 
+// mislaid reports whether a request did not go to a Location of its session, so that the answer
+// says nothing about the session.
+func mislaid(x *exchange, s *session) bool {
+	return !slices.ContainsFunc(s.locations, func(at location) bool {
+		how, _ := compareLocation(x, at.url)
+		return how != changedLocation
+	})
+}
+
 // learnBlobPushed remembers a blob that the registry accepted. The session is nil if there was none.
 func (l *Linter) learnBlobPushed(x *exchange, s *session) {
 	digest := string(x.Info.Digest)
 	if digest == "" {
 		return
 	}
+	x.client.pushing.Set(x.repo()+"@"+digest, &knowledge{x.Repo, x.Seq, x.end, x.run})
 	x.client.know(x, digest)
 	x.client.awaited.Set(x.repo()+"@"+digest, nil)
 	if len(x.Faults) > 0 {
@@ -216,5 +239,4 @@ func (l *Linter) learnBlob(x *exchange) {
 	case x.Status == http.StatusNotFound:
 		x.client.forget(x, digest)
 	}
-	x.client.learnRead(x)
 }

@@ -61,18 +61,21 @@ type clientKey struct{ address, agent string }
 // client is what is known of a client.
 type client struct {
 	runs
-	known      *recent.Map[string, *knowledge] // of content, by repository and digest
-	holders    *recent.Map[string, []string]   // the repositories that have a blob, as far as the client knows, by host and digest
-	mounts     *recent.Map[string, *session]   // attempts to mount, by repository and digest; the session is nil if there is none
-	fetched    *recent.Map[string, *fetch]     // manifests, by host and digest
-	blobs      *recent.Map[string, *fetch]     // blobs, by host and digest
-	tags       *recent.Map[string, *tagState]  // by repository and tag
-	awaited    *recent.Map[string, *awaited]   // content that a manifest refers to and that was not there, by repository and digest
-	pages      *recent.Map[string, *list]      // the latest page of a list, by its host and path
-	fallbacks  *recent.Map[string, bool]       // referrers tags that were read since they were written, by repository and tag
-	ranges     *recent.Map[string, *wholeRead] // answers with everything to a request for a range, by URL
+	known      *recent.Map[string, *knowledge]  // of content, by repository and digest
+	holders    *recent.Map[string, []knowledge] // the repositories that have content, as far as the client knows, by host and digest
+	pushing    *recent.Map[string, *knowledge]  // the request that pushed content, by repository and digest
+	mounts     *recent.Map[string, *session]    // attempts to mount, by repository and digest; the session is nil if there is none
+	fetched    *recent.Map[string, *fetch]      // manifests, by host and digest
+	blobs      *recent.Map[string, *fetch]      // blobs, by host and digest
+	tags       *recent.Map[string, *tagState]   // by repository and tag
+	awaited    *recent.Map[string, *awaited]    // content that a manifest refers to and that was not there, by repository and digest
+	pages      *recent.Map[string, *list]       // the latest page of a list, by its host and path
+	fallbacks  *recent.Map[string, bool]        // referrers tags that were read since they were written, by repository and tag
+	ranges     *recent.Map[string, *wholeRead]  // answers with everything to a request for a range, by URL
 	challenged *recent.Map[string, *challenged]
+	broken     *recent.Map[string, *tries] // the failed fetch of a blob, by digest
 	tries      *recent.Map[string, *tries]
+	asked      *recent.Map[string, bool]    // actions that a challenge asked for, by host and resource
 	issued     *recent.Map[string, *issued] // tokens, by service and scope
 	redirects  *recent.Map[string, *exchange]
 	given      *recent.Map[string, bool] // URLs that answers gave to the client
@@ -88,7 +91,8 @@ func newClient() *client {
 	return &client{
 		runs:       newRuns(),
 		known:      recent.NewMap[string, *knowledge](maxKeys),
-		holders:    recent.NewMap[string, []string](maxKeys),
+		holders:    recent.NewMap[string, []knowledge](maxKeys),
+		pushing:    recent.NewMap[string, *knowledge](maxKeys),
 		mounts:     recent.NewMap[string, *session](maxKeys),
 		fetched:    recent.NewMap[string, *fetch](maxKeys),
 		blobs:      recent.NewMap[string, *fetch](maxKeys),
@@ -98,7 +102,9 @@ func newClient() *client {
 		fallbacks:  recent.NewMap[string, bool](maxKeys),
 		ranges:     recent.NewMap[string, *wholeRead](maxKeys),
 		challenged: recent.NewMap[string, *challenged](maxKeys),
+		broken:     recent.NewMap[string, *tries](maxKeys),
 		tries:      recent.NewMap[string, *tries](maxKeys),
+		asked:      recent.NewMap[string, bool](maxKeys),
 		issued:     recent.NewMap[string, *issued](maxKeys),
 		redirects:  recent.NewMap[string, *exchange](maxKeys),
 		given:      recent.NewMap[string, bool](maxKeys),
@@ -153,6 +159,7 @@ func (l *Linter) learn(x *exchange) {
 	c.learnAddresses(x)
 	l.learnUse(x)
 	l.learnFallback(x)
+	c.learnRead(x)
 	l.learnUpload(x)
 	if !x.answered() {
 		return
@@ -172,6 +179,7 @@ type content struct {
 	size         int64  // -1 if it is not known
 	mediaType    string // of a manifest; empty if it is not known
 	artifactType string
+	referrerType string // the artifactType in a list of referrers
 	isManifest   bool
 }
 
@@ -185,27 +193,37 @@ func (l *Linter) setContent(x *exchange, digest string, c content) {
 
 // knowledge is why a client knows that a repository has content.
 type knowledge struct {
-	seq uint64
-	end time.Time // of the answer that said it
-	run *run
+	repo string
+	seq  uint64
+	end  time.Time // of the answer that said it
+	run  *run
 }
 
 // know notes that a client knows that a repository has content.
 func (c *client) know(x *exchange, digest string) {
 	key := x.repo() + "@" + digest
 	if k := c.known.Get(key); k == nil {
-		c.known.Set(key, &knowledge{x.Seq, x.end, x.run})
+		c.known.Set(key, &knowledge{x.Repo, x.Seq, x.end, x.run})
 	}
-	all := x.Host + "@" + digest
-	if repos := c.holders.Get(all); len(repos) < 16 && !slices.Contains(repos, x.Repo) {
-		c.holders.Set(all, append(slices.Clip(repos), x.Repo))
+	c.hold(x, digest)
+}
+
+// maxHolders bounds the number of repositories that are remembered for a digest.
+const maxHolders = 16
+
+// hold notes that a repository has content, as a manifest that lists it says, too.
+func (c *client) hold(x *exchange, digest string) {
+	key := x.Host + "@" + digest
+	all := c.holders.Get(key)
+	if len(all) < maxHolders && !slices.ContainsFunc(all, func(k knowledge) bool { return k.repo == x.Repo && k.run == x.run }) {
+		c.holders.Set(key, append(slices.Clip(all), knowledge{x.Repo, x.Seq, x.end, x.run}))
 	}
 }
 
 func (c *client) forget(x *exchange, digest string) {
 	c.known.Set(x.repo()+"@"+digest, nil)
 	all := x.Host + "@" + digest
-	c.holders.Set(all, slices.DeleteFunc(slices.Clone(c.holders.Get(all)), func(r string) bool { return r == x.Repo }))
+	c.holders.Set(all, slices.DeleteFunc(slices.Clone(c.holders.Get(all)), func(k knowledge) bool { return k.repo == x.Repo }))
 }
 
 // bodyLength is the length of the content in a successful answer to HEAD or GET, or -1.

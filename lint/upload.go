@@ -154,13 +154,16 @@ func judgeLocation(x *exchange, want fit) *found {
 	latest := known[len(known)-1]
 	how, what := compareLocation(x, latest.url)
 	if how == changedLocation || how == reorderedLocation {
-		for _, older := range known[:len(known)-1] {
+		later := latest.sure // whether a later Location that the client received is known
+		for _, older := range slices.Backward(known[:len(known)-1]) {
 			if same, _ := compareLocation(x, older.url); same == sameLocation {
 				how, what = staleLocation, ""
-				if !latest.sure {
-					how = sameLocation // the client may not have received the latest
+				if !later || x.kind == op.UploadStatus || x.kind == op.UploadCancel {
+					how = sameLocation // any Location does
 				}
+				break
 			}
+			later = later || older.sure
 		}
 	}
 	if how != want || how == sameLocation {
@@ -187,10 +190,13 @@ func compareLocation(x *exchange, wanted *url.URL) (how fit, what string) {
 		return changedLocation, "the path is " + x.url.Path + " in place of " + wanted.Path
 	}
 	given, want := parameters(x.url), parameters(wanted)
-	if x.kind == op.UploadCommit && !slices.ContainsFunc(want, func(p string) bool { return strings.HasPrefix(p, "digest=") }) {
-		given = slices.DeleteFunc(given, func(p string) bool { return strings.HasPrefix(p, "digest=") })
+	appended := true
+	if x.kind == op.UploadCommit && !slices.ContainsFunc(want, isDigest) {
+		i := slices.IndexFunc(given, isDigest)
+		appended = i < 0 || i == len(given)-1
+		given = slices.DeleteFunc(given, isDigest)
 	}
-	if slices.Equal(given, want) {
+	if slices.Equal(given, want) && appended {
 		return sameLocation, ""
 	}
 	slices.Sort(given)
@@ -200,6 +206,8 @@ func compareLocation(x *exchange, wanted *url.URL) (how fit, what string) {
 	}
 	return changedLocation, "the query is " + x.url.RawQuery + " in place of " + wanted.RawQuery
 }
+
+func isDigest(parameter string) bool { return strings.HasPrefix(parameter, "digest=") }
 
 // parameters returns the parameters of a URL as "name=value", decoded, in their order.
 func parameters(u *url.URL) []string {
@@ -345,10 +353,9 @@ func judgeNoMount(_ *Linter, x *exchange) *found {
 	if x.client.mounts.Has(x.repo()+"@"+digest) || x.client.known.Get(x.repo()+"@"+digest) != nil {
 		return nil
 	}
-	for _, repo := range x.client.holders.Get(x.Host + "@" + digest) {
-		k := x.client.known.Get(x.Host + "/" + repo + "@" + digest)
-		if repo != x.Repo && k != nil && k.run == x.run && opener.after(k.end) && k.seq < opener.Seq {
-			return in(x, []uint64{k.seq}, "blob %s is pushed to %s; request %d has shown that it is in %s, and no mount was tried", digest, x.Repo, k.seq, repo)
+	for _, k := range x.client.holders.Get(x.Host + "@" + digest) {
+		if k.repo != x.Repo && k.run == x.run && opener.after(k.end) && k.seq < opener.Seq {
+			return in(x, []uint64{k.seq}, "blob %s is pushed to %s; request %d has shown that it is in %s, and no mount was tried", digest, x.Repo, k.seq, k.repo)
 		}
 	}
 	return nil
@@ -360,7 +367,7 @@ func judgeRestartedMount(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	s := x.client.mounts.Get(x.repo() + "@" + string(x.Info.Digest))
-	if s == nil || s == x.session || s.closed || s.failed || s.opener.run != x.run || !opener.after(s.opener.end) || s.opener.Seq >= opener.Seq {
+	if s == nil || s == x.session || s.closed && !s.canceled || s.failed || s.opener.run != x.run || !opener.after(s.opener.end) || s.opener.Seq >= opener.Seq {
 		return nil
 	}
 	return in(x, []uint64{s.opener.Seq}, "blob %s is pushed to %s in another session than that of request %d, which answered a mount", x.Info.Digest, x.Repo, s.opener.Seq)
