@@ -29,6 +29,9 @@ func (f Finding) String() string {
 	return s
 }
 
+// Is reports whether an exchange is one of those that violate the rule.
+func (f Finding) Is(x *record.Exchange) bool { return slices.Contains(f.Seqs, x.Seq) }
+
 // Unjudged says why a rule could not judge some requests.
 type Unjudged struct {
 	Rule   string   // its ID

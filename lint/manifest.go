@@ -52,6 +52,16 @@ func manifestRules() []Rule {
 			return nil
 		},
 	}, {
+		ID: "manifest-media-type-missing", Severity: Should,
+		Title:    "a manifest is pushed without mediaType",
+		Why:      "What the manifest is depends on the Content-Type with which it is served, which is not part of the digest.",
+		Source:   "distribution-spec 1.1, Pushing Manifests",
+		Sentence: "All manifests SHOULD include a `mediaType` field declaring the type of the manifest being pushed.",
+		Fix:      "Write the media type into the manifest.",
+		Wrong:    "PUT /v2/app/manifests/v1 with {\"schemaVersion\":2,\"config\":…}",
+		Right:    "PUT /v2/app/manifests/v1 with {\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",…}",
+		judge:    judgeMediaTypeMissing,
+	}, {
 		ID: "manifest-before-content", Severity: Portability,
 		Title:    "a manifest is pushed before its content",
 		Why:      "Most registries refuse a manifest with MANIFEST_BLOB_UNKNOWN if a blob or a manifest that it refers to is not in the repository.",
@@ -151,23 +161,25 @@ func manifestRules() []Rule {
 
 // manifest is what the rules need of a manifest or an index.
 type manifest struct {
-	SchemaVersion int          `json:"schemaVersion"`
-	MediaType     string       `json:"mediaType"`
-	ArtifactType  string       `json:"artifactType"`
-	Config        *descriptor  `json:"config"`
-	Layers        []descriptor `json:"layers"`
-	Blobs         []descriptor `json:"blobs"`
-	Manifests     []descriptor `json:"manifests"`
-	Subject       *descriptor  `json:"subject"`
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     string            `json:"mediaType"`
+	ArtifactType  string            `json:"artifactType"`
+	Config        *descriptor       `json:"config"`
+	Layers        []descriptor      `json:"layers"`
+	Blobs         []descriptor      `json:"blobs"`
+	Manifests     []descriptor      `json:"manifests"`
+	Subject       *descriptor       `json:"subject"`
+	Annotations   map[string]string `json:"annotations"`
 	whole         bool
 }
 
 type descriptor struct {
-	MediaType    string   `json:"mediaType"`
-	Digest       string   `json:"digest"`
-	Size         int64    `json:"size"`
-	ArtifactType string   `json:"artifactType"`
-	URLs         []string `json:"urls"`
+	MediaType    string            `json:"mediaType"`
+	Digest       string            `json:"digest"`
+	Size         int64             `json:"size"`
+	ArtifactType string            `json:"artifactType"`
+	URLs         []string          `json:"urls"`
+	Annotations  map[string]string `json:"annotations"`
 }
 
 // parseManifest reads what can be read of a manifest.
@@ -233,6 +245,16 @@ func judgeManifestType(l *Linter, x *exchange) *found {
 	return nil
 }
 
+func judgeMediaTypeMissing(l *Linter, x *exchange) *found {
+	if x.kind != op.ManifestPut || !l.knowsBody("manifest-media-type-missing", x) {
+		return nil
+	}
+	if m := parseManifest(x.RequestBody); m.whole && m.SchemaVersion == 2 && m.MediaType == "" {
+		return in(x, nil, "manifest %s has no mediaType", x.reference())
+	}
+	return nil
+}
+
 // awaited is content that a manifest needed, and that the client had not pushed.
 type awaited struct {
 	seq uint64
@@ -286,10 +308,11 @@ func judgeDescriptors(l *Linter, x *exchange) *found {
 			return in(x, nil, "manifest %s: the descriptor of %s has size %d, and the content has %d bytes", x.reference(), d.Digest, d.Size, known.size)
 		case known.isManifest && known.mediaType != "" && d.MediaType != known.mediaType:
 			return in(x, nil, "manifest %s: the descriptor of %s has mediaType %q, and the manifest is a %s", x.reference(), d.Digest, d.MediaType, known.mediaType)
-		case fallbackTag(x.Tag) && known.referrerType != "" && d.ArtifactType != known.referrerType:
-			return in(x, nil, "referrers tag %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.referrerType)
-		case known.isManifest && d.ArtifactType != "" && known.artifactType != "" && d.ArtifactType != known.artifactType:
-			return in(x, nil, "manifest %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.artifactType)
+		case known.manifest == nil:
+		case fallbackTag(x.Tag) && known.manifest.referrerType() != "" && d.ArtifactType != known.manifest.referrerType():
+			return in(x, nil, "referrers tag %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.manifest.referrerType())
+		case d.ArtifactType != "" && known.manifest.ArtifactType != "" && d.ArtifactType != known.manifest.ArtifactType:
+			return in(x, nil, "manifest %s: the descriptor of %s has artifactType %q, and that of the manifest is %q", x.reference(), d.Digest, d.ArtifactType, known.manifest.ArtifactType)
 		}
 	}
 	return nil
@@ -456,6 +479,9 @@ func (l *Linter) learnManifest(x *exchange) {
 	if readsManifest(x) && (x.Status == http.StatusOK || x.Status == http.StatusNotFound || x.Status == http.StatusNotModified) && x.kind == op.ManifestGet {
 		x.client.fallbacks.Set(x.repo()+":"+x.Tag, true)
 	}
+	if x.Status/100 == 2 && x.kind == op.ManifestDelete {
+		l.learnReferrerDeleted(x)
+	}
 	if x.Status/100 == 2 && (x.kind == op.TagDelete || x.kind == op.ManifestDelete) {
 		x.client.tags.Set(x.repo()+":"+x.Tag, nil)
 	}
@@ -479,9 +505,9 @@ func (l *Linter) learnManifestRead(x *exchange) {
 		c := content{size: bodyLength(x.ResponseHeader), mediaType: mediaType(x.ResponseHeader.Get("Content-Type")), isManifest: true}
 		if x.kind == op.ManifestGet && !x.ResponseBodyCut {
 			m := x.client.learnListed(x)
-			c.artifactType, c.referrerType = m.ArtifactType, m.referrerType()
+			c.manifest = &m
 		}
-		if l.contentOf(x, digest) == nil {
+		if known := l.contentOf(x, digest); known == nil || known.manifest == nil {
 			l.setContent(x, digest, c)
 		}
 	}
@@ -531,7 +557,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if digest != "" {
 		c.know(x, digest)
 		if len(x.Faults) == 0 && m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
-			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), artifactType: m.ArtifactType, referrerType: m.referrerType(), isManifest: true})
+			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), isManifest: true, manifest: &m})
 		}
 		if x.Tag != "" {
 			c.tags.Set(x.repo()+":"+x.Tag, nil)

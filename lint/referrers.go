@@ -2,6 +2,7 @@ package lint
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
@@ -38,6 +39,26 @@ func referrersRules() []Rule {
 		Wrong:    "PUT /v2/app/manifests/sha256:cd… with a subject → 201, without OCI-Subject\n(nothing more)",
 		Right:    "GET /v2/app/manifests/sha256-ab…, PUT /v2/app/manifests/sha256-ab…",
 		history:  true, finish: finishSubjects,
+	}, {
+		ID: "referrers-tag-wrong", Severity: Must,
+		Title:    "the index of a referrers tag is not what the referrers API would answer",
+		Why:      "Clients filter referrers by their annotations, and take a referrer that is listed twice for two.",
+		Source:   "distribution-spec 1.1, Pushing Manifests with Subject",
+		Sentence: "All annotations from the pushed manifest MUST be copied to this descriptor.",
+		Fix:      "Copy the annotations of the manifest to its descriptor, and replace a descriptor that is there.",
+		Wrong:    "PUT /v2/app/manifests/sha256-ab… with two descriptors of sha256:cd…",
+		Right:    "PUT /v2/app/manifests/sha256-ab… with one descriptor of sha256:cd…, and its annotations",
+		judge:    judgeReferrersTag,
+	}, {
+		ID: "referrers-tag-not-updated", Severity: Should,
+		Title:    "a referrer is deleted, and stays listed by the referrers tag",
+		Why:      "Clients find a signature or an SBOM that is not there any more, and fail.",
+		Source:   "distribution-spec 1.1, Deleting Manifests",
+		Sentence: "When deleting an image manifest that contains a `subject` field, and the referrers API returns a 404, clients SHOULD:",
+		Fix:      "On a registry without the referrers API, remove the descriptor from the index with the referrers tag of the subject.",
+		Wrong:    "DELETE /v2/app/manifests/sha256:cd… → 202\n(nothing more)",
+		Right:    "GET /v2/app/manifests/sha256-ab…, PUT /v2/app/manifests/sha256-ab…, DELETE /v2/app/manifests/sha256:cd…",
+		history:  true, finish: finishStaleTags,
 	}}
 }
 
@@ -53,6 +74,69 @@ type subjectPut struct {
 	x    *exchange
 	tag  string
 	done bool // the client wrote the referrers tag, or saw that there is the API
+}
+
+// staleTag is the deletion of a referrer on a registry without the referrers API.
+type staleTag struct {
+	x    *exchange
+	tag  string
+	done bool // the client wrote or deleted the referrers tag
+}
+
+// judgeReferrersTag reports an index of referrers with a duplicate, or without annotations.
+func judgeReferrersTag(l *Linter, x *exchange) *found {
+	if x.kind != op.ManifestPut || !fallbackTag(x.Tag) || !l.knowsBody("referrers-tag-wrong", x) {
+		return nil
+	}
+	seen := map[string]bool{}
+	m := parseManifest(x.RequestBody)
+	for _, d := range m.Manifests {
+		if seen[d.Digest] {
+			return in(x, nil, "referrers tag %s lists %s twice", x.reference(), d.Digest)
+		}
+		seen[d.Digest] = true
+		known := l.contentOf(x, d.Digest)
+		if known == nil || known.manifest == nil {
+			continue
+		}
+		for name, value := range known.manifest.Annotations {
+			if d.Annotations[name] != value {
+				return in(x, nil, "referrers tag %s: the descriptor of %s lacks the annotation %s of the manifest", x.reference(), d.Digest, name)
+			}
+		}
+	}
+	return nil
+}
+
+func finishStaleTags(l *Linter) []found {
+	var all []found
+	for _, s := range l.stale.all {
+		if !s.done {
+			all = append(all, *in(s.x, nil, "DELETE of %s, a referrer, and the referrers tag %s was not written", s.x.reference(), s.tag))
+		}
+	}
+	return all
+}
+
+// learnReferrerDeleted remembers that a referrer was deleted, if the registry has no referrers API.
+func (l *Linter) learnReferrerDeleted(x *exchange) {
+	known := l.contentOf(x, string(x.Info.Digest))
+	if known == nil || known.manifest == nil || known.manifest.Subject == nil || !l.noAPI[x.Host] {
+		return
+	}
+	tag := tagOf(known.manifest.Subject.Digest)
+	// The tag can be written before: the latest index that was pushed does not list the referrer.
+	if t := x.client.tags.Get(x.repo() + ":" + tag); t != nil {
+		if index := l.contentOf(x, t.digest); index != nil && index.manifest != nil && !index.manifest.lists(string(x.Info.Digest)) {
+			return
+		}
+	}
+	l.stale.add(&staleTag{x: x, tag: tag})
+}
+
+// lists reports whether an index lists a manifest.
+func (m *manifest) lists(digest string) bool {
+	return slices.ContainsFunc(m.Manifests, func(d descriptor) bool { return d.Digest == digest })
 }
 
 // tagOf returns the referrers tag of a digest ("Referrers Tag Schema"): the algorithm, at most 32
@@ -104,6 +188,7 @@ func (l *Linter) learnReferrers(x *exchange) {
 	digest := string(x.Info.Digest)
 	switch x.Status {
 	case http.StatusNotFound:
+		l.learnNoAPI(x)
 		if strings.Contains(digest, ":") && !x.client.fallbacks.Get(x.repo()+":"+tagOf(digest)) {
 			l.referrals.add(&referral{x: x, tag: tagOf(digest)})
 		}
@@ -114,12 +199,23 @@ func (l *Linter) learnReferrers(x *exchange) {
 	}
 }
 
+// learnNoAPI remembers that a host has no referrers API.
+func (l *Linter) learnNoAPI(x *exchange) {
+	if len(l.noAPI) < maxKeys {
+		l.noAPI[x.Host] = true
+	}
+}
+
 // learnSubject remembers a manifest with a subject, and that a referrers tag was written.
 func (l *Linter) learnSubject(x *exchange, m *manifest) {
 	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
+		l.learnNoAPI(x)
 		l.subjects.add(&subjectPut{x: x, tag: tagOf(m.Subject.Digest)})
 	}
 	if fallbackTag(x.Tag) {
+		for _, s := range l.stale.all {
+			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
+		}
 		for _, s := range l.subjects.all {
 			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
 		}

@@ -32,6 +32,8 @@ type state struct {
 	begun     pending[*session]
 	subjects  pending[*subjectPut]
 	referrals pending[*referral]
+	stale     pending[*staleTag]
+	noAPI     map[string]bool // hosts that have no referrers API
 	lists     pending[*list]
 	tokens    pending[*tokenUse]
 	failures  pending[*tries]
@@ -39,6 +41,7 @@ type state struct {
 
 func newState() state {
 	return state{
+		noAPI:    map[string]bool{},
 		clients:  recent.NewMap[clientKey, *client](maxClients),
 		sessions: recent.NewMap[string, *session](maxKeys),
 		content:  recent.NewMap[string, *content](maxKeys),
@@ -176,11 +179,10 @@ func (l *Linter) learn(x *exchange) {
 
 // content is what is known of content, whoever sent or received it.
 type content struct {
-	size         int64  // -1 if it is not known
-	mediaType    string // of a manifest; empty if it is not known
-	artifactType string
-	referrerType string // the artifactType in a list of referrers
-	isManifest   bool
+	size       int64  // -1 if it is not known
+	mediaType  string // of a manifest; empty if it is not known
+	isManifest bool
+	manifest   *manifest // nil if its body is not known
 }
 
 func (l *Linter) contentOf(x *exchange, digest string) *content {

@@ -82,6 +82,16 @@ func uploadRules() []Rule {
 		Right: "PUT …?digest=sha256:…, Content-Length: 10",
 		judge: judgeNeedlessChunks,
 	}, {
+		ID: "upload-start-length", Severity: Must,
+		Title:    "the POST that begins a chunked upload has no Content-Length",
+		Why:      "Some proxies answer 411, or wait for a body.",
+		Source:   "distribution-spec 1.1, Pushing a blob in chunks",
+		Sentence: "The process remains unchanged for chunked upload, except that the post request MUST include the following header:",
+		Fix:      "Send Content-Length: 0 with the POST.",
+		Wrong:    "POST /v2/app/blobs/uploads/\nPATCH …",
+		Right:    "POST /v2/app/blobs/uploads/, Content-Length: 0\nPATCH …",
+		judge:    judgeStartLength,
+	}, {
 		ID: "upload-content-type", Severity: Should,
 		Title:    "the body of an upload has another Content-Type than application/octet-stream",
 		Why:      "A registry or a proxy can take the body for a form or a text, and change or refuse it.",
@@ -300,6 +310,14 @@ func judgeNeedlessChunks(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	return in(x, nil, "a blob of %d bytes for %s is pushed in %d chunks", size, x.Repo, count)
+}
+
+func judgeStartLength(_ *Linter, x *exchange) *found {
+	s := x.session
+	if s == nil || x.kind != op.UploadChunk || s.used || !strings.HasPrefix(s.opener.Proto, "HTTP/1.") || s.opener.Header.Get("Content-Length") != "" {
+		return nil
+	}
+	return in(s.opener, []uint64{x.Seq}, "POST %s begins a chunked upload and has no Content-Length", s.opener.Target)
 }
 
 func judgeUploadType(_ *Linter, x *exchange) *found {

@@ -1,6 +1,7 @@
 package registrytest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,13 +54,10 @@ func (rs recorded) lint(t testing.TB, ignored []lint.Ignored) lint.Report {
 		}
 		return report
 	}
-	marked := map[uint64]bool{}
-	for _, f := range failing {
-		for _, seq := range f.Seqs {
-			marked[seq] = true
-		}
+	wrong := func(x *record.Exchange) bool {
+		return slices.ContainsFunc(failing, func(f lint.Finding) bool { return f.Is(x) })
 	}
-	v := verdict{mark: func(x *record.Exchange) bool { return marked[x.Seq] }, say: "is what the client did wrong"}
+	v := verdict{mark: wrong, say: "is what the client did wrong"}
 	t.Errorf("registrytest: Lint: the client fails %d rules:\n%s\n%s", len(failing), text.String(), rs.journal(t, &v, rs.whole(all)))
 	return report
 }

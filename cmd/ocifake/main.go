@@ -79,10 +79,10 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 	root.SetFlagErrorFunc(explainFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"},
-		&cobra.Group{ID: "checking", Title: "Check another registry:"})
+		&cobra.Group{ID: "checking", Title: "Check another registry, or a client:"})
 	addTo(root, "serving", newServe(), newRun(), newProfiles())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
-	addTo(root, "checking", newConformance(), newProbe())
+	addTo(root, "checking", newConformance(), newProbe(), newLint())
 	root.AddCommand(newVersion())
 	refuseUnknownHelp(root)
 	return root

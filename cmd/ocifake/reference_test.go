@@ -34,6 +34,7 @@ var updateDocs = flag.Bool("update-docs", false, "write the generated pages of t
 var references = map[string]func(*testing.T) string{
 	"faults.md":                 faultsPage,
 	"registries.md":             registriesPage,
+	"reference/lint.md":         lintPage,
 	"reference/filters.md":      filtersPage,
 	"reference/rules.md":        rulesPage,
 	"reference/known-faults.md": knownFaultsPage,

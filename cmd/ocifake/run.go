@@ -135,7 +135,7 @@ func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
 	ended := runCommand(args, env, std, signals)
 	ended.began, ended.took = began, time.Since(began)
 	closed := errors.Join(remove(), f.Close())
-	judged := c.judge(f)
+	judged := append(c.judge(f), c.lint.judge(f, std.err)...)
 	err = errors.Join(closed, c.writeJUnit(ctx, f, args, ended, judged))
 	if ended.status != 0 {
 		return &exit{ended.status, errors.Join(ended.err, err)}

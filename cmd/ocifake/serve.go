@@ -91,6 +91,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 		is  bool
 		say string
 	}{
+		{!c.lint.on && len(c.lint.ignore)+len(c.lint.fail) > 0, "--lint-ignore and --lint-fail need --lint"},
 		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls"},
 		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls"},
 		{c.control.none && c.control.addr+c.control.token != "", "--no-control excludes --control-addr and --control-token"},
@@ -124,5 +125,5 @@ func serve(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err e
 	}
 	<-ctx.Done()
 	f.log.Info("stopping; interrupt again to kill")
-	return nil
+	return c.lint.judge(f, stderr).err()
 }

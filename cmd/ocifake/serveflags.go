@@ -20,6 +20,7 @@ type serveConfig struct {
 	content   contents
 	faults    []string // files of rules, and known faults
 	control   controls
+	lint      clientLint
 	output    outputs
 	config    string             // file name
 	targets   map[string]*target // output files by flag
@@ -90,6 +91,11 @@ func (c *serveConfig) flags() []flagGroup {
 			{"transcript", "write a transcript of all requests to this `file` at the end, without values that vary between runs", (*fileName)(&c.output.transcript)},
 			{"snapshot", "write all content to this `file` at the end, as a tar of an OCI image layout", (*fileName)(&c.output.snapshot)},
 			{"max-record", "maximum `size` of the record of requests; the oldest are dropped (default 64MiB)", &c.record.MaxBytes},
+		}},
+		{"Judgement of clients (default: none)", []flagRow{
+			{"lint", "judge clients by their requests at the end, and fail if a finding is an error; see \"ocifake lint\"", &c.lint.on},
+			{"lint-ignore", "ignore the rule of this `RULE=REASON`; repeatable", &c.lint.ignore},
+			{"lint-fail", "severities that are an error, separated by commas (default must,portability)", &c.lint.fail},
 		}},
 		{"Control API and page, at /_ocifake/ (default: for this machine only)", []flagRow{
 			{"control-addr", "separate `host:port` for the control API", &c.control.addr},
