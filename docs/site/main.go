@@ -67,7 +67,11 @@ func pages(root string) ([]page, error) {
 			all = append(all, page{Title: m[4]})
 			continue
 		}
-		all = append(all, page{file: path.Join("docs", m[3]), Title: m[2], Deep: m[1] != ""})
+		p := page{file: path.Join("docs", m[3]), Title: m[2], Deep: m[1] != ""}
+		all = append(all, p)
+		if m[3] == "registries.md" {
+			all = append(all, page{file: traitsFile, Title: "Traits of registries", Deep: p.Deep})
+		}
 	}
 	if len(all) == 2 {
 		return nil, errors.New("docs/README.md lists no pages")
@@ -81,7 +85,7 @@ func target(file string) string {
 	if name == "README.md" {
 		return dir + "index.html"
 	}
-	return strings.TrimSuffix(file, ".md") + ".html"
+	return strings.TrimSuffix(file, path.Ext(file)) + ".html"
 }
 
 func build(root, out string) error {
@@ -111,12 +115,8 @@ func build(root, out string) error {
 var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 
 func write(t *template.Template, root, out, file string, all []page, site map[string]bool) error {
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	body, err := bodyOf(root, file)
 	if err != nil {
-		return err
-	}
-	var body bytes.Buffer
-	if err := markdown.Convert(text, &body); err != nil {
 		return err
 	}
 	menu := make([]page, len(all))
@@ -133,7 +133,7 @@ func write(t *template.Template, root, out, file string, all []page, site map[st
 	}
 	var html bytes.Buffer
 	err = t.Execute(&html, map[string]any{
-		"Title": title, "Menu": menu, "Body": template.HTML(relink(body.String(), file, site)), // made of files of the repository
+		"Title": title, "Menu": menu, "Body": template.HTML(relink(body, file, site)), // made of files of the repository
 	})
 	if err != nil {
 		return err
@@ -143,6 +143,20 @@ func write(t *template.Template, root, out, file string, all []page, site map[st
 		return err
 	}
 	return os.WriteFile(path, html.Bytes(), 0o644)
+}
+
+// bodyOf returns the HTML of a page without its links rewritten.
+func bodyOf(root, file string) (string, error) {
+	if file == traitsFile {
+		return traitsBody()
+	}
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	if err != nil {
+		return "", err
+	}
+	var body bytes.Buffer
+	err = markdown.Convert(text, &body)
+	return body.String(), err
 }
 
 // relative returns the URL of a file of the site for a page.

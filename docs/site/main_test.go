@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
+	stdhtml "html"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ocifake/ocifake/profiles"
 )
 
 // TestBuild builds the site and follows every link in it that leads to the site.
@@ -54,5 +59,82 @@ func TestBuild(t *testing.T) {
 func TestBuildWithoutContents(t *testing.T) {
 	if err := build(t.TempDir(), t.TempDir()); err == nil {
 		t.Error("want an error for a folder without docs/README.md")
+	}
+}
+
+// TestTraits: without JavaScript, the page of traits has every fact of every registry.
+func TestTraits(t *testing.T) {
+	out := t.TempDir()
+	if err := build("../..", out); err != nil {
+		t.Fatal(err)
+	}
+	html, err := os.ReadFile(filepath.Join(out, filepath.FromSlash(traitsFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, facts, err := everyProfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{} // cells by trait
+	for _, m := range regexp.MustCompile(`(?s)<tr data-trait="([^"]+)">(.*?)</tr>`).FindAllStringSubmatch(string(html), -1) {
+		rows[m[1]] = regexp.MustCompile(`(?s)<td.*?</td>`).FindAllString(m[2], -1)
+	}
+	if len(rows) != len(profiles.Traits()) {
+		t.Errorf("%d rows for %d traits", len(rows), len(profiles.Traits()))
+	}
+	for i, p := range all {
+		if !strings.Contains(string(html), `<th scope="col" data-registry="`+p.Name+`">`) {
+			t.Errorf("no column for %s", p.Name)
+		}
+		for _, trait := range profiles.Traits() {
+			cells := rows[trait.Name]
+			if len(cells) != 1+len(all) {
+				t.Fatalf("%s: %d cells", trait.Name, len(cells))
+			}
+			cell, f := stdhtml.UnescapeString(cells[1+i]), facts[i][trait.Name]
+			want := []string{"unknown"}
+			if f != nil {
+				want = []string{string(f.Value), f.Seen, f.Source, f.Date, f.Off}
+			}
+			for _, text := range want {
+				if !strings.Contains(cell, text) {
+					t.Errorf("%s, %s: no %q in %s", p.Name, trait.Name, text, cell)
+				}
+			}
+		}
+	}
+}
+
+// TestTraitsFilter runs the script of the page in Chromium, with the filter in the URL.
+func TestTraitsFilter(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("Chromium is not installed: apt-get install -y chromium")
+	}
+	out := t.TempDir()
+	if err := build("../..", out); err != nil {
+		t.Fatal(err)
+	}
+	shown, hidden := regexp.MustCompile(`id="shown">([^<]*)<`), regexp.MustCompile(`<tr data-trait="[^"]*" hidden="">`)
+	traits, registries := len(profiles.Traits()), len(profiles.Names())
+	for query, want := range map[string]string{
+		"":                                 fmt.Sprintf("%d of %[1]d traits, %d of %[2]d registries", traits, registries),
+		"?trait=blob.mount":                fmt.Sprintf("1 of %d traits, %d of %[2]d registries", traits, registries),
+		"?registry=ecr&trait=blob.mount":   fmt.Sprintf("1 of %d traits, 1 of %d registries", traits, registries),
+		"?registry=ecr,ghcr&trait=nothing": fmt.Sprintf("0 of %d traits, 2 of %d registries", traits, registries),
+	} {
+		page := "file://" + filepath.ToSlash(filepath.Join(out, traitsFile)) + query
+		html, err := exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(), "--dump-dom", page).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := shown.FindStringSubmatch(string(html)); m == nil || m[1] != want {
+			t.Errorf("%q: got %q, want %q", query, m, want)
+		}
+		visible := strings.Count(string(html), "<tr data-trait=") - len(hidden.FindAllString(string(html), -1))
+		if !strings.HasPrefix(want, fmt.Sprint(visible)+" ") {
+			t.Errorf("%q: %d rows are visible, want %s", query, visible, want)
+		}
 	}
 }
