@@ -68,6 +68,8 @@ var table = []trait{
 	{name: "upload.start", about: "the POST that begins an upload", section: "Pushing blobs", kind: Outcome, strict: "202", ops: ops(op.UploadStart)},
 	{name: "upload.location", about: "the form of the Location of an upload", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
 		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteUpload })},
+	{name: "upload.path", about: "the path of an upload session, up to its id", section: "Pushing blobs", kind: Choice, values: []string{"blobs/uploads", "blobs/upload"}, strict: "blobs/uploads",
+		set: flag("blobs/upload", func(d *registry.Dialect) *bool { return &d.SingularUpload })},
 	{name: "upload.state", about: "whether the Location of an upload changes with each answer", section: "Pushing blobs", kind: Choice, values: []string{"changes", "fixed"}, strict: "changes",
 		set: flag("fixed", func(d *registry.Dialect) *bool { return &d.FixedLocation })},
 	{name: "upload.query", about: "parameters in the Location of an upload, beside its state", section: "Pushing blobs", kind: Text, strict: "none",

@@ -86,6 +86,8 @@ type Dialect struct {
 	AbsoluteManifest bool // Location of a manifest
 	AbsoluteLink     bool // Link
 
+	SingularUpload bool // an upload session is at /blobs/upload/<id>, and also at /blobs/uploads/<id>
+
 	// UploadQuery is added to the query of the Location of an upload session.
 	UploadQuery string
 

@@ -115,6 +115,7 @@ func setSession(h http.Header, r *http.Request, store Store) {
 	setProgress(h, prefix+uploadPath(info, upload), state.text(info.Repo, upload.ID()), upload)
 }
 
+// uploadPath returns the path of an upload session of the strict registry.
 func uploadPath(info *op.Info, upload Upload) string {
 	return "/v2/" + info.Name() + "/blobs/uploads/" + upload.ID()
 }

@@ -57,7 +57,7 @@ func (g *Registry) Options() Options { return g.options.Load().Options }
 func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	must.NotNil("registry: Registry.ServeHTTP: w", w)
 	must.NotNil("registry: Registry.ServeHTTP: r", r)
-	r, state := inflight.Begin(r)
+	r, state := inflight.Begin(g.addressed(r))
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set(versionHeader, version)
 	for _, text := range c.options.Warnings {

@@ -36,6 +36,21 @@ func (g *Registry) Speak(next http.Handler) http.Handler {
 	})
 }
 
+// Address returns a handler that serves requests with next, the first handler that reads the
+// request, such as a recorder. It makes the paths known that only the dialect has.
+func (g *Registry) Address(next http.Handler) http.Handler {
+	must.NotNil("registry: Registry.Address: next", next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, g.addressed(r)) })
+}
+
+// addressed returns a request that begins with the paths of the dialect.
+func (g *Registry) addressed(r *http.Request) *http.Request {
+	if !g.options.Load().dialect.SingularUpload || inflight.Of(r.Context()) != nil {
+		return r
+	}
+	return r.WithContext(inflight.WithSingularUpload(r.Context()))
+}
+
 // refuseRoute answers a request with a path that has no route.
 func (c *call) refuseRoute() {
 	c.state.AddTrait("manifest.bad-reference")

@@ -347,7 +347,11 @@ func (c *call) sendProgress(status int, upload Upload, short bool) {
 
 func (c *call) setProgress(upload Upload, short bool) {
 	state := uploadState{size: upload.Size(), serial: c.serial.Add(1), short: short}
-	location := c.location(uploadPath(c.info, upload), c.options.dialect.AbsoluteUpload)
+	path := uploadPath(c.info, upload)
+	if c.options.dialect.SingularUpload {
+		path = "/v2/" + c.info.Name() + "/blobs/upload/" + upload.ID()
+	}
+	location := c.location(path, c.options.dialect.AbsoluteUpload)
 	setProgress(c.header(), location, state.text(c.info.Repo, upload.ID()), upload)
 	if c.options.speech != nil {
 		c.header().Set("Location", c.uploadLocation(location, c.header().Get("Location")))

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -165,4 +168,23 @@ func ExampleForEachProfile() {
 		}, "ecr", "ghcr")
 	}
 	_ = test
+}
+
+// TestProfileUploadPath: the Location of an upload has another path, which is accepted by the
+// registry and by what is in front of it: authentication, rules and the record.
+func TestProfileUploadPath(t *testing.T) {
+	reg := registrytest.New(t, registrytest.WithProfile("ghcr"), registrytest.WithFaultNames())
+	reg.Inject(t, faults.On(op.UploadCommit).Do(faults.SetRequestHeader("X-Edited", "yes")))
+	ref, err := name.ParseReference(reg.Ref("app:v1"))
+	require.NoError(t, err)
+	t.Setenv("DOCKER_CONFIG", reg.Login(t, "ci").DockerConfig(t))
+	require.NoError(t, remote.Write(ref, images.Random(), remote.WithAuthFromKeychain(authn.DefaultKeychain)))
+	log := reg.Requests(record.Op(op.UploadChunk, op.UploadCommit))
+	require.NotEmpty(t, log)
+	for _, x := range log {
+		assert.Contains(t, x.Target, "/v2/app/blobs/upload/")
+		assert.Equal(t, "app", x.Repo)
+		assert.Less(t, x.Status, 300)
+	}
+	assert.Equal(t, []string{"v1"}, reg.Tags(t, "app"))
 }

@@ -19,7 +19,7 @@ func Edit(r *http.Request, change func(*http.Request)) *http.Request {
 	c.state.sent, _ = before.Sent(r)
 	c.state.info = before.info
 	if before.info.Op != op.External {
-		info := op.Parse(edited.Method, edited.URL)
+		info := before.parse(edited.Method, edited.URL)
 		info.Prefix, info.Repo, info.Alias = before.info.Prefix, before.info.Repo, before.info.Alias
 		if info.From != "" {
 			info.From = before.info.From

@@ -221,7 +221,7 @@ func BeginWith(r *http.Request, resolve func(*op.Info)) (*http.Request, *State) 
 	if _, external := find[secondOrigin](before); external {
 		s.info = parseExternal(r)
 	} else {
-		s.info = op.Parse(r.Method, r.URL)
+		s.info = s.parse(r.Method, r.URL)
 		s.info.Prefix = prefix(r)
 	}
 	if resolve != nil {

@@ -66,6 +66,11 @@ func (s *Server) chain(b Backend, quirks *engine.Engine, control http.Handler) h
 	if s.config.FaultNames {
 		handler = s.config.Faults.ByName(faultnames.New(), handler)
 	}
+	if registry, ok := b.Registry.(interface {
+		Address(http.Handler) http.Handler
+	}); ok {
+		handler = registry.Address(handler)
+	}
 	if tokens, ok := b.Authenticator.(interface{ TokenPath() string }); ok && tokens.TokenPath() != op.TokenPath {
 		handler = tokensAt(tokens.TokenPath(), handler)
 	}

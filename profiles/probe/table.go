@@ -78,6 +78,18 @@ var table = []probe{
 		}
 		return form(a.location())
 	}},
+	{"upload.path", func(s *session) (string, string, error) {
+		a, err := s.upload()
+		if err != nil {
+			return "", "", err
+		}
+		for _, path := range []string{"blobs/uploads", "blobs/upload"} {
+			if strings.Contains(a.location(), "/"+path+"/") {
+				return path, "Location is " + a.location(), nil
+			}
+		}
+		return "", "", errUnknown
+	}},
 	{"upload.state", func(s *session) (string, string, error) {
 		a, err := s.upload()
 		if err != nil {
