@@ -84,7 +84,7 @@ func TestSequences(t *testing.T) {
 		send func(s *sender)
 		want []string
 	}{
-		"referrers tag": {func(s *sender) { s.send("PUT", subjectTag, index(s.attach(), whole), indexType) }, nil},
+		"referrers tag":                     {func(s *sender) { s.send("PUT", subjectTag, index(s.attach(), whole), indexType) }, nil},
 		"referrers tag without annotations": {func(s *sender) { s.send("PUT", subjectTag, index(s.attach(), ""), indexType) }, []string{"referrers-tag-wrong"}},
 		"referrers tag with a duplicate":    {func(s *sender) { s.send("PUT", subjectTag, index(s.attach(), whole, whole), indexType) }, []string{"referrers-tag-wrong"}},
 		"referrer deleted alone": {func(s *sender) {
