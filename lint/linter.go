@@ -30,7 +30,10 @@ func (f Finding) String() string {
 }
 
 // Is reports whether an exchange is one of those that violate the rule.
-func (f Finding) Is(x *record.Exchange) bool { return slices.Contains(f.Seqs, x.Seq) }
+func (f Finding) Is(x *record.Exchange) bool {
+	must.NotNil("lint: Finding.Is: x", x)
+	return slices.Contains(f.Seqs, x.Seq)
+}
 
 // Unjudged says why a rule could not judge some requests.
 type Unjudged struct {

@@ -398,6 +398,7 @@ var ofRegistrytest = []row{
 }
 
 var ofLint = []row{
+	refused("lint.Finding.Is x", func(f given) { lint.Finding{}.Is(nil) }),
 	refused("lint.Linter.Add x", func(f given) { lint.New().Add(nil) }),
 	refused("lint.Report.WriteSARIF w", func(f given) { _ = lint.Report{}.WriteSARIF(nil, "") }),
 	refused("lint.Report.WriteText w", func(f given) { _ = lint.Report{}.WriteText(nil) }),
