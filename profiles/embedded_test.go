@@ -12,8 +12,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registry"
 )
 
 var update = flag.Bool("update", false, "write the embedded JSON of the profiles")
@@ -125,4 +127,31 @@ func FuzzRead(f *testing.F) {
 			assert.NoError(t, err)
 		}
 	})
+}
+
+// TestSettingsAreOnesOwn: the settings of an embedded profile are made once, and each caller may
+// change its own. A copy of the profile has settings of its facts.
+func TestSettingsAreOnesOwn(t *testing.T) {
+	p, err := profiles.Find("ghcr")
+	require.NoError(t, err)
+	one, err := p.Settings()
+	require.NoError(t, err)
+	before := len(one.Registry.Dialect.Answers)
+	one.Registry.Dialect.NoLink, one.Auth.Hide, one.Auth.Token.Service = true, 404, "other"
+	one.Registry.Dialect.Answers = append(one.Registry.Dialect.Answers, registry.Answer{})
+	one.Auth.Rules, one.Rules = append(one.Auth.Rules, auth.Rule{}), nil
+	other, err := p.Settings()
+	require.NoError(t, err)
+	assert.False(t, other.Registry.Dialect.NoLink)
+	assert.Len(t, other.Registry.Dialect.Answers, before)
+	assert.NotEqual(t, one.Auth.Hide, other.Auth.Hide)
+	assert.Equal(t, "ghcr.io", other.Auth.Token.Service)
+	assert.Len(t, other.Auth.Rules, len(one.Auth.Rules)-1)
+	assert.NotEmpty(t, other.Rules)
+
+	mine := *p
+	mine.Facts = nil
+	none, err := mine.Settings()
+	require.NoError(t, err)
+	assert.Nil(t, none.Auth)
 }

@@ -41,6 +41,16 @@ type Profile struct {
 	Hosts   []string `json:"hosts"`   // patterns of host names
 	Extends string   `json:"extends"` // the profile whose facts this one has, too, unless it has facts of the same trait
 	Facts   []Fact   `json:"facts"`
+
+	made *made // of a profile of this package; nil for others
+}
+
+// made is what is made once of a profile of this package.
+type made struct {
+	profile  *Profile // to tell it from a copy, which can be changed
+	once     sync.Once
+	settings Settings
+	err      error
 }
 
 // Fact is the value of a registry for a trait.
@@ -142,11 +152,12 @@ var embedded = sync.OnceValue(func() catalog {
 })
 
 // Find returns the profile with this name or alias. If there is none, the error suggests similar
-// names.
+// names. The profile is shared: do not change it, nor what its facts point to. To have another one,
+// change the fields of a copy.
 func Find(name string) (*Profile, error) {
 	all := embedded()
 	if read, ok := all.profiles[name]; ok {
-		return copyOf(read())
+		return read()
 	}
 	names := slices.Clone(all.names)
 	for _, other := range all.names {
@@ -155,21 +166,11 @@ func Find(name string) (*Profile, error) {
 			return nil, err
 		}
 		if slices.Contains(p.Aliases, name) {
-			return copyOf(p, nil)
+			return p, nil
 		}
 		names = append(names, p.Aliases...)
 	}
 	return nil, fmt.Errorf("there is no profile %q: %s", name, near.Hint(name, names))
-}
-
-// copyOf returns a copy of a profile, whose fields the caller may change.
-func copyOf(p *Profile, err error) (*Profile, error) {
-	if err != nil {
-		return nil, err
-	}
-	c := *p
-	c.Facts = slices.Clone(p.Facts)
-	return &c, nil
 }
 
 func load(name string) (*Profile, error) {
@@ -181,12 +182,19 @@ func load(name string) (*Profile, error) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
+	p.made = &made{profile: &p}
 	return &p, nil
 }
 
 // AllFacts returns the facts of the profile and of those that it extends.
 func (p *Profile) AllFacts() ([]Fact, error) {
-	all, seen := slices.Clone(p.Facts), []string{p.Name}
+	all, err := p.facts()
+	return slices.Clone(all), err
+}
+
+// facts is AllFacts without a copy of the facts.
+func (p *Profile) facts() ([]Fact, error) {
+	all, seen := slices.Clip(p.Facts), []string{p.Name}
 	for base := p.Extends; base != ""; {
 		if slices.Contains(seen, base) {
 			return nil, fmt.Errorf("profile %s: extends itself", p.Name)

@@ -25,19 +25,58 @@ type Settings struct {
 // Settings returns the settings for the facts of the profile. It returns an error if a fact names
 // an unknown trait, or has a value that the trait does not have.
 func (p *Profile) Settings() (Settings, error) {
+	m := p.made
+	if m == nil || m.profile != p {
+		return p.makeSettings()
+	}
+	m.once.Do(func() { m.settings, m.err = p.makeSettings() })
+	return m.settings.clone(), m.err
+}
+
+// clone returns a copy of which the caller may change the options and the list of rules.
+func (s Settings) clone() Settings {
+	if s.Registry.Dialect != nil {
+		dialect := *s.Registry.Dialect
+		dialect.Answers, dialect.Missing = slices.Clip(dialect.Answers), slices.Clip(dialect.Missing)
+		s.Registry.Dialect = &dialect
+	}
+	if s.Auth != nil {
+		access := *s.Auth
+		access.Rules = slices.Clip(access.Rules)
+		if access.Token != nil {
+			token := *access.Token
+			access.Token = &token
+		}
+		s.Auth = &access
+	}
+	s.Rules = slices.Clip(s.Rules)
+	return s
+}
+
+func (p *Profile) makeSettings() (Settings, error) {
 	s := Settings{Registry: registry.Options{Dialect: &registry.Dialect{}}}
-	facts, err := p.AllFacts()
+	facts, err := p.facts()
 	if err != nil {
 		return Settings{}, err
 	}
-	slices.SortStableFunc(facts, func(a, b Fact) int { return order(a.Trait) - order(b.Trait) })
-	for _, f := range facts {
-		if err := s.apply(f); err != nil {
-			return Settings{}, fmt.Errorf("profile %s: %s: %w", p.Name, f.Trait, err)
+	for _, first := range []bool{true, false} { // the other traits of auth depend on its scheme
+		for i := range facts {
+			f := &facts[i]
+			if (f.Trait == "auth.scheme") != first {
+				continue
+			}
+			if err := s.apply(f); err != nil {
+				return Settings{}, fmt.Errorf("profile %s: %s: %w", p.Name, f.Trait, err)
+			}
 		}
 	}
 	if err := s.Registry.Validate(); err != nil {
 		return Settings{}, fmt.Errorf("profile %s: %w", p.Name, err)
+	}
+	for _, rule := range s.Rules {
+		if err := rule.Check(); err != nil {
+			return Settings{}, fmt.Errorf("profile %s: rule %s: %w", p.Name, rule.Name, err)
+		}
 	}
 	return s, nil
 }
@@ -82,15 +121,7 @@ func (s Settings) With(options registry.Options, access *auth.Options) Settings 
 	return s
 }
 
-// order puts auth.scheme first, on which the other traits of auth depend.
-func order(trait string) int {
-	if trait == "auth.scheme" {
-		return 0
-	}
-	return 1
-}
-
-func (s *Settings) apply(f Fact) error {
+func (s *Settings) apply(f *Fact) error {
 	t, ok := find(f.Trait)
 	if !ok {
 		return unknownTrait(f.Trait)
@@ -128,7 +159,7 @@ func (s *Settings) addRule(trait string, rule faults.Rule) {
 }
 
 // answer adds the row for an outcome, and what the fact adds to it.
-func (s *Settings) answer(t *trait, f Fact) error {
+func (s *Settings) answer(t *trait, f *Fact) error {
 	row := registry.Answer{Ops: t.ops, Causes: t.causes, Errors: t.errors}
 	changed := false
 	if f.Answer != nil {

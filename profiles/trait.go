@@ -3,6 +3,7 @@ package profiles
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/op"
@@ -82,13 +83,18 @@ func (t *trait) check(v Value) error {
 	return nil
 }
 
-func find(name string) (*trait, bool) {
+// byName has the rows of the table by name.
+var byName = sync.OnceValue(func() map[string]*trait {
+	rows := make(map[string]*trait, len(table))
 	for i := range table {
-		if table[i].name == name {
-			return &table[i], true
-		}
+		rows[table[i].name] = &table[i]
 	}
-	return nil, false
+	return rows
+})
+
+func find(name string) (*trait, bool) {
+	t, ok := byName()[name]
+	return t, ok
 }
 
 func unknownTrait(name string) error {

@@ -147,8 +147,10 @@ func (e *Engine) check(rule faults.Rule, p *plan) error {
 	if p.has(rule.Name) {
 		return errors.New("there is a rule with this name already")
 	}
-	if err := rule.Check(); err != nil {
-		return err
+	if e.layer == userLayer { // the rules of a profile are checked with the profile
+		if err := rule.Check(); err != nil {
+			return err
+		}
 	}
 	return canAct(rule, e.env)
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // Quirks returns an engine with the rules of a profile, for a place behind this one: its BeforeAuth
-// within this one's, and its AfterAuth too. site is what the server offers once the profile is in
+// within this one's, and its AfterAuth too. The rules must have passed [faults.Rule.Check]. site is what the server offers once the profile is in
 // use; the rest of the environment is shared. The record has the traits of the rules, which are
 // their names up to a "#", in place of faults.
 func (e *Engine) Quirks(site effect.Site, rules ...faults.Rule) (*Engine, error) {

@@ -2,10 +2,16 @@
 // header fields.
 package httptoken
 
-import "strings"
-
 // characters are those of a token.
 const characters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// inToken reports for each byte whether it is one of them.
+var inToken = func() (in [256]bool) {
+	for i := range len(characters) {
+		in[characters[i]] = true
+	}
+	return in
+}()
 
 // Valid reports whether a text is a token.
 func Valid(text string) bool {
@@ -15,6 +21,9 @@ func Valid(text string) bool {
 
 // Cut cuts the longest token off the beginning of a text. It is empty if there is none.
 func Cut(text string) (token, rest string) {
-	rest = strings.TrimLeft(text, characters)
-	return text[:len(text)-len(rest)], rest
+	n := 0
+	for n < len(text) && inToken[text[n]] {
+		n++
+	}
+	return text[:n], text[n:]
 }
