@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/record"
@@ -61,17 +62,22 @@ func (n *Network) Require(t testing.TB, filters ...record.Filter) *Assertions {
 	return a
 }
 
-// Registry returns the registry with a host name, for its content, rules and options. If
-// there is none, the test fails and ends.
+// Registry returns the registry with a host name, for its content, rules and options. The name can
+// also be one of the real registry of its profile. If there is none, the test fails and ends.
 func (n *Network) Registry(t testing.TB, host string) *Registry {
 	t = testOr(t, &n.none)
 	t.Helper()
 	all := n.all()
-	i := slices.IndexFunc(all, func(r *Registry) bool { return r.Host() == host })
-	if i < 0 {
-		t.Fatalf("registrytest: no registry on the network has the host %q", host)
+	for _, has := range []func(*Registry) bool{
+		func(r *Registry) bool { return r.Host() == host },
+		func(r *Registry) bool { return r.profile != nil && pattern.Matcher(r.profile.Hosts)(host) },
+	} {
+		if i := slices.IndexFunc(all, has); i >= 0 {
+			return all[i]
+		}
 	}
-	return all[i]
+	t.Fatalf("registrytest: no registry on the network has the host %q", host)
+	return nil
 }
 
 // join adds a registry, in the place of a former one with its name.

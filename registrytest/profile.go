@@ -18,6 +18,10 @@ import (
 // of its options stays that of the profile, unless they have a Token. Of [WithOptions], fields that
 // are not zero replace those of the profile.
 //
+// In memory, the host names of the real registry lead to this one, such as "ghcr.io", and with
+// [WithTLS] its certificate fits them. On a network, another registry with that name takes
+// precedence.
+//
 // The record marks the exchanges that a trait of the profile decided, and the journal of a test
 // that fails explains these traits.
 func WithProfile(name string) Option {
@@ -66,6 +70,7 @@ func (c *config) applyProfile() error {
 	}
 	settings = settings.With(c.registry, c.access)
 	c.registry, c.server.Rules = settings.Registry, settings.Rules
+	c.server.Aliases = c.profile.Hosts
 	if c.access != nil || c.auths == 0 { // else WithAuthenticator decides
 		c.access = settings.Auth
 	}

@@ -188,3 +188,29 @@ func TestProfileUploadPath(t *testing.T) {
 	}
 	assert.Equal(t, []string{"v1"}, reg.Tags(t, "app"))
 }
+
+// TestProfileHosts: on a network, the host names of a real registry lead to the one with its
+// profile, and its certificate fits them.
+func TestProfileHosts(t *testing.T) {
+	network := registrytest.NewNetwork()
+	hub := registrytest.New(t, registrytest.WithNetwork(network, "hub.example"), registrytest.WithProfile("dockerhub"), registrytest.WithTLS())
+	ecr := registrytest.New(t, registrytest.WithNetwork(network, "ecr.example"), registrytest.WithProfile("ecr"), registrytest.WithTLS())
+	own := registrytest.New(t, registrytest.WithNetwork(network, "index.docker.io"))
+	client := &http.Client{Transport: network.Transport()}
+	for host, reg := range map[string]*registrytest.Registry{
+		"registry-1.docker.io": hub, "hub.example": hub, "index.docker.io": own,
+		"012345678901.dkr.ecr.eu-central-1.amazonaws.com": ecr,
+	} {
+		before := len(reg.Requests())
+		response, err := client.Get("https://" + host + "/v2/")
+		require.NoError(t, err, host)
+		require.NoError(t, response.Body.Close())
+		assert.Len(t, reg.Requests(), before+1, host)
+		if reg == hub {
+			assert.Contains(t, response.Header.Get("Www-Authenticate"), `Bearer realm="https://`+host+`/token"`)
+		}
+		assert.Same(t, reg, network.Registry(t, host))
+	}
+	_, err := client.Get("https://ghcr.io/v2/")
+	require.ErrorContains(t, err, "connection refused")
+}

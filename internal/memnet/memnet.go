@@ -9,12 +9,14 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/ocifake/ocifake/internal/bubble"
+	"github.com/ocifake/ocifake/internal/pattern"
 )
 
 // Any is the host of a listener that accepts connections to every name without a listener.
@@ -35,13 +37,23 @@ const firstPort = 49152
 type Network struct {
 	mu        sync.Mutex
 	listeners map[string]*listener
+	aliases   []alias // in the order in which they were added
 	dialed    int
+}
+
+// alias is a pattern of further names of a listener.
+type alias struct {
+	matches func(host string) bool
+	*listener
 }
 
 // Listen listens on every port of a host name, or with [Any] on every name without a listener.
 // Names are case-insensitive and may end with a dot. It fails with [syscall.EADDRINUSE] if the name
 // is in use, and with [syscall.EADDRNOTAVAIL] if it is empty or [Dead].
-func (n *Network) Listen(host string) (net.Listener, error) {
+//
+// Aliases are patterns of further names, in which * matches any characters. They lead to the
+// listener unless another one has the name, or an earlier one has an alias for it.
+func (n *Network) Listen(host string, aliases ...string) (net.Listener, error) {
 	host = canonical(host)
 	at := addr(net.JoinHostPort(host, "0"))
 	n.mu.Lock()
@@ -66,11 +78,14 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 		closed:   make(chan struct{}),
 	}
 	n.listeners[host] = l
+	for _, name := range aliases {
+		n.aliases = append(n.aliases, alias{pattern.Matcher([]string{canonical(name)}), l})
+	}
 	return l, nil
 }
 
-// DialContext connects to the listener with the host of the address, "host:port", or to that of
-// [Any]. It ignores the port. The network is "tcp", "tcp4" or "tcp6", so that the method fits
+// DialContext connects to the listener with the host of the address, "host:port", to that
+// with an alias for it, or to that of [Any]. It ignores the port. The network is "tcp", "tcp4" or "tcp6", so that the method fits
 // [net/http.Transport]. It fails with [syscall.ECONNREFUSED] without a listener, and with the
 // context's error if the context ends while the listener's backlog is full. It also fails if either
 // the caller or the listener, but not both, is in a [testing/synctest] bubble.
@@ -122,6 +137,11 @@ func (n *Network) route(host string) (*listener, int) {
 	if l := n.listeners[host]; l != nil {
 		return l, port
 	}
+	for _, a := range n.aliases {
+		if a.matches(host) {
+			return a.listener, port
+		}
+	}
 	return n.listeners[Any], port
 }
 
@@ -131,6 +151,7 @@ func (n *Network) remove(l *listener) {
 	if n.listeners[l.host] == l {
 		delete(n.listeners, l.host)
 	}
+	n.aliases = slices.DeleteFunc(n.aliases, func(a alias) bool { return a.listener == l })
 }
 
 func canonical(host string) string {

@@ -173,3 +173,36 @@ func TestBacklog(t *testing.T) {
 		}
 	})
 }
+
+// TestAliases: a listener has further names, unless another listener has the name, or an alias for
+// it from before.
+func TestAliases(t *testing.T) {
+	var n memnet.Network
+	listen := func(host string, aliases ...string) net.Listener {
+		l, err := n.Listen(host, aliases...)
+		require.NoError(t, err)
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	reaches := func(host string, l net.Listener) {
+		t.Helper()
+		client, err := n.DialContext(t.Context(), "tcp", host+":443")
+		require.NoError(t, err)
+		defer client.Close()
+		server, err := l.Accept()
+		require.NoError(t, err)
+		defer server.Close()
+		assert.Equal(t, host+":443", server.LocalAddr().String())
+	}
+	any, first := listen(memnet.Any), listen("first.test", "hub.test", "*.Hub.test.")
+	second := listen("second.test", "hub.test", "other.hub.test")
+	own := listen("own.hub.test")
+	reaches("hub.test", first)
+	reaches("a.b.hub.test", first)
+	reaches("OTHER.hub.test", first)
+	reaches("own.hub.test", own)
+	reaches("hub.tests", any)
+	require.NoError(t, first.Close())
+	reaches("hub.test", second)
+	reaches("a.hub.test", any)
+}

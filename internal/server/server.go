@@ -157,6 +157,10 @@ type Config struct {
 	// Host is the server's name in the network. Default: every name that no other server has.
 	Host string
 
+	// Aliases are patterns of further names in the network, in which * matches any characters. A name
+	// leads to the server unless it is that of another server.
+	Aliases []string
+
 	// Mounted says that requests come through [Server.Handler], mounted in another server: rules
 	// and effects that need a connection or a second origin are refused.
 	Mounted bool
@@ -246,7 +250,7 @@ func Start(config Config) (*Server, error) {
 func (s *Server) listen() error {
 	if s.config.Network != nil {
 		host := cmp.Or(s.config.Host, memnet.Any)
-		l, err := s.config.Network.Listen(host)
+		l, err := s.config.Network.Listen(host, s.config.Aliases...)
 		if err != nil {
 			return err
 		}
