@@ -274,3 +274,29 @@ func (a *refusal) setHeader(c *call, length int) {
 		c.change(row)
 	}
 }
+
+// Spoken returns the header and the body of the answer for the cause in the dialect of the registry
+// that the request has reached, through [Registry.Speak]. Without a dialect, ok is false. It is for
+// handlers in front of the registry that answer in its place.
+func (c Cause) Spoken(r *http.Request) (header http.Header, body []byte, ok bool) {
+	must.NotNil("registry: Cause.Spoken: r", r)
+	speech := speechOf(r.Context())
+	if speech == nil {
+		return nil, nil, false
+	}
+	_, state := inflight.Begin(r)
+	w := headerOnly{}
+	as := &call{options: &settings{speech: speech}, state: new(inflight.State), info: state.Info(), w: w, r: r} // the traits of this state are not recorded
+	a := refusal{status: c.status(), contentType: "application/json"}
+	a.entries = append(a.entries, as.translate(&a, c, entry(c, c)))
+	body, err := a.encode(as)
+	a.setHeader(as, len(body))
+	return w.Header(), body, err == nil
+}
+
+// headerOnly is a [http.ResponseWriter] that keeps the header.
+type headerOnly http.Header
+
+func (h headerOnly) Header() http.Header         { return http.Header(h) }
+func (h headerOnly) Write(p []byte) (int, error) { return len(p), nil }
+func (h headerOnly) WriteHeader(int)             {}

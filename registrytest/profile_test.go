@@ -2,6 +2,7 @@ package registrytest_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -213,4 +214,38 @@ func TestProfileHosts(t *testing.T) {
 	}
 	_, err := client.Get("https://ghcr.io/v2/")
 	require.ErrorContains(t, err, "connection refused")
+}
+
+// TestProfileStatus: a fault with a status alone answers as the registry of the profile does.
+func TestProfileStatus(t *testing.T) {
+	message := "no {reference} here"
+	reg := registrytest.New(t, registrytest.WithCustomProfile(&profiles.Profile{Name: "mine", Facts: []profiles.Fact{
+		{Trait: "answer.shape", Value: "bare"},
+		{Trait: "answer.type", Value: "application/problem+json"},
+		{Trait: "manifest.missing", Value: "404 GONE", Answer: &registry.Answer{Message: &message, Header: map[string][]string{"X-Mine": {"yes"}}}},
+	}}))
+	get := func() string {
+		response, err := reg.Client().Get(reg.URL() + "/v2/app/manifests/v1")
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return fmt.Sprintf("%d %s %s %s", response.StatusCode, response.Header.Get("Content-Type"), response.Header.Get("X-Mine"), body)
+	}
+	reg.Push(t, "app:v1", images.Random())
+	for _, test := range []struct {
+		fault faults.Effect
+		want  string
+	}{
+		{faults.Status(404), `404 application/problem+json yes {"code":"GONE","message":"no v1 here"}`},
+		{faults.Status(429), `429 application/problem+json  {"code":"TOOMANYREQUESTS","message":"too many requests"}`},
+		{faults.Status(404).Error("DENIED", "mine"), `404 application/json  {"errors":[{"code":"DENIED","message":"mine"}]}`},
+		{faults.Status(503), "503 text/plain; charset=utf-8  Service Unavailable\n"},
+	} {
+		reg.Inject(t, faults.On(op.ManifestGet).Times(1).Do(test.fault))
+		assert.Equal(t, test.want, get())
+	}
+	for _, x := range reg.Requests(record.Faulted()) {
+		assert.Empty(t, x.Traits)
+	}
 }

@@ -1,9 +1,11 @@
 package effect
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -95,6 +97,10 @@ func (a Answer) send(x *Exchange, w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	if a.isOwn() {
 		x.setHeader(a.Status, header, r)
+		if spoken, text, ok := a.spoken(x, r); ok {
+			maps.Copy(header, spoken)
+			contentType, body = cmp.Or(a.ContentType, spoken.Get("Content-Type")), string(text)
+		}
 	}
 	for name, values := range a.Header {
 		if isConnectionField(x, name) {
@@ -143,6 +149,16 @@ func (a Answer) content(info *op.Info, text string) (contentType, body string) {
 // with another status.
 func (a Answer) isOwn() bool {
 	return a.Status >= 400 && a.Status < 500 && a.Code == "" && a.Body == nil && !a.HTML
+}
+
+// spoken returns the header and the body with which a registry with a dialect answers with the same
+// status, unless the answer says more than the status.
+func (a Answer) spoken(x *Exchange, r *http.Request) (header http.Header, body []byte, ok bool) {
+	cause, known := registry.CauseOf(a.Status, x.info.Op)
+	if !known || a.Message != "" || a.Detail != nil {
+		return nil, nil, false
+	}
+	return cause.Spoken(r)
 }
 
 // setHeader sets the fields that the registry, or its auth, sends with the status.

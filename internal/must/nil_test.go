@@ -160,6 +160,7 @@ var ofOp = []row{
 
 var ofRegistry = []row{
 	allowed("registry.Cause.Is target", func(f given) { registry.BlobUnknown.Is(nil) }),
+	refused("registry.Cause.Spoken r", func(given) { registry.Denied.Spoken(nil) }),
 	refused("registry.Registry.Address next", func(f given) { registry.New(f.store, registry.Options{}).Address(nil) }),
 	refused("registry.Registry.Speak next", func(f given) { registry.New(f.store, registry.Options{}).Speak(nil) }),
 	refused("registry.Cause.SetHeader r", func(f given) { registry.RangeInvalid.SetHeader(http.Header{}, nil, f.store) }),
