@@ -285,7 +285,8 @@ func finishScopes(l *Linter) []found {
 	var all []found
 	for _, t := range l.tokens.all {
 		unused := slices.DeleteFunc(slices.Clone(t.actions), func(a string) bool {
-			return slices.Contains(t.used, a) || a == "pull" && t.touched
+			wrote := slices.Contains(t.used, "push") || slices.Contains(t.used, "delete")
+			return slices.Contains(t.used, a) || a == "pull" && t.touched || a == "*" && wrote
 		})
 		// A client that only asked whether there is something may have found no reason to write.
 		judged := !t.touched && t.others || t.read || slices.Contains(t.used, "push")

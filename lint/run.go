@@ -18,9 +18,10 @@ type run struct {
 }
 
 type openConn struct {
-	host   string
-	end    time.Time // of its latest request
-	closed bool      // perhaps no further request can come
+	host     string
+	end      time.Time // of its latest request
+	closed   bool      // perhaps no further request can come
+	declined bool      // the client asked to close it
 }
 
 // runs divides a client's requests into runs.
@@ -50,20 +51,26 @@ func (r *runs) of(x *exchange) *run {
 // requests of one process.
 const newProcess = time.Millisecond
 
+// unrelated is the pause after which a request counts as that of another process if the client
+// keeps no connections, so that they tell nothing.
+const unrelated = 10 * time.Millisecond
+
 // maxIdle is less than the time after which clients close idle connections.
 const maxIdle = 30 * time.Second
 
-// idle reports whether the run had a connection to a host that it did not use at a time.
+// idle reports whether a new connection to a host at a time shows that another process opened it.
 func (r *run) idle(host string, at time.Time) bool {
 	if !at.After(r.busy.Add(newProcess)) {
 		return false
 	}
+	declined := len(r.conns) > 0
 	for _, c := range r.conns {
 		if c.host == host && !c.closed && at.Sub(c.end) < maxIdle {
 			return true
 		}
+		declined = declined && c.declined
 	}
-	return false
+	return declined && at.Sub(r.busy) > unrelated
 }
 
 // learnRun remembers when the connection of an exchange is free again.
@@ -77,7 +84,8 @@ func (r *runs) learnRun(x *exchange) {
 		x.run.conns[x.Conn] = c
 	}
 	c.end = x.end
+	c.declined = strings.EqualFold(x.Header.Get("Connection"), "close")
 	// Clients that do not read the body of an error close the connection.
 	c.closed = !x.answered() || x.Status >= 300 || len(x.Faults) > 0 || x.Proto == "HTTP/1.0" ||
-		strings.EqualFold(x.Header.Get("Connection"), "close") || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
+		c.declined || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
 }

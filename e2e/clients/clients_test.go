@@ -11,6 +11,7 @@
 package clients
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,10 +61,12 @@ func TestClients(t *testing.T) {
 	document, versions := readDocument(t), installed(t)
 	for _, name := range clients {
 		t.Run(name, func(t *testing.T) {
-			row := row{Version: requireVersion(t, versions, name), Variants: map[string]string{}}
+			row := row{Version: requireVersion(t, versions, name), Variants: map[string]string{}, Lint: judgement{}}
 			for _, v := range variants {
 				t.Run(v.name, func(t *testing.T) {
-					results, _ := runScript(t, name, v.flags)
+					requests := filepath.Join(t.TempDir(), name+"-"+v.name+".jsonl")
+					results, _ := runScript(t, name, append([]string{"--requests", requests}, v.flags...))
+					row.Lint.add(t, requests)
 					requireNoFailures(t, results)
 					if row.Steps == nil {
 						row.Steps = results

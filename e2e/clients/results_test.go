@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/lint"
 )
 
 // document is what docs/clients.md says, kept in a file of its own: so a test of one
@@ -31,6 +34,7 @@ type row struct {
 	Version  string            `json:"version"`
 	Steps    map[string]string `json:"steps"`
 	Variants map[string]string `json:"variants"`
+	Lint     judgement         `json:"lint"`
 }
 
 // suffered is what a client does when something fails.
@@ -137,6 +141,13 @@ All steps again, with a registry that asks for passwords, one that asks for toke
 know from SSL_CERT_FILE alone.
 
 `
+	lintIntro = `
+## Rules
+
+What [lint](guides/lint.md) finds in the requests of all steps, with each of these registries; – means nothing, ? that no test has judged
+the client yet. Rules on waste are not in the table: they depend on how requests meet.
+
+`
 	faultsIntro = `
 ## Faults
 
@@ -170,6 +181,17 @@ func (d *document) markdown() string {
 	}
 	notes.write(&b)
 
+	b.WriteString(lintIntro)
+	writeRow(&b, "client", "version", "must", "portability", "should")
+	writeRow(&b, ":--", ":--", ":--", ":--", ":--")
+	for _, name := range clients {
+		cells := []string{name, d.Clients[name].Version}
+		for _, severity := range []lint.Severity{lint.Must, lint.Portability, lint.Should} {
+			cells = append(cells, ruleLinks(d.Clients[name].Lint, severity.String()))
+		}
+		writeRow(&b, cells...)
+	}
+
 	b.WriteString(faultsIntro)
 	writeRow(&b, "fault", "client", "what it does", "answers")
 	writeRow(&b, ":--", ":--", ":--", ":--")
@@ -184,6 +206,18 @@ func (d *document) markdown() string {
 		}
 	}
 	return b.String()
+}
+
+// ruleLinks returns the rules of a severity with links to the reference.
+func ruleLinks(j judgement, severity string) string {
+	if j == nil {
+		return "?"
+	}
+	var links []string
+	for _, id := range j[severity] {
+		links = append(links, fmt.Sprintf("[%s](reference/lint.md#%s)", id, strings.ReplaceAll(id, ".", "")))
+	}
+	return cmp.Or(strings.Join(links, ", "), "–")
 }
 
 func writeRow(b *strings.Builder, cells ...string) {
