@@ -87,7 +87,7 @@ func credentialRules() []Rule {
 		Right:    "GET /v2/app/manifests/v1, Authorization: Bearer …",
 		judge:    judgeURLCredentials,
 	}, {
-		ID: "token-repeated", Severity: Waste,
+		ID: "token-repeated", Severity: Portability,
 		Title: "a request that was answered 401 is repeated with the same credentials",
 		Why:   "The answer is the same, and registries lock accounts and addresses after some failures.",
 		Fix:   "Get a new token for the scope of the challenge, or fail.",

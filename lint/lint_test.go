@@ -26,6 +26,8 @@ func TestRules(t *testing.T) {
 		switch r.Severity {
 		case lint.Must, lint.Should:
 			assert.NotEmpty(t, r.Sentence, "%s: a rule that says must or should quotes the sentence", r.ID)
+		case lint.Portability:
+			assert.NotEmpty(t, r.Profiles, "%s: no profile shows that the fault matters: go test ./lint -run TestFails -update", r.ID)
 		}
 	}
 }

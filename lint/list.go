@@ -11,7 +11,7 @@ import (
 
 func listRules() []Rule {
 	return []Rule{{
-		ID: "list-cursor-rebuilt", Severity: Should,
+		ID: "list-cursor-rebuilt", Severity: Portability,
 		Title:    "the next page of a list is not requested at the Link",
 		Why:      "The cursor in the Link is opaque: some registries take no other, and begin the list anew or fail.",
 		Source:   "distribution-spec 1.1, Listing Tags",
@@ -21,7 +21,7 @@ func listRules() []Rule {
 		Right:    "GET /v2/app/tags/list?next_page=gAAA",
 		judge:    judgeCursor,
 	}, {
-		ID: "list-until-short", Severity: Waste,
+		ID: "list-until-short", Severity: Portability,
 		Title: "a further page of a list is requested although the answer had no Link",
 		Why:   "The last request brings nothing, and on a registry that ignores the parameter last the list does not end.",
 		Fix:   "Stop at an answer without Link.",

@@ -14,7 +14,7 @@ import (
 
 func uploadRules() []Rule {
 	return []Rule{{
-		ID: "upload-location", Severity: Should,
+		ID: "upload-location", Severity: Portability,
 		Title:    "an upload does not go to the Location that the registry gave",
 		Why:      "The Location is opaque: it can lead to another host, path or port, and its query can have the state of the session. A registry that needs what the client changed does not find the session.",
 		Source:   "distribution-spec 1.1, POST then PUT",
@@ -44,7 +44,7 @@ func uploadRules() []Rule {
 		Right:    "PUT /upload/1?_state=b&digest=sha256:…",
 		judge:    func(_ *Linter, x *exchange) *found { return judgeLocation(x, staleLocation) },
 	}, {
-		ID: "chunk-range-missing", Severity: Waste,
+		ID: "chunk-range-missing", Severity: Portability,
 		Title:    "a chunk after the first has no Content-Range",
 		Why:      "The registry cannot see that a chunk is missing or came twice: the blob is damaged, which only the closing PUT shows.",
 		Source:   "distribution-spec 1.1, Pushing a blob in chunks",
@@ -64,7 +64,7 @@ func uploadRules() []Rule {
 		Right:    "PATCH …, Content-Range: 0-4, Content-Length: 5",
 		judge:    judgeRangeWrong,
 	}, {
-		ID: "chunk-below-minimum", Severity: Should,
+		ID: "chunk-below-minimum", Severity: Portability,
 		Title:    "a chunk that is not the last is smaller than the registry's minimum",
 		Why:      "Registries that store chunks as parts of an object refuse small parts with 416.",
 		Source:   "distribution-spec 1.1, Pushing a blob in chunks",
@@ -74,7 +74,7 @@ func uploadRules() []Rule {
 		Right:    "PATCH …, Content-Range: 0-1048575",
 		judge:    judgeSmallChunk,
 	}, {
-		ID: "chunk-needless", Severity: Waste,
+		ID: "chunk-needless", Severity: Portability,
 		Title: "a small blob is pushed in several chunks",
 		Why:   "Each chunk is a round trip, and some registries store each one as an object of its own.",
 		Fix:   "Send a blob of less than 1 MiB as the body of the closing PUT.",

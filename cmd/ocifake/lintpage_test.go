@@ -11,7 +11,8 @@ import (
 // lintPage is the reference of the rules of lint.
 func lintPage(*testing.T) string {
 	var b strings.Builder
-	b.WriteString("# Rules on clients\n\nWhat `ocifake lint` and `Registry.Lint` find. See [Judge a client by its requests](../guides/lint.md).\n\n")
+	b.WriteString("# Rules on clients\n\nWhat `ocifake lint` and `Registry.Lint` find. See [Judge a client by its requests](../guides/lint.md).\n" +
+		"The profiles on which a client with a fault fails are measured: `go test ./lint -run TestFails`. Where nothing is known of a\nregistry, its profile is strict.\n\n")
 	b.WriteString(markdownHead("Rule", "Severity", "Finds that"))
 	for _, r := range lint.Rules() {
 		b.WriteString(markdownRow(fmt.Sprintf("[%s](#%s)", r.ID, strings.ReplaceAll(r.ID, ".", "")), r.Severity.String(), r.Title))
