@@ -4,10 +4,15 @@ package pages
 
 import "net/http"
 import "testing"
+import "github.com/stretchr/testify/require"
 import "github.com/ocifake/ocifake/registrytest"
 
 func Test_guides_profiles_4(t *testing.T) {
 	network := registrytest.NewNetwork()
 	hub := registrytest.New(t, registrytest.WithNetwork(network, "hub.example"), registrytest.WithProfile("dockerhub"))
-	client := &http.Client{Transport: network.Transport()} // https://registry-1.docker.io/v2/ leads to hub
+	client := &http.Client{Transport: network.Transport()}
+	answer, err := client.Get("http://registry-1.docker.io/v2/") // leads to hub
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Len(t, hub.Requests(), 1)
 }
