@@ -63,6 +63,9 @@ type Fact struct {
 	// trait, unless they are set.
 	Answer *registry.Answer `json:"answer"`
 
+	// Also are further answers, as they are.
+	Also []registry.Answer `json:"also"`
+
 	// Rules are what no option of the registry can do.
 	Rules []faults.Rule `json:"rules"`
 

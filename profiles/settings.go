@@ -140,6 +140,10 @@ func (s *Settings) apply(f *Fact) error {
 	if err := s.answer(t, f); err != nil {
 		return err
 	}
+	for _, row := range f.Also {
+		row.Trait = f.Trait
+		s.addAnswer(row)
+	}
 	for i, rule := range f.Rules {
 		if rule.Connect {
 			return fmt.Errorf("rule %d is on connections, which a profile does not have", i+1)

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/ocifake/ocifake/auth"
@@ -17,6 +18,12 @@ func ops(list ...op.Op) []op.Op { return list }
 var table = []trait{
 	// Answers.
 	{name: "answer.header", about: "which header fields all answers have or lack", kind: Text, strict: "those of the specification"},
+	{name: "answer.version", about: "which answers have Docker-Distribution-Api-Version", kind: Choice, values: []string{"all", "ping", "none"}, strict: "all",
+		set: setVersion},
+	{name: "answer.allow", about: "whether the answer to a method that is not allowed has Allow", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: removeFrom("no", registry.Answer{Causes: causes("method-not-allowed")}, "Allow")},
+	{name: "answer.etag", about: "whether blobs and manifests have an entity tag, by which GET and HEAD are conditional", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: flag("no", func(d *registry.Dialect) *bool { return &d.NoEntityTag })},
 	{name: "answer.type", about: "the Content-Type of errors", section: "Error Codes", kind: Text, strict: "application/json", errors: true,
 		set: func(s *Settings, v Value) error {
 			s.addAnswer(registry.Answer{Errors: true, Header: map[string][]string{"Content-Type": {string(v)}}})
@@ -24,7 +31,8 @@ var table = []trait{
 		}},
 	{name: "answer.shape", about: "the form of the body of an error", section: "Error Codes", kind: Choice, values: []string{"list", "no-detail", "bare", "text", "empty"}, strict: "list", errors: true,
 		set: setShape},
-	{name: "answer.detail", about: "the detail of errors", section: "Error Codes", kind: Text, strict: "an object", errors: true},
+	{name: "answer.detail", about: "the detail of errors", section: "Error Codes", kind: Text, strict: "an object", errors: true,
+		set: setErrorDetail},
 	{name: "ping.body", about: "the body of the answer to /v2/", section: "Determining Support", kind: Text, strict: "{}",
 		set: func(s *Settings, v Value) error {
 			body := string(v)
@@ -32,10 +40,16 @@ var table = []trait{
 				body = ""
 			}
 			s.addAnswer(registry.Answer{Ops: ops(op.Ping), Body: &body})
+			if body == "" {
+				s.remove(registry.Answer{Ops: ops(op.Ping)}, "Content-Type")
+			}
 			return nil
 		}},
 	{name: "catalog.list", about: "the list of repositories", section: "", kind: Outcome, strict: "200", ops: ops(op.RepositoryList),
 		refuse: func(s *Settings) { s.Registry.NoCatalog = true }, refused: causes("not-enabled")},
+
+	{name: "repository.bad-name", about: "a repository with an invalid name", section: "Pulling manifests", kind: Outcome, strict: "400 NAME_INVALID", causes: causes("name-invalid", "name-unusable"),
+		accept: func(s *Settings) { s.Registry.Dialect.AnyName = true }},
 
 	// Blobs.
 	{name: "blob.missing", about: "a blob that the repository does not have", section: "Pulling blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobGet, op.BlobHead), causes: causes("blob-unknown")},
@@ -52,38 +66,58 @@ var table = []trait{
 	{name: "blob.redirect-head", about: "whether a HEAD of a blob is redirected to a second origin", section: "Checking if content exists in the registry", kind: Choice, values: redirects, strict: "no",
 		set: setRedirect("blob.redirect-head", op.BlobHead)},
 	{name: "blob.redirect-header", about: "which header fields answers of the second origin have beside those of a file", section: "", kind: Text, strict: "none"},
+	{name: "blob.scope", about: "which blobs a repository has: those pushed or mounted into it, or those of the registry", section: "Pulling blobs", kind: Choice, values: []string{"repository", "registry"}, strict: "repository",
+		set: func(s *Settings, v Value) error { s.Registry.SharedBlobs = v == "registry"; return nil }},
+	{name: "blob.accept-ranges", about: "which answers about a blob have Accept-Ranges", section: "Pulling blobs", kind: Choice, values: []string{"all", "head", "none"}, strict: "all",
+		set: setAcceptRanges},
 	{name: "blob.range", about: "whether a GET of a part of a blob is answered with that part", section: "Pulling blobs", kind: Choice, values: []string{"part", "ignored"}, strict: "part",
 		set: flag("ignored", func(d *registry.Dialect) *bool { return &d.IgnoreRange })},
 	{name: "blob.range-outside", about: "a range outside of a blob", section: "Pulling blobs", kind: Outcome, strict: "416 UNSUPPORTED", ops: ops(op.BlobGet), causes: causes("range-invalid")},
 	{name: "blob.delete", about: "deleting a blob", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: ops(op.BlobDelete)},
+	{name: "blob.delete-bad-digest", about: "deleting a malformed digest", section: "Deleting Blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.BlobDelete), causes: causes("digest-malformed")},
 	{name: "blob.delete-missing", about: "deleting a blob that does not exist", section: "Deleting Blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobDelete), causes: causes("blob-unknown")},
 	{name: "blob.delete-referenced", about: "deleting a blob to which a manifest refers", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: ops(op.BlobDelete, op.ManifestDelete),
 		refuse: func(s *Settings) { s.Registry.Dialect.DeleteReferenced = true }, refused: causes("referenced")},
 	{name: "blob.mount", about: "which mounts succeed", section: "Mounting a blob from another repository", kind: Choice, values: []string{"readable", "named", "referenced", "any", "never"}, strict: "readable",
 		set: setMount},
+	{name: "blob.mount-missing", about: "a mount of a blob that the named source does not have", section: "Mounting a blob from another repository", kind: Outcome, strict: "202", ops: ops(op.BlobMount),
+		refuse: func(s *Settings) { s.Registry.Dialect.RefuseMount = true }, refused: causes("mount-missing")},
 	{name: "blob.location", about: "the form of the Location of a blob", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute", "none"}, strict: "path",
 		set: setLocation(func(d *registry.Dialect) *bool { return &d.AbsoluteBlob }, op.UploadCommit, op.BlobPost, op.BlobMount)},
 
 	// Uploads.
 	{name: "upload.start", about: "the POST that begins an upload", section: "Pushing blobs", kind: Outcome, strict: "202", ops: ops(op.UploadStart)},
+	{name: "upload.creates", about: "whether the POST that begins an upload creates the repository", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		set: flag("yes", func(d *registry.Dialect) *bool { return &d.UploadCreates })},
 	{name: "upload.location", about: "the form of the Location of an upload", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute"}, strict: "path",
 		set: flag("absolute", func(d *registry.Dialect) *bool { return &d.AbsoluteUpload })},
 	{name: "upload.path", about: "the path of an upload session, up to its id", section: "Pushing blobs", kind: Choice, values: []string{"blobs/uploads", "blobs/upload"}, strict: "blobs/uploads",
 		set: flag("blobs/upload", func(d *registry.Dialect) *bool { return &d.SingularUpload })},
 	{name: "upload.state", about: "whether the Location of an upload changes with each answer", section: "Pushing blobs", kind: Choice, values: []string{"changes", "fixed"}, strict: "changes",
 		set: flag("fixed", func(d *registry.Dialect) *bool { return &d.FixedLocation })},
+	{name: "upload.state-parameter", about: "the parameter that is the state in the Location of an upload", section: "Pushing blobs", kind: Text, strict: "_state",
+		set: func(s *Settings, v Value) error { s.Registry.Dialect.StateParameter = string(v); return nil }},
 	{name: "upload.query", about: "parameters in the Location of an upload, beside its state", section: "Pushing blobs", kind: Text, strict: "none",
 		set: func(s *Settings, v Value) error { s.Registry.Dialect.UploadQuery = string(v); return nil }},
+	{name: "upload.uuid", about: "whether answers about an upload have Docker-Upload-UUID", section: "Pushing blobs", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: setUUID},
 	{name: "upload.range-initial", about: "the Range of the answer that begins an upload", section: "Pushing a blob in chunks", kind: Text, strict: "0-0", ops: ops(op.UploadStart),
 		set: func(s *Settings, v Value) error {
-			values := []string{string(v)}
 			if v == "none" {
-				values = []string{}
+				s.remove(registry.Answer{Ops: op.UploadBegin()}, "Range")
+				return nil
 			}
-			s.addAnswer(registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": values}})
+			s.addAnswer(registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": {string(v)}}})
 			return nil
 		}},
-	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown")},
+	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unknown"),
+		accept: func(s *Settings) { s.Registry.Dialect.AnySession = true }},
+	{name: "upload.bad-location", about: "an upload location that was not handed out", section: "Pushing blobs", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: ops(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel), causes: causes("upload-unusable")},
+	{name: "upload.last-location", about: "which requests must use the Location of the last answer: none, those with content (chunks), also DELETE (writes), or all", section: "Pushing a blob in chunks", kind: Choice, values: []string{"none", "chunks", "writes", "all"}, strict: "none",
+		set: setStale},
+	{name: "upload.stale-location", about: "a request that does not use the Location of the last answer, but must", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", causes: causes("upload-stale")},
+	{name: "upload.stale-cancels", about: "whether the refusal of an earlier location cancels the session", section: "Pushing a blob in chunks", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		set: flag("yes", func(d *registry.Dialect) *bool { return &d.StaleCancels })},
 	{name: "upload.chunk", about: "a chunk in order", section: "Pushing a blob in chunks", kind: Outcome, strict: "202", ops: ops(op.UploadChunk)},
 	{name: "upload.out-of-order", about: "a chunk that does not begin where the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "416 BLOB_UPLOAD_INVALID", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-range", "upload-repeated"),
 		accept: func(s *Settings) { s.Registry.Dialect.IgnoreContentRange = true }},
@@ -101,6 +135,14 @@ var table = []trait{
 	{name: "upload.stray-body", about: "whether the body of a POST that has no use for one is ignored", section: "Pushing blobs", kind: Choice, values: []string{"refused", "ignored"}, strict: "refused",
 		set: flag("ignored", func(d *registry.Dialect) *bool { return &d.IgnoreStray })},
 	{name: "upload.wrong-digest", about: "content that does not have the digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit, op.BlobPost), causes: causes("digest-invalid")},
+	{name: "upload.wrong-digest-session", about: "what becomes of a session if the closing PUT has a wrong digest: it is unchanged, it has ended, or it has the content of the PUT", section: "Pushing blobs", kind: Choice, values: []string{"unchanged", "ended", "advanced"}, strict: "unchanged",
+		set: func(s *Settings, v Value) error {
+			if v != "unchanged" {
+				s.Registry.Dialect.FailedCommit = registry.FailedCommit(v)
+			}
+			return nil
+		}},
+	{name: "upload.bad-digest", about: "a closing PUT or a POST with a malformed digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit, op.BlobPost), causes: causes("digest-malformed")},
 	{name: "upload.no-digest", about: "a closing PUT without a digest", section: "Pushing blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.UploadCommit), causes: causes("digest-missing")},
 	{name: "upload.commit", about: "the closing PUT", section: "Pushing blobs", kind: Outcome, strict: "201", ops: ops(op.UploadCommit)},
 	{name: "upload.commit-state", about: "whether the answer that creates a blob has the Location, the Range and the ID of its session in place of the Location of the blob", section: "Pushing blobs", kind: Choice, values: []string{"no", "yes"}, strict: "no",
@@ -138,6 +180,7 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseLayerless = true }, refused: causes("layers-missing")},
 	{name: "manifest.put-body", about: "the body of the answer to the PUT of a manifest", section: "Pushing Manifests", kind: Choice, values: []string{"none", "manifest"}, strict: "none",
 		set: flag("manifest", func(d *registry.Dialect) *bool { return &d.EchoManifest })},
+	{name: "manifest.put-bad-tag", about: "pushing a manifest by a reference that is neither a tag nor has the form of a digest", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: ops(op.ManifestPut), causes: causes("tag-invalid")},
 	{name: "manifest.max-size", about: "the largest manifest, in bytes", section: "Pushing Manifests", kind: Number, strict: "4194304",
 		set: number(func(s *Settings, n int64) { s.Registry.MaxManifest = n })},
 	{name: "manifest.too-large", about: "pushing a manifest that is too large", section: "Pushing Manifests", kind: Outcome, strict: "413 SIZE_INVALID", ops: ops(op.ManifestPut), causes: causes("too-large")},
@@ -152,14 +195,26 @@ var table = []trait{
 			}
 			return nil
 		}},
+	{name: "manifest.oci-tag", about: "which tags of a pushed manifest are in OCI-Tag: those of tag parameters, all, or none", section: "Pushing Manifests", kind: Choice, values: []string{"parameters", "all", "none"}, strict: "parameters",
+		set: setOCITag},
+	{name: "manifest.preconditions", about: "whether PUT and DELETE of a manifest are conditional", section: "", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		set: flag("no", func(d *registry.Dialect) *bool { return &d.IgnorePrecondition })},
 	{name: "manifest.immutable", about: "whether tags that exist can be pushed again", section: "", kind: Choice, values: []string{"no", "yes", "also-same"}, strict: "no",
 		set: setImmutable},
 	{name: "manifest.immutable-answer", about: "pushing to a tag that cannot be pushed again", section: "", kind: Outcome, strict: "403 DENIED", ops: ops(op.ManifestPut), causes: causes("tag-immutable")},
 	{name: "manifest.delete-digest", about: "deleting a manifest by digest", section: "Deleting Manifests", kind: Outcome, strict: "202", ops: ops(op.ManifestDelete)},
+	{name: "manifest.delete-digest-tags", about: "what becomes of the tags of a manifest that is deleted by digest: they are deleted, serve the manifest as before, or are listed without one", section: "Deleting Manifests", kind: Choice, values: []string{"deleted", "serve", "dangle"}, strict: "deleted",
+		set: func(s *Settings, v Value) error {
+			if v != "deleted" {
+				s.Registry.Dialect.TagsOfDeleted = registry.TagsOfDeleted(v)
+			}
+			return nil
+		}},
 	{name: "manifest.delete-tag", about: "deleting a tag", section: "Deleting tags", kind: Outcome, strict: "202", ops: ops(op.TagDelete)},
 	{name: "manifest.delete-tag-keeps", about: "whether the manifest stays when its tag is deleted", section: "Deleting tags", kind: Choice, values: []string{"manifest", "nothing"}, strict: "manifest",
 		set: flag("nothing", func(d *registry.Dialect) *bool { return &d.DeleteWithTag })},
 	{name: "manifest.delete-missing", about: "deleting a manifest or a tag that does not exist", section: "Deleting Manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestDelete, op.TagDelete), causes: causes("manifest-unknown")},
+	{name: "manifest.delete-bad-reference", about: "deleting a reference that is neither a tag nor a digest", section: "Deleting Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: ops(op.ManifestDelete, op.TagDelete), causes: causes("tag-invalid", "digest-malformed")},
 	{name: "manifest.dash-alias", about: "whether the tag sha256-<hex> is the manifest with that digest", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no",
 		set: flag("yes", func(d *registry.Dialect) *bool { return &d.DashAlias })},
 	{name: "manifest.subject", about: "pushing a manifest with a subject", section: "Pushing Manifests with Subject", kind: Outcome, strict: "201", ops: ops(op.ManifestPut),
@@ -189,6 +244,8 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseLarge = true }, refused: causes("page-too-large")},
 	{name: "tags.bad-n", about: "an n that is no number of entries", section: "Listing Tags", kind: Outcome, strict: "400 UNSUPPORTED", ops: ops(op.TagList), causes: causes("page-invalid"),
 		accept: func(s *Settings) { s.Registry.Dialect.IgnoreBadN = true }},
+	{name: "tags.zero-n", about: "what a list with an n of 0 has", section: "Listing Tags", kind: Choice, values: []string{"nothing", "all"}, strict: "nothing",
+		set: flag("all", func(d *registry.Dialect) *bool { return &d.ZeroIsAll })},
 	{name: "tags.unknown-last", about: "a last that is not in the list", section: "Listing Tags", kind: Choice, values: []string{"after", "empty", "refused"}, strict: "after",
 		set: setUnknownLast},
 	{name: "tags.unknown-last-answer", about: "a last that is refused", section: "Listing Tags", kind: Outcome, strict: "404 UNSUPPORTED", ops: ops(op.TagList), causes: causes("last-unknown")},
@@ -213,15 +270,18 @@ var table = []trait{
 	// Referrers.
 	{name: "referrers.list", about: "the list of referrers", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
 		refuse: func(s *Settings) { s.Registry.NoReferrers = true }, refused: causes("not-enabled")},
+	{name: "referrers.empty", about: "the form of an empty list of referrers", section: "Listing Referrers", kind: Choice, values: []string{"list", "null"}, strict: "list",
+		set: flag("null", func(d *registry.Dialect) *bool { return &d.NullReferrers })},
 	{name: "referrers.filter", about: "whether referrers are filtered by artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
 		set: flag("no", func(d *registry.Dialect) *bool { return &d.NoFilter })},
 	{name: "referrers.order", about: "the order of referrers", section: "Listing Referrers", kind: Choice, values: []string{"digest", "newest-first", "oldest-first", "unsorted"}, strict: "digest",
 		set: setReferrersOrder},
 	{name: "referrers.fields", about: "fields of the entries beside those of a descriptor", section: "Listing Referrers", kind: Text, strict: "none"},
-	{name: "referrers.artifact-type", about: "whether entries have artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes"},
+	{name: "referrers.artifact-type", about: "whether entries have artifactType; config: the mediaType of the config, whatever the manifest has", section: "Listing Referrers", kind: Choice, values: []string{"yes", "config", "no"}, strict: "yes",
+		set: flag("config", func(d *registry.Dialect) *bool { return &d.ConfigType })},
 	{name: "referrers.missing-subject", about: "the referrers of a manifest that does not exist", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseUnknownSubjects = true }, refused: causes("subject-unknown")},
-	{name: "referrers.bad-digest", about: "the referrers of a malformed digest", section: "Listing Referrers", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ReferrerList), causes: causes("digest-invalid")},
+	{name: "referrers.bad-digest", about: "the referrers of a malformed digest", section: "Listing Referrers", kind: Outcome, strict: "400 DIGEST_INVALID", ops: ops(op.ReferrerList), causes: causes("digest-malformed")},
 
 	// Authentication.
 	{name: "auth.scheme", about: "the scheme of authentication", section: "", kind: Choice, values: []string{"none", "basic", "bearer"}, strict: "none",
@@ -385,4 +445,80 @@ func setLocation(absolute func(*registry.Dialect) *bool, list ...op.Op) func(*Se
 		}
 		return nil
 	}
+}
+
+// removeFrom returns a set function that removes header fields from answers if the trait has a
+// value.
+func removeFrom(value Value, row registry.Answer, fields ...string) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		if v == value {
+			s.remove(row, fields...)
+		}
+		return nil
+	}
+}
+
+// remove removes header fields from answers.
+func (s *Settings) remove(row registry.Answer, fields ...string) {
+	row.Header = map[string][]string{}
+	for _, name := range fields {
+		row.Header[name] = []string{}
+	}
+	s.addAnswer(row)
+}
+
+func setVersion(s *Settings, v Value) error {
+	if v == "all" {
+		return nil
+	}
+	list := op.All()
+	if v == "ping" {
+		list = slices.DeleteFunc(list, func(o op.Op) bool { return o == op.Ping })
+	}
+	s.remove(registry.Answer{Ops: list}, "Docker-Distribution-Api-Version")
+	s.remove(registry.Answer{Ops: list, Errors: true}, "Docker-Distribution-Api-Version")
+	return nil
+}
+
+func setErrorDetail(s *Settings, v Value) error {
+	switch v {
+	case "none":
+		s.addAnswer(registry.Answer{Errors: true, Shape: registry.ShapeNoDetail})
+	case "text":
+		s.addAnswer(registry.Answer{Errors: true, Detail: []byte(`"{target}"`)})
+	}
+	return nil
+}
+
+func setAcceptRanges(s *Settings, v Value) error {
+	switch v {
+	case "head":
+		s.remove(registry.Answer{Ops: ops(op.BlobGet)}, "Accept-Ranges")
+	case "none":
+		s.remove(registry.Answer{Ops: ops(op.BlobGet, op.BlobHead)}, "Accept-Ranges")
+	}
+	return nil
+}
+
+func setUUID(s *Settings, v Value) error {
+	if v == "no" {
+		list := append(op.UploadBegin(), op.UploadChunk, op.UploadCommit, op.UploadStatus)
+		s.remove(registry.Answer{Ops: list}, "Docker-Upload-UUID")
+		s.remove(registry.Answer{Ops: list, Errors: true}, "Docker-Upload-UUID")
+	}
+	return nil
+}
+
+func setOCITag(s *Settings, v Value) error {
+	s.Registry.Dialect.EachOCITag = v == "all"
+	if v == "none" {
+		s.remove(registry.Answer{Ops: ops(op.ManifestPut)}, "OCI-Tag")
+	}
+	return nil
+}
+
+func setStale(s *Settings, v Value) error {
+	list := ops(op.UploadChunk, op.UploadCommit, op.UploadCancel, op.UploadStatus)
+	s.Registry.Dialect.Stale = list[:map[Value]int{"none": 0, "chunks": 2, "writes": 3, "all": 4}[v]]
+	return nil
 }

@@ -90,12 +90,12 @@ func (c *call) checkDigest() error {
 	if op.ValidDigest(c.info.Digest) {
 		return nil
 	}
-	return c.malformedDigest(DigestInvalid)
+	return c.malformedDigest()
 }
 
-func (c *call) malformedDigest(cause Cause) error {
+func (c *call) malformedDigest() error {
 	return &Error{
-		Cause:   cause,
+		Cause:   digestMalformed,
 		Message: fmt.Sprintf("%q is not a sha256 or sha512 digest", c.info.Digest),
 		Detail:  map[string]string{"digest": string(c.info.Digest)},
 	}

@@ -28,18 +28,30 @@ type Dialect struct {
 	// change it.
 	Missing []op.Op
 
-	FixedLocation      bool // the Location of an upload session never changes, and works without its query
-	IgnoreContentRange bool // chunks are appended, whatever their Content-Range says
-	OneStream          bool // a chunk without Content-Range is refused if the session has content: UploadInvalid
-	AnyUploadType      bool // the Content-Type of uploaded content is not checked
-	IgnoreStray        bool // the body of a POST that has no use for one is ignored
-	StreamLength       bool // the Range after a chunk without Content-Range ends with the number of bytes
-	CommitState        bool // the answer that creates a blob has the Location, the Range and the ID of its session
+	AnyName bool // names of repositories are not checked
+
+	FixedLocation      bool         // the Location of an upload session never changes, and works without its query
+	IgnoreContentRange bool         // chunks are appended, whatever their Content-Range says
+	OneStream          bool         // a chunk without Content-Range is refused if the session has content: UploadInvalid
+	AnyUploadType      bool         // the Content-Type of uploaded content is not checked
+	IgnoreStray        bool         // the body of a POST that has no use for one is ignored
+	AnySession         bool         // a session that does not exist is begun by its first request
+	UploadCreates      bool         // the POST that begins an upload creates the repository
+	RefuseMount        bool         // a mount of what the source does not have is refused: mountMissing
+	Stale              []op.Op      // the operations that refuse the Location of an earlier answer: uploadStale
+	StaleCancels       bool         // a request that Stale refuses cancels the session
+	StreamLength       bool         // the Range after a chunk without Content-Range ends with the number of bytes
+	CommitState        bool         // the answer that creates a blob has the Location, the Range and the ID of its session
+	FailedCommit       FailedCommit // what a PUT with a wrong digest does to the session
 
 	// Mounts says which mounts succeed. Other mounts are answered with an upload session.
 	Mounts Mounts
 
 	IgnoreRange bool // GET of a blob ignores Range
+
+	NoEntityTag        bool // blobs and manifests have no ETag, and GET and HEAD no conditions
+	IgnorePrecondition bool // PUT and DELETE of a manifest ignore If-Match and If-None-Match
+	EachOCITag         bool // OCI-Tag also has the tag in the URL
 
 	// BlobType is the Content-Type of blobs.
 	BlobType BlobType
@@ -47,25 +59,28 @@ type Dialect struct {
 	// Unrouted says which references of manifests are unknown pages, even before authentication.
 	Unrouted Unrouted
 
-	DashAlias        bool // sha256-<hex>, which is a tag by its form, is the manifest with that digest
-	ImmutableSame    bool // ImmutableTags also refuses to push the same manifest again
-	AnyReference     bool // a manifest is accepted by a malformed digest, and stored by its own
-	AnyDigest        bool // a manifest is accepted by a digest that it does not have, and stored by its own
-	AnyDescriptor    bool // the sizes and media types of descriptors are not compared with what they describe
-	RefuseSubject    bool // a manifest with a subject is refused: Unsupported
-	RefuseLayerless  bool // an image manifest without layers is refused: ManifestInvalid
-	ContentFirst     bool // a manifest's content is judged before the digest in the URL
-	EchoManifest     bool // the answer to the PUT of a manifest has the manifest as its body
-	DeleteWithTag    bool // deleting a tag deletes its manifest
-	DeleteReferenced bool // what a manifest of the repository refers to is not deleted: Denied
+	DashAlias        bool          // sha256-<hex>, which is a tag by its form, is the manifest with that digest
+	ImmutableSame    bool          // ImmutableTags also refuses to push the same manifest again
+	AnyReference     bool          // a manifest is accepted by a malformed digest, and stored by its own
+	AnyDigest        bool          // a manifest is accepted by a digest that it does not have, and stored by its own
+	AnyDescriptor    bool          // the sizes and media types of descriptors are not compared with what they describe
+	RefuseSubject    bool          // a manifest with a subject is refused: Unsupported
+	RefuseLayerless  bool          // an image manifest without layers is refused: ManifestInvalid
+	ContentFirst     bool          // a manifest's content is judged before the digest in the URL
+	EchoManifest     bool          // the answer to the PUT of a manifest has the manifest as its body
+	TagsOfDeleted    TagsOfDeleted // of a manifest that is deleted by digest
+	DeleteWithTag    bool          // deleting a tag deletes its manifest
+	DeleteReferenced bool          // what a manifest of the repository refers to is not deleted: Denied
 
 	Unpaged       bool        // the list of tags ignores n and last, and has no Link
 	RefuseLarge   bool        // n above PageSize is refused: Unsupported
+	ZeroIsAll     bool        // n=0 is no n
 	IgnoreBadN    bool        // an n that is no number of entries is ignored
 	UnknownLast   UnknownLast // a list after an entry that does not exist
 	OpaqueCursor  bool        // last is a cursor: those of no Link are refused: Unsupported
 	Order         Order       // of tags
 	NullTags      bool        // an empty list of tags is null
+	NullReferrers bool        // an empty list of referrers is null
 	NoLink        bool        // lists have no Link
 	BareLink      bool        // the URL in Link has no angle brackets
 	LinkAlways    bool        // every list of tags has a Link
@@ -74,6 +89,7 @@ type Dialect struct {
 	HideEmpty     bool        // a repository without manifests is unknown to its list of tags
 	NameFrom      int         // the first components of the repository's name that a list of tags omits
 
+	ConfigType            bool // artifactType of a referrer is the mediaType of its config, whatever its own is
 	NoFilter              bool // referrers are not filtered by artifactType
 	ReferrersUnlinked     bool // the list of referrers is not paged
 	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
@@ -87,6 +103,10 @@ type Dialect struct {
 	AbsoluteLink     bool // Link
 
 	SingularUpload bool // an upload session is at /blobs/upload/<id>, and also at /blobs/uploads/<id>
+
+	// StateParameter is the name of the state in the Location of an upload session, by default
+	// "_state".
+	StateParameter string
 
 	// UploadQuery is added to the query of the Location of an upload session.
 	UploadQuery string
@@ -125,6 +145,17 @@ const (
 	UnroutedNone Unrouted = ""     // none: a reference that is invalid is refused
 	UnroutedAll  Unrouted = "all"  // those that are neither a tag nor a digest
 	UnroutedTags Unrouted = "tags" // of these, those that do not have the form of a digest
+)
+
+// FailedCommit says what becomes of an upload session if the closing PUT has a digest that the
+// content does not have.
+type FailedCommit string
+
+// The values of [Dialect.FailedCommit].
+const (
+	CommitUndone   FailedCommit = ""         // it is as before
+	CommitEnds     FailedCommit = "ended"    // it is cancelled
+	CommitAdvances FailedCommit = "advanced" // it has the content of the PUT
 )
 
 // UnknownLast is what a list does with a last that is not an entry.
@@ -179,6 +210,9 @@ type Answer struct {
 	Causes []Cause `json:"causes,omitempty"`
 	Errors bool    `json:"errors,omitempty"`
 
+	// By restricts the row to requests with a tag, or with a digest.
+	By ReferenceKind `json:"by,omitempty"`
+
 	// Created restricts the row to answers with 201: a mount also begins an upload, with 202.
 	Created bool `json:"created,omitempty"`
 
@@ -199,6 +233,16 @@ type Answer struct {
 	Header map[string][]string `json:"header,omitempty"`
 }
 
+// ReferenceKind is a kind of reference to a manifest.
+type ReferenceKind string
+
+// The values of [Answer.By].
+const (
+	AnyReference ReferenceKind = ""
+	ByTag        ReferenceKind = "tag"
+	ByDigestOnly ReferenceKind = "digest"
+)
+
 // Shape is the form of the body of an error.
 type Shape string
 
@@ -212,14 +256,17 @@ const (
 )
 
 var (
-	mounts       = []Mounts{MountReadable, MountNamed, MountReferenced, MountAny}
-	blobTypes    = []BlobType{OctetStream, Described, Sniffed, DescribedOrSniffed}
-	unrouted     = []Unrouted{UnroutedNone, UnroutedAll, UnroutedTags}
-	unknownLasts = []UnknownLast{ListAfter, ListNothing, RefuseUnknown}
-	orders       = []Order{OrderBytes, OrderNone}
-	byReferrers  = []ReferrersOrder{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
-	references   = []ManifestReference{ByDigest, AsPushed}
-	shapes       = []Shape{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
+	mounts         = []Mounts{MountReadable, MountNamed, MountReferenced, MountAny}
+	blobTypes      = []BlobType{OctetStream, Described, Sniffed, DescribedOrSniffed}
+	unrouted       = []Unrouted{UnroutedNone, UnroutedAll, UnroutedTags}
+	unknownLasts   = []UnknownLast{ListAfter, ListNothing, RefuseUnknown}
+	orders         = []Order{OrderBytes, OrderNone}
+	byReferrers    = []ReferrersOrder{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
+	references     = []ManifestReference{ByDigest, AsPushed}
+	shapes         = []Shape{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
+	deletions      = []TagsOfDeleted{TagsDeleted, TagsServe, TagsDangle}
+	commits        = []FailedCommit{CommitUndone, CommitEnds, CommitAdvances}
+	referenceKinds = []ReferenceKind{AnyReference, ByTag, ByDigestOnly}
 )
 
 func oneOf[T ~string](name string, value T, values []T) error {
@@ -243,10 +290,13 @@ func (d *Dialect) validate() error {
 		oneOf("Mounts", d.Mounts, mounts),
 		oneOf("BlobType", d.BlobType, blobTypes),
 		oneOf("Unrouted", d.Unrouted, unrouted),
+		oneOf("TagsOfDeleted", d.TagsOfDeleted, deletions),
+		oneOf("FailedCommit", d.FailedCommit, commits),
 		oneOf("UnknownLast", d.UnknownLast, unknownLasts),
 		oneOf("Order", d.Order, orders),
 		oneOf("ReferrersOrder", d.ReferrersOrder, byReferrers),
 		oneOf("ManifestReference", d.ManifestReference, references),
+		checkParameter("StateParameter", d.StateParameter),
 		checkQuery("UploadQuery", d.UploadQuery),
 		checkQuery("LinkQuery", d.LinkQuery),
 	)
@@ -272,7 +322,7 @@ func (a *Answer) validate() error {
 			return fmt.Errorf("header: %w", err)
 		}
 	}
-	return oneOf("shape", a.Shape, shapes)
+	return errors.Join(oneOf("by", a.By, referenceKinds), oneOf("shape", a.Shape, shapes))
 }
 
 // checkField returns an error for a header field that cannot be sent.
@@ -284,6 +334,14 @@ func checkField(name string, values []string) error {
 		return errors.New("Content-Length is that of the body")
 	case strings.ContainsFunc(strings.Join(values, ""), unicode.IsControl):
 		return fmt.Errorf("a value of %s has a control character", name)
+	}
+	return nil
+}
+
+// checkParameter returns an error for a text that is not the name of a parameter.
+func checkParameter(name, text string) error {
+	if text != "" && (!httptoken.Valid(text) || strings.ContainsAny(text, "#%&+")) {
+		return fmt.Errorf("%s is %q: want the name of a parameter", name, text)
 	}
 	return nil
 }
@@ -312,6 +370,9 @@ type spoken struct {
 	done    [][]*Answer // rows for answers without an error, by operation
 	refused [][]*Answer // rows for errors, by operation
 	missing []bool      // by operation
+
+	deleted  deletedManifests
+	sessions sessions
 }
 
 // speak prepares a dialect. It returns nil for nil.
@@ -339,11 +400,16 @@ func (d *Dialect) speak() *spoken {
 	return s
 }
 
-// refusals returns the rows for an error of an operation.
-func (s *spoken) refusals(o op.Op, cause Cause) iter.Seq[*Answer] {
+// is reports whether the row applies to the reference of a request.
+func (a *Answer) is(info *op.Info) bool {
+	return a.By == AnyReference || (a.By == ByTag) == (info.Tag != "")
+}
+
+// refusals returns the rows for an error of a request.
+func (s *spoken) refusals(info *op.Info, cause Cause) iter.Seq[*Answer] {
 	return func(yield func(*Answer) bool) {
-		for _, row := range s.refused[o] {
-			if (row.Errors || slices.Contains(row.Causes, cause)) && !yield(row) {
+		for _, row := range s.refused[info.Op] {
+			if (row.Errors || slices.Contains(row.Causes, cause)) && row.is(info) && !yield(row) {
 				return
 			}
 		}

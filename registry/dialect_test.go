@@ -116,6 +116,10 @@ func TestDialectRefused(t *testing.T) {
 		`Unrouted is "x"`:            {Unrouted: "x"},
 		`ReferrersOrder is "x"`:      {ReferrersOrder: "x"},
 		`UploadQuery is "a b"`:       {UploadQuery: "a b"},
+		`StateParameter is "a&b"`:    {StateParameter: "a&b"},
+		`TagsOfDeleted is "x"`:       {TagsOfDeleted: "x"},
+		`FailedCommit is "x"`:        {FailedCommit: "x"},
+		`by is "x"`:                  {Answers: []registry.Answer{{By: "x"}}},
 		`LinkQuery is "a>"`:          {LinkQuery: "a>"},
 		`shape is "x"`:               {Answers: []registry.Answer{{Errors: true, Shape: "x"}}},
 	} {

@@ -45,8 +45,12 @@ const (
 	// Causes that only a dialect tells from others.
 	referenceInvalid // 404 MANIFEST_UNKNOWN: neither a tag nor a digest
 	digestUnusable   // 404 BLOB_UNKNOWN, to reads: not a digest
+	uploadUnusable   // 404 BLOB_UPLOAD_UNKNOWN: a Location that was not handed out
+	uploadStale      // 416 BLOB_UPLOAD_INVALID: the Location of an earlier answer
+	tagInvalid       // 400 MANIFEST_INVALID, to writes: not a tag
+	mountMissing     // 404 BLOB_UNKNOWN: of a mount
+	digestMalformed  // 400 DIGEST_INVALID, to writes and lists of referrers: not a digest
 	digestMissing    // 400 DIGEST_INVALID: a closing PUT without a digest
-	digestMalformed  // 400 DIGEST_INVALID: a manifest's PUT by what is not a digest
 	typeUnknown      // 400 MANIFEST_INVALID: the media type is not that of a manifest
 	layersMissing    // 400 MANIFEST_INVALID: an image manifest without layers
 	notAcceptable    // 404 MANIFEST_UNKNOWN: Accept does not have the media type
@@ -132,6 +136,10 @@ var answers = [...]answer{
 	TooManyUploads:      {"too-many-uploads", http.StatusTooManyRequests, "TOOMANYREQUESTS", ""},
 	referenceInvalid:    {"reference-invalid", http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	digestUnusable:      {"digest-unusable", http.StatusNotFound, "BLOB_UNKNOWN", ""},
+	uploadUnusable:      {"upload-unusable", http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", ""},
+	uploadStale:         {"upload-stale", http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", ""},
+	tagInvalid:          {"tag-invalid", http.StatusBadRequest, "MANIFEST_INVALID", ""},
+	mountMissing:        {"mount-missing", http.StatusNotFound, "BLOB_UNKNOWN", ""},
 	digestMissing:       {"digest-missing", http.StatusBadRequest, "DIGEST_INVALID", ""},
 	digestMalformed:     {"digest-malformed", http.StatusBadRequest, "DIGEST_INVALID", ""},
 	typeUnknown:         {"type-unknown", http.StatusBadRequest, "MANIFEST_INVALID", ""},
@@ -177,6 +185,10 @@ func (c Cause) Is(target error) bool { return includes[c] != internal && target 
 var includes = map[Cause]Cause{
 	referenceInvalid: ManifestUnknown,
 	digestUnusable:   BlobUnknown,
+	uploadUnusable:   UploadUnknown,
+	uploadStale:      UploadRange,
+	tagInvalid:       ManifestInvalid,
+	mountMissing:     BlobUnknown,
 	digestMissing:    DigestInvalid,
 	digestMalformed:  DigestInvalid,
 	typeUnknown:      ManifestInvalid,

@@ -38,7 +38,9 @@ func (c *call) page() (page, error) {
 		case n > p.n && c.options.dialect.RefuseLarge:
 			return p, &Error{Cause: pageTooLarge, Message: fmt.Sprintf("n is %d: want at most %d entries", n, p.n)}
 		}
-		p.n = min(p.n, n)
+		if n > 0 || !c.options.dialect.ZeroIsAll {
+			p.n = min(p.n, n)
+		}
 	}
 	return p, nil
 }

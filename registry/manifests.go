@@ -32,7 +32,7 @@ func (c *call) getManifest() error {
 	if !validReference(ref) {
 		return &Error{Cause: referenceInvalid, Message: fmt.Sprintf("%q is neither a tag nor a sha256 or sha512 digest", ref)}
 	}
-	m, err := c.store.Manifest(c.ctx(), c.info.Repo, ref)
+	m, err := c.manifest(ref)
 	if err != nil {
 		return c.about(err)
 	}
@@ -99,6 +99,9 @@ func (c *call) putManifest() error {
 	if err := c.checkLayers(m); err != nil {
 		return err
 	}
+	if c.options.dialect.ConfigType {
+		m.Descriptor.ArtifactType = configType(content)
+	}
 	m.Ref, m.Tags = c.reference(), tags
 	if c.info.Digest != "" {
 		m.Ref = string(m.Descriptor.Digest)
@@ -124,11 +127,17 @@ func (c *call) putManifest() error {
 	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
 		return c.about(err)
 	}
+	if c.options.dialect.TagsOfDeleted != TagsDeleted {
+		c.options.speech.deleted.set(c.info.Repo, m.Descriptor.Digest, false)
+	}
 	c.set("Location", c.manifestURL(string(m.Descriptor.Digest)), "Docker-Content-Digest", string(m.Descriptor.Digest))
 	if m.Subject != "" && !c.options.NoReferrers {
 		c.header().Set("OCI-Subject", string(m.Subject))
 	}
-	for _, tag := range c.info.Tags {
+	if !c.options.dialect.EachOCITag {
+		tags = c.info.Tags
+	}
+	for _, tag := range tags {
 		c.header().Add("OCI-Tag", tag)
 	}
 	if c.options.dialect.EchoManifest {
@@ -152,11 +161,11 @@ func (c *call) tagsToSet() ([]string, error) {
 		}
 		tags = []string{c.info.Tag}
 	} else if !op.ValidDigest(c.info.Digest) && !c.options.dialect.AnyReference {
-		return nil, c.malformedDigest(digestMalformed)
+		return nil, c.malformedDigest()
 	}
 	for _, tag := range tags {
 		if !op.ValidTag(tag) {
-			return nil, &Error{Cause: ManifestInvalid, Message: fmt.Sprintf("%q is not a tag", tag), Detail: map[string]string{"tag": tag}}
+			return nil, &Error{Cause: tagInvalid, Message: fmt.Sprintf("%q is not a tag", tag), Detail: map[string]string{"tag": tag}}
 		}
 	}
 	return tags, nil
@@ -188,7 +197,7 @@ func (c *call) deleteManifest() error {
 
 func (c *call) deleteTag() error {
 	if !op.ValidTag(c.info.Tag) {
-		return &Error{Cause: ManifestInvalid, Message: fmt.Sprintf("%q is not a tag", c.info.Tag)}
+		return &Error{Cause: tagInvalid, Message: fmt.Sprintf("%q is not a tag", c.info.Tag)}
 	}
 	return c.deleteReference()
 }
@@ -203,7 +212,12 @@ func (c *call) deleteReference() error {
 	if err != nil {
 		return c.about(err)
 	}
-	if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, ref, c.precondition()); err != nil {
+	if c.options.dialect.TagsOfDeleted != TagsDeleted {
+		err = c.deleteManifestOnly(ref, c.precondition())
+	} else {
+		err = c.store.DeleteManifest(c.ctx(), c.info.Repo, ref, c.precondition())
+	}
+	if err != nil {
 		return c.about(err)
 	}
 	return c.sendStatus(http.StatusAccepted)

@@ -103,7 +103,8 @@ func (c *call) spokenTags(p page) (names []string, next string, err error) {
 		}
 		names = append(names, tag.Name)
 	}
-	if len(names) == 0 && d.HideEmpty {
+	none := len(names) == 0
+	if none && d.HideEmpty {
 		if err := c.hideEmpty(); err != nil {
 			return nil, "", err
 		}
@@ -114,7 +115,7 @@ func (c *call) spokenTags(p page) (names []string, next string, err error) {
 			return nil, "", err
 		}
 	}
-	if len(names) == 0 && d.NullTags {
+	if len(names) == 0 && d.NullTags && (none || p.n > 0) {
 		names = nil
 	}
 	return names, next, nil

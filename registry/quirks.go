@@ -207,12 +207,27 @@ func (c *call) checkStream(upload Upload, chunk Chunk) error {
 	return &Error{Cause: UploadInvalid, Message: "stream uploads after the first write are not allowed: send Content-Range"}
 }
 
+// refuseStale refuses the Location of an earlier answer of a session.
+func (c *call) refuseStale(upload Upload) error {
+	d := &c.options.dialect
+	if !slices.Contains(d.Stale, c.info.Op) {
+		return nil
+	}
+	if d.StaleCancels {
+		_ = upload.Cancel(c.ctx()) // it may be gone
+	}
+	return &Error{Cause: uploadStale, Message: "the upload location is that of an earlier answer: use the last Location"}
+}
+
 // uploadLocation returns the Location of an upload session. strict is the one of the strict
 // registry, and bare the one without a query.
 func (c *call) uploadLocation(bare, strict string) string {
 	location := strict
 	if c.options.dialect.FixedLocation {
 		location = bare
+	}
+	if name := c.options.dialect.StateParameter; name != "" {
+		location = strings.Replace(location, "?"+stateParameter+"=", "?"+name+"=", 1)
 	}
 	if more := c.options.dialect.UploadQuery; more != "" {
 		separator := "?"

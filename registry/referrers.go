@@ -31,7 +31,9 @@ func (c *call) listReferrers() error {
 	if c.options.dialect.ReferrersUnlinked {
 		p = page{n: math.MaxInt}
 	}
-	keep := func(d ocispec.Descriptor) bool { return artifactType == "" || d.ArtifactType == artifactType }
+	keep := func(d ocispec.Descriptor) bool {
+		return (artifactType == "" || d.ArtifactType == artifactType) && !c.isDeleted(d.Digest)
+	}
 	list := c.referrers(digest.Digest(p.last))
 	// The answer is an index, and may be no larger than a manifest: annotations
 	// can be that long by themselves.
@@ -46,6 +48,9 @@ func (c *call) listReferrers() error {
 	}
 	if more {
 		c.setNext("/v2/"+c.info.Name()+"/referrers/"+string(c.info.Digest), p, string(manifests[len(manifests)-1].Digest), filter)
+	}
+	if len(manifests) == 0 && c.options.dialect.NullReferrers {
+		manifests = nil
 	}
 	return c.sendJSON(ocispec.MediaTypeImageIndex, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},

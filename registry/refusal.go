@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,7 +118,7 @@ func setSession(h http.Header, r *http.Request, store Store) {
 
 // uploadPath returns the path of an upload session of the strict registry.
 func uploadPath(info *op.Info, upload Upload) string {
-	return "/v2/" + info.Name() + "/blobs/uploads/" + upload.ID()
+	return "/v2/" + info.Name() + "/blobs/uploads/" + cmp.Or(info.Session, upload.ID())
 }
 
 // setProgress sets the state of an upload and its next location.

@@ -114,7 +114,7 @@ func (c *call) serve() error {
 	if err := c.checkRequest(); err != nil {
 		return err
 	}
-	if c.info.Repo != "" && !op.ValidRepository(c.info.Repo) {
+	if c.info.Repo != "" && !op.ValidRepository(c.info.Repo) && !c.options.dialect.AnyName {
 		cause := nameUnusable
 		if c.info.Op.Write() {
 			cause = NameInvalid

@@ -54,7 +54,7 @@ func (g *Registry) addressed(r *http.Request) *http.Request {
 // refuseRoute answers a request with a path that has no route.
 func (c *call) refuseRoute() {
 	c.state.AddTrait("manifest.bad-reference")
-	for row := range c.options.speech.refusals(c.info.Op, referenceInvalid) {
+	for row := range c.options.speech.refusals(c.info, referenceInvalid) {
 		c.setFields(row)
 	}
 	http.Error(c.w, "404 page not found", http.StatusNotFound)
@@ -90,7 +90,7 @@ func (c *call) begin(status int) (done bool) {
 	changes := status < http.StatusMultipleChoices // not 304
 	created := status == http.StatusCreated
 	for _, a := range c.options.speech.done[c.info.Op] {
-		if a.Created && !created {
+		if a.Created && !created || !a.is(c.info) {
 			continue
 		}
 		if a.Status != 0 && changes {
@@ -181,7 +181,7 @@ func (c *call) translate(a *refusal, cause Cause, e errorEntry) errorEntry {
 		return e
 	}
 	first := len(a.entries) == 0
-	for row := range c.options.speech.refusals(c.info.Op, cause) {
+	for row := range c.options.speech.refusals(c.info, cause) {
 		if row.Code != "" {
 			e.Code = row.Code
 		}
@@ -272,6 +272,9 @@ func (a *refusal) setHeader(c *call, length int) {
 	}
 	for _, row := range a.rows {
 		c.change(row)
+	}
+	if a.body == nil && a.shape == ShapeText {
+		c.set("Content-Type", a.contentType) // a row for all errors has set that of JSON
 	}
 }
 

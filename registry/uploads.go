@@ -45,6 +45,11 @@ func (c *call) newUpload(algorithm digest.Algorithm) error {
 	if err != nil {
 		return c.about(err)
 	}
+	if c.options.dialect.UploadCreates {
+		if err := c.createRepository(); err != nil {
+			return err
+		}
+	}
 	if least := c.options.ChunkMinLength; least > 0 {
 		c.header().Set("OCI-Chunk-Min-Length", strconv.FormatInt(least, 10))
 	}
@@ -100,6 +105,9 @@ func (c *call) mountBlob() error {
 		}
 		if mounted {
 			return c.sendCreatedBlob(nil)
+		}
+		if c.options.dialect.RefuseMount && c.info.From != "" {
+			return c.about(&Error{Cause: mountMissing, Message: fmt.Sprintf("%s does not have the blob %s", c.info.From, c.info.Digest)})
 		}
 	}
 	algorithm := digest.Canonical
@@ -197,10 +205,17 @@ func (c *call) commitUpload() error {
 		err = c.checkOrder(state)
 	}
 	session := c.sessionOf(upload)
+	if err == nil && chunk.Body != nil && c.options.dialect.FailedCommit == CommitAdvances {
+		err = c.uploadError(upload.Append(c.ctx(), chunk), body)
+		chunk = Chunk{}
+	}
 	if err == nil {
 		err = c.uploadError(upload.Commit(c.ctx(), chunk, c.info.Digest), body)
 	}
 	if err != nil {
+		if c.options.dialect.FailedCommit == CommitEnds && errors.Is(err, DigestInvalid) {
+			_ = upload.Cancel(c.ctx()) // it may be gone
+		}
 		return c.refuseChunk(upload, state, chunk, err)
 	}
 	return c.sendCreatedBlob(session)
@@ -251,19 +266,28 @@ func (c *call) cancelUpload() error {
 // openUpload finds the session that the location names.
 func (c *call) openUpload() (Upload, uploadState, error) {
 	fixed := c.options.dialect.FixedLocation
-	state, ok := parseUploadState(c.info.Repo, c.info.Session, c.r.URL.Query().Get(stateParameter))
+	state, ok := parseUploadState(c.info.Repo, c.info.Session, c.r.URL.Query().Get(cmp.Or(c.options.dialect.StateParameter, stateParameter)))
 	if !ok && !fixed {
 		return nil, state, &Error{
-			Cause:   UploadUnknown,
+			Cause:   uploadUnusable,
 			Message: "the upload location is not one that was handed out: use Location as it is, and add to its query",
 			Detail:  map[string]string{"name": c.info.Repo, "session": c.info.Session},
 		}
 	}
-	upload, err := c.store.OpenUpload(c.ctx(), c.info.Repo, c.info.Session)
+	upload, err := c.store.OpenUpload(c.ctx(), c.info.Repo, c.sessionID())
+	if errors.Is(err, UploadUnknown) && c.options.dialect.AnySession {
+		upload, err = c.openAnySession()
+	}
 	if err != nil {
 		return nil, state, c.about(err)
 	}
-	c.state.SetStaleState(!fixed && state.size != upload.Size())
+	stale := !fixed && state.size != upload.Size()
+	c.state.SetStaleState(stale)
+	if stale {
+		if err := c.refuseStale(upload); err != nil {
+			return nil, state, err
+		}
+	}
 	return upload, state, nil
 }
 

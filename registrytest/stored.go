@@ -150,6 +150,7 @@ func (r *Registry) Reset(t testing.TB) {
 		t.Fatalf("registrytest: reset: %s cannot be restored: want a memstore", r.contentOf())
 	}
 	memory.Restore(r.began)
+	r.registry.SetOptions(r.registry.Options()) // forgets what a dialect has noted
 	if r.service != nil {
 		r.service.RevokeAll()
 	}
