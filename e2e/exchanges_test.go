@@ -43,9 +43,8 @@ func start(peerName string) func(*testing.T) spec.Target {
 	}
 }
 
-// leastEqual is the part of the exchanges in percent that a profile has equal at least, which
-// docs/registries.md has, too.
-var leastEqual = map[string]float64{"distribution2": 98, "distribution3": 98, "ggcr": 98, "ocimem": 97.5, "olareg": 98}
+// leastEqual is the part of the exchanges in percent that a profile has equal at least.
+var leastEqual = map[string]float64{"distribution2": 96, "distribution3": 97, "ggcr": 97, "ocimem": 97, "olareg": 97}
 
 // TestExchanges checks the statements of the specification against registries, and sends each
 // request to the strict registry and to the profile of the registry, too.

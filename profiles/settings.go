@@ -328,3 +328,13 @@ func flag(value Value, field func(*registry.Dialect) *bool) func(*Settings, Valu
 		return nil
 	}
 }
+
+// unlessNone returns a set function for a text of which "none" is the strict value.
+func unlessNone(set func(*Settings, Value)) func(*Settings, Value) error {
+	return func(s *Settings, v Value) error {
+		if v != "none" {
+			set(s, v)
+		}
+		return nil
+	}
+}

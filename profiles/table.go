@@ -98,7 +98,7 @@ var table = []trait{
 	{name: "upload.state-parameter", about: "the parameter that is the state in the Location of an upload", section: "Pushing blobs", kind: Text, strict: "_state",
 		set: func(s *Settings, v Value) error { s.Registry.Dialect.StateParameter = string(v); return nil }},
 	{name: "upload.query", about: "parameters in the Location of an upload, beside its state", section: "Pushing blobs", kind: Text, strict: "none",
-		set: func(s *Settings, v Value) error { s.Registry.Dialect.UploadQuery = string(v); return nil }},
+		set: unlessNone(func(s *Settings, v Value) { s.Registry.Dialect.UploadQuery = string(v) })},
 	{name: "upload.uuid", about: "whether answers about an upload have Docker-Upload-UUID", section: "Pushing blobs", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
 		set: setUUID},
 	{name: "upload.range-initial", about: "the Range of the answer that begins an upload", section: "Pushing a blob in chunks", kind: Text, strict: "0-0", ops: ops(op.UploadStart),
@@ -257,7 +257,7 @@ var table = []trait{
 	{name: "tags.link-when", about: "which pages have a Link", section: "Listing Tags", kind: Choice, values: []string{"more", "always"}, strict: "more",
 		set: flag("always", func(d *registry.Dialect) *bool { return &d.LinkAlways })},
 	{name: "tags.link-query", about: "parameters in Link beside n and last", section: "Listing Tags", kind: Text, strict: "none",
-		set: func(s *Settings, v Value) error { s.Registry.Dialect.LinkQuery = string(v); return nil }},
+		set: unlessNone(func(s *Settings, v Value) { s.Registry.Dialect.LinkQuery = string(v) })},
 	{name: "tags.type", about: "the Content-Type of a list of tags", section: "Listing Tags", kind: Text, strict: "application/json",
 		set: func(s *Settings, v Value) error {
 			s.addAnswer(registry.Answer{Ops: ops(op.TagList, op.RepositoryList), Header: map[string][]string{"Content-Type": {string(v)}}})

@@ -225,7 +225,7 @@ func (c *conformanceConfig) registry(at string) (spec.Target, error) {
 		return target, err
 	}
 	target.Client = &http.Client{Transport: transport}
-	target.Username, target.Password, err = c.credentials(u.Host)
+	target.Username, target.Password, err = loginFor(c.login, u.Host)
 	return target, err
 }
 

@@ -10,11 +10,11 @@ import (
 	"github.com/ocifake/ocifake/internal/dockerconfig"
 )
 
-// credentials returns the credentials for the host of a registry: those of --user, or those in
+// loginFor returns the credentials for the host of a registry: the login of --user, or those in
 // Docker's configuration. Errors do not contain them.
-func (c *conformanceConfig) credentials(host string) (user, password string, err error) {
-	if c.login != "" {
-		return splitLogin(c.login)
+func loginFor(login, host string) (user, password string, err error) {
+	if login != "" {
+		return splitLogin(login)
 	}
 	dir, err := dockerFolder()
 	if err != nil || dir == "" {

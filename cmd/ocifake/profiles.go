@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocifake/ocifake/config"
-	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/profiles/probe"
 )
@@ -85,7 +84,7 @@ workaround in a client (W), a report (I), or a probe (P).`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&traits, "traits", false, "list the traits in which registries differ, and their values")
-	cmd.AddCommand(newProfilesDiff(), newProfilesCheck(), newProfilesUse(), newProfilesCurrent())
+	cmd.AddCommand(newProfilesDiff(), newProfilesCheck(), newProfilesLearn(), newProfilesUse(), newProfilesCurrent())
 	return cmd
 }
 
@@ -278,7 +277,9 @@ repository with a random name, pushes small random content, and deletes it. What
 delete is listed on stderr. It does not provoke rate limits. A trait that cannot be
 measured is left out.
 
-Only Basic authentication is supported: give a user that may push with --user.`,
+It logs in (Basic, or Bearer with the token service of the registry) as the user of --user, or
+with the credentials in Docker's configuration. They are sent to the registry and to its token
+service only. After an interrupt, it deletes what it pushed, for at most 30 seconds.`,
 		Example: `  ocifake probe http://localhost:5000 > mine.yaml
   ocifake serve --profile mine.yaml`,
 		Args: cobra.ExactArgs(1),
@@ -315,29 +316,17 @@ func listProbes(w io.Writer) error {
 type probeFlags struct{ login, repository string }
 
 func (f *probeFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.login, "user", "", "`NAME:PASSWORD` to send with each request (Basic)")
+	cmd.Flags().StringVar(&f.login, "user", "", "`NAME:PASSWORD` to log in with (default: the credentials in Docker's configuration)")
 	cmd.Flags().StringVar(&f.repository, "repo", "", "use this empty `repository`, in place of one with a random name")
 }
 
-func (f *probeFlags) target(url string) (probe.Target, error) {
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if f.login != "" {
-		user, password, err := splitLogin(f.login)
-		if err != nil {
-			return probe.Target{}, err
-		}
-		client.Transport = basicLogin{user, password}
+func (f *probeFlags) target(registry string) (probe.Target, error) {
+	u, err := url.Parse(registry)
+	if err != nil {
+		return probe.Target{}, fmt.Errorf("%q is not the URL of a registry", registry)
 	}
-	return probe.Target{URL: url, Client: client, Repository: f.repository}, nil
-}
-
-// basicLogin sends a password with each request. The client sends requests to one host only.
-type basicLogin struct{ user, password string }
-
-func (l basicLogin) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.SetBasicAuth(l.user, l.password)
-	return http.DefaultTransport.RoundTrip(r)
+	user, password, err := loginFor(f.login, u.Host)
+	return probe.Target{URL: registry, Username: user, Password: password, Repository: f.repository}, err
 }
 
 // runProbe measures a registry, and lists what stays in it.
@@ -354,25 +343,5 @@ func probeTarget(cmd *cobra.Command, target probe.Target) error {
 	if err != nil {
 		return err
 	}
-	type fact struct {
-		Trait  string         `json:"trait"`
-		Value  string         `json:"value"`
-		Seen   string         `json:"seen"`
-		Source string         `json:"source"`
-		Grade  profiles.Grade `json:"grade"`
-	}
-	measured := struct {
-		Name  string `json:"name"`
-		Title string `json:"title"`
-		Facts []fact `json:"facts"`
-	}{Name: "probed", Title: target.URL}
-	for _, f := range facts {
-		measured.Facts = append(measured.Facts, fact{f.Trait, string(f.Value), f.Seen, f.Source, f.Grade})
-	}
-	text, err := yamltext.Marshal(measured)
-	if err != nil {
-		return err
-	}
-	_, err = cmd.OutOrStdout().Write(text)
-	return err
+	return writeProfile(cmd.OutOrStdout(), "probed", target.URL, facts, nil)
 }

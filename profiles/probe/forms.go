@@ -17,22 +17,6 @@ import (
 // malformed has the form of a digest, but is none.
 const malformed = "sha256:malformed"
 
-// redirect measures whether a request for a blob is redirected.
-func redirect(method string) func(*session) (string, string, error) {
-	return func(s *session) (string, string, error) {
-		d, err := s.pushBlob(s.repo, blob())
-		if err != nil {
-			return "", "", err
-		}
-		a, err := s.send(method, s.path("/blobs/"+string(d)), nil)
-		seen := method + " is answered with " + a.outcome()
-		if a.status >= 300 && a.status < 400 {
-			return a.outcome(), seen, err
-		}
-		return "no", seen, err
-	}
-}
-
 func headLength(s *session) (string, string, error) {
 	content := blob()
 	d, err := s.pushBlob(s.repo, content)
@@ -40,10 +24,10 @@ func headLength(s *session) (string, string, error) {
 		return "", "", err
 	}
 	a, err := s.send(http.MethodHead, s.path("/blobs/"+string(d)), nil)
-	if err != nil || a.status != http.StatusOK {
+	if err != nil || a.Status != http.StatusOK {
 		return "", "", orUnknown(err)
 	}
-	length := a.header.Get("Content-Length")
+	length := a.Header.Get("Content-Length")
 	value, ok := map[string]string{strconv.Itoa(len(content)): "size", "0": "zero", "": "none"}[length]
 	if !ok {
 		return "", "", errUnknown
@@ -57,7 +41,7 @@ func blobType(s *session) (string, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	if a, err := s.putManifest(s.repo, "blob-type", m, ocispec.MediaTypeImageManifest); err != nil || a.status != http.StatusCreated {
+	if a, err := s.putManifest(s.repo, "blob-type", m, ocispec.MediaTypeImageManifest); err != nil || a.Status != http.StatusCreated {
 		return "", "", orUnknown(err)
 	}
 	var parsed ocispec.Manifest
@@ -71,10 +55,10 @@ func blobType(s *session) (string, string, error) {
 	var types []string
 	for _, d := range []digest.Digest{parsed.Config.Digest, text} {
 		a, err := s.send(http.MethodGet, s.path("/blobs/"+string(d)), nil)
-		if err != nil || a.status != http.StatusOK {
+		if err != nil || a.Status != http.StatusOK {
 			return "", "", orUnknown(err)
 		}
-		types = append(types, a.header.Get("Content-Type"))
+		types = append(types, a.Header.Get("Content-Type"))
 	}
 	seen := "a config is " + types[0] + ", other text is " + types[1]
 	switch {
@@ -100,19 +84,19 @@ func repeatedChunk(s *session) (string, string, error) {
 			return "", "", err
 		}
 		for _, part := range []string{"0-9", second} {
-			if a.location() == "" {
+			if a.Location() == "" {
 				return "", "", errUnknown
 			}
-			if len(outcomes) == 0 && a.header.Get("OCI-Chunk-Min-Length") != "" {
+			if len(outcomes) == 0 && a.Header.Get("OCI-Chunk-Min-Length") != "" {
 				return "", "", errUnknown // the first chunk would be too short
 			}
-			location := a.location()
+			location := a.Location()
 			a, err = s.send(http.MethodPatch, location, []byte("0123456789"), "Content-Type", octets, "Content-Range", part)
-			if err != nil || part != second && a.status >= http.StatusBadRequest {
+			if err != nil || part != second && a.Status >= http.StatusBadRequest {
 				return "", "", orUnknown(err)
 			}
 		}
-		outcomes = append(outcomes, a.outcome())
+		outcomes = append(outcomes, a.Outcome())
 	}
 	seen := "a chunk that is sent again is answered with " + outcomes[0]
 	if outcomes[0] == outcomes[1] {
@@ -127,12 +111,12 @@ func streamRange(s *session) (string, string, error) {
 		return "", "", err
 	}
 	content := blob()
-	a, err = s.send(http.MethodPatch, a.location(), content, "Content-Type", octets)
-	if err != nil || a.status >= http.StatusBadRequest {
+	a, err = s.send(http.MethodPatch, a.Location(), content, "Content-Type", octets)
+	if err != nil || a.Status >= http.StatusBadRequest {
 		return "", "", orUnknown(err)
 	}
-	seen := fmt.Sprintf("Range after %d bytes is %s", len(content), a.header.Get("Range"))
-	switch a.header.Get("Range") {
+	seen := fmt.Sprintf("Range after %d bytes is %s", len(content), a.Header.Get("Range"))
+	switch a.Header.Get("Range") {
 	case fmt.Sprintf("0-%d", len(content)-1):
 		return "last-byte", seen, nil
 	case fmt.Sprintf("0-%d", len(content)):
@@ -148,40 +132,38 @@ func commitState(s *session) (string, string, error) {
 	}
 	content := blob()
 	d := digest.FromBytes(content)
-	a, err = s.send(http.MethodPut, with(a.location(), "digest", string(d)), content, "Content-Type", octets)
-	if err != nil || a.status != http.StatusCreated {
+	a, err = s.send(http.MethodPut, with(a.Location(), "digest", string(d)), content, "Content-Type", octets)
+	if err != nil || a.Status != http.StatusCreated {
 		return "", "", orUnknown(err)
 	}
 	s.created = append(s.created, s.path("/blobs/"+string(d)))
-	if a.header.Get("Range") != "" {
-		return "yes", "Range is " + a.header.Get("Range"), nil
+	if a.Header.Get("Range") != "" {
+		return "yes", "Range is " + a.Header.Get("Range"), nil
 	}
 	return "no", "there is no Range", nil
 }
 
-// unrouted reports whether the answer is the page of net/http for an unknown path.
-func (a answer) unrouted() bool {
-	return a.code() == "" && a.status == http.StatusNotFound && strings.HasPrefix(a.header.Get("Content-Type"), "text/plain")
+// unrouted reports whether an answer is the page of net/http for an unknown path.
+func unrouted(a *answer) bool {
+	return a.Code() == "" && a.Status == http.StatusNotFound && strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain")
 }
 
 func badReference(s *session) (string, string, error) {
-	routed := func(reference string) (bool, answer, error) {
-		a, err := s.send(http.MethodGet, s.path("/manifests/"+reference), nil)
-		return !a.unrouted(), a, err
-	}
-	tag, a, err := routed(".bad")
+	a, err := s.manifest(".bad", ocispec.MediaTypeImageManifest)
 	if err != nil {
 		return "", "", err
 	}
-	seen := "GET is answered with " + a.outcome()
-	if tag {
+	seen := "GET is answered with " + a.Outcome()
+	if !unrouted(a) {
 		return "refused", seen, nil
 	}
-	digest, a, err := routed(malformed)
-	if digest {
-		return "unrouted-tags", seen + ", and of a malformed digest with " + a.outcome(), err
+	if a, err = s.manifest(malformed, ocispec.MediaTypeImageManifest); err != nil {
+		return "", "", err
 	}
-	return "unrouted", seen, err
+	if !unrouted(a) {
+		return "unrouted-tags", seen + ", and of a malformed digest with " + a.Outcome(), nil
+	}
+	return "unrouted", seen, nil
 }
 
 // putOrder pushes what is no manifest by a malformed digest, and compares the answer with those to
@@ -197,10 +179,10 @@ func putOrder(s *session) (string, string, error) {
 		content   []byte
 	}{{malformed, []byte("no manifest")}, {malformed, m}, {"put-order", []byte("no manifest")}} {
 		a, err := s.putManifest(s.repo, push.reference, push.content, ocispec.MediaTypeImageManifest)
-		if err != nil || a.status < http.StatusBadRequest {
+		if err != nil || a.Status < http.StatusBadRequest {
 			return "", "", orUnknown(err)
 		}
-		outcomes = append(outcomes, a.outcome())
+		outcomes = append(outcomes, a.Outcome())
 	}
 	seen := "PUT with both mistakes is answered with " + outcomes[0]
 	switch {
@@ -222,10 +204,10 @@ func getDigest(s *session) (string, string, error) {
 	var has []bool
 	for _, reference := range []string{"digest", string(d)} {
 		a, err := s.send(http.MethodGet, s.path("/manifests/"+reference), nil, "Accept", ocispec.MediaTypeImageManifest)
-		if err != nil || a.status != http.StatusOK {
+		if err != nil || a.Status != http.StatusOK {
 			return "", "", orUnknown(err)
 		}
-		has = append(has, a.header.Get("Docker-Content-Digest") != "")
+		has = append(has, a.Header.Get("Docker-Content-Digest") != "")
 	}
 	switch {
 	case has[0] && has[1]:
@@ -247,7 +229,7 @@ func referrersOrder(s *session) (string, string, error) {
 	}
 	a, err := s.putManifest(s.repo, "order", subject, ocispec.MediaTypeImageManifest)
 	var referrer ocispec.Manifest
-	if err != nil || a.status != http.StatusCreated || json.Unmarshal(subject, &referrer) != nil {
+	if err != nil || a.Status != http.StatusCreated || json.Unmarshal(subject, &referrer) != nil {
 		return "", "", orUnknown(err)
 	}
 	of := digest.FromBytes(subject)
@@ -260,17 +242,17 @@ func referrersOrder(s *session) (string, string, error) {
 			return "", "", err
 		}
 		d := digest.FromBytes(m)
-		if a, err = s.putManifest(s.repo, string(d), m, ocispec.MediaTypeImageManifest); err != nil || a.status != http.StatusCreated {
+		if a, err = s.putManifest(s.repo, string(d), m, ocispec.MediaTypeImageManifest); err != nil || a.Status != http.StatusCreated {
 			return "", "", orUnknown(err)
 		}
 		pushed = append(pushed, d)
 	}
 	a, err = s.send(http.MethodGet, s.path("/referrers/"+string(of)), nil)
-	if err != nil || a.status != http.StatusOK {
+	if err != nil || a.Status != http.StatusOK {
 		return "", "", orUnknown(err)
 	}
 	var index ocispec.Index
-	if err := json.Unmarshal(a.body, &index); err != nil {
+	if err := json.Unmarshal(a.Body, &index); err != nil {
 		return "", "", errUnknown
 	}
 	var listed []digest.Digest
@@ -291,25 +273,4 @@ func referrersOrder(s *session) (string, string, error) {
 		return "digest", "referrers are sorted by digest", nil
 	}
 	return "unsorted", "referrers are in no order", nil
-}
-
-// nameFrom lists the tags of a repository whose name has many components.
-func nameFrom(s *session) (string, string, error) {
-	repo := s.repo + "/a/b/c"
-	if _, err := s.pushImage(repo, "v1"); err != nil {
-		return "", "", err
-	}
-	a, err := s.send(http.MethodGet, "/v2/"+repo+"/tags/list", nil)
-	var list struct{ Name string }
-	if err != nil || a.status != http.StatusOK || json.Unmarshal(a.body, &list) != nil {
-		return "", "", orUnknown(err)
-	}
-	omitted, ok := strings.CutSuffix("/"+repo, "/"+list.Name)
-	switch {
-	case !ok || list.Name == "":
-		return "", "", errUnknown
-	case omitted == "":
-		return "none", "the name is that of the repository", nil
-	}
-	return strconv.Itoa(strings.Count(omitted, "/")), "the name of " + repo + " is " + list.Name, nil
 }

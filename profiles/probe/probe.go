@@ -19,12 +19,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
 )
 
@@ -33,23 +35,29 @@ type Target struct {
 	// URL is that of the registry.
 	URL string
 
-	// Client sends the requests, with credentials if the registry needs them. Default: a client
-	// without credentials. It must not follow redirects.
+	// Client sends the requests. It must not follow redirects. Default: one with a connection of
+	// its own.
 	Client *http.Client
+
+	// Username and Password answer the challenges of the registry (Basic and Bearer). They are
+	// sent to the host of URL and to its token service only.
+	Username, Password string
 
 	// Repository is an empty repository to use. Default: one with a random name.
 	Repository string
 }
 
 const (
-	maxRequests = 400
+	maxRequests = 1200
 	maxBody     = 1 << 20 // bytes that are read of an answer
 	maxBroken   = 5       // traits at which a registry does not answer
+	cleanUpTime = 30 * time.Second
 )
 
 // Run measures all traits that it can, and returns a fact for each. A trait that cannot be measured,
-// because the registry refuses what is needed, has no fact. Leftovers are the paths of what it could
-// not delete.
+// because the registry refuses what is needed, has no fact. At the end, and if ctx is done before,
+// Run deletes what it pushed, for at most 30 seconds. Leftovers are the paths of what it could not
+// delete.
 func Run(ctx context.Context, target Target) (facts []profiles.Fact, leftovers []string, err error) {
 	s, err := newSession(ctx, target)
 	if err != nil {
@@ -58,7 +66,7 @@ func Run(ctx context.Context, target Target) (facts []profiles.Fact, leftovers [
 	defer func() { leftovers = s.cleanUp() }()
 	broken := 0
 	for _, p := range table {
-		value, seen, err := p.measure(s)
+		f, err := p.fact(s)
 		if errors.Is(err, errBroken) && ctx.Err() == nil && broken < maxBroken {
 			broken++
 			continue // the registry fails at this request
@@ -69,7 +77,7 @@ func Run(ctx context.Context, target Target) (facts []profiles.Fact, leftovers [
 		if err != nil {
 			return facts, nil, fmt.Errorf("probe: %s: %w", p.trait, err)
 		}
-		facts = append(facts, profiles.Fact{Trait: p.trait, Value: profiles.Value(value), Seen: seen, Source: target.URL, Grade: profiles.FromProbe})
+		facts = append(facts, f)
 	}
 	return facts, nil, nil
 }
@@ -93,11 +101,14 @@ var errBroken = errors.New("the registry does not answer")
 type session struct {
 	ctx      context.Context
 	client   *http.Client
+	login    login
 	base     *url.URL
 	repo     string // of the probe
 	other    string // another one, which has content too
 	requests int
 	created  []string // paths to delete, in order of creation
+	latest   string   // tag of the last image
+	listed   bool     // the tags of pages were pushed
 }
 
 func newSession(ctx context.Context, target Target) (*session, error) {
@@ -109,7 +120,10 @@ func newSession(ctx context.Context, target Target) (*session, error) {
 	if client == nil {
 		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	s := &session{ctx: ctx, client: client, base: base, repo: target.Repository}
+	s := &session{
+		ctx: ctx, client: client, base: base, repo: target.Repository,
+		login: login{target.Username, target.Password, map[string]string{}},
+	}
 	if s.repo == "" {
 		s.repo = "ocifake-probe/" + random(8)
 	}
@@ -118,7 +132,7 @@ func newSession(ctx context.Context, target Target) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.status == http.StatusOK && len(a.tags()) > 0 {
+	if a.Status == http.StatusOK && len(a.Tags()) > 0 {
 		return nil, fmt.Errorf("probe: the repository %s is not empty: name another one", s.repo)
 	}
 	return s, nil
@@ -130,95 +144,85 @@ func random(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// answer is what the registry answered.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
+// send sends a request to a path of the registry, or to a Location of it, with credentials if the
+// registry asks for them. It does not leave the registry.
+func (s *session) send(method, target string, body []byte, header ...string) (*answer, error) {
+	at, err := s.resolve(target)
+	if err != nil {
+		return nil, err
+	}
+	fields := http.Header{}
+	for i := 0; i+1 < len(header); i += 2 {
+		fields.Set(header[i], header[i+1])
+	}
+	kind := kindOf(&http.Request{Method: method, URL: at})
+	if known := s.login.sent[kind]; known != "" {
+		fields.Set("Authorization", known)
+	}
+	a, err := s.do(method, at, body, fields)
+	if err != nil || a.Status != http.StatusUnauthorized {
+		return a, err
+	}
+	credentials, err := s.credentials(a)
+	if err != nil || credentials == "" {
+		return a, err
+	}
+	s.login.sent[kind] = credentials
+	fields.Set("Authorization", credentials)
+	return s.do(method, at, body, fields)
 }
 
-// outcome returns the status and the first error code: "404 NAME_UNKNOWN".
-func (a answer) outcome() string {
-	text := strconv.Itoa(a.status)
-	if code := a.code(); code != "" {
-		text += " " + code
-	}
-	return text
-}
-
-func (a answer) code() string {
-	var list struct {
-		Errors []struct{ Code string }
-		Code   string
-	}
-	_ = json.Unmarshal(a.body, &list) // other bodies have no code
-	code := list.Code
-	if len(list.Errors) > 0 {
-		code = list.Errors[0].Code
-	}
-	if strings.ContainsAny(code, " \t\r\n") {
-		return ""
-	}
-	return code
-}
-
-func (a answer) tags() []string {
-	var list struct{ Tags []string }
-	_ = json.Unmarshal(a.body, &list) // other bodies have no tags
-	return list.Tags
-}
-
-// location returns the Location, a path or a URL.
-func (a answer) location() string { return a.header.Get("Location") }
-
-func isAbsolute(location string) bool { return strings.Contains(location, "://") }
-
-// send sends a request to a path of the registry, or to a Location of it. It does not leave the
-// registry.
-func (s *session) send(method, target string, body []byte, header ...string) (answer, error) {
-	if s.requests++; s.requests > maxRequests {
-		return answer{}, fmt.Errorf("more than %d requests", maxRequests)
-	}
+// resolve returns the URL of a path or a Location of the registry.
+func (s *session) resolve(target string) (*url.URL, error) {
 	ref, err := url.Parse(target)
 	if err != nil {
-		return answer{}, errUnknown
+		return nil, errUnknown
 	}
 	at := s.base.ResolveReference(ref)
 	if at.Host != s.base.Host {
-		return answer{}, errUnknown // credentials stay with the registry
+		return nil, errUnknown // credentials stay with the registry
 	}
 	at.Scheme = s.base.Scheme
+	return at, nil
+}
+
+// do sends a request, and reads the answer.
+func (s *session) do(method string, at *url.URL, body []byte, header http.Header) (*answer, error) {
+	if s.requests++; s.requests > maxRequests {
+		return nil, fmt.Errorf("more than %d requests", maxRequests)
+	}
 	var reader io.Reader
 	if body != nil {
 		reader = bytes.NewReader(body)
 	}
 	r, err := http.NewRequestWithContext(s.ctx, method, at.String(), reader)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
+	r.Header = header.Clone()
 	response, err := s.client.Do(r)
 	if err != nil {
-		return answer{}, fmt.Errorf("%w: %w", errBroken, err)
+		return nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return answer{}, fmt.Errorf("%w: %w", errBroken, err)
+		return nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	return answer{response.StatusCode, response.Header, text}, nil
+	return &answer{
+		Info: op.Parse(method, at), Host: at.Host, Query: at.Query(), Request: header,
+		Status: response.StatusCode, Header: response.Header, Body: text,
+	}, nil
 }
 
 // path returns a path of the API in the repository of the probe.
 func (s *session) path(rest string) string { return "/v2/" + s.repo + rest }
 
 // upload begins an upload session.
-func (s *session) upload() (answer, error) {
+func (s *session) upload() (*answer, error) {
 	a, err := s.send(http.MethodPost, s.path("/blobs/uploads/"), nil)
-	if err == nil && (a.status != http.StatusAccepted || a.location() == "") {
-		return a, errUnknown
+	if err == nil && (a.Status != http.StatusAccepted || a.Location() == "") {
+		return nil, errUnknown
 	}
 	return a, err
 }
@@ -241,14 +245,14 @@ func (s *session) pushBlob(repo string, content []byte) (digest.Digest, error) {
 	if err != nil {
 		return d, err
 	}
-	if a.location() == "" {
+	if a.Location() == "" {
 		return d, errUnknown
 	}
-	a, err = s.send(http.MethodPut, with(a.location(), "digest", string(d)), content, "Content-Type", octets)
+	a, err = s.send(http.MethodPut, with(a.Location(), "digest", string(d)), content, "Content-Type", octets)
 	if err != nil {
 		return d, err
 	}
-	if a.status != http.StatusCreated {
+	if a.Status != http.StatusCreated {
 		return d, errUnknown
 	}
 	s.created = append(s.created, "/v2/"+repo+"/blobs/"+string(d))
@@ -280,9 +284,9 @@ func (s *session) image(repo string, change func(*ocispec.Manifest)) ([]byte, er
 }
 
 // putManifest pushes a manifest.
-func (s *session) putManifest(repo, reference string, content []byte, mediaType string) (answer, error) {
+func (s *session) putManifest(repo, reference string, content []byte, mediaType string) (*answer, error) {
 	a, err := s.send(http.MethodPut, "/v2/"+repo+"/manifests/"+reference, content, "Content-Type", mediaType)
-	if err == nil && a.status == http.StatusCreated {
+	if err == nil && a.Status == http.StatusCreated {
 		s.created = append(s.created, "/v2/"+repo+"/manifests/"+string(digest.FromBytes(content)))
 	}
 	return a, err
@@ -298,20 +302,23 @@ func (s *session) pushImage(repo, tag string) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	if a.status != http.StatusCreated {
+	if a.Status != http.StatusCreated {
 		return "", errUnknown
 	}
+	s.latest = tag
 	return digest.FromBytes(m), nil
 }
 
-// cleanUp deletes what was pushed, the latest first, and returns what stays.
+// cleanUp deletes what was pushed, the latest first, also if the context is done, and returns what
+// stays.
 func (s *session) cleanUp() (leftovers []string) {
-	s.ctx = context.WithoutCancel(s.ctx)
-	s.requests = 0
-	for i := len(s.created) - 1; i >= 0; i-- {
-		a, err := s.send(http.MethodDelete, s.created[i], nil)
-		if err != nil || a.status >= http.StatusBadRequest && a.status != http.StatusNotFound {
-			leftovers = append(leftovers, s.created[i])
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), cleanUpTime)
+	defer cancel()
+	s.ctx, s.requests = ctx, 0
+	for _, path := range slices.Backward(s.created) {
+		a, err := s.send(http.MethodDelete, path, nil)
+		if err != nil || a.Status >= http.StatusBadRequest && a.Status != http.StatusNotFound {
+			leftovers = append(leftovers, path)
 		}
 	}
 	return leftovers

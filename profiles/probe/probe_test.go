@@ -1,37 +1,29 @@
 package probe_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/profiles/probe"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
-
-// login sends a password with each request.
-type login struct {
-	http.RoundTripper
-	credentials registrytest.Credentials
-}
-
-func (l login) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.SetBasicAuth(l.credentials.Username, l.credentials.Password)
-	return l.RoundTripper.RoundTrip(r)
-}
 
 func measure(t *testing.T, reg *registrytest.Registry) map[string]string {
 	client := reg.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	target := probe.Target{URL: reg.URL(), Client: client}
 	if reg.AuthService() != nil {
-		client.Transport = login{client.Transport, reg.Login(t, "probe")}
+		login := reg.Login(t, "probe")
+		target.Username, target.Password = login.Username, login.Password
 	}
-	facts, _, err := probe.Run(t.Context(), probe.Target{URL: reg.URL(), Client: client})
+	facts, _, err := probe.Run(t.Context(), target)
 	require.NoError(t, err)
 	values := map[string]string{}
 	for _, f := range facts {
@@ -54,19 +46,12 @@ func TestStrict(t *testing.T) {
 
 // Each fact of each profile that a probe measures is what the probe measures on the profile.
 func TestProfiles(t *testing.T) {
-	basic := auth.Options{Rules: []auth.Rule{{}}, Token: &auth.TokenOptions{AllowBasic: true}}
 	for _, name := range profiles.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, err := profiles.Find(name)
 			require.NoError(t, err)
-			settings, err := p.Settings()
-			require.NoError(t, err)
-			options := []registrytest.Option{registrytest.WithProfile(name), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1})}
-			if settings.Auth != nil {
-				options = append(options, registrytest.WithAuth(basic))
-			}
-			values := measure(t, registrytest.New(t, options...))
+			values := measure(t, registrytest.New(t, registrytest.WithProfile(name), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1})))
 			facts, err := p.AllFacts()
 			require.NoError(t, err)
 			applied := map[string]string{}
@@ -85,6 +70,47 @@ func TestProfiles(t *testing.T) {
 					want = value
 				}
 				assert.Equal(t, want, measured, trait.Name)
+			}
+		})
+	}
+}
+
+// interrupting cancels a context at a request.
+type interrupting struct {
+	http.RoundTripper
+	left   int
+	cancel context.CancelFunc
+}
+
+func (i *interrupting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if i.left--; i.left == 0 {
+		i.cancel()
+	}
+	return i.RoundTripper.RoundTrip(r)
+}
+
+// A probe that is interrupted deletes what it pushed, and lists what it cannot delete.
+func TestInterrupted(t *testing.T) {
+	for name, facts := range map[string][]profiles.Fact{
+		"deletes": nil,
+		"keeps":   {{Trait: "blob.delete", Value: "405 UNSUPPORTED"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := registrytest.New(t, registrytest.WithCustomProfile(&profiles.Profile{Name: name, Facts: facts}))
+			ctx, cancel := context.WithCancel(t.Context())
+			client := reg.Client()
+			client.Transport = &interrupting{client.Transport, 100, cancel}
+			_, leftovers, err := probe.Run(ctx, probe.Target{URL: reg.URL(), Client: client, Repository: "probe"})
+			require.ErrorIs(t, err, context.Canceled)
+			pushed := reg.Requests().Count(record.Status("201"), record.Op(op.UploadCommit, op.BlobPost, op.ManifestPut))
+			require.Positive(t, pushed)
+			assert.Equal(t, len(leftovers) > 0, facts != nil, "%q", leftovers)
+			for _, path := range leftovers {
+				assert.Contains(t, path, "/v2/probe")
+			}
+			if facts == nil {
+				deleted := reg.Requests().Count(record.Status("202"), record.Op(op.BlobDelete, op.ManifestDelete))
+				assert.Equal(t, pushed, deleted)
 			}
 		})
 	}

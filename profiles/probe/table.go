@@ -2,574 +2,398 @@ package probe
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registry"
 )
 
-// probe measures a trait: it returns the value, and what it saw.
+// probe measures a trait: by an answer, of which package evidence says the value, or by itself.
 type probe struct {
 	trait   string
+	answer  func(*session) (*answer, error)
 	measure func(*session) (value, seen string, err error)
 }
 
-// outcomeOf returns a measurement of the answer to one request.
-func outcomeOf(method string, target func(*session) (string, error)) func(*session) (string, string, error) {
-	return func(s *session) (string, string, error) {
-		at, err := target(s)
-		if err != nil {
-			return "", "", err
-		}
-		a, err := s.send(method, at, nil)
-		if err != nil {
-			return "", "", err
-		}
-		return a.outcome(), method + " is answered with " + a.outcome(), nil
+// fact measures the trait.
+func (p *probe) fact(s *session) (profiles.Fact, error) {
+	f := profiles.Fact{Trait: p.trait, Source: s.base.String(), Grade: profiles.FromProbe}
+	if p.measure != nil {
+		value, seen, err := p.measure(s)
+		f.Value, f.Seen = profiles.Value(value), seen
+		return f, err
 	}
+	a, err := p.answer(s)
+	if err != nil {
+		return f, err
+	}
+	v, ok := a.Shows(p.trait)
+	if !ok {
+		return f, errUnknown
+	}
+	f.Value, f.Seen = profiles.Value(v.Value), v.Seen
+	if v.Value == strconv.Itoa(a.Status) && a.Status >= http.StatusBadRequest && a.Method != http.MethodHead {
+		f.Answer = withoutCode(a)
+	}
+	return f, nil
 }
 
-func at(rest string) func(*session) (string, error) {
-	return func(s *session) (string, error) { return s.path(rest), nil }
+const maxError = 512 // bytes of the body of an error that is kept
+
+// withoutCode returns the body of an error that has no code.
+func withoutCode(a *answer) *registry.Answer {
+	if len(a.Body) == 0 {
+		return &registry.Answer{Shape: registry.ShapeEmpty}
+	}
+	body := string(a.Body)
+	if len(body) > maxError || !utf8.ValidString(body) {
+		return nil
+	}
+	return &registry.Answer{Body: &body, Header: map[string][]string{"Content-Type": a.Header["Content-Type"]}}
 }
 
-// populated makes sure that the repository exists.
-func populated(rest func(*session) string) func(*session) (string, error) {
-	return func(s *session) (string, error) {
-		_, err := s.pushImage(s.repo, "probe")
-		return s.path(rest(s)), err
-	}
+// to returns a request with this method and path in the repository.
+func to(method, rest string) func(*session) (*answer, error) {
+	return func(s *session) (*answer, error) { return s.send(method, s.path(rest), nil) }
 }
 
 // absent is a digest of nothing that exists.
 func absent() digest.Digest { return digest.FromString(random(16)) }
 
-// form tells a path from a URL.
-func form(location string) (string, string, error) {
-	switch {
-	case location == "":
-		return "none", "there is no Location", nil
-	case isAbsolute(location):
-		return "absolute", "Location is " + location, nil
-	}
-	return "path", "Location is " + location, nil
-}
-
 // table has the probes, in the order in which they run: the first ones need an empty repository.
 var table = []probe{
-	{"tags.missing-repository", outcomeOf(http.MethodGet, at("/tags/list"))},
-	{"blob.missing-repository", outcomeOf(http.MethodGet, func(s *session) (string, error) { return s.path("/blobs/" + string(absent())), nil })},
-	{"manifest.missing-repository", outcomeOf(http.MethodGet, at("/manifests/absent"))},
-	{"ping.body", func(s *session) (string, string, error) {
-		a, err := s.send(http.MethodGet, "/v2/", nil)
-		if err == nil && a.status != http.StatusOK {
-			err = errUnknown
-		}
-		body := strings.TrimSpace(string(a.body))
-		if body == "" {
-			body = "none"
-		}
-		return body, "the body is " + body, err
-	}},
-	{"upload.location", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
+	{trait: "tags.missing-repository", answer: to(http.MethodGet, "/tags/list")},
+	{trait: "blob.missing-repository", answer: missingBlob},
+	{trait: "manifest.missing-repository", answer: to(http.MethodGet, "/manifests/absent")},
+	{trait: "ping.body", answer: func(s *session) (*answer, error) { return s.send(http.MethodGet, "/v2/", nil) }},
+	{trait: "catalog.list", answer: func(s *session) (*answer, error) { return s.send(http.MethodGet, "/v2/_catalog?n=1", nil) }},
+	{trait: "repository.create", measure: func(s *session) (string, string, error) {
+		a, err := s.send(http.MethodPost, s.path("/blobs/uploads/"), nil)
+		switch {
+		case err != nil:
 			return "", "", err
-		}
-		return form(a.location())
-	}},
-	{"upload.path", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		for _, path := range []string{"blobs/uploads", "blobs/upload"} {
-			if strings.Contains(a.location(), "/"+path+"/") {
-				return path, "Location is " + a.location(), nil
-			}
+		case a.Status == http.StatusAccepted:
+			return "yes", "a push to a repository that does not exist is answered with 202", nil
+		case a.Code() == "NAME_UNKNOWN":
+			return "no", "a push to a repository that does not exist is answered with " + a.Outcome(), nil
 		}
 		return "", "", errUnknown
 	}},
-	{"upload.state", func(s *session) (string, string, error) {
+
+	{trait: "auth.scheme", measure: scheme},
+	{trait: "auth.realm", answer: refused},
+	{trait: "auth.path", answer: refused},
+	{trait: "auth.service", answer: refused},
+	{trait: "auth.scope", answer: refused},
+	{trait: "auth.unauthorized", answer: refused},
+	{trait: "auth.anonymous", measure: pulls},
+	{trait: "auth.token-field", answer: issued},
+	{trait: "auth.expires-in", answer: issued},
+	{trait: "auth.ttl", answer: issued},
+	{trait: "auth.token-fields", answer: issued},
+	{trait: "auth.post", answer: posted},
+
+	{trait: "upload.start", answer: to(http.MethodPost, "/blobs/uploads/")},
+	{trait: "upload.location", answer: (*session).upload},
+	{trait: "upload.path", answer: (*session).upload},
+	{trait: "upload.state", answer: (*session).upload},
+	{trait: "upload.query", measure: func(s *session) (string, string, error) {
+		return s.parameters((*session).upload, (*session).upload)
+	}},
+	{trait: "upload.range-initial", answer: (*session).upload},
+	{trait: "upload.chunk-min", answer: (*session).upload},
+	{trait: "upload.chunk", answer: chunks([]byte("0123456789"), "")},
+	{trait: "upload.out-of-order", answer: func(s *session) (*answer, error) {
+		a, err := chunks([]byte("0123456789"), "0-9")(s)
+		if err != nil || a.Status >= http.StatusBadRequest {
+			return nil, orUnknown(err) // chunks are refused
+		}
+		return chunks([]byte("0123456789"), "100-109")(s)
+	}},
+	{trait: "upload.repeated-chunk", measure: repeatedChunk},
+	{trait: "upload.stream-range", measure: streamRange},
+	{trait: "upload.commit-state", measure: commitState},
+	{trait: "upload.stream", answer: chunks([]byte("01234"), "", "")},
+	{trait: "upload.chunks", measure: wholeChunks},
+	{trait: "upload.content-type", measure: func(s *session) (string, string, error) {
+		a, err := s.commit(blob(), "text/plain", true)
+		if err == nil && a.Status == http.StatusCreated {
+			return "any", "PUT of text/plain is answered with 201", nil
+		}
+		if err == nil && a.Status >= http.StatusInternalServerError {
+			err = errUnknown
+		}
+		return "checked", "PUT of text/plain is refused", err
+	}},
+	{trait: "upload.stray-body", measure: func(s *session) (string, string, error) {
+		a, err := s.send(http.MethodPost, s.path("/blobs/uploads/"), []byte("stray"), "Content-Type", octets)
+		if err == nil && a.Status == http.StatusAccepted {
+			return "ignored", "POST with a body is answered with 202", nil
+		}
+		return "refused", "POST with a body is refused", err
+	}},
+	{trait: "upload.status", answer: inSession(http.MethodGet)},
+	{trait: "upload.cancel", answer: inSession(http.MethodDelete)},
+	{trait: "upload.commit", answer: func(s *session) (*answer, error) { return s.commit(blob(), octets, true) }},
+	{trait: "upload.unknown", answer: func(s *session) (*answer, error) {
 		a, err := s.upload()
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		if strings.Contains(a.location(), "?") {
-			return "changes", "Location has a query", nil
+		location := a.Location()
+		if a, err = s.commitAt(location, blob(), octets); err != nil || a.Status != http.StatusCreated {
+			return nil, orUnknown(err)
 		}
-		return "fixed", "Location has no query", nil
+		return s.send(http.MethodPatch, location, blob(), "Content-Type", octets)
 	}},
-	{"upload.range-initial", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		value := a.header.Get("Range")
-		if value == "" {
-			value = "none"
-		}
-		return value, "Range is " + value, err
-	}},
-	{"upload.chunk", func(s *session) (string, string, error) {
+	{trait: "upload.wrong-digest", answer: func(s *session) (*answer, error) {
 		a, err := s.upload()
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err = s.send(http.MethodPatch, a.location(), blob(), "Content-Type", octets)
-		return a.outcome(), "PATCH is answered with " + a.outcome(), err
+		return s.send(http.MethodPut, with(a.Location(), "digest", string(absent())), blob(), "Content-Type", octets)
 	}},
-	{"upload.out-of-order", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		if a, err = s.send(http.MethodPatch, a.location(), []byte("0123456789"), "Content-Type", octets, "Content-Range", "0-9"); err != nil || a.status >= http.StatusBadRequest {
-			return "", "", orUnknown(err) // chunks are refused
-		}
-		if a, err = s.upload(); err != nil {
-			return "", "", err
-		}
-		a, err = s.send(http.MethodPatch, a.location(), []byte("0123456789"), "Content-Type", octets, "Content-Range", "100-109")
-		return a.outcome(), "PATCH with Content-Range 100-109 is answered with " + a.outcome(), err
-	}},
-	{"upload.repeated-chunk", repeatedChunk},
-	{"upload.stream-range", streamRange},
-	{"upload.commit-state", commitState},
-	{"upload.stream", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		if a.header.Get("OCI-Chunk-Min-Length") != "" {
-			return "", "", errUnknown // the first chunk would be too short
-		}
-		if a, err = s.send(http.MethodPatch, a.location(), blob(), "Content-Type", octets); err != nil || a.location() == "" {
-			return "", "", orUnknown(err)
-		}
-		a, err = s.send(http.MethodPatch, a.location(), blob(), "Content-Type", octets)
-		if a.status < http.StatusBadRequest {
-			return "appended", "a second PATCH without Content-Range is answered with " + a.outcome(), err
-		}
-		return "refused", "a second PATCH without Content-Range is answered with " + a.outcome(), err
-	}},
-	{"upload.chunk-min", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		value := a.header.Get("OCI-Chunk-Min-Length")
-		if value == "" {
-			value = "none"
-		}
-		return value, "OCI-Chunk-Min-Length is " + value, err
-	}},
-	{"upload.status", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		a, err = s.send(http.MethodGet, a.location(), nil)
-		return a.outcome(), "GET of an upload is answered with " + a.outcome(), err
-	}},
-	{"upload.cancel", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		a, err = s.send(http.MethodDelete, a.location(), nil)
-		return a.outcome(), "DELETE of an upload is answered with " + a.outcome(), err
-	}},
-	{"upload.wrong-digest", commit(func(location string) string { return with(location, "digest", string(absent())) })},
-	{"upload.no-digest", commit(func(location string) string { return location })},
-	{"upload.single-post", func(s *session) (string, string, error) {
+	{trait: "upload.no-digest", answer: func(s *session) (*answer, error) { return s.commit(blob(), octets, false) }},
+	{trait: "upload.single-post", answer: func(s *session) (*answer, error) {
 		content := blob()
 		d := digest.FromBytes(content)
 		a, err := s.send(http.MethodPost, s.path("/blobs/uploads/?digest="+string(d)), content, "Content-Type", octets)
-		if err == nil && a.status == http.StatusCreated {
+		if err == nil && a.Status == http.StatusCreated {
 			s.created = append(s.created, s.path("/blobs/"+string(d)))
 		}
-		return a.outcome(), "POST of a blob is answered with " + a.outcome(), err
+		return a, err
 	}},
-	{"blob.location", func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
+
+	{trait: "blob.location", answer: func(s *session) (*answer, error) { return s.commit(blob(), octets, true) }},
+	{trait: "blob.missing", answer: populated(missingBlob)},
+	{trait: "answer.type", measure: ofTwoErrors("answer.type")},
+	{trait: "answer.shape", measure: ofTwoErrors("answer.shape")},
+	{trait: "blob.bad-digest", answer: to(http.MethodGet, "/blobs/sha256:bad")},
+	{trait: "blob.get", answer: unlessRedirected(pulled(http.MethodGet))},
+	{trait: "blob.head", answer: unlessRedirected(pulled(http.MethodHead))},
+	{trait: "blob.redirect", answer: pulled(http.MethodGet)},
+	{trait: "blob.redirect-head", answer: pulled(http.MethodHead)},
+	{trait: "blob.head-length", measure: headLength},
+	{trait: "blob.type", measure: blobType},
+	{trait: "blob.range", answer: pulled(http.MethodGet, "Range", "bytes=1-3")},
+	{trait: "blob.range-outside", answer: func(s *session) (*answer, error) {
+		a, err := pulled(http.MethodGet, "Range", "bytes=100000-")(s)
+		if err == nil && a.Status < http.StatusBadRequest {
+			err = errUnknown // Range is ignored
 		}
-		content := blob()
-		d := digest.FromBytes(content)
-		a, err = s.send(http.MethodPut, with(a.location(), "digest", string(d)), content, "Content-Type", octets)
-		if err != nil || a.status != http.StatusCreated {
-			return "", "", orUnknown(err)
-		}
-		s.created = append(s.created, s.path("/blobs/"+string(d)))
-		return form(a.location())
+		return a, err
 	}},
-	{"blob.missing", outcomeOf(http.MethodGet, populated(func(*session) string { return "/blobs/" + string(absent()) }))},
-	{"blob.redirect", redirect(http.MethodGet)},
-	{"blob.redirect-head", redirect(http.MethodHead)},
-	{"blob.head-length", headLength},
-	{"blob.type", blobType},
-	{"blob.range", func(s *session) (string, string, error) {
+	{trait: "blob.delete", answer: pulled(http.MethodDelete)},
+	{trait: "blob.delete-missing", answer: func(s *session) (*answer, error) {
 		d, err := s.pushBlob(s.repo, blob())
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err := s.send(http.MethodGet, s.path("/blobs/"+string(d)), nil, "Range", "bytes=1-3")
-		switch {
-		case err != nil:
-		case a.status == http.StatusPartialContent:
-			return "part", "GET with Range is answered with 206", nil
-		case a.status == http.StatusOK:
-			return "ignored", "GET with Range is answered with 200", nil
-		}
-		return "", "", orUnknown(err)
+		return s.deleteTwice("/blobs/" + string(d))
 	}},
-	{"blob.delete", func(s *session) (string, string, error) {
-		d, err := s.pushBlob(s.repo, blob())
+	{trait: "blob.delete-referenced", answer: func(s *session) (*answer, error) {
+		m, err := s.image(s.repo, nil)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err := s.send(http.MethodDelete, s.path("/blobs/"+string(d)), nil)
-		return a.outcome(), "DELETE is answered with " + a.outcome(), err
-	}},
-	{"blob.mount", mount},
-	{"manifest.missing", outcomeOf(http.MethodGet, populated(func(*session) string { return "/manifests/absent" }))},
-	{"manifest.bad-reference", badReference},
-	{"manifest.get-digest", getDigest},
-	{"manifest.accept", func(s *session) (string, string, error) {
-		if _, err := s.pushImage(s.repo, "accept"); err != nil {
-			return "", "", err
+		if a, err := s.putManifest(s.repo, "referenced", m, ocispec.MediaTypeImageManifest); err != nil || a.Status != http.StatusCreated {
+			return nil, orUnknown(err)
 		}
-		a, err := s.send(http.MethodGet, s.path("/manifests/accept"), nil, "Accept", ocispec.MediaTypeImageIndex)
-		if a.status == http.StatusOK {
-			return "ignored", "GET with another type in Accept is answered with 200", err
-		}
-		return "refused", "GET with another type in Accept is answered with " + a.outcome(), err
-	}},
-	{"manifest.location", func(s *session) (string, string, error) {
-		a, _, err := s.put("location", nil)
+		layer, err := layerOf(m)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		return form(a.location())
+		if a, err := pulled(http.MethodDelete)(s); err != nil || !a.Succeeded() {
+			return nil, orUnknown(err) // no blob can be deleted
+		}
+		return s.send(http.MethodDelete, s.path("/blobs/"+string(layer)), nil)
 	}},
-	{"manifest.location-reference", func(s *session) (string, string, error) {
-		a, _, err := s.put("reference", nil)
+	{trait: "blob.mount", measure: mount},
+
+	{trait: "manifest.get", answer: tagged("get", ocispec.MediaTypeImageManifest)},
+	{trait: "manifest.missing", answer: populated(to(http.MethodGet, "/manifests/absent"))},
+	{trait: "manifest.bad-reference", measure: badReference},
+	{trait: "manifest.get-digest", measure: getDigest},
+	{trait: "manifest.accept", measure: func(s *session) (string, string, error) {
+		a, err := tagged("accept", ocispec.MediaTypeImageIndex)(s)
 		switch {
 		case err != nil:
 			return "", "", err
-		case strings.HasSuffix(a.location(), "/reference"):
-			return "as-pushed", "Location is " + a.location(), nil
+		case a.Status == http.StatusOK:
+			return "ignored", "GET with another type in Accept is answered with 200", nil
 		}
-		return "digest", "Location is " + a.location(), nil
+		return "refused", "GET with another type in Accept is answered with " + a.Outcome(), nil
 	}},
-	{"manifest.put-type", func(s *session) (string, string, error) {
+	{trait: "manifest.not-acceptable", answer: ifRefused(tagged("accept", ocispec.MediaTypeImageIndex))},
+	{trait: "manifest.put", answer: put("put", nil)},
+	{trait: "manifest.location", answer: put("location", nil)},
+	{trait: "manifest.location-reference", answer: put("reference", nil)},
+	{trait: "manifest.put-invalid", answer: func(s *session) (*answer, error) {
+		return s.putManifest(s.repo, "invalid", []byte("no manifest "+random(8)), ocispec.MediaTypeImageManifest)
+	}},
+	{trait: "manifest.put-type", answer: func(s *session) (*answer, error) {
 		m, err := s.image(s.repo, func(m *ocispec.Manifest) { m.MediaType = "" })
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err := s.putManifest(s.repo, "type", m, "application/vnd.ocifake.unknown+json")
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
+		return s.putManifest(s.repo, "type", m, "application/vnd.ocifake.unknown+json")
 	}},
-	{"manifest.put-missing-blob", func(s *session) (string, string, error) {
-		m, err := s.image(s.repo, func(m *ocispec.Manifest) { m.Layers[0].Digest = absent() })
-		if err != nil {
-			return "", "", err
+	{trait: "manifest.put-missing-blob", answer: put("missing-blob", func(m *ocispec.Manifest) { m.Layers[0].Digest = absent() })},
+	{trait: "manifest.put-wrong-digest", answer: func(s *session) (*answer, error) { return put(string(absent()), nil)(s) }},
+	{trait: "manifest.put-bad-digest", answer: func(s *session) (*answer, error) {
+		a, err := put(malformed, nil)(s)
+		if err == nil && unrouted(a) {
+			err = errUnknown
 		}
-		a, err := s.putManifest(s.repo, "missing-blob", m, ocispec.MediaTypeImageManifest)
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
+		return a, err
 	}},
-	{"manifest.put-wrong-digest", func(s *session) (string, string, error) {
-		m, err := s.image(s.repo, nil)
-		if err != nil {
-			return "", "", err
+	{trait: "manifest.put-order", measure: putOrder},
+	{trait: "manifest.put-layerless", answer: put("layerless", func(m *ocispec.Manifest) { m.Layers = []ocispec.Descriptor{} })},
+	{trait: "manifest.put-body", answer: put("body", nil)},
+	{trait: "manifest.descriptors", measure: func(s *session) (string, string, error) {
+		a, err := put("descriptors", func(m *ocispec.Manifest) { m.Layers[0].Size++ })(s)
+		if err == nil && a.Status == http.StatusCreated {
+			return "any", "a manifest with the wrong size of a layer is answered with 201", nil
 		}
-		a, err := s.putManifest(s.repo, string(absent()), m, ocispec.MediaTypeImageManifest)
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
+		return "compared", "a manifest with the wrong size of a layer is refused", err
 	}},
-	{"manifest.put-bad-digest", func(s *session) (string, string, error) {
-		m, err := s.image(s.repo, nil)
-		if err != nil {
-			return "", "", err
+	{trait: "manifest.immutable", measure: immutable},
+	{trait: "manifest.immutable-answer", answer: ifRefused(func(s *session) (*answer, error) {
+		if _, err := s.pushImage(s.repo, "immutable-answer"); err != nil {
+			return nil, err
 		}
-		a, err := s.putManifest(s.repo, malformed, m, ocispec.MediaTypeImageManifest)
-		if a.unrouted() {
-			return "", "", orUnknown(err)
-		}
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
-	}},
-	{"manifest.put-order", putOrder},
-	{"manifest.put-layerless", func(s *session) (string, string, error) {
-		m, err := s.image(s.repo, func(m *ocispec.Manifest) { m.Layers = []ocispec.Descriptor{} })
-		if err != nil {
-			return "", "", err
-		}
-		a, err := s.putManifest(s.repo, "layerless", m, ocispec.MediaTypeImageManifest)
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
-	}},
-	{"manifest.put-body", func(s *session) (string, string, error) {
-		a, d, err := s.put("body", nil)
-		switch {
-		case err != nil:
-			return "", "", err
-		case digest.FromBytes(a.body) == d:
-			return "manifest", "the body of the answer is the manifest", nil
-		case len(a.body) > 0:
-			return "", "", errUnknown
-		}
-		return "none", "the answer has no body", nil
-	}},
-	{"manifest.oci-subject", func(s *session) (string, string, error) {
-		subject, err := s.pushImage(s.repo, "subject")
-		if err != nil {
-			return "", "", err
-		}
-		a, _, err := s.put("referrer", func(m *ocispec.Manifest) {
-			m.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: s.size(subject)}
-		})
-		if a.header.Get("OCI-Subject") == "" {
-			return "no", "the answer has no OCI-Subject", err
-		}
-		return "yes", "the answer has OCI-Subject", err
-	}},
-	{"manifest.dash-alias", func(s *session) (string, string, error) {
+		return put("immutable-answer", nil)(s)
+	})},
+	{trait: "manifest.subject", answer: (*session).referrer},
+	{trait: "manifest.oci-subject", answer: (*session).referrer},
+	{trait: "manifest.dash-alias", measure: func(s *session) (string, string, error) {
 		d, err := s.pushImage(s.repo, "alias")
 		if err != nil {
 			return "", "", err
 		}
-		a, err := s.send(http.MethodGet, s.path("/manifests/"+strings.Replace(string(d), ":", "-", 1)), nil, "Accept", ocispec.MediaTypeImageManifest)
-		if a.status == http.StatusOK {
-			return "yes", "GET of sha256-<hex> is answered with 200", err
+		a, err := s.manifest(strings.Replace(string(d), ":", "-", 1), ocispec.MediaTypeImageManifest)
+		switch {
+		case err != nil:
+			return "", "", err
+		case a.Status == http.StatusOK:
+			return "yes", "GET of sha256-<hex> is answered with 200", nil
 		}
-		return "no", "GET of sha256-<hex> is answered with " + a.outcome(), err
+		return "no", "GET of sha256-<hex> is answered with " + a.Outcome(), nil
 	}},
-	{"manifest.delete-digest", func(s *session) (string, string, error) {
+	{trait: "manifest.delete-digest", answer: func(s *session) (*answer, error) {
 		d, err := s.pushImage(s.repo, "delete")
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err := s.send(http.MethodDelete, s.path("/manifests/"+string(d)), nil)
-		return a.outcome(), "DELETE is answered with " + a.outcome(), err
+		return s.send(http.MethodDelete, s.path("/manifests/"+string(d)), nil)
 	}},
-	{"manifest.delete-tag", func(s *session) (string, string, error) {
+	{trait: "manifest.delete-missing", answer: func(s *session) (*answer, error) {
+		d, err := s.pushImage(s.repo, "delete-twice")
+		if err != nil {
+			return nil, err
+		}
+		return s.deleteTwice("/manifests/" + string(d))
+	}},
+	{trait: "manifest.delete-tag", answer: func(s *session) (*answer, error) {
 		if _, err := s.pushImage(s.repo, "delete-tag"); err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a, err := s.send(http.MethodDelete, s.path("/manifests/delete-tag"), nil)
-		return a.outcome(), "DELETE is answered with " + a.outcome(), err
+		return s.send(http.MethodDelete, s.path("/manifests/delete-tag"), nil)
 	}},
-	{"manifest.delete-tag-keeps", func(s *session) (string, string, error) {
+	{trait: "manifest.delete-tag-keeps", measure: func(s *session) (string, string, error) {
 		d, err := s.pushImage(s.repo, "keeps")
 		if err != nil {
 			return "", "", err
 		}
 		a, err := s.send(http.MethodDelete, s.path("/manifests/keeps"), nil)
-		if err != nil || a.status >= http.StatusBadRequest {
+		if err != nil || a.Status >= http.StatusBadRequest {
 			return "", "", orUnknown(err)
 		}
-		a, err = s.send(http.MethodGet, s.path("/manifests/"+string(d)), nil, "Accept", ocispec.MediaTypeImageManifest)
-		if a.status == http.StatusOK {
-			return "manifest", "the manifest is there", err
-		}
-		return "nothing", "the manifest is answered with " + a.outcome(), err
-	}},
-	{"referrers.list", outcomeOf(http.MethodGet, func(s *session) (string, error) {
-		d, err := s.pushImage(s.repo, "referrers")
-		return s.path("/referrers/" + string(d)), err
-	})},
-	{"referrers.missing-subject", func(s *session) (string, string, error) {
-		return s.referrers("/referrers/" + string(absent()))
-	}},
-	{"referrers.order", referrersOrder},
-	{"tags.name-from", nameFrom},
-	{"tags.bad-n", outcomeOf(http.MethodGet, populated(func(*session) string { return "/tags/list?n=-1" }))},
-	{"tags.pages", func(s *session) (string, string, error) {
-		a, err := s.page()
-		if err != nil {
-			return "", "", err
-		}
-		if len(a.tags()) > 1 {
-			return "no", "n=1 lists more than one tag", nil
-		}
-		return "yes", "n=1 lists one tag", nil
-	}},
-	{"tags.link", func(s *session) (string, string, error) {
-		a, err := s.page()
-		if err != nil || len(a.tags()) > 1 {
-			return "", "", orUnknown(err)
-		}
-		link := a.header.Get("Link")
-		switch {
-		case link == "":
-			return "none", "there is no Link", nil
-		case !strings.HasPrefix(link, "<"):
-			return "bare", "Link is " + link, nil
-		case isAbsolute(link):
-			return "absolute", "Link is " + link, nil
-		}
-		return "path", "Link is " + link, nil
-	}},
-	{"tags.unknown-last", func(s *session) (string, string, error) {
-		first, err := s.page()
-		if err != nil || opaque(first) {
-			return "", "", orUnknown(err)
-		}
-		a, err := s.send(http.MethodGet, s.path("/tags/list?n=100&last=0-is-no-tag"), nil)
+		a, err = s.manifest(string(d), ocispec.MediaTypeImageManifest)
 		switch {
 		case err != nil:
 			return "", "", err
-		case a.status >= http.StatusBadRequest:
-			return "refused", "a last that is no tag is answered with " + a.outcome(), nil
-		case len(a.tags()) == 0:
-			return "empty", "after a last that is no tag, nothing is listed", nil
+		case a.Status == http.StatusOK:
+			return "manifest", "the manifest is there", nil
 		}
-		return "after", "after a last that is no tag, tags are listed", nil
+		return "nothing", "the manifest is answered with " + a.Outcome(), nil
 	}},
-	{"tags.cursor", func(s *session) (string, string, error) {
+
+	{trait: "referrers.list", answer: func(s *session) (*answer, error) {
+		d, err := s.pushImage(s.repo, "referrers")
+		if err != nil {
+			return nil, err
+		}
+		return s.send(http.MethodGet, s.path("/referrers/"+string(d)), nil)
+	}},
+	{trait: "referrers.missing-subject", answer: referrers(func(*session) (string, error) { return "/referrers/" + string(absent()), nil })},
+	{trait: "referrers.order", measure: referrersOrder},
+	{trait: "referrers.bad-digest", answer: referrers(func(*session) (string, error) { return "/referrers/sha256:bad", nil })},
+	{trait: "referrers.artifact-type", measure: artifactTypes},
+	{trait: "referrers.filter", answer: referrers(func(s *session) (string, error) { return s.twoReferrers("?artifactType=" + typeA) })},
+
+	{trait: "tags.name-from", answer: func(s *session) (*answer, error) {
+		repo := s.repo + "/a/b/c"
+		if _, err := s.pushImage(repo, "v1"); err != nil {
+			return nil, err
+		}
+		return s.send(http.MethodGet, "/v2/"+repo+"/tags/list", nil)
+	}},
+	{trait: "tags.bad-n", answer: populated(to(http.MethodGet, "/tags/list?n=-1"))},
+	{trait: "tags.over-max", answer: populated(to(http.MethodGet, "/tags/list?n=100000"))},
+	{trait: "tags.pages", answer: (*session).page},
+	{trait: "tags.link", answer: func(s *session) (*answer, error) {
 		a, err := s.page()
-		switch {
-		case err != nil || a.header.Get("Link") == "":
+		if err == nil && len(a.Tags()) > 1 {
+			err = errUnknown // n is ignored
+		}
+		return a, err
+	}},
+	{trait: "tags.link-when", measure: func(s *session) (string, string, error) {
+		page, err := s.page()
+		if err != nil || page.Header.Get("Link") == "" {
 			return "", "", orUnknown(err)
-		case opaque(a):
-			return "opaque", "Link is " + a.header.Get("Link"), nil
 		}
-		return "tag", "Link is " + a.header.Get("Link"), nil
+		a, err := s.list()
+		if err == nil && a.Header.Get("Link") != "" {
+			return "always", "a list of all tags has a Link", nil
+		}
+		return "more", "a list of all tags has no Link", err
 	}},
-	{"tags.type", func(s *session) (string, string, error) {
-		a, err := s.page()
-		return a.header.Get("Content-Type"), "Content-Type is " + a.header.Get("Content-Type"), err
+	{trait: "tags.link-query", measure: func(s *session) (string, string, error) {
+		return s.parameters((*session).page, func(s *session) (*answer, error) { return s.send(http.MethodGet, s.path("/tags/list?n=2"), nil) })
 	}},
-	{"tags.emptied", func(s *session) (string, string, error) {
+	{trait: "tags.order", answer: (*session).list},
+	{trait: "tags.unknown-last", answer: (*session).unknownLast},
+	{trait: "tags.unknown-last-answer", answer: ifRefused((*session).unknownLast)},
+	{trait: "tags.cursor", answer: (*session).page},
+	{trait: "tags.type", answer: (*session).page},
+	{trait: "tags.fields", answer: (*session).page},
+	{trait: "tags.empty", answer: func(s *session) (*answer, error) {
+		m, err := s.image(s.repo+"-untagged", nil)
+		if err != nil {
+			return nil, err
+		}
+		if a, err := s.putManifest(s.repo+"-untagged", string(digest.FromBytes(m)), m, ocispec.MediaTypeImageManifest); err != nil || a.Status != http.StatusCreated {
+			return nil, orUnknown(err)
+		}
+		return s.send(http.MethodGet, "/v2/"+s.repo+"-untagged/tags/list", nil)
+	}},
+	{trait: "tags.emptied", answer: func(s *session) (*answer, error) {
 		emptied := s.repo + "-emptied"
 		d, err := s.pushImage(emptied, "v1")
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
 		a, err := s.send(http.MethodDelete, "/v2/"+emptied+"/manifests/"+string(d), nil)
-		if err != nil || a.status >= http.StatusBadRequest {
-			return "", "", orUnknown(err)
+		if err != nil || a.Status >= http.StatusBadRequest {
+			return nil, orUnknown(err)
 		}
-		a, err = s.send(http.MethodGet, "/v2/"+emptied+"/tags/list", nil)
-		if a.status == http.StatusNotFound {
-			return "unknown", "the list is answered with " + a.outcome(), err
-		}
-		return "empty", "the list is answered with " + a.outcome(), err
+		return s.send(http.MethodGet, "/v2/"+emptied+"/tags/list", nil)
 	}},
-}
-
-// opaque reports whether last in the Link of a page is not its last tag.
-func opaque(a answer) bool {
-	link, tags := a.header.Get("Link"), a.tags()
-	return link != "" && len(tags) > 0 && !strings.Contains(link, "last="+tags[len(tags)-1])
-}
-
-func orUnknown(err error) error {
-	if err == nil {
-		return errUnknown
-	}
-	return err
-}
-
-// commit measures the closing PUT to a location.
-func commit(target func(location string) string) func(*session) (string, string, error) {
-	return func(s *session) (string, string, error) {
-		a, err := s.upload()
-		if err != nil {
-			return "", "", err
-		}
-		a, err = s.send(http.MethodPut, target(a.location()), blob(), "Content-Type", octets)
-		return a.outcome(), "PUT is answered with " + a.outcome(), err
-	}
-}
-
-// put pushes an image that is changed.
-func (s *session) put(tag string, change func(*ocispec.Manifest)) (answer, digest.Digest, error) {
-	m, err := s.image(s.repo, change)
-	if err != nil {
-		return answer{}, "", err
-	}
-	a, err := s.putManifest(s.repo, tag, m, ocispec.MediaTypeImageManifest)
-	if err == nil && a.status != http.StatusCreated {
-		err = errUnknown
-	}
-	return a, digest.FromBytes(m), err
-}
-
-// size returns the size of a manifest.
-func (s *session) size(d digest.Digest) int64 {
-	a, err := s.send(http.MethodGet, s.path("/manifests/"+string(d)), nil, "Accept", ocispec.MediaTypeImageManifest)
-	if err != nil {
-		return 0
-	}
-	return int64(len(a.body))
-}
-
-// referrers measures a list of referrers, if the registry has them.
-func (s *session) referrers(rest string) (string, string, error) {
-	d, err := s.pushImage(s.repo, "api")
-	if err != nil {
-		return "", "", err
-	}
-	a, err := s.send(http.MethodGet, s.path("/referrers/"+string(d)), nil)
-	if err != nil || a.status != http.StatusOK {
-		return "", "", orUnknown(err)
-	}
-	a, err = s.send(http.MethodGet, s.path(rest), nil)
-	return a.outcome(), "GET is answered with " + a.outcome(), err
-}
-
-// page returns the first of the tags of a repository that has several.
-func (s *session) page() (answer, error) {
-	for _, tag := range []string{"page-1", "page-2"} {
-		if _, err := s.pushImage(s.repo, tag); err != nil {
-			return answer{}, err
-		}
-	}
-	a, err := s.send(http.MethodGet, s.path("/tags/list?n=1"), nil)
-	if err == nil && a.status != http.StatusOK {
-		err = errUnknown
-	}
-	return a, err
-}
-
-// mount measures which mounts succeed: of a blob to which a manifest refers, of one to which none
-// refers, without a source, and from a source that does not exist.
-func mount(s *session) (string, string, error) {
-	m, err := s.image(s.other, nil)
-	if err != nil {
-		return "", "", err
-	}
-	if a, err := s.putManifest(s.other, "mount", m, ocispec.MediaTypeImageManifest); err != nil || a.status != http.StatusCreated {
-		return "", "", orUnknown(err)
-	}
-	parsed, err := layerOf(m)
-	if err != nil {
-		return "", "", err
-	}
-	mounts := func(d digest.Digest, from string) (bool, error) {
-		query := "?mount=" + string(d)
-		if from != "" {
-			query += "&from=" + from
-		}
-		a, err := s.send(http.MethodPost, s.path("/blobs/uploads/"+query), nil)
-		if err == nil && a.status == http.StatusCreated {
-			s.created = append(s.created, s.path("/blobs/"+string(d)))
-		}
-		return a.status == http.StatusCreated, err
-	}
-	if ok, err := mounts(parsed, s.other); err != nil || !ok {
-		return "never", "a mount of a layer is not answered with 201", err
-	}
-	loose := func(from string) (bool, error) {
-		d, err := s.pushBlob(s.other, blob())
-		if err != nil {
-			return false, err
-		}
-		return mounts(d, from)
-	}
-	if ok, err := loose(s.other); err != nil || !ok {
-		return "referenced", "a mount of a blob to which no manifest refers is not answered with 201", err
-	}
-	if ok, err := loose(s.repo + "-absent"); err != nil || ok {
-		return "any", "a mount from a repository that does not exist is answered with 201", err
-	}
-	if ok, err := loose(""); err != nil || ok {
-		return "readable", "a mount without a source is answered with 201", err
-	}
-	return "named", "a mount without a source is not answered with 201", nil
 }
