@@ -233,6 +233,13 @@ func (l *Linter) learnFallback(x *exchange) {
 			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
 		}
 	}
+	if x.Status == http.StatusOK && x.kind == op.ManifestGet {
+		index := parseManifest(x.ResponseBody)
+		for _, s := range l.subjects.all {
+			listed := s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag && index.lists(pushedDigest(s.x))
+			s.done = s.done || listed // it is not to be listed twice
+		}
+	}
 	for _, r := range l.referrals.all {
 		r.done = r.done || r.x.client == x.client && r.x.repo() == x.repo() && r.tag == x.Tag
 	}

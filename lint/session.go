@@ -231,8 +231,8 @@ func (l *Linter) learnBlob(x *exchange) {
 		}
 	case x.Status == http.StatusOK:
 		x.client.know(x, digest)
-		if len(x.Faults) == 0 && l.contentOf(x, digest) == nil {
-			if size := bodyLength(x.ResponseHeader); size >= 0 {
+		if len(x.Faults)+len(x.Traits) == 0 && l.contentOf(x, digest) == nil {
+			if size := bodyLength(x.ResponseHeader); size > 0 { // some registries answer HEAD with 0
 				l.setContent(x, digest, content{size: size})
 			}
 		}
