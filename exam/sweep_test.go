@@ -104,6 +104,7 @@ func TestSweepStore(t *testing.T) {
 // TestSweepTransports sweeps over the transports on which effects on connections
 // differ.
 func TestSweepTransports(t *testing.T) {
+	t.Parallel() // a stall in real time takes the whole timeout
 	effects := exam.DefaultEffects()
 	// In real time each stall takes the whole timeout.
 	few := []exam.Effect{effects[0], effects[7], {Name: "stall", At: func(p exam.Point) faults.Effect {
