@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/ocifake/ocifake/exam"
+	"github.com/ocifake/ocifake/internal/testmain"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testmain.Run(m) }
 
 // requireGolden compares a text with a file in testdata, or writes the file if
 // OCIFAKE_UPDATE is set.

@@ -5,15 +5,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"github.com/ocifake/ocifake/internal/testmain"
 	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registry/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testmain.Run(m) }
 
 func TestStore(t *testing.T) {
 	for _, store := range []struct {

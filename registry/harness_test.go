@@ -10,16 +10,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocifake/ocifake/internal/testmain"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testmain.Run(m) }
 
 // fixture is a registry and a client that looks at raw requests and responses.
 type fixture struct {

@@ -3,7 +3,7 @@ package registrytest_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/ocifake/ocifake/internal/testmain"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testmain.Run(m) }

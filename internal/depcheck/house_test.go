@@ -39,6 +39,7 @@ var house = []floor{
 	{"internal/control", "auth faults faults/known internal/content internal/effect internal/engine internal/ruletext internal/recorder memstore op profiles record registry", list(digest, imageSpec)},
 	{"internal/server", "auth faults internal/effect internal/engine internal/faultnames internal/inflight internal/recorder op", ""},
 	{"internal/recorder", "internal/inflight op record", ""},
+	{"internal/testmain", "", "go.uber.org/goleak"},
 	{"internal/journal", "record", ""},
 	{"internal/content", "op registry", list(containerregistry, digest, imageSpec)},
 	{"internal/apistore", "registry", list(digest, imageSpec)},

@@ -10,13 +10,13 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"github.com/ocifake/ocifake/internal/testmain"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registry/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testmain.Run(m) }
 
 func newStore() (registry.Store, error) { return NewStore(), nil }
 
