@@ -155,6 +155,7 @@ func TestRight(t *testing.T) {
 // refuses has the scenarios that a profile refuses by its nature, and why.
 var refuses = map[string]string{
 	"dockerhub list repositories": "the catalog is disabled",
+	"ggcr attach":                 "referrers have the type of their config",
 	"olareg list repositories":    "there is no catalog",
 	"gitlab attach":               "the referrers tag is an alias of the subject",
 	"gitlab list referrers":       "the referrers tag is an alias of the subject",

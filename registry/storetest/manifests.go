@@ -18,6 +18,7 @@ func manifestChecks() []check {
 	return []check{
 		{"manifests/are found by digest and by tag", checkPutManifest},
 		{"manifests/are kept byte by byte", checkManifestContent},
+		{"manifests/pushes are counted, or not", checkPushed},
 		{"manifests/tags are told apart byte by byte", checkSimilarTags},
 		{"manifests/a tag may look like a digest", checkTagLikeDigest},
 		{"manifests/unknown ones are ManifestUnknown", checkManifestUnknown},
@@ -61,6 +62,30 @@ func checkPutManifest(t *tester) {
 	twice := t.newManifest("a tag that is given twice", "twice", "a", "twice")
 	t.put(app, twice)
 	t.hasManifest(setsTags, app, "twice", twice)
+}
+
+// checkPushed puts manifests with counts of their own, and again in another order.
+func checkPushed(t *tester) {
+	var all []registry.PutManifest
+	for i, name := range []string{"first", "second", "third"} {
+		m := t.newManifest(name, name)
+		m.Pushed = uint64(1000 - i)
+		t.put(app, m)
+		all = append(all, m)
+	}
+	t.put(app, all[0])
+	var last uint64
+	for i, m := range all {
+		got, c := t.manifest(app, string(m.Descriptor.Digest))
+		c.succeeds(returnsManifest)
+		switch {
+		case got.Pushed == m.Pushed && got.Pushed != 0:
+			c.violates(pushedIgnored, fmt.Sprintf("the count %d that was put", got.Pushed), "one of the Store's, or 0")
+		case i > 0 && (got.Pushed == 0) != (last == 0), got.Pushed != 0 && got.Pushed <= last:
+			c.violates(countsPushes, fmt.Sprintf("the count %d, and %d of the manifest before", got.Pushed, last), "a higher one, or 0 for both")
+		}
+		last = got.Pushed
+	}
 }
 
 // named is a manifest of any content.

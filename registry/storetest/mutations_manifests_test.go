@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,6 +22,20 @@ func manifestMutations() []mutation {
 				return got, err
 			}
 		}, []string{"manifests/are found by digest and by tag"}},
+		{"pushes are counted down", func(m *mutant) {
+			m.get = func(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+				got, err := m.Store.Manifest(ctx, repo, ref)
+				got.Pushed = math.MaxUint64 - got.Pushed
+				return got, err
+			}
+		}, []string{"manifests/pushes are counted, or not"}},
+		{"some pushes are counted", func(m *mutant) {
+			m.get = func(ctx context.Context, repo, ref string) (registry.Manifest, error) {
+				got, err := m.Store.Manifest(ctx, repo, ref)
+				got.Pushed = uint64(len(got.Content) % 2)
+				return got, err
+			}
+		}, []string{"manifests/pushes are counted, or not"}},
 		{"only the first tag is set", editedPut(func(m *mutant, ctx context.Context, repo string, p registry.PutManifest) error {
 			p.Tags = p.Tags[:min(1, len(p.Tags))]
 			return m.Store.PutManifest(ctx, repo, p)

@@ -84,6 +84,8 @@ const (
 
 	descriptorHas promise = "Manifest.Descriptor: media type, digest, size, artifact type, annotations"
 	contentIs     promise = "Manifest: Content has the bytes that were put."
+	countsPushes  promise = "Manifest.Pushed: Pushed is higher the later the manifest came into its repository, or 0 if the Store does not count pushes."
+	pushedIgnored promise = "Manifest.Pushed: [Store.PutManifest] ignores it."
 	tagHas        promise = "Tag: Tag is a tag and the digest of the manifest that it is on."
 	requires      promise = "PutManifest.Require: Require are the references that must exist in the repository, or, if they are Optional, must be right if they do."
 	setsTags      promise = "PutManifest.Tags: Tags are set on the manifest, and move from other manifests."

@@ -256,6 +256,7 @@ func (s *Store) PutManifest(_ context.Context, repo string, m registry.PutManife
 	}
 	m.Content = bytes.Clone(m.Content)
 	m.Descriptor.Annotations = maps.Clone(m.Descriptor.Annotations)
+	m.Pushed = 0 // this store does not count pushes
 	r.manifests[m.Descriptor.Digest] = m
 	for _, tag := range m.Tags {
 		r.tags[tag] = m.Descriptor.Digest
