@@ -62,8 +62,8 @@ func connectionRules() []Rule {
 		Wrong: "GET /v2/, User-Agent: Go-http-client/1.1",
 		Right: "GET /v2/, User-Agent: mytool/1.2",
 		judge: func(_ *Linter, x *exchange) *found {
-			if agent := x.agent(); library().MatchString(agent) {
-				return in(x, nil, "%s %s has User-Agent %q", x.Method, x.Target, agent)
+			if x.client.library {
+				return in(x, nil, "%s %s has User-Agent %q", x.Method, x.Target, x.agent())
 			}
 			return nil
 		},

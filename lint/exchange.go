@@ -23,10 +23,20 @@ type exchange struct {
 	end     time.Time
 	client  *client
 	run     *run
-	session *session // of a request in an upload session that is known
+	session *session  // of a request in an upload session that is known
+	body    *manifest // see pushed
 }
 
 func (x *exchange) agent() string { return x.Header.Get("User-Agent") }
+
+// pushed returns the manifest in the request's body.
+func (x *exchange) pushed() *manifest {
+	if x.body == nil {
+		m := parseManifest(x.RequestBody)
+		x.body = &m
+	}
+	return x.body
+}
 
 // succeeded reports whether the client received a whole answer with a status of 2xx.
 func (x *exchange) succeeded() bool { return x.answered() && x.Status/100 == 2 }

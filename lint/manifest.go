@@ -104,7 +104,7 @@ func manifestRules() []Rule {
 		Wrong: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.docker.distribution.manifest.v1+prettyjws",
 		Right: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
 		judge: func(_ *Linter, x *exchange) *found {
-			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || parseManifest(x.RequestBody).SchemaVersion == 1) {
+			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || x.pushed().SchemaVersion == 1) {
 				return in(x, nil, "manifest %s is of Docker's schema 1", x.reference())
 			}
 			return nil
@@ -233,7 +233,7 @@ func judgeManifestType(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || got == "" || !l.knowsBody("manifest-type-mismatch", x) {
 		return nil
 	}
-	m := parseManifest(x.RequestBody)
+	m := x.pushed()
 	switch {
 	case !m.whole:
 		return nil
@@ -249,7 +249,7 @@ func judgeMediaTypeMissing(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || !l.knowsBody("manifest-media-type-missing", x) {
 		return nil
 	}
-	if m := parseManifest(x.RequestBody); m.whole && m.SchemaVersion == 2 && m.MediaType == "" {
+	if m := x.pushed(); m.whole && m.SchemaVersion == 2 && m.MediaType == "" {
 		return in(x, nil, "manifest %s has no mediaType", x.reference())
 	}
 	return nil
@@ -264,7 +264,7 @@ type awaited struct {
 // judgeContentOrder reports content that is pushed after a manifest that refers to it.
 func judgeContentOrder(_ *Linter, x *exchange) *found {
 	if x.kind == op.ManifestPut {
-		m := parseManifest(x.RequestBody)
+		m := x.pushed()
 		for _, d := range m.content() {
 			if k := x.client.pushing.Get(x.repo() + "@" + d.Digest); k != nil && !x.after(k.end) {
 				return in(x, []uint64{k.seq}, "manifest %s is pushed before the answer to request %d, which pushes %s", x.reference(), k.seq, d.Digest)
@@ -295,7 +295,7 @@ func judgeDescriptors(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || !l.knowsBody("descriptor-wrong", x) {
 		return nil
 	}
-	m := parseManifest(x.RequestBody)
+	m := x.pushed()
 	all := m.content()
 	if m.Subject != nil {
 		all = append(all, *m.Subject)
@@ -503,12 +503,18 @@ func (l *Linter) learnManifestRead(x *exchange) {
 	}
 	if len(x.Faults) == 0 && len(x.Traits) == 0 {
 		c := content{size: bodyLength(x.ResponseHeader), mediaType: mediaType(x.ResponseHeader.Get("Content-Type")), isManifest: true}
-		if x.kind == op.ManifestGet && !x.ResponseBodyCut {
-			m := x.client.learnListed(x)
+		known := l.contentOf(x, digest)
+		if known != nil && known.manifest != nil {
+			c = *known
+		} else if x.kind == op.ManifestGet && !x.ResponseBodyCut {
+			m := parseManifest(x.ResponseBody)
 			c.manifest = &m
 		}
-		if known := l.contentOf(x, digest); known == nil || known.manifest == nil {
+		if known == nil || known.manifest == nil {
 			l.setContent(x, digest, c)
+		}
+		if x.kind == op.ManifestGet && c.manifest != nil {
+			x.client.learnListed(x, c.manifest)
 		}
 	}
 	if x.Tag != "" {
@@ -517,13 +523,11 @@ func (l *Linter) learnManifestRead(x *exchange) {
 }
 
 // learnListed remembers what a manifest lists.
-func (c *client) learnListed(x *exchange) manifest {
-	m := parseManifest(x.ResponseBody)
+func (c *client) learnListed(x *exchange, m *manifest) {
 	for _, d := range m.content() {
 		c.listed.Set(x.repo()+"@"+d.Digest, true)
 		c.hold(x, d.Digest)
 	}
-	return m
 }
 
 func (c *client) learnTag(x *exchange, digest string) {
@@ -540,7 +544,7 @@ func (c *client) learnTag(x *exchange, digest string) {
 
 func (l *Linter) learnManifestPut(x *exchange) {
 	c := x.client
-	m := parseManifest(x.RequestBody)
+	m := x.pushed()
 	if m.whole && !x.RequestBodyCut {
 		for _, d := range m.content() {
 			key := x.repo() + "@" + d.Digest
@@ -557,13 +561,13 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if digest != "" {
 		c.know(x, digest)
 		if len(x.Faults) == 0 && m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
-			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), isManifest: true, manifest: &m})
+			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), isManifest: true, manifest: m})
 		}
 		if x.Tag != "" {
 			c.tags.Set(x.repo()+":"+x.Tag, nil)
 			c.learnTag(x, digest)
 		}
 	}
-	l.learnSubject(x, &m)
+	l.learnSubject(x, m)
 	c.fallbacks.Set(x.repo()+":"+x.Tag, false)
 }

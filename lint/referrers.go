@@ -89,7 +89,7 @@ func judgeReferrersTag(l *Linter, x *exchange) *found {
 		return nil
 	}
 	seen := map[string]bool{}
-	m := parseManifest(x.RequestBody)
+	m := x.pushed()
 	for _, d := range m.Manifests {
 		if seen[d.Digest] {
 			return in(x, nil, "referrers tag %s lists %s twice", x.reference(), d.Digest)

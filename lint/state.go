@@ -88,6 +88,7 @@ type client struct {
 	conns      connections
 
 	lastChallenge *challenged
+	library       bool // the User-Agent is that of a library
 }
 
 func newClient() *client {
@@ -142,6 +143,7 @@ func (l *Linter) clientOf(x *record.Exchange) *client {
 	c := l.clients.Get(key)
 	if c == nil {
 		c = newClient()
+		c.library = library().MatchString(key.agent)
 		l.order = append(l.order, c)
 		if len(l.order) > maxClients {
 			l.order = slices.Delete(l.order, 0, len(l.order)-maxClients)
