@@ -193,49 +193,11 @@ func ruleNames(findings []lint.Finding) string {
 	return strings.Join(names, ", ")
 }
 
-// writeLint writes a report as JSON, with the rules of its findings.
+// writeLint writes a report as JSON.
 func writeLint(w io.Writer, r lint.Report) error {
-	type finding struct {
-		Rule     string        `json:"rule"`
-		Severity lint.Severity `json:"severity"`
-		Client   string        `json:"client,omitempty"`
-		Message  string        `json:"message"`
-		Requests []uint64      `json:"requests"`
-		Also     []uint64      `json:"also,omitempty"`
-		Count    int           `json:"count"`
-		Title    string        `json:"title"`
-		Source   string        `json:"source,omitempty"`
-		Sentence string        `json:"sentence,omitempty"`
-		Fix      string        `json:"fix"`
-		Profiles []string      `json:"profiles,omitempty"`
-	}
-	type unjudged struct {
-		Rule     string   `json:"rule"`
-		Reason   string   `json:"reason"`
-		Requests []uint64 `json:"requests,omitempty"`
-	}
-	var report struct {
-		Requests int        `json:"requests"`
-		Ignored  int        `json:"ignored"`
-		Findings []finding  `json:"findings"`
-		Unjudged []unjudged `json:"unjudged"`
-	}
-	report.Requests, report.Ignored = r.Requests, r.Ignored
-	report.Findings, report.Unjudged = []finding{}, []unjudged{}
-	rules := map[string]lint.Rule{}
-	for _, rule := range lint.Rules() {
-		rules[rule.ID] = rule
-	}
-	for _, f := range r.Findings {
-		rule := rules[f.Rule]
-		report.Findings = append(report.Findings, finding{f.Rule, f.Severity, f.Client, f.Message, f.Seqs, f.Also, f.Count, rule.Title, rule.Source, rule.Sentence, rule.Fix, rule.Profiles})
-	}
-	for _, u := range r.Unjudged {
-		report.Unjudged = append(report.Unjudged, unjudged{u.Rule, u.Reason, u.Seqs})
-	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(report)
+	return encoder.Encode(r)
 }
 
 // writeRules writes the rules as a table.

@@ -52,6 +52,7 @@ func TestLook(t *testing.T) {
 		"index":        {"#/repositories/library/multi:latest", `document.querySelector("#repositories .main .source")`},
 		"trait":        {"#/requests/" + itoa(decided), `document.querySelector(".pane .decided")`},
 		"profile":      {"#/profile?trait=blob.mount", `document.querySelector("#profile .fact") && document.querySelector("#profile .other .chip")`},
+		"clients":      {"#/lint", `document.querySelector("#lint .fact")`},
 		"faults":       {"#/faults", `document.querySelectorAll("#faults .rule").length === 3 && document.querySelector("#faults .known-fault")`},
 	}
 	for _, look := range []struct {

@@ -153,6 +153,7 @@ func run(tarball string) []step {
 		{"DELETE faults", "", "", 204},
 		{"GET profile", "", "", 200},
 		{"GET profiles", "", "", 200},
+		{"GET lint", "", "", 200},
 		{"POST profiles/{name}", "profiles/ghcr", "", 200},
 		{"GET profile", "", "", 200},
 		{"POST profiles/{name}", "profiles/nothing", "", 404},

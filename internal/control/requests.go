@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/recorder"
+	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -39,9 +40,17 @@ func requestRoutes() []route {
 			params: []param{filterParam, {name: "after", kind: sequence,
 				doc: "The position after which events are sent: the field last of a list of requests, or the id of an event. Default: 0, the start. The header Last-Event-ID takes precedence."}},
 			answers: []answer{{http.StatusOK, eventsDoc, eventType, ""}}, handle: (*API).events},
+		{method: http.MethodGet, path: "lint", summary: "Judge the clients by the recorded requests",
+			answers: []answer{ok("LintReport", "what the rules of lint find")}, handle: (*API).lint},
 		{method: http.MethodPost, path: "expectations", summary: "Check expectations against the record",
 			body: &body{[]string{jsonType}, "Expectations", "the expectations"}, answers: []answer{ok("Judgement", "the result"), tooMuch}, handle: (*API).judge},
 	}
+}
+
+// lint judges the clients by all requests on record.
+func (a *API) lint(w http.ResponseWriter, _ *request) error {
+	reply(w, http.StatusOK, lint.Check(a.config.Recorder.Log()))
+	return nil
 }
 
 type requests struct {

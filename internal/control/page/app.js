@@ -4,10 +4,11 @@ import { change, download, get, takeToken } from './api.js';
 import { askReset, confirm, showKeys } from './dialogs.js';
 import { say } from './dom.js';
 import { Faults } from './faults.js';
+import { Lint } from './lint.js';
 import { Profiles } from './profiles.js';
 import { Repositories } from './repositories.js';
 import { Requests } from './requests.js';
-import { current, go, toFaults, toProfile, toRepositories, toRequests } from './route.js';
+import { current, go, toFaults, toLint, toProfile, toRepositories, toRequests } from './route.js';
 import { Stream } from './stream.js';
 import { count, printable } from './text.js';
 import { forget, profile } from './used.js';
@@ -21,7 +22,7 @@ const stream = new Stream({
   refused: error => say(error.message),
 });
 
-const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults(), profile: new Profiles(showProfile) };
+const views = { requests: new Requests(stream, site), repositories: new Repositories(site), faults: new Faults(), profile: new Profiles(showProfile), lint: new Lint() };
 let view;
 
 // show shows the view of the URL.
@@ -150,9 +151,9 @@ document.addEventListener('keydown', event => {
     return;
   }
   const keys = {
-    '/': () => { const input = views[view].element.querySelector('.filter, .search'); input.focus(); input.select(); },
+    '/': () => { const input = views[view].element.querySelector('.filter, .search'); input?.focus(); input?.select(); },
     '?': showKeys,
-    1: () => go(toRequests(views.requests.filter)), 2: () => go(toRepositories()), 3: () => go(toFaults()), 4: () => go(toProfile()),
+    1: () => go(toRequests(views.requests.filter)), 2: () => go(toRepositories()), 3: () => go(toFaults()), 4: () => go(toProfile()), 5: () => go(toLint()),
     p: () => view === 'requests' && views.requests.pause(),
     f: () => view === 'requests' && views.requests.toggleFollow(),
   };

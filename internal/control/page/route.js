@@ -23,6 +23,7 @@ const place = (path, query) => `#/${path}${search(query)}`;
 export const toRequests = (filter, seq) => place(seq ? `requests/${seq}` : 'requests', { filter });
 export const toRepositories = () => place('repositories');
 export const toProfile = trait => place('profile', { trait });
+export const toLint = () => place('lint');
 export const toFaults = rule => place('faults', { rule });
 
 // quoted returns a value quoted for a filter.
