@@ -42,7 +42,7 @@ func connectionRules() []Rule {
 	}, {
 		ID: "user-agent-missing", Severity: Should,
 		Title:    "requests have no User-Agent",
-		Why:      "The operator of a registry cannot tell whose client makes trouble, and some refuse it.",
+		Why:      "The operator of a registry cannot tell which client causes trouble, and some registries refuse it.",
 		Source:   "RFC 9110, section 10.1.5",
 		Sentence: "A user agent SHOULD send a User-Agent header field in each request unless specifically configured not to do so.",
 		Fix:      "Send the name and version of the client.",
@@ -57,7 +57,7 @@ func connectionRules() []Rule {
 	}, {
 		ID: "user-agent-default", Severity: Waste,
 		Title: "the User-Agent is that of a library",
-		Why:   "The operator of a registry cannot tell whose client makes trouble: a limit hits everybody who uses the library.",
+		Why:   "The operator of a registry cannot tell which client causes trouble: a limit affects everyone who uses the library.",
 		Fix:   "Send the name and version of the client.",
 		Wrong: "GET /v2/, User-Agent: Go-http-client/1.1",
 		Right: "GET /v2/, User-Agent: mytool/1.2",

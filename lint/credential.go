@@ -59,7 +59,7 @@ func credentialRules() []Rule {
 	}, {
 		ID: "credentials-unencrypted", Severity: Must,
 		Title:    "credentials are sent without TLS to a host that is not loopback",
-		Why:      "Everybody on the way can read and use them.",
+		Why:      "Anyone on the path can read and use them.",
 		Source:   "RFC 6750, section 5.3",
 		Sentence: "Clients MUST always use TLS [RFC5246] (https) or equivalent transport security when making requests with bearer tokens.",
 		Fix:      "Use https for every host that is not loopback, or send no credentials.",

@@ -135,7 +135,7 @@ func manifestRules() []Rule {
 	}, {
 		ID: "manifest-refetched", Severity: Waste,
 		Title: "a manifest is fetched by tag again after its digest is known",
-		Why:   "It costs a request that counts against pull limits, and the tag can have moved between the requests.",
+		Why:   "The request counts against pull limits, and the tag can have moved in between.",
 		Fix:   "Resolve a tag once, and use the digest from then on.",
 		Wrong: "GET /v2/app/manifests/v1 → 200\nGET /v2/app/manifests/v1 → 200",
 		Right: "GET /v2/app/manifests/v1 → 200",

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,13 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/lint"
+	"github.com/ocifake/ocifake/profiles"
 )
 
 // document is what docs/clients.md says, kept in a file of its own: so a test of one
 // client leaves the others as they are.
 type document struct {
-	Clients table[row]      `json:"clients"`
-	Faults  table[suffered] `json:"faults"`
+	Clients  table[row]      `json:"clients"`
+	Faults   table[suffered] `json:"faults"`
+	Profiles table[treated]  `json:"profiles"`
 }
 
 // table has what was measured of each client.
@@ -61,7 +64,7 @@ func updating() bool { return os.Getenv("OCIFAKE_UPDATE") == "1" }
 
 func readDocument(t *testing.T) *document {
 	t.Helper()
-	d := &document{Clients: table[row]{}, Faults: table[suffered]{}}
+	d := &document{Clients: table[row]{}, Faults: table[suffered]{}, Profiles: table[treated]{}}
 	text, err := os.ReadFile(resultsFile)
 	if os.IsNotExist(err) && updating() {
 		return d
@@ -141,6 +144,13 @@ All steps again, with a registry that asks for passwords, one that asks for toke
 know from SSL_CERT_FILE alone.
 
 `
+	profilesIntro = `
+## Profiles
+
+What clients can do with a registry that is like a real one, see [profiles](guides/profiles.md): push an image, list the tags, pull it, delete
+it. ok means all of it; otherwise the cell has the steps that failed, with the client's words below.
+
+`
 	lintIntro = `
 ## Rules
 
@@ -192,6 +202,9 @@ func (d *document) markdown() string {
 		writeRow(&b, cells...)
 	}
 
+	b.WriteString(profilesIntro)
+	d.writeProfiles(&b)
+
 	b.WriteString(faultsIntro)
 	writeRow(&b, "fault", "client", "what it does", "answers")
 	writeRow(&b, ":--", ":--", ":--", ":--")
@@ -218,6 +231,37 @@ func ruleLinks(j judgement, severity string) string {
 		links = append(links, fmt.Sprintf("[%s](reference/lint.md#%s)", id, strings.ReplaceAll(id, ".", "")))
 	}
 	return cmp.Or(strings.Join(links, ", "), "–")
+}
+
+// writeProfiles writes the table of profiles and clients.
+func (d *document) writeProfiles(b *strings.Builder) {
+	head, line := []string{"profile"}, []string{":--"}
+	for _, c := range commandLines {
+		head, line = append(head, c.client+" "+d.Profiles[c.client].Version), append(line, ":--")
+	}
+	writeRow(b, head...)
+	writeRow(b, line...)
+	var words []string
+	for _, name := range profiles.Names() {
+		cells := []string{name}
+		for _, c := range commandLines {
+			failed, tried := d.Profiles[c.client].Profiles[name]
+			cell := "ok"
+			if !tried {
+				cell = "?"
+			} else if len(failed) > 0 {
+				cell = strings.Join(slices.Sorted(maps.Keys(failed)), ", ")
+			}
+			for _, step := range slices.Sorted(maps.Keys(failed)) {
+				words = append(words, fmt.Sprintf("- %s, %s %s: %s\n", name, c.client, step, quoted(failed[step])))
+			}
+			cells = append(cells, cell)
+		}
+		writeRow(b, cells...)
+	}
+	if len(words) > 0 {
+		fmt.Fprintf(b, "\n%s", strings.Join(words, ""))
+	}
 }
 
 func writeRow(b *strings.Builder, cells ...string) {
