@@ -13,6 +13,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 func credentialRules() []Rule {
@@ -168,11 +169,15 @@ func judgeTokenAgain(_ *Linter, x *exchange) *found {
 	return in(x, t.seqs, "a token for %q is requested for the %s time, and the last one is valid", strings.Join(scopes(tokenForm(x)), " "), ordinal(len(t.seqs)+1))
 }
 
-func judgeScopeMissing(_ *Linter, x *exchange) *found {
-	if x.kind != op.Token || len(scopes(tokenForm(x))) > 0 || x.RequestBodyCut {
+func judgeScopeMissing(l *Linter, x *exchange) *found {
+	if x.kind != op.Token || len(scopes(tokenForm(x))) > 0 || x.url == nil {
 		return nil
 	}
-	c := x.client.lastChallenge
+	if x.RequestBodyCut || len(x.RequestBody) == 0 && x.length() > 0 {
+		l.skip("scope-missing", "the body of the token request is not in the recording", x.Seq)
+		return nil
+	}
+	c := x.client.realms.Get(realmKey(x.url))
 	if c == nil || c.scope == "" || c.run != x.run || !x.after(c.end) {
 		return nil
 	}
@@ -236,11 +241,19 @@ func judgeRedirected(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	for name := range x.Header {
-		if name != "Cookie" && strings.Contains(x.Header.Get(name), "[redacted") && strings.Contains(from.Header.Get(name), "[redacted") {
+		if name != "Cookie" && sameSecret(x.Header.Get(name), from.Header.Get(name)) {
 			return in(x, []uint64{from.Seq}, "%s %s sends %s to %s, to which request %d was redirected from %s", x.Method, x.Target, name, x.Host, from.Seq, from.Host)
 		}
 	}
 	return nil
+}
+
+// sameSecret reports whether two values of a header field have a secret in common.
+func sameSecret(a, b string) bool {
+	before := record.Secrets(b)
+	return slices.ContainsFunc(record.Secrets(a), func(s record.Secret) bool {
+		return slices.ContainsFunc(before, func(o record.Secret) bool { return s.Fingerprint == o.Fingerprint })
+	})
 }
 
 func judgeURLCredentials(_ *Linter, x *exchange) *found {
@@ -327,6 +340,9 @@ func (c *client) learnChallenge(x *exchange) {
 			continue
 		}
 		known.scope = one.Parameters["scope"]
+		if realm := x.resolve(one.Parameters["realm"]); realm != nil {
+			c.realms.Set(realmKey(realm), known)
+		}
 		for scope := range strings.FieldsSeq(known.scope) {
 			resource, actions, _ := cutLast(scope, ":")
 			for action := range strings.SplitSeq(actions, ",") {
@@ -335,12 +351,14 @@ func (c *client) learnChallenge(x *exchange) {
 		}
 	}
 	c.challenged.Set(x.Host, known)
-	c.lastChallenge = known
 	// A new challenge can ask for another token.
 	if x.Scheme == "Bearer" {
 		c.issued.Clear()
 	}
 }
+
+// realmKey identifies a token service.
+func realmKey(u *url.URL) string { return u.Host + u.Path }
 
 // cutLast cuts a text around the last separator.
 func cutLast(text, separator string) (before, after string, found bool) {
@@ -371,6 +389,7 @@ func (c *client) learnToken(l *Linter, x *exchange) {
 	if json.Unmarshal(x.ResponseBody, &body) == nil && body.ExpiresIn > 0 && body.ExpiresIn < 1e9 {
 		lifetime = time.Duration(body.ExpiresIn) * time.Second
 	}
+	c.refused.Clear() // a new token can be the same one, and accepted now
 	t.end, t.expires = x.end, x.end.Add(lifetime)
 	if len(t.seqs) < maxSeqs {
 		t.seqs = append(t.seqs, x.Seq)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/ocifake/ocifake/op"
 )
@@ -59,10 +60,11 @@ func listRules() []Rule {
 type list struct {
 	x        *exchange
 	next     *url.URL
-	size     int   // number of elements, -1 if it is not known
-	n        int64 // the parameter n, -1 without
-	paged    bool  // it is not the first page
-	followed bool  // a further page was requested
+	size     int    // number of elements, -1 if it is not known
+	n        int64  // the parameter n, -1 without
+	tail     string // the last element
+	paged    bool   // it is not the first page
+	followed bool   // a further page was requested
 
 	repos   []string          // of a catalog
 	types   map[string]string // of referrers: the artifactType by digest
@@ -83,10 +85,17 @@ func previous(x *exchange) *list {
 		return nil
 	}
 	p := x.client.pages.Get(listKey(x))
-	if p == nil || p.x.run != x.run || !x.after(p.x.end) || len(p.x.Faults) > 0 {
+	if p == nil || p.x.run != x.run || !x.after(p.x.end) || !p.continuedBy(x) {
 		return nil
 	}
 	return p
+}
+
+// continuedBy reports whether a request asks for what follows the page. One with the parameter last
+// does if last is the last element: other lists can begin anywhere.
+func (p *list) continuedBy(x *exchange) bool {
+	last := x.url.Query().Get("last")
+	return last == "" || last == p.tail
 }
 
 // continues reports whether a request is for a further page, by its parameters.
@@ -103,8 +112,11 @@ func judgeCursor(_ *Linter, x *exchange) *found {
 	return in(x, []uint64{p.x.Seq}, "GET %s is not the Link of request %d, %s", x.Target, p.x.Seq, p.next.RequestURI())
 }
 
-func sameURL(a, b *url.URL) bool {
-	return a.Host == b.Host && a.Path == b.Path && slices.Equal(slices.Sorted(slices.Values(parameters(a))), slices.Sorted(slices.Values(parameters(b))))
+func sameURL(a, b *url.URL) bool { return urlKey(a) == urlKey(b) }
+
+// urlKey identifies a URL whatever the order of its parameters.
+func urlKey(u *url.URL) string {
+	return u.Host + u.Path + "?" + strings.Join(slices.Sorted(slices.Values(parameters(u))), "&")
 }
 
 func judgeUntilShort(_ *Linter, x *exchange) *found {
@@ -119,7 +131,7 @@ func finishLists(l *Linter) []found {
 	var all []found
 	for _, p := range l.lists.all {
 		enough := p.n >= 0 && (p.paged || p.size < 0 || int64(p.size) >= p.n) // the client may not have wanted more
-		if p.next == nil || p.followed || enough || len(p.x.Faults) > 0 {
+		if p.next == nil || p.followed || enough || p.x.client.follows {
 			continue
 		}
 		all = append(all, *in(p.x, nil, "GET %s has a Link to a further page, which was not requested", p.x.Target))
@@ -162,7 +174,9 @@ func (l *Linter) learnList(x *exchange) {
 		return
 	}
 	last := x.client.pages.Get(listKey(x))
-	if last != nil && continues(x) {
+	if linked := x.client.links.Get(urlKey(x.url)); linked != nil {
+		linked.followed, x.client.follows, last = true, true, linked
+	} else if last != nil && continues(x) {
 		last.followed = true
 	}
 	if x.kind == op.ReferrerList {
@@ -171,7 +185,7 @@ func (l *Linter) learnList(x *exchange) {
 	if x.Status != http.StatusOK {
 		return
 	}
-	p := &list{x: x, next: x.next(), size: -1, n: -1, paged: continues(x)}
+	p := &list{x: x, next: x.next(), size: -1, n: -1, paged: continues(x) || x.client.links.Get(urlKey(x.url)) != nil}
 	if n, ok := parseLength(x.url.Query().Get("n")); ok {
 		p.n = n
 	}
@@ -184,6 +198,9 @@ func (l *Linter) learnList(x *exchange) {
 		p.first.join(p)
 	}
 	x.client.pages.Set(listKey(x), p)
+	if p.next != nil {
+		x.client.links.Set(urlKey(p.next), p)
+	}
 	l.lists.add(p)
 }
 
@@ -202,6 +219,14 @@ func (p *list) read(x *exchange) {
 	}
 	p.size = len(body.Tags) + len(body.Repositories) + len(body.Manifests)
 	p.repos = body.Repositories
+	switch {
+	case len(body.Tags) > 0:
+		p.tail = body.Tags[len(body.Tags)-1]
+	case len(body.Repositories) > 0:
+		p.tail = body.Repositories[len(body.Repositories)-1]
+	case len(body.Manifests) > 0:
+		p.tail = body.Manifests[len(body.Manifests)-1].Digest
+	}
 	if len(body.Manifests) > 0 {
 		p.types = map[string]string{}
 		for _, d := range body.Manifests {

@@ -266,7 +266,11 @@ func judgeContentOrder(_ *Linter, x *exchange) *found {
 	if x.kind == op.ManifestPut {
 		m := x.pushed()
 		for _, d := range m.content() {
-			if k := x.client.pushing.Get(x.repo() + "@" + d.Digest); k != nil && !x.after(k.end) {
+			key := x.repo() + "@" + d.Digest
+			if k := x.client.known.Get(key); k != nil && x.after(k.end) {
+				continue
+			}
+			if k := x.client.pushing.Get(key); k != nil && k.run == x.run && !x.after(k.end) {
 				return in(x, []uint64{k.seq}, "manifest %s is pushed before the answer to request %d, which pushes %s", x.reference(), k.seq, d.Digest)
 			}
 		}
@@ -300,10 +304,12 @@ func judgeDescriptors(l *Linter, x *exchange) *found {
 	if m.Subject != nil {
 		all = append(all, *m.Subject)
 	}
+	before := l.earlier(x)
 	for _, d := range all {
 		known := l.contentOf(x, d.Digest)
 		switch {
 		case known == nil:
+		case before.lists(d.Digest): // another client may have written it
 		case known.size >= 0 && d.Size != known.size:
 			return in(x, nil, "manifest %s: the descriptor of %s has size %d, and the content has %d bytes", x.reference(), d.Digest, d.Size, known.size)
 		case known.isManifest && known.mediaType != "" && d.MediaType != known.mediaType:
@@ -337,7 +343,11 @@ var zeroWeight = lazily(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
 
 func judgeAccept(l *Linter, x *exchange) *found {
 	types := accepted(x)
-	if !readsManifest(x) || len(types) == 0 || len(x.Faults) > 0 {
+	if !readsManifest(x) || len(types) == 0 {
+		return nil
+	}
+	if len(x.Faults) > 0 {
+		l.skip("accept-incomplete", "a fault acted on the request", x.Seq)
 		return nil
 	}
 	has := mediaType(x.ResponseHeader.Get("Content-Type"))
@@ -476,7 +486,8 @@ func (l *Linter) learnManifest(x *exchange) {
 	case x.Status == http.StatusNotFound && x.Info.Digest != "", x.kind == op.ManifestDelete && x.Status/100 == 2:
 		x.client.forget(x, string(x.Info.Digest))
 	}
-	if readsManifest(x) && (x.Status == http.StatusOK || x.Status == http.StatusNotFound || x.Status == http.StatusNotModified) && x.kind == op.ManifestGet {
+	whole := x.kind == op.ManifestGet && (x.Status == http.StatusOK || x.Status == http.StatusNotModified)
+	if whole || readsManifest(x) && x.Status == http.StatusNotFound {
 		x.client.fallbacks.Set(x.repo()+":"+x.Tag, true)
 	}
 	if x.Status/100 == 2 && x.kind == op.ManifestDelete {
@@ -502,7 +513,13 @@ func (l *Linter) learnManifestRead(x *exchange) {
 		}
 	}
 	if len(x.Faults) == 0 && len(x.Traits) == 0 {
-		c := content{size: bodyLength(x.ResponseHeader), mediaType: mediaType(x.ResponseHeader.Get("Content-Type")), isManifest: true}
+		c := content{size: -1, isManifest: true}
+		if size := bodyLength(x.ResponseHeader); size > 0 { // some registries answer HEAD with 0
+			c.size = size
+		}
+		if t := mediaType(x.ResponseHeader.Get("Content-Type")); strings.HasPrefix(t, "application/vnd.") {
+			c.mediaType = t
+		}
 		known := l.contentOf(x, digest)
 		if known != nil && known.manifest != nil {
 			c = *known
@@ -548,7 +565,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if m.whole && !x.RequestBodyCut {
 		for _, d := range m.content() {
 			key := x.repo() + "@" + d.Digest
-			if c.known.Get(key) == nil && c.awaited.Get(key) == nil {
+			if c.known.Get(key) == nil && c.awaited.Get(key) == nil && !c.listed.Get(key) {
 				c.awaited.Set(key, &awaited{x.Seq, x.run})
 			}
 		}
@@ -560,7 +577,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	c.awaited.Set(x.repo()+"@"+digest, nil)
 	if digest != "" {
 		c.know(x, digest)
-		if len(x.Faults) == 0 && m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
+		if m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
 			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), isManifest: true, manifest: m})
 		}
 		if x.Tag != "" {

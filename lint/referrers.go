@@ -89,8 +89,12 @@ func judgeReferrersTag(l *Linter, x *exchange) *found {
 		return nil
 	}
 	seen := map[string]bool{}
-	m := x.pushed()
+	m, before := x.pushed(), l.earlier(x)
 	for _, d := range m.Manifests {
+		if before.lists(d.Digest) && !seen[d.Digest] {
+			seen[d.Digest] = true
+			continue // another client may have written it
+		}
 		if seen[d.Digest] {
 			return in(x, nil, "referrers tag %s lists %s twice", x.reference(), d.Digest)
 		}
@@ -125,18 +129,36 @@ func (l *Linter) learnReferrerDeleted(x *exchange) {
 		return
 	}
 	tag := tagOf(known.manifest.Subject.Digest)
-	// The tag can be written before: the latest index that was pushed does not list the referrer.
-	if t := x.client.tags.Get(x.repo() + ":" + tag); t != nil {
-		if index := l.contentOf(x, t.digest); index != nil && index.manifest != nil && !index.manifest.lists(string(x.Info.Digest)) {
-			return
-		}
+	if index := l.indexOf(x, tag); index != nil && !index.lists(string(x.Info.Digest)) {
+		return // the tag was written before
 	}
 	l.stale.add(&staleTag{x: x, tag: tag})
 }
 
-// lists reports whether an index lists a manifest.
+// indexOf returns the index that a client knows a tag to be on, or nil.
+func (l *Linter) indexOf(x *exchange, tag string) *manifest {
+	t := x.client.tags.Get(x.repo() + ":" + tag)
+	if t == nil {
+		return nil
+	}
+	index := l.contentOf(x, t.digest)
+	if index == nil {
+		return nil
+	}
+	return index.manifest
+}
+
+// earlier returns the index that a push of a referrers tag replaces, or nil.
+func (l *Linter) earlier(x *exchange) *manifest {
+	if !fallbackTag(x.Tag) {
+		return nil
+	}
+	return l.indexOf(x, x.Tag)
+}
+
+// lists reports whether an index lists a manifest. A nil index lists nothing.
 func (m *manifest) lists(digest string) bool {
-	return slices.ContainsFunc(m.Manifests, func(d descriptor) bool { return d.Digest == digest })
+	return m != nil && slices.ContainsFunc(m.Manifests, func(d descriptor) bool { return d.Digest == digest })
 }
 
 // tagOf returns the referrers tag of a digest ("Referrers Tag Schema"): the algorithm, at most 32
@@ -210,7 +232,8 @@ func (l *Linter) learnNoAPI(x *exchange) {
 func (l *Linter) learnSubject(x *exchange, m *manifest) {
 	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
 		l.learnNoAPI(x)
-		l.subjects.add(&subjectPut{x: x, tag: tagOf(m.Subject.Digest)})
+		tag := tagOf(m.Subject.Digest)
+		l.subjects.add(&subjectPut{x: x, tag: tag, done: l.indexOf(x, tag).lists(pushedDigest(x))})
 	}
 	if fallbackTag(x.Tag) {
 		for _, s := range l.stale.all {

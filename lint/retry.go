@@ -83,7 +83,7 @@ func tryKey(x *exchange) string {
 // retried returns the failed attempts that a request repeats.
 func retried(x *exchange) *tries {
 	t := x.client.tries.Get(tryKey(x))
-	if t == nil || !x.after(t.last.end) || t.last.Seq >= x.Seq {
+	if t == nil || t.last.run != x.run || !x.after(t.last.end) || t.last.Seq >= x.Seq {
 		return nil
 	}
 	return t
@@ -126,14 +126,18 @@ func judgeTooEarly(_ *Linter, x *exchange) *found {
 // shorter: a date has seconds, and clocks differ.
 func retryAfter(x *exchange) (wait, slack time.Duration, ok bool) {
 	field := x.ResponseHeader.Get("Retry-After")
-	if seconds, ok := parseLength(field); ok && seconds < 1<<31 {
+	if seconds, ok := parseLength(field); ok && seconds <= longestWait {
 		return time.Duration(seconds) * time.Second, 50 * time.Millisecond, true
 	}
 	if date, err := http.ParseTime(field); err == nil {
-		return date.Sub(x.end), 2 * time.Second, true
+		wait := date.Sub(x.end)
+		return wait, 2 * time.Second, wait <= longestWait*time.Second
 	}
 	return 0, 0, false
 }
+
+// longestWait is the largest number of seconds in Retry-After that a client is to obey: a day.
+const longestWait = 24 * 60 * 60
 
 // leastPauses is the number of pauses that show whether they grow.
 const leastPauses = 3

@@ -160,18 +160,22 @@ func (l *Linter) learnStep(x *exchange, s *session) {
 		s.closed, s.canceled = true, true
 		return
 	case x.Status == http.StatusNotFound:
-		s.closed = !mislaid(x, s)
+		s.closed = s.closed || !mislaid(x, s)
 		return
 	case sent && !x.succeeded():
 		s.failed = true
 		s.offset = -1
-		if x.kind == op.UploadChunk && x.Header.Get("Content-Range") == "" && (!x.answered() || x.Status >= 500) {
+		if x.kind == op.UploadChunk && x.Header.Get("Content-Range") == "" && (!x.answered() || x.Status >= 500) && !mayBeRefused(x) {
 			s.unsure = x
 		}
 	case x.kind == op.UploadChunk:
 		s.begun++
 		s.own += x.length()
-		s.offset = s.own
+		if _, last, ok := contentRange(x.Header.Get("Content-Range")); ok {
+			s.offset = last + 1
+		} else if s.offset >= 0 {
+			s.offset += x.length()
+		}
 		if len(s.chunks) < maxSeqs {
 			s.chunks = append(s.chunks, chunk{x.Seq, x.length()})
 		}
@@ -186,6 +190,10 @@ func (l *Linter) learnStep(x *exchange, s *session) {
 		}
 	}
 }
+
+// mayBeRefused reports whether the client may know that the registry has not processed a request:
+// HTTP/2 says so when it refuses a stream.
+func mayBeRefused(x *exchange) bool { return x.Status == 0 && x.Proto == "HTTP/2.0" }
 
 // mislaid reports whether a request did not go to a Location of its session, so that the answer
 // says nothing about the session.
@@ -205,9 +213,6 @@ func (l *Linter) learnBlobPushed(x *exchange, s *session) {
 	x.client.pushing.Set(x.repo()+"@"+digest, &knowledge{x.Repo, x.Seq, x.end, x.run})
 	x.client.know(x, digest)
 	x.client.awaited.Set(x.repo()+"@"+digest, nil)
-	if len(x.Faults) > 0 {
-		return
-	}
 	size := x.length()
 	if s != nil {
 		size = s.own

@@ -78,8 +78,10 @@ type client struct {
 	challenged *recent.Map[string, *challenged]
 	broken     *recent.Map[string, *tries] // the failed fetch of a blob, by digest
 	tries      *recent.Map[string, *tries]
-	asked      *recent.Map[string, bool]    // actions that a challenge asked for, by host and resource
-	issued     *recent.Map[string, *issued] // tokens, by service and scope
+	realms     *recent.Map[string, *challenged] // the latest challenge by the token service that it names
+	links      *recent.Map[string, *list]       // pages by their Link
+	asked      *recent.Map[string, bool]        // actions that a challenge asked for, by host and resource
+	issued     *recent.Map[string, *issued]     // tokens, by service and scope
 	redirects  *recent.Map[string, *exchange]
 	given      *recent.Map[string, bool] // URLs that answers gave to the client
 	refused    *recent.Map[string, *exchange]
@@ -87,8 +89,8 @@ type client struct {
 	flying     []time.Time               // ends of requests, later than the start of the latest one
 	conns      connections
 
-	lastChallenge *challenged
-	library       bool // the User-Agent is that of a library
+	library bool // the User-Agent is that of a library
+	follows bool // the client has followed a Link
 }
 
 func newClient() *client {
@@ -108,6 +110,8 @@ func newClient() *client {
 		challenged: recent.NewMap[string, *challenged](maxKeys),
 		broken:     recent.NewMap[string, *tries](maxKeys),
 		tries:      recent.NewMap[string, *tries](maxKeys),
+		realms:     recent.NewMap[string, *challenged](maxKeys),
+		links:      recent.NewMap[string, *list](maxKeys),
 		asked:      recent.NewMap[string, bool](maxKeys),
 		issued:     recent.NewMap[string, *issued](maxKeys),
 		redirects:  recent.NewMap[string, *exchange](maxKeys),
