@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -14,7 +15,7 @@ type Finding struct {
 	Rule     string   // its ID
 	Severity Severity //
 	Client   string   // the User-Agent of the client; empty if it sent none
-	Message  string   // what the client did, the first time
+	Message  string   // what the client did, the first time, in one line
 	Seqs     []uint64 // numbers of the requests that violate the rule, at most the first 100
 	Also     []uint64 // numbers of the earlier requests that explain the first one
 	Count    int      // number of requests that violate the rule
@@ -154,7 +155,7 @@ func (l *Linter) report(r *Rule, f found) {
 		if len(l.found) >= maxFindings {
 			return
 		}
-		known = &Finding{Rule: r.ID, Severity: r.Severity, Client: key.client, Message: f.message, Also: f.also}
+		known = &Finding{Rule: r.ID, Severity: r.Severity, Client: key.client, Message: terminal.Escape(f.message), Also: f.also}
 		l.found[key] = known
 	}
 	known.Count++

@@ -3,6 +3,7 @@ package lint
 import (
 	"encoding/json"
 	"io"
+	"net/url"
 
 	"github.com/ocifake/ocifake/internal/must"
 )
@@ -89,8 +90,8 @@ func (r Report) WriteSARIF(w io.Writer, name string) error {
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{rule.ID, sarifText{rule.Title}, sarifText{full}, sarifText{rule.Fix}, sarifSettings{levels[rule.Severity]}})
 	}
 	for _, f := range r.Findings {
-		at := sarifPhysical{sarifArtifact{name}}
-		run.Results = append(run.Results, sarifResult{f.Rule, index[f.Rule], levels[f.Severity], sarifText{f.Message}, []sarifLocation{{at}}, f.Count})
+		at := sarifPhysical{sarifArtifact{(&url.URL{Path: name}).String()}}
+		run.Results = append(run.Results, sarifResult{f.Rule, index[f.Rule], levels[f.Severity], sarifText{f.Message + " (client " + orNone(f.Client) + requests(", requests ", f.Seqs) + ")"}, []sarifLocation{{at}}, f.Count})
 	}
 	for _, u := range r.Unjudged {
 		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{"note", sarifText{u.Rule + " did not judge all requests: " + u.Reason}})

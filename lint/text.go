@@ -26,13 +26,13 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "not judged: %s: %s%s\n", u.Rule, u.Reason, requests(", requests ", u.Seqs))
 	}
 	fmt.Fprintf(&b, "%s\n", r.summary())
-	_, err := io.WriteString(w, terminal.EscapeLines(b.String()))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func (f *Finding) describe(b *strings.Builder, rule Rule) {
 	fmt.Fprintf(b, "%s %s: %s\n", f.Severity, f.Rule, rule.Title)
-	fmt.Fprintf(b, "  client    %s\n", orNone(f.Client))
+	fmt.Fprintf(b, "  client    %s\n", terminal.Escape(orNone(f.Client)))
 	fmt.Fprintf(b, "  seen      %s%s\n", f.Message, requests("; requests ", f.Seqs))
 	if rule.Sentence != "" {
 		fmt.Fprintf(b, "  text      %s: %q\n", rule.Source, rule.Sentence)

@@ -40,9 +40,8 @@ Findings of the severities of --fail are an error, by default must and portabili
 printed. --ignore ignores a rule, with a reason. A rule that cannot judge, because the
 recording lacks requests or bodies, says so. --rules prints the rules.
 
-Exit status: 0 if there is no finding of a severity of --fail; 1 if there is one, or a file
-cannot be written; 2 if the command line or an input file is invalid; 3 if no ocifake
-responds.`,
+Exit status: 0 if there is no finding of a severity of --fail; 1 if there is one; 2 if the
+command line, an input file or the file of --sarif is invalid; 3 if no ocifake responds.`,
 		Example: `  ocifake lint
   ocifake lint requests.jsonl
   ocifake lint --ignore 'manifest-before-content=example/app#12' --sarif lint.sarif traffic.har
@@ -63,7 +62,11 @@ responds.`,
 			if err != nil {
 				return wrongInput(err)
 			}
-			return action(func(cmd *cobra.Command) error { return c.judge(cmd, log, 0, c.file) })(cmd, nil)
+			name := c.file
+			if name == "-" {
+				name = "stdin"
+			}
+			return action(func(cmd *cobra.Command) error { return c.judge(cmd, log, 0, name) })(cmd, nil)
 		}
 		return r.action(func(cmd *cobra.Command, api *client, _ []string) error {
 			log, dropped, err := api.log(cmd.Context())
@@ -145,6 +148,9 @@ func (c *clientLint) judge(f *fixture, stderr io.Writer) verdicts {
 
 // complete decides where the recording is, and resolves the output file.
 func (c *lintConfig) complete(r *remote, args []string) (err error) {
+	if c.list && (len(args) > 0 || c.json || c.sarif != "") {
+		return errors.New("--rules excludes --json, --sarif and a FILE")
+	}
 	if len(args) > 0 {
 		if strings.HasPrefix(args[0], "http://") || strings.HasPrefix(args[0], "https://") {
 			if r.url != "" {
@@ -164,6 +170,9 @@ func (c *lintConfig) judge(cmd *cobra.Command, log record.Log, dropped int, name
 	report, err := c.report(log)
 	if err != nil {
 		return wrongInput(err)
+	}
+	if len(log) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "There are no requests to judge.")
 	}
 	if dropped > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The oldest %d requests were dropped from the record, and are not judged: raise --max-record of ocifake serve.\n", dropped)
@@ -207,7 +216,7 @@ func writeRules(w io.Writer) error {
 		if len(r.Profiles) > 0 {
 			fails = "; fails on " + strings.Join(r.Profiles, ", ")
 		}
-		if _, err := fmt.Fprintf(w, "%-27s%-13s%s%s\n", r.ID, r.Severity, r.Title, fails); err != nil {
+		if _, err := fmt.Fprintf(w, "%-29s%-13s%s%s\n", r.ID, r.Severity, r.Title, fails); err != nil {
 			return err
 		}
 	}
@@ -263,12 +272,11 @@ func parseRecording(in io.Reader, name string) (record.Log, error) {
 	return log, nil
 }
 
-// isArchive reports whether a text begins as an HTTP Archive does: an object whose first member is
-// the log.
+// isArchive reports whether a text begins as an HTTP Archive does: it has the member "log" before
+// the first exchange. The lines of JSON Lines begin with the number of the exchange.
 func isArchive(text []byte) bool {
 	text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\ufeff")), " \t\r\n")
-	text, ok := bytes.CutPrefix(text, []byte("{"))
-	return ok && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(`"log"`))
+	return !bytes.HasPrefix(text, []byte(`{"seq"`)) && bytes.Contains(text, []byte(`"log"`))
 }
 
 // log returns the record of a running ocifake, and the number of requests that it has dropped.

@@ -49,10 +49,10 @@ optionally followed by measures, by default count>=1:
   op=blob.get,external inflight<=4 repeated==0
   status=5xx count==0
 
-Exit status: that of the command, or 128 plus the number of the signal that ended it; 1 if
-an expectation fails or a file cannot be written; 2 if the command line or an input file is
-invalid or the registry cannot start; 126 and 127 if the command cannot be executed or is
-not found. With status 2, the command did not run.`,
+Exit status: that of the command, or 128 plus the number of the signal that ended it; 1
+if an expectation fails, --lint finds an error, or a file cannot be written; 2 if the
+command line or an input file is invalid or the registry cannot start; 126 and 127 if
+the command cannot be executed or is not found. With status 2, the command did not run.`,
 		Example: `  ocifake run -- sh -c 'crane copy "$IMAGE" "$OCIFAKE_HOST/app:v1"'
   ocifake run --faults known:reset-mid-blob --strict-faults -- ./pull.sh
   ocifake run --faults rules.yaml --expect 'op=blob.get status=503 count==2' -- ./pull.sh
