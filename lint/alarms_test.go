@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
@@ -73,6 +74,23 @@ func TestNoAlarm(t *testing.T) {
 			s.send(http.MethodHead, subjectTag, "", acceptAll)
 			s.send(http.MethodPut, subjectTag, index(digest, `,"annotations":{"k":"v"}`), indexType)
 		}},
+		"uploads of two blobs are refused at once": {registry.Options{}, func(s *sender) {
+			s.reg.Inject(s.t, faults.On(op.UploadStart).Times(2).Do(faults.Status(http.StatusUnauthorized)))
+			for range 2 {
+				s.send(http.MethodPost, "/v2/app/blobs/uploads/", "", "Authorization: Bearer same")
+			}
+		}},
+		"chunks of two uploads": {registry.Options{}, func(s *sender) {
+			s.reg.Inject(s.t, faults.On(op.UploadChunk).Times(1).Do(faults.Status(http.StatusServiceUnavailable).RetryAfter(5*time.Second)))
+			for range 2 {
+				location := s.send(http.MethodPost, "/v2/app/blobs/uploads/", "", "Content-Length: 0").Get("Location")
+				s.send(http.MethodPatch, s.reg.URL()+location, "abc", octets)
+			}
+		}},
+		"a proxy that ends TLS": {registry.Options{TrustForwarded: true}, func(s *sender) {
+			s.http.Transport = &hosted{s.http.Transport, "registry.example"}
+			s.send(http.MethodGet, "/v2/", "", "Authorization: Basic dTpw", "X-Forwarded-Proto: https")
+		}},
 		"answers to chunks have no Range, and a reply is lost": {registry.Options{}, func(s *sender) {
 			s.reg.Inject(s.t, faults.On(op.UploadChunk).Do(faults.DropHeader("Range")))
 			location := s.send(http.MethodPost, "/v2/app/blobs/uploads/", "", "Content-Length: 0").Get("Location")
@@ -96,6 +114,18 @@ func TestNoAlarm(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hosted sends requests with another Host.
+type hosted struct {
+	http.RoundTripper
+	host string
+}
+
+func (h *hosted) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Host = h.host
+	return h.RoundTripper.RoundTrip(r)
 }
 
 // TestOtherFault: an index that another client has written wrong is not the fault of a client that adds

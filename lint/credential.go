@@ -211,10 +211,15 @@ func (r *run) learnPing(x *exchange) {
 
 func judgeUnencrypted(_ *Linter, x *exchange) *found {
 	secret := x.Scheme != "" || x.kind == op.Token && (tokenForm(x).Has("password") || tokenForm(x).Has("refresh_token"))
-	if x.Secure || !secret || loopback(x.Host) {
+	if x.Secure || !secret || loopback(x.Host) || behindTLS(x) {
 		return nil
 	}
 	return in(x, nil, "%s %s sends credentials to %s without TLS", x.Method, x.Target, x.Host)
+}
+
+// behindTLS reports whether a proxy says that the client used TLS (RFC 7239).
+func behindTLS(x *exchange) bool {
+	return strings.EqualFold(x.Header.Get("X-Forwarded-Proto"), "https") || strings.Contains(strings.ToLower(x.Header.Get("Forwarded")), "proto=https")
 }
 
 // placeholderHost is the name of a registry in memory, which no network has.
@@ -271,6 +276,9 @@ func judgeURLCredentials(_ *Linter, x *exchange) *found {
 }
 
 func judgeSameToken(l *Linter, x *exchange) *found {
+	if x.kind == op.UploadStart {
+		return nil // it can be for another blob
+	}
 	before := x.client.refused.Get(x.Method + x.Host + x.Target)
 	sent := x.Header.Get("Authorization")
 	if before == nil || before.run != x.run || !x.after(before.end) || sent == "" || sent != before.Header.Get("Authorization") {
@@ -432,7 +440,7 @@ func (c *client) learnScopeUse(l *Linter, x *exchange) {
 		switch {
 		case t.name == "" && x.kind == op.RepositoryList:
 			t.used, t.touched = t.actions, true
-		case t.name != "" && t.name == x.Repo:
+		case t.name != "" && t.name == x.Info.Name():
 			t.touched = true
 			t.read = t.read || x.succeeded() && (x.kind == op.ManifestGet || x.kind == op.BlobGet)
 			t.use(action)

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,7 +76,7 @@ type tries struct {
 
 func tryKey(x *exchange) string {
 	if x.session != nil {
-		return x.Method + " " + x.session.repo() + " " + string(x.Info.Digest) + " " + x.Header.Get("Content-Range")
+		return fmt.Sprintf("%s session %d %s %s", x.Method, x.session.opener.Seq, x.Info.Digest, x.Header.Get("Content-Range"))
 	}
 	return x.Method + " " + x.Host + x.Target
 }
@@ -83,6 +84,12 @@ func tryKey(x *exchange) string {
 // retried returns the failed attempts that a request repeats.
 func retried(x *exchange) *tries {
 	t := x.client.tries.Get(tryKey(x))
+	if x.kind == op.UploadStart {
+		return nil // it can be for another blob
+	}
+	if t != nil && x.Start.Equal(t.last.end) && x.InFlight > 1 {
+		return nil // in virtual time, requests at the same time begin when others end
+	}
 	if t == nil || t.last.run != x.run || !x.after(t.last.end) || t.last.Seq >= x.Seq {
 		return nil
 	}

@@ -194,7 +194,7 @@ func compareLocation(x *exchange, wanted *url.URL) (how fit, what string) {
 	switch {
 	case x.url.Host != wanted.Host:
 		return changedLocation, "the host is " + x.url.Host + " in place of " + wanted.Host
-	case x.Secure && wanted.Scheme == "http":
+	case x.Secure && wanted.Scheme == "http" && !x.session.opener.Secure:
 		return changedLocation, "the scheme is https in place of http"
 	case x.url.Path != wanted.Path:
 		return changedLocation, "the path is " + x.url.Path + " in place of " + wanted.Path
