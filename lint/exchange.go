@@ -108,8 +108,16 @@ func (x *exchange) length() int64 {
 	return x.RequestBytes
 }
 
+// host is that of the registry, which can differ from that of the Location of an upload.
+func (x *exchange) host() string {
+	if x.session != nil {
+		return x.session.opener.Host
+	}
+	return x.Host
+}
+
 // repo names the repository across hosts.
-func (x *exchange) repo() string { return x.Host + "/" + x.Repo }
+func (x *exchange) repo() string { return x.host() + "/" + x.Repo }
 
 // absolute returns the URL of a request.
 func absolute(x *record.Exchange) *url.URL {

@@ -125,8 +125,8 @@ func (l *Linter) Report() Report {
 		}
 	}
 	for _, f := range ended.found {
-		if r := l.rule(f.Rule); r.history && l.missing > 0 {
-			l.skip(f.Rule, fmt.Sprintf("%d exchanges are not in the recording, which can change the judgement", l.missing), 0)
+		if reason := l.lacks(l.rule(f.Rule)); reason != "" {
+			l.skip(f.Rule, reason, 0)
 			continue
 		}
 		report.Findings = append(report.Findings, *f)
@@ -139,6 +139,19 @@ func (l *Linter) Report() Report {
 	})
 	slices.SortFunc(report.Unjudged, func(a, b Unjudged) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason)) })
 	return report
+}
+
+// lacks says why the recording is not sufficient for the findings of a rule, or "".
+func (l *Linter) lacks(r *Rule) string {
+	switch {
+	case r.history && l.missing > 0:
+		return fmt.Sprintf("%d exchanges are not in the recording, which can change the judgement", l.missing)
+	case r.history && l.met > maxClients:
+		return fmt.Sprintf("there are more than %d clients, of which the first are forgotten", maxClients)
+	case r.past && l.first > 1:
+		return fmt.Sprintf("the recording begins with request %d", l.first)
+	}
+	return ""
 }
 
 func (l *Linter) rule(id string) *Rule {

@@ -413,7 +413,7 @@ func fetchesAgain(x *exchange) bool {
 // brought it, and the state of the tag if it had the same digest. Both can be nil.
 func before(x *exchange) (*fetch, *tagState) {
 	digest := pushedDigest(x)
-	f := had(x, x.client.fetched.Get(x.Host+"@"+digest))
+	f := had(x, x.client.fetched.Get(x.host()+"@"+digest))
 	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
 	if x.Tag == "" || t == nil || t.run != x.run || t.digest != digest || !x.after(t.end) {
 		t = nil
@@ -508,7 +508,7 @@ func (l *Linter) learnManifestRead(x *exchange) {
 	}
 	x.client.know(x, digest)
 	if x.kind == op.ManifestGet {
-		if key := x.Host + "@" + digest; x.client.fetched.Get(key) == nil || x.Tag == "" {
+		if key := x.host() + "@" + digest; x.client.fetched.Get(key) == nil || x.Tag == "" {
 			x.client.fetched.Set(key, &fetch{x.Tag != "", x.Seq, x.end, x.run})
 		}
 	}
@@ -561,6 +561,9 @@ func (c *client) learnTag(x *exchange, digest string) {
 
 func (l *Linter) learnManifestPut(x *exchange) {
 	c := x.client
+	for _, rule := range []string{"manifest-before-content", "manifest-schema1", "subject-not-processed"} {
+		l.knowsBody(rule, x)
+	}
 	m := x.pushed()
 	if m.whole && !x.RequestBodyCut {
 		for _, d := range m.content() {

@@ -64,7 +64,7 @@ func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
 	if !reads(x) || x.Status != http.StatusOK || !x.answered() || x.Info.Digest == "" || x.Header.Get("Range") != "" || len(x.Faults) > 0 {
 		return nil
 	}
-	f := had(x, x.client.blobs.Get(x.Host+"@"+string(x.Info.Digest)))
+	f := had(x, x.client.blobs.Get(x.host()+"@"+string(x.Info.Digest)))
 	if f == nil || x.Start.Sub(f.end) > keeps {
 		return nil
 	}
@@ -122,6 +122,6 @@ func (c *client) learnRead(x *exchange) {
 		c.ranges.Set(x.Host+x.Target, &wholeRead{x.Seq, x.end, start, !x.answered(), x.ResponseBytes, x.run})
 	}
 	if x.answered() && len(x.Faults) == 0 && x.Info.Digest != "" {
-		c.blobs.Set(x.Host+"@"+string(x.Info.Digest), &fetch{false, x.Seq, x.end, x.run})
+		c.blobs.Set(x.host()+"@"+string(x.Info.Digest), &fetch{false, x.Seq, x.end, x.run})
 	}
 }

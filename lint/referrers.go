@@ -28,7 +28,7 @@ func referrersRules() []Rule {
 		Fix:      "GET the referrers tag, add the descriptor to its index, and PUT the index with If-Match if the answer had an ETag.",
 		Wrong:    "PUT /v2/app/manifests/sha256-ab…",
 		Right:    "GET /v2/app/manifests/sha256-ab… → 404 or 200\nPUT /v2/app/manifests/sha256-ab…",
-		history:  true, judge: judgeFallback,
+		history:  true, past: true, judge: judgeFallback,
 	}, {
 		ID: "subject-not-processed", Severity: Must,
 		Title:    "a client does not write the referrers tag although the registry did not process the subject",
@@ -215,9 +215,7 @@ func (l *Linter) learnReferrers(x *exchange) {
 			l.referrals.add(&referral{x: x, tag: tagOf(digest)})
 		}
 	case http.StatusOK:
-		for _, s := range l.subjects.all {
-			s.done = s.done || s.x.client == x.client && s.x.Host == x.Host
-		}
+		l.served(func(s *subjectPut) bool { return s.x.client == x.client && s.x.Host == x.Host })
 	}
 }
 
@@ -233,16 +231,29 @@ func (l *Linter) learnSubject(x *exchange, m *manifest) {
 	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
 		l.learnNoAPI(x)
 		tag := tagOf(m.Subject.Digest)
-		l.subjects.add(&subjectPut{x: x, tag: tag, done: l.indexOf(x, tag).lists(pushedDigest(x))})
+		if s := (&subjectPut{x: x, tag: tag}); !l.indexOf(x, tag).lists(pushedDigest(x)) {
+			l.subjects.add(s)
+			if l.waiting = append(l.waiting, s); len(l.waiting) > maxPending {
+				l.waiting = slices.Delete(l.waiting, 0, maxPending/2)
+			}
+		}
 	}
 	if fallbackTag(x.Tag) {
 		for _, s := range l.stale.all {
 			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
 		}
-		for _, s := range l.subjects.all {
-			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
-		}
+		l.served(func(s *subjectPut) bool {
+			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
+		})
 	}
+}
+
+// served notes that the manifests with a subject that a function reports need no referrers tag any more.
+func (l *Linter) served(is func(*subjectPut) bool) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(s *subjectPut) bool {
+		s.done = s.done || is(s)
+		return s.done
+	})
 }
 
 // learnFallback remembers that a client asked for a referrers tag.
@@ -252,16 +263,15 @@ func (l *Linter) learnFallback(x *exchange) {
 	}
 	if x.Status == http.StatusOK && !strings.Contains(x.ResponseHeader.Get("Content-Type"), "index") {
 		// The tag is something else: the client is to report a failure.
-		for _, s := range l.subjects.all {
-			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
-		}
+		l.served(func(s *subjectPut) bool {
+			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
+		})
 	}
 	if x.Status == http.StatusOK && x.kind == op.ManifestGet {
 		index := parseManifest(x.ResponseBody)
-		for _, s := range l.subjects.all {
-			listed := s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag && index.lists(pushedDigest(s.x))
-			s.done = s.done || listed // it is not to be listed twice
-		}
+		l.served(func(s *subjectPut) bool { // it is not to be listed twice
+			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag && index.lists(pushedDigest(s.x))
+		})
 	}
 	for _, r := range l.referrals.all {
 		r.done = r.done || r.x.client == x.client && r.x.repo() == x.repo() && r.tag == x.Tag

@@ -54,6 +54,7 @@ type Rule struct {
 	Profiles []string // the profiles on which a client with this fault alone fails, as measured
 
 	history bool                                // the rule is not judged if exchanges are missing between others
+	past    bool                                // the rule is not judged if the log does not begin with the first request
 	judge   func(l *Linter, x *exchange) *found // for each request, before its answer is learned
 	finish  func(l *Linter) []found             // at the end of the log
 }

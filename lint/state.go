@@ -13,7 +13,7 @@ import (
 
 // Bounds of what a Linter remembers.
 const (
-	maxClients = 256
+	maxClients = 1 << 12
 	maxKeys    = 1 << 13 // keys of each map
 	maxPending = 1 << 13 // things that are judged at the end of the log, of each kind
 )
@@ -22,7 +22,9 @@ const (
 type state struct {
 	requests int
 	missing  uint64 // number of exchanges that are missing between others
+	first    uint64 // number of the first exchange
 	last     uint64 // number of the latest exchange
+	met      int    // number of clients, including those that are forgotten
 	end      time.Time
 	order    []*client
 	clients  *recent.Map[clientKey, *client]
@@ -31,6 +33,7 @@ type state struct {
 
 	begun     pending[*session]
 	subjects  pending[*subjectPut]
+	waiting   []*subjectPut // of subjects, those that are not done
 	referrals pending[*referral]
 	stale     pending[*staleTag]
 	noAPI     map[string]bool // hosts that have no referrers API
@@ -127,6 +130,9 @@ func (l *Linter) begin(x *record.Exchange) *exchange {
 	if l.last != 0 && x.Seq > l.last+1 {
 		l.missing += x.Seq - l.last - 1
 	}
+	if l.first == 0 {
+		l.first = x.Seq
+	}
 	l.last = max(l.last, x.Seq)
 	e := &exchange{Exchange: x, kind: x.Op, url: absolute(x), end: x.Start.Add(x.Duration)}
 	if e.end.After(l.end) {
@@ -146,6 +152,7 @@ func (l *Linter) clientOf(x *record.Exchange) *client {
 	key := clientKey{address, x.Header.Get("User-Agent")}
 	c := l.clients.Get(key)
 	if c == nil {
+		l.met++
 		c = newClient()
 		c.library = library().MatchString(key.agent)
 		l.order = append(l.order, c)
@@ -192,11 +199,11 @@ type content struct {
 }
 
 func (l *Linter) contentOf(x *exchange, digest string) *content {
-	return l.content.Get(x.Host + "@" + digest)
+	return l.content.Get(x.host() + "@" + digest)
 }
 
 func (l *Linter) setContent(x *exchange, digest string, c content) {
-	l.content.Set(x.Host+"@"+digest, &c)
+	l.content.Set(x.host()+"@"+digest, &c)
 }
 
 // knowledge is why a client knows that a repository has content.
@@ -221,7 +228,7 @@ const maxHolders = 16
 
 // hold notes that a repository has content, as a manifest that lists it says, too.
 func (c *client) hold(x *exchange, digest string) {
-	key := x.Host + "@" + digest
+	key := x.host() + "@" + digest
 	all := c.holders.Get(key)
 	if len(all) < maxHolders && !slices.ContainsFunc(all, func(k knowledge) bool { return k.repo == x.Repo && k.run == x.run }) {
 		c.holders.Set(key, append(slices.Clip(all), knowledge{x.Repo, x.Seq, x.end, x.run}))
@@ -230,7 +237,7 @@ func (c *client) hold(x *exchange, digest string) {
 
 func (c *client) forget(x *exchange, digest string) {
 	c.known.Set(x.repo()+"@"+digest, nil)
-	all := x.Host + "@" + digest
+	all := x.host() + "@" + digest
 	c.holders.Set(all, slices.DeleteFunc(slices.Clone(c.holders.Get(all)), func(k knowledge) bool { return k.repo == x.Repo }))
 }
 

@@ -371,7 +371,7 @@ func judgeNoMount(_ *Linter, x *exchange) *found {
 	if x.client.mounts.Has(x.repo()+"@"+digest) || x.client.known.Get(x.repo()+"@"+digest) != nil {
 		return nil
 	}
-	for _, k := range x.client.holders.Get(x.Host + "@" + digest) {
+	for _, k := range x.client.holders.Get(x.host() + "@" + digest) {
 		if k.repo != x.Repo && k.run == x.run && opener.after(k.end) && k.seq < opener.Seq {
 			return in(x, []uint64{k.seq}, "blob %s is pushed to %s; request %d has shown that it is in %s, and no mount was tried", digest, x.Repo, k.seq, k.repo)
 		}
