@@ -127,10 +127,16 @@ func (c *call) change(a *Answer) {
 
 // setFields sets the header fields of a row.
 func (c *call) setFields(a *Answer) {
+	expanded := http.Header{} // by the fields as they were: a placeholder can be for one that changes
+	for name, values := range a.Header {
+		for _, value := range values {
+			expanded.Add(name, c.expand(value))
+		}
+	}
 	for name, values := range a.Header {
 		c.header().Del(name)
-		for _, value := range values {
-			c.header().Add(name, c.expand(value))
+		for _, value := range expanded.Values(name) {
+			c.header().Add(name, value)
 		}
 		if len(values) == 0 && http.CanonicalHeaderKey(name) == "Content-Type" {
 			c.header()["Content-Type"] = nil // net/http would find one
