@@ -24,16 +24,19 @@ type exchange struct {
 	client  *client
 	run     *run
 	session *session  // of a request in an upload session that is known
-	body    *manifest // see pushed
+	body    *manifest // see manifest
 }
 
 func (x *exchange) agent() string { return x.Header.Get("User-Agent") }
 
-// pushed returns the manifest in the request's body.
-func (x *exchange) pushed() *manifest {
+// manifest returns the manifest that a request pushes, or that its answer has.
+func (x *exchange) manifest() *manifest {
 	if x.body == nil {
-		m := parseManifest(x.RequestBody)
-		x.body = &m
+		body := x.ResponseBody
+		if x.kind == op.ManifestPut {
+			body = x.RequestBody
+		}
+		x.body = parseManifest(body)
 	}
 	return x.body
 }
@@ -82,7 +85,7 @@ func (x *exchange) resolve(reference string) *url.URL {
 	return u
 }
 
-// challenge returns the challenges of an answer.
+// challenges returns the challenges of an answer.
 func (x *exchange) challenges() []httpfield.Challenge {
 	var all []httpfield.Challenge
 	for _, field := range x.ResponseHeader.Values("Www-Authenticate") {

@@ -104,7 +104,7 @@ func manifestRules() []Rule {
 		Wrong: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.docker.distribution.manifest.v1+prettyjws",
 		Right: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
 		judge: func(_ *Linter, x *exchange) *found {
-			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || x.pushed().SchemaVersion == 1) {
+			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || x.manifest().SchemaVersion == 1) {
 				return in(x, nil, "manifest %s is of Docker's schema 1", x.reference())
 			}
 			return nil
@@ -183,10 +183,10 @@ type descriptor struct {
 }
 
 // parseManifest reads what can be read of a manifest.
-func parseManifest(body []byte) manifest {
+func parseManifest(body []byte) *manifest {
 	var m manifest
 	m.whole = json.Unmarshal(body, &m) == nil
-	return m
+	return &m
 }
 
 // content returns the descriptors of what must be in the repository with the manifest.
@@ -233,7 +233,7 @@ func judgeManifestType(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || got == "" || !l.knowsBody("manifest-type-mismatch", x) {
 		return nil
 	}
-	m := x.pushed()
+	m := x.manifest()
 	switch {
 	case !m.whole:
 		return nil
@@ -249,7 +249,7 @@ func judgeMediaTypeMissing(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || !l.knowsBody("manifest-media-type-missing", x) {
 		return nil
 	}
-	if m := x.pushed(); m.whole && m.SchemaVersion == 2 && m.MediaType == "" {
+	if m := x.manifest(); m.whole && m.SchemaVersion == 2 && m.MediaType == "" {
 		return in(x, nil, "manifest %s has no mediaType", x.reference())
 	}
 	return nil
@@ -264,7 +264,7 @@ type awaited struct {
 // judgeContentOrder reports content that is pushed after a manifest that refers to it.
 func judgeContentOrder(_ *Linter, x *exchange) *found {
 	if x.kind == op.ManifestPut {
-		m := x.pushed()
+		m := x.manifest()
 		for _, d := range m.content() {
 			key := x.repo() + "@" + d.Digest
 			if k := x.client.known.Get(key); k != nil && x.after(k.end) {
@@ -279,7 +279,7 @@ func judgeContentOrder(_ *Linter, x *exchange) *found {
 	if _, ok := committed(x); !ok && !pushed {
 		return nil
 	}
-	digest := pushedDigest(x)
+	digest := contentDigest(x)
 	a := x.client.awaited.Get(x.repo() + "@" + digest)
 	if digest == "" || a == nil || a.run != x.run {
 		return nil
@@ -287,8 +287,8 @@ func judgeContentOrder(_ *Linter, x *exchange) *found {
 	return in(x, []uint64{a.seq}, "%s is pushed to %s after the manifest of request %d, which refers to it", digest, x.Repo, a.seq)
 }
 
-// pushedDigest returns the digest of what a request pushed.
-func pushedDigest(x *exchange) string {
+// contentDigest returns the digest of what a request pushed or asked for.
+func contentDigest(x *exchange) string {
 	if x.Info.Digest != "" {
 		return string(x.Info.Digest)
 	}
@@ -299,7 +299,7 @@ func judgeDescriptors(l *Linter, x *exchange) *found {
 	if x.kind != op.ManifestPut || !l.knowsBody("descriptor-wrong", x) {
 		return nil
 	}
-	m := x.pushed()
+	m := x.manifest()
 	all := m.content()
 	if m.Subject != nil {
 		all = append(all, *m.Subject)
@@ -412,7 +412,7 @@ func fetchesAgain(x *exchange) bool {
 // before returns what the client knew of the manifest that a request fetched: the fetch that had
 // brought it, and the state of the tag if it had the same digest. Both can be nil.
 func before(x *exchange) (*fetch, *tagState) {
-	digest := pushedDigest(x)
+	digest := contentDigest(x)
 	f := had(x, x.client.fetched.Get(x.host()+"@"+digest))
 	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
 	if x.Tag == "" || t == nil || t.run != x.run || t.digest != digest || !x.after(t.end) {
@@ -499,10 +499,7 @@ func (l *Linter) learnManifest(x *exchange) {
 }
 
 func (l *Linter) learnManifestRead(x *exchange) {
-	digest := string(x.Info.Digest)
-	if digest == "" {
-		digest = x.ResponseHeader.Get("Docker-Content-Digest")
-	}
+	digest := contentDigest(x)
 	if digest == "" {
 		return
 	}
@@ -524,8 +521,7 @@ func (l *Linter) learnManifestRead(x *exchange) {
 		if known != nil && known.manifest != nil {
 			c = *known
 		} else if x.kind == op.ManifestGet && !x.ResponseBodyCut {
-			m := parseManifest(x.ResponseBody)
-			c.manifest = &m
+			c.manifest = x.manifest()
 		}
 		if known == nil || known.manifest == nil {
 			l.setContent(x, digest, c)
@@ -564,7 +560,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	for _, rule := range []string{"manifest-before-content", "manifest-schema1", "subject-not-processed"} {
 		l.knowsBody(rule, x)
 	}
-	m := x.pushed()
+	m := x.manifest()
 	if m.whole && !x.RequestBodyCut {
 		for _, d := range m.content() {
 			key := x.repo() + "@" + d.Digest
@@ -576,7 +572,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if !x.succeeded() {
 		return
 	}
-	digest := pushedDigest(x)
+	digest := contentDigest(x)
 	c.awaited.Set(x.repo()+"@"+digest, nil)
 	if digest != "" {
 		c.know(x, digest)

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,25 +63,24 @@ func referrersRules() []Rule {
 	}}
 }
 
-// referral is a request for referrers that the registry answered with 404.
-type referral struct {
-	x    *exchange
-	tag  string
-	done bool // the client asked for the referrers tag
+// due is a request after which the client is expected to read or write a referrers tag.
+type due struct {
+	x   *exchange
+	tag string
 }
 
-// subjectPut is a push of a manifest with a subject that the registry did not process.
-type subjectPut struct {
-	x    *exchange
-	tag  string
-	done bool // the client wrote the referrers tag, or saw that there is the API
+// of reports whether a request of the same client is for the tag.
+func (d *due) of(x *exchange, tag string) bool {
+	return d.x.client == x.client && d.x.repo() == x.repo() && d.tag == tag
 }
 
-// staleTag is the deletion of a referrer on a registry without the referrers API.
-type staleTag struct {
-	x    *exchange
-	tag  string
-	done bool // the client wrote or deleted the referrers tag
+// unmet returns a finding for each that the client did not do.
+func unmet(dues pending[*due], describe func(d *due) string) []found {
+	var all []found
+	for _, d := range dues.all {
+		all = append(all, found{x: d.x, message: describe(d)})
+	}
+	return all
 }
 
 // judgeReferrersTag reports an index of referrers with a duplicate, or without annotations.
@@ -89,7 +89,7 @@ func judgeReferrersTag(l *Linter, x *exchange) *found {
 		return nil
 	}
 	seen := map[string]bool{}
-	m, before := x.pushed(), l.earlier(x)
+	m, before := x.manifest(), l.earlier(x)
 	for _, d := range m.Manifests {
 		if before.lists(d.Digest) && !seen[d.Digest] {
 			seen[d.Digest] = true
@@ -113,13 +113,9 @@ func judgeReferrersTag(l *Linter, x *exchange) *found {
 }
 
 func finishStaleTags(l *Linter) []found {
-	var all []found
-	for _, s := range l.stale.all {
-		if !s.done {
-			all = append(all, *in(s.x, nil, "DELETE of %s, a referrer, and the referrers tag %s was not written", s.x.reference(), s.tag))
-		}
-	}
-	return all
+	return unmet(l.stale, func(d *due) string {
+		return fmt.Sprintf("DELETE of %s, a referrer, and the referrers tag %s was not written", d.x.reference(), d.tag)
+	})
 }
 
 // learnReferrerDeleted remembers that a referrer was deleted, if the registry has no referrers API.
@@ -132,7 +128,7 @@ func (l *Linter) learnReferrerDeleted(x *exchange) {
 	if index := l.indexOf(x, tag); index != nil && !index.lists(string(x.Info.Digest)) {
 		return // the tag was written before
 	}
-	l.stale.add(&staleTag{x: x, tag: tag})
+	l.stale.add(&due{x, tag})
 }
 
 // indexOf returns the index that a client knows a tag to be on, or nil.
@@ -186,23 +182,15 @@ func judgeFallback(l *Linter, x *exchange) *found {
 }
 
 func finishReferrals(l *Linter) []found {
-	var all []found
-	for _, r := range l.referrals.all {
-		if !r.done {
-			all = append(all, *in(r.x, nil, "GET %s answered 404, and the referrers tag %s was not requested", r.x.Target, r.tag))
-		}
-	}
-	return all
+	return unmet(l.referrals, func(d *due) string {
+		return fmt.Sprintf("GET %s answered 404, and the referrers tag %s was not requested", d.x.Target, d.tag)
+	})
 }
 
 func finishSubjects(l *Linter) []found {
-	var all []found
-	for _, s := range l.subjects.all {
-		if !s.done {
-			all = append(all, *in(s.x, nil, "PUT of %s, whose subject was not processed, and the referrers tag %s was not written", s.x.reference(), s.tag))
-		}
-	}
-	return all
+	return unmet(l.subjects, func(d *due) string {
+		return fmt.Sprintf("PUT of %s, whose subject was not processed, and the referrers tag %s was not written", d.x.reference(), d.tag)
+	})
 }
 
 // learnReferrers remembers the answer of the referrers API.
@@ -212,10 +200,10 @@ func (l *Linter) learnReferrers(x *exchange) {
 	case http.StatusNotFound:
 		l.learnNoAPI(x)
 		if strings.Contains(digest, ":") && !x.client.fallbacks.Get(x.repo()+":"+tagOf(digest)) {
-			l.referrals.add(&referral{x: x, tag: tagOf(digest)})
+			l.referrals.add(&due{x, tagOf(digest)})
 		}
 	case http.StatusOK:
-		l.served(func(s *subjectPut) bool { return s.x.client == x.client && s.x.Host == x.Host })
+		l.subjects.drop(func(d *due) bool { return d.x.client == x.client && d.x.Host == x.Host })
 	}
 }
 
@@ -230,30 +218,15 @@ func (l *Linter) learnNoAPI(x *exchange) {
 func (l *Linter) learnSubject(x *exchange, m *manifest) {
 	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
 		l.learnNoAPI(x)
-		tag := tagOf(m.Subject.Digest)
-		if s := (&subjectPut{x: x, tag: tag}); !l.indexOf(x, tag).lists(pushedDigest(x)) {
-			l.subjects.add(s)
-			if l.waiting = append(l.waiting, s); len(l.waiting) > maxPending {
-				l.waiting = slices.Delete(l.waiting, 0, maxPending/2)
-			}
+		if tag := tagOf(m.Subject.Digest); !l.indexOf(x, tag).lists(contentDigest(x)) {
+			l.subjects.add(&due{x, tag})
 		}
 	}
 	if fallbackTag(x.Tag) {
-		for _, s := range l.stale.all {
-			s.done = s.done || s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
-		}
-		l.served(func(s *subjectPut) bool {
-			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
-		})
+		written := func(d *due) bool { return d.of(x, x.Tag) }
+		l.stale.drop(written)
+		l.subjects.drop(written)
 	}
-}
-
-// served notes that the manifests with a subject that a function reports need no referrers tag any more.
-func (l *Linter) served(is func(*subjectPut) bool) {
-	l.waiting = slices.DeleteFunc(l.waiting, func(s *subjectPut) bool {
-		s.done = s.done || is(s)
-		return s.done
-	})
 }
 
 // learnFallback remembers that a client asked for a referrers tag.
@@ -261,19 +234,14 @@ func (l *Linter) learnFallback(x *exchange) {
 	if !readsManifest(x) || !fallbackTag(x.Tag) {
 		return
 	}
-	if x.Status == http.StatusOK && !strings.Contains(x.ResponseHeader.Get("Content-Type"), "index") {
-		// The tag is something else: the client is to report a failure.
-		l.served(func(s *subjectPut) bool {
-			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag
-		})
+	l.referrals.drop(func(d *due) bool { return d.of(x, x.Tag) })
+	if x.Status != http.StatusOK {
+		return
 	}
-	if x.Status == http.StatusOK && x.kind == op.ManifestGet {
-		index := parseManifest(x.ResponseBody)
-		l.served(func(s *subjectPut) bool { // it is not to be listed twice
-			return s.x.client == x.client && s.x.repo() == x.repo() && s.tag == x.Tag && index.lists(pushedDigest(s.x))
-		})
-	}
-	for _, r := range l.referrals.all {
-		r.done = r.done || r.x.client == x.client && r.x.repo() == x.repo() && r.tag == x.Tag
-	}
+	// If the tag is something else than an index, the client is to report a failure. What the index
+	// lists is not to be listed twice.
+	other := !strings.Contains(x.ResponseHeader.Get("Content-Type"), "index")
+	l.subjects.drop(func(d *due) bool {
+		return d.of(x, x.Tag) && (other || x.kind == op.ManifestGet && x.manifest().lists(contentDigest(d.x)))
+	})
 }

@@ -14,7 +14,6 @@ import (
 // session is an upload session, from the POST that began it.
 type session struct {
 	opener    *exchange
-	mount     string     // digest, if it began as a mount that was not made
 	locations []location // in the order of the answers that gave them
 	offset    int64      // number of bytes that the registry has; -1 if it is not known
 	own       int64      // number of bytes that the client sent in chunks that were accepted
@@ -116,8 +115,7 @@ func (l *Linter) learnStart(x *exchange) {
 	case x.Status == http.StatusAccepted && x.location() != nil:
 		s := &session{opener: x}
 		if x.kind == op.BlobMount {
-			s.mount = string(x.Info.Digest)
-			x.client.mounts.Set(x.repo()+"@"+s.mount, s)
+			x.client.mounts.Set(x.repo()+"@"+string(x.Info.Digest), s)
 		}
 		s.least, _ = parseLength(x.ResponseHeader.Get("Oci-Chunk-Min-Length"))
 		l.learnLocation(x, s)

@@ -25,17 +25,15 @@ type state struct {
 	first    uint64 // number of the first exchange
 	last     uint64 // number of the latest exchange
 	met      int    // number of clients, including those that are forgotten
-	end      time.Time
 	order    []*client
 	clients  *recent.Map[clientKey, *client]
 	sessions *recent.Map[string, *session]
 	content  *recent.Map[string, *content] // by host and digest
 
 	begun     pending[*session]
-	subjects  pending[*subjectPut]
-	waiting   []*subjectPut // of subjects, those that are not done
-	referrals pending[*referral]
-	stale     pending[*staleTag]
+	subjects  pending[*due]   // manifests with a subject that the registry did not process
+	referrals pending[*due]   // requests for referrers that were answered with 404
+	stale     pending[*due]   // deletions of referrers on registries without the referrers API
 	noAPI     map[string]bool // hosts that have no referrers API
 	lists     pending[*list]
 	tokens    pending[*tokenUse]
@@ -60,6 +58,9 @@ func (p *pending[T]) add(item T) {
 	}
 	p.all = append(p.all, item)
 }
+
+// drop removes the items that a function reports.
+func (p *pending[T]) drop(is func(T) bool) { p.all = slices.DeleteFunc(p.all, is) }
 
 // clientKey identifies a client: its address without the port, and its User-Agent.
 type clientKey struct{ address, agent string }
@@ -135,9 +136,6 @@ func (l *Linter) begin(x *record.Exchange) *exchange {
 	}
 	l.last = max(l.last, x.Seq)
 	e := &exchange{Exchange: x, kind: x.Op, url: absolute(x), end: x.Start.Add(x.Duration)}
-	if e.end.After(l.end) {
-		l.end = e.end
-	}
 	e.client = l.clientOf(x)
 	e.run = e.client.of(e)
 	e.session = l.sessionOf(e)
