@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
@@ -226,27 +227,11 @@ func (c *call) expandJSON(text json.RawMessage) []byte {
 	if json.Unmarshal(text, &value) != nil {
 		return text
 	}
-	expanded, err := plainjson.Marshal(c.expandValue(value))
+	expanded, err := plainjson.Marshal(jsonedit.Strings(value, c.expand))
 	if err != nil {
 		return text
 	}
 	return expanded
-}
-
-func (c *call) expandValue(value any) any {
-	switch value := value.(type) {
-	case string:
-		return c.expand(value)
-	case []any:
-		for i := range value {
-			value[i] = c.expandValue(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = c.expandValue(value[name])
-		}
-	}
-	return value
 }
 
 // encode returns the body.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/evidence"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
@@ -536,32 +537,14 @@ func errorsIn(known []sighting) (said, bool) {
 // detail returns the detail of an error with placeholders, or null if it is too long.
 func (x *exchange) detail(text json.RawMessage) json.RawMessage {
 	var value any
-	clean := secrets.ErrorBody(text)
-	if len(text) > maxBody || json.Unmarshal(clean, &value) != nil {
+	if len(text) > maxBody || json.Unmarshal(secrets.ErrorBody(text), &value) != nil {
 		return json.RawMessage("null")
 	}
-	encoded, err := plainjson.Marshal(x.templateIn(value))
+	encoded, err := plainjson.Marshal(jsonedit.Strings(value, func(s string) string { return x.template(clean(s)) }))
 	if err != nil {
 		return json.RawMessage("null")
 	}
 	return encoded
-}
-
-// templateIn puts placeholders into the strings of a JSON value.
-func (x *exchange) templateIn(value any) any {
-	switch value := value.(type) {
-	case string:
-		return x.template(clean(value))
-	case []any:
-		for i := range value {
-			value[i] = x.templateIn(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = x.templateIn(value[name])
-		}
-	}
-	return value
 }
 
 // outline returns a JSON value without its strings and numbers.
