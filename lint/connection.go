@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -71,7 +72,7 @@ func connectionRules() []Rule {
 }
 
 // library matches the User-Agent of HTTP libraries.
-var library = lazily(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
+var library = lazyregexp.New(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
 
 // mostInFlight is the largest number of requests of a client at a time.
 const mostInFlight = 32
@@ -110,7 +111,7 @@ func (c *client) learnFlight(x *exchange) {
 	c.conns.learn(x)
 }
 
-// connections tells whether a client uses connections again.
+// connections counts the connections of a client, to see whether it uses them again.
 type connections struct {
 	first  *exchange
 	again  bool // a request came on a connection that had carried another

@@ -3,11 +3,9 @@ package lint
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ocifake/ocifake/internal/httpfield"
@@ -174,9 +172,4 @@ func endOfRange(h http.Header) (int64, bool) {
 	text := strings.TrimPrefix(h.Get("Range"), "bytes=")
 	_, last, ok := contentRange(text)
 	return last, ok
-}
-
-// lazily returns a function that compiles a regular expression when it is first used.
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -339,7 +340,7 @@ func accepted(x *exchange) []string {
 	return all
 }
 
-var zeroWeight = lazily(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
+var zeroWeight = lazyregexp.New(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
 
 func judgeAccept(l *Linter, x *exchange) *found {
 	types := accepted(x)

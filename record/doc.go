@@ -10,6 +10,6 @@
 //	}
 //
 // Package registrytest returns the log of a registry. [ReadHAR] and [ReadJSONL] read logs of
-// other programs and of earlier runs. Secrets are replaced by fingerprints, which tell whether two
+// other programs and of earlier runs. Secrets are replaced by fingerprints, which show whether two
 // secrets are equal: see [Secret].
 package record

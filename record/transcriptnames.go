@@ -2,12 +2,11 @@ package record
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/redact"
 )
 
@@ -40,23 +39,18 @@ const digestPattern = `(sha256|sha512)(:|%3[aA]|-)([0-9a-f]{64,128})`
 
 // What no program pays for that writes no transcript.
 var (
-	digestText = lazily(digestPattern)
+	digestText = lazyregexp.New(digestPattern)
 
 	// unstable is what may have to be replaced; see the groups below.
-	unstable = lazily(digestPattern +
+	unstable = lazyregexp.New(digestPattern +
 		`|(/blobs/uploads/)([^/?#"<>\s]+)` +
 		`|(https?://)([^/?#"<>,;\s]+)` +
 		`|([?&])([^=&#"<>\s]+)=([^&#"<>\s]*)` +
 		`|((?:\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(?::|%3[aA])[0-9]{1,5})`)
 
-	loopback = lazily(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
-	kindText = lazily(`\A[a-z][a-z0-9-]*\z`)
+	loopback = lazyregexp.New(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
+	kindText = lazyregexp.New(`\A[a-z][a-z0-9-]*\z`)
 )
-
-// lazily compiles an expression when it is first used.
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 // stableParameters are those of the specification and of token services, but for
 // _state. Their values are the client's.

@@ -67,6 +67,7 @@ var house = []floor{
 	{"internal/dockerconfig", "", ""},
 	{"internal/httpfield", "", ""},
 	{"internal/httptoken", "", ""},
+	{"internal/lazyregexp", "", ""},
 	{"internal/memnet", "", ""},
 	{"internal/quoted", "", ""},
 	{"internal/yamltext", "internal/strict", list(yaml)},
