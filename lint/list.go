@@ -49,7 +49,7 @@ func listRules() []Rule {
 		ID: "referrers-unfiltered", Severity: Waste,
 		Title:   "referrers are listed without artifactType, and those of one type are used",
 		Why:     "The registry sends all referrers, perhaps in several pages.",
-		Fix:     "Send the parameter artifactType, and filter what is left unless the answer has OCI-Filters-Applied.",
+		Fix:     "Send the parameter artifactType. Filter the list in the client if the answer has no OCI-Filters-Applied.",
 		Wrong:   "GET …/referrers/sha256:… → 200, signatures and SBOMs\nGET the signatures",
 		Right:   "GET …/referrers/sha256:…?artifactType=application/vnd.example.signature",
 		history: true, finish: finishUnfiltered,

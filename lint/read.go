@@ -110,7 +110,7 @@ func judgeAppended(_ *Linter, x *exchange) *found {
 	if w == nil || w.run != x.run || !x.after(w.end) || start <= w.start || w.cut && start <= w.bytes {
 		return nil
 	}
-	return in(x, []uint64{w.seq}, "GET %s asks for bytes from %d on, although the answer to request %d was not for a range but for all, with %d bytes", x.Target, start, w.seq, w.bytes)
+	return in(x, []uint64{w.seq}, "GET %s asks for bytes from %d on, although request %d was answered with the whole content, of which %d bytes were sent", x.Target, start, w.seq, w.bytes)
 }
 
 // learnRead remembers what a fetch of a blob brought.

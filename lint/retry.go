@@ -143,7 +143,7 @@ func retryAfter(x *exchange) (wait, slack time.Duration, ok bool) {
 	return 0, 0, false
 }
 
-// longestWait is the largest number of seconds in Retry-After that a client is to obey: a day.
+// longestWait is the largest number of seconds in Retry-After that a client obeys: a day.
 const longestWait = 24 * 60 * 60
 
 // leastPauses is the number of pauses that show whether they grow.

@@ -62,8 +62,13 @@ type Rule struct {
 // Rules returns all rules, in a fixed order.
 func Rules() []Rule {
 	all := slices.Concat(uploadRules(), manifestRules(), readRules(), listRules(), referrersRules(), credentialRules(), retryRules(), connectionRules())
+	fails := map[string][]string{}
+	for line := range strings.Lines(measured) {
+		id, profiles, _ := strings.Cut(line, ":")
+		fails[id] = strings.Fields(profiles)
+	}
 	for i := range all {
-		all[i].Profiles = profilesOf(all[i].ID)
+		all[i].Profiles = fails[all[i].ID]
 	}
 	return all
 }
@@ -73,17 +78,6 @@ func Rules() []Rule {
 //
 //go:embed testdata/fails.txt
 var measured string
-
-// profilesOf returns the profiles on which a rule's fault was measured to fail.
-func profilesOf(id string) []string {
-	for line := range strings.Lines(measured) {
-		name, profiles, _ := strings.Cut(line, ":")
-		if name == id {
-			return strings.Fields(profiles)
-		}
-	}
-	return nil
-}
 
 // found is a violation of a rule by one request.
 type found struct {

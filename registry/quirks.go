@@ -264,7 +264,7 @@ func (c *call) sessionOf(upload Upload) Upload {
 }
 
 // appendFirst appends the content of a POST to its session, if the answer describes the session.
-// It returns what is left to commit.
+// It returns the chunk that remains to be committed.
 func (c *call) appendFirst(upload Upload, chunk Chunk) (Chunk, error) {
 	if !c.options.dialect.CommitState {
 		return chunk, nil
