@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/httpfield"
+	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -222,10 +223,7 @@ func behindTLS(x *exchange) bool {
 	return strings.EqualFold(x.Header.Get("X-Forwarded-Proto"), "https") || strings.Contains(strings.ToLower(x.Header.Get("Forwarded")), "proto=https")
 }
 
-// placeholderHost is the name of a registry in memory, which no network has.
-const placeholderHost = "use-registry-transport.test"
-
-// loopback reports whether a host is this machine, or no host at all.
+// loopback reports whether a host is this machine, or one that is only in memory.
 func loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -234,7 +232,7 @@ func loopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.IsLoopback()
 	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == placeholderHost || host == ""
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == memnet.AnyName || host == ""
 }
 
 func judgeRedirected(_ *Linter, x *exchange) *found {

@@ -22,6 +22,10 @@ import (
 // Any is the host of a listener that accepts connections to every name without a listener.
 const Any = "*"
 
+// AnyName is the host in URLs of a server that listens on [Any]. A client without the server's
+// transport fails to resolve it, and its error contains this name.
+const AnyName = "use-registry-transport.test"
+
 // Dead is a host that refuses connections, even if a listener has the host [Any]. Listen fails for
 // it.
 const Dead = "dead.test"

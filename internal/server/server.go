@@ -287,14 +287,10 @@ func (s *Server) scheme() string {
 	return "http://"
 }
 
-// anyHost is the host of a server in memory that accepts every name. A client without the server's
-// transport fails to resolve it, and its error contains this name.
-const anyHost = "use-registry-transport.test"
-
 // memoryHost returns the host for URLs of a server in memory.
 func memoryHost(host string) string {
 	if host == memnet.Any {
-		return anyHost
+		return memnet.AnyName
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		return "[" + host + "]"
