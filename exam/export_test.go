@@ -17,3 +17,11 @@ func KindRows() (rows []string) {
 	}
 	return rows
 }
+
+// VerdictNames returns all verdicts.
+func VerdictNames() (names []string) {
+	for _, row := range verdicts {
+		names = append(names, string(row.verdict))
+	}
+	return names
+}
