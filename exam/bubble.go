@@ -11,22 +11,21 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// batchSize is the number of trials that share a bubble and its clock. A sweep has one
+// batchSize is the number of attempts that share a bubble and its clock. A test has one
 // bubble at a time, so that it leaves at most one behind.
 const batchSize = 8
 
-// bubble runs trials at the same time in one bubble, and returns their reports. A report
+// bubble runs attempts at the same time in one bubble, and returns their reports. A report
 // is nil if its run has not ended, because virtual time stood still: a goroutine waits
 // for a mutex, which stops the clock, and the holder of the mutex waits for the clock.
 // Nothing from outside can wake a goroutine of a bubble, so such a bubble is abandoned.
-func (s *sweep) bubble(t *testing.T, trials [][]faults.Rule) []*report {
+func bubble(t *testing.T, attempts []*attempt) []*report {
 	t.Helper()
-	b := &batch{reports: make([]*report, len(trials))}
+	b := &batch{reports: make([]*report, len(attempts))}
 	done := make(chan struct{})
 	complete := false
 	go func() {
@@ -37,10 +36,10 @@ func (s *sweep) bubble(t *testing.T, trials [][]faults.Rule) []*report {
 				complete = true
 			}
 		}()
-		synctest.Test(t, func(t *testing.T) { b.run(t, s, trials) })
+		synctest.Test(t, func(t *testing.T) { b.run(t, attempts) })
 		complete = true
 	}()
-	b.watch.wait(done, s.quiet)
+	b.watch.wait(done, attempts[0].of.quiet)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.abandoned = true
@@ -55,37 +54,37 @@ func (s *sweep) bubble(t *testing.T, trials [][]faults.Rule) []*report {
 	case b.problem == nil:
 	case slices.Contains(b.reports, nil): // Setup panics
 		panic(b.problem)
-	case len(trials) == 1:
+	case len(attempts) == 1:
 		b.reports[0].remaining = fmt.Sprintf("they remain when the trial has ended\n%v%s", b.problem, b.watch.stacks())
 	default: // run each alone, to see which it was
-		for i := range trials {
-			b.reports[i] = s.bubble(t, trials[i:i+1])[0]
+		for i := range attempts {
+			b.reports[i] = bubble(t, attempts[i:i+1])[0]
 		}
 	}
 	return b.reports
 }
 
-// batch is the trials in a bubble.
+// batch is the attempts in a bubble.
 type batch struct {
 	watch   watch
 	problem any
 
 	mu        sync.Mutex // guards the fields below
 	reports   []*report
-	abandoned bool // the reports belong to the sweep
+	abandoned bool // the reports belong to the caller
 }
 
-// run runs the trials. It is the test of the bubble.
-func (b *batch) run(t *testing.T, s *sweep, trials [][]faults.Rule) {
-	stores := make([]registry.Store, len(trials))
-	for i := range trials {
-		stores[i] = s.filled(t)
+// run runs the attempts. It is the test of the bubble.
+func (b *batch) run(t *testing.T, attempts []*attempt) {
+	stores := make([]registry.Store, len(attempts))
+	for i, a := range attempts {
+		stores[i] = a.of.filled(t)
 	}
 	var all sync.WaitGroup
-	for i, rules := range trials {
+	for i, a := range attempts {
 		all.Go(func() {
 			r := &report{}
-			r.run(s, s.virtual(), stores[i], rules, &b.watch)
+			r.run(a, a.of.virtual(), stores[i], &b.watch)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			if !b.abandoned {

@@ -24,11 +24,11 @@ func Chaos(t *testing.T, scenario Scenario, seeds int, rate float64, opts ...Opt
 	if seeds < 1 || !(rate > 0 && rate <= 1) {
 		t.Fatalf("exam: Chaos: %d seeds at a rate of %v: want at least 1, and a rate above 0 and at most 1", seeds, rate)
 	}
-	s := newSweep(t, "Chaos", scenario, opts)
+	s := newSubject(t, "Chaos", scenario, opts)
 	s.learn(t)
 	result := &Result{Name: t.Name(), Effects: []string{chaosName}}
 	for seed := range uint64(seeds) {
-		result.Cells = append(result.Cells, Cell{Effect: chaosName, Seed: seed + 1, rules: faults.Chaos(seed+1, rate)})
+		result.Cells = append(result.Cells, Cell{Effect: chaosName, Seed: seed + 1, attempt: attempt{circumstance: circumstance{rules: faults.Chaos(seed+1, rate)}}})
 	}
 	s.tryAll(t, result)
 	return result

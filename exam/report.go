@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/journal"
@@ -45,18 +44,19 @@ type report struct {
 // in use are closed. It is longer than the IdleConnTimeout of net/http.
 const settling = 5 * time.Minute
 
-// run runs the scenario with rules, which may be none, on a registry with a store.
-func (r *report) run(s *sweep, in mode, store registry.Store, rules []faults.Rule, watch *watch) {
-	reg, err := s.start(in, store)
+// run runs an attempt on a registry with a store.
+func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
+	s := a.of
+	reg, err := s.start(in, store, a.options)
 	if err != nil {
 		r.failed = err
 		return
 	}
 	watch.add(reg)
-	sparse := s.relax(reg)
+	sparse := s.relax(reg, a.asIs)
 	ctx := context.Background()
 	r.before = listing(ctx, reg.Store())
-	injected, err := reg.Faults().Inject(rules...)
+	injected, err := reg.Faults().Inject(a.rules...)
 	if err != nil {
 		reg.Close()
 		r.failed = err
@@ -64,7 +64,10 @@ func (r *report) run(s *sweep, in mode, store registry.Store, rules []faults.Rul
 	}
 	trial := &Trial{Registry: reg}
 	defer trial.removeDirectories()
-	client := &runner{planned: s.planned(), within: in.within, watch: watch}
+	if a.prepare != nil {
+		a.prepare(trial)
+	}
+	client := &runner{planned: a.planned(), within: in.within, watch: watch}
 	r.ending = client.run(s.Run, trial)
 	if !in.realTime {
 		r.returned = time.Now()
@@ -111,7 +114,7 @@ func (r *report) observe(reg *registrytest.Registry, in mode) {
 }
 
 // check checks what is left in the registry and by the client.
-func (r *report) check(ctx context.Context, s *sweep, trial *Trial, sparse bool) {
+func (r *report) check(ctx context.Context, s *subject, trial *Trial, sparse bool) {
 	r.after = listing(ctx, trial.Store())
 	r.files = readFiles(trial.directories())
 	switch {

@@ -61,13 +61,10 @@ type Cell struct {
 	Violations []Violation // what does not hold
 	Report     string      // for a violated cell: the violations, the fault, the journal, and the command that runs it again
 
-	rules   []faults.Rule
+	attempt
 	lie     bool
-	wanted  bool    // the flag -run does not exclude it
-	begun   bool    // it ran, or runs
-	ran     *report // until the outcome is set
-	refused bool    // the fault was a status that asks for another try
-	retried bool    // the client sent the request again
+	refused bool // the fault was a status that asks for another try
+	retried bool // the client sent the request again
 }
 
 // group is the name of the subtest that has that of the cell.
