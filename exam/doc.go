@@ -12,5 +12,12 @@
 // [Chaos] runs it with faults at random. Both report what is wrong with a client by kind:
 // see [Violation].
 //
+// A [Scorecard] is the result of an exam. It can be kept as JSON, shown as text, Markdown
+// or HTML, graded, and compared with an earlier one:
+//
+//	baseline, err := exam.ReadScorecard(text)
+//	if err != nil { ... }
+//	if worse := card.Compare(baseline).Worse; len(worse) > 0 { ... }
+//
 // This package is experimental: its names may change in any release.
 package exam

@@ -50,3 +50,36 @@ func ExampleSweep() {
 	//
 	// Once / forever: 3 r recovered, 15 f failed cleanly
 }
+
+// ExampleScorecard_Compare fails only for what got worse.
+func ExampleScorecard_Compare() {
+	trial := func(name string, verdict exam.Verdict) exam.TrialResult {
+		return exam.TrialResult{Group: "faults", Name: name, Action: "pull", Verdict: verdict}
+	}
+	before := &exam.Scorecard{Client: "puller", Trials: []exam.TrialResult{trial("blob-500", "gave up"), trial("reset-mid-blob", "recovered")}}
+	now := &exam.Scorecard{Client: "puller", Trials: []exam.TrialResult{trial("blob-500", "gave up"), trial("reset-mid-blob", "gave up")}}
+	fmt.Print(now.Compare(before).Text())
+	fmt.Println(before.Grade("", "", ""), now.Grade("", "", ""))
+	// Output:
+	// Worse than the baseline:
+	//   faults/reset-mid-blob/pull: gave up, was recovered
+	// Faults as in the baseline: 1
+	// F F
+}
+
+// ExampleReadScorecard keeps a scorecard in a file.
+func ExampleReadScorecard() {
+	card := &exam.Scorecard{Client: "puller", Version: "1.0", Trials: []exam.TrialResult{{Group: "profiles", Name: "ghcr", Action: "pull", Verdict: "passed"}}}
+	text, err := card.JSON()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := exam.ReadScorecard(text)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(again.Client, again.Trials[0].ID(), again.Trials[0].Verdict)
+	// Output: puller profiles/ghcr/pull passed
+}

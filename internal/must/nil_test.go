@@ -406,6 +406,7 @@ var ofLint = []row{
 }
 
 var ofExam = []row{
+	refused("exam.Scorecard.Compare baseline", func(given) { new(exam.Scorecard).Compare(nil) }),
 	failing("exam.Sweep t", "exam: Sweep: t is nil", do(func(given) { exam.Sweep(nil, exam.Scenario{}) })),
 	failing("exam.Sweep opts", "option 1 of 1 is nil", sweep("Sweep")),
 	failing("exam.Chaos t", "exam: Chaos: t is nil", do(func(given) { exam.Chaos(nil, exam.Scenario{}, 1, 1) })),
