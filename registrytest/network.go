@@ -13,8 +13,9 @@ import (
 )
 
 // Network is a network in memory that several registries share, each under its own host name.
-// A name leads to the same registry on every port, over both http and https. A network need
-// not be closed: its connections end with their registries.
+// A name leads to the same registry on every port, over both http and https. Clients reach them by
+// [Network.Transport], or, from outside of the test's process too, through [Network.Proxy]. A network
+// need not be closed: its connections end with their registries.
 type Network struct {
 	network   server.Network
 	once      sync.Once

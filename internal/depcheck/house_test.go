@@ -73,6 +73,7 @@ var house = []floor{
 	{"internal/yamltext", "internal/strict", list(yaml)},
 	{"internal/strict", "", ""},
 	{"internal/bubble", "", ""},
+	{"internal/clientenv", "", ""},
 	{"internal/bytesize", "", ""},
 	{"internal/errorbody", "", ""},
 	{"internal/must", "", ""},

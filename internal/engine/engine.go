@@ -26,8 +26,13 @@ type Engine struct {
 	store registry.Store // without faults
 	env   *effect.Env
 	layer layer
+	*rules
+}
 
+// rules are the rules of an engine and of those beside it.
+type rules struct {
 	mu      sync.Mutex // guards changes of the plan
+	envs    []*effect.Env
 	number  int
 	changed chan struct{}        // closed at the next change; nil if nothing waits for it
 	plan    atomic.Pointer[plan] // nil: nothing to do
@@ -48,10 +53,24 @@ type intercept struct {
 	handle func(http.ResponseWriter, *http.Request, *op.Info) bool
 }
 
+func newRules(env *effect.Env) *rules { return &rules{envs: []*effect.Env{env}} }
+
 // New returns an engine without rules. The registry must use [Engine.Store] in place of
 // the store. The store can be nil if no effect on content is needed.
 func New(store registry.Store) *Engine {
-	return &Engine{store: store, env: effect.NewEnv(store)}
+	env := effect.NewEnv(store)
+	return &Engine{store: store, env: env, rules: newRules(env)}
+}
+
+// Beside returns an engine with the same rules, which count together, for another server with a
+// Store of its own. A rule is accepted if it can act on one of the servers. The engine is never
+// forgotten.
+func (e *Engine) Beside(store registry.Store) *Engine {
+	beside := &Engine{store: store, env: effect.NewEnv(store), layer: e.layer, rules: e.rules}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.envs = append(e.envs, beside.env)
+	return beside
 }
 
 // Bind tells the engine what its server offers. If a rule cannot act there, it returns an error,
@@ -62,10 +81,11 @@ func (e *Engine) Bind(site effect.Site) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	env := e.env.At(site)
+	envs := slices.Clone(e.envs)
+	envs[slices.Index(envs, e.env)] = e.env.At(site)
 	var errs []error
 	for _, a := range e.plan.Load().all() {
-		if err := canAct(a.rule, env); err != nil {
+		if err := canActIn(a.rule, envs); err != nil {
 			errs = append(errs, fmt.Errorf("faults: rule %q: %w", a.rule.Name, err))
 		}
 	}
@@ -152,7 +172,22 @@ func (e *Engine) check(rule faults.Rule, p *plan) error {
 			return err
 		}
 	}
-	return canAct(rule, e.env)
+	return canActIn(rule, e.envs)
+}
+
+// canActIn returns an error if a rule can act with none of the environments: that of the first. It
+// prepares those in which the rule can act.
+func canActIn(rule faults.Rule, envs []*effect.Env) error {
+	var errs []error
+	for _, env := range envs {
+		if err := canAct(rule, env); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == len(envs) {
+		return errs[0]
+	}
+	return nil
 }
 
 // canAct returns an error if a rule can never act with what a server offers.
@@ -287,7 +322,9 @@ func (e *Engine) Clear() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.use(&plan{})
-	e.env.Clear()
+	for _, env := range e.envs {
+		env.Clear()
+	}
 }
 
 // Close releases deleted content that effects kept visible. The rules stay.

@@ -23,7 +23,8 @@ const (
 // use; the rest of the environment is shared. The record has the traits of the rules, which are
 // their names up to a "#", in place of faults.
 func (e *Engine) Quirks(site effect.Site, rules ...faults.Rule) (*Engine, error) {
-	q := &Engine{store: e.store, env: e.env.At(site), layer: quirkLayer}
+	env := e.env.At(site)
+	q := &Engine{store: e.store, env: env, layer: quirkLayer, rules: newRules(env)}
 	return q, q.Add(rules...)
 }
 

@@ -78,7 +78,7 @@ func (n *Network) Listen(host string, aliases ...string) (net.Listener, error) {
 		host:     host,
 		addr:     at,
 		inBubble: bubble.Inside(),
-		pending:  make(chan *Conn, backlog),
+		pending:  make(chan net.Conn, backlog),
 		closed:   make(chan struct{}),
 	}
 	n.listeners[host] = l
@@ -128,6 +128,31 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	return client, nil
 }
 
+// Offer connects a connection that was accepted elsewhere to the listener that a dial for the host
+// would reach: the listener's Accept returns conn itself. On an error, which is like that of
+// [Network.DialContext], the caller keeps the connection.
+func (n *Network) Offer(ctx context.Context, host string, conn net.Conn) error {
+	l, _ := n.route(host)
+	err := errRefused
+	if l != nil {
+		if err = bubble.Check(l.inBubble); err == nil {
+			err = l.offer(ctx, conn)
+		}
+	}
+	if err != nil {
+		return &net.OpError{Op: "offer", Net: "mem", Addr: addr(host), Err: err}
+	}
+	return nil
+}
+
+// Route returns the listener that a dial for the host reaches, or nil.
+func (n *Network) Route(host string) net.Listener {
+	if l, _ := n.route(host); l != nil {
+		return l
+	}
+	return nil
+}
+
 // route returns the listener for a host, and a port for the client end.
 func (n *Network) route(host string) (*listener, int) {
 	n.mu.Lock()
@@ -175,13 +200,13 @@ type listener struct {
 	host     string
 	addr     addr
 	inBubble bool // created in a synctest bubble
-	pending  chan *Conn
+	pending  chan net.Conn
 	once     sync.Once
 	closed   chan struct{}
 }
 
 // offer adds the server end of a connection to the backlog.
-func (l *listener) offer(ctx context.Context, server *Conn) error {
+func (l *listener) offer(ctx context.Context, server net.Conn) error {
 	select {
 	case <-l.closed:
 		return errRefused
@@ -196,7 +221,7 @@ func (l *listener) offer(ctx context.Context, server *Conn) error {
 	}
 	select {
 	case <-l.closed: // Close may have emptied the backlog before
-		server.Reset()
+		reset(server)
 	default:
 	}
 	return nil
@@ -227,13 +252,22 @@ func (l *listener) Close() error {
 		for {
 			select {
 			case c := <-l.pending:
-				c.Reset()
+				reset(c)
 			default:
 				return
 			}
 		}
 	})
 	return err
+}
+
+// reset resets a connection, or closes it if it cannot be reset.
+func reset(c net.Conn) {
+	if c, ok := c.(interface{ Reset() error }); ok {
+		c.Reset()
+		return
+	}
+	c.Close()
 }
 
 // Addr implements [net.Listener].

@@ -323,6 +323,8 @@ var ofRegistrytest = []row{
 	allowed("registrytest.Credentials.DockerConfig t", func(f given) { f.reg.Login(f.t, "ci").DockerConfig(nil) }),
 	failing("registrytest.WithLogger log", "Logger of nil", start(registrytest.WithLogger(nil))),
 	allowed("registrytest.Network.Assert t", func(f given) { registrytest.NewNetwork().Assert(nil) }),
+	refused("registrytest.Network.Proxy t", func(given) { registrytest.NewNetwork().Proxy(nil) }),
+	refused("registrytest.Network.Environ t", func(given) { registrytest.NewNetwork().Environ(nil) }),
 	allowed("registrytest.Network.Registry t", func(f given) {
 		network := registrytest.NewNetwork()
 		registrytest.New(f.t, registrytest.WithNetwork(network, "a.example"))

@@ -26,6 +26,7 @@ type Accepted struct {
 	peer     *peer // does not change
 	requests int
 	failure  string
+	host     string
 }
 
 // Accept records that a connection was accepted from a remote address. bytes returns how
@@ -83,6 +84,17 @@ func (c *Accepted) Failed(reason string) {
 	c.recorder.signal()
 }
 
+// Led records the host that the client asked a proxy for.
+func (c *Accepted) Led(host string) {
+	if c == nil {
+		return
+	}
+	c.recorder.mu.Lock()
+	defer c.recorder.mu.Unlock()
+	c.host = host
+	c.recorder.signal()
+}
+
 // Severed records that the server is about to end the connection: requests that end
 // from then on are not taken for ones that the client left.
 func (c *Accepted) Severed() {
@@ -111,7 +123,7 @@ func (c *Accepted) Closed() {
 // open. The recorder's mutex is held.
 func (c *Accepted) connection(lifetime time.Duration) record.Connection {
 	x := record.Connection{
-		ID: c.peer.conn, Remote: c.peer.remote, TLS: c.peer.tls, Requests: c.requests, Error: c.failure,
+		ID: c.peer.conn, Remote: c.peer.remote, Host: c.host, TLS: c.peer.tls, Requests: c.requests, Error: c.failure,
 		Opened: c.recorder.moment(c.opened),
 	}
 	x.In, x.Out = c.bytes()
@@ -126,7 +138,7 @@ type closed struct{ record.Connection }
 
 // bytes implements [sized].
 func (c *closed) bytes() int64 {
-	return place + int64(unsafe.Sizeof(*c)) + int64(len(c.Remote)+len(c.Error)) + tlsBytes(c.TLS)
+	return place + int64(unsafe.Sizeof(*c)) + int64(len(c.Remote)+len(c.Host)+len(c.Error)) + tlsBytes(c.TLS)
 }
 
 // hold implements [sized].

@@ -140,13 +140,27 @@ func (s *Server) admit() http.Handler {
 		c := ConnOf(r.Context())
 		c.requests.Add(1)
 		r.TLS = c.TLS()
-		now := s.backend.Load()
-		if c.from.external {
-			now.external.ServeHTTP(w, r)
+		if s.proxy != nil && !c.from.external {
+			if r = s.proxy.admit(w, r, c); r == nil {
+				return
+			}
+		}
+		if c.misleads(r) {
+			s.config.Recorder.Wrap(http.HandlerFunc(misdirected)).ServeHTTP(w, r)
 			return
 		}
-		now.main.ServeHTTP(w, r)
+		s.dispatch(w, r, c.from.external)
 	})
+}
+
+// dispatch serves a request to the registry or to the second origin.
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, external bool) {
+	now := s.backend.Load()
+	if external {
+		now.external.ServeHTTP(w, r)
+		return
+	}
+	now.main.ServeHTTP(w, r)
 }
 
 // errorLog receives the error log of net/http. It logs errors of connections, most of which clients

@@ -34,6 +34,12 @@ type Conn struct {
 	aborting atomic.Bool                 // further writes are discarded
 	header   headerEdit                  // of HTTP/1.1
 
+	// The records of requests that came to a proxy on this connection, by the server they were for.
+	proxied struct {
+		mu      sync.Mutex
+		records map[*Server]*recorder.Accepted
+	}
+
 	// Used by one reader at a time.
 	clear   io.Reader   // decrypted
 	err     error       // returned by further reads
@@ -89,8 +95,11 @@ var _ effect.Conn = (*Conn)(nil)
 // withConn adds the connection to the context of its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	conn := base(c)
-	ctx = recorder.WithConn(ctx, conn.record)
-	return effect.WithConn(ctx, conn)
+	return inContext(ctx, conn, conn.record)
+}
+
+func inContext(ctx context.Context, c *Conn, record *recorder.Accepted) context.Context {
+	return effect.WithConn(recorder.WithConn(ctx, record), c)
 }
 
 // ConnOf returns the connection of the request with this context, or nil if another server received
@@ -224,6 +233,7 @@ func (c *Conn) CloseWrite() error {
 // Close implements [net.Conn].
 func (c *Conn) Close() error {
 	c.server.forget(c)
+	defer c.endProxied()
 	defer c.record.Closed()
 	if c.aborting.Load() {
 		return c.reset()

@@ -62,6 +62,9 @@ func (s *Server) External() (host string, err error) {
 	// certificates.
 	http2 := s.config.HTTP2 || s.config.H2C
 	from := &listener{Listener: l, server: s, external: true, both: true, tlsConfig: s.newTLSConfig(http2, NoClientCerts)}
+	if s.config.Network != nil {
+		s.config.Network.add(from)
+	}
 	s.running.Go(func() { s.serve(from) })
 	s.external.host = host
 	return host, nil

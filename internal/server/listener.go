@@ -32,7 +32,14 @@ func (s *Server) adopt(raw net.Conn, from *listener) (net.Conn, error) {
 	}
 	s.accepted++
 	c := &Conn{server: s, from: from, id: s.accepted, wire: wire{Conn: raw}}
-	c.record = s.config.Recorder.Accept(raw.RemoteAddr().String(), c.Bytes)
+	if t, ok := raw.(*tunnel); ok && t.outer.server.config.Recorder == s.config.Recorder {
+		c.record = t.outer.record
+	} else {
+		c.record = s.config.Recorder.Accept(raw.RemoteAddr().String(), c.Bytes)
+		if ok {
+			c.record.Led(t.LocalAddr().String())
+		}
+	}
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
 	if tcp, ok := raw.(*net.TCPConn); ok && !s.config.TLS && !from.both {

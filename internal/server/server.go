@@ -161,6 +161,9 @@ type Config struct {
 	// leads to the server unless it is that of another server.
 	Aliases []string
 
+	// Proxy, if set, makes the server a forward proxy, too.
+	Proxy *Proxy
+
 	// Mounted says that requests come through [Server.Handler], mounted in another server: rules
 	// and effects that need a connection or a second origin are refused.
 	Mounted bool
@@ -172,6 +175,7 @@ type Server struct {
 	log       *slog.Logger
 	listener  *listener
 	authority *Authority
+	proxy     *proxy                 // nil unless the server is a forward proxy
 	using     sync.Mutex             // held by Use
 	backend   atomic.Pointer[chains] // for the backend in use
 	http      http.Server
@@ -224,6 +228,9 @@ func Start(config Config) (*Server, error) {
 
 		inBubble: bubble.Inside(),
 	}
+	if config.Proxy != nil {
+		s.proxy = newProxy(*config.Proxy, s)
+	}
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -257,15 +264,20 @@ func (s *Server) listen() error {
 		s.authority = &s.config.Network.authority
 		s.url = s.scheme() + memoryHost(host)
 		s.listener = &listener{Listener: l, server: s, both: true, tlsConfig: s.newTLSConfig(s.config.HTTP2, s.config.ClientCerts)}
+		s.config.Network.add(s.listener)
 		return nil
 	}
 	l, err := s.listenTCP()
 	if err != nil {
 		return err
 	}
-	s.authority = &Authority{hosts: s.config.Hosts}
+	if s.proxy != nil {
+		s.authority = &s.proxy.Hosts.authority // so that clients trust one
+	} else {
+		s.authority = &Authority{hosts: s.config.Hosts}
+	}
 	s.url = s.scheme() + reachable(l.Addr())
-	s.listener = &listener{Listener: l, server: s, tlsConfig: s.newTLSConfig(s.config.HTTP2, s.config.ClientCerts)}
+	s.listener = &listener{Listener: l, server: s, both: s.proxy != nil && s.config.TLS, tlsConfig: s.newTLSConfig(s.config.HTTP2, s.config.ClientCerts)}
 	return nil
 }
 
@@ -372,6 +384,9 @@ func (s *Server) Close() error {
 		transport.CloseIdleConnections()
 	}
 	s.running.Wait()
+	if s.config.Network != nil {
+		s.config.Network.remove(s)
+	}
 	s.config.Faults.Close()
 	return s.err
 }

@@ -15,7 +15,7 @@ import (
 // listeners that accept both, and performs the handshake.
 func (c *Conn) setUp() {
 	var opening effect.Opening
-	if !c.from.external {
+	if !c.from.external && !c.asksForTunnel() {
 		opening = c.server.config.Faults.Open(c.speaksTLS)
 	}
 	if c.err != nil || !opening.None() && !c.open(opening) {
@@ -33,13 +33,32 @@ func (c *Conn) speaksTLS() bool {
 	if !c.from.both {
 		return c.server.config.TLS
 	}
+	first, ok := c.first()
+	return ok && first == recordTypeHandshake
+}
+
+// first waits for the first byte, and leaves it to be read.
+func (c *Conn) first() (first byte, ok bool) {
 	if len(c.wire.first) == 0 && c.err == nil {
 		first := make([]byte, 1)
 		if _, c.err = c.wire.Read(first); c.err == nil {
 			c.wire.first = first
 		}
 	}
-	return c.err == nil && c.wire.first[0] == recordTypeHandshake
+	if c.err != nil {
+		return 0, false
+	}
+	return c.wire.first[0], true
+}
+
+// asksForTunnel reports whether the client of a proxy begins with CONNECT: faults on connections
+// then act in the tunnel. No other method begins with this letter.
+func (c *Conn) asksForTunnel() bool {
+	if c.server.proxy == nil {
+		return false
+	}
+	first, ok := c.first()
+	return ok && first == 'C'
 }
 
 // recordTypeHandshake is the first byte of every TLS connection (RFC 8446, section 5.1).

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +21,34 @@ import (
 type Network struct {
 	memnet.Network
 	authority Authority
+
+	mu        sync.Mutex
+	listeners map[net.Listener]*listener // by the one that memnet knows
+}
+
+// add adds the listener of a server.
+func (n *Network) add(l *listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listeners == nil {
+		n.listeners = map[net.Listener]*listener{}
+	}
+	n.listeners[l.Listener] = l
+}
+
+// remove removes the listeners of a server.
+func (n *Network) remove(s *Server) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.listeners, func(_ net.Listener, l *listener) bool { return l.server == s })
+}
+
+// at returns the listener that a dial for the host reaches, or nil.
+func (n *Network) at(host string) *listener {
+	to := n.Route(host)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.listeners[to]
 }
 
 // Authority returns the certificate authority of the network.
