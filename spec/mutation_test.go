@@ -50,8 +50,8 @@ var heavy = []string{
 // break, and of all with a fixture. Each mutation and each fixture has another sample.
 // With the flag -thorough, which .ci/run sets, all statements are checked, with all mutations.
 const (
-	mutationSample = 40
-	fixtureSample  = 8
+	mutationSample = 80
+	fixtureSample  = 12
 )
 
 // affordable returns the statements to check with a fixture: a sample without the heavy

@@ -68,7 +68,7 @@ cases of each recording are split in halves in five fixed ways. A profile is lea
 and the requests of the other half are sent to it. An exchange counts if the strict registry has it
 wrong, and the learned half shows all traits that the exchange shows; the sums of the five splits are
 below. No exchange that the strict registry has right becomes wrong.
-` + "`go test ./internal/fidelity -run TestLearned -v`" + ` prints the table.
+` + "`go test ./internal/fidelity -run TestLearned -v -thorough`" + ` prints the table.
 
 | registry | counted exchanges | equal on the learned profile | wrong, and not shown by the learned half |
 | :-- | :-- | :-- | :-- |

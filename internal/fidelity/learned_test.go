@@ -15,6 +15,7 @@ import (
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/fidelity"
 	"github.com/ocifake/ocifake/internal/learn"
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -54,7 +55,8 @@ func (s score) plus(o score) score {
 }
 
 // TestLearned learns a profile from one half of the test cases of each recording, and replays the
-// other half.
+// other half. By default it does so for one split; with the flag -thorough, for all, and then it
+// compares the scores.
 func TestLearned(t *testing.T) {
 	recordings, err := fidelity.Recordings()
 	require.NoError(t, err)
@@ -72,6 +74,10 @@ func TestLearned(t *testing.T) {
 	print := func(name string, s score) {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%.0f\t%d\t%d\n", name, s.counted, s.right, 100*float64(s.right)/float64(max(s.counted, 1)), s.worse, s.others)
 	}
+	measured := 1
+	if thorough.Enabled() {
+		measured = splits
+	}
 	var sum score
 	for _, r := range recordings {
 		target, ok := strict(t).Start(r)
@@ -79,16 +85,18 @@ func TestLearned(t *testing.T) {
 		baseline, err := r.Replay(t.Context(), target)
 		require.NoError(t, err)
 		var all score
-		for n := range splits {
+		for n := range measured {
 			all = all.plus(learned(t, r, split(r, n), baseline))
 		}
 		print(r.Registry, all)
-		assert.Equal(t, want[r.Registry], all, r.Registry)
+		if thorough.Enabled() {
+			assert.Equal(t, want[r.Registry], all, r.Registry)
+		}
 		sum = sum.plus(all)
 	}
 	print("all", sum)
 	require.NoError(t, table.Flush())
-	t.Logf("the sum of %d splits:\n%s", splits, text.String())
+	t.Logf("the sum of %d splits:\n%s", measured, text.String())
 	assert.GreaterOrEqual(t, sum.right*100, sum.counted*80)
 	assert.Zero(t, sum.worse)
 }

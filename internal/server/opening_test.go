@@ -129,7 +129,7 @@ func TestOpeningsEnd(t *testing.T) {
 		want   string
 	}{
 		{faults.Silence(), "fault rule: no answer"},
-		{faults.Raw(strings.Repeat("x", 64<<20)), "fault rule: raw bytes"},
+		{faults.Raw(strings.Repeat("x", 16<<20)), "fault rule: raw bytes"},
 		{faults.Raw("read by the client, who stays"), "fault rule: raw bytes"},
 		{faults.Delay(time.Hour), "fault rule: delay of 1h0m0s"},
 	} {

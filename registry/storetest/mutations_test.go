@@ -69,7 +69,7 @@ func TestMutantIsGood(t *testing.T) {
 		m.editUpload = func(*mutantUpload, *upload) {}
 		return m, nil
 	}
-	for _, check := range thorough.Sample(storetest.Checks(), 4, 0) {
+	for _, check := range thorough.Sample(storetest.Checks(), 8, 0) {
 		t.Run(check.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { assert.NoError(t, check.Run(t.Context(), newStore)) })
 		})
