@@ -62,6 +62,7 @@ var house = []floor{
 	{"internal/opset", "op", ""},
 	{"internal/inflight", "op", list(digest)},
 	{"internal/evidence", "op", list(digest)},
+	{"internal/pulled", "", list(digest)},
 	{"internal/jsonedit", "", ""},
 	{"op", "", list(digest)},
 	{"internal/dockerconfig", "", ""},
