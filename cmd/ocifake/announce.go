@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ func (f *fixture) announce(ctx context.Context, stdout io.Writer) error {
 // print prints the URL of the registry. It ignores a broken pipe, as in "| head -1".
 func (f *fixture) print(stdout io.Writer) error {
 	text := f.server.URL() + "\n\nTry:\n"
-	for _, command := range f.config.commands(f.server.Host(), f.reference) {
+	for _, command := range append(f.config.commands(f.server.Host(), f.reference), f.hostCommands()...) {
 		text += "  " + command + "\n"
 	}
 	if url := f.controlURL(); url != "" {
@@ -108,6 +109,22 @@ func (c *serveConfig) commands(host, reference string) (list []string) {
 	}
 	if !c.auth.takesTokens() { // curl does not request tokens
 		add(curl, " ", scheme, "://", host, "/v2/", repository, "/tags/list")
+	}
+	return list
+}
+
+// hostCommands returns example commands for the hosts.
+func (f *fixture) hostCommands() (list []string) {
+	trust := "-sk"
+	if f.config.output.caFile != "" {
+		trust = "-s --cacert " + shellWord(f.config.output.caFile)
+	}
+	for _, s := range f.hosts {
+		address := s.Name
+		if s.Port != "" {
+			address = net.JoinHostPort(s.Name, s.Port)
+		}
+		list = append(list, "curl "+trust+" --proxy "+f.proxyURL()+" https://"+address+"/v2/")
 	}
 	return list
 }

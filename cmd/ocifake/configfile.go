@@ -61,7 +61,7 @@ func setFlag(flags *pflag.FlagSet, given map[string]bool, setting *yamltext.Sett
 // isRepeatable reports whether a flag is repeatable.
 func isRepeatable(value pflag.Value) bool {
 	switch value.(type) {
-	case *texts, *loads, *generates, *expectations, *ignoredRules:
+	case *texts, *loads, *generates, *expectations, *ignoredRules, *hostList, *passList:
 		return true
 	}
 	return false

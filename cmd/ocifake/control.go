@@ -26,12 +26,16 @@ func (c *controls) api(f *fixture) *control.API {
 	if c.none {
 		return nil
 	}
-	return control.New(control.Config{
-		Store: f.store, Recorder: f.recorder, Faults: f.faults,
+	config := control.Config{
+		Store: f.content, Recorder: f.recorder, Faults: f.faults,
 		Use: f.use, Switch: f.switchProfile, ReadRules: config.Rules, ReadProfile: config.ReadProfile,
 		MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,
-	})
+	}
+	if len(f.hosts) > 0 {
+		config.World, config.Renew = f.world, f.renewHosts
+	}
+	return control.New(config)
 }
 
 // openControl serves the control API at its own address, if it has one, and opens it.

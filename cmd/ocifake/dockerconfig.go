@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/dockerconfig"
 )
 
@@ -19,20 +22,49 @@ const (
 )
 
 // writeDockerConfig writes Docker's configuration to a directory: a copy of the user's, with added
-// credentials for the registry in the format of "docker login".
+// credentials for the registry and for the hosts in the format of "docker login".
 func (f *fixture) writeDockerConfig(dir string) error {
 	text, err := copyDockerConfig(dir)
 	if err != nil {
 		return err
 	}
-	login := f.config.auth.login
-	if login.password == "" { // only the hash is known
-		login.password = f.use.Auth.Password(login.user, 0)
-	}
-	if text, err = dockerconfig.Add(text, f.server.Host(), login.user, login.password); err != nil {
-		return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)
+	for name, service := range f.services() {
+		login := f.config.auth.login
+		if login.password == "" { // only the hash is known
+			login.password = service.Password(login.user, 0)
+		}
+		if text, err = dockerconfig.Add(text, name, login.user, login.password); err != nil {
+			return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)
+		}
 	}
 	return os.WriteFile(filepath.Join(dir, configFile), text, 0o600)
+}
+
+// services returns the authentication services by the names that Docker's configuration has for their
+// registries.
+func (f *fixture) services() map[string]*auth.Service {
+	all := map[string]*auth.Service{}
+	if f.use.Auth != nil {
+		all[f.server.Host()] = f.use.Auth
+	}
+	for _, s := range f.hosts {
+		if s.use.Auth == nil {
+			continue
+		}
+		for _, name := range append([]string{s.Name}, s.aliases...) {
+			switch {
+			case strings.Contains(name, "*"):
+				continue
+			case name == "index.docker.io":
+				all["https://index.docker.io/v1/"] = s.use.Auth // as "docker login" writes it
+			}
+			if s.Port != "" && name == s.Name {
+				name = net.JoinHostPort(name, s.Port)
+			}
+			all[name] = s.use.Auth
+		}
+	}
+	return all
 }
 
 // copyDockerConfig copies the user's directory, including contexts and plugins, and returns the

@@ -63,7 +63,7 @@ func fetchMain() {
 }
 
 func fetchTransport(cacert string, h2c bool) (*http.Transport, error) {
-	transport := &http.Transport{ForceAttemptHTTP2: true, Protocols: new(http.Protocols)}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP1(!h2c)
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(h2c)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -21,6 +23,8 @@ type fixture struct {
 	config    *serveConfig
 	log       *slog.Logger
 	store     *memstore.Store
+	content   *world.Store // that of the registry and of the hosts
+	hosts     []*standIn
 	faults    *engine.Engine
 	recorder  *recorder.Recorder
 	use       control.Use  // the profile at the start
@@ -47,10 +51,17 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 		return nil, wrongInput(err)
 	}
 	f.store = memstore.New(c.store)
-	if f.reference, err = c.content.into(ctx, f.store, c.registry.AllowSparse, f.log); err != nil {
+	f.content = world.NewStore(f.store)
+	f.faults = engine.New(f.store)
+	if err := f.prepareHosts(ctx); err != nil {
+		return nil, wrongInput(err)
+	}
+	if f.reference, err = c.content.into(ctx, f.content, c.registry.AllowSparse, f.log); err != nil {
 		return nil, err
 	}
-	f.faults = engine.New(f.store)
+	if repo, _, _ := strings.Cut(f.reference, ":"); f.content.Hosted(repo) {
+		f.reference = "" // of another registry
+	}
 	c.record.Log = f.log
 	f.recorder = recorder.New(c.record)
 	for _, step := range []func() error{ // listening before any file is touched
@@ -77,9 +88,12 @@ func (f *fixture) serve() error {
 	if err := c.auth.read(f.ending, &config); err != nil {
 		return wrongInput(err)
 	}
-	backend, use, err := f.backend(p)
+	backend, use, err := f.backend(f.faults, p)
 	if err != nil {
 		return wrongInput(err)
+	}
+	if config.Proxy, err = f.serveHosts(); err != nil {
+		return err
 	}
 	config.Registry, config.Authenticator, config.Rules = backend.Registry, backend.Authenticator, backend.Rules
 	f.use, c.auth.started = use, use.Auth
@@ -90,13 +104,13 @@ func (f *fixture) serve() error {
 	if f.server, err = server.Start(config); err != nil {
 		return explainListen("--addr", c.server.Addr, err)
 	}
-	f.closers = append(f.closers, f.server.Close)
+	f.closers = append(f.closers, f.server.Close, f.sayRefused)
 	return nil
 }
 
-// backend returns what makes the registry like that of a profile, or strict for nil. Options and
-// users of flags take precedence.
-func (f *fixture) backend(p *profiles.Profile) (server.Backend, control.Use, error) {
+// backend returns what makes a registry like that of a profile, or strict for nil. Options and users
+// of flags take precedence.
+func (f *fixture) backend(e *engine.Engine, p *profiles.Profile) (server.Backend, control.Use, error) {
 	c, use := f.config, control.Use{Profile: p}
 	var settings profiles.Settings
 	if p != nil {
@@ -111,7 +125,7 @@ func (f *fixture) backend(p *profiles.Profile) (server.Backend, control.Use, err
 	if err != nil {
 		return server.Backend{}, use, err
 	}
-	b := server.Backend{Registry: registry.New(f.faults.Store(), settings.Registry), Rules: settings.Rules}
+	b := server.Backend{Registry: registry.New(e.Store(), settings.Registry), Rules: settings.Rules}
 	if service != nil {
 		b.Authenticator = service
 	}
@@ -126,7 +140,7 @@ func (f *fixture) backend(p *profiles.Profile) (server.Backend, control.Use, err
 // switchProfile makes the registry like that of a profile, or strict for nil, for requests that
 // begin afterwards.
 func (f *fixture) switchProfile(p *profiles.Profile) (control.Use, error) {
-	b, use, err := f.backend(p)
+	b, use, err := f.backend(f.faults, p)
 	if err == nil {
 		err = f.server.Use(b)
 	}

@@ -81,7 +81,7 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 	root.AddGroup(&cobra.Group{ID: "serving", Title: "Serve a registry:"}, &cobra.Group{ID: "talking", Title: "Use a running ocifake:"},
 		&cobra.Group{ID: "checking", Title: "Check another registry, or a client:"})
 	addTo(root, "serving", newServe(), newRun(), newProfiles())
-	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newTokens(), newReset())
+	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newHosts(), newTokens(), newReset())
 	addTo(root, "checking", newConformance(), newProbe(), newLint())
 	root.AddCommand(newVersion())
 	refuseUnknownHelp(root)

@@ -68,7 +68,7 @@ func (f *fixture) writeTargets() error {
 	}{
 		{harFlag, log.WriteHAR},
 		{transcriptFlag, func(w io.Writer) error { _, err := io.WriteString(w, log.Transcript()); return err }},
-		{snapshotFlag, func(w io.Writer) error { return content.Snapshot(context.WithoutCancel(ctx), f.store, w) }},
+		{snapshotFlag, func(w io.Writer) error { return content.Snapshot(context.WithoutCancel(ctx), f.content, w) }},
 	} {
 		if t := targets[file.flag]; t != nil {
 			f.sayIfWaiting(ctx, t)

@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"github.com/ocifake/ocifake/internal/world"
 )
 
 func newRun() *cobra.Command {
@@ -34,9 +37,14 @@ command. The environment of the command contains:
   DOCKER_CONFIG        with users: a copy of the user's directory; its config.json
                        also has the credentials of the first user of the registry
                        with a known password
-  NO_PROXY, no_proxy   the host of the registry, appended to the previous value
-  SSL_CERT_FILE        with --tls: the CA certificates of the system and the registry;
-                       also as CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS
+  NO_PROXY, no_proxy   the host of the registry, appended to the previous value; with
+                       --hosts, in place of the previous value, and with localhost
+  HTTP_PROXY, …        with --hosts: HTTP_PROXY, HTTPS_PROXY, http_proxy, https_proxy,
+                       the forward proxy that leads to the hosts
+  SSL_CERT_FILE        with --tls or --hosts: the CA certificates of the system and the
+                       registry; also as CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE,
+                       NODE_EXTRA_CA_CERTS, GIT_SSL_CAINFO and CARGO_HTTP_CAINFO
+  JAVA_TOOL_OPTIONS    likewise, a trust store for Java, and with --hosts the proxy
 
 The command receives the signals that run receives, and run exits with its status. Rules of
 --faults that have not acted as configured are logged; with --strict-faults they are
@@ -56,6 +64,7 @@ the command cannot be executed or is not found. With status 2, the command did n
 		Example: `  ocifake run -- sh -c 'crane copy "$IMAGE" "$OCIFAKE_HOST/app:v1"'
   ocifake run --faults known:reset-mid-blob --strict-faults -- ./pull.sh
   ocifake run --faults rules.yaml --expect 'op=blob.get status=503 count==2' -- ./pull.sh
+  ocifake run --hosts docker.io=hub,ghcr.io=ghcr --generate 'docker.io/library/alpine:3' -- ./build.sh
   ocifake run --tls --user ci:secret --har requests.har --junit junit.xml -- make test`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeFiles,
@@ -115,7 +124,7 @@ type streams struct {
 // run runs a command with a registry.
 func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
 	surviveBrokenPipes()
-	if c.profile != "" && !c.auth.hasUsers() {
+	if !c.auth.hasUsers() && (c.profile != "" || slices.ContainsFunc(c.stand.hosts, func(h world.Host) bool { return h.Profile != "" })) {
 		c.auth.login = credentials{"ocifake", rand.Text()}
 	}
 	signals, stop := catch(heeded(passedOn)...)

@@ -40,6 +40,12 @@ faults known NAME" prints examples of rules:
   hide: 404                              # status for forbidden repositories, default 401
 For more fields, see auth.Options in Go.
 
+--hosts docker.io=hub,ghcr.io makes a registry of its own for each host, like a profile or
+strict, and a forward proxy at the address of serve that leads to them, over http and https:
+give it to clients as HTTP_PROXY and HTTPS_PROXY, and --ca-file to trust. "ocifake hosts"
+configures daemons. The content of a host is below its name: --generate 'ghcr.io/org/app:v1'.
+The proxy refuses all other hosts with 403, except that it connects CONNECT to those of --pass.
+
 Output files are written only after the registry listens. If it cannot start, no file changes.
 
 Exit status: 0 when it was stopped, 1 on an error (for example if a port is in use, content
@@ -52,6 +58,7 @@ invalid.`,
   ocifake serve --generate 'app:{v1..v9} layers=3 size=1MiB platforms=linux/amd64,linux/arm64'
   ocifake serve --faults rules.yaml --har requests.har
   ocifake serve --token-auth users.yaml
+  ocifake serve --hosts docker.io=hub,ghcr.io=ghcr --ca-file ca.pem
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Context(), cmd.Flags()) },
@@ -92,7 +99,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 		say string
 	}{
 		{!c.lint.on && len(c.lint.ignore)+len(c.lint.fail) > 0, "--lint-ignore and --lint-fail need --lint"},
-		{c.output.caFile != "" && !c.server.TLS, "--ca-file needs --tls"},
+		{c.output.caFile != "" && !c.server.TLS && len(c.stand.hosts) == 0, "--ca-file needs --tls or --hosts"},
 		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls"},
 		{c.control.none && c.control.addr+c.control.token != "", "--no-control excludes --control-addr and --control-token"},
 	} {
@@ -100,7 +107,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 			return errors.New(wrong.say)
 		}
 	}
-	if err := c.auth.check(); err != nil {
+	if err := errors.Join(c.auth.check(), c.stand.check()); err != nil {
 		return err
 	}
 	if c.control.addr != "" {

@@ -17,6 +17,7 @@ type serveConfig struct {
 	record    recorder.Options
 	auth      access
 	profile   string // name or file
+	stand     standIns
 	content   contents
 	faults    []string // files of rules, and known faults
 	control   controls
@@ -73,6 +74,10 @@ func (c *serveConfig) flags() []flagGroup {
 			{"token-auth", "require tokens, for the users and rules in this YAML `file` (Bearer)", (*fileName)(&c.auth.token)},
 			{"client-ca", "require client certificates from the CAs in this PEM `file`", (*fileName)(&c.auth.clientCA)},
 			{"cert-login", "authenticate users by the common name of their client certificate, without a password", &c.auth.certs},
+		}},
+		{"Other hosts (default: none)", []flagRow{
+			{"hosts", "stand in for these hosts, each like a profile or strict: docker.io=hub,ghcr.io; a forward proxy on the same port leads to them; repeatable", &c.stand.hosts},
+			{"pass", "pass tunnels to this real host on, or to those below *.DOMAIN; the port is 443 or HOST:PORT; repeatable", &c.stand.passed},
 		}},
 		{"Content (in memory)", []flagRow{
 			{"load", "load an OCI image layout or the output of docker save, from a directory or a tar; repeatable", &c.content.load},

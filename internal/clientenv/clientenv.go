@@ -21,9 +21,14 @@ import (
 type Variables [][2]string
 
 // bundleNames are the variables for a file of CA certificates: of OpenSSL and Go, curl, Python's
-// requests, git, cargo and the AWS tools; and of Node.js, which adds them to its own.
+// requests, git and cargo; and of Node.js, which adds them to its own.
 var bundleNames = []string{
-	"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+	"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO", "NODE_EXTRA_CA_CERTS",
+}
+
+// specialNames are variables that some programs prefer to those. They are replaced where they are set.
+var specialNames = []string{
+	"AWS_CA_BUNDLE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "DENO_CERT", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "HTTPLIB2_CA_CERTS", "NIX_SSL_CERT_FILE", "PIP_CERT",
 }
 
 // Files that Trust writes.
@@ -52,6 +57,11 @@ func Trust(dir string, authority []byte, lookup func(string) (string, bool)) (Va
 	var vars Variables
 	for _, name := range bundleNames {
 		vars = append(vars, [2]string{name, bundle})
+	}
+	for _, name := range specialNames {
+		if _, set := lookup(name); set {
+			vars = append(vars, [2]string{name, bundle})
+		}
 	}
 	store := filepath.Join(dir, javaFile)
 	if err := os.WriteFile(store, trustStore(certificatesIn(slices.Concat(system, []byte("\n"), authority)), time.Now()), 0o644); err != nil {

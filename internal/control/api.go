@@ -15,15 +15,22 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/profiles"
 )
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store    *memstore.Store    // the registry's store, without faults
+	Store    *world.Store       // the content of the registry and of its hosts, without faults
 	Recorder *recorder.Recorder // records the registry's requests
 	Faults   *engine.Engine
+
+	// World describes the hosts for which registries stand in, with the forward proxy that leads to
+	// them. Default: there are none.
+	World func() Hosts
+
+	// Renew begins the tokens and the limits of the hosts anew. It is required with World.
+	Renew func() error
 
 	// ReadRules parses one rule or a list of rules from the body of a request. Its error may have a
 	// method Place() (field string, line, column int).
@@ -82,8 +89,8 @@ type API struct {
 // opened is the state that is known once the registry is on the network.
 type opened struct {
 	url   string
-	store *memstore.Store // restored by a reset
-	rules []faults.Rule   // restored by a reset
+	store *world.Store  // restored by a reset
+	rules []faults.Rule // restored by a reset
 }
 
 // New returns an API. Its registry is not ready until [API.Open] is called.

@@ -21,6 +21,7 @@ import (
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
@@ -47,6 +48,8 @@ type setup struct {
 	hosts   []string
 	maxLoad int64
 	closed  bool // not opened
+	world   func() control.Hosts
+	renew   func() error
 }
 
 func start(t testing.TB, o setup) *fixture {
@@ -62,8 +65,9 @@ func start(t testing.TB, o setup) *fixture {
 	}
 	f.api = control.New(control.Config{
 		ReadRules: conf.Rules, ReadProfile: conf.ReadProfile, Use: use, Switch: f.switchProfile,
-		Store: f.store, Recorder: f.recorder, Faults: f.faults, Version: "v1.2.3",
+		Store: world.NewStore(f.store), Recorder: f.recorder, Faults: f.faults, Version: "v1.2.3",
 		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
+		World: o.world, Renew: o.renew,
 	})
 	config.Control = f.api
 	s, err := server.Start(config)

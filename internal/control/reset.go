@@ -41,6 +41,11 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
+	if a.config.Renew != nil && (slices.Contains(what, resetProfile) || slices.Contains(what, resetTokens)) {
+		if err := a.config.Renew(); err != nil {
+			return failf(http.StatusConflict, "reset hosts: %v", err)
+		}
+	}
 	if slices.Contains(what, resetFaults) {
 		if err := a.config.Faults.Replace(namesOf(start), start.rules...); err != nil {
 			return failf(http.StatusConflict, "reset faults: %v", err)

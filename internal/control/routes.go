@@ -9,7 +9,7 @@ const (
 
 // routes returns the table of all routes.
 func routes() []route {
-	return joined(stateRoutes(), requestRoutes(), faultRoutes(), profileRoutes(), contentRoutes(), resetRoutes())
+	return joined(stateRoutes(), requestRoutes(), faultRoutes(), profileRoutes(), hostRoutes(), contentRoutes(), resetRoutes())
 }
 
 func joined(lists ...[]route) (all []route) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/internal/recorder"
@@ -136,6 +137,9 @@ func parseAuthority(text, defaultPort string) (a authority, err error) {
 	if err != nil {
 		return a, errors.New("want host:port")
 	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return a, errors.New("it is not in ASCII")
+	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
@@ -237,6 +241,12 @@ func (p *proxy) isSelf(at authority, c *Conn) bool {
 	}
 	addr, err := netip.ParseAddr(at.host)
 	return err == nil && (addr.Unmap() == local.Addr().Unmap() || addr.IsLoopback() || addr.IsUnspecified())
+}
+
+// IsOwn reports whether an address is that at which the server listens.
+func (s *Server) IsOwn(at netip.AddrPort) bool {
+	own, err := netip.ParseAddrPort(s.listener.Addr().String())
+	return err == nil && at.Port() == own.Port() && (own.Addr().Unmap() == at.Addr() || own.Addr().IsUnspecified() || at.Addr().IsUnspecified())
 }
 
 // inOrigin returns a request as the server itself would have received it: with a path as its
