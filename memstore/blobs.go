@@ -150,12 +150,9 @@ func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descripto
 		return ctx.Err()
 	case open == nil:
 		return fmt.Errorf("memstore: add blob %s to repository %s: open is nil: there is no function to open it", desc.Digest, repo)
-	case !op.ValidRepository(repo):
-		return failf(registry.NameInvalid, "add blob %s: %q is not the name of a repository", desc.Digest, repo)
-	case !op.ValidDigest(desc.Digest):
-		return failf(registry.DigestInvalid, "add blob to repository %s: %q is not a digest", repo, desc.Digest)
-	case desc.Size < 0:
-		return failf(registry.SizeInvalid, "add blob %s to repository %s: negative size %d", desc.Digest, repo, desc.Size)
+	}
+	if err := checkAdded("blob", repo, desc); err != nil {
+		return err
 	}
 	b := &blob{digest: digest.Digest(strings.Clone(string(desc.Digest))), size: desc.Size, open: open}
 	s.mu.Lock()
@@ -164,5 +161,18 @@ func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descripto
 		return failf(registry.SizeInvalid, "add blob %s to repository %s: size %d, but the blob has %d bytes", b.digest, repo, b.size, held.size)
 	}
 	s.index.addBlob(repo, b)
+	return nil
+}
+
+// checkAdded checks the name, the digest and the size of content that is added.
+func checkAdded(kind, repo string, desc ocispec.Descriptor) error {
+	switch {
+	case !op.ValidRepository(repo):
+		return failf(registry.NameInvalid, "add %s %s: %q is not the name of a repository", kind, desc.Digest, repo)
+	case !op.ValidDigest(desc.Digest):
+		return failf(registry.DigestInvalid, "add %s to repository %s: %q is not a digest", kind, repo, desc.Digest)
+	case desc.Size < 0:
+		return failf(registry.SizeInvalid, "add %s %s to repository %s: negative size %d", kind, desc.Digest, repo, desc.Size)
+	}
 	return nil
 }

@@ -188,6 +188,48 @@ func TestPushOfAddedBlob(t *testing.T) {
 	assert.Equal(t, "hello", read(t, s, "other", d))
 }
 
+// A manifest that was added is read each time. Content that is in memory is preferred.
+func TestAddManifest(t *testing.T) {
+	ctx, s := t.Context(), memstore.New(memstore.Options{MaxBytes: 1})
+	p := putManifest("content", "v1")
+	content, err := []byte(nil), error(nil)
+	add := func(repo string) error {
+		return s.AddManifest(ctx, repo, p, func() ([]byte, error) { return content, err })
+	}
+	require.NoError(t, add("app"))
+	require.Zero(t, s.Bytes())
+	assert.Equal(t, p.Descriptor, collect(t, s.Manifests(ctx, "app", ""))[0])
+	_, failed := s.Manifest(ctx, "app", "v1")
+	require.ErrorContains(t, failed, "it has 0 bytes and was added with 7")
+	err = io.ErrClosedPipe
+	_, failed = s.Manifest(ctx, "app", "v1")
+	require.ErrorIs(t, failed, io.ErrClosedPipe)
+	content, err = p.Content, nil
+	require.NoError(t, s.PutManifest(ctx, "lib", p), "it needs no space: the content is known")
+	for _, repo := range []string{"app", "lib"} {
+		m, err := s.Manifest(ctx, repo, "v1")
+		require.NoError(t, err)
+		assert.Equal(t, "content", string(m.Content))
+	}
+	require.NoError(t, s.DeleteManifest(ctx, "app", "v1", registry.Precondition{}))
+
+	never := func() ([]byte, error) { panic("it is not read") }
+	small := putManifest("x", "v1")
+	require.NoError(t, s.PutManifest(ctx, "app", small))
+	require.NoError(t, s.AddManifest(ctx, "other", small, never))
+	m, err := s.Manifest(ctx, "other", "v1")
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(m.Content))
+
+	small.Precondition = registry.Precondition{IfMatch: []string{"*"}}
+	require.ErrorIs(t, s.AddManifest(ctx, "new", small, never), registry.PreconditionFailed)
+	require.ErrorIs(t, s.AddManifest(ctx, "A", small, never), registry.NameInvalid)
+	small.Descriptor.Size = -1
+	require.ErrorIs(t, s.AddManifest(ctx, "app", small, never), registry.SizeInvalid)
+	small.Descriptor.Digest = "sha256:"
+	require.ErrorIs(t, s.AddManifest(ctx, "app", small, never), registry.DigestInvalid)
+}
+
 func TestAddBlobRefuses(t *testing.T) {
 	s := memstore.New(memstore.Options{})
 	held := push(t, s, "app", "held")

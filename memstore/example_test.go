@@ -120,6 +120,20 @@ func ExampleStore_AddBlob() {
 	// Output: 1048576 <nil> 107374182400 0
 }
 
+func ExampleStore_AddManifest() {
+	ctx := context.Background()
+	store := memstore.New(memstore.Options{})
+	content := []byte("{}") // in a file, for example
+	m := registry.PutManifest{Tags: []string{"v1"}}
+	m.Descriptor = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromBytes(content), Size: 2}
+	if err := store.AddManifest(ctx, "app", m, func() ([]byte, error) { return content, nil }); err != nil {
+		log.Fatal(err)
+	}
+	read, err := store.Manifest(ctx, "app", "v1")
+	fmt.Println(string(read.Content), err, store.Bytes())
+	// Output: {} <nil> 0
+}
+
 func ExampleStore_Bytes() {
 	ctx := context.Background()
 	store := memstore.New(memstore.Options{})

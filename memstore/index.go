@@ -107,7 +107,7 @@ func (x *index) putManifest(repo string, m *manifest) {
 	repo = x.addRepository(repo)
 	d := string(m.Descriptor.Digest)
 	if held, ok := x.copies.first(key{d}, 1); ok {
-		m.Content = held.Content
+		m.Content, m.read = held.Content, held.read
 	} else {
 		x.bytes += m.held()
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -18,19 +19,20 @@ import (
 type manifest struct {
 	registry.Manifest
 	subject digest.Digest
+	read    func() ([]byte, error) // if the content is not in memory
 }
 
 // held returns the number of bytes in memory.
 func (m *manifest) held() int64 { return int64(len(m.Content)) }
 
 // newManifest returns a copy, because the caller may change its arguments later.
-func newManifest(p *registry.PutManifest) *manifest {
+func newManifest(p *registry.PutManifest, size int64) *manifest {
 	return &manifest{
 		Manifest: registry.Manifest{
 			Descriptor: ocispec.Descriptor{
 				MediaType:    p.Descriptor.MediaType,
 				Digest:       digest.Digest(strings.Clone(string(p.Descriptor.Digest))),
-				Size:         int64(len(p.Content)),
+				Size:         size,
 				ArtifactType: p.Descriptor.ArtifactType,
 				Annotations:  maps.Clone(p.Descriptor.Annotations),
 			},
@@ -52,7 +54,19 @@ func (s *Store) Manifest(ctx context.Context, repo, ref string) (registry.Manife
 	if !ok {
 		return registry.Manifest{}, manifestUnknown(repo, ref)
 	}
-	return m.Manifest, nil
+	if m.read == nil {
+		return m.Manifest, nil
+	}
+	content, err := m.read()
+	if err == nil && int64(len(content)) != m.Descriptor.Size {
+		err = fmt.Errorf("it has %d bytes and was added with %d", len(content), m.Descriptor.Size)
+	}
+	if err != nil {
+		return registry.Manifest{}, fmt.Errorf("memstore: read manifest %s of repository %s: %w", m.Descriptor.Digest, repo, err)
+	}
+	read := m.Manifest
+	read.Content = content
+	return read, nil
 }
 
 func manifestUnknown(repo, ref string) error {
@@ -65,10 +79,40 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m := newManifest(&p)
+	return s.put(repo, &p, newManifest(&p, int64(len(p.Content))))
+}
+
+// AddManifest is like [Store.PutManifest] for content that the store does not hold in memory.
+// The store calls read each time that [Store.Manifest] returns the manifest, concurrently. Each
+// call must return content with the digest and the size of the descriptor. The digest is not
+// verified; reading fails if the size is wrong. p.Content is ignored, and the manifest does not
+// count against [Options.MaxBytes]. If the store already has the content, it does not use read.
+//
+// AddManifest fails with [registry.NameInvalid] or [registry.DigestInvalid] if the name or the
+// digest is invalid, and with [registry.SizeInvalid] if the size is negative.
+func (s *Store) AddManifest(ctx context.Context, repo string, p registry.PutManifest, read func() ([]byte, error)) error {
+	must.NotNil("memstore: Store.AddManifest: ctx", ctx)
+	d := p.Descriptor.Digest
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case read == nil:
+		return fmt.Errorf("memstore: add manifest %s to repository %s: read is nil: there is no function to read it", d, repo)
+	}
+	if err := checkAdded("manifest", repo, p.Descriptor); err != nil {
+		return err
+	}
+	p.Content = nil
+	m := newManifest(&p, p.Descriptor.Size)
+	m.read = read
+	return s.put(repo, &p, m)
+}
+
+// put stores a manifest, if it may be stored.
+func (s *Store) put(repo string, p *registry.PutManifest, m *manifest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.index.admit(repo, &p); err != nil {
+	if err := s.index.admit(repo, p); err != nil {
 		return err
 	}
 	if _, held := s.index.copies.first(key{string(m.Descriptor.Digest)}, 1); !held && !s.reserveAll(m.held()) {

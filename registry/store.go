@@ -32,6 +32,9 @@ import (
 // body arrives, a method that does not ignore it treats it as a read error of the
 // body.
 //
+// A Store may be read-only: all methods that would change content, and NewUpload, then fail with
+// Denied.
+//
 // Content is visible only in the repositories that it was pushed or mounted into. A repository
 // exists from its first completed blob, mount or manifest, and continues to exist when that is
 // deleted.

@@ -22,7 +22,7 @@ const maxDepth = 64
 
 // readLayout reads the manifests of an OCI image layout (image specification,
 // "OCI Image Layout Specification"), and the names of repositories without content.
-func readLayout(src source, sparse bool) ([]*image, []string, error) {
+func readLayout(src source, o LoadOptions) ([]*image, []string, error) {
 	if err := checkLayoutVersion(src); err != nil {
 		return nil, nil, err
 	}
@@ -39,8 +39,11 @@ func readLayout(src source, sparse bool) ([]*image, []string, error) {
 	}
 	var images []*image
 	roots := make(map[rootKey]*image)
-	r := layoutReader{src: src, sparse: sparse, manifests: make(map[manifestKey]*image)}
+	r := layoutReader{src: src, sparse: o.AllowSparse, manifests: make(map[manifestKey]*image)}
 	for _, desc := range index.Manifests {
+		if o.Skip != nil && o.Skip(desc) {
+			continue
+		}
 		stands, alone := desc.Annotations[manifestAnnotation]
 		isBlob := desc.MediaType == octets && !alone
 		root := registry.Reference{Descriptor: desc, Blob: isBlob, Manifest: !isBlob}

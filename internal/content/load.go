@@ -19,6 +19,16 @@ type LoadOptions struct {
 	// provide the repositories.
 	Repository string
 
+	// Fallback is the repository of images without a name, or whose name has no repository.
+	Fallback string
+
+	// Skip, if it is not nil, selects entries of the index of a layout that are not loaded.
+	Skip func(ocispec.Descriptor) bool
+
+	// TrustBlobs does not read the blobs of a directory to verify their digests, if the Store
+	// has a method AddBlob. Their sizes are verified.
+	TrustBlobs bool
+
 	// AllowSparse accepts manifests and indexes with missing references.
 	AllowSparse bool
 
@@ -86,11 +96,11 @@ func load(ctx context.Context, store registry.Store, src source, o LoadOptions) 
 			return nil, err
 		}
 	}
-	places, err := place(images, o.Repository)
+	places, err := place(images, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := putBlobs(ctx, store, src, places); err != nil {
+	if err := putBlobs(ctx, store, src, places, o.TrustBlobs); err != nil {
 		return nil, err
 	}
 	if err := putManifests(ctx, store, places, o.AllowSparse); err != nil {
@@ -180,7 +190,7 @@ func readImages(ctx context.Context, src source, o LoadOptions) ([]*image, []str
 	}
 	switch {
 	case layout:
-		images, empty, err := readLayout(src, o.AllowSparse)
+		images, empty, err := readLayout(src, o)
 		if err == nil && docker {
 			err = nameByDocker(src, images)
 		}
@@ -201,11 +211,11 @@ type placed struct {
 }
 
 // place determines the target repositories of images.
-func place(images []*image, repository string) ([]placed, error) {
+func place(images []*image, o LoadOptions) ([]placed, error) {
 	var places []placed
 	taken := make(map[string]digest.Digest)
 	for _, img := range images {
-		tags, err := img.tags(repository)
+		tags, err := img.tags(o.Repository, o.Fallback)
 		if err != nil {
 			return nil, err
 		}
@@ -231,9 +241,9 @@ func place(images []*image, repository string) ([]placed, error) {
 }
 
 // tags returns the target repositories of the image with its tags.
-func (i *image) tags(repository string) (map[string][]string, error) {
+func (i *image) tags(repository, fallback string) (map[string][]string, error) {
 	if len(i.names) == 0 {
-		if repository == "" {
+		if repository = cmp.Or(repository, fallback); repository == "" {
 			return nil, fmt.Errorf("%s has no name: specify the repository", i.root().Digest)
 		}
 		return map[string][]string{repository: nil}, nil
@@ -244,10 +254,7 @@ func (i *image) tags(repository string) (map[string][]string, error) {
 		if d := i.root().Digest; n.digest != "" && n.digest != d {
 			return nil, fmt.Errorf("the name %q is used for %s", s, d)
 		}
-		if repository != "" {
-			n.repository = repository
-		}
-		if n.repository == "" {
+		if n.repository = cmp.Or(repository, n.repository, fallback); n.repository == "" {
 			return nil, fmt.Errorf("the name %q has no repository: specify one", s)
 		}
 		list := tags[n.repository]

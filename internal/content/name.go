@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // imageName is the name of an image in an archive.
@@ -40,4 +41,23 @@ func localName(repository string) string {
 		return "localhost/" + repository
 	}
 	return repository
+}
+
+// EntryName returns the repository and the tag that the name of an entry of a layout's index.json
+// stands for, either of which can be empty.
+func EntryName(desc ocispec.Descriptor) (repository, tag string) {
+	n := nameOf(desc)
+	if n == "" {
+		return "", ""
+	}
+	parsed := parseName(n)
+	return parsed.repository, parsed.tag
+}
+
+// LayoutName returns the name of a tag, or of a digest if the tag is empty, in a layout's index.json.
+func LayoutName(repository, tag string, d digest.Digest) string {
+	if tag != "" {
+		return localName(repository) + ":" + tag
+	}
+	return localName(repository) + "@" + d.String()
 }

@@ -71,9 +71,9 @@ func parseStandalone(entry ocispec.Descriptor, content []byte) (registry.PutMani
 	}, nil
 }
 
-// asStored returns a manifest of a repository in the form for another Store, and reports whether it
+// AsStored returns a manifest of a repository in the form for another Store, and reports whether it
 // equals the result of [registry.ParseManifest].
-func asStored(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (put registry.PutManifest, valid bool, err error) {
+func AsStored(ctx context.Context, store registry.Store, repo string, m registry.Manifest) (put registry.PutManifest, valid bool, err error) {
 	put, err = registry.ParseManifest(m.Descriptor.MediaType, m.Content)
 	put.Descriptor.Digest = m.Descriptor.Digest
 	if err == nil && sameDescriptor(put.Descriptor, m.Descriptor) {

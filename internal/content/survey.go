@@ -70,16 +70,16 @@ func (s *snapshot) surveyRepository(ctx context.Context, r surveyed) error {
 		if !ok {
 			return fmt.Errorf("tag %s refers to %s, which is not a manifest of the repository", tag.Name, tag.Digest)
 		}
-		s.list(m.entry(), localName(r.name)+":"+tag.Name)
+		s.list(m.entry(), LayoutName(r.name, tag.Name, ""))
 	}
 	for _, d := range slices.Sorted(maps.Keys(r.manifests)) {
 		if !tagged[d] && !r.children[key{d, true}] {
-			s.list(r.manifests[d].entry(), localName(r.name)+"@"+d.String())
+			s.list(r.manifests[d].entry(), LayoutName(r.name, "", d))
 		}
 	}
 	for _, d := range slices.Sorted(maps.Keys(r.blobs)) {
 		if !r.children[key{d, false}] {
-			s.list(ocispec.Descriptor{MediaType: octets, Digest: d, Size: r.blobs[d].Size}, localName(r.name)+"@"+d.String())
+			s.list(ocispec.Descriptor{MediaType: octets, Digest: d, Size: r.blobs[d].Size}, LayoutName(r.name, "", d))
 		}
 	}
 	if len(r.manifests)+len(r.blobs) == 0 {
@@ -100,7 +100,7 @@ func (s *snapshot) surveyManifests(ctx context.Context, r surveyed) error {
 		if len(m.Content) > maxDocument {
 			return fmt.Errorf("size of manifest %s is %d bytes, which exceeds the limit of %d: delete it", desc.Digest, len(m.Content), maxDocument)
 		}
-		put, valid, err := asStored(ctx, s.store, r.name, m)
+		put, valid, err := AsStored(ctx, s.store, r.name, m)
 		if err != nil {
 			return fmt.Errorf("manifest %s: %w", desc.Digest, err)
 		}

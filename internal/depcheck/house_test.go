@@ -42,6 +42,7 @@ var house = []floor{
 	{"internal/recorder", "internal/inflight op record", ""},
 	{"internal/testmain", "", "go.uber.org/goleak"},
 	{"internal/journal", "record", ""},
+	{"layoutstore", "internal/content memstore op registry", list(digest, imageSpec)},
 	{"internal/content", "op registry", list(containerregistry, digest, imageSpec)},
 	{"internal/apistore", "registry", list(digest, imageSpec)},
 	{"internal/engine", "faults internal/effect internal/inflight internal/opset op record registry", ""},

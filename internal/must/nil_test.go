@@ -25,11 +25,13 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/registry/storetest"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/ocifake/ocifake/spec"
 	"github.com/ocifake/ocifake/spec/ginkgospec"
@@ -53,6 +55,7 @@ type given struct {
 	answer  http.ResponseWriter
 	next    http.Handler
 	store   *memstore.Store
+	layout  *layoutstore.Store
 	service *auth.Service
 	reg     *registrytest.Registry
 	log     record.Log
@@ -63,6 +66,9 @@ func newGiven(t *testing.T) given {
 	service, err := auth.New(auth.Options{Users: map[string]string{"ci": "secret"}, Token: &auth.TokenOptions{}})
 	require.NoError(t, err)
 	reg := registrytest.New(t, registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{"ci": "secret"}}))
+	layout, err := layoutstore.Open(t.TempDir(), layoutstore.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, layout.Close()) })
 	return given{
 		t:       t,
 		ctx:     t.Context(),
@@ -70,6 +76,7 @@ func newGiven(t *testing.T) given {
 		answer:  httptest.NewRecorder(),
 		next:    http.NotFoundHandler(),
 		store:   memstore.New(memstore.Options{}),
+		layout:  layout,
 		service: service,
 		reg:     reg,
 		log:     record.Log{{Seq: 1}},
@@ -179,6 +186,28 @@ var ofRegistry = []row{
 const someDigest = digest.Digest("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
 var ofMemstore = []row{
+	refused("storetest.Reopen open", func(f given) { storetest.Reopen(nil) }),
+	refused("layoutstore.Store.BlobRepositories ctx", func(f given) { f.layout.BlobRepositories(noContext, someDigest) }),
+	refused("layoutstore.Store.Blobs ctx", func(f given) { f.layout.Blobs(noContext, "app", "") }),
+	refused("layoutstore.Store.DeleteBlob ctx", func(f given) { f.layout.DeleteBlob(noContext, "app", someDigest) }),
+	refused("layoutstore.Store.DeleteManifest ctx", func(f given) { f.layout.DeleteManifest(noContext, "app", "v1", registry.Precondition{}) }),
+	refused("layoutstore.Store.Manifest ctx", func(f given) { f.layout.Manifest(noContext, "app", "v1") }),
+	refused("layoutstore.Store.Manifests ctx", func(f given) { f.layout.Manifests(noContext, "app", "") }),
+	refused("layoutstore.Store.MountBlob ctx", func(f given) { f.layout.MountBlob(noContext, "app", someDigest, "lib") }),
+	refused("layoutstore.Store.NewUpload ctx", func(f given) { f.layout.NewUpload(noContext, "app", digest.SHA256) }),
+	refused("layoutstore.Store.OpenBlob ctx", func(f given) { f.layout.OpenBlob(noContext, "app", someDigest) }),
+	refused("layoutstore.Store.OpenUpload ctx", func(f given) { f.layout.OpenUpload(noContext, "app", "1") }),
+	refused("layoutstore.Store.PutManifest ctx", func(f given) { f.layout.PutManifest(noContext, "app", registry.PutManifest{}) }),
+	refused("layoutstore.Store.Referrers ctx", func(f given) { f.layout.Referrers(noContext, "app", someDigest, "") }),
+	refused("layoutstore.Store.Repositories ctx", func(f given) { f.layout.Repositories(noContext, "") }),
+	refused("layoutstore.Store.Tags ctx", func(f given) { f.layout.Tags(noContext, "app", "") }),
+	refused("layoutstore.Store.Uploads ctx", func(f given) { f.layout.Uploads(noContext, "app") }),
+	refused("memstore.Store.AddManifest ctx", func(f given) {
+		f.store.AddManifest(noContext, "app", registry.PutManifest{}, func() ([]byte, error) { return nil, io.EOF })
+	}),
+	failing("memstore.Store.AddManifest read", "read is nil", func(f given) error {
+		return f.store.AddManifest(f.ctx, "app", registry.PutManifest{}, nil)
+	}),
 	refused("memstore.Store.AddBlob ctx", func(f given) {
 		f.store.AddBlob(noContext, "app", ocispec.Descriptor{}, func() (registry.Blob, error) { return nil, io.EOF })
 	}),

@@ -153,3 +153,53 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, failure)
 	assert.NotContains(t, err.Error(), "got:")
 }
+
+// closable is a Store whose content is kept when it is closed.
+type closable struct {
+	*Store
+	close func() error
+}
+
+func (c closable) Close() error { return c.close() }
+
+// TestReopen counts how often a Store is opened and closed, and passes on its errors.
+func TestReopen(t *testing.T) {
+	kept, opened, closed := NewStore(), 0, 0
+	failure := errors.New("no space left")
+	var failing error
+	open := func() (registry.Store, error) {
+		opened++
+		return closable{kept, func() error { closed++; return failing }}, nil
+	}
+	store, err := storetest.Reopen(open)
+	require.NoError(t, err)
+	_, err = store.NewUpload(t.Context(), "app", digest.SHA256)
+	require.NoError(t, err)
+	for _, err := range store.Repositories(t.Context(), "") {
+		require.NoError(t, err)
+	}
+	require.Equal(t, []int{3, 2}, []int{opened, closed})
+	failing = failure
+	_, err = store.Manifest(t.Context(), "app", "v1")
+	require.ErrorIs(t, err, failure)
+	for _, err := range store.Repositories(t.Context(), "") {
+		require.NoError(t, err, "it was closed before")
+	}
+	for _, err := range store.Tags(t.Context(), "app", "") {
+		require.ErrorIs(t, err, failure)
+	}
+
+	store, err = storetest.Reopen(func() (registry.Store, error) { return NewStore(), nil })
+	require.NoError(t, err)
+	_, err = store.Manifest(t.Context(), "app", "v1")
+	require.ErrorContains(t, err, "does not implement io.Closer")
+	_, err = storetest.Reopen(func() (registry.Store, error) { return nil, failure })
+	require.ErrorIs(t, err, failure)
+
+	for _, check := range storetest.Checks()[:4] {
+		require.NoError(t, check.Run(t.Context(), func() (registry.Store, error) {
+			kept := NewStore()
+			return storetest.Reopen(func() (registry.Store, error) { return closable{kept, func() error { return nil }}, nil })
+		}))
+	}
+}

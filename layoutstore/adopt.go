@@ -1,0 +1,207 @@
+package layoutstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// readLayout reads the layout into a memstore, except entries of index.json that skip selects. The
+// blobs stay in their files.
+func (s *Store) readLayout(skip func(ocispec.Descriptor) bool) (*memstore.Store, error) {
+	read := memstore.New(memstore.Options{MaxBytes: memstore.NoLimit})
+	_, err := content.Load(context.Background(), read, s.dir,
+		content.LoadOptions{Fallback: s.options.Repository, AllowSparse: true, TrustBlobs: true, Skip: skip})
+	return read, err
+}
+
+// loadForeign reads a layout that ocifake did not make, to serve it read-only.
+func (s *Store) loadForeign() error {
+	read, err := s.readLayout(nil)
+	if err != nil {
+		return err
+	}
+	s.visible.Store(read)
+	return nil
+}
+
+// adopt makes a log for a layout that ocifake did not make.
+func (s *Store) adopt() error {
+	read, err := s.readLayout(nil)
+	if err != nil {
+		return err
+	}
+	if err := s.merge(read); err != nil {
+		return err
+	}
+	s.load = func() error { return nil }
+	return s.fold()
+}
+
+// loadLog reads the log, and what other programs have changed in index.json since it was written.
+func (s *Store) loadLog() error {
+	f, _, err := s.disk.read(logName)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var index record
+	var folded *memstore.Store // the head when index.json was written
+	err = s.replay(f, s.reader, func(r record) error {
+		if r.kind == indexKind {
+			index, folded = r, s.head.Clone()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.loadIndex(index, folded); err != nil {
+		return err
+	}
+	s.visible.Store(s.head)
+	if s.readOnly {
+		return nil
+	}
+	if err := s.removeLeftovers(); err != nil {
+		return err
+	}
+	return s.openLog(s.disk)
+}
+
+// loadIndex makes the changes of other programs to index.json.
+func (s *Store) loadIndex(index record, folded *memstore.Store) error {
+	text, err := s.disk.readIndex()
+	if err != nil || text == nil || folded == nil || index.isOf(text) {
+		return err
+	}
+	x, err := parseIndex(text, s.options.Repository)
+	if err != nil {
+		return err
+	}
+	before, err := names(folded)
+	if err != nil {
+		return err
+	}
+	now, err := names(s.head)
+	if err != nil {
+		return err
+	}
+	listed := map[name]bool{}
+	for _, e := range x.entries {
+		listed[e.key()] = true
+	}
+	known := func(d ocispec.Descriptor) bool {
+		repo, tag := content.EntryName(d)
+		k := entry{repo: cmp.Or(repo, s.options.Repository), tag: tag, digest: d.Digest}.key()
+		return before[k] == d.Digest || now[k] == d.Digest
+	}
+	read, err := s.readLayout(known)
+	if err != nil {
+		return fmt.Errorf("%s, which another program has changed: %w", ocispec.ImageIndexFile, err)
+	}
+	for n, d := range before {
+		if n.ref != string(d) && !listed[n] && now[n] == d {
+			if err := s.enact(record{kind: noTagKind, repo: n.repo, tags: []string{n.ref}}, s.reader); err != nil {
+				return err
+			}
+		}
+	}
+	return s.merge(read)
+}
+
+// merge adds content that another program has put into the directory. The log does not get it:
+// folding follows.
+func (s *Store) merge(read *memstore.Store) error {
+	ctx := context.Background()
+	for repo, err := range read.Repositories(ctx, "") {
+		if err != nil {
+			return err
+		}
+		for b, err := range read.Blobs(ctx, repo, "") {
+			if err == nil {
+				err = s.mergeOne(record{kind: blobKind, repo: repo, digest: b.Digest, size: b.Size})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		var manifests []registry.Manifest
+		for d, err := range read.Manifests(ctx, repo, "") {
+			if err != nil {
+				return err
+			}
+			m, err := read.Manifest(ctx, repo, string(d.Digest))
+			if err != nil {
+				return err
+			}
+			manifests = append(manifests, m)
+		}
+		slices.SortFunc(manifests, func(a, b registry.Manifest) int { return cmp.Compare(a.Pushed, b.Pushed) })
+		for _, m := range manifests {
+			if err := s.mergeManifest(ctx, read, repo, m); err != nil {
+				return err
+			}
+		}
+		for t, err := range read.Tags(ctx, repo, "") {
+			if err == nil {
+				err = s.enact(record{kind: tagKind, repo: repo, digest: t.Digest, tags: []string{t.Name}}, s.reader)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := s.mergeOne(record{kind: repositoryKind, repo: repo}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) mergeManifest(ctx context.Context, read *memstore.Store, repo string, m registry.Manifest) error {
+	p, _, err := content.AsStored(ctx, read, repo, m)
+	if err != nil {
+		return err
+	}
+	stored := storedManifest(p)
+	if f, ok := s.facts[place{repo, m.Descriptor.Digest}]; ok && reflect.DeepEqual(f.manifestRecord, stored) {
+		return nil
+	}
+	return s.mergeOne(record{kind: manifestKind, repo: repo, digest: m.Descriptor.Digest, stored: stored})
+}
+
+// mergeOne makes a change. The file of content that is new is not ocifake's.
+func (s *Store) mergeOne(r record) error {
+	if r.digest != "" && s.refs[r.digest] == 0 && !s.owned[r.digest] {
+		s.note(record{kind: foreignKind, digest: r.digest})
+	}
+	return s.enact(r, s.reader)
+}
+
+// removeLeftovers deletes the files that a crash has left: those of content that is not visible, if
+// ocifake wrote them, and those that were being written.
+func (s *Store) removeLeftovers() error {
+	for d := range s.owned {
+		if s.refs[d] > 0 {
+			continue
+		}
+		if err := s.disk.remove(blobPath(d)); err != nil {
+			return err
+		}
+		delete(s.owned, d)
+	}
+	return s.loadSessions()
+}
+
+func (s *Store) reader(d digest.Digest, size int64) func() ([]byte, error) {
+	return func() ([]byte, error) { return s.disk.readManifest(d, size) }
+}

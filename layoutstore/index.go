@@ -1,0 +1,308 @@
+package layoutstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// maxIndex is the maximum size of index.json.
+const maxIndex = 64 << 20
+
+// layoutIndex is an index.json.
+type layoutIndex struct {
+	fields  map[string]json.RawMessage // without manifests
+	entries []entry
+}
+
+// entry is an entry of index.json: a name for content.
+type entry struct {
+	text   json.RawMessage
+	repo   string
+	tag    string // or empty
+	digest digest.Digest
+}
+
+// key is the name of the entry.
+func (e entry) key() name {
+	if e.tag != "" {
+		return name{e.repo, e.tag}
+	}
+	return name{e.repo, string(e.digest)}
+}
+
+// name is a repository and a tag or a digest.
+type name struct{ repo, ref string }
+
+// parseIndex parses an index.json. Entries without a repository are in the given one.
+func parseIndex(text []byte, repo string) (layoutIndex, error) {
+	var x layoutIndex
+	if _, err := registry.ParseManifest(ocispec.MediaTypeImageIndex, text); err != nil {
+		return x, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
+	}
+	var list struct{ Manifests []json.RawMessage }
+	if err := cmp.Or(json.Unmarshal(text, &x.fields), json.Unmarshal(text, &list)); err != nil {
+		return x, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
+	}
+	delete(x.fields, "manifests")
+	for _, text := range list.Manifests {
+		var d ocispec.Descriptor
+		if err := json.Unmarshal(text, &d); err != nil {
+			return x, fmt.Errorf("%s: %w", ocispec.ImageIndexFile, err)
+		}
+		e := entry{text: text, digest: d.Digest}
+		e.repo, e.tag = content.EntryName(d)
+		e.repo = cmp.Or(e.repo, repo)
+		x.entries = append(x.entries, e)
+	}
+	return x, nil
+}
+
+// text returns the index with an entry on each line.
+func (x layoutIndex) text() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("{")
+	first := []string{"schemaVersion", "mediaType"}
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(x.fields)), func(key string) bool { return slices.Contains(first, key) })
+	for _, key := range append(first, others...) {
+		if value, ok := x.fields[key]; ok {
+			fmt.Fprintf(&b, "\n  %q: ", key)
+			if err := json.Compact(&b, value); err != nil {
+				return nil, err
+			}
+			b.WriteByte(',')
+		}
+	}
+	b.WriteString("\n  \"manifests\": [")
+	for i, e := range x.entries {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n    ")
+		if err := json.Compact(&b, e.text); err != nil {
+			return nil, err
+		}
+	}
+	if len(x.entries) > 0 {
+		b.WriteString("\n  ")
+	}
+	b.WriteString("]\n}\n")
+	if b.Len() > maxIndex {
+		return nil, fmt.Errorf("%s has %d bytes, which exceeds the limit of %d: delete tags", ocispec.ImageIndexFile, b.Len(), maxIndex)
+	}
+	return b.Bytes(), nil
+}
+
+// names returns the digests of the names in a version: of all tags, and of all blobs and manifests.
+func names(v *memstore.Store) (map[name]digest.Digest, error) {
+	ctx := context.Background()
+	all := map[name]digest.Digest{}
+	for repo, err := range v.Repositories(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		for t, err := range v.Tags(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			all[name{repo, t.Name}] = t.Digest
+		}
+		for d, err := range v.Manifests(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			all[name{repo, string(d.Digest)}] = d.Digest
+		}
+		for d, err := range v.Blobs(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			all[name{repo, string(d.Digest)}] = d.Digest
+		}
+	}
+	return all, nil
+}
+
+// roots returns the entries that index.json must have: the tags, and the manifests that have no tag
+// and are not part of another one in their repository.
+func (s *state) roots() ([]entry, error) {
+	ctx := context.Background()
+	reached := map[place]bool{}
+	for at, f := range s.facts {
+		for _, child := range f.Children {
+			reached[place{at.repo, child}] = true
+		}
+	}
+	var roots []entry
+	for repo, err := range s.head.Repositories(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		for t, err := range s.head.Tags(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			reached[place{repo, t.Digest}] = true
+			roots = append(roots, entry{repo: repo, tag: t.Name, digest: t.Digest})
+		}
+	}
+	for at := range s.facts {
+		if !reached[at] {
+			roots = append(roots, entry{repo: at.repo, digest: at.digest})
+		}
+	}
+	return roots, nil
+}
+
+// rendered returns the index.json of the head. Entries of the old one that are still right stay as
+// they are.
+func (s *state) rendered(old layoutIndex) ([]byte, error) {
+	named, err := names(s.head)
+	if err != nil {
+		return nil, err
+	}
+	has := map[name]bool{}
+	x := layoutIndex{fields: old.fields}
+	for _, e := range old.entries {
+		if named[e.key()] == e.digest && !has[e.key()] {
+			has[e.key()] = true
+			x.entries = append(x.entries, e)
+		}
+	}
+	roots, err := s.roots()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range roots {
+		if has[e.key()] {
+			continue
+		}
+		if e.text, err = s.describe(e); err != nil {
+			return nil, err
+		}
+		x.entries = append(x.entries, e)
+	}
+	slices.SortStableFunc(x.entries, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.repo, b.repo), strings.Compare(a.key().ref, b.key().ref))
+	})
+	if x.fields == nil {
+		x.fields = map[string]json.RawMessage{"schemaVersion": json.RawMessage("2"), "mediaType": json.RawMessage(strconv.Quote(ocispec.MediaTypeImageIndex))}
+	}
+	return x.text()
+}
+
+// describe returns the text of a new entry.
+func (s *state) describe(e entry) (json.RawMessage, error) {
+	f := s.facts[place{e.repo, e.digest}]
+	d := ocispec.Descriptor{MediaType: f.MediaType, Digest: e.digest, Size: f.Size,
+		Annotations: map[string]string{ocispec.AnnotationRefName: content.LayoutName(e.repo, e.tag, e.digest)}}
+	return json.Marshal(d)
+}
+
+// readIndex reads index.json. It returns nil if there is none.
+func (d *disk) readIndex() ([]byte, error) {
+	text, err := d.readSmall(ocispec.ImageIndexFile, maxIndex)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// check checks the log without reading its records, and reports whether index.json is that of the
+// last one.
+func (s *Store) check() (clean bool, err error) {
+	f, _, err := s.disk.read(logName)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var last []byte
+	end, err := scan(f, func(text []byte) error {
+		last = append(last[:0], text...)
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() != end {
+		return false, err
+	}
+	r, err := parseRecord(last)
+	if err != nil || r.kind != indexKind {
+		return false, nil // reading the records says what is wrong
+	}
+	text, err := s.disk.readIndex()
+	if err != nil || text == nil || !r.isOf(text) {
+		return false, err
+	}
+	there, err := s.disk.exists(ocispec.ImageLayoutFile)
+	s.folded = end
+	return there, err
+}
+
+// isOf reports whether the record is that of an index.json.
+func (r record) isOf(text []byte) bool {
+	return r.size == int64(len(text)) && r.sum == checksum(text)
+}
+
+// fold writes index.json and shortens the log, so that it has only what is in the head.
+func (s *Store) fold() error {
+	if s.log != nil {
+		if err := s.log.Close(); err != nil {
+			return err
+		}
+		s.log = nil
+	}
+	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
+	if err != nil {
+		return err
+	}
+	if there, err := s.disk.exists(ocispec.ImageLayoutFile); err != nil {
+		return err
+	} else if !there {
+		if err := cmp.Or(s.disk.mkdir(ocispec.ImageBlobsDir), s.disk.replace(ocispec.ImageLayoutFile, layout)); err != nil {
+			return err
+		}
+	}
+	before, err := s.disk.readIndex()
+	if err != nil {
+		return err
+	}
+	var old layoutIndex
+	if before != nil {
+		if old, err = parseIndex(before, s.options.Repository); err != nil {
+			return err
+		}
+	}
+	text, err := s.rendered(old)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(before, text) {
+		if err := s.disk.replace(ocispec.ImageIndexFile, text); err != nil {
+			return err
+		}
+	}
+	if err := s.writeLog(s.disk, record{kind: indexKind, size: int64(len(text)), sum: checksum(text)}); err != nil {
+		return err
+	}
+	s.folded = s.end
+	s.visible.Store(s.head)
+	return s.openLog(s.disk)
+}

@@ -1,0 +1,399 @@
+package layoutstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// state is the content of a store, and its log.
+//
+// The content has versions, each of which is a memstore without bytes: it describes blobs and
+// manifests, and does not change. A change is made on a clone, which takes constant time. It is
+// appended to the log, and the clone becomes the head. Once the log is synced, the head becomes
+// visible. One sync serves all changes that were appended before it.
+type state struct {
+	visible atomic.Pointer[memstore.Store] // what methods return
+
+	mu      sync.Mutex // guards the fields below; not held during a sync
+	head    *memstore.Store
+	facts   map[place]fact           // the manifests of the head
+	refs    map[digest.Digest]int    // in how many repositories of the head there is a blob or a manifest
+	owned   map[digest.Digest]bool   // the file was written by ocifake
+	foreign map[digest.Digest]bool   // the file was not
+	adding  map[digest.Digest]*adder // digests whose files are being added
+	pushes  uint64
+	log     *file // nil: changes stay in memory
+	end     int64 // of the log
+	failed  error // why no changes can be made
+
+	uploads map[session]*upload // the open sessions
+
+	syncing sync.Mutex // held during a sync
+	synced  int64      // the offset in the log before which it is synced; guarded by syncing
+}
+
+// place is content in a repository.
+type place struct {
+	repo   string
+	digest digest.Digest
+}
+
+// fact is what a memstore does not tell about a manifest.
+type fact struct {
+	manifestRecord
+	pushed uint64
+}
+
+func newState() *state {
+	s := &state{
+		head:    memstore.New(memstore.Options{MaxBytes: memstore.NoLimit}),
+		facts:   map[place]fact{},
+		refs:    map[digest.Digest]int{},
+		owned:   map[digest.Digest]bool{},
+		foreign: map[digest.Digest]bool{},
+		adding:  map[digest.Digest]*adder{},
+		uploads: map[session]*upload{},
+	}
+	return s
+}
+
+// described is a blob in a version: only its size is known.
+type described struct {
+	registry.Blob
+	size int64
+}
+
+func (d described) Size() int64  { return d.size }
+func (d described) Close() error { return nil }
+
+// sizeIn returns the size of a blob in a version, and reports whether it is visible.
+func sizeIn(v *memstore.Store, repo string, d digest.Digest) (int64, bool) {
+	b, err := v.OpenBlob(context.Background(), repo, d)
+	if err != nil {
+		return 0, false
+	}
+	return b.Size(), true
+}
+
+func addBlob(v *memstore.Store, repo string, d digest.Digest, size int64) error {
+	return v.AddBlob(context.Background(), repo, ocispec.Descriptor{Digest: d, Size: size},
+		func() (registry.Blob, error) { return described{size: size}, nil })
+}
+
+// create creates a repository that does not exist.
+func create(v *memstore.Store, repo string) error {
+	ctx := context.Background()
+	for _, err := range v.Tags(ctx, repo, "") {
+		if !errors.Is(err, registry.NameUnknown) {
+			return err
+		}
+		d := digest.FromBytes(nil)
+		return cmp.Or(addBlob(v, repo, d, 0), v.DeleteBlob(ctx, repo, d))
+	}
+	return nil
+}
+
+// perform makes the change of a record on a version. The context is that of the log: it has no end.
+func (s *state) perform(r record, v *memstore.Store, read reader) error {
+	ctx := context.Background()
+	switch r.kind {
+	case repositoryKind:
+		return create(v, r.repo)
+	case blobKind:
+		return addBlob(v, r.repo, r.digest, r.size)
+	case noBlobKind:
+		return v.DeleteBlob(ctx, r.repo, r.digest)
+	case manifestKind:
+		p := registry.PutManifest{Manifest: registry.Manifest{Descriptor: r.stored.descriptor()}, Subject: r.stored.Subject, Tags: r.stored.Tags}
+		return v.AddManifest(ctx, r.repo, p, read(r.digest, r.stored.Size))
+	case tagKind:
+		m, ok := s.facts[place{r.repo, r.digest}]
+		if !ok {
+			return fmt.Errorf("repository %s has no manifest %s to tag", r.repo, r.digest)
+		}
+		p := registry.PutManifest{Manifest: registry.Manifest{Descriptor: m.descriptor()}, Subject: m.Subject, Tags: r.tags}
+		return v.AddManifest(ctx, r.repo, p, read(r.digest, m.Size))
+	case noTagKind:
+		return v.DeleteManifest(ctx, r.repo, r.tags[0], registry.Precondition{})
+	case noManifestKind:
+		return v.DeleteManifest(ctx, r.repo, string(r.digest), registry.Precondition{})
+	}
+	return nil
+}
+
+// reader returns a function that reads a manifest.
+type reader func(d digest.Digest, size int64) func() ([]byte, error)
+
+// note updates what is known beside the head, which is still that before the record.
+func (s *state) note(r record) {
+	at := place{r.repo, r.digest}
+	switch r.kind {
+	case ownKind:
+		s.owned[r.digest] = true
+		delete(s.foreign, r.digest)
+	case collectedKind:
+		delete(s.owned, r.digest)
+	case foreignKind:
+		s.foreign[r.digest] = true
+		delete(s.owned, r.digest)
+	case blobKind:
+		if _, ok := sizeIn(s.head, r.repo, r.digest); !ok {
+			s.refer(r.digest, 1)
+		}
+	case noBlobKind:
+		s.refer(r.digest, -1)
+	case manifestKind:
+		old, ok := s.facts[at]
+		if !ok {
+			s.refer(r.digest, 1)
+			s.pushes++
+			old.pushed = s.pushes
+		}
+		f := fact{r.stored, old.pushed}
+		f.Tags = nil // they are in the head
+		f.Annotations, f.Children = maps.Clone(f.Annotations), slices.Clone(f.Children)
+		s.facts[at] = f
+	case noManifestKind:
+		s.refer(r.digest, -1)
+		delete(s.facts, at)
+	}
+}
+
+// refer counts a place. The file of visible content is ocifake's unless it is known to be foreign.
+func (s *state) refer(d digest.Digest, n int) {
+	if s.refs[d] += n; s.refs[d] == 0 {
+		delete(s.refs, d)
+	}
+	if n > 0 && !s.foreign[d] {
+		s.owned[d] = true
+	}
+}
+
+// append appends records to the log: all or none.
+func (s *state) append(records ...record) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	if s.log == nil {
+		return nil
+	}
+	var lines []byte
+	for _, r := range records {
+		line, err := r.line()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line...)
+	}
+	if _, err := s.log.Write(lines); err != nil {
+		if undo := s.log.Truncate(s.end); undo != nil {
+			s.fail(undo)
+		}
+		return err
+	}
+	s.end += int64(len(lines))
+	return nil
+}
+
+// fail makes all further changes fail.
+func (s *state) fail(err error) {
+	s.failed = fmt.Errorf("an earlier write to %s failed: restart to use what was written: %w", logName, err)
+}
+
+// change makes one change. f changes a clone of the head and returns the record of it, or an empty
+// record if there is nothing to change. done, if it is not nil, is called when the change has been
+// made. Both are called with the lock held. Calls return when the changes that they are based on are
+// synced, also those that fail.
+func (s *state) change(f func(next *memstore.Store) (record, error), done func()) error {
+	s.mu.Lock()
+	err := s.changeHead(f, done)
+	end := s.end
+	s.mu.Unlock()
+	return cmp.Or(err, s.settle(end))
+}
+
+func (s *state) changeHead(f func(next *memstore.Store) (record, error), done func()) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	next := s.head.Clone()
+	r, err := f(next)
+	if err != nil {
+		return err
+	}
+	if r.kind != "" {
+		if err := s.append(r); err != nil {
+			return err
+		}
+		s.note(r)
+		s.head = next
+	}
+	if done != nil {
+		done()
+	}
+	return nil
+}
+
+// settle syncs the log up to an offset, and makes visible what is synced.
+func (s *state) settle(end int64) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	if s.synced >= end {
+		return nil
+	}
+	s.mu.Lock()
+	end, head, failed := s.end, s.head, s.failed
+	s.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	if err := s.log.Sync(); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fail(err)
+		return err
+	}
+	s.synced = end
+	s.visible.Store(head)
+	return nil
+}
+
+// replay makes the changes of a log. It returns the last record.
+func (s *state) replay(log io.Reader, read reader, each func(record) error) error {
+	first := true
+	end, err := scan(log, func(text []byte) error {
+		r, err := parseRecord(text)
+		if err == nil && first != (r.kind == headerKind) {
+			err = errors.New("the first record, and only that, has the version of the format")
+		}
+		first = false
+		if err == nil {
+			err = s.enact(r, read)
+		}
+		if err == nil {
+			err = each(r)
+		}
+		return err
+	})
+	if err == nil && first {
+		err = fmt.Errorf("%s: it has no records: it is not of ocifake, or damaged", logName)
+	}
+	s.end, s.synced = end, end
+	return err
+}
+
+// enact makes the change of a record on the head itself, when nothing else uses it.
+func (s *state) enact(r record, read reader) error {
+	if r.kind == noBlobKind {
+		if _, ok := sizeIn(s.head, r.repo, r.digest); !ok {
+			return fmt.Errorf("repository %s has no blob %s", r.repo, r.digest)
+		}
+	}
+	if _, ok := s.facts[place{r.repo, r.digest}]; r.kind == noManifestKind && !ok {
+		return fmt.Errorf("repository %s has no manifest %s", r.repo, r.digest)
+	}
+	s.note(r)
+	return s.perform(r, s.head, read)
+}
+
+// compacted returns the records of the head, without those that later ones have made void.
+func (s *state) compacted() ([]record, error) {
+	ctx := context.Background()
+	records := []record{{kind: headerKind}}
+	for _, d := range slices.Sorted(maps.Keys(s.foreign)) {
+		records = append(records, record{kind: foreignKind, digest: d})
+	}
+	for _, d := range slices.Sorted(maps.Keys(s.owned)) {
+		if s.refs[d] == 0 {
+			records = append(records, record{kind: ownKind, digest: d})
+		}
+	}
+	var tags []record
+	manifests := map[string]int{}
+	for at := range s.facts {
+		manifests[at.repo]++
+	}
+	for repo, err := range s.head.Repositories(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		empty := manifests[repo] == 0
+		for b, err := range s.head.Blobs(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			empty = false
+			records = append(records, record{kind: blobKind, repo: repo, digest: b.Digest, size: b.Size})
+		}
+		if empty {
+			records = append(records, record{kind: repositoryKind, repo: repo})
+		}
+		for t, err := range s.head.Tags(ctx, repo, "") {
+			if err != nil {
+				return nil, err
+			}
+			tags = append(tags, record{kind: tagKind, repo: repo, digest: t.Digest, tags: []string{t.Name}})
+		}
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(s.facts), func(a, b place) int { return cmp.Compare(s.facts[a].pushed, s.facts[b].pushed) }) {
+		records = append(records, record{kind: manifestKind, repo: at.repo, digest: at.digest, stored: s.facts[at].manifestRecord})
+	}
+	return append(records, tags...), nil
+}
+
+// writeLog replaces the log by the records of the head. index is the last of them.
+func (s *state) writeLog(d *disk, index record) error {
+	records, err := s.compacted()
+	if err != nil {
+		return err
+	}
+	var end int64
+	err = d.replaceBy(logName, func(w io.Writer) error {
+		end = 0
+		var lines []byte
+		for i, r := range append(records, index) {
+			line, err := r.line()
+			if err != nil {
+				return err
+			}
+			lines = append(lines, line...)
+			if len(lines) < 64<<10 && i < len(records) {
+				continue
+			}
+			if _, err := w.Write(lines); err != nil {
+				return err
+			}
+			end += int64(len(lines))
+			lines = lines[:0]
+		}
+		return nil
+	})
+	s.end, s.synced = end, end
+	return err
+}
+
+// openLog opens the log for appending, after its last record.
+func (s *state) openLog(d *disk) (err error) {
+	if s.log, err = d.open(logName, os.O_WRONLY|os.O_APPEND); err != nil {
+		return err
+	}
+	info, err := s.log.Stat()
+	if err == nil && info.Size() != s.end {
+		err = s.log.Truncate(s.end)
+	}
+	return err
+}
