@@ -15,7 +15,8 @@ type daemon struct {
 	files func(site) []daemonFile
 }
 
-type daemonFile struct{ path, text string }
+// daemonFile is a file with a note that is printed with its path.
+type daemonFile struct{ path, text, note string }
 
 var daemons = []daemon{
 	{"docker", dockerFiles},
@@ -98,21 +99,20 @@ func dockerFiles(s site) []daemonFile {
     "no-proxy": %q
   }
 }
-`, s.Proxy, notProxied)},
-		{s.at("/etc/systemd/system/docker.service.d", "http-proxy.conf"), s.service(goTrust(filepath.Dir(trust)))},
-		{trust, s.CA},
+`, s.Proxy, notProxied), "Docker 23 and later can have the proxy here, in place of the next file"},
+		{s.at("/etc/systemd/system/docker.service.d", "http-proxy.conf"), s.service(goTrust(filepath.Dir(trust))), ""},
+		{trust, s.CA, ""},
 	}
 }
 
 func containerdFiles(s site) []daemonFile {
 	return append([]daemonFile{
-		{s.at("/etc/containerd", "config.toml"), containerdConfig(s.at("/etc/containerd", "certs.d"))},
-		{s.at("/etc/systemd/system/containerd.service.d", "http-proxy.conf"), s.service()},
+		{s.at("/etc/containerd", "config.toml"), containerdConfig(s.at("/etc/containerd", "certs.d")), "for Kubernetes; ctr and nerdctl have --hosts-dir"},
+		{s.at("/etc/systemd/system/containerd.service.d", "http-proxy.conf"), s.service(), ""},
 	}, s.certsD("/etc/containerd", s.at("/etc/containerd", "certs.d"))...)
 }
 
-// containerdConfig names the directory of hosts to the plugin for Kubernetes; ctr and nerdctl take it
-// as --hosts-dir.
+// containerdConfig names the directory of hosts to the plugin for Kubernetes.
 func containerdConfig(dir string) string {
 	return fmt.Sprintf(`version = 2
 [plugins."io.containerd.grpc.v1.cri".registry]
@@ -122,7 +122,7 @@ func containerdConfig(dir string) string {
 
 // certsD returns the directory of hosts of containerd. seen is the directory as containerd sees it.
 func (s site) certsD(usual, seen string) []daemonFile {
-	files := []daemonFile{{s.at(usual, "certs.d/ocifake.pem"), s.CA}}
+	files := []daemonFile{{s.at(usual, "certs.d/ocifake.pem"), s.CA, ""}}
 	for _, name := range s.hostNames() {
 		server := "https://" + name
 		if name == "docker.io" {
@@ -134,7 +134,7 @@ ca = %q
 [host.%[1]q]
   capabilities = ["pull", "resolve", "push"]
   ca = %[2]q
-`, server, seen+"/ocifake.pem")})
+`, server, seen+"/ocifake.pem"), ""})
 	}
 	return files
 }
@@ -149,7 +149,7 @@ func buildkitFiles(s site) []daemonFile {
 	for _, name := range s.hostNames() {
 		text += fmt.Sprintf("[registry.%q]\n  ca = [%q]\n", name, ca)
 	}
-	return []daemonFile{{s.at("/etc/buildkit", "buildkitd.toml"), text}, {ca, s.CA}}
+	return []daemonFile{{s.at("/etc/buildkit", "buildkitd.toml"), text, ""}, {ca, s.CA, ""}}
 }
 
 func podmanFiles(s site) []daemonFile {
@@ -158,13 +158,13 @@ func podmanFiles(s site) []daemonFile {
 		registries += fmt.Sprintf("\n[[registry]]\nlocation = %q\ninsecure = false\nblocked = false\n", name)
 	}
 	files := []daemonFile{
-		{s.at("/etc/containers", "registries.conf.d/ocifake.conf"), registries},
+		{s.at("/etc/containers", "registries.conf.d/ocifake.conf"), registries, ""},
 		{s.at("/etc/containers", "containers.conf.d/ocifake.conf"), fmt.Sprintf(`[engine]
 env = ["HTTP_PROXY=%s", "HTTPS_PROXY=%[1]s", "NO_PROXY=%s"]
-`, s.Proxy, notProxied)},
+`, s.Proxy, notProxied), "without root, these files belong below ~/.config/containers"},
 	}
 	for _, name := range s.hostNames() {
-		files = append(files, daemonFile{s.at("/etc/containers", "certs.d/"+name+"/ca.crt"), s.CA})
+		files = append(files, daemonFile{s.at("/etc/containers", "certs.d/"+name+"/ca.crt"), s.CA, ""})
 	}
 	return files
 }
@@ -188,7 +188,7 @@ nodes:
     containerPath: %[3]q
     readOnly: true
 `, s.Proxy, notProxiedInCluster, inNode, s.at(usual, "certs.d"))
-	return append([]daemonFile{{s.at(usual, "kind.yaml"), cluster}}, s.certsD(usual, inNode)...)
+	return append([]daemonFile{{s.at(usual, "kind.yaml"), cluster, ""}}, s.certsD(usual, inNode)...)
 }
 
 func k3dFiles(s site) []daemonFile {
@@ -221,5 +221,5 @@ registries:
 	for line := range strings.Lines(registries) {
 		cluster += "    " + line
 	}
-	return []daemonFile{{s.at(".", "k3d.yaml"), cluster}, {ca, s.CA}}
+	return []daemonFile{{s.at(".", "k3d.yaml"), cluster, ""}, {ca, s.CA, ""}}
 }

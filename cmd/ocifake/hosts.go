@@ -151,7 +151,11 @@ func (c *hostsConfig) configure(name string, w control.Hosts, stdout io.Writer) 
 	d := findDaemon(name)
 	if c.dir == "" {
 		for _, f := range d.files(newSite(w, "")) {
-			if _, err := fmt.Fprintf(stdout, "# %s\n%s\n", f.path, f.text); err != nil {
+			head := f.path
+			if f.note != "" {
+				head += " (" + f.note + ")"
+			}
+			if _, err := fmt.Fprintf(stdout, "# %s\n%s\n", head, f.text); err != nil {
 				return err
 			}
 		}
