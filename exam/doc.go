@@ -9,6 +9,14 @@
 //		Check: func(ctx context.Context, reg *exam.Trial) error { return verifyPulled() },
 //	})
 //
+// [Run] examines a client: it runs its actions under everything that registries do, and
+// gives it a [Scorecard]. [Examine] does the same for command-line clients:
+//
+//	card, err := exam.Examine(ctx, exam.Client{
+//		Push: exam.Command{"sh", "-c", `crane push "$OCIFAKE_DIR/layout" "$OCIFAKE_IMAGE"`}.Run,
+//		List: exam.Command{"sh", "-c", `crane ls "$OCIFAKE_IMAGE"`}.List,
+//	})
+//
 // [Chaos] runs it with faults at random. Both report what is wrong with a client by kind:
 // see [Violation].
 //

@@ -1,9 +1,13 @@
 package exam_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/crane"
 
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
@@ -82,4 +86,56 @@ func ExampleReadScorecard() {
 	}
 	fmt.Println(again.Client, again.Trials[0].ID(), again.Trials[0].Verdict)
 	// Output: puller profiles/ghcr/pull passed
+}
+
+// ExampleRun examines the list of tags of go-containerregistry with three registries.
+func ExampleRun() {
+	client := exam.Client{
+		Name: "crane",
+		List: func(ctx context.Context, reg *exam.Trial) ([]string, error) {
+			return crane.ListTags(reg.Reference, crane.WithContext(ctx), crane.WithTransport(reg.Transport()),
+				crane.WithAuth(&authn.Basic{Username: reg.Username, Password: reg.Password}))
+		},
+	}
+	// In a test file this is func TestClient(t *testing.T).
+	test := func(t *testing.T) {
+		card := exam.Run(t, client, exam.Only("profiles/ghcr", "profiles/ecr", "profiles/quay"), exam.WithSeed(7))
+		for _, r := range card.Trials {
+			fmt.Println(r.ID(), r.Verdict)
+		}
+	}
+	runTest("TestClient", test)
+	// Output:
+	// none/list passed
+	// profiles/ecr/list passed
+	// profiles/ghcr/list passed
+	// profiles/quay/list passed
+}
+
+// ExampleAll sweeps all requests, and shows each result when it is there.
+func ExampleAll() {
+	client := exam.Client{Run: func(_ context.Context, reg *exam.Trial) error {
+		answer, err := reg.Client().Get(reg.URL() + "/v2/")
+		if err != nil {
+			return err
+		}
+		return answer.Body.Close()
+	}}
+	trials := 0
+	count := func(exam.TrialResult) { trials++ }
+	runTest("TestPing", func(t *testing.T) {
+		exam.Run(t, client, exam.All(), exam.Only("sweep"), exam.WithProgress(count), exam.WithEffects(exam.DefaultEffects()[:3]...))
+	})
+	fmt.Println(trials, "trials")
+	// Output: 7 trials
+}
+
+// ExampleExamine examines a command that is no client.
+func ExampleExamine() {
+	_, err := exam.Examine(context.Background(), exam.Client{
+		Pull: exam.Command{"echo", "pull $OCIFAKE_IMAGE into $OCIFAKE_DIR"}.Run,
+		List: exam.Command{"echo", "list the tags of $OCIFAKE_IMAGE"}.List,
+	})
+	fmt.Println(err)
+	// Output: exam: pull: the client sent no request to the registry, which ends the exam
 }

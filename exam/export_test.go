@@ -10,6 +10,9 @@ func WithQuietLimit(d time.Duration) Option { return func(c *config) { c.quiet =
 // still.
 func WithLoopbackLimit(d time.Duration) Option { return func(c *config) { c.withinFrozen = d } }
 
+// WithIdleLimit sets the time after which a command that does nothing has hung.
+func WithIdleLimit(d time.Duration) Option { return func(c *config) { c.minIdle = d } }
+
 // KindRows returns the rows of the table of kinds in the guide.
 func KindRows() (rows []string) {
 	for _, k := range kinds {
@@ -24,4 +27,16 @@ func VerdictNames() (names []string) {
 		names = append(names, string(row.verdict))
 	}
 	return names
+}
+
+// FaultsThatDiffer returns the names of the known faults that an exam judges in another way.
+func FaultsThatDiffer() []string { return sortedNames(faultsThatDiffer) }
+
+// Sentences returns the sentences of the duties by their source.
+func Sentences() map[string][]string {
+	all := map[string][]string{}
+	for _, d := range duties {
+		all[d.source] = append(all[d.source], d.sentence)
+	}
+	return all
 }

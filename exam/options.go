@@ -2,6 +2,7 @@ package exam
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,13 @@ type config struct {
 	reportOnly bool
 	must       []string // names of effects that the client must recover from
 	quiet      time.Duration
+
+	only     []string // of an exam: groups, names and IDs
+	all      bool     // of an exam: the whole sweep
+	seed     uint64
+	progress func(TrialResult)
+	minIdle  time.Duration   // after which a command that does nothing has hung
+	parent   context.Context // of the contexts of Run; nil: none
 
 	withinFrozen time.Duration // for Run on loopback after virtual time stood still
 	errs         []error
@@ -77,6 +85,7 @@ func newConfig(opts []Option) config {
 	}
 	c.checkMust()
 	c.quiet = cmp.Or(c.quiet, quietLimit)
+	c.minIdle = cmp.Or(c.minIdle, minIdle)
 	c.withinFrozen = cmp.Or(c.withinFrozen, withinAwake)
 	switch {
 	case c.within != 0:
@@ -195,6 +204,29 @@ func MustRecover(effects ...string) Option {
 	return func(c *config) {
 		c.once("MustRecover", c.must != nil)
 		c.must = append([]string{}, effects...)
+	}
+}
+
+// All makes [Run] and [Examine] sweep all requests of the plain run, each failing in each way.
+// By default they choose some for each way, by the seed.
+func All() Option { return func(c *config) { c.all = true } }
+
+// Only chooses the trials of [Run] and [Examine] by their group, their name or their ID:
+// "faults", "profiles/ghcr", "duties/blob-wrong/pull". Further ones add to them.
+func Only(names ...string) Option {
+	return func(c *config) { c.only = append(c.only, names...) }
+}
+
+// WithSeed sets the seed of content, and of trials that are chosen at random. The default is 0.
+func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
+
+// WithProgress sets a function that [Run] and [Examine] call with each result, one at a time, in
+// the order in which trials end.
+func WithProgress(progress func(TrialResult)) Option {
+	return func(c *config) {
+		c.once("WithProgress", c.progress != nil)
+		c.notNil("WithProgress", progress == nil)
+		c.progress = progress
 	}
 }
 

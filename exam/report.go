@@ -2,6 +2,7 @@ package exam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/journal"
+	"github.com/ocifake/ocifake/internal/pulled"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
@@ -38,6 +40,12 @@ type report struct {
 	content       error // why the registry's content is not consistent
 	checkErr      error // of Check or CheckFailed
 	remaining     string
+
+	answers map[string]bool // of a plain run
+	idle    string          // why a command has hung
+	found   pulled.Result   // in the directory, after a pull
+	output  string          // of a command
+	took    time.Duration   // until the client returned
 }
 
 // settling is the virtual time that passes after Run, in which connections that are not
@@ -53,7 +61,12 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 		return
 	}
 	watch.add(reg)
-	sparse := s.relax(reg, a.asIs)
+	sparse := s.relax(reg, &a.circumstance)
+	trial := &Trial{Registry: reg, watch: watch, slot: a.slot}
+	defer trial.removeDirectories()
+	if a.prepare != nil {
+		a.prepare(trial)
+	}
 	ctx := context.Background()
 	r.before = listing(ctx, reg.Store())
 	injected, err := reg.Faults().Inject(a.rules...)
@@ -62,13 +75,13 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 		r.failed = err
 		return
 	}
-	trial := &Trial{Registry: reg}
-	defer trial.removeDirectories()
-	if a.prepare != nil {
-		a.prepare(trial)
-	}
-	client := &runner{planned: a.planned(), within: in.within, watch: watch}
+	client := &runner{parent: s.parent, planned: a.planned(), within: in.within, watch: watch}
+	begun := time.Now()
 	r.ending = client.run(s.Run, trial)
+	r.took, r.output = time.Since(begun), trial.output.String()
+	if hung := (*hungError)(nil); errors.As(r.err, &hung) {
+		r.ended, r.idle = false, hung.Error()
+	}
 	if !in.realTime {
 		r.returned = time.Now()
 		reg.Transport().CloseIdleConnections()
@@ -81,6 +94,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 		i.Remove()
 	}
 	r.check(ctx, s, trial, sparse)
+	r.found = trial.found
 	if !r.ended && (r.storm || r.forever != "") {
 		return // Close would refuse its requests, and it would repeat them without end
 	}

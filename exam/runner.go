@@ -16,7 +16,8 @@ import (
 
 // runner runs a client and limits its time and its requests.
 type runner struct {
-	planned map[string]int // requests of each kind in the run without a fault; nil for that run itself
+	parent  context.Context // nil: none
+	planned map[string]int  // requests of each kind in the run without a fault; nil for that run itself
 	within  time.Duration
 	watch   *watch
 
@@ -76,7 +77,10 @@ var (
 // run runs a client until it returns, or does not return after its context ended. The
 // caller calls cancel afterwards.
 func (c *runner) run(run func(context.Context, *Trial) error, trial *Trial) ending {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	if c.parent == nil {
+		c.parent = context.Background()
+	}
+	ctx, cancel := context.WithCancelCause(c.parent)
 	c.cancel, c.tries, c.end.burst = cancel, map[string]int{}, c.largestBurst()
 	trial.Faults().Intercept(c.intercept)
 	done := make(chan ending, 1)

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/ocifake/ocifake/internal/pulled"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -37,12 +40,30 @@ type Scenario struct {
 	CheckFailed func(ctx context.Context, reg *Trial) error
 }
 
-// Trial is one run of a [Scenario], on a registry of its own.
+// Trial is one run of a [Scenario] or of an action of a [Client], on a registry of its own.
 type Trial struct {
 	*registrytest.Registry
 
 	// Got passes a result from Run to Check and CheckFailed.
 	Got any
+
+	// The other fields are set for a [Client], each for the actions that need it.
+	Reference string   // full name of an image, or of a repository for List: "127.0.0.1:40001/team/app:v1"
+	Target    string   // full name of the tag to which Copy copies
+	Content   v1.Image // the image that Push pushes
+	Username  string   // for the login, if the registry has authentication
+	Password  string
+
+	exam   *exam
+	image  v1.Image      // that Pull pulls
+	listed []string      // by List and Referrers
+	found  pulled.Result // in the directory, after a pull
+
+	// Of a command.
+	watch  *watch
+	slot   *slot
+	work   workspace
+	output bounded
 
 	mu   sync.Mutex
 	dirs []string

@@ -134,7 +134,7 @@ func (v Verdict) Fault() bool { return v.class() >= wrong }
 // groups and actions are in the order of a scorecard. Other actions follow, by name.
 var (
 	groups  = []string{"none", "duties", "faults", "profiles", "traits", "sweep"}
-	actions = []string{"push", "pull", "list", "copy"}
+	actions = []string{"push", "pull", "list", "copy", "referrers", "run"}
 )
 
 // place returns the index of a name in a list, or its length.

@@ -40,7 +40,8 @@ type virtualTime struct {
 type circumstance struct {
 	rules   []faults.Rule
 	options []registrytest.Option
-	asIs    bool         // the options of the registry stay as they are
+	dense   bool         // the registry refuses manifests whose blobs are missing
+	whole   bool         // lists are not divided into small pages
 	prepare func(*Trial) // before the client runs; nil: nothing
 	plain   *report      // the run without a fault; nil if this is the one
 }
@@ -50,6 +51,7 @@ type attempt struct {
 	of *subject
 	circumstance
 
+	slot   *slot   // of a command, unless it runs by itself
 	wanted bool    // the flag -run does not exclude it
 	begun  bool    // it ran, or runs
 	ran    *report // until it is judged
@@ -114,16 +116,13 @@ func (s *subject) start(in mode, store registry.Store, more []registrytest.Optio
 // not pass because the lists of tests are short.
 const pageSize = 2
 
-// relax sets the options of a registry, unless they stay as they are, and reports whether
-// they allow manifests whose blobs are missing.
-func (s *subject) relax(reg *registrytest.Registry, asIs bool) (sparse bool) {
+// relax sets the options of a registry, and reports whether those of the user allow manifests
+// whose blobs are missing.
+func (s *subject) relax(reg *registrytest.Registry, c *circumstance) (sparse bool) {
 	options := reg.Options()
 	sparse = options.AllowSparse
-	if asIs {
-		return sparse
-	}
-	options.AllowSparse = sparse || !s.strict
-	if options.PageSize == 0 {
+	options.AllowSparse = sparse || !s.strict && !c.dense
+	if options.PageSize == 0 && !c.whole {
 		options.PageSize = pageSize
 	}
 	reg.SetOptions(options)

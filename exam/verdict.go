@@ -132,8 +132,8 @@ func onlyIf(condition bool, text func() string) string {
 }
 
 func (e *evidence) hung() string {
-	if e.ended {
-		return ""
+	if e.ended || e.idle != "" {
+		return e.idle
 	}
 	return fmt.Sprintf("Run has not returned %v after its context ended", grace)
 }

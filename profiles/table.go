@@ -80,7 +80,7 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.Dialect.DeleteReferenced = true }, refused: causes("referenced")},
 	{name: "blob.mount", about: "which mounts succeed", section: "Mounting a blob from another repository", kind: Choice, values: []string{"readable", "named", "referenced", "any", "never"}, strict: "readable",
 		set: setMount},
-	{name: "blob.mount-missing", about: "a mount of a blob that the named source does not have", section: "Mounting a blob from another repository", kind: Outcome, strict: "202", ops: ops(op.BlobMount),
+	{name: "blob.mount-missing", about: "a mount of a blob that the named source does not have", section: "Mounting a blob from another repository", kind: Outcome, strict: "202", fails: none, ops: ops(op.BlobMount),
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseMount = true }, refused: causes("mount-missing")},
 	{name: "blob.location", about: "the form of the Location of a blob", section: "Pushing blobs", kind: Choice, values: []string{"path", "absolute", "none"}, strict: "path",
 		set: setLocation(func(d *registry.Dialect) *bool { return &d.AbsoluteBlob }, op.UploadCommit, op.BlobPost, op.BlobMount)},
@@ -124,12 +124,12 @@ var table = []trait{
 	{name: "upload.repeated-chunk", about: "a chunk that begins before the session ends", section: "Pushing a blob in chunks", kind: Outcome, strict: "as out of order", ops: ops(op.UploadChunk, op.UploadCommit), causes: causes("upload-repeated")},
 	{name: "upload.stream-range", about: "whether the Range after a chunk without Content-Range ends with its last byte, or with the number of bytes", section: "Pushing a blob in chunks", kind: Choice, values: []string{"last-byte", "length"}, strict: "last-byte",
 		set: flag("length", func(d *registry.Dialect) *bool { return &d.StreamLength })},
-	{name: "upload.stream", about: "whether a chunk without Content-Range after the first is appended", section: "Pushing a blob in chunks", kind: Choice, values: []string{"appended", "refused"}, strict: "appended",
+	{name: "upload.stream", about: "whether a chunk without Content-Range after the first is appended", section: "Pushing a blob in chunks", kind: Choice, values: []string{"appended", "refused"}, strict: "appended", fails: []string{"refused"},
 		set: flag("refused", func(d *registry.Dialect) *bool { return &d.OneStream })},
 	{name: "upload.chunk-min", about: "the smallest chunk but the last, in bytes, which is announced", section: "Pushing a blob in chunks", kind: Number, strict: "none",
 		set: number(func(s *Settings, n int64) { s.Registry.ChunkMinLength = n })},
-	{name: "upload.chunk-max", about: "the largest chunk, in bytes", section: "", kind: Text, strict: "none"},
-	{name: "upload.chunks", about: "whether a blob can be pushed in several chunks", section: "Pushing a blob in chunks", kind: Choice, values: []string{"yes", "first-only", "no"}, strict: "yes"},
+	{name: "upload.chunk-max", about: "the largest chunk, in bytes", section: "", kind: Text, strict: "none", fails: []string{"*"}},
+	{name: "upload.chunks", about: "whether a blob can be pushed in several chunks", section: "Pushing a blob in chunks", kind: Choice, values: []string{"yes", "first-only", "no"}, strict: "yes", fails: []string{"*"}},
 	{name: "upload.content-type", about: "whether the Content-Type of uploaded content is checked", section: "Pushing blobs", kind: Choice, values: []string{"checked", "any"}, strict: "checked",
 		set: flag("any", func(d *registry.Dialect) *bool { return &d.AnyUploadType })},
 	{name: "upload.stray-body", about: "whether the body of a POST that has no use for one is ignored", section: "Pushing blobs", kind: Choice, values: []string{"refused", "ignored"}, strict: "refused",
@@ -150,7 +150,7 @@ var table = []trait{
 	{name: "upload.single-post", about: "a blob in one POST", section: "Pushing a blob monolithically", kind: Outcome, strict: "201", ops: ops(op.BlobPost),
 		set: func(s *Settings, v Value) error { s.Registry.NoSinglePost = v == "202"; return nil }},
 	{name: "upload.status", about: "the status of a session", section: "Pushing a blob in chunks", kind: Outcome, strict: "204", ops: ops(op.UploadStatus)},
-	{name: "upload.cancel", about: "cancelling a session", section: "Canceling a blob upload", kind: Outcome, strict: "204", ops: ops(op.UploadCancel)},
+	{name: "upload.cancel", about: "cancelling a session", section: "Canceling a blob upload", kind: Outcome, strict: "204", fails: none, ops: ops(op.UploadCancel)},
 
 	// Manifests.
 	{name: "manifest.get", about: "a GET or HEAD of a manifest", section: "Pulling manifests", kind: Outcome, strict: "200", ops: ops(op.ManifestGet, op.ManifestHead)},
@@ -215,7 +215,7 @@ var table = []trait{
 		set: flag("nothing", func(d *registry.Dialect) *bool { return &d.DeleteWithTag })},
 	{name: "manifest.delete-missing", about: "deleting a manifest or a tag that does not exist", section: "Deleting Manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: ops(op.ManifestDelete, op.TagDelete), causes: causes("manifest-unknown")},
 	{name: "manifest.delete-bad-reference", about: "deleting a reference that is neither a tag nor a digest", section: "Deleting Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: ops(op.ManifestDelete, op.TagDelete), causes: causes("tag-invalid", "digest-malformed")},
-	{name: "manifest.dash-alias", about: "whether the tag sha256-<hex> is the manifest with that digest", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+	{name: "manifest.dash-alias", about: "whether the tag sha256-<hex> is the manifest with that digest", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no", fails: []string{"yes"},
 		set: flag("yes", func(d *registry.Dialect) *bool { return &d.DashAlias })},
 	{name: "manifest.subject", about: "pushing a manifest with a subject", section: "Pushing Manifests with Subject", kind: Outcome, strict: "201", ops: ops(op.ManifestPut),
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseSubject = true }, refused: causes("subject-refused")},
@@ -251,8 +251,8 @@ var table = []trait{
 	{name: "tags.unknown-last-answer", about: "a last that is refused", section: "Listing Tags", kind: Outcome, strict: "404 UNSUPPORTED", ops: ops(op.TagList), causes: causes("last-unknown")},
 	{name: "tags.cursor", about: "what last is in a Link", section: "Listing Tags", kind: Choice, values: []string{"tag", "opaque"}, strict: "tag",
 		set: flag("opaque", func(d *registry.Dialect) *bool { return &d.OpaqueCursor })},
-	{name: "tags.lag", about: "whether a list lacks tags that were pushed a short time before", section: "Listing Tags", kind: Text, strict: "no"},
-	{name: "tags.link", about: "the form of Link", section: "Listing Tags", kind: Choice, values: []string{"path", "absolute", "bare", "none"}, strict: "path",
+	{name: "tags.lag", about: "whether a list lacks tags that were pushed a short time before", section: "Listing Tags", kind: Text, strict: "no", fails: []string{"*"}},
+	{name: "tags.link", about: "the form of Link", section: "Listing Tags", kind: Choice, values: []string{"path", "absolute", "bare", "none"}, strict: "path", fails: []string{"none"},
 		set: setLink},
 	{name: "tags.link-when", about: "which pages have a Link", section: "Listing Tags", kind: Choice, values: []string{"more", "always"}, strict: "more",
 		set: flag("always", func(d *registry.Dialect) *bool { return &d.LinkAlways })},
@@ -268,7 +268,7 @@ var table = []trait{
 	{name: "tags.fields", about: "fields of a list of tags beside name and tags", section: "Listing Tags", kind: Text, strict: "none"},
 
 	// Referrers.
-	{name: "referrers.list", about: "the list of referrers", section: "Listing Referrers", kind: Outcome, strict: "200", ops: ops(op.ReferrerList),
+	{name: "referrers.list", about: "the list of referrers", section: "Listing Referrers", kind: Outcome, strict: "200", fails: none, ops: ops(op.ReferrerList),
 		refuse: func(s *Settings) { s.Registry.NoReferrers = true }, refused: causes("not-enabled")},
 	{name: "referrers.empty", about: "the form of an empty list of referrers", section: "Listing Referrers", kind: Choice, values: []string{"list", "null"}, strict: "list",
 		set: flag("null", func(d *registry.Dialect) *bool { return &d.NullReferrers })},
@@ -292,7 +292,7 @@ var table = []trait{
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Path = v; return nil })},
 	{name: "auth.service", about: "the service of challenges", section: "", kind: Text, strict: "ocifake",
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Service = v; return nil })},
-	{name: "auth.scope", about: "the scope of challenges, if it does not depend on the request", section: "", kind: Text, strict: "that of the request",
+	{name: "auth.scope", about: "the scope of challenges, if it does not depend on the request", section: "", kind: Text, strict: "that of the request", fails: []string{"*"},
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Scope = v; return nil })},
 	{name: "auth.token-access", about: "what a token allows: its scopes, or all that its user may", section: "", kind: Choice, values: []string{"scopes", "user"}, strict: "scopes",
 		set: onToken(func(t *auth.TokenOptions, v string) error { t.Unscoped = v == "user"; return nil })},
@@ -327,7 +327,7 @@ var table = []trait{
 		set: onAuth(setHide)},
 
 	// Limits.
-	{name: "limit.rate", about: "how many requests are served in a time, and the answer to others", kind: Text, strict: "none"},
+	{name: "limit.rate", about: "how many requests are served in a time, and the answer to others", kind: Text, strict: "none", fails: []string{"*"}},
 	{name: "repository.create", about: "whether a push creates the repository", kind: Choice, values: []string{"yes", "no"}, strict: "yes"},
 }
 

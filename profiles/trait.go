@@ -60,6 +60,31 @@ type trait struct {
 	refuse  func(*Settings)
 	refused []registry.Cause
 	accept  func(*Settings)
+
+	// fails are the values with which a correct client may fail; "*": all. Without it, they are
+	// the outcomes that differ from the strict one in their status, unless they are successes.
+	fails []string
+}
+
+// none are the values of a trait with which no correct client fails.
+var none = []string{}
+
+// MayFail reports whether a correct client may fail on a registry with a value of a trait: the
+// registry does not do what the client needs, or answers in a way that the specification does
+// not allow. With any other value a correct client succeeds. It is false for an unknown trait.
+func MayFail(trait string, v Value) bool {
+	t, ok := find(trait)
+	switch {
+	case !ok || !t.differs(v):
+		return false
+	case t.fails != nil:
+		return slices.Contains(t.fails, string(v)) || slices.Contains(t.fails, "*")
+	case t.kind != Outcome:
+		return false
+	}
+	status, _, err := parseOutcome(v)
+	strict, _, strictErr := parseOutcome(Value(t.strict))
+	return err == nil && status >= 400 && (strictErr != nil || status != strict)
 }
 
 // Trait returns what callers see of the row.

@@ -82,7 +82,7 @@ ocifake responds. "ocifake run" exits with the status of its command.`,
 		&cobra.Group{ID: "checking", Title: "Check another registry, or a client:"})
 	addTo(root, "serving", newServe(), newRun(), newProfiles())
 	addTo(root, "talking", newRequests(), newAssert(), newWait(), newFaults(), newLoad(), newSnapshot(), newHosts(), newTokens(), newReset())
-	addTo(root, "checking", newConformance(), newProbe(), newLint())
+	addTo(root, "checking", newConformance(), newProbe(), newLint(), newExam())
 	root.AddCommand(newVersion())
 	refuseUnknownHelp(root)
 	return root

@@ -284,6 +284,8 @@ var sweepOptions = map[string]exam.Option{
 	"WithLogger":   exam.WithLogger(nil),
 	"WithRegistry": exam.WithRegistry(nil),
 	"WithStore":    exam.WithStore(nil),
+	"WithProgress": exam.WithProgress(nil),
+	"Run":          nil,
 }
 
 // sweep runs a sweep with one of sweepOptions in a subprocess, because it fails its test, and
@@ -310,8 +312,11 @@ func TestSweepOption(t *testing.T) {
 		Run:   func(context.Context, *exam.Trial) error { return nil },
 		Check: func(context.Context, *exam.Trial) error { return nil },
 	}
-	if name == "Chaos" {
+	switch name {
+	case "Chaos":
 		exam.Chaos(t, scenario, 1, 1, option)
+	case "Run":
+		exam.Run(t, exam.Client{Run: scenario.Run}, option)
 	}
 	exam.Sweep(t, scenario, option)
 }
@@ -445,6 +450,18 @@ var ofExam = []row{
 	failing("exam.WithLogger log", "WithLogger of nil", sweep("WithLogger")),
 	failing("exam.WithRegistry opts", "WithRegistry: option 1 of 1 is nil", sweep("WithRegistry")),
 	failing("exam.WithStore newStore", "WithStore of nil", sweep("WithStore")),
+	failing("exam.WithProgress progress", "WithProgress of nil", sweep("WithProgress")),
+	failing("exam.Run t", "exam: Run: t is nil", do(func(given) { exam.Run(nil, exam.Client{}) })),
+	failing("exam.Run opts", "option 1 of 1 is nil", sweep("Run")),
+	refused("exam.Examine ctx", func(given) { exam.Examine(noContext, exam.Client{}) }),
+	failing("exam.Examine opts", "option 1 of 2 is nil", func(f given) error {
+		_, err := exam.Examine(f.ctx, exam.Client{Run: exam.Command{"true"}.Run}, nil)
+		return err
+	}),
+	refused("exam.Command.Run ctx", func(given) { exam.Command{"true"}.Run(noContext, &exam.Trial{}) }),
+	refused("exam.Command.Run reg", func(f given) { exam.Command{"true"}.Run(f.ctx, nil) }),
+	refused("exam.Command.List ctx", func(given) { exam.Command{"true"}.List(noContext, &exam.Trial{}) }),
+	refused("exam.Command.List reg", func(f given) { exam.Command{"true"}.List(f.ctx, nil) }),
 }
 
 var ofSpec = []row{

@@ -1,0 +1,129 @@
+package exam
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// access is how the registries of some trials authenticate clients.
+type access struct {
+	name  string
+	facts []profiles.Fact
+	token *auth.TokenOptions
+}
+
+// user is the user of registries without further facts. The password stays valid when the
+// registry revokes all tokens, and the passwords of Login.
+const user, password = "ocifake", "correct-horse-battery"
+
+var (
+	openAccess   = &access{name: "none"}
+	basicAccess  = &access{"basic", []profiles.Fact{{Trait: "auth.scheme", Value: "basic"}}, nil}
+	bearerAccess = &access{"bearer", []profiles.Fact{{Trait: "auth.scheme", Value: "bearer"}}, &auth.TokenOptions{}}
+
+	accesses = []*access{openAccess, bearerAccess, basicAccess}
+)
+
+// with returns the profile of a registry with the access and further facts.
+func (a *access) with(facts ...profiles.Fact) *profiles.Profile {
+	all := slices.Clone(facts)
+	for _, own := range a.facts {
+		if !slices.ContainsFunc(facts, func(f profiles.Fact) bool { return f.Trait == own.Trait }) {
+			all = append(all, own)
+		}
+	}
+	return &profiles.Profile{Name: "exam", Title: "the registry of an exam", Facts: all}
+}
+
+// options returns the options of a registry with the access and further facts.
+func (a *access) options(facts ...profiles.Fact) []registrytest.Option {
+	switch {
+	case len(a.facts)+len(facts) == 0:
+		return nil
+	case len(facts) == 0:
+		return []registrytest.Option{registrytest.WithAuth(auth.Options{Users: map[string]string{user: password}, Token: a.token})}
+	}
+	return []registrytest.Option{registrytest.WithCustomProfile(a.with(facts...))}
+}
+
+// accessOf returns the access that the registries of a profile have.
+func accessOf(p *profiles.Profile) (*access, error) {
+	s, err := p.Settings()
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Auth == nil:
+		return openAccess, nil
+	case s.Auth.Token == nil:
+		return basicAccess, nil
+	}
+	return bearerAccess, nil
+}
+
+// variant is a trait with a value that is not that of the strict registry.
+type variant struct {
+	name    string
+	trait   string
+	access  *access
+	fact    profiles.Fact
+	mayFail bool // a correct client may fail
+}
+
+// variants returns each value of each trait that a profile has, and all that a trait can have.
+func variants() ([]variant, error) {
+	facts := map[string][]profiles.Fact{}
+	add := func(f profiles.Fact) {
+		if !slices.ContainsFunc(facts[f.Trait], func(known profiles.Fact) bool { return known.Value == f.Value }) {
+			facts[f.Trait] = append(facts[f.Trait], f)
+		}
+	}
+	for _, name := range profiles.Names() {
+		p, err := profiles.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range p.Facts {
+			if f.Off == "" {
+				add(f)
+			}
+		}
+	}
+	var all []variant
+	names := map[string]int{}
+	for _, t := range profiles.Traits() {
+		for _, value := range t.Values {
+			add(profiles.Fact{Trait: t.Name, Value: profiles.Value(value)})
+		}
+		for _, f := range facts[t.Name] {
+			if string(f.Value) == t.Strict {
+				continue
+			}
+			v := variant{name: variantName(f), trait: t.Name, fact: f, mayFail: profiles.MayFail(t.Name, f.Value)}
+			if names[v.name]++; names[v.name] > 1 {
+				v.name += "-" + strconv.Itoa(names[v.name])
+			}
+			for _, a := range accesses {
+				if a.with(f).Check() == nil {
+					v.access = a
+					all = append(all, v)
+					break
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+var unnamed = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// variantName returns the trait and its value, without spaces and slashes.
+func variantName(f profiles.Fact) string {
+	const longest = 40
+	value := unnamed.ReplaceAllString(string(f.Value), "-")
+	return f.Trait + "=" + value[:min(len(value), longest)]
+}
