@@ -63,7 +63,7 @@ type TLS struct {
 type Connection struct {
 	ID       uint64
 	Remote   string
-	Host     string    // that the client asked a forward proxy for, with CONNECT; or ""
+	Host     string    // host:port that the client asked a forward proxy for, with CONNECT; or ""
 	TLS      *TLS      // nil without TLS, and if the handshake failed
 	Opened   time.Time // time at which it was accepted
 	Closed   time.Time // zero while it is open

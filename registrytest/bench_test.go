@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -113,4 +114,37 @@ func inTurn(b *testing.B, one, other func()) {
 		others += time.Since(begin)
 	}
 	b.ReportMetric(float64(ones)/float64(others), "ratio")
+}
+
+// BenchmarkProxy measures requests through a tunnel of a proxy beside those to a registry with TLS, in
+// turn, on connections that are open.
+func BenchmarkProxy(b *testing.B) {
+	network := registrytest.NewNetwork()
+	tunnelled := registrytest.New(b, registrytest.WithNetwork(network, "a.example"))
+	direct := registrytest.New(b, registrytest.WithTLS())
+	content := bytes.NewReader(make([]byte, 16<<20))
+	blob := tunnelled.PushBlob(b, "app", content).Digest.String()
+	direct.PushBlob(b, "app", content)
+	for name, test := range map[string]struct {
+		method string
+		times  int
+	}{"head": {"HEAD", 100}, "pull": {"GET", 1}} {
+		b.Run(name, func(b *testing.B) {
+			request := func(client *http.Client, host string) func() {
+				return func() {
+					for range test.times {
+						r, err := http.NewRequest(test.method, "https://"+host+"/v2/app/blobs/"+blob, nil)
+						require.NoError(b, err)
+						response, err := client.Do(r)
+						require.NoError(b, err)
+						_, err = io.Copy(io.Discard, response.Body)
+						require.NoError(b, err)
+						require.NoError(b, response.Body.Close())
+						require.Equal(b, http.StatusOK, response.StatusCode)
+					}
+				}
+			}
+			inTurn(b, request(proxied(b, network, false), "a.example"), request(direct.Client(), direct.Host()))
+		})
+	}
 }

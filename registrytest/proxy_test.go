@@ -5,11 +5,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
@@ -109,8 +113,12 @@ func TestFaultsThroughProxy(t *testing.T) {
 		rule  faults.Rule
 		check func(t *testing.T, body []byte, err error)
 	}{
-		"reset in a tunnel":  {"https://a.example", false, faults.On(op.BlobGet).Do(faults.Reset(1000)), isResetAt(1000)},
-		"reset, HTTP/2":      {"https://a.example", true, faults.On(op.BlobGet).Do(faults.Reset(1000)), isResetAt(1000)},
+		"reset in a tunnel": {"https://a.example", false, faults.On(op.BlobGet).Do(faults.Reset(1000)), isResetAt(1000)},
+		"reset, HTTP/2": {"https://a.example", true, faults.On(op.BlobGet).Do(faults.Reset(1000)), func(t *testing.T, body []byte, err error) {
+			// If a write of the client meets the reset first, its read meets the end.
+			assert.True(t, errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF), "%v", err)
+			assert.Len(t, body, 1000)
+		}},
 		"reset in the clear": {"http://a.example", false, faults.On(op.BlobGet).Do(faults.Reset(1000)), isResetAt(1000)},
 		"GOAWAY": {"https://a.example", true, faults.On(op.BlobGet).Do(faults.GoAway(1000)), func(t *testing.T, body []byte, err error) {
 			assert.ErrorContains(t, err, "stream error") // as without the proxy
@@ -150,6 +158,93 @@ func isResetAt(size int) func(*testing.T, []byte, error) {
 		require.ErrorIs(t, err, syscall.ECONNRESET)
 		assert.Len(t, body, size)
 	}
+}
+
+// TestConnectionsThroughProxy: faults that show on later requests, and the rate of bytes.
+func TestConnectionsThroughProxy(t *testing.T) {
+	for _, scheme := range []string{"https", "http"} {
+		t.Run(scheme, func(t *testing.T) {
+			network := registrytest.NewNetwork()
+			reg := registrytest.New(t, registrytest.WithNetwork(network, "a.example"))
+			blob := reg.PushBlob(t, "app", bytes.NewReader(make([]byte, 10_000)))
+			reg.Inject(t, faults.On(op.Ping).Times(1).Do(faults.CloseIdle()), faults.On(op.BlobGet).Do(faults.Bandwidth(1_000_000)))
+			client := proxied(t, network, false)
+			for range 2 {
+				response, err := client.Get(scheme + "://a.example/v2/")
+				require.NoError(t, err)
+				_, err = io.Copy(io.Discard, response.Body)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+			}
+			response, err := client.Get(scheme + "://a.example/v2/app/blobs/" + blob.Digest.String())
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			assert.Len(t, body, 10_000)
+			log := reg.Requests()
+			require.Len(t, log, 4, "the idle connection ends at the second request, which the client repeats")
+			assert.NotEqual(t, log[0].Conn, log[3].Conn)
+			assert.GreaterOrEqual(t, log[3].Duration, 9*time.Millisecond)
+			for _, c := range reg.Connections() {
+				assert.Positive(t, c.Requests)
+				if scheme == "https" {
+					assert.Equal(t, "a.example:443", c.Host)
+				}
+			}
+		})
+	}
+}
+
+// TestProxyCrowd: many clients read through one proxy while connections are reset, and none gets a
+// wrong byte. The proxy and a registry end while clients use them.
+func TestProxyCrowd(t *testing.T) {
+	network := registrytest.NewNetwork()
+	content := make([]byte, 200_000)
+	rand.NewChaCha8([32]byte{1}).Read(content)
+	var blob digest.Digest
+	var last *registrytest.Registry
+	hosts := []string{"a.example", "b.example", "c.example"}
+	for _, host := range hosts {
+		reg := must(registrytest.Start(registrytest.WithNetwork(network, host), registrytest.WithHTTP2()))
+		defer reg.Close()
+		blob = reg.PushBlob(t, "app", bytes.NewReader(content)).Digest
+		reg.Inject(t, faults.On(op.BlobGet).Every(5).Do(faults.Reset(50_000)), faults.On(op.BlobGet).Every(7).Do(faults.GoAway(70_000)))
+		last = reg
+	}
+	client, client1 := proxied(t, network, true), proxied(t, network, false)
+	var right atomic.Int64
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			for k := range 8 {
+				c, scheme := client, "https://"
+				switch (i + k) % 3 {
+				case 0:
+					c = client1
+				case 1:
+					scheme = "http://"
+				}
+				response, err := c.Get(scheme + hosts[(i+k)%len(hosts)] + "/v2/app/blobs/" + blob.String())
+				if err != nil {
+					continue
+				}
+				body, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if err == nil && response.StatusCode == http.StatusOK {
+					assert.True(t, bytes.Equal(content, body))
+					right.Add(1)
+				} else {
+					assert.True(t, bytes.HasPrefix(content, body) || response.StatusCode != http.StatusOK)
+				}
+				if i == 0 && k == 6 {
+					assert.NoError(t, last.Close())
+				}
+			}
+		})
+	}
+	all.Wait()
+	assert.Greater(t, right.Load(), int64(50))
 }
 
 // TestEnviron: a command that knows nothing of the registry reaches it by its name.

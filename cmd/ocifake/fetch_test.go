@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 // protocol and status, the header and the body.
 //
 //	fetch [-X METHOD] [-H 'Name: value'] [-d BODY|@FILE] [--user NAME:PASSWORD]
-//	    [--cacert FILE] [--cert FILE --key FILE] [--h2c] URL
+//	    [--cacert FILE] [--cert FILE --key FILE] [--h2c] [--proxy URL] URL
 func fetchMain() {
 	var (
 		fs     = pflag.NewFlagSet("fetch", pflag.ExitOnError)
@@ -29,6 +30,7 @@ func fetchMain() {
 		key    = fs.String("key", "", "")
 		user   = fs.String("user", "", "")
 		h2c    = fs.Bool("h2c", false, "")
+		proxy  = fs.String("proxy", "", "")
 	)
 	exitIf(fs.Parse(os.Args[1:]))
 	if name, ok := strings.CutPrefix(*body, "@"); ok {
@@ -47,6 +49,11 @@ func fetchMain() {
 	}
 	transport, err := fetchTransport(*cacert, *h2c)
 	exitIf(err)
+	if *proxy != "" {
+		u, err := url.Parse(*proxy)
+		exitIf(err)
+		transport.Proxy = http.ProxyURL(u)
+	}
 	if *cert != "" {
 		pair, err := tls.LoadX509KeyPair(*cert, *key)
 		exitIf(err)

@@ -75,6 +75,9 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	if isExposed(c.server.Addr) && f.use.Auth == nil && c.auth.clientCA == "" {
 		f.log.Warn("other machines can reach the registry without authentication", "addr", c.server.Addr)
 	}
+	if isExposed(c.server.Addr) && len(c.stand.passed) > 0 {
+		f.log.Warn("other machines can reach the hosts of --pass through the proxy", "addr", c.server.Addr)
+	}
 	return f, nil
 }
 

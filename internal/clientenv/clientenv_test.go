@@ -1,6 +1,7 @@
 package clientenv_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/clientenv"
+	"github.com/ocifake/ocifake/internal/thorough"
 )
 
 // authority returns a certificate in PEM form.
@@ -67,12 +69,19 @@ func TestTrust(t *testing.T) {
 	_, err = clientenv.Trust(filepath.Join(dir, "gone"), own, env(nil))
 	require.Error(t, err)
 
-	keytool, err := exec.LookPath("keytool")
-	if err != nil {
-		t.Skip("there is no keytool")
-	}
 	_, err = clientenv.Trust(dir, own, env(map[string]string{"SSL_CERT_FILE": file}))
 	require.NoError(t, err)
+	store, err := os.ReadFile(filepath.Join(dir, "ca-bundle.jks"))
+	require.NoError(t, err)
+	assert.Equal(t, "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x02", string(store[:12]), "version 2, two certificates")
+	for _, certificate := range [][]byte{system, own} {
+		block, _ := pem.Decode(certificate)
+		assert.True(t, bytes.Contains(store, block.Bytes))
+	}
+	keytool, err := exec.LookPath("keytool")
+	if err != nil || !thorough.Enabled() {
+		return // keytool takes a second
+	}
 	out, err := exec.CommandContext(t.Context(), keytool, "-list", "-v", "-keystore", filepath.Join(dir, "ca-bundle.jks"), "-storepass", "changeit").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, string(out), "CN=system")

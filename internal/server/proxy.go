@@ -209,8 +209,11 @@ func targetOf(r *http.Request) (authority, error) {
 		return authority{}, errors.New("the request target has a user name, which RFC 9110 (section 4.2.4) forbids: send credentials in Authorization")
 	}
 	if r.Method == http.MethodConnect {
-		if r.ProtoMajor > 1 {
+		switch {
+		case r.ProtoMajor > 1:
 			return authority{}, errors.New("CONNECT needs HTTP/1.1: tunnels in HTTP/2 are not supported")
+		case r.ContentLength != 0:
+			return authority{}, errors.New("a request with CONNECT has no content (RFC 9110, section 9.3.6)")
 		}
 		at, err := parseAuthority(r.RequestURI, "")
 		if err != nil {
@@ -282,7 +285,7 @@ func (p *proxy) serveHost(w http.ResponseWriter, r *http.Request, c *Conn, at au
 	default:
 		p.ask(at, false)
 		p.server.log.Debug("proxy refused a host", "host", at.short())
-		c.record.Led(at.short())
+		c.record.Led(at.String())
 		refuse(w, http.StatusForbidden, "DENIED", at.short(), p.why(at, to != nil))
 	}
 }

@@ -79,6 +79,8 @@ func TestProxyRequests(t *testing.T) {
 		"CONNECT with a user":             {"CONNECT user:hunter2@a.example:443 HTTP/1.1\r\nHost: a.example", 400, "user name"},
 		"CONNECT with a path":             {"CONNECT /a.example:443 HTTP/1.1\r\nHost: a.example", 400, "malformed"},
 		"CONNECT with a URL":              {"CONNECT http://a.example:443 HTTP/1.1\r\nHost: a.example", 400, ""},
+		"CONNECT with content":            {"CONNECT a.example:443 HTTP/1.1\r\nHost: x\r\nContent-Length: 5", 400, "no content"},
+		"CONNECT with chunks":             {"CONNECT a.example:443 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", 400, "no content"},
 		"CONNECT to a dead host":          {"CONNECT dead.test:443 HTTP/1.1\r\nHost: a.example", 502, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +184,7 @@ func TestTunnel(t *testing.T) {
 			assert.Equal(t, 1, rec.Log().Count(), "the CONNECT that opens the tunnel is no exchange")
 			all := rec.Connections()
 			require.Len(t, all, 1, "a tunnel is one connection")
-			assert.Equal(t, "a.example", strings.TrimSuffix(all[0].Host, ":80"))
+			assert.Equal(t, test.to, all[0].Host)
 			assert.Equal(t, 1, all[0].Requests)
 			assert.Equal(t, test.name != "-", all[0].TLS != nil)
 			assert.Equal(t, all[0].ID, rec.Log()[0].Conn)

@@ -45,7 +45,7 @@ func (p *proxy) tunnel(w http.ResponseWriter, c *Conn, at authority) {
 		t.idle.Stop()
 		p.leave()
 	})
-	c.record.Led(at.short())
+	c.record.Led(at.String())
 	if err := p.Hosts.Offer(p.server.ctx, at.host, t); err != nil {
 		p.server.log.Debug("proxy cannot lead a tunnel to its registry", "host", at.String(), "error", err)
 		t.Close()
@@ -169,7 +169,7 @@ func (p *proxy) pass(w http.ResponseWriter, r *http.Request, c *Conn, at authori
 	if !ok {
 		return
 	}
-	c.record.Led(at.short())
+	c.record.Led(at.String())
 	p.server.log.Info("proxy passes a tunnel on", "host", at.short())
 	client := io.Reader(c)
 	if from != nil {
