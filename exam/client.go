@@ -158,10 +158,6 @@ func (e *exam) checkLeft(ctx context.Context, t *Trial) error {
 
 // look looks for the image in the directories of the trial.
 func (t *Trial) look(ctx context.Context) (pulled.Result, error) {
-	dirs := t.directories()
-	if t.work.root != "" {
-		dirs = []string{t.work.dir()}
-	}
 	manifest, err := t.image.RawManifest()
 	if err != nil {
 		return pulled.Result{}, err
@@ -174,7 +170,7 @@ func (t *Trial) look(ctx context.Context) (pulled.Result, error) {
 	if err != nil {
 		return pulled.Result{}, err
 	}
-	for _, dir := range dirs {
+	for _, dir := range t.results() {
 		if found, err := pulled.Find(ctx, dir, image); err != nil || found.State != pulled.Absent {
 			return found, err
 		}

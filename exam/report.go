@@ -130,7 +130,7 @@ func (r *report) observe(reg *registrytest.Registry, in mode) {
 // check checks what is left in the registry and by the client.
 func (r *report) check(ctx context.Context, s *subject, trial *Trial, sparse bool) {
 	r.after = listing(ctx, trial.Store())
-	r.files = readFiles(trial.directories())
+	r.files = readFiles(trial.results())
 	switch {
 	case !r.ended || r.panicked != "":
 	case r.err == nil:

@@ -92,6 +92,15 @@ func (t *Trial) directories() []string {
 	return slices.Clone(t.dirs)
 }
 
+// results returns the directories that have what the client wrote: not the temporary files
+// of a command.
+func (t *Trial) results() []string {
+	if t.work.root != "" {
+		return []string{t.work.dir()}
+	}
+	return t.directories()
+}
+
 // removeDirectories ignores errors: a client that did not return may still write.
 func (t *Trial) removeDirectories() {
 	for _, dir := range t.directories() {

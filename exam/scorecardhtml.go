@@ -196,7 +196,7 @@ tbody th { font-weight: 400; overflow-wrap: anywhere; }
 .uncounted { color: var(--dim); }
 summary { cursor: pointer; margin: 1.5rem 0 .5rem; }
 summary h2 { display: inline; }
-.faults li { margin: .3rem 0; }
+.faults li { margin: .3rem 0; overflow-wrap: anywhere; }
 body:has(#only:checked) .rows tr:not(.fault) { display: none; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: .3rem; padding: .7rem; margin: .3rem 0 1rem; overflow: auto; font: 12px/1.45 ui-monospace, monospace; }
 .repeat { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -204,6 +204,7 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: .3
 .trial:target { display: block; position: fixed; inset: 0 0 0 auto; width: min(62rem, 100%); overflow: auto; padding: 1.2rem 1.5rem; background: var(--back); border-left: 1px solid var(--line); box-shadow: 0 0 2rem #0006; }
 .trial h2 { margin-top: 0; overflow-wrap: anywhere; }
 .trial h2 code { font-size: 1.05rem; }
+.trial p { overflow-wrap: anywhere; }
 .trial h3 { margin: 1rem 0 0; font-size: 1rem; }
 .close { float: right; }
 @media print { .trial { display: none !important; } }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +26,8 @@ func newExam() *cobra.Command {
 		Short: "Examine a client under everything that registries do",
 		Long: `Run a client under each of many circumstances, and judge what is left and what was asked.
 A shell runs the commands of --push, --pull, --list, --copy, --referrers and --check; COMMAND
-does anything else, such as a test suite. At least one of them is needed. The circumstances
-are in groups:
+does anything else, such as a test suite. At least one of them is needed, or --client for a
+client that ocifake knows. The circumstances are in groups:
 
   duties    what the specification demands of clients
   faults    the known faults: "ocifake faults list --known"
@@ -56,10 +57,14 @@ image layout, as an archive, or as files. --check is run after --pull, and after
 fails if the result is wrong. A client that does nothing for 10 seconds, or for ten times the
 duration of the run in which nothing is wrong, has hung.
 
+--client has commands for these clients, which must be in PATH:
+
+` + adaptersHelp() + `
 Exit status: 0 if no trial shows a fault of the client, or with --baseline, if none is worse
 than there; 1 if one does, if a command fails when nothing is wrong, or if a file cannot be
 written; 2 if the command line or an input file is invalid; 130 after an interrupt.`,
-		Example: `  ocifake exam --push './push.sh' --pull './pull.sh' --html exam.html
+		Example: `  ocifake exam --client crane --html crane.html
+  ocifake exam --push './push.sh' --pull './pull.sh' --html exam.html
   ocifake exam --only duties,faults --list 'crane ls "$OCIFAKE_IMAGE"'
   ocifake exam --only faults/blob-500/pull --pull 'crane pull "$OCIFAKE_IMAGE" "$OCIFAKE_DIR/image.tar"'
   ocifake exam --only profiles --profiles ghcr,ecr -- make e2e
@@ -79,6 +84,7 @@ written; 2 if the command line or an input file is invalid; 130 after an interru
 
 // examConfig holds the flags of exam.
 type examConfig struct {
+	known                                    string // name of an adapter
 	push, pull, list, copy, referrers, check string
 	only, profiles                           string
 	all                                      bool
@@ -90,7 +96,8 @@ type examConfig struct {
 	client  exam.Client
 	command []string
 	options []exam.Option
-	known   *exam.Scorecard // of --baseline
+	adapter adapter         // of --client; empty without it
+	before  *exam.Scorecard // of --baseline
 	targets map[string]*target
 }
 
@@ -99,6 +106,7 @@ const jsonFlag = "--json"
 func (c *examConfig) flags() []flagGroup {
 	return []flagGroup{
 		{"Client (each a command for the shell)", []flagRow{
+			{"client", "`name` of a client that ocifake knows; commands that are given replace its own", &c.known},
 			{"push", "`command` that pushes the image in $OCIFAKE_DIR to $OCIFAKE_IMAGE", &c.push},
 			{"pull", "`command` that pulls $OCIFAKE_IMAGE into $OCIFAKE_DIR", &c.pull},
 			{"list", "`command` that prints the tags of $OCIFAKE_IMAGE", &c.list},
@@ -134,13 +142,18 @@ func (c *examConfig) complete(ctx context.Context, args []string) (err error) {
 	if c.timeout < 0 {
 		return fmt.Errorf("--timeout %v: want a positive duration", c.timeout)
 	}
-	c.client = c.clientOf(args)
+	if c.known != "" {
+		if err := c.adapt(ctx); err != nil {
+			return err
+		}
+	}
+	c.client = c.clientOf()
 	if c.baseline != "" {
 		text, err := readFile(ctx, c.baseline)
 		if err != nil {
 			return fmt.Errorf("--baseline: %w", err)
 		}
-		if c.known, err = exam.ReadScorecard(text); err != nil {
+		if c.before, err = exam.ReadScorecard(text); err != nil {
 			return fmt.Errorf("--baseline %s: %w", c.baseline, err)
 		}
 	}
@@ -148,6 +161,26 @@ func (c *examConfig) complete(ctx context.Context, args []string) (err error) {
 		{htmlFlag, c.html}, {junitFlag, c.junit}, {jsonFlag, c.json}, {markdownFlag, c.markdown},
 	}, []namedFile{{baselineFlag, c.baseline}})
 	return err
+}
+
+// adapt sets the commands of a client that is known, except for those that are given.
+func (c *examConfig) adapt(ctx context.Context) error {
+	if len(c.command) > 0 {
+		return errors.New("--client runs commands of its own: leave out -- COMMAND")
+	}
+	a, err := findAdapter(c.known)
+	if err != nil {
+		return fmt.Errorf("--client: %w", err)
+	}
+	version, err := a.findVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("--client: %w", err)
+	}
+	c.adapter, c.name, c.version = a, cmp.Or(c.name, a.name), cmp.Or(c.version, version)
+	if a.run != "" {
+		c.command = shell(a.script(a.run))
+	}
+	return nil
 }
 
 // groups are the names that --only takes before the first slash.
@@ -195,26 +228,36 @@ func words(list string) (words []string) {
 }
 
 // clientOf returns the client of the flags and the command line.
-func (c *examConfig) clientOf(args []string) exam.Client {
+func (c *examConfig) clientOf() exam.Client {
 	client := exam.Client{Name: c.name, Version: c.version}
 	for _, row := range []struct {
 		command string
 		run     *func(context.Context, *exam.Trial) error
-	}{{c.push, &client.Push}, {c.pull, &client.Pull}, {c.copy, &client.Copy}, {c.check, &client.Check}} {
+	}{
+		{c.commandOr(c.push, c.adapter.push), &client.Push},
+		{c.commandOr(c.pull, c.adapter.pull), &client.Pull},
+		{c.commandOr(c.copy, c.adapter.copy), &client.Copy},
+		{c.commandOr(c.check, c.adapter.check), &client.Check},
+	} {
 		if row.command != "" {
 			*row.run = shell(row.command).Run
 		}
 	}
-	if c.list != "" {
-		client.List = shell(c.list).List
+	if list := c.commandOr(c.list, c.adapter.list); list != "" {
+		client.List = shell(list).List
 	}
-	if c.referrers != "" {
-		client.Referrers = shell(c.referrers).List
+	if referrers := c.commandOr(c.referrers, c.adapter.referrers); referrers != "" {
+		client.Referrers = shell(referrers).List
 	}
-	if len(args) > 0 {
-		client.Run = exam.Command(args).Run
+	if len(c.command) > 0 {
+		client.Run = exam.Command(c.command).Run
 	}
 	return client
+}
+
+// commandOr returns a command that was given, or else the one of the adapter.
+func (c *examConfig) commandOr(command, adapters string) string {
+	return cmp.Or(command, c.adapter.script(adapters))
 }
 
 func shell(command string) exam.Command { return exam.Command{"sh", "-c", command} }
@@ -257,6 +300,9 @@ func (c *examConfig) run(ctx context.Context, stdout, stderr io.Writer) error {
 // repeat returns the command that repeats a trial.
 func (c *examConfig) repeat(id string) string {
 	text := "ocifake exam --only " + quoteForShell(id)
+	if c.known != "" {
+		text = "ocifake exam --client " + c.known + " --only " + quoteForShell(id)
+	}
 	if c.seed != 0 {
 		text += " --seed " + strconv.Itoa(c.seed)
 	}
@@ -270,7 +316,7 @@ func (c *examConfig) repeat(id string) string {
 	if strings.HasPrefix(id, "sweep/") {
 		text += " --all"
 	}
-	if strings.HasSuffix(id, "/run") {
+	if strings.HasSuffix(id, "/run") && c.known == "" {
 		text += " --"
 		for _, word := range c.command {
 			text += " " + quoteForShell(word)
@@ -299,7 +345,7 @@ func (c *examConfig) write(ctx context.Context, card *exam.Scorecard) error {
 	}
 	var errs []error
 	for _, flag := range slices.Sorted(maps.Keys(c.targets)) {
-		write := newExamJUnit(card).writeTo
+		write := newExamJUnit(card, c.before).writeTo
 		if text := texts[flag]; text != nil {
 			write = func(w io.Writer) error {
 				content, err := text()
@@ -316,7 +362,7 @@ func (c *examConfig) write(ctx context.Context, card *exam.Scorecard) error {
 
 // judge returns an error if the client has a fault, or one that the baseline does not have.
 func (c *examConfig) judge(card *exam.Scorecard, stdout io.Writer) error {
-	if c.known == nil {
+	if c.before == nil {
 		faults := 0
 		for _, r := range card.Trials {
 			if r.Verdict.Fault() {
@@ -328,7 +374,7 @@ func (c *examConfig) judge(card *exam.Scorecard, stdout io.Writer) error {
 		}
 		return nil
 	}
-	compared := card.Compare(c.known)
+	compared := card.Compare(c.before)
 	if _, err := io.WriteString(terminal.Writer(stdout), "\n"+compared.Text()); err != nil {
 		return err
 	}
@@ -338,19 +384,30 @@ func (c *examConfig) judge(card *exam.Scorecard, stdout io.Writer) error {
 	return nil
 }
 
-// newExamJUnit returns the results as test cases.
-func newExamJUnit(card *exam.Scorecard) *junitSuite {
+// newExamJUnit returns the results as test cases. With a baseline, only what is worse than there
+// fails: CI systems have no word for the other faults.
+func newExamJUnit(card, before *exam.Scorecard) *junitSuite {
 	suite := &junitSuite{Name: "ocifake exam", Time: seconds(card.Duration), Begin: time.Now().Add(-card.Duration).UTC().Format(time.RFC3339)}
+	worse := map[string]bool{}
+	if before != nil {
+		for _, r := range card.Compare(before).Worse {
+			worse[r.ID()] = true
+		}
+	}
 	for i := range card.Trials {
 		r := &card.Trials[i]
-		failure := ""
-		if r.Verdict.Fault() {
-			failure = string(r.Verdict) + ": " + r.Reason
+		verdict, failure, skipped := string(r.Verdict)+": "+r.Reason, "", ""
+		switch {
+		case before == nil && r.Verdict.Fault(), worse[r.ID()]:
+			failure = verdict
+		case r.Verdict.Fault():
+			skipped = "not worse than in the baseline: " + verdict
+		case r.Verdict == "not applicable", r.Verdict == "not reached":
+			skipped = verdict
 		}
 		suite.add(r.ID(), seconds(r.Duration), failure, r.Repeat+"\n"+r.Journal+r.Output)
-		if r.Verdict == "not applicable" || r.Verdict == "not reached" {
-			last := &suite.Cases[len(suite.Cases)-1]
-			last.Skipped = &junitSkipped{terminal.Escape(string(r.Verdict) + ": " + r.Reason)}
+		if skipped != "" {
+			suite.Cases[len(suite.Cases)-1].Skipped = &junitSkipped{terminal.Escape(skipped)}
 			suite.Skipped++
 		}
 	}

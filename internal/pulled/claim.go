@@ -12,14 +12,12 @@ import (
 )
 
 // claims returns what the files of a tree that are named after an image, or list images,
-// say about the image.
+// say about the image. Half an archive without such a file claims nothing: clients write
+// temporary files.
 func (i *Image) claims(t *tree) []Result {
 	var all []Result
 	damaged := func(where, format string, args ...any) {
 		all = append(all, Result{State: Damaged, Reason: t.place(where) + ": " + fmt.Sprintf(format, args...)})
-	}
-	if t.broken != nil {
-		damaged("", "the archive is not complete: %v", t.broken)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
 		f := t.files[name]
@@ -34,6 +32,14 @@ func (i *Image) claims(t *tree) []Result {
 			all = append(all, i.inDockerArchive(t, dir, f))
 		case path.Base(name) == "manifest.json" && t.at(path.Join(dir, "version")) != nil:
 			all = append(all, i.inSkopeoDir(t, dir, f))
+		}
+	}
+	if t.broken == nil {
+		return all
+	}
+	for at := range all {
+		if all[at].State == Found {
+			all[at] = Result{State: Damaged, Reason: fmt.Sprintf("%s: the archive is not complete: %v", t.name, t.broken)}
 		}
 	}
 	return all
