@@ -35,6 +35,10 @@ type Learned struct {
 	Served     []string      // changes that rules made to the request before it was served, in order: "without Range"
 	Verified   digest.Digest // digest of the request body, if the registry verified it
 	StaleState bool          // the upload location of the request was not the latest one
+
+	// UpstreamError says why the upstream registry gave no answer, or none that could pass, to a
+	// request that was forwarded. Empty: it did, or nothing was forwarded.
+	UpstreamError string
 }
 
 // Name returns the name of the repository as the client knows it, for URLs in answers: Alias

@@ -38,6 +38,8 @@ var fields = [...]field{
 	texts("traits", func(x *Exchange) *[]string { return &x.Traits }),
 	texts("served", func(x *Exchange) *[]string { return &x.Served }),
 
+	text("upstreamError", func(x *Exchange) *string { return &x.UpstreamError }),
+
 	plain("firstNanos", func(x *Exchange) *time.Duration { return &x.First }),
 	plain("durationNanos", func(x *Exchange) *time.Duration { return &x.Duration }),
 	plain("inFlight", func(x *Exchange) *int { return &x.InFlight }),

@@ -39,6 +39,7 @@ func (x *Exchange) notes() string {
 		notes = append(notes, "served "+change)
 	}
 	for _, n := range [...]struct{ before, value string }{
+		{"", x.UpstreamError},
 		{"from ", x.From},
 		{"tags ", strings.Join(x.Tags, " ")},
 		{"ns ", x.Info.Namespace},

@@ -93,9 +93,9 @@ func TestWithHandlerCannot(t *testing.T) {
 	})
 	assert.Zero(t, reg.Options())
 	for want, opts := range map[string][]registrytest.Option{
-		"WithHandler excludes WithOptions":          {registrytest.WithOptions(registry.Options{})},
-		"which are for the registry of this module": {registrytest.WithStore(memstore.New(memstore.Options{}))},
-		"WithHandler excludes WithFaultNames":       {registrytest.WithFaultNames()},
+		"WithHandler excludes WithOptions":             {registrytest.WithOptions(registry.Options{})},
+		"WithHandler excludes WithStore, which is for": {registrytest.WithStore(memstore.New(memstore.Options{}))},
+		"WithHandler excludes WithFaultNames":          {registrytest.WithFaultNames()},
 	} {
 		_, err := registrytest.Start(append(opts, registrytest.WithHandler(other()))...)
 		assert.ErrorContains(t, err, want)

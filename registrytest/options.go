@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
@@ -27,7 +28,9 @@ type config struct {
 	store    registry.Store
 	handler  http.Handler   // of WithHandler
 	login    apistore.Login // of WithHandlerLogin
-	name     string         // of WithName
+	upstream *url.URL       // of WithUpstream; nil without it
+	reach    UpstreamOptions
+	name     string // of WithName
 	record   recorder.Options
 	service  *auth.Service               // that WithAuth made
 	access   *auth.Options               // of WithAuth
@@ -96,11 +99,21 @@ func newConfig(opts []Option) (config, error) {
 	if c.networks > 0 && c.server.Addr != "" {
 		c.errs = append(c.errs, errors.New("a registry in memory has no address: leave out WithAddr, or WithInMemory and WithNetwork"))
 	}
-	if c.handler != nil && (c.names["WithOptions"] || c.names["WithStore"]) {
-		c.errs = append(c.errs, errors.New("WithHandler excludes WithOptions and WithStore, which are for the registry of this module"))
+	if foreign := c.foreign(); foreign != "" {
+		for _, name := range []string{"WithOptions", "WithStore", "WithProfile"} {
+			if c.names[name] {
+				c.errs = append(c.errs, fmt.Errorf("%s excludes %s, which is for the registry of this module", foreign, name))
+			}
+		}
+		if c.server.FaultNames {
+			c.errs = append(c.errs, fmt.Errorf("%s excludes WithFaultNames, which needs the registry of this module", foreign))
+		}
 	}
-	if c.handler != nil && c.server.FaultNames {
-		c.errs = append(c.errs, errors.New("WithHandler excludes WithFaultNames, which needs the registry of this module"))
+	if c.handler != nil && c.upstream != nil {
+		c.errs = append(c.errs, errors.New("choose one of WithHandler and WithUpstream"))
+	}
+	if c.upstream == nil && c.names["WithUpstreamOptions"] {
+		c.errs = append(c.errs, errors.New("WithUpstreamOptions needs WithUpstream"))
 	}
 	if c.handler == nil && c.names["WithHandlerLogin"] {
 		c.errs = append(c.errs, errors.New("WithHandlerLogin needs WithHandler, to whose handler it logs in"))

@@ -1,7 +1,6 @@
 package registrytest
 
 import (
-	"errors"
 	"slices"
 	"testing"
 
@@ -61,9 +60,6 @@ func ForEachProfile(t *testing.T, test func(t *testing.T, reg *Registry), names 
 
 // applyProfile sets the options for the profile.
 func (c *config) applyProfile() error {
-	if c.handler != nil {
-		return errors.New("WithHandler excludes WithProfile, which is for the registry of this module")
-	}
 	settings, err := c.profile.Settings()
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -26,7 +27,8 @@ type Registry struct {
 	store    registry.Store
 	began    *memstore.Store    // what a memstore had at the start
 	registry *registry.Registry // nil if foreign
-	foreign  bool               // a handler of WithHandler answers, and store speaks to it
+	foreign  string             // the option whose handler answers, and to which store speaks; empty: none
+	upstream *upstream.Upstream // nil without WithUpstream
 	faults   *engine.Engine
 	service  *auth.Service // nil without authentication, or with another Authenticator
 	server   *server.Server
@@ -107,8 +109,13 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
-	if c.handler != nil {
-		r.store, r.faults, r.foreign = apistore.New(c.handler, c.login), engine.New(nil), true
+	if r.foreign = c.foreign(); r.foreign != "" {
+		handler := c.handler
+		if c.upstream != nil {
+			r.upstream = upstream.New(c.upstream, c.upstreamOptions())
+			handler, c.handler = r.upstream.Direct(), r.upstream
+		}
+		r.store, r.faults = apistore.New(handler, c.login), engine.New(nil)
 	} else {
 		r.store = cmp.Or[registry.Store](c.store, memstore.New(memstore.Options{}))
 		r.faults = engine.New(r.store)
@@ -117,7 +124,7 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 		r.began = memory.Clone()
 	}
 	c.server.Registry = c.handler
-	if !r.foreign {
+	if r.foreign == "" {
 		r.registry = registry.New(r.faults.Store(), registry.Options{})
 		r.SetOptions(c.registry)
 		c.server.Registry = r.registry
@@ -172,7 +179,11 @@ func NewHandler(opts ...Option) (*Registry, error) {
 // returns what would have failed the test. See "Without a test" in the documentation of the
 // package.
 func (r *Registry) Close() error {
-	return errors.Join(r.server.Close(), r.none.end())
+	err := r.server.Close()
+	if r.upstream != nil {
+		err = errors.Join(err, r.upstream.Close())
+	}
+	return errors.Join(err, r.none.end())
 }
 
 // URL returns the URL of the registry, "http://127.0.0.1:40001".
@@ -201,14 +212,14 @@ func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertP
 // Close, too.
 func (r *Registry) Handler() http.Handler { return r.server.Handler() }
 
-// Store returns the store of the registry, unaffected by faults. With [WithHandler] it
-// calls the distribution API of the handler.
+// Store returns the store of the registry, unaffected by faults. With [WithHandler] and
+// [WithUpstream] it calls the distribution API.
 func (r *Registry) Store() registry.Store { return r.store }
 
 // Options returns the current options of the registry, or the zero value with
-// [WithHandler].
+// [WithHandler] and [WithUpstream].
 func (r *Registry) Options() registry.Options {
-	if r.foreign {
+	if r.foreign != "" {
 		return registry.Options{}
 	}
 	return r.registry.Options()
@@ -216,11 +227,11 @@ func (r *Registry) Options() registry.Options {
 
 // SetOptions replaces the options for requests that begin afterwards. The default Log is that
 // of the registry, and the default Allow is [auth.Allow]. SetOptions panics if
-// [registry.Options.Validate] returns an error, and with [WithHandler], whose handler does
-// not have these options.
+// [registry.Options.Validate] returns an error, and with [WithHandler] and [WithUpstream],
+// whose registries do not have these options.
 func (r *Registry) SetOptions(options registry.Options) {
-	if r.foreign {
-		panic("registrytest: SetOptions: the handler of WithHandler does not have these options")
+	if r.foreign != "" {
+		panic("registrytest: SetOptions: " + r.contentOf() + " does not have these options")
 	}
 	if options.Log == nil {
 		options.Log = r.log

@@ -159,8 +159,11 @@ func (r *Registry) Reset(t testing.TB) {
 
 // contentOf names the store of the registry in messages.
 func (r *Registry) contentOf() string {
-	if r.foreign {
+	switch r.foreign {
+	case "WithHandler":
 		return "the handler of WithHandler"
+	case "WithUpstream":
+		return "the upstream registry"
 	}
 	return fmt.Sprintf("a %T", r.store)
 }

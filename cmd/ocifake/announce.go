@@ -93,7 +93,7 @@ func (c *serveConfig) commands(host, reference string) (list []string) {
 	}
 	switch {
 	case reference != "":
-	case c.registry.ReadOnly: // and empty
+	case c.registry.ReadOnly, c.upstream.base != nil: // what it has is not known
 		if !c.auth.takesTokens() {
 			add(curl, " ", scheme, "://", host, "/v2/")
 		}

@@ -27,7 +27,7 @@ func (c *controls) api(f *fixture) *control.API {
 		return nil
 	}
 	config := control.Config{
-		Store: f.content, Recorder: f.recorder, Faults: f.faults,
+		Store: f.shown, Recorder: f.recorder, Faults: f.faults,
 		Use: f.use, Switch: f.switchProfile, ReadRules: config.Rules, ReadProfile: config.ReadProfile,
 		MaxLoad: f.config.store.MaxBytes, FaultNames: f.config.server.FaultNames,
 		Token: c.token, Version: versionOf(buildInfo()), Log: f.log,

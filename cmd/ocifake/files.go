@@ -16,6 +16,7 @@ type namedFile struct{ flag, name string }
 func (c *serveConfig) inputs() []namedFile {
 	files := []namedFile{
 		{"--config", c.config}, {"--htpasswd", c.auth.htpasswd}, {"--token-auth", c.auth.token}, {"--client-ca", c.auth.clientCA},
+		{"--upstream-ca", c.upstream.ca},
 	}
 	for _, name := range c.faults {
 		files = append(files, namedFile{"--faults", name})

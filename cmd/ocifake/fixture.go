@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
@@ -23,7 +25,9 @@ type fixture struct {
 	config    *serveConfig
 	log       *slog.Logger
 	store     *memstore.Store
-	content   *world.Store // that of the registry and of the hosts
+	content   *world.Store       // that of the registry and of the hosts
+	upstream  *upstream.Upstream // nil: the registry of this program answers, with store
+	shown     registry.Store     // content, or that of the upstream
 	hosts     []*standIn
 	faults    *engine.Engine
 	recorder  *recorder.Recorder
@@ -50,17 +54,8 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 	if f.rules, err = readRules(ctx, c.faults); err != nil {
 		return nil, wrongInput(err)
 	}
-	f.store = memstore.New(c.store)
-	f.content = world.NewStore(f.store)
-	f.faults = engine.New(f.store)
-	if err := f.prepareHosts(ctx); err != nil {
-		return nil, wrongInput(err)
-	}
-	if f.reference, err = c.content.into(ctx, f.content, c.registry.AllowSparse, f.log); err != nil {
+	if err := f.fill(ctx); err != nil {
 		return nil, err
-	}
-	if repo, _, _ := strings.Cut(f.reference, ":"); f.content.Hosted(repo) {
-		f.reference = "" // of another registry
 	}
 	c.record.Log = f.log
 	f.recorder = recorder.New(c.record)
@@ -79,6 +74,32 @@ func (c *serveConfig) start(ctx context.Context, stderr io.Writer) (_ *fixture, 
 		f.log.Warn("other machines can reach the hosts of --pass through the proxy", "addr", c.server.Addr)
 	}
 	return f, nil
+}
+
+// fill opens the upstream, or fills the stores of the registry and of the hosts.
+func (f *fixture) fill(ctx context.Context) (err error) {
+	c := f.config
+	if c.upstream.base != nil {
+		if f.upstream, err = c.upstream.open(ctx, c.auth.hasUsers(), c.registry.TrustForwarded); err != nil {
+			return wrongInput(err)
+		}
+		f.closers = append(f.closers, f.upstream.Close)
+		f.shown, f.faults = apistore.New(f.upstream.Direct(), apistore.Login{}), engine.New(nil)
+		return nil
+	}
+	f.store = memstore.New(c.store)
+	f.content = world.NewStore(f.store)
+	f.shown, f.faults = f.content, engine.New(f.store)
+	if err := f.prepareHosts(ctx); err != nil {
+		return wrongInput(err)
+	}
+	if f.reference, err = c.content.into(ctx, f.content, c.registry.AllowSparse, f.log); err != nil {
+		return err
+	}
+	if repo, _, _ := strings.Cut(f.reference, ":"); f.content.Hosted(repo) {
+		f.reference = "" // of another registry
+	}
+	return nil
 }
 
 func (f *fixture) serve() error {
@@ -128,7 +149,10 @@ func (f *fixture) backend(e *engine.Engine, p *profiles.Profile) (server.Backend
 	if err != nil {
 		return server.Backend{}, use, err
 	}
-	b := server.Backend{Registry: registry.New(e.Store(), settings.Registry), Rules: settings.Rules}
+	b := server.Backend{Registry: f.upstream, Rules: settings.Rules}
+	if f.upstream == nil {
+		b.Registry = registry.New(e.Store(), settings.Registry)
+	}
 	if service != nil {
 		b.Authenticator = service
 	}
@@ -143,6 +167,9 @@ func (f *fixture) backend(e *engine.Engine, p *profiles.Profile) (server.Backend
 // switchProfile makes the registry like that of a profile, or strict for nil, for requests that
 // begin afterwards.
 func (f *fixture) switchProfile(p *profiles.Profile) (control.Use, error) {
+	if f.upstream != nil && p != nil {
+		return control.Use{}, errors.New("the upstream registry cannot have a profile: start ocifake without --upstream")
+	}
 	b, use, err := f.backend(f.faults, p)
 	if err == nil {
 		err = f.server.Use(b)

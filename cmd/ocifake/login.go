@@ -1,11 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
+
+	helpers "github.com/docker/docker-credential-helpers/client"
+	helperspec "github.com/docker/docker-credential-helpers/credentials"
 
 	"github.com/ocifake/ocifake/internal/dockerconfig"
 )
@@ -14,8 +21,21 @@ import (
 // Docker's configuration. Errors do not contain them.
 func loginFor(login, host string) (user, password string, err error) {
 	if login != "" {
-		return splitLogin(login)
+		return splitLogin("--user", login)
 	}
+	user, password, err = dockerLogin(host)
+	if err == nil && user == dockerconfig.IdentityToken {
+		err = fmt.Errorf("credentials in %s: those of %s are a token, which is not supported", configFile, host)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%w: give them with --user", err)
+	}
+	return user, password, nil
+}
+
+// dockerLogin returns the credentials for a host in Docker's configuration, or in the credential
+// helper that it names, or empty ones. Errors do not contain them.
+func dockerLogin(host string) (user, password string, err error) {
 	dir, err := dockerFolder()
 	if err != nil || dir == "" {
 		return "", "", err
@@ -25,20 +45,63 @@ func loginFor(login, host string) (user, password string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
 	}
+	var login dockerconfig.Login
 	if err == nil {
-		user, password, err = dockerconfig.Find(text, host)
+		login, err = dockerconfig.Find(text, host)
+	}
+	if err == nil && login.Helper != "" {
+		login, err = askHelper(login)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("credentials in %s: %w: give them with --user", path, err)
+		return "", "", fmt.Errorf("credentials in %s: %w", path, err)
 	}
-	return user, password, nil
+	return login.User, login.Password, nil
 }
 
-// splitLogin splits the value of --user. The error does not contain it.
-func splitLogin(login string) (user, password string, err error) {
+// helperTimeout bounds the time of a credential helper, which may ask the user.
+const helperTimeout = time.Minute
+
+// askHelper returns the credentials that a credential helper has, or none.
+func askHelper(login dockerconfig.Login) (dockerconfig.Login, error) {
+	if strings.ContainsAny(login.Helper, `/\`) {
+		return login, fmt.Errorf("the credential helper %q is not the end of the name of a program", login.Helper)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), helperTimeout)
+	defer cancel()
+	found, err := helpers.Get(func(args ...string) helpers.Program {
+		return helper{exec.CommandContext(ctx, "docker-credential-"+login.Helper, args...)}
+	}, login.Server)
+	switch {
+	case helperspec.IsErrCredentialsNotFound(err):
+		return dockerconfig.Login{}, nil
+	case err != nil:
+		return login, fmt.Errorf("credential helper docker-credential-%s: no credentials of %s: %w", login.Helper, login.Server, errHelper(ctx))
+	}
+	return dockerconfig.Login{User: found.Username, Password: found.Secret}, nil
+}
+
+// errHelper returns why a helper failed, without what it has written, which may be credentials.
+func errHelper(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer within %v", helperTimeout)
+	}
+	return errors.New("it is not installed, or failed")
+}
+
+// helper runs a credential helper.
+type helper struct{ cmd *exec.Cmd }
+
+// Output implements [helpers.Program].
+func (h helper) Output() ([]byte, error) { return h.cmd.Output() }
+
+// Input implements [helpers.Program].
+func (h helper) Input(in io.Reader) { h.cmd.Stdin = in }
+
+// splitLogin splits the value of a flag for a login. The error does not contain it.
+func splitLogin(flag, login string) (user, password string, err error) {
 	user, password, ok := strings.Cut(login, ":")
 	if !ok || user == "" || password == "" {
-		return "", "", errors.New("--user: want NAME:PASSWORD")
+		return "", "", errors.New(flag + ": want NAME:PASSWORD")
 	}
 	return user, password, nil
 }

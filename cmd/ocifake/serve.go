@@ -15,7 +15,7 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a registry",
-		Long: `Serve an in-memory registry until SIGINT, SIGTERM or SIGHUP. A second SIGINT kills it.
+		Long: `Serve an in-memory registry, or with --upstream stand in front of another, until SIGINT, SIGTERM or SIGHUP. A second SIGINT kills it.
 The first line of stdout is the URL. Logs go to stderr.
 
 --load takes PATH, or REPO=PATH to load all images into one repository.
@@ -59,6 +59,7 @@ invalid.`,
   ocifake serve --faults rules.yaml --har requests.har
   ocifake serve --token-auth users.yaml
   ocifake serve --hosts docker.io=hub,ghcr.io=ghcr --ca-file ca.pem
+  ocifake serve --upstream https://registry.example --faults rules.yaml --har out.har
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return c.complete(cmd.Context(), cmd.Flags()) },
@@ -107,7 +108,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 			return errors.New(wrong.say)
 		}
 	}
-	if err := errors.Join(c.auth.check(), c.stand.check()); err != nil {
+	if err := errors.Join(c.auth.check(), c.stand.check(), c.upstream.check(c, flags)); err != nil {
 		return err
 	}
 	if c.control.addr != "" {

@@ -18,6 +18,7 @@ type serveConfig struct {
 	auth      access
 	profile   string // name or file
 	stand     standIns
+	upstream  upstreams
 	content   contents
 	faults    []string // files of rules, and known faults
 	control   controls
@@ -45,7 +46,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"ca-file", "write the CA certificate to this `file`, in PEM form", (*fileName)(&c.output.caFile)},
 			{"ready-file", "write the URL to this `file` when the registry is ready; may be a named pipe", (*fileName)(&c.output.readyFile)},
 		}},
-		{"Registry (default: strict, with every optional feature)", []flagRow{
+		{registryTitle, []flagRow{
 			{"profile", "be like this real registry: a `name` that \"ocifake profiles\" lists, or a file", &c.profile},
 			{"allow-sparse", "accept manifests and indexes whose references do not exist", &c.registry.AllowSparse},
 			{"allow-unchecked", "accept any content as a manifest, without checking it", &c.registry.AllowUnchecked},
@@ -67,6 +68,13 @@ func (c *serveConfig) flags() []flagGroup {
 			{"max-tags", "maximum number of tag parameters in the PUT of a manifest: 414 (default 100)", &c.registry.MaxTags},
 			{"warning", "send this `text` as Warning with every response; repeatable", &c.registry.Warnings},
 		}},
+		{"In front of another registry (default: none; excludes the flags of the registry and of content)", []flagRow{
+			{"upstream", "forward requests to the registry at this `URL`, and rewrite its redirects, so that all blobs pass here", &c.upstream.url},
+			{"upstream-ca", "also trust the CA certificates in this PEM `file` for the upstream", (*fileName)(&c.upstream.ca)},
+			{"upstream-user", "log in to the upstream as `NAME:PASSWORD`, instead of passing on the credentials of clients", &c.upstream.login},
+			{"upstream-docker-login", "log in with the credentials in Docker's config.json and its credential helpers", &c.upstream.docker},
+			{"allow-host", "`host` that the upstream may redirect to although its address is loopback, private or link-local; repeatable", &c.upstream.allow},
+		}},
 		{"Authentication (default: none)", []flagRow{
 			{"user", "require this `NAME:PASSWORD`; the user may do everything; repeatable (Basic)", &c.auth.users},
 			{"bearer", "issue tokens for passwords, instead of passwords in every request (Bearer)", &c.auth.bearer},
@@ -79,7 +87,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"hosts", "stand in for these hosts, each like a profile or strict: docker.io=hub,ghcr.io; a forward proxy on the same port leads to them; repeatable", &c.stand.hosts},
 			{"pass", "pass tunnels to this real host on, or to those below *.DOMAIN; the port is 443 or HOST:PORT; repeatable", &c.stand.passed},
 		}},
-		{"Content (in memory)", []flagRow{
+		{contentTitle, []flagRow{
 			{"load", "load an OCI image layout or the output of docker save, from a directory or a tar; repeatable", &c.content.load},
 			{"generate", "generate images, as in 'app:{v1..v9} layers=3 size=1MiB'; repeatable", &c.content.generate},
 			{"max-bytes", "maximum total `size` of blobs, manifests and open uploads (default 4GiB)", &c.store.MaxBytes},

@@ -68,7 +68,25 @@ type answer struct {
 	body   []byte
 }
 
-func (s *Store) do(ctx context.Context, c call) (answer, error) {
+// maxRedirects is the maximum number of redirects that a read follows.
+const maxRedirects = 5
+
+// do sends a request to the handler. A read follows redirects to other paths of the handler.
+func (s *Store) do(ctx context.Context, c call) (a answer, err error) {
+	for range maxRedirects + 1 {
+		if a, err = s.send(ctx, c); err != nil || a.status/100 != 3 || c.method != http.MethodGet {
+			return a, err
+		}
+		at, err := url.Parse(a.header.Get("Location"))
+		if err != nil || at.Host != "" && at.Host != host || at.Path == "" {
+			return a, nil
+		}
+		c.target = at.RequestURI()
+	}
+	return a, nil
+}
+
+func (s *Store) send(ctx context.Context, c call) (answer, error) {
 	target, err := (&url.URL{Scheme: "http", Host: host}).Parse(c.target)
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %s: %w", c.method, c.target, err)
@@ -236,23 +254,24 @@ func (s *Store) Repositories(ctx context.Context, after string) iter.Seq2[string
 	})
 }
 
-// Tags implements [registry.Store]. It sends one request for each tag to get its digest.
+// Tags implements [registry.Store]. It sends one request for each tag that is used, to get its digest.
 func (s *Store) Tags(ctx context.Context, repo, after string) iter.Seq2[registry.Tag, error] {
-	return pages(s, ctx, path(repo, "tags", "list"), registry.NameUnknown, func(body []byte) ([]registry.Tag, error) {
+	names := pages(s, ctx, path(repo, "tags", "list"), registry.NameUnknown, func(body []byte) ([]string, error) {
 		var list struct{ Tags []string }
-		if err := json.Unmarshal(body, &list); err != nil {
-			return nil, err
-		}
-		var tags []registry.Tag
-		for _, name := range behind(list.Tags, after, func(name string) string { return name }) {
-			m, err := s.Manifest(ctx, repo, name)
-			if err != nil {
-				return nil, err
-			}
-			tags = append(tags, registry.Tag{Name: name, Digest: m.Descriptor.Digest})
-		}
-		return tags, nil
+		err := json.Unmarshal(body, &list)
+		return behind(list.Tags, after, func(name string) string { return name }), err
 	})
+	return func(yield func(registry.Tag, error) bool) {
+		for name, err := range names {
+			var m registry.Manifest
+			if err == nil {
+				m, err = s.Manifest(ctx, repo, name)
+			}
+			if !yield(registry.Tag{Name: name, Digest: m.Descriptor.Digest}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Referrers implements [registry.Store].
@@ -284,8 +303,14 @@ func (s *Store) Uploads(context.Context, string) iter.Seq2[string, error] {
 	return cannot[string]("list upload sessions")
 }
 
-// ErrCannot is wrapped by the errors of methods that the distribution API does not support.
-var ErrCannot = errors.New("the distribution API cannot")
+// ErrCannot is wrapped by the errors of methods that the distribution API does not support. It is an
+// [errors.ErrUnsupported].
+var ErrCannot error = cannotError{}
+
+type cannotError struct{}
+
+func (cannotError) Error() string        { return "the distribution API cannot" }
+func (cannotError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 func cannot[T any](what string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -17,11 +17,12 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store    *world.Store       // the content of the registry and of its hosts, without faults
+	Store    registry.Store     // the content of the registry and of its hosts, without faults; a [world.Store] can be reset
 	Recorder *recorder.Recorder // records the registry's requests
 	Faults   *engine.Engine
 
@@ -89,7 +90,7 @@ type API struct {
 // opened is the state that is known once the registry is on the network.
 type opened struct {
 	url   string
-	store *world.Store  // restored by a reset
+	store *world.Store  // restored by a reset; nil if the content is another Store
 	rules []faults.Rule // restored by a reset
 }
 
@@ -114,7 +115,10 @@ func New(config Config) *API {
 // Open marks the registry as ready under a URL. A reset restores the content and the rules of this
 // moment.
 func (a *API) Open(url string) {
-	o := &opened{url: url, store: a.config.Store.Clone()}
+	o := &opened{url: url}
+	if own, ok := a.config.Store.(*world.Store); ok {
+		o.store = own.Clone()
+	}
 	for _, state := range a.config.Faults.Rules() {
 		o.rules = append(o.rules, state.Rule)
 	}

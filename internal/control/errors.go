@@ -42,6 +42,8 @@ func (a *API) asFailure(r *http.Request, err error) *failure {
 		return f
 	case errors.Is(err, registry.NameUnknown), errors.Is(err, registry.ManifestUnknown):
 		return notFound("%v", err)
+	case errors.Is(err, errors.ErrUnsupported):
+		return failf(http.StatusNotImplemented, "%v", err)
 	case r.Context().Err() != nil:
 		return failf(http.StatusServiceUnavailable, "the request was canceled")
 	}

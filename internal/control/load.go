@@ -10,6 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/world"
 )
 
 func loadRoutes() []route {
@@ -141,9 +142,12 @@ func (a *API) generate(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// snapshot sends the content of a clone of the store, for a consistent view.
+// snapshot sends the content of the store: of a clone, if possible, for a consistent view.
 func (a *API) snapshot(w http.ResponseWriter, r *request) error {
-	clone := a.config.Store.Clone()
+	clone := a.config.Store
+	if own, ok := clone.(*world.Store); ok {
+		clone = own.Clone()
+	}
 	var repos []string
 	if repo := value[string](r, "repo"); repo != "" {
 		for _, err := range clone.Tags(r.Context(), repo, "") {

@@ -3,6 +3,8 @@ package control
 import (
 	"net/http"
 	"slices"
+
+	"github.com/ocifake/ocifake/internal/world"
 )
 
 // The parts of a reset, in order: faults are removed before the other parts change, and requests
@@ -52,7 +54,9 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 		}
 	}
 	if slices.Contains(what, resetContent) {
-		a.config.Store.Restore(start.store)
+		if own, ok := a.config.Store.(*world.Store); ok {
+			own.Restore(start.store)
+		}
 	}
 	if service := a.use.Load().Auth; slices.Contains(what, resetTokens) && service != nil {
 		service.RevokeAll()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/world"
 )
 
 func stateRoutes() []route {
@@ -64,17 +65,20 @@ func (a *API) info(w http.ResponseWriter, r *request) error {
 	i := info{
 		Version: a.config.Version, Host: a.host(), StartedAt: a.started.UTC(),
 		Auth: scheme(use.Auth), Profile: use.name(), FaultNames: a.config.FaultNames,
-		Counts: counts{Dropped: a.config.Recorder.Dropped(), Bytes: a.config.Store.Bytes()},
+		Counts: counts{Dropped: a.config.Recorder.Dropped()},
 	}
 	if o := a.open.Load(); o != nil {
 		i.URL = o.url
 	}
 	i.Counts.Requests, i.Counts.Connections = a.config.Recorder.Counts()
-	for _, err := range a.config.Store.Repositories(r.Context(), "") {
-		if err != nil {
-			return err
+	if own, ok := a.config.Store.(*world.Store); ok { // counting another takes requests
+		i.Counts.Bytes = own.Bytes()
+		for _, err := range own.Repositories(r.Context(), "") {
+			if err != nil {
+				return err
+			}
+			i.Counts.Repositories++
 		}
-		i.Counts.Repositories++
 	}
 	reply(w, http.StatusOK, i)
 	return nil

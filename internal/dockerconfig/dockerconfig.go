@@ -9,10 +9,19 @@ import (
 	"strings"
 )
 
-// Find returns the credentials for a host in the text of a config.json, or empty ones if there are
-// none. It returns an error if they are in a credential helper, or are no password. The error does
-// not contain credentials.
-func Find(text []byte, host string) (user, password string, err error) {
+// Login is what a config.json says about the credentials for a host. The zero value is that there
+// are none.
+type Login struct {
+	User, Password string
+	Helper, Server string // the credential helper that has them, "gcloud", and the name to ask it for
+}
+
+// IdentityToken is the user name of a login whose password is a token of OAuth2.
+const IdentityToken = "<token>"
+
+// Find returns the credentials for a host in the text of a config.json. The error does not contain
+// credentials.
+func Find(text []byte, host string) (Login, error) {
 	var config struct {
 		Auths map[string]struct {
 			Auth, Username, Password     string
@@ -22,32 +31,33 @@ func Find(text []byte, host string) (user, password string, err error) {
 		CredsStore  string
 	}
 	if err := json.Unmarshal(text, &config); err != nil {
-		return "", "", err
+		return Login{}, err
 	}
 	for name, entry := range config.Auths {
 		if hostOf(name) != host {
 			continue
 		}
-		switch {
-		case config.CredHelpers[name] != "" || config.CredsStore != "" && entry.Auth+entry.Password == "":
-			// The helper has them.
-		case entry.IdentityToken+entry.RegistryToken != "":
-			return "", "", fmt.Errorf("those of %s are a token, which is not supported", host)
-		case entry.Auth != "":
-			return decode(entry.Auth, host)
-		default:
-			return entry.Username, entry.Password, nil
+		helper := config.CredHelpers[name]
+		if helper == "" && entry.Auth+entry.Password+entry.IdentityToken == "" {
+			helper = config.CredsStore
 		}
-		return "", "", helped(host)
+		switch {
+		case helper != "":
+			return Login{Helper: helper, Server: name}, nil
+		case entry.RegistryToken != "":
+			return Login{}, fmt.Errorf("those of %s are a token of the registry, which is not supported", host)
+		case entry.IdentityToken != "":
+			return Login{User: IdentityToken, Password: entry.IdentityToken}, nil
+		case entry.Auth != "":
+			user, password, err := decode(entry.Auth, host)
+			return Login{User: user, Password: password}, err
+		}
+		return Login{User: entry.Username, Password: entry.Password}, nil
 	}
-	if config.CredHelpers[host] != "" {
-		return "", "", helped(host)
+	if helper := config.CredHelpers[host]; helper != "" {
+		return Login{Helper: helper, Server: host}, nil
 	}
-	return "", "", nil
-}
-
-func helped(host string) error {
-	return fmt.Errorf("those of %s are in a credential helper, which is not supported", host)
+	return Login{}, nil
 }
 
 // hostOf returns the host of a key of auths, which may be a URL.

@@ -1,6 +1,7 @@
 package dockerconfig_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,29 +11,32 @@ import (
 )
 
 func TestFind(t *testing.T) {
-	for _, tt := range []struct{ text, user, password, err string }{
+	for _, tt := range []struct{ text, user, password, helper, err string }{
 		{text: `{}`},
 		{text: `{"auths": {"other.test": {"auth": "dTpw"}}}`},
 		{text: `{"auths": {"a.test:5000": {"auth": "dTpwOnE="}}}`, user: "u", password: "p:q"},
 		{text: `{"auths": {"https://a.test:5000/v1/": {"auth": "dTpw"}}, "credsStore": "desktop"}`, user: "u", password: "p"},
 		{text: `{"auths": {"a.test:5000": {"username": "u", "password": "p"}}}`, user: "u", password: "p"},
-		{text: `{"auths": {"a.test:5000": {}}, "credsStore": "desktop"}`, err: "credential helper"},
-		{text: `{"credHelpers": {"a.test:5000": "gcloud"}}`, err: "credential helper"},
+		{text: `{"auths": {"a.test:5000": {}}, "credsStore": "desktop"}`, helper: "desktop a.test:5000"},
+		{text: `{"auths": {"https://a.test:5000/v1/": {}}, "credsStore": "desktop"}`, helper: "desktop https://a.test:5000/v1/"},
+		{text: `{"auths": {"a.test:5000": {"auth": "dTpw"}}, "credHelpers": {"a.test:5000": "gcloud"}}`, helper: "gcloud a.test:5000"},
+		{text: `{"credHelpers": {"a.test:5000": "gcloud"}}`, helper: "gcloud a.test:5000"},
 		{text: `{"credHelpers": {"other.test": "gcloud"}, "credsStore": "desktop"}`},
-		{text: `{"auths": {"a.test:5000": {"auth": "dTpw", "identitytoken": "c2VjcmV0"}}}`, err: "are a token"},
+		{text: `{"auths": {"a.test:5000": {"auth": "dTpw", "identitytoken": "c2VjcmV0"}}}`, user: "<token>", password: "c2VjcmV0"},
+		{text: `{"auths": {"a.test:5000": {"registrytoken": "secret"}}}`, err: "are a token of the registry"},
 		{text: `{"auths": {"a.test:5000": {"auth": "c2VjcmV0"}}}`, err: "not NAME:PASSWORD"},
 		{text: `{"auths": {"a.test:5000": {"auth": "secret:π"}}}`, err: "not NAME:PASSWORD"},
 		{text: `{"auths": "secret"}`, err: "cannot unmarshal"},
 		{text: `secret`, err: "invalid character"},
 	} {
-		user, password, err := dockerconfig.Find([]byte(tt.text), "a.test:5000")
+		login, err := dockerconfig.Find([]byte(tt.text), "a.test:5000")
 		if tt.err != "" {
 			require.ErrorContains(t, err, tt.err, tt.text)
 			assert.NotContains(t, err.Error(), "secret")
 			continue
 		}
 		require.NoError(t, err, tt.text)
-		assert.Equal(t, [2]string{tt.user, tt.password}, [2]string{user, password}, tt.text)
+		assert.Equal(t, [3]string{tt.user, tt.password, tt.helper}, [3]string{login.User, login.Password, strings.TrimSpace(login.Helper + " " + login.Server)}, tt.text)
 	}
 }
 
@@ -40,7 +44,7 @@ func TestFind(t *testing.T) {
 func TestFindAdded(t *testing.T) {
 	text, err := dockerconfig.Add([]byte(`{"credsStore": "desktop"}`), "a.test", "u", "p")
 	require.NoError(t, err)
-	user, password, err := dockerconfig.Find(text, "a.test")
+	login, err := dockerconfig.Find(text, "a.test")
 	require.NoError(t, err)
-	assert.Equal(t, "u:p", user+":"+password)
+	assert.Equal(t, "u:p", login.User+":"+login.Password)
 }

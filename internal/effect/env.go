@@ -117,7 +117,7 @@ func (e *Env) Use(b Behaviour) error {
 	case n&needLimit != 0:
 		return fmt.Errorf("%s: {limit}, {remaining}, {window}, {reset} and {resettime} are those of a limit: use them in its header or in its answer", b.Kind())
 	case n&needStore != 0 && e.store == nil:
-		return fmt.Errorf("%s acts on content, and the Store of this registry is not known: use registrytest.New without WithHandler, or ocifake serve", b.Kind())
+		return fmt.Errorf("%s acts on content, and the Store of this registry is not known: use registrytest.New without WithHandler and WithUpstream, or ocifake serve without --upstream", b.Kind())
 	case n&needDead != 0 && site.Dead == "":
 		return fmt.Errorf("%s needs a host that refuses connections, which this server does not know", b.Kind())
 	case n&needTokens != 0 && site.Tokens == nil:

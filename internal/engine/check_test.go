@@ -125,7 +125,7 @@ func TestRuleCheck(t *testing.T) {
 func TestAddRefusesWhatCannotAct(t *testing.T) {
 	const (
 		noConn     = " acts on the connection, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
-		noStore    = " acts on content, and the Store of this registry is not known: use registrytest.New without WithHandler, or ocifake serve"
+		noStore    = " acts on content, and the Store of this registry is not known: use registrytest.New without WithHandler and WithUpstream, or ocifake serve without --upstream"
 		noDead     = " needs a host that refuses connections, which this server does not know"
 		noExternal = " needs a second origin, which a handler in another server's mux does not have: use registrytest.New or ocifake serve"
 	)

@@ -120,6 +120,14 @@ func (s *State) SetStaleState(stale bool) {
 	s.learned.StaleState = stale
 }
 
+// SetUpstreamError sets why the upstream registry gave no answer that could pass.
+func (s *State) SetUpstreamError(why string) {
+	s = s.first()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.learned.UpstreamError = why
+}
+
 // Keep stores a value with the request and replaces the one of the same type. A layer uses
 // an unexported type of its own, so that no other layer can read the value.
 func Keep[T any](s *State, value T) {

@@ -61,6 +61,7 @@ func between(from, to int64) time.Duration {
 type rest struct {
 	tags, allow, scopes, faults, traits, served, codes []string
 	requestBody, responseBody                          []byte
+	upstreamError                                      string
 }
 
 const texts = 14
@@ -96,8 +97,8 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 	if x.Status >= http.StatusBadRequest && len(x.ResponseBody) > 0 {
 		x.Codes = errorbody.Codes(x.ResponseBody)
 	}
-	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Traits)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody) > 0 {
-		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Traits, x.Served, x.Codes, x.RequestBody, x.ResponseBody}
+	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Traits)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody)+len(x.UpstreamError) > 0 {
+		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Traits, x.Served, x.Codes, x.RequestBody, x.ResponseBody, x.UpstreamError}
 	}
 	e.size = e.ownBytes()
 	return e
@@ -123,6 +124,7 @@ func (e *entry) read() record.Exchange {
 		x.Tags, x.Allow, x.Scopes, x.Codes = slices.Clone(r.tags), slices.Clone(r.allow), slices.Clone(r.scopes), slices.Clone(r.codes)
 		x.Faults, x.Traits, x.Served = slices.Clone(r.faults), slices.Clone(r.traits), slices.Clone(r.served)
 		x.RequestBody, x.ResponseBody = append([]byte(nil), r.requestBody...), append([]byte(nil), r.responseBody...) // nil if empty
+		x.UpstreamError = r.upstreamError
 	}
 	if e.named {
 		x.Subject, x.Scopes = e.asked.client.Subject, slices.Clone(e.asked.client.Scopes)
@@ -146,7 +148,7 @@ const place = 64
 func (e *entry) ownBytes() int64 {
 	n := place + int64(unsafe.Sizeof(*e)) + int64(len(e.text)) + e.peer.bytes()
 	if r := e.rest; r != nil {
-		n += int64(unsafe.Sizeof(*r)) + int64(cap(r.requestBody)+cap(r.responseBody)) +
+		n += int64(unsafe.Sizeof(*r)) + int64(cap(r.requestBody)+cap(r.responseBody)+len(r.upstreamError)) +
 			textsSize(r.tags, r.allow, r.scopes, r.faults, r.served, r.codes)
 	}
 	return n

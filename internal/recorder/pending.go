@@ -248,6 +248,9 @@ func (p *pending) entry(open bool) *entry {
 	if len(x.Served) > 0 && !p.recorder.options.KeepSecrets {
 		x.Served = redactChanges(p.recorder.options.Redactor, x.Served)
 	}
+	if x.UpstreamError != "" && !p.recorder.options.KeepSecrets {
+		x.UpstreamError = p.recorder.options.Redactor.Text(x.UpstreamError)
+	}
 	if named := p.asked.client; p.info.Op != op.Token && (named.Subject != "" || len(named.Scopes) > 0) || x.Subject == "" && len(x.Scopes) == 0 {
 		x.Subject, x.Scopes = named.Subject, named.Scopes
 	}

@@ -1,0 +1,340 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ocifake/ocifake/internal/httpfield"
+	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/recent"
+	"github.com/ocifake/ocifake/op"
+)
+
+// login logs in to the registry: it answers challenges in place of the client, and keeps tokens.
+// Requests to other hosts pass without credentials.
+type login struct {
+	next        http.RoundTripper
+	base        *url.URL
+	credentials func(host string) (username, password string, err error)
+	now         func() time.Time
+
+	learning sync.Mutex // held while the scheme is being found out
+
+	mu     sync.Mutex
+	scheme *httpfield.Challenge // of the registry; nil until it is known
+	tokens *recent.Map[string, *grant]
+}
+
+// grant is what the registry gave for one kind of request.
+type grant struct {
+	mu            sync.Mutex // held while a token is requested, so that only one is
+	authorization string
+	until         time.Time
+	scopes        []string // that the registry asked for
+}
+
+const (
+	maxGrants     = 1000
+	tokenTimeout  = 30 * time.Second
+	maxToken      = 1 << 20          // bytes of the answer of a token service
+	maxDrained    = 64 << 10         // bytes of an answer that are read so that its connection can be used again
+	tokenLifetime = 60 * time.Second // by default (distribution specification of tokens)
+)
+
+func newLogin(next http.RoundTripper, base *url.URL, credentials func(string) (string, string, error)) *login {
+	return &login{next: next, base: base, credentials: credentials, now: time.Now, tokens: recent.NewMap[string, *grant](maxGrants)}
+}
+
+// RoundTrip implements [http.RoundTripper]. A request with a body has its token before it is sent: a
+// body cannot be sent twice.
+func (l *login) RoundTrip(r *http.Request) (*http.Response, error) {
+	if address(r.URL) != address(l.base) || r.URL.Scheme != l.base.Scheme {
+		return l.next.RoundTrip(r)
+	}
+	info := inflight.Of(r.Context()).Info()
+	g := l.grant(kindOf(info))
+	if r.Body != nil {
+		if err := l.learn(r.Context()); err != nil {
+			return nil, err
+		}
+	}
+	authorization, err := l.authorization(r.Context(), g, info, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	sent := &body{ReadCloser: http.NoBody}
+	if r.Body != nil {
+		sent.ReadCloser = r.Body
+	}
+	response, err := l.next.RoundTrip(with(r, authorization, sent))
+	if err != nil || response.StatusCode != http.StatusUnauthorized {
+		return response, err
+	}
+	asked := challengeOf(response.Header)
+	if asked == nil || sent.read.Load() > 0 {
+		return response, nil
+	}
+	again, err := l.authorization(r.Context(), g, info, asked, authorization)
+	if err == nil && (again == "" || again == authorization) {
+		return response, nil
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrained) // its end, or an error, is the same here
+	closed := response.Body.Close()
+	if err = errors.Join(err, closed); err != nil {
+		return nil, err
+	}
+	return l.next.RoundTrip(with(r, again, sent))
+}
+
+// with returns a copy of a request with credentials.
+func with(r *http.Request, authorization string, sent *body) *http.Request {
+	r = r.Clone(r.Context())
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	if r.Body != nil {
+		r.Body = keepOpen{sent}
+	}
+	return r
+}
+
+// keepOpen is a body that a second attempt may send.
+type keepOpen struct{ io.Reader }
+
+func (keepOpen) Close() error { return nil }
+
+// kindOf returns what requests have in common that need the same permission.
+func kindOf(info *op.Info) string {
+	if info.Repo == "" {
+		return info.Op.String()
+	}
+	return strings.Join([]string{actions(info), info.Repo, info.From}, " ")
+}
+
+// actions returns the actions in the scope of a request.
+func actions(info *op.Info) string {
+	switch {
+	case info.Method == http.MethodDelete && info.Op != op.UploadCancel:
+		return "delete"
+	case info.Method == http.MethodGet && info.Op != op.UploadStatus, info.Method == http.MethodHead:
+		return "pull"
+	}
+	return "pull,push"
+}
+
+func (l *login) grant(kind string) *grant {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.tokens.Get(kind)
+	if g == nil {
+		g = new(grant)
+		l.tokens.Set(kind, g)
+	}
+	return g
+}
+
+func (l *login) known() *httpfield.Challenge {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.scheme
+}
+
+// learn finds out what the registry asks for, unless it is known.
+func (l *login) learn(ctx context.Context) error {
+	l.learning.Lock()
+	defer l.learning.Unlock()
+	if l.known() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base.String()+"/v2/", http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := l.next.RoundTrip(ping)
+	if err != nil {
+		return err
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrained) // its end, or an error, is the same here
+	asked := &httpfield.Challenge{}                        // nothing
+	if c := challengeOf(response.Header); c != nil && response.StatusCode == http.StatusUnauthorized {
+		asked = c
+	}
+	l.mu.Lock()
+	l.scheme = asked
+	l.mu.Unlock()
+	return response.Body.Close()
+}
+
+// challengeOf returns the challenge that can be met: Bearer before Basic. It is nil without one.
+func challengeOf(h http.Header) *httpfield.Challenge {
+	var found *httpfield.Challenge
+	for _, field := range h["Www-Authenticate"] {
+		all, _ := httpfield.Challenges(field) // those before a mistake count
+		for i := range all {
+			switch scheme := strings.ToLower(all[i].Scheme); {
+			case scheme == "bearer" && all[i].Parameters["realm"] != "":
+				return &all[i]
+			case scheme == "basic" && found == nil:
+				found = &all[i]
+			}
+		}
+	}
+	return found
+}
+
+// authorization returns the value of Authorization for a request, or "" if the registry asks for
+// nothing. asked is the challenge to a request that had refused, if there was one.
+func (l *login) authorization(ctx context.Context, g *grant, info *op.Info, asked *httpfield.Challenge, refused string) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.authorization != "" && g.authorization != refused && l.now().Before(g.until) {
+		return g.authorization, nil
+	}
+	c := asked
+	if c == nil {
+		c = l.known()
+		bearer := c != nil && strings.EqualFold(c.Scheme, "Bearer")
+		if c == nil || c.Scheme == "" || bearer && info.Repo == "" && len(g.scopes) == 0 {
+			return "", nil // nothing is asked for, or what is not known
+		}
+	} else {
+		l.mu.Lock()
+		l.scheme = c
+		l.mu.Unlock()
+		g.scopes = strings.Fields(c.Parameters["scope"])
+	}
+	username, password, err := l.credentials(hostName(l.base))
+	if err != nil {
+		return "", fmt.Errorf("credentials for %s: %w", hostName(l.base), err)
+	}
+	if strings.EqualFold(c.Scheme, "Basic") {
+		if username == "" && password == "" {
+			return "", nil
+		}
+		g.authorization, g.until = basic(username, password), l.now().Add(tokenLifetime)
+		return g.authorization, nil
+	}
+	scopes := g.scopes
+	if len(scopes) == 0 && info.Repo != "" {
+		scopes = []string{"repository:" + info.Repo + ":" + actions(info)}
+	}
+	if from := "repository:" + info.From + ":pull"; info.From != "" && !slices.Contains(scopes, from) {
+		scopes = append(slices.Clip(scopes), from)
+	}
+	token, lifetime, err := l.token(ctx, c, scopes, username, password)
+	if err != nil {
+		return "", err
+	}
+	g.authorization, g.until = "Bearer "+token, l.now().Add(lifetime-lifetime/10)
+	return g.authorization, nil
+}
+
+// hostName returns the name under which the credentials for a registry are known.
+func hostName(base *url.URL) string {
+	if base.Host == dockerHubRegistry {
+		return dockerHub
+	}
+	return base.Host
+}
+
+func basic(username, password string) string {
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(username, password)
+	return r.Header.Get("Authorization")
+}
+
+// identityToken is the user name by which Docker marks a password as an OAuth2 refresh token.
+const identityToken = "<token>"
+
+// token requests a token from the service of a challenge. It follows no redirect.
+func (l *login) token(ctx context.Context, c *httpfield.Challenge, scopes []string, username, password string) (token string, lifetime time.Duration, err error) {
+	at, err := l.base.Parse(c.Parameters["realm"])
+	switch {
+	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.User != nil:
+		return "", 0, errors.New("the realm of its challenge is not an http or https URL")
+	case l.base.Scheme == "https" && at.Scheme == "http":
+		return "", 0, fmt.Errorf("the realm of its challenge leads from https to http at host %s", at.Host)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("token service %s: %s", at.Host, reason(err))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	r, err := tokenRequest(ctx, at, c.Parameters["service"], scopes, username, password)
+	if err != nil {
+		return "", 0, err
+	}
+	response, err := l.next.RoundTrip(r)
+	if err != nil {
+		return "", 0, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxToken))
+	if err != nil {
+		return "", 0, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", 0, fmt.Errorf("status %d to a request for a token: check the credentials", response.StatusCode)
+	}
+	return parseToken(text)
+}
+
+func tokenRequest(ctx context.Context, at *url.URL, service string, scopes []string, username, password string) (*http.Request, error) {
+	if username == identityToken {
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {password}, "client_id": {"ocifake"}, "service": {service}, "scope": {strings.Join(scopes, " ")}}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, at.String(), strings.NewReader(form.Encode()))
+		if err == nil {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		return r, err
+	}
+	query := at.Query()
+	if service != "" {
+		query.Set("service", service)
+	}
+	for _, scope := range scopes {
+		query.Add("scope", scope)
+	}
+	at.RawQuery = query.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+	if err == nil && username+password != "" {
+		r.SetBasicAuth(username, password)
+	}
+	return r, err
+}
+
+// parseToken reads the answer of a token service.
+func parseToken(text []byte) (token string, lifetime time.Duration, err error) {
+	var given struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int64  `json:"expires_in"`
+	}
+	if err := json.Unmarshal(text, &given); err != nil {
+		return "", 0, fmt.Errorf("its answer is not JSON: %w", err)
+	}
+	if token = given.Token; token == "" {
+		token = given.AccessToken
+	}
+	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return "", 0, errors.New("its answer has no token")
+	}
+	lifetime = time.Duration(min(max(given.ExpiresIn, 0), int64(24*time.Hour/time.Second))) * time.Second
+	if lifetime == 0 {
+		lifetime = tokenLifetime
+	}
+	return token, lifetime, nil
+}

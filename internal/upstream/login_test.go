@@ -1,0 +1,205 @@
+package upstream_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/upstream"
+)
+
+// guarded is a registry that asks for tokens of a service at another host.
+type guarded struct {
+	registry, service *httptest.Server
+
+	mu     sync.Mutex
+	asked  []string // tokens
+	seen   []string // requests with a token
+	answer func(http.ResponseWriter, *http.Request) bool
+}
+
+func newGuarded(t *testing.T, password string) *guarded {
+	g := &guarded{}
+	g.service = origin(t, func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.answer != nil && g.answer(w, r) {
+			return
+		}
+		_ = r.ParseForm()
+		_, given, _ := r.BasicAuth()
+		g.asked = append(g.asked, fmt.Sprintf("%s %v %v %s%s", r.Method, r.Form["service"], r.Form["scope"], given, r.Form.Get("refresh_token")))
+		if given != password && r.Form.Get("refresh_token") != password {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprintf(w, `{"token":%q,"expires_in":300}`, base64.RawURLEncoding.EncodeToString([]byte(strings.Join(r.Form["scope"], " "))))
+	})
+	g.registry = origin(t, func(w http.ResponseWriter, r *http.Request) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		scopes, err := base64.RawURLEncoding.DecodeString(token)
+		want := "repository:team/app:pull"
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			want += ",push"
+		}
+		if r.URL.Path == "/v2/_catalog" {
+			want = "registry:catalog:*"
+		}
+		if token == "" || err != nil || r.URL.Path != "/v2/" && !strings.Contains(string(scopes), want) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.service.URL+`/token?x=1",service="reg",scope="`+want+`"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.seen = append(g.seen, r.Method+" "+r.URL.Path+" "+string(body))
+	})
+	return g
+}
+
+func login(username, password string) func(string) (string, string, error) {
+	return func(host string) (string, string, error) { return username, password, nil }
+}
+
+// With credentials of ours, tokens are requested here, once for each kind of request, and the client
+// is asked for nothing.
+func TestLogin(t *testing.T) {
+	g := newGuarded(t, "secret")
+	f := inFront(t, g.registry, upstream.Options{Credentials: func(host string) (string, string, error) {
+		assert.Equal(t, strings.TrimPrefix(g.registry.URL, "https://"), host)
+		return "ci", "secret", nil
+	}})
+	blob := "/v2/team/app/blobs/" + someDigest
+	for range 3 {
+		a := f.get(t, blob, "Authorization", "Basic eDp5")
+		require.Equal(t, http.StatusOK, a.StatusCode, a.body)
+		assert.Empty(t, a.Header.Get("Www-Authenticate"))
+	}
+	a := f.send(t, http.MethodPut, "/v2/team/app/manifests/v1", "body")
+	require.Equal(t, http.StatusOK, a.StatusCode, a.body)
+	require.Equal(t, http.StatusOK, f.get(t, "/v2/_catalog").StatusCode)
+	assert.Equal(t, []string{
+		"GET [reg] [repository:team/app:pull] secret", "GET [reg] [repository:team/app:pull,push] secret", "GET [reg] [registry:catalog:*] secret",
+	}, g.asked)
+	assert.Equal(t, []string{"GET " + blob + " ", "GET " + blob + " ", "GET " + blob + " ", "PUT /v2/team/app/manifests/v1 body", "GET /v2/_catalog "}, g.seen)
+}
+
+// The first request can be one with a body.
+func TestLoginBody(t *testing.T) {
+	g := newGuarded(t, "secret")
+	f := inFront(t, g.registry, upstream.Options{Credentials: login("<token>", "secret")})
+	require.Equal(t, http.StatusOK, f.send(t, http.MethodPut, "/v2/team/app/manifests/v1", strings.Repeat("body", 100_000)).StatusCode)
+	assert.Equal(t, []string{"POST [reg] [repository:team/app:pull,push] secret"}, g.asked)
+}
+
+// Many clients that come at once share a token.
+func TestLoginShared(t *testing.T) {
+	g := newGuarded(t, "")
+	f := inFront(t, g.registry, upstream.Options{Credentials: upstream.Anonymous})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			assert.Equal(t, http.StatusOK, f.get(t, "/v2/team/app/manifests/v1").StatusCode)
+		})
+	}
+	all.Wait()
+	assert.Less(t, len(g.asked), 3)
+}
+
+// What is wrong with credentials is said, and is no challenge to the client.
+func TestLoginFails(t *testing.T) {
+	for name, test := range map[string]struct {
+		credentials func(string) (string, string, error)
+		answer      string // of the token service
+		status      int
+		want        string
+	}{
+		"wrong password": {login("ci", "wrong"), "", 0, "status 401 to a request for a token: check the credentials"},
+		"no helper":      {func(string) (string, string, error) { return "", "", errors.New("no helper") }, "", 0, "no helper"},
+		"no JSON":        {login("ci", "secret"), "<html>", 200, "its answer is not JSON"},
+		"no token":       {login("ci", "secret"), "{}", 200, "its answer has no token"},
+		"a strange one":  {login("ci", "secret"), `{"token":"a\r\nb"}`, 200, "its answer has no token"},
+		"an endless one": {login("ci", "secret"), `{"token":"` + strings.Repeat("a", 2<<20), 200, "its answer is not JSON"},
+		"a redirect":     {login("ci", "secret"), "", 307, "status 307"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuarded(t, "secret")
+			if test.status != 0 {
+				g.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+					w.Header().Set("Location", g.registry.URL)
+					w.WriteHeader(test.status)
+					_, _ = io.WriteString(w, test.answer)
+					return true
+				}
+			}
+			f := inFront(t, g.registry, upstream.Options{Credentials: test.credentials})
+			a := f.get(t, "/v2/team/app/manifests/v1")
+			f.refused(t, a, test.want)
+			assert.Empty(t, a.Header.Get("Www-Authenticate"))
+			assert.Empty(t, g.seen)
+		})
+	}
+}
+
+// Basic authentication needs no token. Credentials that the registry does not accept are tried once.
+func TestLoginBasic(t *testing.T) {
+	var tries atomic.Int32
+	up := origin(t, func(w http.ResponseWriter, r *http.Request) {
+		tries.Add(1)
+		if user, password, _ := r.BasicAuth(); user+password != "cisecret" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	f := inFront(t, up, upstream.Options{Credentials: login("ci", "secret")})
+	assert.Equal(t, http.StatusOK, f.send(t, http.MethodPut, "/v2/a/manifests/v1", "x").StatusCode)
+	assert.EqualValues(t, 2, tries.Load(), "a ping before the body")
+	for _, credentials := range []func(string) (string, string, error){login("ci", "wrong"), upstream.Anonymous} {
+		f = inFront(t, up, upstream.Options{Credentials: credentials})
+		f.refused(t, f.get(t, "/v2/a/manifests/v1"), "401: it does not accept the configured credentials")
+	}
+}
+
+// Credentials of ours do not leave for a host that a redirect leads to.
+func TestLoginRedirect(t *testing.T) {
+	cdn := origin(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Empty(t, r.Header.Get("Authorization"))
+		w.Header().Set("Www-Authenticate", `Basic realm="give me"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	up := origin(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, _, ok := r.BasicAuth(); !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		http.Redirect(w, r, cdn.URL+"/blob", http.StatusFound)
+	})
+	f := inFront(t, up, upstream.Options{Credentials: login("ci", "secret")})
+	a := f.get(t, "/v2/a/blobs/"+someDigest)
+	require.Equal(t, http.StatusFound, a.StatusCode)
+	a = f.get(t, a.Header.Get("Location"), "Authorization", "Basic eDp5")
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+	assert.Empty(t, a.Header.Get("Www-Authenticate"))
+}
+
+// Direct asks for anonymous tokens in place of a client.
+func TestDirect(t *testing.T) {
+	g := newGuarded(t, "")
+	f := inFront(t, g.registry, upstream.Options{})
+	assert.Equal(t, http.StatusUnauthorized, f.get(t, "/v2/team/app/manifests/v1").StatusCode)
+	w := httptest.NewRecorder()
+	f.upstream.Direct().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/team/app/manifests/v1", nil))
+	assert.Equal(t, http.StatusOK, w.Code)
+}
