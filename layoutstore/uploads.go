@@ -11,13 +11,13 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"regexp"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -31,8 +31,8 @@ type session struct{ repo, id string }
 const manifestSuffix = ".manifest"
 
 var (
-	sessionFile  = regexp.MustCompile(`^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{32})$`)
-	manifestFile = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\` + manifestSuffix + `$`)
+	sessionFile  = lazyregexp.New(`^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{32})$`)
+	manifestFile = lazyregexp.New(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\` + manifestSuffix + `$`)
 )
 
 func sessionOf(repo, id string) session {
@@ -71,7 +71,7 @@ func (s *Store) loadSessions() error {
 		return err
 	}
 	for _, e := range entries {
-		if manifestFile.MatchString(e.Name()) {
+		if manifestFile().MatchString(e.Name()) {
 			if err := s.disk.remove(uploadsName + "/" + e.Name()); err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ func (s *Store) loadSessions() error {
 		if err != nil {
 			return err
 		}
-		if name := sessionFile.FindStringSubmatch(e.Name()); name != nil && info.Mode().IsRegular() {
+		if name := sessionFile().FindStringSubmatch(e.Name()); name != nil && info.Mode().IsRegular() {
 			k := session{repo: name[2], id: name[1]}
 			u := &upload{store: s, session: k, algorithm: digest.SHA256, touched: info.ModTime(), size: info.Size()}
 			u.received.Store(u.size)

@@ -15,7 +15,7 @@ import (
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/internal/world"
-	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -24,7 +24,8 @@ import (
 type fixture struct {
 	config    *serveConfig
 	log       *slog.Logger
-	store     *memstore.Store
+	store     registry.Store
+	directory *layoutstore.Store // the same, if it is in a directory
 	content   *world.Store       // that of the registry and of the hosts
 	upstream  *upstream.Upstream // nil: the registry of this program answers, with store
 	shown     registry.Store     // content, or that of the upstream
@@ -87,7 +88,9 @@ func (f *fixture) fill(ctx context.Context) (err error) {
 		f.shown, f.faults = apistore.New(f.upstream.Direct(), apistore.Login{}), engine.New(nil)
 		return nil
 	}
-	f.store = memstore.New(c.store)
+	if err := f.openStore(); err != nil {
+		return err
+	}
 	f.content = world.NewStore(f.store)
 	f.shown, f.faults = f.content, engine.New(f.store)
 	if err := f.prepareHosts(ctx); err != nil {
@@ -188,6 +191,9 @@ func (f *fixture) Close() error {
 	if f.owned {
 		errs = append(errs, f.writeTargets())
 		f.owned = false
+	}
+	if f.directory != nil {
+		errs = append(errs, f.directory.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -90,6 +90,8 @@ func completeField(cmd *cobra.Command, f *pflag.Flag, field any) {
 	switch field.(type) {
 	case *logFormat:
 		completeFlag(cmd, f.Name, cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	case *storeFlag:
+		completeFlag(cmd, f.Name, completeFiles)
 	case *slog.Level:
 		completeFlag(cmd, f.Name, cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	default:

@@ -74,7 +74,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 
 func certify(ts *testscript.TestScript, name string) error {
 	authority := new(server.Authority)

@@ -15,8 +15,12 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a registry",
-		Long: `Serve an in-memory registry, or with --upstream stand in front of another, until SIGINT, SIGTERM or SIGHUP. A second SIGINT kills it.
+		Long: `Serve a registry, or with --upstream stand in front of another, until SIGINT, SIGTERM or SIGHUP. A second SIGINT kills it.
 The first line of stdout is the URL. Logs go to stderr.
+
+Content is in memory, and ends with the process. --store DIR keeps it in a directory, which is
+empty, new, or an OCI image layout. A layout that ocifake did not make is read-only without
+--adopt. With --read-only, the directory is not changed or locked.
 
 --load takes PATH, or REPO=PATH to load all images into one repository.
 --generate takes a reference, in which {v1..v9} and {a,b} expand to several, followed by
@@ -54,6 +58,7 @@ invalid.`,
 		Example: `  ocifake serve
   ocifake serve --addr 127.0.0.1:0 --ready-file url
   ocifake serve --tls --http2 --ca-file ca.pem
+  ocifake serve --store content
   ocifake serve --load app=./layout --load images.tar --read-only
   ocifake serve --generate 'app:{v1..v9} layers=3 size=1MiB platforms=linux/amd64,linux/arm64'
   ocifake serve --faults rules.yaml --har requests.har
@@ -108,7 +113,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 			return errors.New(wrong.say)
 		}
 	}
-	if err := errors.Join(c.auth.check(), c.stand.check(), c.upstream.check(c, flags)); err != nil {
+	if err := errors.Join(c.auth.check(), c.stand.check(), c.upstream.check(c, flags), c.checkStore()); err != nil {
 		return err
 	}
 	if c.control.addr != "" {

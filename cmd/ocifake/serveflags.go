@@ -19,6 +19,8 @@ type serveConfig struct {
 	profile   string // name or file
 	stand     standIns
 	upstream  upstreams
+	directory storeFlag
+	adopt     bool
 	content   contents
 	faults    []string // files of rules, and known faults
 	control   controls
@@ -88,6 +90,8 @@ func (c *serveConfig) flags() []flagGroup {
 			{"pass", "pass tunnels to this real host on, or to those below *.DOMAIN; the port is 443 or HOST:PORT; repeatable", &c.stand.passed},
 		}},
 		{contentTitle, []flagRow{
+			{"store", "keep the content in this directory, which is an OCI image layout; with REPO, for images that another program added without a repository", &c.directory},
+			{"adopt", "allow changes of a layout of --store that ocifake did not make", &c.adopt},
 			{"load", "load an OCI image layout or the output of docker save, from a directory or a tar; repeatable", &c.content.load},
 			{"generate", "generate images, as in 'app:{v1..v9} layers=3 size=1MiB'; repeatable", &c.content.generate},
 			{"max-bytes", "maximum total `size` of blobs, manifests and open uploads (default 4GiB)", &c.store.MaxBytes},

@@ -30,7 +30,7 @@ type upstreams struct {
 // title begins the titles of the groups of flags that configure the registry of this program.
 const (
 	registryTitle = "Registry (default: strict, with every optional feature)"
-	contentTitle  = "Content (in memory)"
+	contentTitle  = "Content (default: in memory)"
 )
 
 // forUpstreams are the flags in these groups that an upstream has, too.

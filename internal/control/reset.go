@@ -23,7 +23,7 @@ func resetRoutes() []route {
 		{method: http.MethodPost, path: "reset", summary: "Reset the registry to its initial state",
 			params: []param{{name: "what", kind: some(resetRequests, resetFaults, resetProfile, resetContent, resetTokens),
 				doc: "The parts to reset: requests deletes the recorded requests, faults restores the initial rules, profile restores the initial profile and begins its limits again, content restores the initial content and ends upload sessions, tokens revokes all issued tokens."}},
-			answers: []answer{done, {http.StatusConflict, "a rule needs the authentication of the profile in use", jsonType, "Error"}, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
+			answers: []answer{done, {http.StatusConflict, "a rule needs the authentication of the profile in use, or the content is kept in a directory", jsonType, "Error"}, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
 		{method: http.MethodPost, path: "tokens/revoke", summary: "Revoke all issued tokens",
 			answers: []answer{done, {http.StatusConflict, "the registry has no token service", jsonType, "Error"}}, handle: (*API).revoke},
 	}
@@ -35,6 +35,10 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 		return errNotReady
 	}
 	what := value[[]string](r, "what")
+	own, resets := a.config.Store.(*world.Store)
+	if slices.Contains(what, resetContent) && resets && own.Kept() {
+		return failf(http.StatusConflict, "reset content: it is kept in a directory, which a reset does not change: name the other parts to reset")
+	}
 	if slices.Contains(what, resetFaults) {
 		a.config.Faults.Clear()
 	}
@@ -53,10 +57,8 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 			return failf(http.StatusConflict, "reset faults: %v", err)
 		}
 	}
-	if slices.Contains(what, resetContent) {
-		if own, ok := a.config.Store.(*world.Store); ok {
-			own.Restore(start.store)
-		}
+	if slices.Contains(what, resetContent) && resets {
+		own.Restore(start.store)
 	}
 	if service := a.use.Load().Auth; slices.Contains(what, resetTokens) && service != nil {
 		service.RevokeAll()

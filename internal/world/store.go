@@ -2,7 +2,9 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 
@@ -18,7 +20,7 @@ import (
 // "org/app" of the host ghcr.io is "ghcr.io/org/app". It is safe for concurrent use once all hosts are
 // added.
 type Store struct {
-	main  *memstore.Store
+	main  registry.Store
 	hosts []hosted // in the order of their names
 }
 
@@ -31,8 +33,8 @@ type hosted struct {
 
 var _ registry.Store = (*Store)(nil)
 
-// NewStore returns the content of a registry without hosts.
-func NewStore(main *memstore.Store) *Store { return &Store{main: main} }
+// NewStore returns the content of a registry without hosts. It is a memstore, or kept in files.
+func NewStore(main registry.Store) *Store { return &Store{main: main} }
 
 // Add adds the content of a host. Aliases are patterns of its other names. Images of Docker Hub
 // without a namespace are in "library", as in references.
@@ -43,7 +45,7 @@ func (s *Store) Add(host string, aliases []string, content *memstore.Store) {
 
 // part is the content that a repository is in.
 type part struct {
-	*memstore.Store
+	registry.Store
 	prefix string // of names of repositories in s that are in this part
 }
 
@@ -88,39 +90,68 @@ func (s *Store) Check(repo string) error {
 	return fmt.Errorf("%s: no registry is mapped to the host %s: add it to --hosts", repo, host)
 }
 
-// Clone returns a copy of the content. It takes constant time.
+// Kept reports whether the content of the registry is kept in files.
+func (s *Store) Kept() bool {
+	_, inMemory := s.main.(*memstore.Store)
+	return !inMemory
+}
+
+// Clone returns a copy of the content, of which that in files is not copied. It takes constant time.
 func (s *Store) Clone() *Store {
-	clone := &Store{main: s.main.Clone(), hosts: append([]hosted(nil), s.hosts...)}
+	clone := &Store{main: s.main, hosts: append([]hosted(nil), s.hosts...)}
+	if main, ok := s.main.(*memstore.Store); ok {
+		clone.main = main.Clone()
+	}
 	for i := range clone.hosts {
 		clone.hosts[i].Store = clone.hosts[i].Store.Clone()
 	}
 	return clone
 }
 
-// Restore sets the content to that of a clone.
+// Restore sets the content in memory to that of a clone.
 func (s *Store) Restore(from *Store) {
-	s.main.Restore(from.main)
+	if main, ok := s.main.(*memstore.Store); ok {
+		main.Restore(from.main.(*memstore.Store))
+	}
 	for i := range s.hosts {
 		s.hosts[i].Restore(from.hosts[i].Store)
 	}
 }
 
-// Bytes returns the number of bytes of all content.
-func (s *Store) Bytes() int64 {
-	n := s.main.Bytes()
+// Bytes returns the number of bytes of all content in memory.
+func (s *Store) Bytes() (n int64) {
+	if main, ok := s.main.(*memstore.Store); ok {
+		n = main.Bytes()
+	}
 	for _, h := range s.hosts {
 		n += h.Store.Bytes()
 	}
 	return n
 }
 
-// AddBlob is that of memstore.
+// AddBlob is that of memstore. Content in files gets a copy of the blob.
 func (s *Store) AddBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open func() (registry.Blob, error)) error {
 	if err := s.Check(repo); err != nil {
 		return err
 	}
 	p, name := s.find(repo)
-	return p.AddBlob(ctx, name, desc, open)
+	if memory, ok := p.Store.(*memstore.Store); ok {
+		return memory.AddBlob(ctx, name, desc, open)
+	}
+	blob, err := open()
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	u, err := p.NewUpload(ctx, name, desc.Digest.Algorithm())
+	if err != nil {
+		return err
+	}
+	err = u.Commit(ctx, registry.Chunk{Body: io.NewSectionReader(blob, 0, desc.Size), Length: desc.Size}, desc.Digest)
+	if err != nil {
+		return errors.Join(err, u.Cancel(context.WithoutCancel(ctx)))
+	}
+	return nil
 }
 
 // OpenBlob implements [registry.Store].
