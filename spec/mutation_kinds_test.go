@@ -23,6 +23,7 @@ var wide = []string{
 	"chunk-final-edges", "chunk-final-short", "chunked-digests", "upload-sessions", "server-errors", "head-error-no-content", "digest-form",
 	"credentials-wrong", "credentials-right", "error-any-format", "error-json", "error-code-form", "error-code-known", "error-message",
 	"error-detail", "http-401-challenge", "http-405-allow", "warning", "warning-form", "warning-length",
+	"malformed-refused", "delete-unknown-repository", "manifest-stored-or-refused", "mount-or-upload", "condition-whole",
 }
 
 // notFound makes a cause's answer to some requests a mutation.

@@ -210,7 +210,7 @@ func postTellsLocation(t *tester) {
 func postLocationIsPullable(t *tester) {
 	r := t.newRepo()
 	body := r.bytes(64)
-	r.get(r.post(body).wants(http.StatusCreated).location()).wants(http.StatusOK).is(body)
+	r.get(r.post(body).wants(http.StatusCreated).digests(body).location()).wants(http.StatusOK).is(body)
 }
 
 func postRefusesOtherContent(t *tester) {

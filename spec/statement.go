@@ -104,7 +104,7 @@ var statements = sync.OnceValue(func() []Statement {
 		pushManifestStatements, pushTagStatements, subjectStatements, imageStatements,
 		tagStatements, referrerStatements, setStatements, catalogStatements, linkStatements,
 		deleteStatements, errorStatements, tourStatements, repetitionStatements,
-		uploadStatements, isolationStatements, hostileStatements, limitStatements, raceStatements, raceManifestStatements,
+		uploadStatements, isolationStatements, hostileStatements, limitStatements, answerStatements, raceStatements, raceManifestStatements,
 		untestable,
 	)
 })

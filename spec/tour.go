@@ -2,6 +2,8 @@ package spec
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -37,7 +39,7 @@ func (t *tester) each(look func(a *answer)) {
 var tourSteps = []func(*tester){
 	toursBlobs, toursUploads, toursChunks, toursRefusedUploads, toursPosts, toursMounts,
 	toursManifests, toursRefusedManifests, toursUnknown, toursLists, toursReferrers,
-	toursDeletes, toursDeletesOfNothing, toursMethods, toursAnonymously,
+	toursDeletes, toursDeletesOfNothing, toursConditions, toursParameters, toursMethods, toursAnonymously,
 }
 
 func toursBlobs(t *tester) {
@@ -203,6 +205,35 @@ func toursDeletesOfNothing(t *tester) {
 	}
 	r.delete(r.manifest("sha256:abc"))
 	r.delete(r.blob("nonsense"))
+}
+
+// toursConditions sends requests whose conditions are false.
+func toursConditions(t *tester) {
+	r := t.newRepo()
+	m := r.pushImage("v1")
+	_, d := r.newBlob(32)
+	for _, target := range []string{r.manifest("v1"), r.blob(d)} {
+		r.get(target, "If-Match", `"another"`)
+		r.head(target, "If-Match", `"another"`)
+		r.delete(target, "If-Match", `"another"`)
+	}
+	r.try(m, "v1", "If-Match", `"another"`)
+	r.try(m, "v1", "If-None-Match", "*")
+}
+
+// toursParameters sends parameters and fields that no registry needs to understand.
+func toursParameters(t *tester) {
+	r := t.newRepo()
+	m := r.pushImage("v1")
+	r.do(http.MethodPost, with(r.uploads(), "digest-algorithm", "crc32"), nil)
+	r.get(r.referrers(m.digest()) + "?n=nonsense")
+	many := url.Values{"tag": strings.Split(strings.Repeat("t,", 2000)+"t", ",")}
+	r.try(m, m.digest().String()+"?"+many.Encode())
+	r.try(m, m.digest().String()+"?tag=-a")
+	body := r.bytes(32)
+	short := r.chunk(r.open().location, body[:1], 0)
+	r.chunk(short.location(), body[1:2], 1)
+	r.do(http.MethodPut, with(r.start(), "digest", digest.FromBytes(body).String()), body, "Content-Type", octets, "Content-Range", "nonsense")
 }
 
 // toursMethods sends methods that no endpoint has.
