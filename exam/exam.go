@@ -177,12 +177,19 @@ func (e *exam) equip(a action, t *Trial) {
 	}
 }
 
-// learn runs the actions without a fault, with each access: once to learn their requests, and
-// once more to learn what differs between runs.
+// learn runs the actions without a fault, with each access that a trial needs: once to learn
+// their requests, and once more to learn what differs between runs.
 func (e *exam) learn(run func([]*attempt) []*report) error {
+	unlearned, err := e.plan()
+	if err != nil {
+		return err
+	}
+	needed := slices.DeleteFunc(slices.Clone(accesses), func(a *access) bool {
+		return a != openAccess && !slices.ContainsFunc(unlearned, func(x *trial) bool { return x.access == a })
+	})
 	var attempts []*attempt
 	for _, of := range e.examined {
-		for _, a := range accesses {
+		for _, a := range needed {
 			plain := &attempt{of: of.subject, circumstance: circumstance{options: a.options(), prepare: of.equip}}
 			again := *plain
 			attempts = append(attempts, plain, &again)
@@ -190,7 +197,7 @@ func (e *exam) learn(run func([]*attempt) []*report) error {
 	}
 	reports := run(attempts)
 	for _, of := range e.examined {
-		for _, a := range accesses {
+		for _, a := range needed {
 			r, again := reports[0], reports[1]
 			reports = reports[2:]
 			violations := (&evidence{report: r}).judge()

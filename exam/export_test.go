@@ -31,12 +31,3 @@ func VerdictNames() (names []string) {
 
 // FaultsThatDiffer returns the names of the known faults that an exam judges in another way.
 func FaultsThatDiffer() []string { return sortedNames(faultsThatDiffer) }
-
-// Sentences returns the sentences of the duties by their source.
-func Sentences() map[string][]string {
-	all := map[string][]string{}
-	for _, d := range duties {
-		all[d.source] = append(all[d.source], d.sentence)
-	}
-	return all
-}

@@ -13,7 +13,12 @@ import (
 	"github.com/ocifake/ocifake/internal/testmain"
 )
 
-func TestMain(m *testing.M) { testmain.Run(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(clientVariable) != "" {
+		os.Exit(clientMain())
+	}
+	testmain.Run(m)
+}
 
 // requireGolden compares a text with a file in testdata, or writes the file if
 // OCIFAKE_UPDATE is set.

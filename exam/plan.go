@@ -17,6 +17,7 @@ import (
 type trial struct {
 	attempt
 	group, name, action string
+	access              *access
 
 	mustSucceed bool
 	excuses     []string // traits: a client that meets one of them may fail
@@ -71,7 +72,7 @@ func (e *exam) add(x trial, of *examined, a *access) {
 	if !e.chooses(x.group, x.name, of.action.name) {
 		return
 	}
-	x.action, x.of = of.action.name, of.subject
+	x.action, x.of, x.access = of.action.name, of.subject, a
 	x.plain = of.plains[a.name]
 	if x.plain == nil && x.skip == "" {
 		x.skip = "without it, the client fails on a registry with this authentication"
@@ -249,7 +250,7 @@ func (e *exam) planSweep() {
 		}
 		cells := slices.DeleteFunc(newResult("", pointsOf(plain.log), e.effects).Cells, func(c Cell) bool { return c.Outcome == NotApplicable })
 		if !e.all {
-			cells = choose(cells, rand.New(rand.NewPCG(e.seed, uint64(i))))
+			cells = choose(cells, seeded(e.seed, uint64(i)))
 		}
 		for k := range cells {
 			x := trial{group: "sweep", name: cells[k].fullName(), cell: &cells[k]}
@@ -260,6 +261,9 @@ func (e *exam) planSweep() {
 		}
 	}
 }
+
+// seeded returns random numbers for an action.
+func seeded(seed, action uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, action)) }
 
 // choose returns some cells of each effect, in order.
 func choose(cells []Cell, random *rand.Rand) []Cell {

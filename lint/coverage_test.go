@@ -20,7 +20,7 @@ var updateCoverage = flag.Bool("update-coverage", false, "write COVERAGE.md")
 const (
 	permits   = "not: permits something"
 	invisible = "not: what a client tells its user is not in its requests"
-	digests   = "trial: exam.Sweep with faults.Corrupt"
+	digests   = "trial: exam duties/blob-wrong, duties/manifest-wrong, duties/digest-header-wrong, and the sweep"
 	unread    = "not: no request depends on it"
 	proxies   = "not: whether a registry is a proxy is not in the requests"
 	follows   = "not: introduces the next sentences"
@@ -30,13 +30,13 @@ const (
 // why none does.
 var answers = []struct{ sentence, answer string }{
 	{"Because of the origins of this specification", permits},
-	{"These headers are OPTIONAL and clients SHOULD NOT depend on them", "trial: faults.DropHeader of Docker-Content-Digest and Docker-Distribution-Api-Version"},
-	{"Unless documented elsewhere in the spec, these headers are OPTIONAL", "trial: faults.DropHeader of Docker-Content-Digest and Docker-Distribution-Api-Version"},
+	{"These headers are OPTIONAL and clients SHOULD NOT depend on them", "trial: exam duties/docker-headers-missing"},
+	{"Unless documented elsewhere in the spec, these headers are OPTIONAL", "trial: exam duties/docker-headers-missing"},
 	{"The client MAY encounter error codes", permits},
-	{"These error codes are OPTIONAL and clients SHOULD NOT depend on them", "trial: faults.Status with each code"},
+	{"These error codes are OPTIONAL and clients SHOULD NOT depend on them", "trial: exam duties/error-codes"},
 	{"The client SHOULD include an `Accept` header", "accept-missing accept-incomplete"},
-	{"The client SHOULD ignore parameters on the `Content-Type` header", "trial: faults.SetHeader of Content-Type with a parameter"},
-	{"If the manifest has a `mediaType` field, clients SHOULD reject", "trial: faults.SetHeader of Content-Type with another type"},
+	{"The client SHOULD ignore parameters on the `Content-Type` header", "trial: exam duties/content-type-parameters"},
+	{"If the manifest has a `mediaType` field, clients SHOULD reject", "trial: exam duties/manifest-media-type"},
 	{"Most clients MAY ignore the value, but if it is used", digests},
 	{"If the `<reference>` part of a manifest request is a digest", digests},
 	{"Clients SHOULD verify that the response body matches the requested digest", digests},
@@ -58,7 +58,7 @@ var answers = []struct{ sentence, answer string }{
 	{"Clients MAY ignore the value but if it is used", digests},
 	{"Clients MAY see other status codes", permits},
 	{"When pushing a manifest with the `subject` field and the `OCI-Subject` header was not set", "subject-not-processed"},
-	{"If that pull returns a manifest other than the expected image index", "trial: a push with a subject, where the referrers tag is an image"},
+	{"If that pull returns a manifest other than the expected image index", "trial: exam duties/referrers-tag-other"},
 	{"If the tag returns a 404, the client MUST begin with an empty image index", "subject-not-processed"},
 	{"Verify the descriptor for the manifest is not already in the referrers list", "referrers-tag-wrong"},
 	{"The value of the `artifactType` MUST be set", "descriptor-wrong"},
@@ -69,7 +69,7 @@ var answers = []struct{ sentence, answer string }{
 	{"If the response to the referrers API is a 404, and the tag schema does not return", unread},
 	{"When deleting an image manifest that contains a `subject` field", "referrers-tag-not-updated"},
 	{"When deleting a manifest that has an associated referrers tag schema", permits},
-	{"Client implementations MUST support registries that implement partial or older versions", "trial: registrytest.ForEachProfile"},
+	{"Client implementations MUST support registries that implement partial or older versions", "trial: exam profiles, traits"},
 	{"This section describes client fallback procedures", follows},
 	{"A client that pushes an image manifest with a defined `subject` field", "subject-not-processed"},
 	{"A client querying the referrers API and receiving a `404 Not Found`", "referrers-no-fallback"},
@@ -79,7 +79,7 @@ var answers = []struct{ sentence, answer string }{
 	{"The Truncated Encoded section associated with a Content Digest", "subject-not-processed referrers-no-fallback"},
 	{"If a client receives `Warning` response headers", invisible},
 	{"Clients SHOULD deduplicate warnings", invisible},
-	{"In accordance with RFC 7234, clients MUST NOT take any automated action", "trial: registry.Options.Warnings"},
+	{"In accordance with RFC 7234, clients MUST NOT take any automated action", "trial: exam duties/warning"},
 	{"Clients SHOULD send this request when aborting a blob upload", "upload-left-open"},
 	{"Clients SHOULD ignore any failures", unread},
 	{"The host in the repository name SHOULD be", "not: what the user wrote is not in the requests"},

@@ -97,12 +97,13 @@ func TestAction(t *testing.T) {
 	action := parsed[struct{ Runs struct{ Steps []step } }](t, filepath.Join(root, "action.yml"))
 	dir := t.TempDir()
 	env := []string{
-		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, "SERVE=--generate 'app:{v1,v2}'\n--warning \"it's $(touch pwned)\" --warning ;touch --warning pwned*",
+		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, `EXAM=--only traits/ping.body=none -- sh -c 'curl -fsS "$OCIFAKE_URL/v2/" && touch examined'`, "SERVE=--generate 'app:{v1,v2}'\n--warning \"it's $(touch pwned)\" --warning ;touch --warning pwned*",
 		"GITHUB_ENV=" + filepath.Join(dir, "env"), "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_PATH=" + filepath.Join(dir, "path"),
 	}
 	for _, s := range action.Runs.Steps {
 		execute(t, dir, env, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", s.Run)
 	}
+	assert.FileExists(t, filepath.Join(dir, "examined"))
 	lines := func(name string) []string {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)

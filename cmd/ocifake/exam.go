@@ -271,8 +271,11 @@ func (c *examConfig) run(ctx context.Context, stdout, stderr io.Writer) error {
 	shown := newExamProgress(stderr)
 	card, err := exam.Examine(ctx, c.client, append(c.options, exam.WithProgress(shown.add))...)
 	shown.stop()
-	if card == nil {
+	switch {
+	case card == nil:
 		return wrongInput(err)
+	case err != nil && ctx.Err() == nil: // there are no results
+		return &failure{err}
 	}
 	card.Ocifake = versionOf(buildInfo())
 	for i := range card.Trials {

@@ -82,6 +82,7 @@ func TestPagesCommands(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("ocifake.yaml", []byte("page-size: 5\n"), 0o600))
 	require.NoError(t, os.WriteFile("conformance.txt", []byte("# nothing fails\n"), 0o600))
+	require.NoError(t, os.WriteFile("exam.json", []byte(`{"scorecard": 1, "client": "", "ocifake": "", "seed": "0", "duration": "1s", "trials": []}`), 0o600))
 	command := regexp.MustCompile(`(?m)^(?:go run \./cmd/)?ocifake (.*)$`)
 	var found int
 	for _, b := range all {

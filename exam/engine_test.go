@@ -1,0 +1,97 @@
+package exam
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDutySentences checks that the duties quote the specification.
+func TestDutySentences(t *testing.T) {
+	var spec strings.Builder
+	for _, name := range []string{"../spec/testdata/distribution-spec-1.1.txt", "../spec/testdata/clients.txt", "../lint/testdata/sentences.txt"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		spec.Write(text)
+	}
+	names := map[string]bool{}
+	for _, d := range duties {
+		assert.False(t, names[d.name], d.name)
+		names[d.name] = true
+		if strings.HasPrefix(d.source, distributionSpec) {
+			assert.Contains(t, spec.String(), d.sentence, d.name)
+		}
+		for _, rule := range d.rules {
+			assert.NoError(t, rule.Check(), d.name)
+		}
+	}
+}
+
+// TestVariants checks that each trait has variants with names of their own.
+func TestVariants(t *testing.T) {
+	all, err := variants()
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, v := range all {
+		assert.False(t, names[v.name], v.name)
+		assert.Regexp(t, `^[a-z0-9.-]+=[A-Za-z0-9._-]+$`, v.name)
+		names[v.name] = true
+	}
+	assert.True(t, names["upload.location=absolute"])
+	assert.True(t, names["auth.token-field=access_token"])
+	assert.Greater(t, len(all), 150)
+}
+
+// TestSlots checks that trials that wait make room for others, up to a limit.
+func TestSlots(t *testing.T) {
+	s := newSlots()
+	s.limit, s.most = 1, 2
+	first := s.acquire(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan *slot)
+	go func() { got <- s.acquire(ctx) }()
+	first.setWaiting(true)
+	second := <-got
+	require.NotNil(t, second)
+	second.setWaiting(true)
+	go func() { got <- s.acquire(ctx) }() // there are two
+	cancel()
+	assert.Nil(t, <-got)
+	first.release()
+	first = s.acquire(t.Context())
+	first.release()
+	second.release()
+	assert.Zero(t, s.running)
+	assert.Zero(t, s.waiting)
+}
+
+func TestBounded(t *testing.T) {
+	b := &bounded{max: 5}
+	for _, text := range []string{"abc", "dé", "f"} {
+		n, err := b.Write([]byte(text))
+		require.NoError(t, err)
+		assert.Len(t, text, n)
+	}
+	assert.Equal(t, "abcd\n…\n", b.String())
+}
+
+// TestChoose checks that the choice depends on nothing but the seed, and has every effect.
+func TestChoose(t *testing.T) {
+	e, err := newExam(Client{Run: Command{"true"}.Run}, []Option{WithSeed(3)})
+	require.NoError(t, err)
+	var cells []Cell
+	for range 10 {
+		for _, effect := range e.effects {
+			cells = append(cells, Cell{Effect: effect.Name}, Cell{Effect: effect.Name, Forever: true})
+		}
+	}
+	first := choose(slices.Clone(cells), seeded(3, 1))
+	assert.Equal(t, first, choose(slices.Clone(cells), seeded(3, 1)))
+	assert.NotEqual(t, first, choose(slices.Clone(cells), seeded(4, 1)))
+	assert.Len(t, first, 3*len(e.effects))
+}
