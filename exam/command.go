@@ -133,7 +133,7 @@ func (t *Trial) watchCommand(ctx context.Context, pid int, ended <-chan error) e
 			idle := now.Sub(since)
 			t.slot.setWaiting(idle > 2*watchTime)
 			if limit := t.exam.idleLimit(); idle > limit && idle > limit+t.patience() {
-				return stop(&hungError{idle})
+				return stop(&hungError{limit})
 			}
 		}
 	}

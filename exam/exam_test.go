@@ -84,6 +84,7 @@ var plantedFaults = []struct {
 	{bug: "reads parameters of a type", trial: "duties/content-type-parameters/pull", verdict: "gave up"},
 	{bug: "sends credentials to others", trial: "duties/credentials-across-hosts/pull", verdict: "leaks credentials"},
 	{bug: "sends credentials to others", trial: "duties/token-across-hosts/pull", verdict: "leaks credentials"},
+	{bug: "follows a Location without TLS", trial: "duties/credentials-without-tls/push", verdict: "falls back to HTTP"},
 	{bug: "hurries", trial: "duties/retry-after/pull", verdict: "hurries past Retry-After"},
 	{bug: "rebuilds the Location", trial: "duties/location-as-given/push", verdict: "breaks a rule"},
 	{bug: "does not look at OCI-Subject", trial: "duties/referrers-tag-written/push", verdict: "breaks a rule"},
@@ -152,6 +153,10 @@ func TestUnended(t *testing.T) {
 	slices.Sort(got)
 	assert.Equal(t, []exam.Verdict{"hung", "hung", "hung"}, slices.DeleteFunc(slices.Clone(got), func(v exam.Verdict) bool { return v != "hung" }))
 	assert.Contains(t, got, exam.Verdict("not reached"))
+	i := slices.IndexFunc(card.Trials, func(r exam.TrialResult) bool { return r.Verdict == "hung" })
+	if i >= 0 {
+		assert.Contains(t, card.Trials[i].Output, "careful.pull", "its goroutines")
+	}
 }
 
 // TestKnownFaultsThatDiffer checks the names of known faults that an exam judges in another way.

@@ -75,7 +75,7 @@ func (e *exam) add(x trial, of *examined, a *access) {
 	x.action, x.of, x.access = of.action.name, of.subject, a
 	x.plain = of.plains[a.name]
 	if x.plain == nil && x.skip == "" {
-		x.skip = "without it, the client fails on a registry with this authentication"
+		x.skip = "the client fails on a registry with this authentication when nothing else is wrong"
 	}
 	if x.cell == nil {
 		x.cell = &Cell{Forever: true}
@@ -162,7 +162,7 @@ var accessWords = []struct {
 	access *access
 }{
 	{"BASIC", basicAccess}, {"Negotiate", basicAccess},
-	{"Bearer", bearerAccess}, {"op=token", bearerAccess}, {"revoke-tokens", bearerAccess}, {"!auth", bearerAccess},
+	{`"scheme":"http"`, tlsAccess}, {"Bearer", bearerAccess}, {"op=token", bearerAccess}, {"revoke-tokens", bearerAccess}, {"!auth", bearerAccess},
 }
 
 func accessFor(rules []faults.Rule) *access {

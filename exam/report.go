@@ -87,6 +87,9 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 		reg.Transport().CloseIdleConnections()
 		time.Sleep(settling) // until the goroutines that Run left behind are blocked
 	}
+	if !r.ended && r.idle == "" {
+		r.remaining = "Run has not returned" + watch.stacks()
+	}
 	r.observe(reg, in)
 	client.cancel(nil) // not before: it closes connections that the client forgot
 	for _, i := range injected {

@@ -10,11 +10,12 @@ import (
 	"github.com/ocifake/ocifake/registrytest"
 )
 
-// access is how the registries of some trials authenticate clients.
+// access is how the registries of some trials authenticate clients, and whether they have TLS.
 type access struct {
 	name  string
 	facts []profiles.Fact
 	token *auth.TokenOptions
+	tls   bool
 }
 
 // user is the user of registries without further facts. The password stays valid when the
@@ -23,10 +24,11 @@ const user, password = "ocifake", "correct-horse-battery"
 
 var (
 	openAccess   = &access{name: "none"}
-	basicAccess  = &access{"basic", []profiles.Fact{{Trait: "auth.scheme", Value: "basic"}}, nil}
-	bearerAccess = &access{"bearer", []profiles.Fact{{Trait: "auth.scheme", Value: "bearer"}}, &auth.TokenOptions{}}
+	basicAccess  = &access{name: "basic", facts: []profiles.Fact{{Trait: "auth.scheme", Value: "basic"}}}
+	bearerAccess = &access{name: "bearer", facts: []profiles.Fact{{Trait: "auth.scheme", Value: "bearer"}}, token: &auth.TokenOptions{}}
+	tlsAccess    = &access{name: "tls", facts: basicAccess.facts, tls: true}
 
-	accesses = []*access{openAccess, bearerAccess, basicAccess}
+	accesses = []*access{openAccess, bearerAccess, basicAccess, tlsAccess}
 )
 
 // with returns the profile of a registry with the access and further facts.
@@ -41,14 +43,18 @@ func (a *access) with(facts ...profiles.Fact) *profiles.Profile {
 }
 
 // options returns the options of a registry with the access and further facts.
-func (a *access) options(facts ...profiles.Fact) []registrytest.Option {
+func (a *access) options(facts ...profiles.Fact) (options []registrytest.Option) {
+	if a.tls {
+		options = append(options, registrytest.WithTLS())
+	}
 	switch {
 	case len(a.facts)+len(facts) == 0:
-		return nil
 	case len(facts) == 0:
-		return []registrytest.Option{registrytest.WithAuth(auth.Options{Users: map[string]string{user: password}, Token: a.token})}
+		options = append(options, registrytest.WithAuth(auth.Options{Users: map[string]string{user: password}, Token: a.token}))
+	default:
+		options = append(options, registrytest.WithCustomProfile(a.with(facts...)))
 	}
-	return []registrytest.Option{registrytest.WithCustomProfile(a.with(facts...))}
+	return options
 }
 
 // accessOf returns the access that the registries of a profile have.

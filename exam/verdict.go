@@ -173,6 +173,9 @@ func (e *evidence) planned(name string) int {
 	return e.plain.tries[name]
 }
 
+// longestPause is the Retry-After in seconds that no client can be expected to wait for.
+const longestPause = 3600
+
 // hurries looks for a request that is repeated too early. Requests that the run without
 // a fault sends anyway are no repetition: clients start several uploads at a time.
 func (e *evidence) hurries() string {
@@ -182,7 +185,7 @@ func (e *evidence) hurries() string {
 	for i := range e.log {
 		x := &e.log[i]
 		after, err := strconv.Atoi(x.ResponseHeader.Get("Retry-After"))
-		if err != nil || x.Status < 400 {
+		if err != nil || x.Status < 400 || after > longestPause {
 			continue
 		}
 		name, answered := engine.Point(&x.Info), x.Start.Add(x.First)
