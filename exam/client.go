@@ -20,13 +20,13 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-// Client is what an exam examines: actions of a client, as functions. Actions that it does not
-// have are nil. A function does its work with the registry of its [Trial], and returns the
-// client's error. It must return when its context ends. Trials run in parallel.
+// Client is a client to be examined: a function for each of its actions, or nil for an action
+// that it does not have. A function does its work with the registry of its [Trial], and returns
+// the client's error. It must return when its context ends. Functions run in parallel.
 //
-// Without a test on loopback, clients reach the registry only through [registrytest.Registry.Transport].
-// If [Trial.Username] is not empty, the registry has authentication, and they log in. A method
-// of [Command] is such a function, too.
+// A function reaches the registry through [registrytest.Registry.Transport]: unless [WithLoopback]
+// is given, there is no other way. It logs in if [Trial.Username] is not empty. The methods of
+// [Command] are such functions.
 type Client struct {
 	Name    string // for the scorecard
 	Version string
@@ -82,7 +82,7 @@ type action struct {
 	check, left func(*exam, context.Context, *Trial) error
 }
 
-// table of all actions, in the order of a scorecard.
+// allActions returns the actions in the order of a scorecard.
 func allActions() []action {
 	return []action{
 		{"push", func(c *Client) func(context.Context, *Trial) error { return c.Push },

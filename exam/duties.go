@@ -60,7 +60,7 @@ func withOptions(o registry.Options) []registrytest.Option {
 	return []registrytest.Option{registrytest.WithOptions(o)}
 }
 
-// duties are in the order of their names.
+// duties are a row for each.
 var duties = []duty{
 	{name: "chunk-minimum", source: distributionSpec + ", Pushing a blob in chunks",
 		sentence: "If the registry provides an `OCI-Chunk-Min-Length` header in the `POST` response, the size of each chunk, except for the final chunk, SHOULD be greater or equal to that value.",

@@ -269,9 +269,7 @@ func byGroup(trials []*trial) (groups [][]*trial) {
 func (e *exam) try(t *testing.T, row []*attempt, x *trial) {
 	t.Helper()
 	if x.skip != "" {
-		result := x.result(new(report))
-		result.Verdict, result.Reason = notApplicable, x.skip
-		e.put(result)
+		e.put(x.skipped())
 		t.Skip("not applicable: " + x.skip)
 	}
 	x.wanted = true
@@ -279,8 +277,7 @@ func (e *exam) try(t *testing.T, row []*attempt, x *trial) {
 		t.Parallel() // until all trials of the group know whether they are wanted
 	}
 	if e.unended.Load() >= maxUnended {
-		result := x.result(new(report))
-		result.Verdict, result.Reason = notReached, fmt.Sprintf("the exam ended after %d functions that did not return", maxUnended)
+		result := x.notRun()
 		e.put(result)
 		t.Skip(result.Reason)
 	}

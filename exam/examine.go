@@ -88,9 +88,11 @@ func (e *exam) side(ctx context.Context, trials []*trial, done func(*trial, *rep
 	var all sync.WaitGroup
 	for _, x := range trials {
 		if x.skip != "" {
-			result := x.result(new(report))
-			result.Verdict, result.Reason = notApplicable, x.skip
-			e.put(result)
+			e.put(x.skipped())
+			continue
+		}
+		if e.unended.Load() >= maxUnended {
+			e.put(x.notRun())
 			continue
 		}
 		slot := e.slots.acquire(ctx)
@@ -100,7 +102,11 @@ func (e *exam) side(ctx context.Context, trials []*trial, done func(*trial, *rep
 		all.Go(func() {
 			defer slot.release()
 			x.slot = slot
-			if r := x.now(); ctx.Err() == nil {
+			r := x.now()
+			if !r.ended && r.idle == "" {
+				e.unended.Add(1)
+			}
+			if ctx.Err() == nil {
 				done(x, r)
 			}
 		})

@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,17 @@ func (x *trial) judge(r *report) TrialResult {
 	}
 	result.Verdict, result.Reason = x.verdict(r)
 	return result
+}
+
+// skipped returns the result of a trial that does not apply.
+func (x *trial) skipped() TrialResult {
+	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: notApplicable, Reason: x.skip}
+}
+
+// notRun returns the result of a trial after the end of the exam.
+func (x *trial) notRun() TrialResult {
+	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: notReached,
+		Reason: fmt.Sprintf("the exam ended after %d functions that did not return", maxUnended)}
 }
 
 // result returns the result without a verdict.

@@ -39,7 +39,7 @@ func (x *trial) id() string {
 	return (&TrialResult{Group: x.group, Name: x.name, Action: x.action}).ID()
 }
 
-// wanted reports whether the options of the exam choose a trial: without [Only] all are chosen.
+// chooses reports whether a trial is chosen: without [Only] all are.
 func (c *config) chooses(group, name, action string) bool {
 	if len(c.only) == 0 {
 		return true
@@ -50,7 +50,8 @@ func (c *config) chooses(group, name, action string) bool {
 	})
 }
 
-// plan returns the trials of all groups but "none", in the order of a scorecard.
+// plan returns the trials of all groups but "none", which the plain runs are. Before the plain
+// runs are known, it lacks the sweep, and all trials do not apply.
 func (e *exam) plan() ([]*trial, error) {
 	e.trials = nil
 	if err := e.planDuties(); err != nil {
