@@ -143,7 +143,7 @@ func (c *examConfig) complete(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("--timeout %v: want a positive duration", c.timeout)
 	}
 	if c.known != "" {
-		if err := c.adapt(ctx); err != nil {
+		if err := c.adapt(); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (c *examConfig) complete(ctx context.Context, args []string) (err error) {
 }
 
 // adapt sets the commands of a client that is known, except for those that are given.
-func (c *examConfig) adapt(ctx context.Context) error {
+func (c *examConfig) adapt() error {
 	if len(c.command) > 0 {
 		return errors.New("--client runs commands of its own: leave out -- COMMAND")
 	}
@@ -172,11 +172,7 @@ func (c *examConfig) adapt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--client: %w", err)
 	}
-	version, err := a.findVersion(ctx)
-	if err != nil {
-		return fmt.Errorf("--client: %w", err)
-	}
-	c.adapter, c.name, c.version = a, cmp.Or(c.name, a.name), cmp.Or(c.version, version)
+	c.adapter, c.name = a, cmp.Or(c.name, a.name)
 	if a.run != "" {
 		c.command = shell(a.script(a.run))
 	}
@@ -266,6 +262,13 @@ func shell(command string) exam.Command { return exam.Command{"sh", "-c", comman
 func (c *examConfig) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if c.client.Push == nil && c.client.Pull == nil && c.client.List == nil && c.client.Copy == nil && c.client.Referrers == nil && c.client.Run == nil {
 		return errors.New("there is nothing to examine: want --push, --pull, --list, --copy, --referrers or -- COMMAND")
+	}
+	if c.known != "" {
+		version, err := c.adapter.findVersion(ctx)
+		if err != nil {
+			return wrongInput(fmt.Errorf("--client: %w", err))
+		}
+		c.client.Version = cmp.Or(c.version, version)
 	}
 	surviveBrokenPipes()
 	shown := newExamProgress(stderr)
