@@ -28,9 +28,9 @@ func (n *Network) CertPool() *x509.CertPool { return n.network.Authority().CertP
 //	}
 //
 // The proxy leads http and https requests for the names on the network to their registries, over
-// HTTP/1.1 or HTTP/2, on every port. It refuses all other hosts with 403, and connects to none. Faults act on the
-// connections to it as on those to a registry; those on connections that open act in the
-// tunnels of https only. Credentials for the proxy are not recorded.
+// HTTP/1.1 or HTTP/2, on every port. It refuses all other hosts with 403, and connects to none.
+// Faults act on the connections to it as on those to a registry; rules for connections that open act
+// in the tunnels of https only. Credentials for the proxy are not recorded.
 //
 // When the test ends, the proxy and all connections through it are closed, and the hosts that it
 // refused are logged. The test fails in a bubble of [testing/synctest], which has no ports: use
@@ -88,8 +88,8 @@ func refusedHosts(all []server.Asked) string {
 //	cmd.Env = network.Environ(t)
 //
 // It is that of the test, in which HTTP_PROXY, HTTPS_PROXY and NO_PROXY are set, and the variables
-// that make Go, curl, Python, Node.js, Java, git and cargo trust the authority of the network besides those of the
-// system. Their files are in a temporary directory of the test.
+// that make Go, curl, Python, Node.js, Java, git and cargo trust the authority of the network besides
+// those of the system. Their files are in a temporary directory of the test.
 func (n *Network) Environ(t testing.TB) []string {
 	must.NotNil("registrytest: Network.Environ: t", t)
 	t.Helper()

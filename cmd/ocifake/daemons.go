@@ -44,8 +44,6 @@ type site struct {
 	dir string // of all files; empty: the usual ones of each daemon
 }
 
-func newSite(w control.Hosts, dir string) site { return site{w, dir} }
-
 // at returns the path of a file: in the directory of all files, or else in its usual one.
 func (s site) at(usual, name string) string {
 	if s.dir != "" {

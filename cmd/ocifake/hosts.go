@@ -91,7 +91,7 @@ func (c *hostsConfig) run(ctx context.Context, client *client, args []string, st
 // printHosts prints the hosts, and those that clients asked for besides.
 func printHosts(out io.Writer, w control.Hosts) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "host\tis\trequests")
+	fmt.Fprintln(table, "host\tregistry\trequests")
 	for _, h := range w.Hosts {
 		fmt.Fprintf(table, "%s\t%s\t\n", fullName(h), h.Profile)
 	}
@@ -150,7 +150,7 @@ func (c *hostsConfig) configure(name string, w control.Hosts, stdout io.Writer) 
 	}
 	d := findDaemon(name)
 	if c.dir == "" {
-		for _, f := range d.files(newSite(w, "")) {
+		for _, f := range d.files(site{w, ""}) {
 			head := f.path
 			if f.note != "" {
 				head += " (" + f.note + ")"
@@ -168,7 +168,7 @@ func (c *hostsConfig) configure(name string, w control.Hosts, stdout io.Writer) 
 	if strings.ContainsAny(dir, "\"'\\\n") {
 		return fmt.Errorf("--dir: %q: the files cannot contain a path with quotes: use another directory", dir)
 	}
-	for _, f := range d.files(newSite(w, dir)) {
+	for _, f := range d.files(site{w, dir}) {
 		if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ do_python() {
 do_node() {
 	local version
 	version=$(node -p 'process.versions.node.split(".")[0]')
-	((version >= 24)) || { remark "Node.js $version does not use proxies by itself: a tunnel of the test's"; }
+	((version >= 24)) || remark "Node.js $version does not use proxies by itself: the script opens the tunnel"
 	node - <<-'END'
 		const http = require('http'), tls = require('tls');
 		const proxy = new URL(process.env.HTTPS_PROXY);
@@ -116,7 +116,8 @@ do_helm() {
 	helm create "$work/app"
 	helm package --version 1.0.0 -d "$work" "$work/app"
 	helm push "$work/app-1.0.0.tgz" oci://ghcr.io/org/charts
-	helm pull -d "$work/pulled" --version 1.0.0 oci://ghcr.io/org/charts/app || { mkdir -p "$work/pulled" && helm pull -d "$work/pulled" --version 1.0.0 oci://ghcr.io/org/charts/app; }
+	mkdir -p "$work/pulled"
+	helm pull -d "$work/pulled" --version 1.0.0 oci://ghcr.io/org/charts/app
 	same_file "$work/pulled/app-1.0.0.tgz" "$work/app-1.0.0.tgz"
 }
 
@@ -216,12 +217,12 @@ do_docker() {
 	PATH=/usr/bin:/usr/sbin:$PATH
 	"$ocifake" hosts docker --dir "$dir"
 	mapfile -t variables < <(service "$dir/http-proxy.conf")
-	local config=/nowhere
+	local config=$dir/empty.json
+	echo '{}' >"$config"
 	if [[ $(dockerd --version) =~ version\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 23)); then # the proxy is in daemon.json
 		config=$dir/daemon.json
 		mapfile -t variables < <(printf '%s\n' "${variables[@]}" | grep ^SSL_CERT_DIR=)
 	fi
-	[[ -e $config ]] || config=$dir/empty.json && [[ -e $config ]] || echo '{}' >"$config"
 	export DOCKER_HOST=unix://$dir/docker.sock
 	daemon dockerd docker info -- env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u NO_PROXY -u no_proxy -u SSL_CERT_FILE "${variables[@]}" \
 		dockerd --config-file "$config" --host "$DOCKER_HOST" --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \

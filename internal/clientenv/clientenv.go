@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -134,9 +133,6 @@ func Proxy(proxy *url.URL, lookup func(string) (string, bool)) Variables {
 			value = except
 		}
 		for _, name := range []string{name, strings.ToLower(name)} {
-			if name == "HTTP_PROXY" && runtime.GOOS == "windows" { // where names have no case
-				continue
-			}
 			vars = append(vars, [2]string{name, value})
 		}
 	}

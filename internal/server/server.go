@@ -58,7 +58,7 @@ type Options struct {
 
 	// Hosts are additional IP addresses and host names of every certificate. Certificates are
 	// always valid for 127.0.0.1, ::1, localhost, the local address of the connection, and the name
-	// that the client requests. Ignored in memory.
+	// that the client requests. Ignored in memory and with a Proxy.
 	Hosts []string
 
 	// FaultNames lets clients choose faults by the name of the repository, see package
