@@ -26,6 +26,7 @@
 //     exchanges, each about another manifest than those shortly before it. About
 //     the same, they take less.
 //   - auth: the same registry without it.
+//   - upstream: the reverse proxy of net/http/httputil, both in front of ocifake.
 //   - startup: a program of net/http alone that answers 200 to everything. Ready is
 //     who answers a ping with 200; CPU time is that of the process by then. All are
 //     built alike: without cgo, with -trimpath -ldflags "-s -w", others from the Go

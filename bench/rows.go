@@ -64,6 +64,8 @@ func rows(entries int) []row {
 		{"recorded: push 64 MiB", recorded, against(unrecorded, push(64<<20)), inSeconds, atMost(1.02)},
 		{"recorded: bytes of each" + out + " exchanges", recorded, exchanges(entries), inRequests, atMost(1 << 10)},
 		{"auth: HEAD of a manifest with a token", authorized, against(registries[0], head()), inSeconds, atMost(1.15)},
+		{"upstream: pull 64 MiB", upstream, against(bareProxy, pull(64<<20)), inSeconds, atLeast(0.8)},
+		{"upstream: HEAD of a manifest", upstream, against(bareProxy, head()), inSeconds, atMost(1.3)},
 		{"faults: HEAD of a manifest, no rules", withRules(), against(faultless, head()), inSeconds, atMost(1.02)},
 		{"faults: HEAD of a manifest, 100 rules that do not match", withRules(others(100)...), against(faultless, head()), inSeconds, atMost(1.05)},
 	}

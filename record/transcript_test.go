@@ -252,6 +252,8 @@ func TestTranscriptNames(t *testing.T) {
 		{"/token?service=registry.test:5000&scope=repository:app:1&nonce=77", "http://<host-1>/token?service=<host-1>&scope=repository:app:1&nonce=<nonce-1>"},
 		{"/token?service=LOCALHOST%3A1234&account=me&service=other:1234", "http://<host-1>/token?service=<host-2>&account=me&service=other:1234"},
 		{"/blob?X-Amz-Signature=%5Bredacted%5D&%20=&b%20=1", "http://<host-1>/blob?X-Amz-Signature=<x-amz-signature-1>&%20=&b%20=<value-1>"},
+		{"/upstream/" + strings.Repeat("aB-_", 20) + "?scope=a", "http://<host-1>/upstream/<handle-1>?scope=a"},
+		{"/upstream/app", "http://<host-1>/upstream/app"},
 		{"http://other.test/v2/", "http://<host-1>/v2/"},
 		{"/v2/a\x1b\n", `http://<host-1>/v2/a\x1b\n`},
 	}

@@ -46,7 +46,8 @@ var (
 		`|(/blobs/uploads/)([^/?#"<>\s]+)` +
 		`|(https?://)([^/?#"<>,;\s]+)` +
 		`|([?&])([^=&#"<>\s]+)=([^&#"<>\s]*)` +
-		`|((?:\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(?::|%3[aA])[0-9]{1,5})`)
+		`|((?:\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(?::|%3[aA])[0-9]{1,5})` +
+		`|(/upstream/)([0-9A-Za-z_-]{32,})`)
 
 	loopback = lazyregexp.New(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
 	kindText = lazyregexp.New(`\A[a-z][a-z0-9-]*\z`)
@@ -90,6 +91,8 @@ func (n *names) replaceMatch(match string, group func(int) string) string {
 		return group(4) + n.name("session", group(5))
 	case group(6) != "":
 		return group(6) + n.name("host", strings.ToLower(group(7)))
+	case group(12) != "":
+		return group(12) + n.name("handle", group(13))
 	case group(8) != "":
 		return group(8) + group(9) + "=" + n.parameter(group(9), group(10))
 	}

@@ -21,6 +21,9 @@ import (
 // be reached, or its answer cannot pass, the client receives 502, and the reason is in
 // UpstreamError of the exchange.
 //
+// In a bubble of [testing/synctest], virtual time does not pass while the other registry is
+// at work.
+//
 // The methods of [Registry] that push, read or delete content call the other registry. What
 // [WithHandler] cannot do, WithUpstream cannot do either.
 func WithUpstream(url string) Option {
