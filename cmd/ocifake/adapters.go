@@ -22,9 +22,11 @@ type adapter struct {
 	run                                      string // what the client does if it has no image to push
 }
 
-// homeSetup is an empty home directory, so that an exam does not depend on settings of the user.
+// homeSetup is an empty home directory, so that an exam does not depend on settings of the user,
+// and sets $plain, whether the registry is without TLS.
 const homeSetup = `export HOME="$TMPDIR/home" XDG_CONFIG_HOME= XDG_DATA_HOME= XDG_CACHE_HOME=
 mkdir -p "$HOME"
+case $OCIFAKE_URL in https:*) plain=false ;; *) plain=true ;; esac
 `
 
 // containersSetup are the settings of the clients of containers/image, with storage of their own.
@@ -33,7 +35,7 @@ export CONTAINERS_CONF="$HOME/.config/containers/containers.conf" CONTAINERS_STO
 printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n' >"$CONTAINERS_CONF"
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$TMPDIR/graph" "$TMPDIR/run" >"$CONTAINERS_STORAGE_CONF"
 printf '{"default": [{"type": "insecureAcceptAnything"}]}' >"$HOME/.config/containers/policy.json"
-printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$OCIFAKE_HOST" >"$HOME/.config/containers/registries.conf"
+printf '[[registry]]\nlocation = "%s"\ninsecure = %s\n' "$OCIFAKE_HOST" "$plain" >"$HOME/.config/containers/registries.conf"
 `
 
 // daemonSetup starts $daemon in the background, and waits until $ready succeeds.
@@ -87,15 +89,17 @@ var adapters = []adapter{
 	},
 	{
 		name: "oras", program: "oras", version: `oras version | sed -n 's/^Version: *//p'`, setup: homeSetup,
-		push:      `oras copy --from-oci-layout --to-plain-http "$OCIFAKE_DIR/layout:v1" "$OCIFAKE_IMAGE"`,
-		pull:      `oras copy --from-plain-http --to-oci-layout "$OCIFAKE_IMAGE" "$OCIFAKE_DIR/image:v1"`,
-		list:      `oras repo tags --plain-http "$OCIFAKE_IMAGE"`,
-		copy:      `oras copy --from-plain-http --to-plain-http "$OCIFAKE_IMAGE" "$OCIFAKE_TARGET"`,
-		referrers: `oras discover --plain-http --format json "$OCIFAKE_IMAGE"`,
+		push:      `oras copy --from-oci-layout --to-plain-http="$plain" "$OCIFAKE_DIR/layout:v1" "$OCIFAKE_IMAGE"`,
+		pull:      `oras copy --from-plain-http="$plain" --to-oci-layout "$OCIFAKE_IMAGE" "$OCIFAKE_DIR/image:v1"`,
+		list:      `oras repo tags --plain-http="$plain" "$OCIFAKE_IMAGE"`,
+		copy:      `oras copy --from-plain-http="$plain" --to-plain-http="$plain" "$OCIFAKE_IMAGE" "$OCIFAKE_TARGET"`,
+		referrers: `oras discover --plain-http="$plain" --format json "$OCIFAKE_IMAGE"`,
 	},
 	{
 		name: "regctl", program: "regctl", version: `regctl version | sed -n 's/^VCSTag: *//p'`,
-		setup:     homeSetup + `regctl() { command regctl --host "reg=$OCIFAKE_HOST,tls=disabled" "$@"; }`,
+		setup: homeSetup + `tls=disabled
+$plain || tls=enabled
+regctl() { command regctl --host "reg=$OCIFAKE_HOST,tls=$tls" "$@"; }`,
 		push:      `regctl image copy "ocidir://$OCIFAKE_DIR/layout:v1" "$OCIFAKE_IMAGE"`,
 		pull:      `regctl image copy "$OCIFAKE_IMAGE" "ocidir://$OCIFAKE_DIR/image:v1"`,
 		list:      `regctl tag ls "$OCIFAKE_IMAGE"`,
@@ -156,21 +160,21 @@ nerdctl save --all-platforms -o "$OCIFAKE_DIR/image.tar" "$OCIFAKE_IMAGE"`,
 		run: `cd "$TMPDIR"
 helm create exam >/dev/null
 helm package --version 1.0.0 exam
-helm push --plain-http exam-1.0.0.tgz "oci://$OCIFAKE_HOST/charts"
-helm pull --plain-http --version 1.0.0 -d "$OCIFAKE_DIR" "oci://$OCIFAKE_HOST/charts/exam"`,
+helm push --plain-http="$plain" exam-1.0.0.tgz "oci://$OCIFAKE_HOST/charts"
+helm pull --plain-http="$plain" --version 1.0.0 -d "$OCIFAKE_DIR" "oci://$OCIFAKE_HOST/charts/exam"`,
 		check: `cmp "$TMPDIR/exam-1.0.0.tgz" "$OCIFAKE_DIR/exam-1.0.0.tgz"`,
 	},
 	{
 		name: "cosign", program: "cosign", version: `cosign version 2>&1 | sed -n 's/^GitVersion: *//p'`,
 		setup: homeSetup + `export COSIGN_PASSWORD=ocifake COSIGN_YES=true`,
-		pull:  `cosign save --allow-http-registry --dir "$OCIFAKE_DIR/image" "$OCIFAKE_IMAGE"`,
-		copy:  `cosign copy --allow-http-registry "$OCIFAKE_IMAGE" "$OCIFAKE_TARGET"`,
+		pull:  `cosign save --allow-http-registry="$plain" --dir "$OCIFAKE_DIR/image" "$OCIFAKE_IMAGE"`,
+		copy:  `cosign copy --allow-http-registry="$plain" "$OCIFAKE_IMAGE" "$OCIFAKE_TARGET"`,
 		run: `cd "$TMPDIR"
 cosign generate-key-pair
 cosign signing-config create --out signing.json
 cosign trusted-root create --out trusted.json
-cosign sign --allow-http-registry --key cosign.key --signing-config signing.json --trusted-root trusted.json "$OCIFAKE_IMAGE"
-cosign verify --allow-http-registry --key cosign.pub --insecure-ignore-tlog "$OCIFAKE_IMAGE"`,
+cosign sign --allow-http-registry="$plain" --key cosign.key --signing-config signing.json --trusted-root trusted.json "$OCIFAKE_IMAGE"
+cosign verify --allow-http-registry="$plain" --key cosign.pub --insecure-ignore-tlog "$OCIFAKE_IMAGE"`,
 	},
 	{
 		name: "notation", program: "notation", version: `notation version | sed -n 's/^Version: *//p'`, setup: homeSetup,
@@ -180,8 +184,8 @@ cat >"$TMPDIR/trust.json" <<END
  "trustedIdentities": ["*"], "signatureVerification": {"level": "strict"}}]}
 END
 notation policy import --force "$TMPDIR/trust.json"
-notation sign --insecure-registry "$OCIFAKE_IMAGE"
-notation verify --insecure-registry "$OCIFAKE_IMAGE"`,
+notation sign --insecure-registry="$plain" "$OCIFAKE_IMAGE"
+notation verify --insecure-registry="$plain" "$OCIFAKE_IMAGE"`,
 	},
 	{
 		name: "ko", program: "ko", needs: "go", version: `ko version`,
@@ -192,7 +196,7 @@ mkdir "$TMPDIR/module"
 cd "$TMPDIR/module"
 printf 'module ocifake.example/hello\n\ngo 1.24\n' >go.mod
 printf 'package main\n\nfunc main() {}\n' >main.go
-ko build --bare --insecure-registry --platform all --sbom none .`,
+ko build --bare --insecure-registry="$plain" --platform all --sbom none .`,
 	},
 	{
 		name: "imgpkg", program: "imgpkg", version: `imgpkg --version | sed -n 's/^imgpkg version //p'`, setup: homeSetup,

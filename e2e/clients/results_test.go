@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/profiles"
 )
@@ -103,14 +104,14 @@ func (d *document) write(t *testing.T) {
 	text, err := json.MarshalIndent(d, "", "\t")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(resultsFile, append(text, '\n'), 0o644))
-	require.NoError(t, os.WriteFile(documentFile, []byte(d.markdown()), 0o644))
+	require.NoError(t, os.WriteFile(documentFile, []byte(d.markdown(t)), 0o644))
 }
 
 func TestDocument(t *testing.T) {
 	d := readDocument(t)
 	text, err := os.ReadFile(documentFile)
 	require.NoError(t, err)
-	require.Equal(t, d.markdown(), string(text), "OCIFAKE_UPDATE=1 go test ./clients")
+	require.Equal(t, d.markdown(t), string(text), "OCIFAKE_UPDATE=1 go test ./clients")
 	for _, name := range clients {
 		assert.Contains(t, d.Clients, name)
 	}
@@ -167,7 +168,8 @@ the blob, the upload.
 `
 )
 
-func (d *document) markdown() string {
+func (d *document) markdown(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	b.WriteString(intro)
 	var notes footnotes
@@ -201,6 +203,12 @@ func (d *document) markdown() string {
 		}
 		writeRow(&b, cells...)
 	}
+
+	var cards []*exam.Scorecard
+	for _, client := range examined {
+		cards = append(cards, readScorecard(t, client))
+	}
+	writeScorecards(&b, cards)
 
 	b.WriteString(profilesIntro)
 	d.writeProfiles(&b)
