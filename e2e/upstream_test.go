@@ -182,6 +182,8 @@ func TestUpstreamSpec(t *testing.T) {
 				for _, r := range results {
 					all[r.Statement.ID] = judged.settled(p.name, r)
 				}
+				// A client that has left a proxy can ask for the status before the registry sees that the chunk broke off.
+				all["upload-interrupted"] = races
 				return all
 			}
 			reg := registrytest.New(t, registrytest.WithUpstream(p.start(t).URL))

@@ -14,6 +14,9 @@ import (
 	"github.com/ocifake/ocifake/op"
 )
 
+// dropped are fields that would lead clients around this server, or are about another host.
+var dropped = []string{"Alt-Svc", "Content-Location", "Refresh", "Strict-Transport-Security"}
+
 // maxHops is the maximum number of redirects in a row.
 const maxHops = 5
 
@@ -24,8 +27,9 @@ func (p *passage) answer(r *http.Response) error {
 		return errors.New("it switches to another protocol, which nobody asked for")
 	}
 	h := r.Header
-	h.Del("Alt-Svc")                   // would lead clients around this server
-	h.Del("Strict-Transport-Security") // is about another host
+	for _, name := range dropped {
+		h.Del(name)
+	}
 	if p.isForeign() {
 		h.Del("Set-Cookie")
 		if p.to.handle.Kind != tokens {
@@ -80,6 +84,9 @@ func (p *passage) challenges(h http.Header, status int) error {
 			value := strings.Trim(part[2], `"'`)
 			if !strings.Contains(value, "//") {
 				return parameter
+			}
+			if p.isForeign() {
+				return part[1] + `"token service"` // which may not name another
 			}
 			named, err := p.name(value, tokens, 0)
 			if err != nil {

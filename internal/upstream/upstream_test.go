@@ -148,6 +148,28 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
+// A token service cannot send clients, and their credentials, to another host.
+func TestTokenServiceChallenges(t *testing.T) {
+	service := origin(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("WWW-Authenticate", `Bearer realm="https://evil.example/token",service="s"`)
+		w.Header().Add("WWW-Authenticate", `Basic realm="tokens"`)
+		w.Header().Set("Content-Location", "https://evil.example/")
+		w.Header().Set("Refresh", "0; url=https://evil.example/")
+		w.Header().Set("Set-Cookie", "a=b")
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	up := origin(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="`+service.URL+`/token"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	f := inFront(t, up, upstream.Options{})
+	a := f.get(t, strings.Split(f.get(t, "/v2/").Header.Get("Www-Authenticate"), `"`)[1])
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+	assert.Equal(t, []string{`Bearer realm="token service",service="s"`, `Basic realm="tokens"`}, a.Header.Values("Www-Authenticate"))
+	assert.Empty(t, a.Header.Get("Set-Cookie"))
+	assert.NotContains(t, fmt.Sprint(a.Header), "evil.example")
+}
+
 // facts records what the handler of a handle is told.
 func TestFacts(t *testing.T) {
 	var up *httptest.Server
