@@ -31,6 +31,8 @@
 //     who answers a ping with 200; CPU time is that of the process by then. All are
 //     built alike: without cgo, with -trimpath -ldflags "-s -w", others from the Go
 //     module proxy.
+//   - directory: a handler that receives, hashes, writes and syncs the same body; for
+//     the start, the same program with an empty directory.
 //   - compile: go-containerregistry's pkg/registry. Both are imported by a test of one
 //     line that is built with a cache in which only the standard library is compiled.
 //     The seconds are those of the processors, in the compiler, the linker and
@@ -90,7 +92,7 @@ func run(args []string, w io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	var chosen []section
-	for _, s := range []section{{registries, rows(e.entries)}, startup(release(dir)), weight(newCompiler(dir))} {
+	for _, s := range []section{{registries, rows(e.entries)}, startup(release(dir)), directories(release(dir)), weight(newCompiler(dir))} {
 		s.rows = slices.DeleteFunc(s.rows, func(r row) bool { return !matches.MatchString(r.name) })
 		if len(s.rows) > 0 {
 			chosen = append(chosen, s)

@@ -27,7 +27,7 @@ import (
 // childVariable chooses what a child process of a test does instead of running tests.
 const childVariable = "OCIFAKE_LAYOUTSTORE_CHILD"
 
-var children = map[string]func(dir string){"push": pushForever, "hold": hold}
+var children = map[string]func(dir string){"push": pushForever, "hold": hold, "full": fullDisk}
 
 // startChild runs the test binary as a child with a directory, and returns its output.
 func startChild(t *testing.T, what, dir string) (*exec.Cmd, *bufio.Scanner) {
@@ -102,7 +102,7 @@ func hold(dir string) {
 // there, what is there is whole, and nothing else is left.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	rounds, pushes := 3, 20
+	rounds, pushes := 2, 20
 	if thorough.Enabled() {
 		rounds, pushes = 100, 1000
 	}

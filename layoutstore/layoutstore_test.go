@@ -45,10 +45,10 @@ func TestStore(t *testing.T) {
 		open   func(dir string) (registry.Store, error)
 		checks []storetest.Check
 	}{
-		{"new", open, thorough.Sample(storetest.Checks(), 4, 0)},
+		{"new", open, thorough.Sample(storetest.Checks(), 8, 0)},
 		{"reopened", func(dir string) (registry.Store, error) {
 			return storetest.Reopen(func() (registry.Store, error) { return open(dir) })
-		}, thorough.Sample(storetest.Checks(), 16, 3)},
+		}, thorough.Sample(storetest.Checks(), 32, 3)},
 	} {
 		for _, check := range store.checks {
 			t.Run(store.name+"/"+check.Name, func(t *testing.T) {

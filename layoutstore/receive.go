@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -17,12 +16,7 @@ import (
 	"github.com/ocifake/ocifake/registry"
 )
 
-const (
-	bufferSize    = 256 << 10
-	maxEmptyReads = 100 // in a row
-)
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+const maxEmptyReads = 100 // in a row
 
 // writer is the call that adds to a session. A session has at most one.
 type writer struct {
@@ -31,6 +25,7 @@ type writer struct {
 	body  io.Reader
 	left  int64 // bytes to come; Unknown
 	size  int64 // of the session with what has come
+	large bool  // the chunk has parallelSize bytes
 	hash  hash.Hash
 	kept  bool // the session keeps what has come
 	moved bool // the session is committed
@@ -60,7 +55,7 @@ func (u *upload) write(ctx context.Context, c registry.Chunk, d digest.Digest) (
 	if err := u.begin(c); err != nil {
 		return err
 	}
-	w := &writer{upload: u, body: c.Body, left: max(c.Length, registry.Unknown), size: u.size}
+	w := &writer{upload: u, body: c.Body, left: max(c.Length, registry.Unknown), size: u.size, large: c.Length >= parallelSize}
 	defer func() { err = w.end(err) }() // also if the body panics
 	if err := w.open(); err != nil {
 		return w.failed(err)
@@ -162,10 +157,10 @@ func (w *writer) end(err error) error {
 
 // receive reads the chunk to its end.
 func (w *writer) receive(ctx context.Context) error {
-	buffer := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buffer)
+	h := newHasher(w.hash, w.large)
+	defer h.stop()
 	for empty := 0; empty < maxEmptyReads; empty++ {
-		room := buffer[:]
+		room := h.buffer()
 		if w.left >= 0 {
 			room = room[:max(1, min(int64(len(room)), w.left))] // one byte detects that there are more
 		}
@@ -175,7 +170,7 @@ func (w *writer) receive(ctx context.Context) error {
 		}
 		if n > 0 {
 			empty = 0
-			if err := w.add(room[:n]); err != nil {
+			if err := w.add(room[:n], h); err != nil {
 				return err
 			}
 		}
@@ -194,15 +189,15 @@ func (w *writer) receive(ctx context.Context) error {
 	return w.interrupted(io.ErrNoProgress)
 }
 
-// add adds bytes to the file.
-func (w *writer) add(p []byte) error {
+// add adds a piece to the file.
+func (w *writer) add(p []byte, h *hasher) error {
 	if w.left == 0 {
 		return w.sizeInvalid("more")
 	}
+	h.add(p)
 	if _, err := w.file.Write(p); err != nil {
 		return w.failed(err)
 	}
-	w.hash.Write(p) // never fails
 	w.size += int64(len(p))
 	if w.left > 0 {
 		w.left -= int64(len(p))
