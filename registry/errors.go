@@ -15,7 +15,7 @@ type Cause uint8
 // The causes, with the status of the answer and the code of the specification ("Error
 // Codes").
 const (
-	internal            Cause = iota // 500, plain text
+	internal            Cause = iota // 500 UNKNOWN
 	BlobUnknown                      // 404 BLOB_UNKNOWN
 	UploadInvalid                    // 400 BLOB_UPLOAD_INVALID
 	UploadRange                      // 416 BLOB_UPLOAD_INVALID

@@ -152,7 +152,8 @@ func TestStoreFailureIs500(t *testing.T) {
 	f := fixture{registry.New(store, registry.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}), t}
 	resp := f.get("/v2/app/blobs/" + string(textDigest))
 	body := f.status(resp, http.StatusInternalServerError)
-	assert.Equal(t, "text/plain; charset=utf-8", resp.Header.Get("Content-Type"))
+	assert.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+	assert.JSONEq(t, `{"errors":[{"code":"UNKNOWN","message":"unknown error: internal error"}]}`, string(body))
 	assert.NotContains(t, string(body), "fire")
 	assert.Contains(t, log.String(), "disk on fire")
 	assert.Contains(t, log.String(), "blob.get")

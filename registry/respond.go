@@ -106,7 +106,7 @@ func (c *call) sendError(err error) {
 			panic(http.ErrAbortHandler) // the client has left, which is why the Store failed
 		}
 		c.options.log().ErrorContext(c.ctx(), "request failed", "op", c.info.Op, "repository", c.info.Repo, "error", err)
-		http.Error(c.w, "internal error", status)
+		c.sendInternal()
 		return
 	}
 	a := refusal{status: status, contentType: "application/json"}
@@ -117,12 +117,23 @@ func (c *call) sendError(err error) {
 	body, err := a.encode(c)
 	if err != nil {
 		c.options.log().ErrorContext(c.ctx(), "error detail cannot be encoded", "op", c.info.Op, "error", err)
-		http.Error(c.w, "internal error", http.StatusInternalServerError)
+		c.sendInternal()
 		return
 	}
 	a.setHeader(c, len(body))
 	c.w.WriteHeader(a.status)
 	c.writeBody(body)
+}
+
+// internalBody has the code that registries have for errors of their own. The specification has none.
+const internalBody = `{"errors":[{"code":"UNKNOWN","message":"unknown error: internal error"}]}`
+
+// sendInternal answers with 500. What is wrong is in the log.
+func (c *call) sendInternal() {
+	c.header().Del("Etag")
+	c.set("Content-Type", "application/json", "Content-Length", strconv.Itoa(len(internalBody)))
+	c.w.WriteHeader(http.StatusInternalServerError)
+	c.writeBody([]byte(internalBody))
 }
 
 // leaves returns the errors that were joined, in order.
