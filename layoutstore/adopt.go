@@ -72,10 +72,7 @@ func (s *Store) loadLog() error {
 	if s.readOnly {
 		return nil
 	}
-	if err := s.removeLeftovers(); err != nil {
-		return err
-	}
-	return s.openLog(s.disk)
+	return s.removeLeftovers()
 }
 
 // loadIndex makes the changes of other programs to index.json.

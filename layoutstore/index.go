@@ -252,7 +252,7 @@ func (s *Store) check() (clean bool, err error) {
 		return false, err
 	}
 	there, err := s.disk.exists(ocispec.ImageLayoutFile)
-	s.folded = end
+	s.end, s.synced, s.folded = end, end, end
 	return there, err
 }
 
@@ -273,12 +273,14 @@ func (s *Store) fold() error {
 	if err != nil {
 		return err
 	}
-	if there, err := s.disk.exists(ocispec.ImageLayoutFile); err != nil {
-		return err
-	} else if !there {
-		if err := cmp.Or(s.disk.mkdir(ocispec.ImageBlobsDir), s.disk.replace(ocispec.ImageLayoutFile, layout)); err != nil {
-			return err
+	there, err := s.disk.exists(ocispec.ImageLayoutFile)
+	if err == nil && !there {
+		if err = s.disk.mkdir(ocispec.ImageBlobsDir); err == nil {
+			err = s.disk.replace(ocispec.ImageLayoutFile, layout)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	before, err := s.disk.readIndex()
 	if err != nil {

@@ -184,8 +184,11 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.load = sync.OnceValue(s.loadLog)
-	if clean {
+	if clean && s.readOnly {
 		return nil
+	}
+	if clean {
+		return s.openLog(s.disk)
 	}
 	if err := s.load(); err != nil || s.readOnly {
 		return err

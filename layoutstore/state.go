@@ -389,7 +389,8 @@ func (s *state) writeLog(d *disk, index record) error {
 // openLog opens the log for appending, after its last record.
 func (s *state) openLog(d *disk) (err error) {
 	if s.log, err = d.open(logName, os.O_WRONLY|os.O_APPEND); err != nil {
-		return err
+		s.log = nil
+		return fmt.Errorf("%w: a directory that cannot be written to can be opened read-only", err)
 	}
 	info, err := s.log.Stat()
 	if err == nil && info.Size() != s.end {
