@@ -47,7 +47,7 @@ func refused(t *testing.T, dir string, o layoutstore.Options) error {
 	return err
 }
 
-func push(t *testing.T, s registry.Store, repo, content string) digest.Digest {
+func push(t testing.TB, s registry.Store, repo, content string) digest.Digest {
 	t.Helper()
 	d := digest.FromString(content)
 	u, err := s.NewUpload(t.Context(), repo, digest.SHA256)
@@ -61,7 +61,7 @@ func chunk(content string) registry.Chunk {
 }
 
 // put puts an image manifest with a config, which it pushes, and a name.
-func put(t *testing.T, s registry.Store, repo, name string, tags ...string) digest.Digest {
+func put(t testing.TB, s registry.Store, repo, name string, tags ...string) digest.Digest {
 	t.Helper()
 	push(t, s, repo, "{}")
 	p := image(t, name)
@@ -70,7 +70,7 @@ func put(t *testing.T, s registry.Store, repo, name string, tags ...string) dige
 	return p.Descriptor.Digest
 }
 
-func image(t *testing.T, name string) registry.PutManifest {
+func image(t testing.TB, name string) registry.PutManifest {
 	t.Helper()
 	p, err := registry.ParseManifest(ocispec.MediaTypeImageManifest, fmt.Appendf(nil,
 		`{"schemaVersion":2,"mediaType":%q,"artifactType":"application/vnd.test","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":%q,"size":2},"layers":[],"annotations":{"name":%q}}`,
@@ -90,7 +90,7 @@ func read(t *testing.T, s registry.Store, repo string, d digest.Digest) string {
 	return string(all)
 }
 
-func collect[T any](t *testing.T, list iter.Seq2[T, error]) (all []T) {
+func collect[T any](t testing.TB, list iter.Seq2[T, error]) (all []T) {
 	t.Helper()
 	for item, err := range list {
 		require.NoError(t, err)
