@@ -171,8 +171,8 @@ func fullDisk(dir string) {
 
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no limit of the size of files")
+	if !canLimitFiles {
+		t.Skip("the size of files cannot be limited on " + runtime.GOOS)
 	}
 	dir := newDirectory(t)
 	cmd, lines := startChild(t, "full", dir)

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package layoutstore_test
 
@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 )
+
+const canLimitFiles = true
 
 // limitFiles limits the size of files that the process writes.
 func limitFiles(size uint64) {
