@@ -74,6 +74,11 @@ func (n *Network) Registry(t testing.TB, host string) *Registry {
 		func(r *Registry) bool { return r.profile != nil && pattern.Matcher(r.profile.Hosts)(host) },
 	} {
 		if i := slices.IndexFunc(all, has); i >= 0 {
+			if all[i].replay != nil {
+				if err := all[i].replay.Fill(); err != nil {
+					t.Fatalf("registrytest: %v", err)
+				}
+			}
 			return all[i]
 		}
 	}

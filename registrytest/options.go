@@ -10,6 +10,7 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/apistore"
+	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
@@ -30,7 +31,10 @@ type config struct {
 	login    apistore.Login // of WithHandlerLogin
 	upstream *url.URL       // of WithUpstream; nil without it
 	reach    UpstreamOptions
-	name     string // of WithName
+	replay   *kept.Replay // of a World; nil: nothing was kept
+	keep     *kept.Host   // of a World; nil: nothing is kept
+	aliases  []string     // of a World
+	name     string       // of WithName
 	record   recorder.Options
 	service  *auth.Service               // that WithAuth made
 	access   *auth.Options               // of WithAuth
@@ -124,6 +128,7 @@ func newConfig(opts []Option) (config, error) {
 	if c.profile != nil && len(c.errs) == 0 {
 		c.errs = append(c.errs, c.applyProfile())
 	}
+	c.server.Aliases = append(c.server.Aliases, c.aliases...)
 	if c.access != nil {
 		c.errs = append(c.errs, c.authenticate())
 	}
@@ -132,6 +137,10 @@ func newConfig(opts []Option) (config, error) {
 
 // authenticate makes the service of WithAuth and of the profile.
 func (c *config) authenticate() (err error) {
+	if c.replay != nil {
+		c.server.Authenticator, err = kept.Access(*c.access)
+		return err
+	}
 	c.service, err = auth.New(*c.access)
 	c.server.Authenticator = c.service
 	return err

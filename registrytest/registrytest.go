@@ -13,6 +13,7 @@ import (
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
@@ -29,6 +30,7 @@ type Registry struct {
 	registry *registry.Registry // nil if foreign
 	foreign  string             // the option whose handler answers, and to which store speaks; empty: none
 	upstream *upstream.Upstream // nil without WithUpstream
+	replay   *kept.Replay       // nil: nothing was kept
 	faults   *engine.Engine
 	service  *auth.Service // nil without authentication, or with another Authenticator
 	server   *server.Server
@@ -114,6 +116,9 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 		if c.upstream != nil {
 			r.upstream = upstream.New(c.upstream, c.upstreamOptions())
 			handler, c.handler = r.upstream.Direct(), r.upstream
+			if c.keep != nil {
+				c.keep.Upstream = r.upstream
+			}
 		}
 		r.store, r.faults = apistore.New(handler, c.login), engine.New(nil)
 	} else {
@@ -125,9 +130,7 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	}
 	c.server.Registry = c.handler
 	if r.foreign == "" {
-		r.registry = registry.New(r.faults.Store(), registry.Options{})
-		r.SetOptions(c.registry)
-		c.server.Registry = r.registry
+		r.serve(&c)
 	}
 	c.record.Log = c.server.Log
 	if c.network != nil {
@@ -146,6 +149,22 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 		r.lint = func(t testing.TB) { c.lint(r, t) }
 	}
 	return r, nil
+}
+
+// serve makes the registry of this module.
+func (r *Registry) serve(c *config) {
+	store := r.faults.Store()
+	if r.replay = c.replay; r.replay != nil {
+		store = r.replay.Store(store)
+	}
+	r.registry = registry.New(store, registry.Options{})
+	r.SetOptions(c.registry)
+	c.server.Registry = r.registry
+	if r.replay == nil {
+		return
+	}
+	r.replay.Into(r.store.(*memstore.Store)) // of asReplay
+	c.server.Registry = r.replay.Handler(r.registry)
 }
 
 // NewHandler returns a registry without a listener, for a server of the caller's. Its handler,

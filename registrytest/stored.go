@@ -149,7 +149,13 @@ func (r *Registry) Reset(t testing.TB) {
 	if !ok {
 		t.Fatalf("registrytest: reset: %s cannot be restored: want a memstore", r.contentOf())
 	}
-	memory.Restore(r.began)
+	began := r.began
+	if r.replay != nil {
+		if began = r.replay.Initial(); began == nil {
+			return // nothing has been asked yet
+		}
+	}
+	memory.Restore(began)
 	r.registry.SetOptions(r.registry.Options()) // forgets what a dialect has noted
 	if r.service != nil {
 		r.service.RevokeAll()

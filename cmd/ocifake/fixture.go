@@ -131,7 +131,7 @@ func (f *fixture) serve() error {
 	if f.server, err = server.Start(config); err != nil {
 		return explainListen("--addr", c.server.Addr, err)
 	}
-	f.closers = append(f.closers, f.server.Close, f.sayRefused)
+	f.closers = append(f.closers, f.sayMissing, f.server.Close, f.sayRefused)
 	return nil
 }
 

@@ -58,13 +58,16 @@ optionally followed by measures, by default count>=1:
   status=5xx count==0
 
 Exit status: that of the command, or 128 plus the number of the signal that ended it; 1
-if an expectation fails, --lint finds an error, or a file cannot be written; 2 if the
+if an expectation fails, --lint finds an error, or a file cannot be written, what passed
+cannot be kept, or something is not in the directory of --replay; 2 if the
 command line or an input file is invalid or the registry cannot start; 126 and 127 if
 the command cannot be executed or is not found. With status 2, the command did not run.`,
 		Example: `  ocifake run -- sh -c 'crane copy "$IMAGE" "$OCIFAKE_HOST/app:v1"'
   ocifake run --faults known:reset-mid-blob --strict-faults -- ./pull.sh
   ocifake run --faults rules.yaml --expect 'op=blob.get status=503 count==2' -- ./pull.sh
   ocifake run --hosts docker.io=hub,ghcr.io=ghcr --generate 'docker.io/library/alpine:3' -- ./build.sh
+  ocifake run --keep testdata/world --hosts docker.io,ghcr.io -- make e2e   # once, with the internet
+  ocifake run --replay testdata/world -- make e2e                           # without
   ocifake run --tls --user ci:secret --har requests.har --junit junit.xml -- make test`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeFiles,
@@ -93,7 +96,12 @@ type runConfig struct {
 
 // flags returns the flags of serve and those of the checks.
 func (c *runConfig) flags() []flagGroup {
-	return append([]flagGroup{{"Judgement", []flagRow{
+	return append([]flagGroup{{"Keep and replay", []flagRow{
+		{"keep", "keep what passes from the real hosts of --hosts in this `directory`, and replace it at the end if all went well", (*fileName)(&c.keeping.keep)},
+		{"shallow", "keep images without their layers: generated ones of the same size take their place, with other digests", &c.keeping.shallow},
+		{"keep-from", "keep a host from elsewhere, such as a mirror, by `HOST=URL`; repeatable", &c.keeping.from},
+		{"allow-missing", "do not fail if a command asks for what is not in the directory of --replay", &c.keeping.missing},
+	}}, {"Judgement", []flagRow{
 		{"expect", "expectation about the requests, checked at the end, or a `file` with one per line; repeatable", &c.expect},
 		{"strict-faults", "fail unless all rules of --faults have acted; for a known fault, one rule is sufficient", &c.strictFaults},
 		{"junit", "write the results to this `file` as JUnit XML", (*fileName)(&c.output.junit)},
@@ -122,13 +130,18 @@ type streams struct {
 }
 
 // run runs a command with a registry.
-func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
+func (c *runConfig) run(ctx context.Context, args []string, std streams) (err error) {
 	surviveBrokenPipes()
 	if !c.auth.hasUsers() && (c.profile != "" || slices.ContainsFunc(c.stand.hosts, func(h world.Host) bool { return h.Profile != "" })) {
 		c.auth.login = credentials{"ocifake", rand.Text()}
 	}
 	signals, stop := catch(heeded(passedOn)...)
 	defer stop()
+	defer func() {
+		if c.keeping.keeper != nil { // the command did not run
+			err = errors.Join(err, c.keeping.keeper.Abort())
+		}
+	}()
 	f, err := c.start(ctx, std.err)
 	if err != nil {
 		return notRun(ctx, err)
@@ -145,7 +158,8 @@ func (c *runConfig) run(ctx context.Context, args []string, std streams) error {
 	ended.began, ended.took = began, time.Since(began)
 	closed := errors.Join(remove(), f.Close())
 	judged := append(c.judge(f), c.lint.judge(f, std.err)...)
-	err = errors.Join(closed, c.writeJUnit(ctx, f, args, ended, judged))
+	err = errors.Join(closed, c.writeJUnit(ctx, f, args, ended, judged), c.keeping.judge())
+	err = errors.Join(err, c.keeping.finish(ctx, ended.status == 0 && errors.Join(err, judged.err()) == nil, signals))
 	if ended.status != 0 {
 		return &exit{ended.status, errors.Join(ended.err, err)}
 	}

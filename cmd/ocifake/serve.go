@@ -64,6 +64,7 @@ invalid.`,
   ocifake serve --faults rules.yaml --har requests.har
   ocifake serve --token-auth users.yaml
   ocifake serve --hosts docker.io=hub,ghcr.io=ghcr --ca-file ca.pem
+  ocifake serve --replay testdata/world --ca-file ca.pem
   ocifake serve --upstream https://registry.example --faults rules.yaml --har out.har
   ocifake serve --no-referrers --no-mount --log-level debug`,
 		Args:    cobra.NoArgs,
@@ -105,7 +106,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 		say string
 	}{
 		{!c.lint.on && len(c.lint.ignore)+len(c.lint.fail) > 0, "--lint-ignore and --lint-fail need --lint"},
-		{c.output.caFile != "" && !c.server.TLS && len(c.stand.hosts) == 0, "--ca-file needs --tls or --hosts"},
+		{c.output.caFile != "" && !c.server.TLS && len(c.stand.hosts) == 0 && c.keeping.replay == "", "--ca-file needs --tls, --hosts or --replay"},
 		{c.auth.clientCA != "" && !c.server.TLS, "--client-ca needs --tls"},
 		{c.control.none && c.control.addr+c.control.token != "", "--no-control excludes --control-addr and --control-token"},
 	} {
@@ -113,7 +114,7 @@ func (c *serveConfig) prepare(ctx context.Context, flags *pflag.FlagSet) (err er
 			return errors.New(wrong.say)
 		}
 	}
-	if err := errors.Join(c.auth.check(), c.stand.check(), c.upstream.check(c, flags), c.checkStore()); err != nil {
+	if err := errors.Join(c.auth.check(), c.stand.check(c.keeping.replay != ""), c.keeping.check(c, flags), c.upstream.check(c, flags), c.checkStore()); err != nil {
 		return err
 	}
 	if c.control.addr != "" {

@@ -18,6 +18,7 @@ type serveConfig struct {
 	auth      access
 	profile   string // name or file
 	stand     standIns
+	keeping   keeping
 	upstream  upstreams
 	directory storeFlag
 	adopt     bool
@@ -88,6 +89,7 @@ func (c *serveConfig) flags() []flagGroup {
 		{"Other hosts (default: none)", []flagRow{
 			{"hosts", "stand in for these hosts, each like a profile or strict: docker.io=hub,ghcr.io; a forward proxy on the same port leads to them; repeatable", &c.stand.hosts},
 			{"pass", "pass tunnels to this real host on, or to those below *.DOMAIN; the port is 443 or HOST:PORT; repeatable", &c.stand.passed},
+			{"replay", "stand in for the hosts in this `directory`, which \"ocifake run --keep\" has written", (*fileName)(&c.keeping.replay)},
 		}},
 		{contentTitle, []flagRow{
 			{"store", "keep the content in this directory, which is an OCI image layout; with REPO, for images that another program added without a repository", &c.directory},

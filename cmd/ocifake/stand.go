@@ -10,7 +10,9 @@ import (
 
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/server"
+	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
@@ -23,9 +25,9 @@ type standIns struct {
 }
 
 // check validates the combination of flags.
-func (s *standIns) check() error {
-	if len(s.hosts) == 0 && len(s.passed) > 0 {
-		return errors.New("--pass needs --hosts, which starts the forward proxy")
+func (s *standIns) check(replay bool) error {
+	if len(s.hosts) == 0 && !replay && len(s.passed) > 0 {
+		return errors.New("--pass needs --hosts or --replay, which starts the forward proxy")
 	}
 	if err := world.Distinct(s.hosts); err != nil {
 		return fmt.Errorf("--hosts: %w", err)
@@ -82,10 +84,17 @@ type standIn struct {
 	faults  *engine.Engine
 	use     control.Use
 	server  *server.Server
+
+	upstream *upstream.Upstream // nil: the host is not kept
+	replay   *kept.Replay       // nil: it is not replayed
 }
 
 // prepareHosts makes the stores of the hosts. f.store must be set.
 func (f *fixture) prepareHosts(ctx context.Context) error {
+	f.closers = append(f.closers, f.config.keeping.close)
+	if err := f.config.keeping.open(&f.config.stand); err != nil {
+		return err
+	}
 	for _, h := range f.config.stand.hosts {
 		p, err := readProfile(ctx, h.Profile)
 		if err != nil {
@@ -94,7 +103,14 @@ func (f *fixture) prepareHosts(ctx context.Context) error {
 		s := &standIn{Host: h, profile: p, aliases: h.Aliases(p)}
 		store := memstore.New(f.config.store)
 		f.content.Add(h.Name, s.aliases, store)
-		s.faults = f.faults.Beside(store)
+		if err := f.prepareKept(ctx, s, store); err != nil {
+			return fmt.Errorf("--hosts %s: %w", h, err)
+		}
+		if s.upstream != nil {
+			s.faults = f.faults.Beside(nil)
+		} else {
+			s.faults = f.faults.Beside(store)
+		}
 		f.hosts = append(f.hosts, s)
 	}
 	return nil
@@ -123,8 +139,19 @@ func (f *fixture) serveHosts() (*server.Proxy, error) {
 	return p, nil
 }
 
+// hostBackend returns what answers for a host.
+func (f *fixture) hostBackend(s *standIn) (server.Backend, control.Use, error) {
+	switch {
+	case s.upstream != nil:
+		return server.Backend{Registry: s.upstream}, control.Use{}, nil
+	case s.replay != nil:
+		return f.replayed(s)
+	}
+	return f.backend(s.faults, s.profile)
+}
+
 func (f *fixture) serveHost(network *server.Network, s *standIn) error {
-	b, use, err := f.backend(s.faults, s.profile)
+	b, use, err := f.hostBackend(s)
 	if err != nil {
 		return wrongInput(err)
 	}
@@ -154,7 +181,7 @@ func (f *fixture) serves(host, port string) bool {
 // renewHosts begins the tokens and the limits of the hosts anew.
 func (f *fixture) renewHosts() error {
 	for _, s := range f.hosts {
-		b, use, err := f.backend(s.faults, s.profile)
+		b, use, err := f.hostBackend(s)
 		if err == nil {
 			err = s.server.Use(b)
 		}

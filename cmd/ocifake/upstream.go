@@ -39,7 +39,7 @@ var forUpstreams = []string{"trust-forwarded"}
 // check parses the URL, and refuses the flags for the registry that an upstream replaces.
 func (u *upstreams) check(c *serveConfig, flags *pflag.FlagSet) (err error) {
 	if u.url == "" {
-		if u.ca+u.login != "" || u.docker || len(u.allow) > 0 {
+		if c.keeping.keep == "" && (u.ca+u.login != "" || u.docker || len(u.allow) > 0) {
 			return errors.New("--upstream-ca, --upstream-user, --upstream-docker-login and --allow-host need --upstream")
 		}
 		return nil
@@ -79,17 +79,26 @@ func excluded(flag string) error {
 
 // open returns the upstream, for a registry with or without users of its own.
 func (u *upstreams) open(ctx context.Context, users, trustForwarded bool) (*upstream.Upstream, error) {
+	options, err := u.options(ctx, users, trustForwarded)
+	if err != nil {
+		return nil, err
+	}
+	return upstream.New(u.base, options), nil
+}
+
+// options returns the options of an upstream.
+func (u *upstreams) options(ctx context.Context, users, trustForwarded bool) (upstream.Options, error) {
 	options := upstream.Options{AllowHosts: u.allow, TrustForwarded: trustForwarded}
 	if u.ca != "" {
 		text, err := readFile(ctx, u.ca)
 		if err != nil {
-			return nil, fmt.Errorf("--upstream-ca: %w", err)
+			return options, fmt.Errorf("--upstream-ca: %w", err)
 		}
 		if options.CAs, err = x509.SystemCertPool(); err != nil {
 			options.CAs = x509.NewCertPool() // there are none
 		}
 		if !options.CAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--upstream-ca: %s contains no PEM certificate", u.ca)
+			return options, fmt.Errorf("--upstream-ca: %s contains no PEM certificate", u.ca)
 		}
 	}
 	switch {
@@ -100,7 +109,7 @@ func (u *upstreams) open(ctx context.Context, users, trustForwarded bool) (*upst
 	case users:
 		options.Credentials = upstream.Anonymous
 	}
-	return upstream.New(u.base, options), nil
+	return options, nil
 }
 
 // dockerLogins are the credentials of Docker's configuration. They are read again after a while: a

@@ -125,3 +125,22 @@ func (l *randomLayer) Uncompressed() (io.ReadCloser, error) {
 func toHash(d digest.Digest) v1.Hash {
 	return v1.Hash{Algorithm: d.Algorithm().String(), Hex: d.Encoded()}
 }
+
+// Layer is a layer that is generated when it is read: a tar compressed with gzip, with one file of
+// random bytes.
+type Layer struct {
+	Content
+	Digest digest.Digest
+	DiffID digest.Digest // digest of the tar
+}
+
+// GenerateLayer returns the layer for a seed. It has max(size, 1559) bytes. Computing the digests
+// reads it once, unless ctx ends.
+func GenerateLayer(ctx context.Context, seed uint64, size int64) (Layer, error) {
+	l := newRandomLayer(seed, size, types.OCILayer)
+	if err := l.sumNow(ctx); err != nil {
+		return Layer{}, err
+	}
+	sums := l.sums()
+	return Layer{&l.stored, sums.digest, sums.diffID}, nil
+}

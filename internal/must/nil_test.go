@@ -365,6 +365,8 @@ var ofRegistrytest = []row{
 		network.Registry(nil, "a.example")
 	}),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
+	refused("registrytest.NewWorld t", func(given) { registrytest.NewWorld(nil) }),
+	refused("registrytest.NewWorld options", func(f given) { registrytest.NewWorld(f.t, nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),
 	failing("registrytest.New opts", "option 2 of 2 is nil", start(nil)),
 	failing("registrytest.WithNetwork n", "WithNetwork of nil", start(registrytest.WithNetwork(nil, "a.example"))),

@@ -20,6 +20,6 @@
 //	passage -> login (with credentials of ours) -> http.Transport
 //
 // What passes can be observed in two places. A handler around [Upstream] sees what clients see. A
-// RoundTripper below login would see what the registry and the hosts that it names
-// have sent, before rewriting, with the address of each host in the URL of the request.
+// Tap of [Options] sees, below login, what the registry and the hosts that it names have
+// sent, before rewriting, with the address of each host in the URL of the request.
 package upstream

@@ -155,7 +155,7 @@ func (l *login) learn(ctx context.Context) error {
 	if l.known() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	ctx, cancel := context.WithTimeout(withLogin(ctx), tokenTimeout)
 	defer cancel()
 	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base.String()+"/v2/", http.NoBody)
 	if err != nil {
@@ -271,7 +271,7 @@ func (l *login) token(ctx context.Context, c *httpfield.Challenge, scopes []stri
 			err = fmt.Errorf("token service %s: %s", at.Host, reason(err))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	ctx, cancel := context.WithTimeout(withLogin(ctx), tokenTimeout)
 	defer cancel()
 	r, err := tokenRequest(ctx, at, c.Parameters["service"], scopes, username, password)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/op"
 )
 
 // Options are the options of an Upstream. The zero value passes on the credentials of clients.
@@ -36,6 +37,11 @@ type Options struct {
 	// TrustForwarded takes scheme and host of URLs for clients from the Forwarded or X-Forwarded-*
 	// fields of a request.
 	TrustForwarded bool
+
+	// Tap receives each answer as it came, before rewriting, with its Request, and may replace its
+	// Body; or the error if there was no answer. info has the facts of the client's request; it is
+	// nil if the Upstream made the request itself, to log in. Tap is called concurrently.
+	Tap func(info *op.Info, answer *http.Response, err error)
 }
 
 // Anonymous are credentials for access without a login.
@@ -83,6 +89,9 @@ func New(base *url.URL, options Options) *Upstream {
 	must.NotNil("upstream: New: base", base)
 	u := &Upstream{base: base, options: options, sealer: newSealer(time.Now), network: newNetwork(base, options)}
 	u.transport = u.network
+	if options.Tap != nil {
+		u.transport = tapped{u.network, options.Tap}
+	}
 	if options.Credentials != nil {
 		u.transport = newLogin(u.transport, base, options.Credentials)
 	}

@@ -28,8 +28,29 @@ type hosted struct {
 	name    string
 	matches func(name string) bool // also its aliases
 	hub     bool
+	later   Filler // nil: the content is there
 	*memstore.Store
 }
+
+// Filler fills the store of a host when it is first used.
+type Filler interface {
+	// Fill fills the store, unless that is done. An error stays with the Filler.
+	Fill() error
+
+	// Initial returns the content with which the store was filled, or nil if it is not filled.
+	Initial() *memstore.Store
+}
+
+// fill fills the store.
+func (h *hosted) fill() *memstore.Store {
+	if h.later != nil {
+		_ = h.later.Fill()
+	}
+	return h.Store
+}
+
+// isFilled reports whether the content is in the store.
+func (h *hosted) isFilled() bool { return h.later == nil || h.later.Initial() != nil }
 
 var _ registry.Store = (*Store)(nil)
 
@@ -40,8 +61,11 @@ func NewStore(main registry.Store) *Store { return &Store{main: main} }
 // without a namespace are in "library", as in references.
 func (s *Store) Add(host string, aliases []string, content *memstore.Store) {
 	matches := pattern.Matcher(append([]string{host}, aliases...))
-	s.hosts = append(s.hosts, hosted{host, matches, matches(dockerHub), content})
+	s.hosts = append(s.hosts, hosted{name: host, matches: matches, hub: matches(dockerHub), Store: content})
 }
+
+// FillLater gives the host that was added last a Filler.
+func (s *Store) FillLater(f Filler) { s.hosts[len(s.hosts)-1].later = f }
 
 // part is the content that a repository is in.
 type part struct {
@@ -55,12 +79,13 @@ func (s *Store) find(repo string) (part, string) {
 	if !below {
 		return part{Store: s.main}, repo
 	}
-	for _, h := range s.hosts {
+	for i := range s.hosts {
+		h := &s.hosts[i]
 		if h.name == name || h.matches(name) && !s.has(name) {
 			if h.hub && !strings.Contains(rest, "/") {
 				rest = "library/" + rest
 			}
-			return part{h.Store, h.name + "/"}, rest
+			return part{h.fill(), h.name + "/"}, rest
 		}
 	}
 	return part{Store: s.main}, repo
@@ -97,13 +122,16 @@ func (s *Store) Kept() bool {
 }
 
 // Clone returns a copy of the content, of which that in files is not copied. It takes constant time.
+// The copy has what a store that is filled later has at first.
 func (s *Store) Clone() *Store {
 	clone := &Store{main: s.main, hosts: append([]hosted(nil), s.hosts...)}
 	if main, ok := s.main.(*memstore.Store); ok {
 		clone.main = main.Clone()
 	}
 	for i := range clone.hosts {
-		clone.hosts[i].Store = clone.hosts[i].Store.Clone()
+		if h := &clone.hosts[i]; h.isFilled() {
+			h.Store, h.later = h.Store.Clone(), nil
+		}
 	}
 	return clone
 }
@@ -114,7 +142,12 @@ func (s *Store) Restore(from *Store) {
 		main.Restore(from.main.(*memstore.Store))
 	}
 	for i := range s.hosts {
-		s.hosts[i].Restore(from.hosts[i].Store)
+		switch h := &from.hosts[i]; {
+		case h.later == nil:
+			s.hosts[i].Restore(h.Store)
+		case h.isFilled(): // since the clone was made
+			s.hosts[i].Restore(h.later.Initial())
+		}
 	}
 }
 
@@ -279,8 +312,9 @@ func (s *Store) Uploads(ctx context.Context, repo string) iter.Seq2[string, erro
 
 func (s *Store) parts() []part {
 	parts := []part{{Store: s.main}}
-	for _, h := range s.hosts {
-		parts = append(parts, part{h.Store, h.name + "/"})
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		parts = append(parts, part{h.fill(), h.name + "/"})
 	}
 	return parts
 }

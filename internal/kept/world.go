@@ -1,0 +1,250 @@
+package kept
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/layoutstore"
+	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/registry"
+)
+
+// World is a kept world that is replayed.
+type World struct {
+	Hosts []*Replay // sorted by name
+}
+
+// Open opens the world in a directory. It checks the names and the files of the hosts; content is
+// read and verified when it is requested.
+func Open(dir string) (_ *World, err error) {
+	w := &World{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open the kept world %s: %w", dir, err), w.Close())
+		}
+	}()
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, old := os.Lstat(dir + ".old"); old == nil {
+			return nil, fmt.Errorf("it does not exist, and %s.old does: keeping was interrupted: rename it", dir)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	c, err := readContents(root)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(c.Hosts)
+	for _, name := range c.Hosts {
+		r, err := openHost(root, dir, name, c.Shallow)
+		if err != nil {
+			return w, fmt.Errorf("host %s: %w", name, err)
+		}
+		w.Hosts = append(w.Hosts, r)
+	}
+	return w, nil
+}
+
+// Close closes the files. The servers of the hosts must be closed.
+func (w *World) Close() error {
+	var errs []error
+	for _, r := range w.Hosts {
+		errs = append(errs, r.layout.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Replay is a host of a kept world. Its methods are safe for concurrent use.
+type Replay struct {
+	world.Host
+	Profile []byte // the text of profile.yaml; nil: there is none
+
+	layout  *layoutstore.Store
+	answers answers
+	shallow bool
+	into    *memstore.Store
+	initial atomic.Pointer[memstore.Store]
+	filled  func() error
+
+	mu      sync.Mutex
+	missing map[string]int // requests by what they asked for
+	asked   map[string]place
+	written map[string]bool // repositories to which a client has pushed
+	damaged []string
+}
+
+func openHost(root *os.Root, dir, name string, shallow bool) (*Replay, error) {
+	host, err := parseHost(name)
+	if err != nil {
+		return nil, err
+	}
+	sub := directoryOf(name)
+	info, err := root.Lstat(sub)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", sub)
+	}
+	r := &Replay{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]place{}, written: map[string]bool{}}
+	r.filled = sync.OnceValue(func() error {
+		err := r.fill()
+		if err != nil {
+			_ = r.damage(err.Error())
+		}
+		return err
+	})
+	if r.answers, err = readAnswers(root, sub+"/"+answersFile); err != nil {
+		return nil, err
+	}
+	r.Profile, err = readFile(root, sub+"/"+profileFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", profileFile, err)
+	}
+	r.layout, err = layoutstore.Open(filepath.Join(dir, sub), layoutstore.Options{ReadOnly: true})
+	return r, err
+}
+
+// Into makes the content of the host that of an empty store when it is first needed. It must be called
+// once, before a request is served.
+func (r *Replay) Into(store *memstore.Store) { r.into = store }
+
+// Initial returns the content of the host without the changes of clients, or nil until [Replay.Fill] has
+// returned.
+func (r *Replay) Initial() *memstore.Store { return r.initial.Load() }
+
+// Fill puts the content into the store, unless that is done.
+func (r *Replay) Fill() error {
+	if err := r.filled(); err != nil {
+		return fmt.Errorf("the kept host %s: %w", r.Host, err)
+	}
+	return nil
+}
+
+// maxStored is the maximum size in bytes of a kept manifest.
+const maxStored = 64 << 20
+
+func (r *Replay) fill() error {
+	ctx := context.Background()
+	for repo, err := range r.layout.Repositories(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if err := r.fillRepository(ctx, repo); err != nil {
+			return fmt.Errorf("repository %s: %w", repo, err)
+		}
+	}
+	for d, g := range r.answers.Generated {
+		made := sync.OnceValues(func() (content.Layer, error) { return content.GenerateLayer(ctx, g.Seed, g.Size) })
+		for _, repo := range g.Repositories {
+			err := r.into.AddBlob(ctx, repo, ocispec.Descriptor{Digest: d, Size: g.Size}, func() (registry.Blob, error) {
+				layer, err := made()
+				if err == nil && (layer.Digest != d || layer.Size() != g.Size) {
+					err = r.damage(fmt.Sprintf("%s of the generated layer %s: the seed and the size give another one", answersFile, d))
+				}
+				if err != nil {
+					return nil, err
+				}
+				return registry.NewBlob(layer, g.Size), nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	r.initial.Store(r.into.Clone())
+	return nil
+}
+
+func (r *Replay) fillRepository(ctx context.Context, repo string) error {
+	for b, err := range r.layout.Blobs(ctx, repo, "") {
+		if err == nil {
+			err = r.into.AddBlob(ctx, repo, b, r.opener(repo, b.Digest))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	tags := map[digest.Digest][]string{}
+	for t, err := range r.layout.Tags(ctx, repo, "") {
+		if err != nil {
+			return err
+		}
+		tags[t.Digest] = append(tags[t.Digest], t.Name)
+	}
+	for d, err := range r.layout.Manifests(ctx, repo, "") {
+		if err != nil {
+			return err
+		}
+		if d.Size > maxStored {
+			return fmt.Errorf("manifest %s has %d bytes: want at most %d", d.Digest, d.Size, maxStored)
+		}
+		m, err := r.layout.Manifest(ctx, repo, string(d.Digest))
+		if err != nil {
+			return err
+		}
+		p, _, err := content.AsStored(ctx, r.layout, repo, m)
+		if err != nil {
+			return err
+		}
+		p.Require, p.Tags = nil, tags[d.Digest]
+		err = r.into.AddManifest(ctx, repo, p, func() ([]byte, error) {
+			m, err := r.layout.Manifest(ctx, repo, string(d.Digest))
+			return m.Content, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// opener returns a function that opens a blob. It reads the file once, to verify the content before
+// its first byte is served.
+func (r *Replay) opener(repo string, d digest.Digest) func() (registry.Blob, error) {
+	ctx := context.Background()
+	verified := sync.OnceValue(func() error {
+		b, err := r.layout.OpenBlob(ctx, repo, d)
+		if err != nil {
+			return r.damage(fmt.Sprintf("blob %s: %v (if Git LFS has it, run git lfs pull)", d, err))
+		}
+		hash := d.Algorithm().Hash()
+		_, err = io.Copy(hash, io.NewSectionReader(b, 0, b.Size()))
+		if err = errors.Join(err, b.Close()); err == nil && digest.NewDigest(d.Algorithm(), hash) != d {
+			err = r.damage(fmt.Sprintf("blob %s: the file has other content", d))
+		}
+		return err
+	})
+	return func() (registry.Blob, error) {
+		if err := verified(); err != nil {
+			return nil, err
+		}
+		return r.layout.OpenBlob(ctx, repo, d)
+	}
+}
+
+// damage notes that the directory does not have what it says, and returns that as an error.
+func (r *Replay) damage(what string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.damaged) < maxErrors {
+		r.damaged = append(r.damaged, what)
+	}
+	return errors.New(what)
+}

@@ -1,0 +1,104 @@
+package registrytest_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/images"
+	"github.com/ocifake/ocifake/registrytest"
+)
+
+// keepGHCR keeps an image of a registry that is like GHCR, as the host ghcr.io.
+func keepGHCR(t *testing.T, dir string, real *registrytest.Registry) {
+	t.Helper()
+	t.Setenv("OCIFAKE_UPDATE", "1")
+	t.Run("keep", func(t *testing.T) {
+		world := registrytest.NewWorld(t, registrytest.Replay(dir, "ghcr.io"),
+			registrytest.KeepFrom("ghcr.io", real.URL(), registrytest.UpstreamOptions{CAs: real.CertPool()}))
+		pullFrom(t, world, "ghcr.io/org/app:v1")
+	})
+	t.Setenv("OCIFAKE_UPDATE", "")
+}
+
+// pullFrom pulls an image through the proxy of a world.
+func pullFrom(t *testing.T, world *registrytest.World, ref string) {
+	t.Helper()
+	transport := &http.Transport{Proxy: world.Proxy(), TLSClientConfig: &tls.Config{RootCAs: world.CertPool()}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	parsed, err := name.ParseReference(ref)
+	require.NoError(t, err)
+	img, err := remote.Image(parsed, remote.WithTransport(transport))
+	require.NoError(t, err)
+	layers, err := img.Layers()
+	require.NoError(t, err)
+	for _, l := range layers {
+		content, err := l.Compressed()
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, content)
+		require.NoError(t, err)
+		require.NoError(t, content.Close())
+	}
+	_, err = img.RawConfigFile()
+	require.NoError(t, err)
+}
+
+// treeOf returns the files below a directory.
+func treeOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			var text []byte
+			text, err = os.ReadFile(path)
+			files[path[len(dir):]] = string(text)
+		}
+		return err
+	}))
+	return files
+}
+
+func TestReplay(t *testing.T) {
+	real := registrytest.New(t, registrytest.WithTLS(), registrytest.WithProfile("ghcr"))
+	real.Push(t, "org/app:v1", images.Random())
+	dir := filepath.Join(t.TempDir(), "world")
+	keepGHCR(t, dir, real)
+	first := treeOf(t, dir)
+	keepGHCR(t, dir, real)
+	second := treeOf(t, dir)
+	assert.ElementsMatch(t, sortedKeys(first), sortedKeys(second))
+	for name := range first {
+		assert.Equal(t, first[name], second[name], name)
+	}
+	assert.NoError(t, real.Close())
+	for name, text := range first {
+		for _, secret := range []string{"Bearer ", "eyJ", "/upstream/", "token="} {
+			assert.False(t, bytes.Contains([]byte(text), []byte(secret)), "%s has %s", name, secret)
+		}
+	}
+
+	world := registrytest.NewWorld(t, registrytest.Replay(dir))
+	pullFrom(t, world, "ghcr.io/org/app:v1")
+	world.Network().Assert(t).AtLeast(3)
+	world.Host("ghcr.io").Push(t, "org/new:v1", images.Random())
+	pullFrom(t, world, "ghcr.io/org/new:v1")
+	assert.NotEmpty(t, world.Host("ghcr.io").Profile().Facts)
+}
+
+func sortedKeys(m map[string]string) (keys []string) {
+	for k := range maps.Keys(m) {
+		keys = append(keys, k)
+	}
+	return keys
+}
