@@ -64,7 +64,7 @@ func pushForever(dir string) {
 		wg.Go(func() {
 			for {
 				name := fmt.Sprint("v", rand.Uint64())
-				layer := strings.Repeat(name, 1+rand.IntN(20_000))
+				layer := strings.Repeat(name, 1+rand.IntN(2_000))
 				config := fmt.Sprintf(`{"name":%q}`, name)
 				for _, blob := range []string{layer, config} {
 					send(http.MethodPost, "blobs/uploads/?digest="+digest.FromString(blob).String(), "application/octet-stream", blob, http.StatusCreated)
@@ -102,15 +102,18 @@ func hold(dir string) {
 // there, what is there is whole, and nothing else is left.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	rounds, pushes := 2, 20
+	rounds, images := 2, 10 // each image is three pushes
 	if thorough.Enabled() {
-		rounds, pushes = 100, 1000
+		rounds, images = 20, 333
 	}
-	dir := newDirectory(t)
+	var dir string
 	there := map[string]string{}
-	for range rounds {
+	for round := range rounds {
+		if round%4 == 0 {
+			dir, there = newDirectory(t), map[string]string{}
+		}
 		cmd, lines := startChild(t, "push", dir)
-		for n := rand.IntN(pushes / 2); n > 0 && lines.Scan(); n-- {
+		for n := rand.IntN(images); n > 0 && lines.Scan(); n-- {
 			noteLine(t, there, lines.Text())
 		}
 		require.NoError(t, cmd.Process.Kill())
