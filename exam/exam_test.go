@@ -8,11 +8,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/thorough"
 )
 
@@ -123,6 +125,19 @@ func TestPlantedFaults(t *testing.T) {
 			}
 			assert.Contains(t, verdicts, test.verdict, card.Text())
 		})
+	}
+}
+
+// TestOtherContent has a client that pushes other content in each run, as signers do.
+func TestOtherContent(t *testing.T) {
+	var runs atomic.Int32
+	client := exam.Client{Run: func(ctx context.Context, reg *exam.Trial) error {
+		image := images.Random(images.Seed(uint64(runs.Add(1))))
+		return crane.Push(image, reg.Ref("team/app:other"), crane.WithContext(ctx), crane.WithTransport(reg.Transport()), crane.WithJobs(1))
+	}}
+	card := exam.Run(t, client, exam.Only("duties/warning"), exam.WithReportOnly())
+	for _, r := range card.Trials {
+		assert.False(t, r.Verdict.Fault(), "%s: %s: %s", r.ID(), r.Verdict, r.Reason)
 	}
 }
 
