@@ -68,6 +68,11 @@ var peers = []peer{
 // distribution starts CNCF distribution, which deletes only if it is told to.
 func distribution(t *testing.T, deletes bool) spec.Target {
 	t.Helper()
+	return listening(t, distributionHandler(t, deletes))
+}
+
+func distributionHandler(t *testing.T, deletes bool) http.Handler {
+	t.Helper()
 	level := log.GetLevel()
 	require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
 	t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
@@ -82,7 +87,7 @@ func distribution(t *testing.T, deletes bool) spec.Target {
 	config.Log.AccessLog.Disabled = true
 	app := handlers.NewApp(t.Context(), config)
 	t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
-	return listening(t, app)
+	return app
 }
 
 // listening serves a registry until the test ends.

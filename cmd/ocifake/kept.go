@@ -169,22 +169,23 @@ func (f *fixture) prepareKeep(ctx context.Context, s *standIn) error {
 
 // replayed returns what answers for a host that is replayed. Without users of flags, everybody may do
 // everything.
-func (f *fixture) replayed(s *standIn) (server.Backend, control.Use, error) {
-	b, use, err := f.backend(s.faults, s.profile)
-	if err != nil {
-		return b, use, err
-	}
-	settings := profiles.Settings{}
+func (f *fixture) replayed(s *standIn) (b server.Backend, use control.Use, err error) {
+	var settings profiles.Settings
 	if s.profile != nil {
 		if settings, err = s.profile.Settings(); err != nil {
 			return b, use, err
 		}
 	}
-	if settings.Auth != nil && !f.config.auth.hasUsers() {
-		if b.Authenticator, err = kept.Access(*settings.Auth); err != nil {
-			return b, use, err
+	if f.config.auth.hasUsers() {
+		b, use, err = f.backend(s.faults, s.profile)
+	} else {
+		b.Rules, use.Profile = settings.Rules, s.profile
+		if settings.Auth != nil {
+			b.Authenticator, err = kept.Access(*settings.Auth)
 		}
-		use.Auth, use.Warning = nil, ""
+	}
+	if err != nil {
+		return b, use, err
 	}
 	settings = settings.With(f.config.registry, nil)
 	settings.Registry.Log, settings.Registry.Allow = f.log, auth.Allow

@@ -77,12 +77,15 @@ func replay(t testing.TB, dir string, client func(c client)) *kept.World {
 
 // client sends requests to a server.
 type client struct {
-	t    testing.TB
-	http *http.Client
-	url  string
+	t     testing.TB
+	http  *http.Client
+	url   string
+	token string
 }
 
-func newClient(t testing.TB, s *httptest.Server) client { return client{t, s.Client(), s.URL} }
+func newClient(t testing.TB, s *httptest.Server) client {
+	return client{t: t, http: s.Client(), url: s.URL}
+}
 
 // answer is a response with its body.
 type answer struct {
@@ -97,6 +100,9 @@ func (c client) do(method, path string, header ...string) answer {
 	require.NoError(c.t, err)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := c.http.Do(r)
 	require.NoError(c.t, err)

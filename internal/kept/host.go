@@ -48,6 +48,7 @@ type Host struct {
 		tags         map[string]map[string]bool
 		referrers    map[string]map[digest.Digest]bool
 	}
+	secrets  secrets
 	log      []*record.Exchange
 	captured int // bytes of bodies in the log
 }
@@ -81,7 +82,7 @@ type need string
 func newHost(name world.Host, dir string, store *layoutstore.Store) *Host {
 	h := &Host{Host: name, dir: dir, store: store,
 		manifests: map[place]manifest{}, tags: map[tagged]digest.Digest{}, needs: map[place]need{},
-		failures: map[string]string{}, logins: map[string]string{}, absent: map[tagged]bool{}}
+		secrets: secrets{}, failures: map[string]string{}, logins: map[string]string{}, absent: map[tagged]bool{}}
 	h.answers.repositories = map[string]bool{}
 	h.answers.tags = map[string]map[string]bool{}
 	h.answers.referrers = map[string]map[digest.Digest]bool{}
@@ -104,7 +105,7 @@ func (h *Host) fail(path, why string) {
 	}
 }
 
-// needs notes content that must be there at the end.
+// require notes content that must be there at the end.
 func (h *Host) require(p place, why need) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,6 +146,52 @@ func TestLies(t *testing.T) {
 			assert.NoDirExists(t, dir)
 		})
 	}
+}
+
+// TestSecrets: nothing that gives access reaches the directory: in headers, URLs and bodies of answers
+// and requests.
+func TestSecrets(t *testing.T) {
+	host := newReal(t, "app:v1 layers=1")
+	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "SECRET-1", r.URL.Query().Get("X-Amz-Signature"))
+		w.Header().Set("Set-Cookie", "session=SECRET-2")
+		r.URL.RawQuery = ""
+		host.ServeHTTP(w, r)
+	}))
+	defer storage.Close()
+	var asked http.HandlerFunc = func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/issue":
+			fmt.Fprint(w, `{"token":"SECRET-3","refresh_token":"SECRET-4","expires_in":60}`)
+		case r.Header.Get("Authorization") != "Bearer SECRET-3":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/issue?key=SECRET-5",service="some"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"not SECRET-6","detail":{"token":"SECRET-6"}}]}`, http.StatusUnauthorized)
+		case strings.Contains(r.URL.Path, "/manifests/none"):
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"SECRET-3 does not help"}]}`)
+		case strings.Contains(r.URL.Path, "/blobs/"):
+			http.Redirect(w, r, storage.URL+r.URL.Path+"?X-Amz-Signature=SECRET-1", http.StatusTemporaryRedirect)
+		default:
+			host.ServeHTTP(w, r)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "world")
+	require.NoError(t, keep(t, dir, kept.Options{}, asked, func(c client) {
+		challenge := c.get("app/manifests/v1").Header.Get("WWW-Authenticate")
+		realm, _, _ := strings.Cut(strings.TrimPrefix(challenge, `Bearer realm="`), `"`)
+		r, err := c.http.Get(realm + "&password=SECRET-7")
+		require.NoError(t, err)
+		require.NoError(t, r.Body.Close())
+		c.token = "SECRET-3"
+		c.pull("app", "v1")
+		assert.Equal(t, 404, c.get("app/manifests/none").StatusCode)
+	}))
+	for name, text := range tree(t, dir) {
+		assert.NotContains(t, text, "SECRET", name)
+		assert.NotContains(t, text, "127.0.0.1", name)
+	}
+	replay(t, dir, func(c client) { c.pull("app", "v1") })
 }
 
 // TestShallow: a shallow world has the structure of the images, and no layers.

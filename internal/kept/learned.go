@@ -38,6 +38,7 @@ func (h *Host) observe(answer *http.Response) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.secrets.ofHeader(r.Header, answer)
 	if len(h.log) == maxExchanges {
 		return
 	}
@@ -59,6 +60,7 @@ func (h *Host) observe(answer *http.Response) {
 		if info.Op != op.BlobGet && size <= maxBody && h.captured+int(size) <= maxBodies {
 			h.captured += int(size)
 			x.ResponseBody, x.ResponseBodyCut = body.Bytes(), false
+			h.secrets.ofBody(x.ResponseBody)
 		}
 	}}
 }
@@ -87,7 +89,7 @@ func (h *Host) profile() ([]byte, error) {
 		_, form, _ := strings.Cut(facts[i].Source, ": ")
 		facts[i].Source = "kept: " + form
 	}
-	return renderProfile(h.String(), facts)
+	return renderProfile(h.String(), facts, h.secrets)
 }
 
 func challenge(x record.Exchange) int {
@@ -114,17 +116,26 @@ func mainHost(log record.Log) string {
 	return best
 }
 
-// renderProfile returns a profile in the JSON form of YAML, without empty fields.
-func renderProfile(host string, facts []profiles.Fact) ([]byte, error) {
+// renderProfile returns a profile in the JSON form of YAML, without empty fields. The texts of answers
+// to credentials, and facts that contain a secret that has passed, are left out.
+func renderProfile(host string, facts []profiles.Fact, passed secrets) ([]byte, error) {
 	p := struct {
 		Name  string           `json:"name"`
 		Title string           `json:"title"`
 		Facts []map[string]any `json:"facts"`
 	}{"kept", host, []map[string]any{}}
 	for _, f := range facts {
+		if strings.HasPrefix(f.Trait, "auth.") && f.Answer != nil {
+			answer := *f.Answer
+			answer.Message, answer.Detail, answer.Body = nil, nil, nil
+			f.Answer = &answer
+		}
 		text, err := json.Marshal(f)
 		if err != nil {
 			return nil, err
+		}
+		if passed.isIn(string(text)) {
+			continue
 		}
 		var fields map[string]any
 		if err := json.Unmarshal(text, &fields); err != nil {
