@@ -16,8 +16,8 @@ import (
 // judge returns the result of a trial that was run.
 func (x *trial) judge(r *report) TrialResult {
 	result := x.result(r)
-	if r.remaining != "" && result.Output == "" {
-		result.Output = r.remaining[:min(len(r.remaining), maxOutput)]
+	if running := r.remaining + r.stacks; running != "" && result.Output == "" {
+		result.Output = running[:min(len(running), maxOutput)]
 	}
 	result.Verdict, result.Reason = x.verdict(r)
 	return result

@@ -40,6 +40,7 @@ type report struct {
 	content       error // why the registry's content is not consistent
 	checkErr      error // of Check or CheckFailed
 	remaining     string
+	stacks        string // of the goroutines, if Run has not returned
 
 	answers map[string]bool // of a plain run
 	idle    string          // why a command has hung
@@ -88,7 +89,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 		time.Sleep(settling) // until the goroutines that Run left behind are blocked
 	}
 	if !r.ended && r.idle == "" {
-		r.remaining = "Run has not returned" + watch.stacks()
+		r.stacks = watch.stacks()
 	}
 	r.observe(reg, in)
 	client.cancel(nil) // not before: it closes connections that the client forgot
