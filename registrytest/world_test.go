@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -94,6 +96,48 @@ func TestReplay(t *testing.T) {
 	world.Host("ghcr.io").Push(t, "org/new:v1", images.Random())
 	pullFrom(t, world, "ghcr.io/org/new:v1")
 	assert.NotEmpty(t, world.Host("ghcr.io").Profile().Facts)
+}
+
+// TestReplayWithoutNetwork: in a bubble there are no sockets. What is missing fails the test.
+func TestReplayWithoutNetwork(t *testing.T) {
+	real := registrytest.New(t, registrytest.WithTLS())
+	real.Push(t, "org/app:v1", images.Random())
+	dir := filepath.Join(t.TempDir(), "world")
+	keepGHCR(t, dir, real)
+	synctest.Test(t, func(t *testing.T) {
+		replayed := runTest(func(t testing.TB) {
+			world := registrytest.NewWorld(t, registrytest.Replay(dir))
+			for _, tag := range []string{"v1", "v2"} {
+				response, err := world.Transport().RoundTrip(httptest.NewRequest(http.MethodGet, "https://ghcr.io/v2/org/app/manifests/"+tag, nil))
+				if err == nil {
+					err = response.Body.Close()
+				}
+				if err != nil {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+		require.Len(t, replayed.failures, 1)
+		assert.Contains(t, replayed.failures[0], "set OCIFAKE_UPDATE=1 to keep it anew:\n  ghcr.io/org/app/manifests/v2 (1)")
+	})
+}
+
+// TestKeepFails: a test that fails leaves the world as it was.
+func TestKeepFails(t *testing.T) {
+	real := registrytest.New(t, registrytest.WithTLS())
+	real.Push(t, "org/app:v1", images.Random())
+	dir := filepath.Join(t.TempDir(), "world")
+	keepGHCR(t, dir, real)
+	before := treeOf(t, dir)
+	t.Setenv("OCIFAKE_UPDATE", "1")
+	runTest(func(t testing.TB) {
+		registrytest.NewWorld(t, registrytest.Replay(dir))
+		t.Errorf("it fails")
+	})
+	assert.Equal(t, before, treeOf(t, dir))
+	failed := runTest(func(t testing.TB) { registrytest.NewWorld(t, registrytest.Replay(dir+"-none")) })
+	require.Len(t, failed.failures, 1)
+	assert.Contains(t, failed.failures[0], "give the hosts to keep to Replay")
 }
 
 func sortedKeys(m map[string]string) (keys []string) {

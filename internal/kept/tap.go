@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -312,7 +313,7 @@ func (b *passing) Close() error {
 	return err
 }
 
-var errPart = fmt.Errorf("it passed only in part")
+var errPart = errors.New("it passed only in part")
 
 // end calls done once, with the error of keeping the bytes before that of the body.
 func (b *passing) end(err error) {
