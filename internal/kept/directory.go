@@ -70,39 +70,40 @@ func parseHost(name string) (world.Host, error) {
 
 // readContents reads and checks world.json.
 func readContents(root *os.Root) (contents, error) {
-	var c contents
-	err := readJSON(root, worldFile, &c)
+	text, err := readFile(root, worldFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("it is not a kept world: %s is missing", worldFile)
+		return contents{}, fmt.Errorf("it is not a kept world: %s is missing", worldFile)
 	}
-	switch {
-	case err != nil:
-		return c, err
-	case c.Version != version:
-		return c, fmt.Errorf("%s: version %d is not supported: want %d", worldFile, c.Version, version)
-	case len(c.Hosts) > maxHosts:
-		return c, fmt.Errorf("%s: more than %d hosts", worldFile, maxHosts)
+	var c contents
+	if err == nil {
+		c, err = parseContents(text)
 	}
-	for i, name := range c.Hosts {
-		if _, err := parseHost(name); err != nil {
-			return c, fmt.Errorf("%s: %w", worldFile, err)
-		}
-		if slices.Contains(c.Hosts[:i], name) {
-			return c, fmt.Errorf("%s: host %s is there twice", worldFile, name)
-		}
+	if err != nil {
+		return contents{}, fmt.Errorf("%s: %w", worldFile, err)
 	}
 	return c, nil
 }
 
-func readJSON(root *os.Root, name string, into any) error {
-	text, err := readFile(root, name)
-	if err == nil {
-		err = strict.Decode(text, into)
+func parseContents(text []byte) (contents, error) {
+	var c contents
+	if err := strict.Decode(text, &c); err != nil {
+		return c, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", name, err)
+	switch {
+	case c.Version != version:
+		return c, fmt.Errorf("version %d is not supported: want %d", c.Version, version)
+	case len(c.Hosts) > maxHosts:
+		return c, fmt.Errorf("more than %d hosts", maxHosts)
 	}
-	return err
+	for i, name := range c.Hosts {
+		if _, err := parseHost(name); err != nil {
+			return c, err
+		}
+		if slices.Contains(c.Hosts[:i], name) {
+			return c, fmt.Errorf("host %s is there twice", name)
+		}
+	}
+	return c, nil
 }
 
 // readFile reads a regular file of bounded size.
@@ -128,18 +129,28 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 
 // readAnswers reads and checks the answers of a host.
 func readAnswers(root *os.Root, name string) (answers, error) {
+	text, err := readFile(root, name)
 	var a answers
-	if err := readJSON(root, name, &a); err != nil {
-		return a, err
+	if err == nil {
+		a, err = parseAnswers(text)
 	}
-	if err := a.check(); err != nil {
-		return a, fmt.Errorf("%s: %w", name, err)
+	if err != nil {
+		return answers{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return a, nil
 }
 
-// maxGenerated is the maximum size of a layer that is generated.
-const maxGenerated = 64 << 30
+func parseAnswers(text []byte) (answers, error) {
+	var a answers
+	if err := strict.Decode(text, &a); err != nil {
+		return a, err
+	}
+	return a, a.check()
+}
+
+// maxGenerated is the maximum size in bytes of a layer that is generated: the first request for it
+// generates it once more, to verify it.
+const maxGenerated = 8 << 30
 
 func (a *answers) check() error {
 	slices.Sort(a.Repositories)

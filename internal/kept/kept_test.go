@@ -292,7 +292,8 @@ func TestHostile(t *testing.T) {
 			file := filepath.Join(dir, "ghcr.io", "answers.json")
 			return errors.Join(os.Remove(file), os.Symlink("/etc/passwd", file))
 		}, "not a regular file"},
-		"no log": {func(dir string) error { return os.Remove(filepath.Join(dir, "ghcr.io", "ocifake.store")) }, ""},
+		"huge log": {func(dir string) error { return os.Truncate(filepath.Join(dir, "ghcr.io", "ocifake.store"), 1<<30) }, "more than"},
+		"no log":   {func(dir string) error { return os.Remove(filepath.Join(dir, "ghcr.io", "ocifake.store")) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			copied := filepath.Join(t.TempDir(), "world")
@@ -334,28 +335,4 @@ func TestHostile(t *testing.T) {
 			assert.Contains(t, w.Missing()[0], "ghcr.io: damaged: blob "+string(layer))
 		})
 	}
-}
-
-// FuzzOpen reads the files of a world that anybody may have written.
-func FuzzOpen(f *testing.F) {
-	f.Add([]byte(`{"version":1,"hosts":["ghcr.io"]}`), []byte(`{"tags":{"app":["v1"]}}`))
-	f.Add([]byte(`{"version":1,"shallow":true,"hosts":["registry.example:5000"]}`), []byte(`{"absent":{"":["_catalog"]}}`))
-	f.Fuzz(func(t *testing.T, world, answers []byte) {
-		dir := t.TempDir()
-		outside := filepath.Join(dir, "outside")
-		inside := filepath.Join(dir, "world")
-		for _, d := range []string{outside, filepath.Join(inside, "ghcr.io"), filepath.Join(inside, "registry.example+5000")} {
-			if os.MkdirAll(d, 0o700) != nil || os.WriteFile(filepath.Join(d, "answers.json"), answers, 0o600) != nil {
-				t.Skip()
-			}
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(inside, "world.json"), world, 0o600))
-		w, err := kept.Open(inside)
-		if err == nil {
-			require.NoError(t, w.Close())
-		}
-		entries, err := os.ReadDir(outside)
-		require.NoError(t, err)
-		assert.Len(t, entries, 1)
-	})
 }

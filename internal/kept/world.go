@@ -117,6 +117,10 @@ func openHost(root *os.Root, dir, name string, shallow bool) (*Replay, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", profileFile, err)
 	}
+	log, err := root.Lstat(sub + "/" + logFile)
+	if err == nil && log.Size() > maxLog {
+		return nil, fmt.Errorf("%s has more than %d bytes", logFile, maxLog)
+	}
 	r.layout, err = layoutstore.Open(filepath.Join(dir, sub), layoutstore.Options{ReadOnly: true})
 	return r, err
 }
@@ -136,6 +140,12 @@ func (r *Replay) Fill() error {
 	}
 	return nil
 }
+
+// logFile is the log of a layoutstore, whose records are in memory.
+const (
+	logFile = "ocifake.store"
+	maxLog  = 256 << 20
+)
 
 // maxStored is the maximum size in bytes of a kept manifest.
 const maxStored = 64 << 20
