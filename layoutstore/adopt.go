@@ -47,27 +47,46 @@ func (s *Store) adopt() error {
 	return s.fold()
 }
 
-// loadLog reads the log, and what other programs have changed in index.json since it was written.
-func (s *Store) loadLog() error {
-	f, _, err := s.disk.read(logName)
-	if err != nil {
+// loadClean reads a log that Open found complete. It ignores index.json: the log has none of what
+// another program has written to it since then, so a change of that could not be replayed.
+func (s *Store) loadClean() error {
+	if _, _, err := s.readLog(); err != nil {
 		return err
 	}
-	defer f.Close()
-	var index record
-	var folded *memstore.Store // the head when index.json was written
-	err = s.replay(f, s.reader, func(r record) error {
-		if r.kind == indexKind {
-			index, folded = r, s.head.Clone()
-		}
-		return nil
-	})
+	return s.show()
+}
+
+// loadChanged reads the log, and what other programs have changed in index.json since it was
+// written. The log does not have that: folding follows.
+func (s *Store) loadChanged() error {
+	index, folded, err := s.readLog()
 	if err != nil {
 		return err
 	}
 	if err := s.loadIndex(index, folded); err != nil {
 		return err
 	}
+	return s.show()
+}
+
+// readLog reads the log. It returns the last index record, and the head at that record.
+func (s *Store) readLog() (index record, folded *memstore.Store, err error) {
+	f, _, err := s.disk.read(logName)
+	if err != nil {
+		return record{}, nil, err
+	}
+	defer f.Close()
+	err = s.replay(f, s.reader, func(r record) error {
+		if r.kind == indexKind {
+			index, folded = r, s.head.Clone()
+		}
+		return nil
+	})
+	return index, folded, err
+}
+
+// show makes the head visible after it was read.
+func (s *Store) show() error {
 	s.visible.Store(s.head)
 	if s.readOnly {
 		return nil

@@ -183,13 +183,14 @@ func (s *Store) begin() error {
 	if err != nil {
 		return err
 	}
-	s.load = sync.OnceValue(s.loadLog)
-	if clean && s.readOnly {
-		return nil
-	}
 	if clean {
+		s.load = sync.OnceValue(s.loadClean)
+		if s.readOnly {
+			return nil
+		}
 		return s.openLog(s.disk)
 	}
+	s.load = sync.OnceValue(s.loadChanged)
 	if err := s.load(); err != nil || s.readOnly {
 		return err
 	}

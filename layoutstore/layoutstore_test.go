@@ -249,6 +249,45 @@ func TestChangedByAnother(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, blobFile(three.Descriptor.Digest)), "ocifake did not write it")
 }
 
+// What another program adds to index.json between Open and the first call is not in the store: it is
+// in no log, so that the log could not be read after a crash.
+func TestChangedWhileOpen(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(registry.Store, registry.PutManifest){
+		func(s registry.Store, p registry.PutManifest) {
+			p.Tags = []string{"v2"}
+			push(t, s, "other", "{}")
+			require.NoError(t, s.PutManifest(t.Context(), "other", p))
+		},
+		func(s registry.Store, p registry.PutManifest) {
+			err := s.DeleteManifest(t.Context(), "other", string(p.Descriptor.Digest), registry.Precondition{})
+			require.ErrorIs(t, err, registry.ManifestUnknown)
+		},
+	} {
+		dir := newDirectory(t)
+		s := open(t, dir, layoutstore.Options{})
+		put(t, s, "app", "one", "v1")
+		require.NoError(t, s.Close())
+		s, err := layoutstore.OpenUnsynced(dir, layoutstore.Options{}, nil)
+		require.NoError(t, err)
+		theirs := image(t, "theirs")
+		write(t, string(theirs.Content), dir, blobFile(theirs.Descriptor.Digest))
+		index, err := os.ReadFile(filepath.Join(dir, "index.json"))
+		require.NoError(t, err)
+		write(t, strings.Replace(string(index), `"manifests": [`, fmt.Sprintf(
+			`"manifests": [{"mediaType":%q,"digest":%q,"size":%d,"annotations":{"org.opencontainers.image.ref.name":"other:v1"}},`,
+			ocispec.MediaTypeImageManifest, theirs.Descriptor.Digest, len(theirs.Content)), 1), dir, "index.json")
+		change(s, theirs)
+		require.NoError(t, s.Crash())
+		s = open(t, dir, layoutstore.Options{})
+		check(t, s)
+		m, err := s.Manifest(t.Context(), "app", "v1")
+		require.NoError(t, err)
+		require.Equal(t, image(t, "one").Descriptor.Digest, m.Descriptor.Digest)
+		require.FileExists(t, filepath.Join(dir, blobFile(theirs.Descriptor.Digest)))
+	}
+}
+
 // Uploads continue after a restart, and files that others put beside theirs stay.
 func TestUploadsContinue(t *testing.T) {
 	t.Parallel()
