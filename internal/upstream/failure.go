@@ -7,8 +7,7 @@ import (
 )
 
 // writeError sends an error in the form of the distribution specification ("Error Codes").
-func writeError(w http.ResponseWriter, status int, message string) {
-	code := map[int]string{http.StatusBadGateway: "UNAVAILABLE", http.StatusBadRequest: "UNSUPPORTED", http.StatusNotFound: "UNSUPPORTED"}[status]
+func writeError(w http.ResponseWriter, status int, code, message string) {
 	type failure struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`

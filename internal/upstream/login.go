@@ -83,6 +83,11 @@ func (l *login) RoundTrip(r *http.Request) (*http.Response, error) {
 	if asked == nil || sent.read.Load() > 0 {
 		return response, nil
 	}
+	if strings.HasPrefix(r.URL.Path, "/v2/") { // other paths of the host may ask for something else
+		l.mu.Lock()
+		l.scheme = asked
+		l.mu.Unlock()
+	}
 	again, err := l.authorization(r.Context(), g, info, asked, authorization)
 	if err == nil && (again == "" || again == authorization) {
 		return response, nil
@@ -209,9 +214,6 @@ func (l *login) authorization(ctx context.Context, g *grant, info *op.Info, aske
 			return "", nil // nothing is asked for, or what is not known
 		}
 	} else {
-		l.mu.Lock()
-		l.scheme = c
-		l.mu.Unlock()
 		g.scopes = strings.Fields(c.Parameters["scope"])
 	}
 	username, password, err := l.credentials(hostName(l.base))

@@ -198,7 +198,12 @@ func TestLoginRedirect(t *testing.T) {
 func TestDirect(t *testing.T) {
 	g := newGuarded(t, "")
 	f := inFront(t, g.registry, upstream.Options{})
-	assert.Equal(t, http.StatusUnauthorized, f.get(t, "/v2/team/app/manifests/v1").StatusCode)
+	challenged := f.get(t, "/v2/team/app/manifests/v1")
+	assert.Equal(t, http.StatusUnauthorized, challenged.StatusCode)
+	realm := strings.Split(challenged.Header.Get("Www-Authenticate"), `"`)[1]
+	refused := httptest.NewRecorder()
+	f.upstream.Direct().ServeHTTP(refused, httptest.NewRequestWithContext(t.Context(), http.MethodGet, realm, nil))
+	assert.Equal(t, http.StatusNotFound, refused.Code, "no tokens but those of the client")
 	w := httptest.NewRecorder()
 	f.upstream.Direct().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/team/app/manifests/v1", nil))
 	assert.Equal(t, http.StatusOK, w.Code)

@@ -102,7 +102,16 @@ func (p *passage) request(r *httputil.ProxyRequest) {
 		out.Header.Del("Authorization")
 		out.Header.Del("Cookie")
 	}
+	if p.upstream.options.Credentials != nil {
+		for _, name := range overriding {
+			out.Header.Del(name)
+		}
+	}
 }
+
+// overriding are fields that some servers take a method or a path from, in place of those that
+// were authorized here.
+var overriding = []string{"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
 
 // fail answers a request to which there is no answer, or none that may pass.
 func (p *passage) fail(w http.ResponseWriter, _ *http.Request, err error) {
@@ -110,10 +119,10 @@ func (p *passage) fail(w http.ResponseWriter, _ *http.Request, err error) {
 		panic(http.ErrAbortHandler) // the client has left, or the server is closing
 	}
 	if err := p.asked.err(); err != nil {
-		writeError(w, http.StatusBadRequest, "the body of the request ended early: "+err.Error())
+		writeError(w, http.StatusBadRequest, "UNSUPPORTED", "the body of the request ended early: "+err.Error())
 		return
 	}
-	writeError(w, http.StatusBadGateway, p.mark(err))
+	writeError(w, http.StatusBadGateway, "UNAVAILABLE", p.mark(err))
 }
 
 // maxMessage is the maximum length of a message in bytes: errors can repeat what the registry sent.
@@ -158,5 +167,9 @@ func (p *passage) broken() bool {
 
 // refuse answers a request that cannot go anywhere.
 func (p *passage) refuse(w http.ResponseWriter, err error) {
-	writeError(w, http.StatusNotFound, err.Error())
+	if errors.Is(err, errName) {
+		writeError(w, http.StatusBadRequest, "NAME_INVALID", err.Error())
+		return
+	}
+	writeError(w, http.StatusNotFound, "UNSUPPORTED", err.Error())
 }

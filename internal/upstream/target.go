@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,8 +26,8 @@ type target struct {
 func (u *Upstream) target(r *http.Request) (target, error) {
 	text, sealed := strings.CutPrefix(r.URL.Path, handlePath)
 	if !sealed {
-		if !strings.HasPrefix(r.URL.Path, "/") {
-			return target{}, errors.New("want a path")
+		if err := u.permit(r); err != nil {
+			return target{}, err
 		}
 		at := &url.URL{Scheme: u.base.Scheme, Host: u.base.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 		return target{url: at}, nil
@@ -35,8 +36,60 @@ func (u *Upstream) target(r *http.Request) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
+	if h.Kind == tokens && u.options.Credentials != nil {
+		return target{}, errors.New("tokens of the registry are requested here, and not for clients")
+	}
 	at.RawQuery = joined(at.RawQuery, r.URL.RawQuery)
 	return target{at, h}, nil
+}
+
+// permit returns an error if a path of the registry may not be requested. With credentials of ours
+// only the operations of the API may be, with names and a query that every server reads alike: what
+// was authorized for the client is what the registry does with our credentials.
+func (u *Upstream) permit(r *http.Request) error {
+	if r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
+		return errors.New("only paths below /v2/ lead to the registry, and the addresses that it names")
+	}
+	if !isPlain(r.URL) {
+		return errors.New("the path can be read in several ways: want one without empty segments, dot segments, backslashes, semicolons and percent-encoded separators")
+	}
+	if u.options.Credentials == nil {
+		return nil
+	}
+	info := op.Parse(r.Method, r.URL)
+	switch info.Op {
+	case op.Unknown, op.Token, op.TokenKeys:
+		return fmt.Errorf("%s of this path is no operation of the distribution API: with credentials for the registry, nothing else passes", r.Method)
+	}
+	for _, name := range []string{info.Repo, info.From} {
+		if name != "" && !op.ValidRepository(name) {
+			return errName
+		}
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return errors.New("the query is malformed")
+	}
+	for name, values := range query {
+		if len(values) > 1 && name != "tag" {
+			return fmt.Errorf("the query has several values of %q", name)
+		}
+	}
+	return nil
+}
+
+var errName = errors.New("the repository name is invalid")
+
+// isPlain reports whether every server reads a path alike.
+func isPlain(u *url.URL) bool {
+	raw := strings.ToLower(u.EscapedPath())
+	if strings.Contains(u.Path, "//") || strings.ContainsAny(u.Path, `\;%`) || strings.Contains(raw, "%2e") || strings.Contains(raw, "%2f") {
+		return false
+	}
+	if strings.ContainsFunc(u.Path, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return false
+	}
+	return !slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." })
 }
 
 // joined returns the query of an address with the parameters that a client has added.
@@ -54,12 +107,9 @@ func (u *Upstream) isOwn(at *url.URL) bool {
 }
 
 // inAPI reports whether a URL of the registry is one of the distribution API, and so a path here,
-// too. A path that a client, or a server, may read in two ways is not.
+// too.
 func (u *Upstream) inAPI(at *url.URL) bool {
-	if !u.isOwn(at) || !strings.HasPrefix(at.Path, "/v2/") || strings.Contains(at.Path, "//") || strings.ContainsAny(at.Path, "\\") {
-		return false
-	}
-	return !slices.ContainsFunc(strings.Split(at.Path, "/"), func(s string) bool { return s == "." || s == ".." })
+	return u.isOwn(at) && isPlain(at) && len(op.Methods(at)) > 0
 }
 
 // Address gives the requests for handles the facts of the requests that they stand for. The server

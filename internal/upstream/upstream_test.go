@@ -63,10 +63,10 @@ func TestForward(t *testing.T) {
 		fmt.Fprintf(w, "not really gzip: %s", body)
 	})
 	f := inFront(t, up, upstream.Options{})
-	a := f.send(t, http.MethodPut, "/v2/a%2Fb/manifests/v1?ns=evil.example&x=%zz;y", "hello",
+	a := f.send(t, http.MethodPut, "/v2/a%3Ab/manifests/v1?ns=evil.example&x=%zz;y", "hello",
 		"Accept-Encoding", "br", "Authorization", "Basic eDp5", "Forwarded", "host=evil", "X-Forwarded-Host", "evil")
 	assert.Equal(t, http.StatusCreated, a.StatusCode)
-	assert.Equal(t, "PUT /v2/a%2Fb/manifests/v1?ns=evil.example&x=%zz;y br Basic eDp5", a.Header.Get("X-Request"))
+	assert.Equal(t, "PUT /v2/a%3Ab/manifests/v1?ns=evil.example&x=%zz;y br Basic eDp5", a.Header.Get("X-Request"))
 	assert.Equal(t, strings.TrimPrefix(up.URL, "https://"), a.Header.Get("X-Host"))
 	assert.Equal(t, "gzip", a.Header.Get("Content-Encoding"))
 	assert.Empty(t, a.Header.Get("Alt-Svc"))
