@@ -30,8 +30,10 @@ func (p *passage) answer(r *http.Response) error {
 	for _, name := range dropped {
 		h.Del(name)
 	}
+	if p.isForeign() || p.upstream.options.Credentials != nil {
+		h.Del("Set-Cookie") // of a session that is not the client's
+	}
 	if p.isForeign() {
-		h.Del("Set-Cookie")
 		if p.to.handle.Kind != tokens {
 			h.Del("Www-Authenticate") // only the registry may ask for credentials
 		}

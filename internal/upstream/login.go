@@ -54,33 +54,31 @@ func newLogin(next http.RoundTripper, base *url.URL, credentials func(string) (s
 	return &login{next: next, base: base, credentials: credentials, now: time.Now, tokens: recent.NewMap[string, *grant](maxGrants)}
 }
 
-// RoundTrip implements [http.RoundTripper]. A request with a body has its token before it is sent: a
-// body cannot be sent twice.
+// errRefused is the error of a request whose token was refused and whose body cannot be sent twice.
+var errRefused = errors.New("401: it refused the token of a request with a body, which cannot be sent twice: send the request again, which gets a new token")
+
+// RoundTrip implements [http.RoundTripper]. A request with a body gets its token before it is sent,
+// and is sent once.
 func (l *login) RoundTrip(r *http.Request) (*http.Response, error) {
 	if address(r.URL) != address(l.base) || r.URL.Scheme != l.base.Scheme {
 		return l.next.RoundTrip(r)
 	}
 	info := inflight.Of(r.Context()).Info()
 	g := l.grant(kindOf(info))
-	if r.Body != nil {
-		if err := l.learn(r.Context()); err != nil {
-			return nil, err
-		}
-	}
-	authorization, err := l.authorization(r.Context(), g, info, nil, "")
+	hasBody := r.Body != nil && r.Body != http.NoBody
+	authorization, err := l.beforehand(r.Context(), g, info, hasBody)
 	if err != nil {
+		if hasBody {
+			err = errors.Join(err, r.Body.Close())
+		}
 		return nil, err
 	}
-	sent := &body{ReadCloser: http.NoBody}
-	if r.Body != nil {
-		sent.ReadCloser = r.Body
-	}
-	response, err := l.next.RoundTrip(with(r, authorization, sent))
+	response, err := l.next.RoundTrip(with(r, authorization))
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
 	}
 	asked := challengeOf(response.Header)
-	if asked == nil || sent.read.Load() > 0 {
+	if asked == nil {
 		return response, nil
 	}
 	if strings.HasPrefix(r.URL.Path, "/v2/") { // other paths of the host may ask for something else
@@ -92,30 +90,38 @@ func (l *login) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && (again == "" || again == authorization) {
 		return response, nil
 	}
+	if err == nil && hasBody {
+		err = errRefused
+	}
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrained) // its end, or an error, is the same here
 	closed := response.Body.Close()
-	if err = errors.Join(err, closed); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return l.next.RoundTrip(with(r, again, sent))
+	if closed != nil {
+		return nil, closed
+	}
+	return l.next.RoundTrip(with(r, again))
+}
+
+// beforehand returns the value of Authorization for a request that has not been sent.
+func (l *login) beforehand(ctx context.Context, g *grant, info *op.Info, hasBody bool) (string, error) {
+	if hasBody {
+		if err := l.learn(ctx); err != nil {
+			return "", err
+		}
+	}
+	return l.authorization(ctx, g, info, nil, "")
 }
 
 // with returns a copy of a request with credentials.
-func with(r *http.Request, authorization string, sent *body) *http.Request {
+func with(r *http.Request, authorization string) *http.Request {
 	r = r.Clone(r.Context())
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
-	if r.Body != nil {
-		r.Body = keepOpen{sent}
-	}
 	return r
 }
-
-// keepOpen is a body that a second attempt may send.
-type keepOpen struct{ io.Reader }
-
-func (keepOpen) Close() error { return nil }
 
 // kindOf returns what requests have in common that need the same permission.
 func kindOf(info *op.Info) string {

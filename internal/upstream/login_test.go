@@ -103,6 +103,60 @@ func TestLoginBody(t *testing.T) {
 	assert.Equal(t, []string{"POST [reg] [repository:team/app:pull,push] secret"}, g.asked)
 }
 
+// A token that is refused before the body has come does not tear the body: the request fails, and
+// succeeds when the client sends it again.
+func TestLoginBodyIsSentOnce(t *testing.T) {
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(proto, func(t *testing.T) {
+			var tokens atomic.Int32
+			refused := make(chan bool)
+			up := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch token := r.Header.Get("Authorization"); {
+				case r.URL.Path == "/token":
+					fmt.Fprintf(w, `{"token":"t%d"}`, tokens.Add(1))
+				case r.Method == http.MethodPatch && token == "Bearer t1":
+					assert.Equal(t, proto, r.Proto)
+					defer close(refused)
+					fallthrough
+				case token == "":
+					w.Header().Set("WWW-Authenticate", `Bearer realm="/token",service="x"`)
+					w.Header().Set("Connection", "close") // HTTP/1.1: do not wait for the body
+					w.WriteHeader(http.StatusUnauthorized)
+					assert.NoError(t, http.NewResponseController(w).Flush())
+				default:
+					text, err := io.ReadAll(r.Body)
+					assert.NoError(t, err)
+					assert.Equal(t, "first,second", string(text))
+					w.WriteHeader(http.StatusAccepted)
+				}
+			}))
+			up.EnableHTTP2 = proto == "HTTP/2.0"
+			up.StartTLS()
+			t.Cleanup(up.Close)
+			f := inFront(t, up, upstream.Options{Credentials: login("ci", "secret")})
+			send := func() answer {
+				body, late := io.Pipe()
+				go func() {
+					<-refused
+					_, _ = io.WriteString(late, "first,")
+					_, _ = io.WriteString(late, "second")
+					_ = late.Close()
+				}()
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, f.URL+"/v2/app/blobs/uploads/1", body)
+				require.NoError(t, err)
+				response, err := f.Client().Transport.RoundTrip(r)
+				require.NoError(t, err)
+				text, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				return answer{response, string(text)}
+			}
+			f.refused(t, send(), "send the request again")
+			assert.Equal(t, http.StatusAccepted, send().StatusCode)
+		})
+	}
+}
+
 // Many clients that come at once share a token.
 func TestLoginShared(t *testing.T) {
 	g := newGuarded(t, "")

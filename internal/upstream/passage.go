@@ -118,8 +118,8 @@ func (p *passage) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	if p.client.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client has left, or the server is closing
 	}
-	if err := p.asked.err(); err != nil {
-		writeError(w, http.StatusBadRequest, "UNSUPPORTED", "the body of the request ended early: "+err.Error())
+	if early := p.asked.err(); early != nil && !errors.Is(err, errRefused) {
+		writeError(w, http.StatusBadRequest, "UNSUPPORTED", "the body of the request ended early: "+early.Error())
 		return
 	}
 	writeError(w, http.StatusBadGateway, "UNAVAILABLE", p.mark(err))
