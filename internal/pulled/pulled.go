@@ -134,7 +134,7 @@ func (i *Image) digests() []digest.Digest {
 
 // Find looks for an image in a directory. It reads at most a GiB and 20,000 files, and
 // follows no symbolic link out of the directory. It returns an error if the directory
-// cannot be read, or has more.
+// cannot be read, has more, or has a list of more than 20,000 images.
 func Find(ctx context.Context, dir string, image Image) (Result, error) {
 	if err := image.check(); err != nil {
 		return Result{}, fmt.Errorf("pulled: image: %w", err)
@@ -147,14 +147,22 @@ func find(dir string, image Image, r *reader) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("pulled: %s: %w", dir, err)
 	}
-	return image.find(trees), nil
+	result, err := image.find(r.ctx, trees)
+	if err != nil {
+		return Result{}, fmt.Errorf("pulled: %s: %w", dir, err)
+	}
+	return result, nil
 }
 
 // find looks for the image in a directory and in the archives in it.
-func (i *Image) find(trees []*tree) Result {
+func (i *Image) find(ctx context.Context, trees []*tree) (Result, error) {
 	var claims []Result
 	for _, t := range trees {
-		claims = append(claims, i.claims(t)...)
+		more, err := i.claims(ctx, t)
+		if err != nil {
+			return Result{}, err
+		}
+		claims = append(claims, more...)
 	}
 	for _, want := range []func(Result) bool{
 		func(r Result) bool { return r.State == Damaged },
@@ -163,10 +171,10 @@ func (i *Image) find(trees []*tree) Result {
 		func(Result) bool { return true },
 	} {
 		if at := slices.IndexFunc(claims, want); at >= 0 {
-			return claims[at]
+			return claims[at], nil
 		}
 	}
-	return i.loose(trees[0])
+	return i.loose(trees[0]), nil
 }
 
 // loose looks for the layers in all files of the directory.

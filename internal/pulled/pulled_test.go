@@ -329,6 +329,57 @@ func TestBounds(t *testing.T) {
 	require.ErrorContains(t, err, `digest ""`)
 }
 
+// counted is a context that ends at a call of Err.
+type counted struct {
+	context.Context
+	calls, end int
+}
+
+func (c *counted) Err() error {
+	if c.calls++; c.calls == c.end {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Lists of many images, which name the same file, are read in linear time, and no longer than the
+// context allows.
+func TestLongLists(t *testing.T) {
+	image := described(t, random)
+	manifest := `{"layers": [` + strings.Repeat(`{"digest":"sha256:"},`, 1000) + `{}]}`
+	lists := map[string]func(dir string, entries int){
+		"layout": func(dir string, entries int) {
+			write(t, dir, "oci-layout", []byte("{}"))
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o777))
+			write(t, dir, filepath.Join("blobs", "sha256", digest.FromString(manifest).Encoded()), []byte(manifest))
+			entry := fmt.Sprintf(`{"digest":%q}`, digest.FromString(manifest))
+			write(t, dir, "index.json", []byte(`{"manifests":[`+strings.Repeat(entry+",", entries-1)+entry+`]}`))
+		},
+		"docker archive": func(dir string, entries int) {
+			write(t, dir, "manifest.json", []byte("["+strings.Repeat("{},", entries-1)+"{}]"))
+		},
+	}
+	for name, list := range lists {
+		dir := t.TempDir()
+		list(dir, 500)
+		assert.Less(t, testing.AllocsPerRun(1, func() {
+			assert.Equal(t, pulled.Damaged, find(t, dir, image).State, name)
+		}), 50_000.0, name)
+		ctx := &counted{Context: t.Context()}
+		_, err := pulled.Find(ctx, dir, image)
+		require.NoError(t, err)
+		require.Greater(t, ctx.calls, 500, name)
+		_, err = pulled.Find(&counted{Context: t.Context(), end: ctx.calls}, dir, image)
+		require.ErrorIs(t, err, context.Canceled, name)
+
+		list(dir, 20_000)
+		require.Equal(t, pulled.Damaged, find(t, dir, image).State, name)
+		list(dir, 20_001)
+		_, err = pulled.Find(t.Context(), dir, image)
+		require.ErrorContains(t, err, "lists more than 20000 images", name)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	image := described(t, random)
 	assert.Len(t, image.Layers, 2)

@@ -24,6 +24,8 @@ const (
 	maxFiles = 20_000
 	maxTexts = 32 << 20 // bytes of files that are kept
 	maxLinks = 5
+
+	maxEntries = maxFiles // of one list of images
 )
 
 // tree is a directory or an archive.
@@ -39,6 +41,9 @@ type file struct {
 	size    int64
 	digests []digest.Digest // of its content, and of its content without compression
 	text    []byte          // of a small file that may be JSON
+
+	parsed   bool          // by Image.converted, which returned manifest
+	manifest *manifestFile // nil: it is not of the image
 }
 
 // at returns a file by its path.
