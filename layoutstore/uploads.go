@@ -71,22 +71,32 @@ func (s *Store) loadSessions() error {
 		return err
 	}
 	for _, e := range entries {
-		if manifestFile().MatchString(e.Name()) {
-			if err := s.disk.remove(uploadsName + "/" + e.Name()); err != nil {
-				return err
-			}
-		}
-		info, err := e.Info()
-		if err != nil {
+		if err := s.loadSession(e); err != nil {
 			return err
 		}
-		if name := sessionFile().FindStringSubmatch(e.Name()); name != nil && info.Mode().IsRegular() {
-			k := session{repo: name[2], id: name[1]}
-			u := &upload{store: s, session: k, algorithm: digest.SHA256, touched: info.ModTime(), size: info.Size()}
-			u.received.Store(u.size)
-			s.uploads[k] = u
-		}
 	}
+	return nil
+}
+
+func (s *Store) loadSession(e fs.DirEntry) error {
+	if manifestFile().MatchString(e.Name()) {
+		return s.disk.remove(uploadsName + "/" + e.Name())
+	}
+	name := sessionFile().FindStringSubmatch(e.Name())
+	if name == nil {
+		return nil
+	}
+	info, err := e.Info()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	k := session{repo: name[2], id: name[1]}
+	u := &upload{store: s, session: k, algorithm: digest.SHA256, touched: info.ModTime(), size: info.Size()}
+	u.received.Store(u.size)
+	s.uploads[k] = u
 	return nil
 }
 
