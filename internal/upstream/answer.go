@@ -69,6 +69,18 @@ var realm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(\brealm[ \t]*=[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;"']+)`)
 })
 
+// quotedPair is a character of a quoted string that is escaped, as any may be (RFC 9110, section
+// 5.6.4).
+var quotedPair = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\(.)`) })
+
+// unquoted returns the value of a parameter.
+func unquoted(text string) string {
+	if strings.HasPrefix(text, `"`) {
+		text = quotedPair().ReplaceAllString(text, "$1")
+	}
+	return strings.Trim(text, `"'`)
+}
+
 // challenges replaces the realms that are URLs. With credentials of ours, the client is not asked for
 // any: that the registry asks is an error.
 func (p *passage) challenges(h http.Header, status int) error {
@@ -83,8 +95,8 @@ func (p *passage) challenges(h http.Header, status int) error {
 		var failed error
 		h["Www-Authenticate"][i] = realm().ReplaceAllStringFunc(field, func(parameter string) string {
 			part := realm().FindStringSubmatch(parameter)
-			value := strings.Trim(part[2], `"'`)
-			if !strings.Contains(value, "//") {
+			value := unquoted(part[2])
+			if !strings.Contains(value, "//") && !strings.HasPrefix(value, "/") {
 				return parameter
 			}
 			if p.isForeign() {
@@ -190,7 +202,11 @@ func (p *passage) name(text string, k kind, hops int) (string, error) {
 	path := at.RequestURI()
 	if !p.upstream.inAPI(at) || k == tokens {
 		h := handle{Kind: k, URL: at.String(), Like: k.like(p.state.Info(), at), Hops: hops}
-		path = handlePath + p.upstream.sealer.seal(h)
+		sealed := p.upstream.sealer.seal(h)
+		if _, opened, err := p.upstream.sealer.open(sealed); err != nil || opened.String() != h.URL {
+			return "", errors.New("cannot be handed out: it is too long, or not text")
+		}
+		path = handlePath + sealed
 	}
 	origin, prefix := inflight.Base(p.client, p.upstream.options.TrustForwarded)
 	if given.Host == "" && k != tokens {

@@ -25,7 +25,7 @@ const (
 // newNetwork returns a transport that dials only addresses that the dialer permits. It uses no proxy:
 // a proxy would resolve names itself.
 func newNetwork(base *url.URL, options Options) *http.Transport {
-	d := &dialer{own: address(base), allow: options.AllowHosts}
+	d := newDialer(base, options.AllowHosts)
 	return &http.Transport{
 		DialContext:            d.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: options.CAs},
@@ -52,18 +52,34 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// dialer dials the registry, whatever its address is, and of other hosts only public addresses, those
-// that are as near as the registry, and those that are allowed by name.
+// dialer dials the registry, and of other hosts only public addresses, those that are as near as the
+// registry, and those that are allowed by name. How near the registry is, its URL says, or the first
+// connection to it: a later answer of its name server makes no other address reachable.
 type dialer struct {
 	own   string   // address of the registry, as a URL has it
 	allow []string // hosts, with or without a port
 
-	near atomic.Uint32 // nearness of the addresses of the registry that were dialled, a bit each
+	near atomic.Uint32 // nearness of the registry, as a bit; 0: not known
+}
+
+func newDialer(base *url.URL, allow []string) *dialer {
+	d := &dialer{own: address(base), allow: allow}
+	host := base.Hostname()
+	if at, err := netip.ParseAddr(host); err == nil {
+		d.near.Store(1 << nearnessOf(at))
+	} else if strings.EqualFold(host, "localhost") {
+		d.near.Store(1 << loopback)
+	}
+	return d
 }
 
 func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	check := func(_ context.Context, _, resolved string, _ syscall.RawConn) error { return d.check(addr, resolved) }
-	return (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: check}).DialContext(ctx, network, addr)
+	c, err := (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: check}).DialContext(ctx, network, addr)
+	if err == nil {
+		d.connected(addr, c.RemoteAddr().String())
+	}
+	return c, err
 }
 
 // check returns an error if the address that a host has resolved to may not be dialled.
@@ -72,16 +88,27 @@ func (d *dialer) check(addr, resolved string) error {
 	if err != nil {
 		return err
 	}
-	near := nearnessOf(at.Addr())
-	if strings.EqualFold(addr, d.own) {
-		d.near.Or(1 << near)
-		return nil
-	}
-	if near == public || d.near.Load()&(1<<near) != 0 || d.allows(addr) {
+	near, known := nearnessOf(at.Addr()), d.near.Load()
+	own := strings.EqualFold(addr, d.own)
+	if near == public || known&(1<<near) != 0 || own && known == 0 && near.byName() || d.allows(addr) {
 		return nil
 	}
 	host, _, _ := net.SplitHostPort(addr)
+	if own {
+		return fmt.Errorf("%s is %s, which is a %s address: allow the host %s if that is intended", addr, at.Addr(), near, host)
+	}
 	return fmt.Errorf("%s is %s, which is a %s address, and the registry is not at one: allow the host %s if that is intended", addr, at.Addr(), near, host)
+}
+
+// connected notes how near the registry is, at the first connection to it.
+func (d *dialer) connected(addr, resolved string) {
+	at, err := netip.ParseAddrPort(resolved)
+	if err != nil || !strings.EqualFold(addr, d.own) {
+		return
+	}
+	if near := nearnessOf(at.Addr()); near.byName() {
+		d.near.CompareAndSwap(0, 1<<near)
+	}
 }
 
 func (d *dialer) allows(addr string) bool {
@@ -105,6 +132,10 @@ const (
 	special // no host of the internet has such an address
 )
 
+// byName reports whether the name of the registry may lead to such an address. Link-local addresses
+// are those of the metadata services of clouds.
+func (n nearness) byName() bool { return n < linkLocal }
+
 func (n nearness) String() string {
 	return [...]string{"public", "loopback", "private", "link-local", "special-purpose"}[n]
 }
@@ -127,6 +158,7 @@ var ranges = []struct {
 	{prefix: netip.MustParsePrefix("2001::/32"), is: special},
 	{prefix: netip.MustParsePrefix("100::/64"), is: special},
 	{prefix: netip.MustParsePrefix("::/96"), offset: 12},
+	{prefix: netip.MustParsePrefix("::ffff:0:0:0/96"), is: special}, // IPv4-translated
 	{prefix: netip.MustParsePrefix("fec0::/10"), is: private},
 }
 

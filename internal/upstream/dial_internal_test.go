@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func TestNearness(t *testing.T) {
 		"10.0.0.1": private, "172.16.0.1": private, "192.168.1.1": private, "100.64.0.1": private, "fd00::1": private, "::ffff:10.0.0.1": private, "2002:a00:1::1": private, "fec0::1": private,
 		"169.254.169.254": linkLocal, "fe80::1": linkLocal, "fe80::1%eth0": linkLocal, "::ffff:169.254.169.254": linkLocal, "64:ff9b::a9fe:a9fe": linkLocal,
 		"0.0.0.0": special, "0.1.2.3": special, "::": special, "224.0.0.1": special, "ff02::1": special, "255.255.255.255": special, "240.0.0.1": special, "198.18.0.1": special, "192.0.0.1": special, "2001::1": special, "100::1": special,
+		"::ffff:0:127.0.0.1": special, "::ffff:0:8.8.8.8": special,
 	} {
 		assert.Equal(t, want, nearnessOf(netip.MustParseAddr(text)), text)
 	}
@@ -28,7 +30,7 @@ func TestNearness(t *testing.T) {
 
 // A host that the registry names may be as near as the registry is, and no nearer.
 func TestCheck(t *testing.T) {
-	const own, named = "registry.example:443", "cdn.example:443"
+	const named = "cdn.example:443"
 	for _, test := range []struct {
 		registry string // its address
 		allow    []string
@@ -48,8 +50,9 @@ func TestCheck(t *testing.T) {
 		{registry: "93.184.216.34:443", to: "10.0.0.1:443", allow: []string{"cdn.example:443"}},
 		{registry: "93.184.216.34:443", to: "10.0.0.1:443", allow: []string{"cdn.example:444", "dn.example", "10.0.0.1"}, want: "a private address"},
 	} {
-		d := &dialer{own: own, allow: test.allow}
+		d := newDialer(&url.URL{Scheme: "https", Host: "registry.example"}, test.allow)
 		assert.NoError(t, d.check("REGISTRY.example:443", test.registry))
+		d.connected("REGISTRY.example:443", test.registry)
 		err := d.check(named, test.to)
 		if test.want == "" {
 			assert.NoError(t, err, "%v", test)
@@ -57,14 +60,45 @@ func TestCheck(t *testing.T) {
 			assert.ErrorContains(t, err, test.want, "%v", test)
 		}
 	}
-	assert.Error(t, (&dialer{own: own}).check(named, "no address"))
+	assert.Error(t, newDialer(&url.URL{Scheme: "https", Host: "registry.example"}, nil).check(named, "no address"))
+}
+
+// What the name of the registry resolves to later makes no other address reachable.
+func TestNearnessIsFixed(t *testing.T) {
+	const own, named = "registry.example:443", "cdn.example:443"
+	for _, first := range []string{"93.184.216.34:443", "10.0.0.1:443", ""} {
+		for _, later := range []string{"127.0.0.1:443", "169.254.169.254:443", "[fe80::1]:443", "0.0.0.0:443"} {
+			if first == "" && later == "127.0.0.1:443" {
+				continue // it is the first
+			}
+			d := newDialer(&url.URL{Scheme: "https", Host: "registry.example"}, nil)
+			if first != "" {
+				require.NoError(t, d.check(own, first))
+				d.connected(own, first)
+			}
+			assert.ErrorContains(t, d.check(own, later), "allow the host registry.example", "%s %s", first, later)
+			d.connected(own, later)
+			assert.Error(t, d.check(named, later), "%s %s", first, later)
+			d.allow = []string{"registry.example"}
+			assert.NoError(t, d.check(own, later))
+			d.connected(own, later)
+			assert.Error(t, d.check(named, later), "only the registry is allowed")
+		}
+	}
+	d := newDialer(&url.URL{Scheme: "https", Host: "registry.example"}, nil)
+	require.NoError(t, d.check(own, "127.0.0.1:443"))
+	assert.Error(t, d.check(named, "127.0.0.1:443"), "a connection that was not made counts for nothing")
+	for host, near := range map[string]string{"169.254.0.5": "169.254.169.254:443", "[fe80::5]": "[fe80::1]:443", "LOCALHOST:5000": "[::1]:443", "10.0.0.1": "10.0.0.2:443"} {
+		assert.NoError(t, newDialer(&url.URL{Scheme: "https", Host: host}, nil).check(named, near), host)
+		assert.Error(t, newDialer(&url.URL{Scheme: "https", Host: host}, nil).check(named, "0.0.0.0:443"), host)
+	}
 }
 
 // The address that is dialled is checked, not the one that a name had before.
 func TestDialChecks(t *testing.T) {
 	reached := httptest.NewServer(http.NotFoundHandler())
 	defer reached.Close()
-	d := &dialer{own: "registry.example:443"}
+	d := newDialer(&url.URL{Scheme: "https", Host: "registry.example"}, nil)
 	_, port, _ := strings.Cut(strings.TrimPrefix(reached.URL, "http://"), ":")
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		_, err := d.dial(t.Context(), "tcp", host+":"+port)
@@ -110,6 +144,26 @@ func TestSealer(t *testing.T) {
 	require.ErrorIs(t, err, errExpired)
 }
 
+// The address of a handle is opened as it was, or not handed out.
+func TestLongHandles(t *testing.T) {
+	base, err := ParseURL("https://registry.example")
+	require.NoError(t, err)
+	u := New(base, Options{})
+	p := newPassage(u, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://here.example/v2/a/tags/list", nil))
+	p.to = target{url: base.JoinPath("/v2/a/tags/list")}
+	for _, query := range []string{strings.Repeat("a&", 4000), strings.Repeat("<", 8000), strings.Repeat(`"`, 8000), "\xff", "a=\u2028"} {
+		named, err := p.name("https://cdn.example/x?"+query, lists, 0)
+		if err != nil {
+			assert.ErrorContains(t, err, "cannot be handed out", "%.10q", query)
+			assert.NotContains(t, query, "&")
+			continue
+		}
+		_, at, err := u.sealer.open(strings.TrimPrefix(named, "http://here.example"+handlePath))
+		require.NoError(t, err, "%.10q", query)
+		assert.Equal(t, query, at.RawQuery)
+	}
+}
+
 // FuzzOpen checks that no text is a handle that was not sealed.
 func FuzzOpen(f *testing.F) {
 	s := newSealer(time.Now)
@@ -131,6 +185,7 @@ func FuzzRewrite(f *testing.F) {
 	u := New(base, Options{})
 	for _, seed := range []string{
 		"https://evil.example/x", "//evil.example/x", "/x", `<https://evil.example/x>; rel="next", </a>; rel=prev`, `Bearer realm="https://evil.example/token",service="s"`,
+		`Bearer realm="https:\/\/evil.example/token"`, `Bearer realm="\h\t\t\p\s://evil.example/token"`, `Bearer realm="/\/evil.example"`,
 		`Bearer realm='//evil.example/x'`, "bearer REALM=https://evil.example/;x", "/v2/..//evil.example", `/\evil.example`,
 	} {
 		f.Add(seed)
@@ -151,7 +206,7 @@ func FuzzRewrite(f *testing.F) {
 			passed := answer.Header.Get(name)
 			if name == "Www-Authenticate" {
 				for _, part := range realm().FindAllStringSubmatch(passed, -1) {
-					passed = strings.Trim(part[2], `"'`)
+					passed = unquoted(part[2])
 					if strings.Contains(passed, "//") && !strings.HasPrefix(passed, "http://here.example/") {
 						t.Errorf("%s %q passes as %q", name, text, answer.Header.Get(name))
 					}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -80,10 +81,13 @@ func (s *sealer) tag(text []byte) []byte {
 func (s *sealer) seal(h handle) string {
 	step := h.Kind.lifetime()
 	h.Expires = s.now().Truncate(step).Add(2 * step).Unix()
-	plain, err := json.Marshal(h)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which would make each & of a query six bytes
+	if err := e.Encode(h); err != nil {
 		panic("upstream: " + err.Error()) // it has only strings and numbers
 	}
+	plain := b.Bytes()
 	tag := s.tag(plain)
 	sealed := make([]byte, tagSize+len(plain))
 	copy(sealed, tag)

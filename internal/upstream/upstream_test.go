@@ -102,7 +102,7 @@ func TestRewrite(t *testing.T) {
 	var up *httptest.Server
 	up = origin(t, func(w http.ResponseWriter, r *http.Request) {
 		named := r.URL.Query().Get("name")
-		switch named = strings.NewReplacer("CDN", cdn.URL, "UP", up.URL).Replace(named); op.Parse(r.Method, r.URL).Op {
+		switch named = strings.NewReplacer("REALM", strings.ReplaceAll(cdn.URL+"/token", "/", `\/`), "CDN", cdn.URL, "UP", up.URL).Replace(named); op.Parse(r.Method, r.URL).Op {
 		case op.UploadStart:
 			w.Header().Set("Location", named)
 			w.WriteHeader(http.StatusAccepted)
@@ -126,6 +126,7 @@ func TestRewrite(t *testing.T) {
 		{"POST", "/v2/a/blobs/uploads/", "CDN/up?t=1", "/upstream/", "GET /up?t=1&add=1 auth=\"\" cookie=\"\" private=\"\" range=\"bytes=1-\""},
 		{"GET", "/v2/a/tags/list", "/v2/a/tags/list?last=x", `</v2/a/tags/list?last=x>; rel="next"; title="a, b"`, ""},
 		{"GET", "/v2/a/tags/list", "CDN/list", "/upstream/", "GET /list?add=1 auth=\"\" cookie=\"\" private=\"\" range=\"bytes=1-\""},
+		{"GET", "/v2/", "REALM", "/upstream/", "GET /token?add=1 auth=\"Basic eDp5\" cookie=\"\" private=\"\" range=\"bytes=1-\""},
 		{"GET", "/v2/", "CDN/token?a=1", "/upstream/", "GET /token?a=1&add=1 auth=\"Basic eDp5\" cookie=\"\" private=\"\" range=\"bytes=1-\""},
 	} {
 		a := f.send(t, test.method, test.path+"?name="+url.QueryEscape(test.name), "")
