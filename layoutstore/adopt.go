@@ -50,9 +50,11 @@ func (s *Store) adopt() error {
 // loadClean reads a log that Open found complete. It ignores index.json: the log has none of what
 // another program has written to it since then, so a change of that could not be replayed.
 func (s *Store) loadClean() error {
-	if _, _, err := s.readLog(); err != nil {
+	index, _, err := s.readLog()
+	if err != nil {
 		return err
 	}
+	s.room = s.disk.maxIndex - index.size
 	return s.show()
 }
 
@@ -65,6 +67,11 @@ func (s *Store) loadChanged() error {
 	}
 	if err := s.loadIndex(index, folded); err != nil {
 		return err
+	}
+	if !s.readOnly {
+		if err := s.openLog(s.disk); err != nil {
+			return err
+		}
 	}
 	return s.show()
 }
@@ -100,6 +107,7 @@ func (s *Store) loadIndex(index record, folded *memstore.Store) error {
 	if err != nil || text == nil || folded == nil || index.isOf(text) {
 		return err
 	}
+	s.merged = true
 	x, err := parseIndex(text, s.options.Repository)
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ const (
 // lead out of it. New files and directories have the permissions of the umask.
 type disk struct {
 	*os.Root
+	maxIndex int64                       // the maximum size of index.json
 	unsynced bool                        // for tests: nothing is synced
 	fail     func(op, name string) error // for tests: an operation that changes the directory fails
 }

@@ -8,6 +8,11 @@ func OpenUnsynced(dir string, o Options, fail func(op, name string) error) (*Sto
 	return open(dir, o, func(d *disk) { d.unsynced, d.fail = true, fail })
 }
 
+// OpenWithIndex opens a store whose index.json has at most a size.
+func OpenWithIndex(dir string, maxIndex int64) (*Store, error) {
+	return open(dir, Options{}, func(d *disk) { d.unsynced, d.maxIndex = true, maxIndex })
+}
+
 // Crash ends a store as the end of its process does.
 func (s *Store) Crash() error {
 	s.closed.Store(true)

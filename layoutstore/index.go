@@ -102,9 +102,6 @@ func (x layoutIndex) text() ([]byte, error) {
 		b.WriteString("\n  ")
 	}
 	b.WriteString("]\n}\n")
-	if b.Len() > maxIndex {
-		return nil, fmt.Errorf("%s has %d bytes, which exceeds the limit of %d: delete tags", ocispec.ImageIndexFile, b.Len(), maxIndex)
-	}
 	return b.Bytes(), nil
 }
 
@@ -192,7 +189,7 @@ func (s *state) rendered(old layoutIndex) ([]byte, error) {
 		if has[e.key()] {
 			continue
 		}
-		if e.text, err = s.describe(e); err != nil {
+		if e.text, err = e.describe(s.facts[place{e.repo, e.digest}].manifestRecord); err != nil {
 			return nil, err
 		}
 		x.entries = append(x.entries, e)
@@ -206,17 +203,16 @@ func (s *state) rendered(old layoutIndex) ([]byte, error) {
 	return x.text()
 }
 
-// describe returns the text of a new entry.
-func (s *state) describe(e entry) (json.RawMessage, error) {
-	f := s.facts[place{e.repo, e.digest}]
-	d := ocispec.Descriptor{MediaType: f.MediaType, Digest: e.digest, Size: f.Size,
+// describe returns the text of a new entry, which is of a manifest.
+func (e entry) describe(m manifestRecord) (json.RawMessage, error) {
+	d := ocispec.Descriptor{MediaType: m.MediaType, Digest: e.digest, Size: m.Size,
 		Annotations: map[string]string{ocispec.AnnotationRefName: content.LayoutName(e.repo, e.tag, e.digest)}}
 	return json.Marshal(d)
 }
 
 // readIndex reads index.json. It returns nil if there is none.
 func (d *disk) readIndex() ([]byte, error) {
-	text, err := d.readSmall(ocispec.ImageIndexFile, maxIndex)
+	text, err := d.readSmall(ocispec.ImageIndexFile, d.maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -261,6 +257,74 @@ func (r record) isOf(text []byte) bool {
 	return r.size == int64(len(text)) && r.sum == checksum(text)
 }
 
+var errIndexSize = errors.New(ocispec.ImageIndexFile + " is too large")
+
+// renderIndex returns index.json as it is and as it should be, and notes how much it can grow.
+func (s *Store) renderIndex() (before, text []byte, err error) {
+	if before, err = s.disk.readIndex(); err != nil {
+		return nil, nil, err
+	}
+	var old layoutIndex
+	if before != nil {
+		if old, err = parseIndex(before, s.options.Repository); err != nil {
+			return nil, nil, err
+		}
+	}
+	if text, err = s.rendered(old); err != nil {
+		return nil, nil, err
+	}
+	s.room, s.measured = s.disk.maxIndex-int64(len(text)), s.head
+	return before, text, nil
+}
+
+// fits returns an error if index.json could be too large after a change. The caller holds the lock.
+func (s *Store) fits(r record) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	need := s.growth(r)
+	if need > s.room && s.measured != s.head {
+		if _, _, err := s.renderIndex(); err != nil {
+			return err
+		}
+	}
+	if need > s.room {
+		return failf(registry.Full, "put manifest %s into repository %s: %s may have at most %d bytes: delete tags or manifests", r.digest, r.repo, ocispec.ImageIndexFile, s.disk.maxIndex)
+	}
+	return nil
+}
+
+// entryGrowth is by how much index.json grows at most, in the usual case, when a manifest loses a
+// tag or the manifest that refers to it.
+const entryGrowth = 1 << 10
+
+// growth returns by how many bytes a change makes index.json grow at most: the entries of new tags,
+// and of manifests without one, are counted even if they are there already or not needed.
+func (s *state) growth(r record) (n int64) {
+	m := r.stored
+	switch f := s.facts[place{r.repo, r.digest}]; r.kind {
+	case noTagKind:
+		return entryGrowth
+	case noManifestKind:
+		return int64(len(f.Children)) * entryGrowth
+	case tagKind:
+		m = f.manifestRecord
+	case manifestKind:
+		n = entryLength(entry{repo: r.repo, digest: r.digest}, m)
+		r.tags = m.Tags
+	}
+	for _, tag := range r.tags {
+		n += entryLength(entry{repo: r.repo, tag: tag, digest: r.digest}, m)
+	}
+	return n
+}
+
+// entryLength returns the length of an entry with its line.
+func entryLength(e entry, m manifestRecord) int64 {
+	text, _ := e.describe(m) // strings and numbers can be encoded
+	return int64(len(text) + len(",\n    "))
+}
+
 // fold writes index.json and shortens the log, so that it has only what is in the head.
 func (s *Store) fold() error {
 	if s.log != nil {
@@ -282,19 +346,12 @@ func (s *Store) fold() error {
 	if err != nil {
 		return err
 	}
-	before, err := s.disk.readIndex()
+	before, text, err := s.renderIndex()
 	if err != nil {
 		return err
 	}
-	var old layoutIndex
-	if before != nil {
-		if old, err = parseIndex(before, s.options.Repository); err != nil {
-			return err
-		}
-	}
-	text, err := s.rendered(old)
-	if err != nil {
-		return err
+	if s.room < 0 {
+		return fmt.Errorf("%w: it would have %d bytes, and may have %d: delete tags", errIndexSize, len(text), s.disk.maxIndex)
 	}
 	if !bytes.Equal(before, text) {
 		if err := s.disk.replace(ocispec.ImageIndexFile, text); err != nil {

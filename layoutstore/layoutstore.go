@@ -24,7 +24,8 @@
 // A change is complete when its files and the log are synced: content whose push was answered
 // survives a crash of the program or the machine, and no content is visible in part. Concurrent
 // changes share a sync of the log. index.json is written, and the log shortened, by [Store.Close]
-// and by [Open] after a crash. Upload sessions survive too: they continue with what had reached the
+// and by [Open] after a crash. It has at most 64 MiB: a push of a manifest that could exceed that
+// fails with [registry.Full]. Upload sessions survive too: they continue with what had reached the
 // file.
 //
 // The files of blobs are deleted when no repository has their content any more, if the store wrote
@@ -96,6 +97,9 @@ type Store struct {
 	load     func() error // reads the log, once
 	closed   atomic.Bool
 	folded   int64 // the end of the log when index.json had all of it
+	merged   bool  // the content has changes of index.json that are not in the log
+
+	measured *memstore.Store // the head for which index.json was rendered; guarded by the state's lock
 }
 
 var _ registry.Store = (*Store)(nil)
@@ -139,7 +143,7 @@ func open(dir string, o Options, configure func(*disk)) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Root: root}}
+	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Root: root, maxIndex: maxIndex}}
 	if configure != nil {
 		configure(s.disk)
 	}
@@ -194,7 +198,11 @@ func (s *Store) begin() error {
 	if err := s.load(); err != nil || s.readOnly {
 		return err
 	}
-	return s.fold()
+	err = s.fold()
+	if errors.Is(err, errIndexSize) && !s.merged { // until tags are deleted, the log has what index.json cannot have
+		return s.openLog(s.disk)
+	}
+	return err
 }
 
 // directoryKind is what a directory is before it is opened.

@@ -330,6 +330,65 @@ func TestUploadsExpire(t *testing.T) {
 	require.ErrorIs(t, err, registry.TooManyUploads)
 }
 
+// A push for which index.json would become too large is refused. A store whose index.json cannot be
+// written opens, so that tags can be deleted.
+func TestTooManyTags(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), newDirectory(t)
+	const limit = 8 << 10
+	s, err := layoutstore.OpenWithIndex(dir, limit)
+	require.NoError(t, err)
+	first := put(t, s, "app", "image", "first")
+	p := image(t, "image")
+	tag := func(n int) error {
+		p.Tags = []string{fmt.Sprint("v", n)}
+		return s.PutManifest(ctx, "app", p)
+	}
+	n := 0
+	for err = tag(n); err == nil; err = tag(n) {
+		n++
+		require.Less(t, n, 1000)
+	}
+	require.ErrorIs(t, err, registry.Full)
+	require.ErrorContains(t, err, "index.json may have at most 8192 bytes")
+	require.Greater(t, n, limit/300)
+	require.Len(t, collect(t, s.Tags(ctx, "app", "")), n+1)
+	require.NoError(t, s.DeleteManifest(ctx, "app", "first", registry.Precondition{}))
+	require.NoError(t, tag(n))
+	require.NoError(t, s.Close())
+
+	s, err = layoutstore.OpenWithIndex(dir, limit)
+	require.NoError(t, err)
+	require.ErrorIs(t, tag(n+1), registry.Full)
+	require.NoError(t, s.Close())
+	s = open(t, dir, layoutstore.Options{})
+	for i := range 10 {
+		require.NoError(t, tag(n+1+i))
+	}
+	require.NoError(t, s.Crash())
+
+	for range 2 {
+		s, err = layoutstore.OpenWithIndex(dir, limit)
+		require.NoError(t, err)
+		check(t, s)
+		require.ErrorIs(t, tag(0), registry.Full)
+		require.ErrorContains(t, s.Close(), "index.json is too large")
+	}
+	s, err = layoutstore.OpenWithIndex(dir, limit)
+	require.NoError(t, err)
+	for i := range 20 {
+		require.NoError(t, s.DeleteManifest(ctx, "app", fmt.Sprint("v", i), registry.Precondition{}))
+	}
+	require.NoError(t, tag(0))
+	require.NoError(t, s.Close())
+	s = open(t, dir, layoutstore.Options{})
+	check(t, s)
+	require.Len(t, collect(t, s.Tags(ctx, "app", "")), n+1+10-20+1)
+	m, err := s.Manifest(ctx, "app", "v0")
+	require.NoError(t, err)
+	require.Equal(t, first, m.Descriptor.Digest)
+}
+
 // index.json is written once for many pushes, and the log has a line for each.
 func TestManyTags(t *testing.T) {
 	t.Parallel()

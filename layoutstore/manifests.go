@@ -54,7 +54,8 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 		if err := next.AddManifest(ctx, repo, p, s.reader(d, p.Descriptor.Size)); err != nil {
 			return record{}, err
 		}
-		return s.putRecord(repo, p), nil
+		r := s.putRecord(repo, p)
+		return r, s.fits(r)
 	}
 	if err := s.refuses(put); err != nil {
 		return err

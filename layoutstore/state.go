@@ -36,6 +36,7 @@ type state struct {
 	foreign map[digest.Digest]bool   // the file was not
 	adding  map[digest.Digest]*adder // digests whose files are being added
 	pushes  uint64
+	room    int64 // by how many bytes index.json can grow, at least
 	log     *file // nil: changes stay in memory
 	end     int64 // of the log
 	failed  error // why no changes can be made
@@ -239,6 +240,7 @@ func (s *state) changeHead(f func(next *memstore.Store) (record, error), done fu
 		if err := s.append(r); err != nil {
 			return err
 		}
+		s.room -= s.growth(r)
 		s.note(r)
 		s.head = next
 	}
