@@ -27,16 +27,16 @@ type login struct {
 	credentials func(host string) (username, password string, err error)
 	now         func() time.Time
 
-	learning sync.Mutex // held while the scheme is being found out
+	learning shared // what the registry asks for
 
-	mu     sync.Mutex
+	mu     sync.Mutex           // of the fields below, and of those of grants
 	scheme *httpfield.Challenge // of the registry; nil until it is known
 	tokens *recent.Map[string, *grant]
 }
 
 // grant is what the registry gave for one kind of request.
 type grant struct {
-	mu            sync.Mutex // held while a token is requested, so that only one is
+	requesting    shared // a token
 	authorization string
 	until         time.Time
 	scopes        []string // that the registry asked for
@@ -161,11 +161,11 @@ func (l *login) known() *httpfield.Challenge {
 
 // learn finds out what the registry asks for, unless it is known.
 func (l *login) learn(ctx context.Context) error {
-	l.learning.Lock()
-	defer l.learning.Unlock()
-	if l.known() != nil {
-		return nil
-	}
+	known := func() bool { return l.known() != nil }
+	return l.learning.do(ctx, known, func() error { return l.ping(ctx) })
+}
+
+func (l *login) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(withLogin(ctx), tokenTimeout)
 	defer cancel()
 	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base.String()+"/v2/", http.NoBody)
@@ -206,32 +206,45 @@ func challengeOf(h http.Header) *httpfield.Challenge {
 
 // authorization returns the value of Authorization for a request, or "" if the registry asks for
 // nothing. asked is the challenge to a request that had refused, if there was one.
-func (l *login) authorization(ctx context.Context, g *grant, info *op.Info, asked *httpfield.Challenge, refused string) (string, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.authorization != "" && g.authorization != refused && l.now().Before(g.until) {
-		return g.authorization, nil
+func (l *login) authorization(ctx context.Context, g *grant, info *op.Info, asked *httpfield.Challenge, refused string) (value string, err error) {
+	granted := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if g.authorization == "" || g.authorization == refused || !l.now().Before(g.until) {
+			return false
+		}
+		value = g.authorization
+		return true
 	}
+	err = g.requesting.do(ctx, granted, func() error {
+		c, scopes := l.wanted(g, info, asked)
+		if c == nil {
+			return nil
+		}
+		given, lifetime, err := l.request(ctx, c, scopes)
+		if err != nil || given == "" {
+			return err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		g.authorization, g.until, value = given, l.now().Add(lifetime), given
+		return nil
+	})
+	return value, err
+}
+
+// wanted returns the challenge to answer for a request, and the scopes of its token. The challenge is
+// nil if the registry asks for nothing, or if what it asks for is not known.
+func (l *login) wanted(g *grant, info *op.Info, asked *httpfield.Challenge) (*httpfield.Challenge, []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	c := asked
-	if c == nil {
-		c = l.known()
-		bearer := c != nil && strings.EqualFold(c.Scheme, "Bearer")
-		if c == nil || c.Scheme == "" || bearer && info.Repo == "" && len(g.scopes) == 0 {
-			return "", nil // nothing is asked for, or what is not known
-		}
-	} else {
+	if c != nil {
 		g.scopes = strings.Fields(c.Parameters["scope"])
-	}
-	username, password, err := l.credentials(hostName(l.base))
-	if err != nil {
-		return "", fmt.Errorf("credentials for %s: %w", hostName(l.base), err)
-	}
-	if strings.EqualFold(c.Scheme, "Basic") {
-		if username == "" && password == "" {
-			return "", nil
-		}
-		g.authorization, g.until = basic(username, password), l.now().Add(tokenLifetime)
-		return g.authorization, nil
+	} else if c = l.scheme; c == nil || c.Scheme == "" {
+		return nil, nil
+	} else if strings.EqualFold(c.Scheme, "Bearer") && info.Repo == "" && len(g.scopes) == 0 {
+		return nil, nil
 	}
 	scopes := g.scopes
 	if len(scopes) == 0 && info.Repo != "" {
@@ -240,12 +253,26 @@ func (l *login) authorization(ctx context.Context, g *grant, info *op.Info, aske
 	if from := "repository:" + info.From + ":pull"; info.From != "" && !slices.Contains(scopes, from) {
 		scopes = append(slices.Clip(scopes), from)
 	}
+	return c, scopes
+}
+
+// request answers a challenge. Without credentials there is no answer to Basic.
+func (l *login) request(ctx context.Context, c *httpfield.Challenge, scopes []string) (authorization string, lifetime time.Duration, err error) {
+	username, password, err := l.credentials(hostName(l.base))
+	if err != nil {
+		return "", 0, fmt.Errorf("credentials for %s: %w", hostName(l.base), err)
+	}
+	if strings.EqualFold(c.Scheme, "Basic") {
+		if username == "" && password == "" {
+			return "", 0, nil
+		}
+		return basic(username, password), tokenLifetime, nil
+	}
 	token, lifetime, err := l.token(ctx, c, scopes, username, password)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	g.authorization, g.until = "Bearer "+token, l.now().Add(lifetime-lifetime/10)
-	return g.authorization, nil
+	return "Bearer " + token, lifetime - lifetime/10, nil
 }
 
 // hostName returns the name under which the credentials for a registry are known.

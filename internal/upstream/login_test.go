@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -169,6 +170,30 @@ func TestLoginShared(t *testing.T) {
 	}
 	all.Wait()
 	assert.Less(t, len(g.asked), 3)
+}
+
+// A token service that hangs holds up nobody who does not wait for it, and those who wait fail
+// together.
+func TestLoginHangs(t *testing.T) {
+	g := newGuarded(t, "")
+	reached, release := make(chan bool, 10), make(chan bool)
+	g.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		reached <- true
+		<-release
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	f := inFront(t, g.registry, upstream.Options{Credentials: upstream.Anonymous})
+	first := make(chan int)
+	go func() { first <- f.get(t, "/v2/team/app/manifests/v1").StatusCode }()
+	<-reached
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v2/team/app/manifests/v1", nil)
+	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { f.upstream.ServeHTTP(httptest.NewRecorder(), r) }, "it left")
+	close(release)
+	assert.Equal(t, http.StatusBadGateway, <-first)
+	assert.Empty(t, reached, "one request for a token")
 }
 
 // What is wrong with credentials is said, and is no challenge to the client.
