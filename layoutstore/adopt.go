@@ -76,7 +76,8 @@ func (s *Store) loadChanged() error {
 	return s.show()
 }
 
-// readLog reads the log. It returns the last index record, and the head at that record.
+// readLog reads the log. It returns the last index record, and the head at that record. The
+// repository of entries without one is that of the record, if the options have none.
 func (s *Store) readLog() (index record, folded *memstore.Store, err error) {
 	f, _, err := s.disk.read(logName)
 	if err != nil {
@@ -89,6 +90,7 @@ func (s *Store) readLog() (index record, folded *memstore.Store, err error) {
 		}
 		return nil
 	})
+	s.options.Repository = cmp.Or(s.options.Repository, index.repo)
 	return index, folded, err
 }
 

@@ -358,7 +358,7 @@ func (s *Store) fold() error {
 			return err
 		}
 	}
-	if err := s.writeLog(s.disk, record{kind: indexKind, size: int64(len(text)), sum: checksum(text)}); err != nil {
+	if err := s.writeLog(s.disk, record{kind: indexKind, size: int64(len(text)), sum: checksum(text), repo: s.options.Repository}); err != nil {
 		return err
 	}
 	s.folded = s.end

@@ -68,7 +68,7 @@ type Options struct {
 	Adopt bool
 
 	// Repository is the repository of images that other programs added with only a tag, or
-	// without a name.
+	// without a name. The store keeps it: it is the default when the directory is opened again.
 	Repository string
 
 	// MaxUploads limits the number of open upload sessions. Default 10000; negative: no limit.

@@ -1,6 +1,7 @@
 package layoutstore_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -247,6 +248,38 @@ func TestChangedByAnother(t *testing.T) {
 	require.Equal(t, x["annotations"], after["annotations"])
 	require.Contains(t, after["manifests"], entries[0])
 	require.FileExists(t, filepath.Join(dir, blobFile(three.Descriptor.Digest)), "ocifake did not write it")
+}
+
+// The repository with which a layout was adopted is kept, and with it the entries that have none.
+func TestRepositoryIsKept(t *testing.T) {
+	t.Parallel()
+	dir := newDirectory(t)
+	theirs := image(t, "theirs")
+	write(t, `{"imageLayoutVersion":"1.0.0"}`, dir, "oci-layout")
+	write(t, "{}", dir, blobFile(digest.FromString("{}")))
+	write(t, string(theirs.Content), dir, blobFile(theirs.Descriptor.Digest))
+	entry := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"annotations":{"org.opencontainers.image.ref.name":"v1","theirs":"kept"}}`,
+		ocispec.MediaTypeImageManifest, theirs.Descriptor.Digest, len(theirs.Content))
+	write(t, `{"schemaVersion":2,"manifests":[`+entry+`]}`, dir, "index.json")
+	s := open(t, dir, layoutstore.Options{Adopt: true, Repository: "app"})
+	require.NoError(t, s.Close())
+	text := func() string {
+		text, err := os.ReadFile(filepath.Join(dir, "index.json"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	for _, end := range []func(*layoutstore.Store) error{(*layoutstore.Store).Close, (*layoutstore.Store).Crash, (*layoutstore.Store).Close} {
+		s, err := layoutstore.OpenUnsynced(dir, layoutstore.Options{}, nil)
+		require.NoError(t, err)
+		put(t, s, "app", rand.Text(), "v2")
+		require.NoError(t, end(s))
+		require.Contains(t, text(), entry)
+	}
+	write(t, strings.Replace(text(), entry, entry+","+strings.Replace(entry, `"v1"`, `"v3"`, 1), 1), dir, "index.json")
+	s = open(t, dir, layoutstore.Options{})
+	m, err := s.Manifest(t.Context(), "app", "v3")
+	require.NoError(t, err)
+	require.Equal(t, theirs.Descriptor.Digest, m.Descriptor.Digest)
 }
 
 // What another program adds to index.json between Open and the first call is not in the store: it is

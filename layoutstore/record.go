@@ -42,7 +42,7 @@ const (
 	noManifestKind kind = "delete-manifest" // REPO DIGEST: with its tags
 	tagKind        kind = "tag"             // REPO DIGEST TAG...: are set
 	noTagKind      kind = "delete-tag"      // REPO TAG
-	indexKind      kind = "index"           // SIZE CRC: index.json has all that comes before
+	indexKind      kind = "index"           // SIZE CRC [REPO]: index.json has all that comes before; entries without a repository are in REPO
 )
 
 // version is the version of the format.
@@ -97,6 +97,9 @@ func (r record) text() ([]byte, error) {
 		words = append(words, r.repo, r.tags[0])
 	case indexKind:
 		words = append(words, strconv.FormatInt(r.size, 10), fmt.Sprintf("%08x", r.sum))
+		if r.repo != "" {
+			words = append(words, r.repo)
+		}
 	}
 	return []byte(strings.Join(words, " ")), nil
 }
@@ -169,7 +172,8 @@ func (r *record) parseBlob(rest string) error {
 }
 
 func (r *record) parseIndex(rest string) (err error) {
-	size, sum, _ := strings.Cut(rest, " ")
+	size, rest, _ := strings.Cut(rest, " ")
+	sum, repo, hasRepo := strings.Cut(rest, " ")
 	if r.size, err = parseSize(size); err != nil {
 		return err
 	}
@@ -177,7 +181,10 @@ func (r *record) parseIndex(rest string) (err error) {
 	if r.sum = uint32(n); err != nil || sum != fmt.Sprintf("%08x", n) {
 		return fmt.Errorf("%q is not a checksum", sum)
 	}
-	return nil
+	if hasRepo {
+		r.repo, err = parseRepository(repo)
+	}
+	return err
 }
 
 func (r *record) parseManifest(rest string) (err error) {

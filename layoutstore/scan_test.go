@@ -32,6 +32,7 @@ func examples() []record {
 		{kind: noManifestKind, repo: "app", digest: someDigest},
 		{kind: noBlobKind, repo: "app", digest: someDigest},
 		{kind: collectedKind, digest: someDigest},
+		{kind: indexKind, size: 12, sum: 0xab, repo: "app"},
 		{kind: indexKind, size: 12, sum: 0xab},
 	}
 }
@@ -63,7 +64,7 @@ func TestRecords(t *testing.T) {
 		"blob app " + string(someDigest), "blob app " + string(someDigest) + " 01", "blob app " + string(someDigest) + " -1",
 		"blob ../app " + string(someDigest) + " 1", "blob app ../../x 1", "repository A", "repository ", "tag app " + string(someDigest),
 		"tag app " + string(someDigest) + " ", "tag app " + string(someDigest) + " a  b", "delete-tag app", "delete-tag app a b",
-		"index 1 abc", "index 1 0000000G", "index 1 000000AB", "index x 00000000",
+		"index 1 abc", "index 1 000000ab ", "index 1 000000ab A", "index 1 000000ab app app", "index 1 0000000G", "index 1 000000AB", "index x 00000000",
 		"manifest app", "manifest app {}", strings.Replace(manifest, ":1", ":-1", 1), manifest + " ", strings.Replace(manifest, "{", "{ ", 1),
 		strings.Replace(manifest, `"size"`, `"Size"`, 1), strings.Replace(manifest, `}`, `,"size":1}`, 1), strings.Replace(manifest, `}`, `,"more":1}`, 1),
 		strings.Replace(manifest, `}`, `,"tags":["a b"]}`, 1),
