@@ -41,7 +41,8 @@ func (f *fixture) environment() (env []string, remove func() error, err error) {
 		}
 		vars = append(vars, trust...)
 	}
-	return vars.Set(os.Environ()), remove, nil
+	secret := func(v string) bool { return strings.HasPrefix(v, upstreamPassword+"=") }
+	return slices.DeleteFunc(vars.Set(os.Environ()), secret), remove, nil
 }
 
 // logsIn reports whether the command gets the credentials of a user.

@@ -74,7 +74,7 @@ func (c *serveConfig) flags() []flagGroup {
 		{"In front of another registry (default: none; excludes the flags of the registry and of content)", []flagRow{
 			{"upstream", "forward requests to the registry at this `URL`, and rewrite its redirects, so that all blobs pass here", &c.upstream.url},
 			{"upstream-ca", "also trust the CA certificates in this PEM `file` for the upstream", (*fileName)(&c.upstream.ca)},
-			{"upstream-user", "log in to the upstream as `NAME:PASSWORD`, instead of passing on the credentials of clients", &c.upstream.login},
+			{"upstream-user", "log in to the upstream as `NAME[:PASSWORD]`, instead of passing on the credentials of clients; the password may be in OCIFAKE_UPSTREAM_PASSWORD", &c.upstream.login},
 			{"upstream-docker-login", "log in with the credentials in Docker's config.json and its credential helpers", &c.upstream.docker},
 			{"allow-host", "`host` that the upstream may redirect to although its address is loopback, private or link-local; repeatable", &c.upstream.allow},
 		}},

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,13 +21,17 @@ import (
 type upstreams struct {
 	url   string
 	ca    string // file name
-	login string // NAME:PASSWORD
+	login string // NAME:PASSWORD, or NAME until it is checked
 	// docker takes the credentials from Docker's configuration and its credential helpers.
 	docker bool
 	allow  []string
 
 	base *url.URL // nil without an upstream
 }
+
+// upstreamPassword is the environment variable with the password of --upstream-user. Other users of
+// the machine can read command lines. The commands that run starts do not get it.
+const upstreamPassword = "OCIFAKE_UPSTREAM_PASSWORD"
 
 // title begins the titles of the groups of flags that configure the registry of this program.
 const (
@@ -51,8 +57,11 @@ func (u *upstreams) check(c *serveConfig, flags *pflag.FlagSet) (err error) {
 		return errors.New("choose one of --upstream-user and --upstream-docker-login")
 	}
 	if u.login != "" {
+		if !strings.Contains(u.login, ":") {
+			u.login += ":" + os.Getenv(upstreamPassword)
+		}
 		if _, _, err := splitLogin("--upstream-user", u.login); err != nil {
-			return err
+			return fmt.Errorf("%w, or NAME and the password in %s", err, upstreamPassword)
 		}
 	}
 	for _, group := range c.flags() {
