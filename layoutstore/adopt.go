@@ -3,7 +3,9 @@ package layoutstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 
@@ -84,6 +86,11 @@ func (s *Store) readLog() (index record, folded *memstore.Store, err error) {
 		return record{}, nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return record{}, nil, err
+	}
+	s.written = info.ModTime()
 	err = s.replay(f, s.reader, func(r record) error {
 		if r.kind == indexKind {
 			index, folded = r, s.head.Clone()
@@ -220,12 +227,32 @@ func (s *Store) removeLeftovers() error {
 		if s.refs[d] > 0 {
 			continue
 		}
-		if err := s.disk.remove(blobPath(d)); err != nil {
+		if err := s.removeLeftover(d); err != nil {
 			return err
 		}
-		delete(s.owned, d)
+	}
+	if err := s.settle(s.end); err != nil {
+		return err
 	}
 	return s.loadSessions()
+}
+
+// removeLeftover deletes the file of a digest, which the log says that ocifake was about to write. If
+// the file is newer than the log, another program has written it.
+func (s *Store) removeLeftover(d digest.Digest) error {
+	info, err := s.disk.Root.Lstat(blobPath(d))
+	switch {
+	case err == nil && info.ModTime().After(s.written):
+		return s.record(record{kind: foreignKind, digest: d})
+	case err == nil:
+		err = s.disk.remove(blobPath(d))
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	if err == nil {
+		delete(s.owned, d)
+	}
+	return err
 }
 
 func (s *Store) reader(d digest.Digest, size int64) func() ([]byte, error) {

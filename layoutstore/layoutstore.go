@@ -96,8 +96,9 @@ type Store struct {
 	readOnly bool
 	load     func() error // reads the log, once
 	closed   atomic.Bool
-	folded   int64 // the end of the log when index.json had all of it
-	merged   bool  // the content has changes of index.json that are not in the log
+	folded   int64     // the end of the log when index.json had all of it
+	written  time.Time // when the log was written last, before it was read
+	merged   bool      // the content has changes of index.json that are not in the log
 
 	measured *memstore.Store // the head for which index.json was rendered; guarded by the state's lock
 }
