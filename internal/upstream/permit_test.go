@@ -54,6 +54,20 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// Clients that use a registry under its own name reach its token service, unless the credentials are
+// ours. Paths are plain there, too.
+func TestWholeHost(t *testing.T) {
+	var reached atomic.Int32
+	up := origin(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+	own := inFront(t, up, upstream.Options{WholeHost: true})
+	assert.Equal(t, http.StatusOK, own.get(t, "/token?service=x").StatusCode)
+	assert.EqualValues(t, 1, reached.Load())
+	assert.Equal(t, http.StatusNotFound, own.get(t, "/x/../v2/app/manifests/v1").StatusCode)
+	ours := inFront(t, up, upstream.Options{WholeHost: true, Credentials: login("ci", "secret")})
+	assert.Equal(t, http.StatusNotFound, ours.get(t, "/token?service=x").StatusCode)
+	assert.EqualValues(t, 1, reached.Load())
+}
+
 // A mount names two repositories, and both are authorized.
 func TestMountNames(t *testing.T) {
 	up := origin(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("reached: %s", r.RequestURI) })

@@ -47,7 +47,8 @@ func (u *Upstream) target(r *http.Request) (target, error) {
 // only the operations of the API may be, with names and a query that every server reads alike: what
 // was authorized for the client is what the registry does with our credentials.
 func (u *Upstream) permit(r *http.Request) error {
-	if r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
+	wholeHost := u.options.WholeHost && u.options.Credentials == nil && strings.HasPrefix(r.URL.Path, "/")
+	if !wholeHost && r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
 		return errors.New("only paths below /v2/ lead to the registry, and the addresses that it names")
 	}
 	if !isPlain(r.URL) {

@@ -34,6 +34,11 @@ type Options struct {
 	// addresses are not public.
 	AllowHosts []string
 
+	// WholeHost lets clients that use the registry under its own name request paths outside of /v2/,
+	// such as that of a token service, with credentials of their own. It has no effect if Credentials
+	// is set.
+	WholeHost bool
+
 	// TrustForwarded takes scheme and host of URLs for clients from the Forwarded or X-Forwarded-*
 	// fields of a request.
 	TrustForwarded bool
