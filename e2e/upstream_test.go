@@ -195,3 +195,29 @@ func TestUpstreamSpec(t *testing.T) {
 		})
 	}
 }
+
+// TestUpstreamConformance runs the official conformance program against registries, and against an
+// ocifake in front of them: the same tests pass.
+func TestUpstreamConformance(t *testing.T) {
+	for _, p := range peers {
+		if p.name != "distribution" && p.name != "olareg" {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			outcomes := func(target string) report {
+				at, err := url.Parse(target)
+				require.NoError(t, err)
+				r, _ := conformance(t, "OCI_VERSION=1.1", "OCI_TLS=disabled", "OCI_REGISTRY="+at.Host) // it fails if a test does
+				return r
+			}
+			want := outcomes(p.start(t).URL)
+			got := outcomes(registrytest.New(t, registrytest.WithUpstream(p.start(t).URL)).URL())
+			t.Logf("%v", want.counts)
+			assert.NotZero(t, want.counts["Pass"])
+			assert.Equal(t, want.counts, got.counts)
+			assert.Equal(t, want.statuses, got.statuses)
+			assert.Equal(t, want.skipped, got.skipped)
+			assert.Len(t, got.problems, len(want.problems))
+		})
+	}
+}
