@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/ocifake/ocifake/internal/dockerconfig"
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
 )
 
@@ -62,10 +62,10 @@ func (c Command) List(ctx context.Context, reg *Trial) ([]string, error) {
 	must.NotNil("exam: Command.List: ctx", ctx)
 	must.NotNil("exam: Command.List: reg", reg)
 	text, err := c.run(ctx, reg)
-	return notWord.Split(text, -1), err
+	return notWord().Split(text, -1), err
 }
 
-var notWord = regexp.MustCompile(`[^A-Za-z0-9._:@/-]+`)
+var notWord = lazyregexp.New(`[^A-Za-z0-9._:@/-]+`)
 
 const (
 	maxListed = 1 << 20                // bytes of standard output that List reads
@@ -154,7 +154,7 @@ func (e *exam) idleLimit() time.Duration {
 	return e.idle
 }
 
-var durations = regexp.MustCompile(`"(?:date:)?([0-9]+(?:ms|s|m|h)[0-9hms]*)"`)
+var durations = lazyregexp.New(`"(?:date:)?([0-9]+(?:ms|s|m|h)[0-9hms]*)"`)
 
 // patience returns how long the registry makes the client wait, at most maxPatience: by the
 // delays of its rules and by Retry-After.
@@ -165,7 +165,7 @@ func (t *Trial) patience() (longest time.Duration) {
 		}
 	}
 	for _, state := range t.Faults().Rules() {
-		for _, match := range durations.FindAllStringSubmatch(ruleText(state.Rule), -1) {
+		for _, match := range durations().FindAllStringSubmatch(ruleText(state.Rule), -1) {
 			if d, err := time.ParseDuration(match[1]); err == nil {
 				atLeast(d)
 			}

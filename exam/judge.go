@@ -2,12 +2,12 @@ package exam
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -105,7 +105,7 @@ func (x *trial) met(r *report) bool {
 	return true
 }
 
-var numbered = regexp.MustCompile(`<([a-z]+)-\d+>`)
+var numbered = lazyregexp.New(`<([a-z]+)-\d+>`)
 
 // includes reports whether a set has all elements of another one.
 func includes(set, other map[string]bool) bool {
@@ -128,7 +128,7 @@ func answers(log record.Log) map[string]bool {
 		answer := ""
 		for i, line := range strings.Split(text, "\n") {
 			if i == 0 || strings.HasPrefix(line, "<") {
-				answer += numbered.ReplaceAllString(line, "<$1>") + "\n"
+				answer += numbered().ReplaceAllString(line, "<$1>") + "\n"
 			}
 		}
 		all[answer] = true

@@ -1,11 +1,11 @@
 package exam
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -125,11 +125,11 @@ func variants() ([]variant, error) {
 	return all, nil
 }
 
-var unnamed = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+var unnamed = lazyregexp.New(`[^A-Za-z0-9._-]+`)
 
 // variantName returns the trait and its value, without spaces and slashes.
 func variantName(f profiles.Fact) string {
 	const longest = 40
-	value := unnamed.ReplaceAllString(string(f.Value), "-")
+	value := unnamed().ReplaceAllString(string(f.Value), "-")
 	return f.Trait + "=" + value[:min(len(value), longest)]
 }

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -65,13 +64,11 @@ func withoutBody(r *http.Response) error {
 
 // realm finds the parameter in a field, whether or not the field follows the grammar: clients read
 // others, too.
-var realm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(\brealm[ \t]*=[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;"']+)`)
-})
+var realm = lazyregexp.New(`(?i)(\brealm[ \t]*=[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;"']+)`)
 
 // quotedPair is a character of a quoted string that is escaped, as any may be (RFC 9110, section
 // 5.6.4).
-var quotedPair = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\(.)`) })
+var quotedPair = lazyregexp.New(`\\(.)`)
 
 // unquoted returns the value of a parameter.
 func unquoted(text string) string {
