@@ -78,7 +78,8 @@ type action struct {
 	// equip sets what the function needs.
 	equip func(*exam, *Trial)
 
-	// check checks the result if the client returned no error, and left what is there if it did.
+	// check checks the result if the client returned no error. left checks the content that remains
+	// if it returned one.
 	check, left func(*exam, context.Context, *Trial) error
 }
 

@@ -214,7 +214,7 @@ func (t *Trial) open() error {
 	return t.writeContent()
 }
 
-// writeContent writes the image that is to be pushed.
+// writeContent writes the image for the client to push.
 func (t *Trial) writeContent() error {
 	if t.Content == nil {
 		return nil

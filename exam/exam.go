@@ -24,7 +24,7 @@ import (
 )
 
 // Run examines a client: it runs each action under each of many circumstances, and judges
-// what is left and what was asked. The circumstances are in groups:
+// the content that it leaves and the requests that it sends. The circumstances are in groups:
 //
 //	none      nothing is wrong
 //	duties    what the specification demands of clients

@@ -131,7 +131,7 @@ func (r *report) observe(reg *registrytest.Registry, in mode) {
 	}
 }
 
-// check checks what is left in the registry and by the client.
+// check checks the content of the registry, and the result of the client.
 func (r *report) check(ctx context.Context, s *subject, trial *Trial, sparse bool) {
 	r.after = listing(ctx, trial.Store())
 	r.files = readFiles(trial.results())

@@ -98,8 +98,8 @@ func hold(dir string) {
 	select {}
 }
 
-// TestCrash kills a process that pushes, again and again in the same directory. What was answered is
-// there, what is there is whole, and nothing else is left.
+// TestCrash kills a process that pushes, again and again in the same directory. The content
+// that was answered with success is there and whole, and no other file remains.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	rounds, images := 2, 10 // each image is three pushes

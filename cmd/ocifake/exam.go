@@ -24,7 +24,8 @@ func newExam() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exam [flags] [-- COMMAND [ARGUMENT...]]",
 		Short: "Examine a client under everything that registries do",
-		Long: `Run a client under each of many circumstances, and judge what is left and what was asked.
+		Long: `Run a client under each of many circumstances, and judge the content that it leaves and the
+requests that it sends.
 A shell runs the commands of --push, --pull, --list, --copy, --referrers and --check; COMMAND
 does anything else, such as a test suite. At least one of them is needed, or --client for a
 client that ocifake knows. The circumstances are in groups:
