@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/uuid"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -120,7 +121,7 @@ func (s *Store) writeManifest(content []byte) (string, error) {
 	if err := s.disk.mkdir(uploadsName); err != nil {
 		return "", err
 	}
-	name := uploadsName + "/" + newID() + manifestSuffix
+	name := uploadsName + "/" + uuid.New() + manifestSuffix
 	return name, s.disk.write(name, func(w io.Writer) error {
 		_, err := io.Copy(w, bytes.NewReader(content))
 		return err

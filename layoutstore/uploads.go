@@ -2,7 +2,6 @@ package layoutstore
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/uuid"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -112,7 +112,7 @@ func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Alg
 	if !op.ValidAlgorithm(algorithm) {
 		return nil, failf(registry.DigestInvalid, "upload to repository %s: digests of the kind %q are not supported: use %s", repo, algorithm, digest.SHA256)
 	}
-	u := &upload{store: s, session: sessionOf(repo, newID()), repo: repo, algorithm: algorithm, touched: time.Now()}
+	u := &upload{store: s, session: sessionOf(repo, uuid.New()), repo: repo, algorithm: algorithm, touched: time.Now()}
 	if err := s.register(u); err != nil {
 		return nil, err
 	}
@@ -147,15 +147,6 @@ func (u *upload) create() error {
 		return err
 	}
 	return f.Close()
-}
-
-// newID returns a random UUID: version 4 of RFC 9562.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // does not fail
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // OpenUpload implements [registry.Store].

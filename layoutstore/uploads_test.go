@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/uuid"
 )
 
 // deleted is an entry of a directory whose file is deleted before its Info is called.
@@ -25,9 +27,9 @@ func TestDeletedUploads(t *testing.T) {
 	s, err := OpenUnsynced(dir, Options{}, nil)
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, uploadsName), 0o777))
-	manifest := newID() + manifestSuffix
+	manifest := uuid.New() + manifestSuffix
 	require.NoError(t, os.WriteFile(filepath.Join(dir, uploadsName, manifest), nil, 0o666))
-	for _, name := range []string{manifest, filepath.Base(sessionOf("app", newID()).file())} {
+	for _, name := range []string{manifest, filepath.Base(sessionOf("app", uuid.New()).file())} {
 		require.NoError(t, s.loadSession(deleted{name: name}), name)
 	}
 	require.NoFileExists(t, filepath.Join(dir, uploadsName, manifest))

@@ -3,8 +3,6 @@ package memstore
 import (
 	"container/list"
 	"context"
-	"crypto/rand"
-	"fmt"
 	"hash"
 	"sync/atomic"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/uuid"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -44,7 +43,7 @@ func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Alg
 	if !algorithm.Available() {
 		return nil, failf(registry.DigestInvalid, "upload to repository %s: digests of the kind %q cannot be computed: use %s", repo, algorithm, digest.SHA256)
 	}
-	u := &upload{store: s, repo: repo, id: newID(), algorithm: algorithm, touched: time.Now()}
+	u := &upload{store: s, repo: repo, id: uuid.New(), algorithm: algorithm, touched: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
@@ -54,15 +53,6 @@ func (s *Store) NewUpload(ctx context.Context, repo string, algorithm digest.Alg
 	s.uploads.set(key{repo, u.id}, u)
 	u.place = s.touched.PushBack(u)
 	return u, nil
-}
-
-// newID returns a random UUID: version 4 of RFC 9562.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // does not fail
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // OpenUpload implements [registry.Store].

@@ -90,6 +90,7 @@ var house = []floor{
 	{"internal/terminal", "", ""},
 	{"internal/thorough", "", ""},
 	{"internal/unread", "", ""},
+	{"internal/uuid", "", ""},
 }
 
 // linked are the other modules in the binary of a test that imports registrytest. There are at most
