@@ -10,10 +10,12 @@ import (
 // HTML returns the table as one HTML page without external resources. The title of
 // each cell is its outcome in words, and the page ends with the report of each violated
 // cell.
-func (r *Result) HTML() string {
-	page := template.Must(template.New("sweep").Parse(pageTemplate))
+func (r *Result) HTML() string { return render(pageTemplate, r.view()) }
+
+// render returns the page of a template, which must fit the data.
+func render(page string, data any) string {
 	var text strings.Builder
-	if err := page.Execute(&text, r.view()); err != nil {
+	if err := template.Must(template.New("page").Parse(page)).Execute(&text, data); err != nil {
 		panic(fmt.Errorf("exam: render the page: %w", err))
 	}
 	return text.String()

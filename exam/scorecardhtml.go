@@ -2,7 +2,6 @@ package exam
 
 import (
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
 )
@@ -10,14 +9,7 @@ import (
 // HTML returns the scorecard as one HTML page without external resources and without
 // scripts. Each cell leads to the reason for its verdict, the requests, the client's
 // output, and the command that repeats the trial.
-func (s *Scorecard) HTML() string {
-	page := template.Must(template.New("scorecard").Parse(scorecardPage))
-	var text strings.Builder
-	if err := page.Execute(&text, s.printable().page()); err != nil {
-		panic(fmt.Errorf("exam: render the scorecard: %w", err))
-	}
-	return text.String()
-}
+func (s *Scorecard) HTML() string { return render(scorecardPage, s.printable().page()) }
 
 // scorecardView is the data of the page.
 type scorecardView struct {
