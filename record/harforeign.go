@@ -90,10 +90,11 @@ func (x *Exchange) foreignResponse(r *harResponse) {
 
 // removeSecrets takes credentials out, as the recording of a registry does.
 func (x *Exchange) removeSecrets(r redact.Redactor) {
-	for _, s := range []*string{&x.Target, &x.Host, &x.Repo, &x.Info.Tag, (*string)(&x.Info.Digest), &x.Info.Session, &x.From, &x.Info.Namespace} {
-		*s = r.Text(*s)
+	x.Target = r.Text(x.Target)
+	for _, s := range []*string{&x.Host, &x.Repo, &x.Info.Tag, (*string)(&x.Info.Digest), (*string)(&x.Algorithm), &x.Info.Session, &x.From, &x.Info.Namespace} {
+		*s = r.DecodedText(*s)
 	}
-	x.Tags = r.Texts(x.Tags)
+	x.Tags = r.DecodedTexts(x.Tags)
 	for _, h := range []http.Header{x.Header, x.ResponseHeader} {
 		r.Header(h)
 	}

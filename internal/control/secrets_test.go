@@ -30,6 +30,7 @@ var (
 		"https://me:%s@hub.test/app", "https://%s@hub.test", "//me:a%s@hub.test:443/?a=b", "me:%s@hub.test:443", "https://me:pa/%s@hub.test",
 		"https://hub.test/?NAME=%s", "/x?a=b&NAME=%s&c=d#e", "https://hub.test/#NAME=%s", "NAME=%s", "a=1;NAME=%s", "/?NAME=a%%26%s", "/?x=Bearer+%s",
 		"/?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.%s", "/?user[NAME]=%s", "https://a.test/, https://me:%s@b.test/",
+		"https://me:a%%20%s@hub.test", "me:a%%26%s@hub.test:443", "/?NAME=a%%22%s",
 	}
 	fieldTexts = []string{
 		"%s", "0;url=%s", "<%s>; rel=\"next\"", "Bearer realm=\"%s\",service=\"x\"", "a=1, b=\"%s\"", "https://a.test/?next=%s", "text before %s",
@@ -98,6 +99,7 @@ func FuzzSecrets(f *testing.F) {
 			f.Add(uint64(i), `"x=\"y%`, place, i, i+place, i, place)
 		}
 	}
+	f.Add(uint64(0), "0", uint8(6), uint8(0), uint8(10), uint8(0), uint8(0)) // an encoded separator in a secret in ns
 	var lines bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	reg := start(f, setup{network: new(server.Network), record: recorder.Options{Log: log}})

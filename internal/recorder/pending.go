@@ -240,9 +240,11 @@ func (p *pending) entry(open bool) *entry {
 	if p.unclean {
 		r := p.recorder.options.Redactor
 		for _, s := range textsOf(&x) {
-			*s = r.Text(*s)
+			if s != &x.Target { // it is clean
+				*s = r.DecodedText(*s)
+			}
 		}
-		x.Tags = r.Texts(x.Tags)
+		x.Tags = r.DecodedTexts(x.Tags)
 	}
 	x.Learned = p.state.Learned()
 	if len(x.Served) > 0 && !p.recorder.options.KeepSecrets {

@@ -88,6 +88,20 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
+func TestRedactDecodedText(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"docker.io", "docker.io"},
+		{"library/alpine", "library/alpine"},
+		{"hub.test/app@sha256:" + strings.Repeat("0", 64), "hub.test/app@sha256:" + strings.Repeat("0", 64)},
+		{"/?token=hush&hush", "/?token=[redacted]"},
+		{"/?a=b&token=hush#hush hush", "/?a=b&token=[redacted]"},
+		{"https://me:a hush@hub.test/x", "https://%5Bredacted%5D@hub.test/x"},
+		{"me:a&hush@hub.test:443", "[redacted]@hub.test:443"},
+	} {
+		redacts(t, test.want, test.text, Redactor.DecodedText)
+	}
+}
+
 func TestRedactBody(t *testing.T) {
 	for _, test := range []struct{ body, want string }{
 		{"", ""},

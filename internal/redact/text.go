@@ -10,7 +10,14 @@ import (
 // Text redacts a header value, a URL, a request target, or any other text: the users of URLs, the
 // values of secret parameters, and signed tokens, wherever they are, even if they are
 // percent-encoded several times. The rest does not change.
-func (r Redactor) Text(s string) string {
+func (r Redactor) Text(s string) string { return r.text(s, false) }
+
+// DecodedText is Text for a value whose percent-encoding was undone, such as that of a parameter.
+// Nothing shows whether a separator in it was part of a secret, so a secret value extends to the end,
+// and a password to the host.
+func (r Redactor) DecodedText(s string) string { return r.text(s, true) }
+
+func (r Redactor) text(s string, toEnd bool) string {
 	if strings.IndexByte(s, '=') < 0 && strings.IndexByte(s, '@') < 0 && strings.IndexByte(s, '%') < 0 && !strings.Contains(s, jwtStart) {
 		return s
 	}
@@ -19,7 +26,7 @@ func (r Redactor) Text(s string) string {
 		return r.replacement(secret, s)
 	}
 	v.text = masked(v.text)
-	found := finding{view: v, redactor: r, original: s}
+	found := finding{view: v, redactor: r, original: s, toEnd: toEnd}
 	found.users()
 	users := found.secrets
 	found.parameters()
@@ -28,11 +35,11 @@ func (r Redactor) Text(s string) string {
 	return found.replaced()
 }
 
-// Texts returns a redacted copy of the texts.
-func (r Redactor) Texts(texts []string) []string {
+// DecodedTexts returns a redacted copy of the texts.
+func (r Redactor) DecodedTexts(texts []string) []string {
 	clean := slices.Clone(texts)
 	for i, s := range clean {
-		clean[i] = r.Text(s)
+		clean[i] = r.DecodedText(s)
 	}
 	return clean
 }
@@ -42,6 +49,7 @@ type finding struct {
 	view
 	redactor Redactor
 	original string // of which this is a view
+	toEnd    bool   // no character ends a secret: not that of a parameter, nor a password before a host
 	secrets  []secretAt
 	values   []span // of the parameters among the secrets, in order, with their schemes
 }
@@ -144,7 +152,9 @@ func (f *finding) parameter(kind string, name, at int) (to int) {
 	if scheme != "" {
 		from += len(scheme) + 1
 	}
-	to = f.valueEnd(from, ends, depth)
+	if to = len(f.text); kind == "" || !f.toEnd {
+		to = f.valueEnd(from, ends, depth)
+	}
 	if value := f.text[from:to]; kind != "" && harmlessValue(value) || kind == "" && !isToken68(value) {
 		return 0
 	}
@@ -203,6 +213,9 @@ func (f *finding) users() {
 			// A password may hold what should be encoded.
 			if space < at {
 				space = f.next(at, " \t\r\n\"<>", maxDepth)
+				if f.toEnd {
+					space = len(f.text)
+				}
 			}
 			if sign < space {
 				end = f.next(sign, afterHost, depth)
@@ -291,7 +304,10 @@ var noUsers = []string{"acct", "mailto", "sip", "sips", "xmpp"}
 // userStart returns where user:password begins that ends at an offset.
 func (f *finding) userStart(least, end int) int {
 	depth := f.depthAt(end)
-	from := f.previous(least, end, beforeUser, depth)
+	from := least
+	if !f.toEnd {
+		from = f.previous(least, end, beforeUser, depth)
+	}
 	for from > least && f.text[from-1] == '/' && !strings.Contains(f.text[from:end], ":") && !strings.HasPrefix(f.text[from:end], placeholder[:len(placeholder)-1]) {
 		// What precedes the slash is no host, but the password's beginning, if it has
 		// a colon and no port.
