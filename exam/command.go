@@ -99,6 +99,8 @@ func (c Command) run(ctx context.Context, t *Trial) (string, error) {
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
+	t.process.Store(int64(cmd.Process.Pid))
+	defer t.process.Store(0)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	err = t.watchCommand(ctx, cmd.Process.Pid, ended)

@@ -16,6 +16,10 @@ import (
 // judge returns the result of a trial that was run.
 func (x *trial) judge(r *report) TrialResult {
 	result := x.result(r)
+	if r.failed != nil {
+		result.Verdict, result.Reason = notReached, "the trial could not begin: "+r.failed.Error()
+		return result
+	}
 	if running := r.remaining + r.stacks; running != "" && result.Output == "" {
 		result.Output = running[:min(len(running), maxOutput)]
 	}

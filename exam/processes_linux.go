@@ -57,3 +57,46 @@ func parseStat(text string) (group int, ticks int64) {
 	}
 	return group, ticks
 }
+
+// runs reports whether a thread of a process, or of a process that it started, runs, is about to
+// run, or waits for a disk. It is false without a process.
+func runs(pid int) bool {
+	const most = 1000 // threads
+	left := most
+	return pid > 0 && runsWithin(pid, &left)
+}
+
+func runsWithin(pid int, left *int) bool {
+	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/[0-9]*") // no error: the pattern is well-formed
+	for _, thread := range threads {
+		if *left--; *left < 0 {
+			return false
+		}
+		stat, err := os.ReadFile(thread + "/stat")
+		if err != nil { // the thread has ended
+			continue
+		}
+		if state := parseState(string(stat)); state == "R" || state == "D" {
+			return true
+		}
+		children, err := os.ReadFile(thread + "/children")
+		if err != nil {
+			continue
+		}
+		for child := range strings.FieldsSeq(string(children)) {
+			if id, err := strconv.Atoi(child); err == nil && runsWithin(id, left) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parseState returns the state in a file stat of a process or a thread, or "".
+func parseState(text string) string {
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}

@@ -70,7 +70,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 	}
 	ctx := context.Background()
 	r.before = listing(ctx, reg.Store())
-	injected, err := reg.Faults().Inject(a.rules...)
+	arranged, err := arrange(trial, in, a.rules)
 	if err != nil {
 		reg.Close()
 		r.failed = err
@@ -93,10 +93,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 	}
 	r.observe(reg, in)
 	client.cancel(nil) // not before: it closes connections that the client forgot
-	for _, i := range injected {
-		r.hits += i.Hits()
-		i.Remove()
-	}
+	r.hits = arranged.end()
 	r.check(ctx, s, trial, sparse)
 	r.found = trial.found
 	if !r.ended && (r.storm || r.forever != "") {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -60,10 +61,11 @@ type Trial struct {
 	found  pulled.Result // in the directory, after a pull
 
 	// Of a command.
-	watch  *watch
-	slot   *slot
-	work   workspace
-	output bounded
+	watch   *watch
+	slot    *slot
+	work    workspace
+	output  bounded
+	process atomic.Int64 // ID of the latest, which leads a group
 
 	mu   sync.Mutex
 	dirs []string

@@ -29,7 +29,7 @@ const (
 var house = []floor{
 	{"cmd/ocifake", "*", "*"},
 	{"config", "auth faults internal/strict internal/yamltext profiles registrytest", ""},
-	{"exam", "auth faults faults/known images internal/content internal/engine internal/journal internal/pulled lint memstore op profiles record registry registrytest", list(containerregistry, digest, imageSpec)},
+	{"exam", "auth faults faults/known images internal/content internal/engine internal/inflight internal/journal internal/pulled lint memstore op profiles record registry registrytest", list(containerregistry, digest, imageSpec)},
 	{"registrytest", "auth faults lint internal/apistore internal/content internal/engine internal/journal internal/kept internal/opset internal/recorder internal/server internal/upstream memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
 	{"images", "internal/content", list(containerregistry, digest)},
 	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
