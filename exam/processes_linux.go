@@ -2,7 +2,7 @@ package exam
 
 import (
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,15 +25,25 @@ func (p *processes) of(group int) int64 {
 	defer p.mu.Unlock()
 	if now := time.Now(); now.Sub(p.read) > freshness {
 		p.read, p.used = now, map[int]int64{}
-		paths, _ := filepath.Glob("/proc/[0-9]*/stat")
-		for _, path := range paths {
-			if text, err := os.ReadFile(path); err == nil { // else the process has ended
+		for _, pid := range ids("/proc") {
+			if text, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil { // else the process has ended
 				g, ticks := parseStat(string(text))
 				p.used[g] += ticks
 			}
 		}
 	}
 	return p.used[group]
+}
+
+// ids returns the names in a directory of /proc that are numbers: of processes, or of threads.
+func ids(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	return slices.DeleteFunc(names, func(name string) bool { return name[0] < '0' || '9' < name[0] })
 }
 
 // parseStat returns the process group and the CPU time in a file /proc/PID/stat; see proc(5).
@@ -67,8 +77,9 @@ func runs(pid int) bool {
 }
 
 func runsWithin(pid int, left *int) bool {
-	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/[0-9]*") // no error: the pattern is well-formed
-	for _, thread := range threads {
+	tasks := "/proc/" + strconv.Itoa(pid) + "/task/"
+	for _, id := range ids(tasks) {
+		thread := tasks + id
 		if *left--; *left < 0 {
 			return false
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ocifake/ocifake/internal/thorough"
 )
 
 // execute runs a program in a folder, with further variables, and returns what it
@@ -90,7 +92,9 @@ func TestExampleOfPytest(t *testing.T) {
 	assert.Contains(t, out, "2 passed")
 }
 
-// TestAction runs the steps of the action as GitHub does, and one that follows.
+// TestAction runs the steps of the action as GitHub does, and one that follows. Building takes
+// longer than all other tests of the package, so that by default the step that builds finds a
+// command go that checks its arguments and installs this program.
 func TestAction(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -99,6 +103,9 @@ func TestAction(t *testing.T) {
 	env := []string{
 		"RUNNER_TEMP=" + dir, "ACTION_PATH=" + root, `EXAM=--only traits/ping.body=none -- sh -c 'curl -fsS "$OCIFAKE_URL/v2/" && touch examined'`, "SERVE=--generate 'app:{v1,v2}'\n--warning \"it's $(touch pwned)\" --warning ;touch --warning pwned*",
 		"GITHUB_ENV=" + filepath.Join(dir, "env"), "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_PATH=" + filepath.Join(dir, "path"),
+	}
+	if !thorough.Enabled() {
+		env = append(env, "PATH="+installingGo(t, root)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	}
 	for _, s := range action.Runs.Steps {
 		execute(t, dir, env, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", s.Run)
@@ -124,6 +131,20 @@ func TestAction(t *testing.T) {
 	for _, folder := range []string{dir, filepath.Join(dir, "ocifake"), "."} {
 		assert.NoFileExists(t, filepath.Join(folder, "pwned"))
 	}
+}
+
+// installingGo returns a directory with a command go, which takes the arguments of a build of
+// ocifake only.
+func installingGo(t *testing.T, root string) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := `#!/bin/sh
+[ $# = 6 ] && [ "$1 $2 $3 $4 $6" = "build -C $ROOT -o ./cmd/ocifake" ] && [ "$5" = "$RUNNER_TEMP/ocifake/bin/" ] || { echo "go $*" >&2; exit 2; }
+exec cp "$(command -v ocifake)" "$5/ocifake"
+`
+	script = strings.Replace(script, "$ROOT", root, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o700))
+	return dir
 }
 
 // TestActionWithWrongFlags wants the step to fail, and nothing to run, if flags are no

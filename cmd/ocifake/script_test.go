@@ -7,9 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/server"
 )
@@ -24,6 +27,10 @@ import (
 // TestScript runs the transcripts. Beside testscript's commands and the
 // programs ocifake and fetch they use
 //
+//	call PROGRAM …  run ocifake or fetch within this process: starting one costs more than
+//	                most of them do. It has neither the working directory nor the
+//	                environment of the script, and no standard input; files of fetch
+//	                are in the directory of the script
 //	mkfifo FILE     make a named pipe, to give as --ready-file
 //	ready FILE      read it; sets URL and HOST
 //	signal TERM     send a signal to the programs in the background; with a second
@@ -38,16 +45,30 @@ func TestScript(t *testing.T) {
 	if !ok {
 		deadline = time.Now().Add(time.Minute)
 	}
+	roots := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(roots, "roots.pem"), new(server.Authority).CertPEM(), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(roots, "none"), 0o700))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Deadline:            deadline,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // a program with the race detector would take a second to exit
+			// Reading the authorities of the system takes longer than the rest of a request.
+			env.Setenv("SSL_CERT_FILE", filepath.Join(roots, "roots.pem"))
+			env.Setenv("SSL_CERT_DIR", filepath.Join(roots, "none"))
 			env.Values[pipes{}] = map[string]*bufio.Reader{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"call": func(ts *testscript.TestScript, neg bool, args []string) {
+				ctx, cancel := context.WithDeadline(context.Background(), deadline)
+				defer cancel()
+				status := calls[args[0]](ctx, ts.MkAbs("."), args[1:], ts.Stdout(), ts.Stderr())
+				if neg != (status != 0) {
+					ts.Fatalf("%s: exit status %d", args[0], status)
+				}
+			},
 			"mkfifo": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(syscall.Mkfifo(ts.MkAbs(args[0]), 0o600))
 			},
@@ -72,6 +93,14 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// calls has the programs that scripts call in the process of the test. Each returns its exit status.
+var calls = map[string]func(ctx context.Context, dir string, args []string, stdout, stderr io.Writer) int{
+	"fetch": fetch,
+	"ocifake": func(ctx context.Context, _ string, args []string, stdout, stderr io.Writer) int {
+		return run(ctx, args, stdout, stderr)
+	},
 }
 
 var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
