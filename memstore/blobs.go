@@ -76,7 +76,7 @@ func (s *Store) OpenBlob(ctx context.Context, repo string, d digest.Digest) (reg
 		return nil, err
 	}
 	s.mu.RLock()
-	b, ok := s.index.blobs.get(key{repo, string(d)})
+	b, ok := s.index.blob(repo, d)
 	s.mu.RUnlock()
 	if !ok {
 		return nil, blobUnknown(repo, d)
@@ -107,7 +107,7 @@ func (s *Store) DeleteBlob(ctx context.Context, repo string, d digest.Digest) er
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, ok := s.index.blobs.get(key{repo, string(d)})
+	b, ok := s.index.blob(repo, d)
 	if !ok {
 		return blobUnknown(repo, d)
 	}
@@ -123,7 +123,7 @@ func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, fro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, ok := s.index.blobs.get(key{from, string(d)})
+	b, ok := s.index.blob(from, d)
 	if !ok {
 		return blobUnknown(from, d)
 	}

@@ -9,14 +9,14 @@ import (
 // index is the content of a store. Each of its methods is an atomic change or lookup. The
 // caller holds the lock.
 type index struct {
-	repositories tree[string]    // name
-	blobs        tree[*blob]     // repository, digest
-	sources      tree[*blob]     // digest, repository
-	manifests    tree[*manifest] // repository, digest
-	copies       tree[*manifest] // digest, repository
-	tags         tree[string]    // repository, tag: digest
-	tagged       tree[struct{}]  // repository, digest, tag
-	referrers    tree[*manifest] // repository, digest of the subject, digest
+	repositories tree // name: name
+	blobs        tree // repository, digest: *blob
+	sources      tree // digest, repository: *blob
+	manifests    tree // repository, digest: *manifest
+	copies       tree // digest, repository: *manifest
+	tags         tree // repository, tag: digest as a string
+	tagged       tree // repository, digest, tag
+	referrers    tree // repository, digest of the subject, digest: *manifest
 
 	bytes  int64  // of the blobs and manifests that are held, each digest once
 	pushes uint64 // of manifests that were new to their repositories
@@ -24,14 +24,14 @@ type index struct {
 
 func newIndex() index {
 	return index{
-		repositories: newTree[string](),
-		blobs:        newTree[*blob](),
-		sources:      newTree[*blob](),
-		manifests:    newTree[*manifest](),
-		copies:       newTree[*manifest](),
-		tags:         newTree[string](),
-		tagged:       newTree[struct{}](),
-		referrers:    newTree[*manifest](),
+		repositories: newTree(),
+		blobs:        newTree(),
+		sources:      newTree(),
+		manifests:    newTree(),
+		copies:       newTree(),
+		tags:         newTree(),
+		tagged:       newTree(),
+		referrers:    newTree(),
 	}
 }
 
@@ -53,7 +53,7 @@ func (x *index) snapshot() index {
 // addRepository returns the stored copy of a name, which all keys share. The given name may be
 // part of a larger string that would stay in memory.
 func (x *index) addRepository(name string) string {
-	if stored, ok := x.repositories.get(key{name}); ok {
+	if stored, ok := x.repositories.get(key{name}).(string); ok {
 		return stored
 	}
 	name = strings.Clone(name)
@@ -63,7 +63,14 @@ func (x *index) addRepository(name string) string {
 
 // source returns a blob from any repository.
 func (x *index) source(d digest.Digest) (*blob, bool) {
-	return x.sources.first(key{string(d)}, 1)
+	b, ok := x.sources.first(key{string(d)}, 1).(*blob)
+	return b, ok
+}
+
+// blob returns a blob of a repository.
+func (x *index) blob(repo string, d digest.Digest) (*blob, bool) {
+	b, ok := x.blobs.get(key{repo, string(d)}).(*blob)
+	return b, ok
 }
 
 // addBlob makes a blob visible in a repository. If the index already has an equal blob, it
@@ -95,9 +102,10 @@ func (x *index) deleteBlob(repo string, b *blob) int64 {
 // manifest returns a manifest by tag or digest.
 func (x *index) manifest(repo, ref string) (*manifest, bool) {
 	if !isDigest(ref) {
-		ref, _ = x.tags.get(key{repo, ref})
+		ref, _ = x.tags.get(key{repo, ref}).(string)
 	}
-	return x.manifests.get(key{repo, ref})
+	m, ok := x.manifests.get(key{repo, ref}).(*manifest)
+	return m, ok
 }
 
 func isDigest(ref string) bool { return strings.Contains(ref, ":") }
@@ -106,12 +114,12 @@ func isDigest(ref string) bool { return strings.Contains(ref, ":") }
 func (x *index) putManifest(repo string, m *manifest) {
 	repo = x.addRepository(repo)
 	d := string(m.Descriptor.Digest)
-	if held, ok := x.copies.first(key{d}, 1); ok {
+	if held, ok := x.copies.first(key{d}, 1).(*manifest); ok {
 		m.Content, m.read = held.Content, held.read
 	} else {
 		x.bytes += m.held()
 	}
-	old, ok := x.manifests.get(key{repo, d})
+	old, ok := x.manifests.get(key{repo, d}).(*manifest)
 	if ok {
 		m.Pushed = old.Pushed
 	} else {
@@ -144,7 +152,7 @@ func (x *index) deleteManifest(repo string, m *manifest) int64 {
 	}
 	x.manifests.delete(key{repo, d})
 	x.copies.delete(key{d, repo})
-	if _, ok := x.copies.first(key{d}, 1); ok {
+	if x.copies.first(key{d}, 1) != nil {
 		return 0
 	}
 	x.bytes -= m.held()
@@ -154,12 +162,12 @@ func (x *index) deleteManifest(repo string, m *manifest) int64 {
 // setTag sets a tag on a manifest of the repository.
 func (x *index) setTag(repo, tag string, m *manifest) {
 	repo, tag = x.addRepository(repo), strings.Clone(tag)
-	if old, ok := x.tags.get(key{repo, tag}); ok {
+	if old, ok := x.tags.get(key{repo, tag}).(string); ok {
 		x.deleteTag(repo, tag, old)
 	}
 	d := string(m.Descriptor.Digest)
 	x.tags.set(key{repo, tag}, d)
-	x.tagged.set(key{repo, d, tag}, struct{}{})
+	x.tagged.set(key{repo, d, tag}, nil)
 }
 
 // deleteTag removes a tag from its manifest.

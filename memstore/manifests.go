@@ -115,7 +115,7 @@ func (s *Store) put(repo string, p *registry.PutManifest, m *manifest) error {
 	if err := s.index.admit(repo, p); err != nil {
 		return err
 	}
-	if _, held := s.index.copies.first(key{string(m.Descriptor.Digest)}, 1); !held && !s.reserveAll(m.held()) {
+	if held := s.index.copies.first(key{string(m.Descriptor.Digest)}, 1) != nil; !held && !s.reserveAll(m.held()) {
 		return s.full("put manifest %s into repository %s", m.Descriptor.Digest, repo)
 	}
 	s.index.putManifest(repo, m)
@@ -136,7 +136,7 @@ func (x *index) admit(repo string, p *registry.PutManifest) error {
 	}
 	if p.ImmutableTags {
 		for _, tag := range p.Tags {
-			if on, ok := x.tags.get(key{repo, tag}); ok && on != string(p.Descriptor.Digest) {
+			if on, ok := x.tags.get(key{repo, tag}).(string); ok && on != string(p.Descriptor.Digest) {
 				return failf(registry.TagImmutable, "tag %s of repository %s is on %s and may not be moved: use another tag", tag, repo, on)
 			}
 		}
@@ -168,15 +168,15 @@ func (x *index) judge(repo string, references []registry.Reference) error {
 	return errors.Join(failed...)
 }
 
-// describe returns the descriptors of the blob and of the manifest with a key.
-func (x *index) describe(k key) (blob, manifest *ocispec.Descriptor) {
-	if b, ok := x.blobs.get(k); ok {
-		blob = &ocispec.Descriptor{Digest: b.digest, Size: b.size}
+// describe returns the descriptors of the blob and of the manifest with a key, or nil.
+func (x *index) describe(k key) (asBlob, asManifest *ocispec.Descriptor) {
+	if b, ok := x.blobs.get(k).(*blob); ok {
+		asBlob = &ocispec.Descriptor{Digest: b.digest, Size: b.size}
 	}
-	if m, ok := x.manifests.get(k); ok {
-		manifest = &m.Descriptor
+	if m, ok := x.manifests.get(k).(*manifest); ok {
+		asManifest = &m.Descriptor
 	}
-	return blob, manifest
+	return asBlob, asManifest
 }
 
 // DeleteManifest implements [registry.Store].

@@ -82,10 +82,10 @@ type Store struct {
 	options Options
 	account account
 
-	mu      sync.RWMutex  // guards the fields below; not held during I/O or calls of the caller's code
-	index   index         // the content
-	uploads tree[*upload] // the open sessions, by repository and identifier
-	touched list.List     // the same, the least recently used session first
+	mu      sync.RWMutex // guards the fields below; not held during I/O or calls of the caller's code
+	index   index        // the content
+	uploads tree         // the open sessions, by repository and identifier: *upload
+	touched list.List    // the same, the least recently used session first
 }
 
 var _ registry.Store = (*Store)(nil)
@@ -96,7 +96,7 @@ func New(options Options) *Store {
 }
 
 func newStore(options Options, content index) *Store {
-	s := &Store{options: options, index: content, uploads: newTree[*upload]()}
+	s := &Store{options: options, index: content, uploads: newTree()}
 	s.account.limit = options.MaxBytes
 	s.account.used.Store(content.bytes)
 	return s

@@ -13,17 +13,31 @@ type key [3]string
 // tree is a sorted map with snapshots in constant time. Concurrent reads are safe. Taking a
 // snapshot counts as a change of the tree.
 //
-// It uses the B-tree that is not generic, because the generic one is compiled for each type
-// of value, in this package and in those that import it.
-type tree[V any] struct{ sorted *btree.BTree }
+// Neither the tree nor its fields are generic: the methods of a generic type in a field of
+// [Store] would be compiled again for each package that imports this one.
+type tree struct{ sorted sorted }
 
-// entry is an item of the B-tree. Its value has the type of the tree, or is nil in a search.
+// sorted is the B-tree, whose type is generic inside.
+type sorted interface {
+	Len() int
+	Get(item any) any
+	Set(item any) any
+	Delete(item any) any
+	Ascend(from any, f func(item any) bool)
+	snapshot() sorted
+}
+
+type bTree struct{ *btree.BTree }
+
+func (t bTree) snapshot() sorted { return bTree{t.Copy()} }
+
+// entry is an item of the B-tree. Its value is nil in a search.
 type entry struct {
 	key   key
 	value any
 }
 
-func newTree[V any]() tree[V] { return tree[V]{btree.NewOptions(less, btree.Options{NoLocks: true})} }
+func newTree() tree { return tree{bTree{btree.NewOptions(less, btree.Options{NoLocks: true})}} }
 
 func less(a, b any) bool {
 	x, y := &a.(*entry).key, &b.(*entry).key
@@ -35,28 +49,28 @@ func less(a, b any) bool {
 	return false
 }
 
-func (t tree[V]) len() int { return t.sorted.Len() }
+func (t tree) len() int { return t.sorted.Len() }
 
-func (t tree[V]) get(k key) (v V, ok bool) {
-	e, ok := t.sorted.Get(&entry{key: k}).(*entry)
-	if ok {
-		v, _ = e.value.(V)
+// get returns the value of a key, or nil.
+func (t tree) get(k key) any {
+	if e, ok := t.sorted.Get(&entry{key: k}).(*entry); ok {
+		return e.value
 	}
-	return v, ok
+	return nil
 }
 
-func (t tree[V]) has(k key) bool { return t.sorted.Get(&entry{key: k}) != nil }
+func (t tree) has(k key) bool { return t.sorted.Get(&entry{key: k}) != nil }
 
-func (t tree[V]) set(k key, v V) { t.sorted.Set(&entry{k, v}) }
+func (t tree) set(k key, v any) { t.sorted.Set(&entry{k, v}) }
 
-func (t tree[V]) delete(k key) { t.sorted.Delete(&entry{key: k}) }
+func (t tree) delete(k key) { t.sorted.Delete(&entry{key: k}) }
 
-func (t tree[V]) snapshot() tree[V] { return tree[V]{t.sorted.Copy()} }
+func (t tree) snapshot() tree { return tree{t.sorted.snapshot()} }
 
 // after returns the entries after k, in order, with the same first parts. The tree must not
 // change meanwhile.
-func (t tree[V]) after(k key, parts int) iter.Seq2[key, V] {
-	return func(yield func(key, V) bool) {
+func (t tree) after(k key, parts int) iter.Seq2[key, any] {
+	return func(yield func(key, any) bool) {
 		t.sorted.Ascend(&entry{key: k}, func(item any) bool {
 			e := item.(*entry)
 			if e.key == k {
@@ -67,17 +81,15 @@ func (t tree[V]) after(k key, parts int) iter.Seq2[key, V] {
 					return false
 				}
 			}
-			v, _ := e.value.(V)
-			return yield(e.key, v)
+			return yield(e.key, e.value)
 		})
 	}
 }
 
-// first returns the first entry of after.
-func (t tree[V]) first(k key, parts int) (V, bool) {
+// first returns the value of the first entry of after, or nil.
+func (t tree) first(k key, parts int) any {
 	for _, v := range t.after(k, parts) {
-		return v, true
+		return v
 	}
-	var none V
-	return none, false
+	return nil
 }

@@ -64,7 +64,7 @@ func (s *Store) OpenUpload(ctx context.Context, repo, id string) (registry.Uploa
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
-	u, ok := s.uploads.get(key{repo, id})
+	u, ok := s.uploads.get(key{repo, id}).(*upload)
 	if !ok {
 		return nil, uploadUnknown(repo, id)
 	}
