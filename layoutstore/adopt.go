@@ -13,6 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -56,7 +57,7 @@ func (s *Store) loadClean() error {
 	if err != nil {
 		return err
 	}
-	s.room = s.disk.maxIndex - index.size
+	s.room = s.disk.maxIndex - index.Size
 	return s.show()
 }
 
@@ -80,24 +81,24 @@ func (s *Store) loadChanged() error {
 
 // readLog reads the log. It returns the last index record, and the head at that record. The
 // repository of entries without one is that of the record, if the options have none.
-func (s *Store) readLog() (index record, folded *memstore.Store, err error) {
-	f, _, err := s.disk.read(logName)
+func (s *Store) readLog() (index layoutdir.Record, folded *memstore.Store, err error) {
+	f, _, err := s.disk.Read(layoutdir.LogName)
 	if err != nil {
-		return record{}, nil, err
+		return layoutdir.Record{}, nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return record{}, nil, err
+		return layoutdir.Record{}, nil, err
 	}
 	s.written = info.ModTime()
-	err = s.replay(f, s.reader, func(r record) error {
-		if r.kind == indexKind {
+	err = s.replay(f, s.reader, func(r layoutdir.Record) error {
+		if r.Kind == layoutdir.IndexKind {
 			index, folded = r, s.head.Clone()
 		}
 		return nil
 	})
-	s.options.Repository = cmp.Or(s.options.Repository, index.repo)
+	s.options.Repository = cmp.Or(s.options.Repository, index.Repo)
 	return index, folded, err
 }
 
@@ -111,9 +112,9 @@ func (s *Store) show() error {
 }
 
 // loadIndex makes the changes of other programs to index.json.
-func (s *Store) loadIndex(index record, folded *memstore.Store) error {
+func (s *Store) loadIndex(index layoutdir.Record, folded *memstore.Store) error {
 	text, err := s.disk.readIndex()
-	if err != nil || text == nil || folded == nil || index.isOf(text) {
+	if err != nil || text == nil || folded == nil || index.IsOf(text) {
 		return err
 	}
 	s.merged = true
@@ -121,15 +122,15 @@ func (s *Store) loadIndex(index record, folded *memstore.Store) error {
 	if err != nil {
 		return err
 	}
-	before, err := names(folded)
+	before, err := layoutdir.Names(folded)
 	if err != nil {
 		return err
 	}
-	now, err := names(s.head)
+	now, err := layoutdir.Names(s.head)
 	if err != nil {
 		return err
 	}
-	listed := map[name]bool{}
+	listed := map[layoutdir.Name]bool{}
 	for _, e := range x.entries {
 		listed[e.key()] = true
 	}
@@ -143,8 +144,8 @@ func (s *Store) loadIndex(index record, folded *memstore.Store) error {
 		return fmt.Errorf("%s, which another program has changed: %w", ocispec.ImageIndexFile, err)
 	}
 	for n, d := range before {
-		if n.ref != string(d) && !listed[n] && now[n] == d {
-			if err := s.enact(record{kind: noTagKind, repo: n.repo, tags: []string{n.ref}}, s.reader); err != nil {
+		if n.Ref != string(d) && !listed[n] && now[n] == d {
+			if err := s.enact(layoutdir.Record{Kind: layoutdir.NoTagKind, Repo: n.Repo, Tags: []string{n.Ref}}, s.reader); err != nil {
 				return err
 			}
 		}
@@ -162,7 +163,7 @@ func (s *Store) merge(read *memstore.Store) error {
 		}
 		for b, err := range read.Blobs(ctx, repo, "") {
 			if err == nil {
-				err = s.mergeOne(record{kind: blobKind, repo: repo, digest: b.Digest, size: b.Size})
+				err = s.mergeOne(layoutdir.Record{Kind: layoutdir.BlobKind, Repo: repo, Digest: b.Digest, Size: b.Size})
 			}
 			if err != nil {
 				return err
@@ -187,13 +188,13 @@ func (s *Store) merge(read *memstore.Store) error {
 		}
 		for t, err := range read.Tags(ctx, repo, "") {
 			if err == nil {
-				err = s.enact(record{kind: tagKind, repo: repo, digest: t.Digest, tags: []string{t.Name}}, s.reader)
+				err = s.enact(layoutdir.Record{Kind: layoutdir.TagKind, Repo: repo, Digest: t.Digest, Tags: []string{t.Name}}, s.reader)
 			}
 			if err != nil {
 				return err
 			}
 		}
-		if err := s.mergeOne(record{kind: repositoryKind, repo: repo}); err != nil {
+		if err := s.mergeOne(layoutdir.Record{Kind: layoutdir.RepositoryKind, Repo: repo}); err != nil {
 			return err
 		}
 	}
@@ -206,16 +207,16 @@ func (s *Store) mergeManifest(ctx context.Context, read *memstore.Store, repo st
 		return err
 	}
 	stored := storedManifest(p)
-	if f, ok := s.facts[place{repo, m.Descriptor.Digest}]; ok && reflect.DeepEqual(f.manifestRecord, stored) {
+	if f, ok := s.facts[place{repo, m.Descriptor.Digest}]; ok && reflect.DeepEqual(f.Manifest, stored) {
 		return nil
 	}
-	return s.mergeOne(record{kind: manifestKind, repo: repo, digest: m.Descriptor.Digest, stored: stored})
+	return s.mergeOne(layoutdir.Record{Kind: layoutdir.ManifestKind, Repo: repo, Digest: m.Descriptor.Digest, Stored: stored})
 }
 
 // mergeOne makes a change. The file of content that is new is not ocifake's.
-func (s *Store) mergeOne(r record) error {
-	if r.digest != "" && s.refs[r.digest] == 0 && !s.owned[r.digest] {
-		s.note(record{kind: foreignKind, digest: r.digest})
+func (s *Store) mergeOne(r layoutdir.Record) error {
+	if r.Digest != "" && s.refs[r.Digest] == 0 && !s.owned[r.Digest] {
+		s.note(layoutdir.Record{Kind: layoutdir.ForeignKind, Digest: r.Digest})
 	}
 	return s.enact(r, s.reader)
 }
@@ -240,12 +241,12 @@ func (s *Store) removeLeftovers() error {
 // removeLeftover deletes the file of a digest, which the log says that ocifake was about to write. If
 // the file is newer than the log, another program has written it.
 func (s *Store) removeLeftover(d digest.Digest) error {
-	info, err := s.disk.Root.Lstat(blobPath(d))
+	info, err := s.disk.Root.Lstat(layoutdir.BlobPath(d))
 	switch {
 	case err == nil && info.ModTime().After(s.written):
-		return s.record(record{kind: foreignKind, digest: d})
+		return s.record(layoutdir.Record{Kind: layoutdir.ForeignKind, Digest: d})
 	case err == nil:
-		err = s.disk.remove(blobPath(d))
+		err = s.disk.remove(layoutdir.BlobPath(d))
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	}
@@ -256,5 +257,5 @@ func (s *Store) removeLeftover(d digest.Digest) error {
 }
 
 func (s *Store) reader(d digest.Digest, size int64) func() ([]byte, error) {
-	return func() ([]byte, error) { return s.disk.readManifest(d, size) }
+	return func() ([]byte, error) { return s.disk.ReadManifest(d, size) }
 }

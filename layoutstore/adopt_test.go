@@ -8,6 +8,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/layoutdir"
 )
 
 // The log says before a file is written that it is ocifake's. If ocifake crashes in between, a file
@@ -15,10 +17,11 @@ import (
 func TestLeftovers(t *testing.T) {
 	ours, theirs := digest.FromString("ours"), digest.FromString("theirs")
 	index := []byte(`{"schemaVersion":2,"manifests":[]}`)
-	log := logOf(t, record{kind: headerKind}, record{kind: ownKind, digest: ours}, record{kind: ownKind, digest: theirs})
+	log := logOf(t, layoutdir.Record{Kind: layoutdir.HeaderKind},
+		layoutdir.Record{Kind: layoutdir.OwnKind, Digest: ours}, layoutdir.Record{Kind: layoutdir.OwnKind, Digest: theirs})
 	for name, log := range map[string][]byte{
 		"crash":     log,
-		"clean end": append(log, logOf(t, record{kind: indexKind, size: int64(len(index)), sum: checksum(index)})...),
+		"clean end": append(log, logOf(t, layoutdir.Record{Kind: layoutdir.IndexKind, Size: int64(len(index)), Sum: layoutdir.Checksum(index)})...),
 	} {
 		dir, written := t.TempDir(), time.Now().Add(-time.Hour)
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o777))
@@ -26,11 +29,11 @@ func TestLeftovers(t *testing.T) {
 			text []byte
 			time time.Time
 		}{
-			logName:          {log, written},
-			"oci-layout":     {[]byte(`{"imageLayoutVersion":"1.0.0"}`), written},
-			"index.json":     {index, written},
-			blobPath(ours):   {[]byte("ours"), written},
-			blobPath(theirs): {[]byte("theirs"), written.Add(time.Minute)},
+			layoutdir.LogName:          {log, written},
+			"oci-layout":               {[]byte(`{"imageLayoutVersion":"1.0.0"}`), written},
+			"index.json":               {index, written},
+			layoutdir.BlobPath(ours):   {[]byte("ours"), written},
+			layoutdir.BlobPath(theirs): {[]byte("theirs"), written.Add(time.Minute)},
 		} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, file), about.text, 0o666))
 			require.NoError(t, os.Chtimes(filepath.Join(dir, file), about.time, about.time))
@@ -40,8 +43,8 @@ func TestLeftovers(t *testing.T) {
 			require.NoError(t, err, name)
 			require.NoError(t, s.load())
 			require.NoError(t, s.Crash())
-			require.NoFileExists(t, filepath.Join(dir, blobPath(ours)), name)
-			require.FileExists(t, filepath.Join(dir, blobPath(theirs)), name)
+			require.NoFileExists(t, filepath.Join(dir, layoutdir.BlobPath(ours)), name)
+			require.FileExists(t, filepath.Join(dir, layoutdir.BlobPath(theirs)), name)
 		}
 	}
 }

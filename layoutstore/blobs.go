@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
@@ -25,10 +26,10 @@ func (s *Store) OpenBlob(ctx context.Context, repo string, d digest.Digest) (reg
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := b.(described); !ok {
+		if _, ok := b.(layoutdir.Described); !ok {
 			return b, nil
 		}
-		opened, err := s.disk.openBlob(d, b.Size())
+		opened, err := s.disk.OpenBlob(d, b.Size())
 		if s.changed(&v, err) {
 			continue
 		}
@@ -55,8 +56,8 @@ func (s *Store) DeleteBlob(ctx context.Context, repo string, d digest.Digest) er
 	if err := s.writable("delete a blob from", repo); err != nil {
 		return err
 	}
-	err := s.change(func(next *memstore.Store) (record, error) {
-		return record{kind: noBlobKind, repo: repo, digest: d}, next.DeleteBlob(ctx, repo, d)
+	err := s.change(func(next *memstore.Store) (layoutdir.Record, error) {
+		return layoutdir.Record{Kind: layoutdir.NoBlobKind, Repo: repo, Digest: d}, next.DeleteBlob(ctx, repo, d)
 	}, nil)
 	if err == nil {
 		s.collect(d)
@@ -70,19 +71,19 @@ func (s *Store) MountBlob(ctx context.Context, repo string, d digest.Digest, fro
 	if err := s.writable("mount a blob into", repo); err != nil {
 		return err
 	}
-	return s.change(func(next *memstore.Store) (record, error) {
+	return s.change(func(next *memstore.Store) (layoutdir.Record, error) {
 		if err := next.MountBlob(ctx, repo, d, from); err != nil {
-			return record{}, err
+			return layoutdir.Record{}, err
 		}
 		return s.blobRecord(next, repo, d), nil
 	}, nil)
 }
 
 // blobRecord returns the record of a blob that a version has and the head may not have.
-func (s *state) blobRecord(next *memstore.Store, repo string, d digest.Digest) record {
+func (s *state) blobRecord(next *memstore.Store, repo string, d digest.Digest) layoutdir.Record {
 	if _, there := sizeIn(s.head, repo, d); there {
-		return record{}
+		return layoutdir.Record{}
 	}
 	size, _ := sizeIn(next, repo, d)
-	return record{kind: blobKind, repo: repo, digest: d, size: size}
+	return layoutdir.Record{Kind: layoutdir.BlobKind, Repo: repo, Digest: d, Size: size}
 }

@@ -2,30 +2,24 @@ package layoutstore
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/ocifake/ocifake/registry"
+	"github.com/ocifake/ocifake/internal/layoutdir"
 )
 
 // The files beside those of the image specification.
 const (
-	logName     = "ocifake.store"
 	lockName    = "ocifake.lock" // on Windows
 	newName     = "ocifake.new"  // becomes the log or a file of the layout
 	uploadsName = "ocifake.uploads"
 )
 
-// disk is the directory of a store. Names are slash-separated paths in it; symbolic links do not
-// lead out of it. New files and directories have the permissions of the umask.
+// disk is the directory of a store. New files and directories have the permissions of the umask.
 type disk struct {
-	*os.Root
+	layoutdir.Dir
 	maxIndex int64                       // the maximum size of index.json
 	unsynced bool                        // for tests: nothing is synced
 	fail     func(op, name string) error // for tests: an operation that changes the directory fails
@@ -164,69 +158,4 @@ func (d *disk) write(name string, write func(io.Writer) error) error {
 		return errors.Join(err, d.remove(name))
 	}
 	return nil
-}
-
-// read opens a regular file. Opening a named pipe would block.
-func (d *disk) read(name string) (*os.File, int64, error) {
-	info, err := d.Root.Stat(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s: not a regular file: %v", name, info.Mode().Type())
-	}
-	f, err := d.Root.Open(name)
-	return f, info.Size(), err
-}
-
-// readSmall returns the content of a file, which has at most the given size.
-func (d *disk) readSmall(name string, limit int64) ([]byte, error) {
-	f, size, err := d.read(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if size > limit {
-		return nil, fmt.Errorf("%s: %d bytes: want at most %d", name, size, limit)
-	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("%s: more than %d bytes", name, limit)
-	}
-	return content, err
-}
-
-// exists reports whether there is a file of any kind.
-func (d *disk) exists(name string) (bool, error) {
-	_, err := d.Root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// blobPath is the file of content with a digest. The digest must be valid.
-func blobPath(d digest.Digest) string {
-	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
-}
-
-// openBlob opens content, which must have the given size.
-func (d *disk) openBlob(of digest.Digest, size int64) (registry.Blob, error) {
-	f, got, err := d.read(blobPath(of))
-	if err == nil && got != size {
-		err = errors.Join(fmt.Errorf("%s: it has %d bytes, and the content %d: the file is damaged", blobPath(of), got, size), f.Close())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return registry.NewBlob(f, size), nil
-}
-
-// readManifest returns the content of a manifest, whose digest must be right.
-func (d *disk) readManifest(of digest.Digest, size int64) ([]byte, error) {
-	content, err := d.readSmall(blobPath(of), size)
-	if err == nil && of.Algorithm().FromBytes(content) != of {
-		err = fmt.Errorf("%s: the content has another digest: the file is damaged", blobPath(of))
-	}
-	return content, err
 }

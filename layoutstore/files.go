@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/internal/layoutdir"
 )
 
 // adder serializes the calls that add the file of one digest.
@@ -64,8 +66,8 @@ func (s *Store) added(d digest.Digest, a *adder) {
 // hasFile reports whether there is a file with the content of a digest. One that ocifake did not
 // write, and does not serve yet, is read.
 func (s *Store) hasFile(d digest.Digest) (bool, error) {
-	name := blobPath(d)
-	there, err := s.disk.exists(name)
+	name := layoutdir.BlobPath(d)
+	there, err := s.disk.Exists(name)
 	if err != nil || !there {
 		return false, err
 	}
@@ -75,7 +77,7 @@ func (s *Store) hasFile(d digest.Digest) (bool, error) {
 	if known {
 		return true, nil
 	}
-	f, _, err := s.disk.read(name)
+	f, _, err := s.disk.Read(name)
 	if err != nil {
 		return false, err
 	}
@@ -87,11 +89,11 @@ func (s *Store) hasFile(d digest.Digest) (bool, error) {
 	if digest.NewDigest(d.Algorithm(), hash) != d {
 		return false, fmt.Errorf("%s: the file, which ocifake did not write, has other content: remove it", name)
 	}
-	return true, s.record(record{kind: foreignKind, digest: d})
+	return true, s.record(layoutdir.Record{Kind: layoutdir.ForeignKind, Digest: d})
 }
 
 // record appends a record that changes nothing that is visible. It is synced with the next one.
-func (s *Store) record(r record) error {
+func (s *Store) record(r layoutdir.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.append(r)
@@ -103,11 +105,11 @@ func (s *Store) record(r record) error {
 
 // move moves a file to the place of a digest. The log says before that the file is ocifake's.
 func (s *Store) move(from string, d digest.Digest) error {
-	to := blobPath(d)
+	to := layoutdir.BlobPath(d)
 	if err := s.disk.mkdir(path.Dir(to)); err != nil {
 		return err
 	}
-	if err := s.record(record{kind: ownKind, digest: d}); err != nil {
+	if err := s.record(layoutdir.Record{Kind: layoutdir.OwnKind, Digest: d}); err != nil {
 		return err
 	}
 	if err := s.disk.rename(from, to); err != nil {
@@ -123,8 +125,8 @@ func (s *Store) moveBack(d digest.Digest, to string) error {
 	if s.refs[d] > 0 || !s.owned[d] {
 		return nil
 	}
-	if there, err := s.disk.exists(blobPath(d)); err != nil || there {
-		if err = errors.Join(err, s.disk.rename(blobPath(d), to)); err != nil {
+	if there, err := s.disk.Exists(layoutdir.BlobPath(d)); err != nil || there {
+		if err = errors.Join(err, s.disk.rename(layoutdir.BlobPath(d), to)); err != nil {
 			return err
 		}
 	}
@@ -134,7 +136,7 @@ func (s *Store) moveBack(d digest.Digest, to string) error {
 
 // disown records that the file of a digest is not there. If that fails, the next start finds it out.
 func (s *Store) disown(d digest.Digest) {
-	_ = s.append(record{kind: collectedKind, digest: d})
+	_ = s.append(layoutdir.Record{Kind: layoutdir.CollectedKind, Digest: d})
 	delete(s.owned, d)
 }
 
@@ -149,7 +151,7 @@ func (s *Store) collect(d digest.Digest) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isUnneeded(d) && s.disk.remove(blobPath(d)) == nil {
+	if s.isUnneeded(d) && s.disk.remove(layoutdir.BlobPath(d)) == nil {
 		s.disown(d)
 	}
 }

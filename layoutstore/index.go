@@ -17,7 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
-	"github.com/ocifake/ocifake/memstore"
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -39,15 +39,12 @@ type entry struct {
 }
 
 // key is the name of the entry.
-func (e entry) key() name {
+func (e entry) key() layoutdir.Name {
 	if e.tag != "" {
-		return name{e.repo, e.tag}
+		return layoutdir.Name{Repo: e.repo, Ref: e.tag}
 	}
-	return name{e.repo, string(e.digest)}
+	return layoutdir.Name{Repo: e.repo, Ref: string(e.digest)}
 }
-
-// name is a repository and a tag or a digest.
-type name struct{ repo, ref string }
 
 // parseIndex parses an index.json. Entries without a repository are in the given one.
 func parseIndex(text []byte, repo string) (layoutIndex, error) {
@@ -105,36 +102,6 @@ func (x layoutIndex) text() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// names returns the digests of the names in a version: of all tags, and of all blobs and manifests.
-func names(v *memstore.Store) (map[name]digest.Digest, error) {
-	ctx := context.Background()
-	all := map[name]digest.Digest{}
-	for repo, err := range v.Repositories(ctx, "") {
-		if err != nil {
-			return nil, err
-		}
-		for t, err := range v.Tags(ctx, repo, "") {
-			if err != nil {
-				return nil, err
-			}
-			all[name{repo, t.Name}] = t.Digest
-		}
-		for d, err := range v.Manifests(ctx, repo, "") {
-			if err != nil {
-				return nil, err
-			}
-			all[name{repo, string(d.Digest)}] = d.Digest
-		}
-		for d, err := range v.Blobs(ctx, repo, "") {
-			if err != nil {
-				return nil, err
-			}
-			all[name{repo, string(d.Digest)}] = d.Digest
-		}
-	}
-	return all, nil
-}
-
 // roots returns the entries that index.json must have: the tags, and the manifests that have no tag
 // and are not part of another one in their repository.
 func (s *state) roots() ([]entry, error) {
@@ -169,11 +136,11 @@ func (s *state) roots() ([]entry, error) {
 // rendered returns the index.json of the head. Entries of the old one that are still right stay as
 // they are.
 func (s *state) rendered(old layoutIndex) ([]byte, error) {
-	named, err := names(s.head)
+	named, err := layoutdir.Names(s.head)
 	if err != nil {
 		return nil, err
 	}
-	has := map[name]bool{}
+	has := map[layoutdir.Name]bool{}
 	x := layoutIndex{fields: old.fields}
 	for _, e := range old.entries {
 		if named[e.key()] == e.digest && !has[e.key()] {
@@ -189,13 +156,13 @@ func (s *state) rendered(old layoutIndex) ([]byte, error) {
 		if has[e.key()] {
 			continue
 		}
-		if e.text, err = e.describe(s.facts[place{e.repo, e.digest}].manifestRecord); err != nil {
+		if e.text, err = e.describe(s.facts[place{e.repo, e.digest}].Manifest); err != nil {
 			return nil, err
 		}
 		x.entries = append(x.entries, e)
 	}
 	slices.SortStableFunc(x.entries, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.repo, b.repo), strings.Compare(a.key().ref, b.key().ref))
+		return cmp.Or(strings.Compare(a.repo, b.repo), strings.Compare(a.key().Ref, b.key().Ref))
 	})
 	if x.fields == nil {
 		x.fields = map[string]json.RawMessage{"schemaVersion": json.RawMessage("2"), "mediaType": json.RawMessage(strconv.Quote(ocispec.MediaTypeImageIndex))}
@@ -204,7 +171,7 @@ func (s *state) rendered(old layoutIndex) ([]byte, error) {
 }
 
 // describe returns the text of a new entry, which is of a manifest.
-func (e entry) describe(m manifestRecord) (json.RawMessage, error) {
+func (e entry) describe(m layoutdir.Manifest) (json.RawMessage, error) {
 	d := ocispec.Descriptor{MediaType: m.MediaType, Digest: e.digest, Size: m.Size,
 		Annotations: map[string]string{ocispec.AnnotationRefName: content.LayoutName(e.repo, e.tag, e.digest)}}
 	return json.Marshal(d)
@@ -212,7 +179,7 @@ func (e entry) describe(m manifestRecord) (json.RawMessage, error) {
 
 // readIndex reads index.json. It returns nil if there is none.
 func (d *disk) readIndex() ([]byte, error) {
-	text, err := d.readSmall(ocispec.ImageIndexFile, d.maxIndex)
+	text, err := d.ReadSmall(ocispec.ImageIndexFile, d.maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -222,13 +189,13 @@ func (d *disk) readIndex() ([]byte, error) {
 // check checks the log without reading its records, and reports whether index.json is that of the
 // last one.
 func (s *Store) check() (clean bool, err error) {
-	f, _, err := s.disk.read(logName)
+	f, _, err := s.disk.Read(layoutdir.LogName)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	var last []byte
-	end, err := scan(f, func(text []byte) error {
+	end, err := layoutdir.Scan(f, func(text []byte) error {
 		last = append(last[:0], text...)
 		return nil
 	})
@@ -239,22 +206,17 @@ func (s *Store) check() (clean bool, err error) {
 	if err != nil || info.Size() != end {
 		return false, err
 	}
-	r, err := parseRecord(last)
-	if err != nil || r.kind != indexKind {
+	r, err := layoutdir.ParseRecord(last)
+	if err != nil || r.Kind != layoutdir.IndexKind {
 		return false, nil // reading the records says what is wrong
 	}
 	text, err := s.disk.readIndex()
-	if err != nil || text == nil || !r.isOf(text) {
+	if err != nil || text == nil || !r.IsOf(text) {
 		return false, err
 	}
-	there, err := s.disk.exists(ocispec.ImageLayoutFile)
+	there, err := s.disk.Exists(ocispec.ImageLayoutFile)
 	s.end, s.synced, s.folded = end, end, end
 	return there, err
-}
-
-// isOf reports whether the record is that of an index.json.
-func (r record) isOf(text []byte) bool {
-	return r.size == int64(len(text)) && r.sum == checksum(text)
 }
 
 var errIndexSize = errors.New(ocispec.ImageIndexFile + " is too large")
@@ -278,7 +240,7 @@ func (s *Store) renderIndex() (before, text []byte, err error) {
 }
 
 // fits returns an error if index.json could be too large after a change. The caller holds the lock.
-func (s *Store) fits(r record) error {
+func (s *Store) fits(r layoutdir.Record) error {
 	if s.failed != nil {
 		return s.failed
 	}
@@ -289,7 +251,7 @@ func (s *Store) fits(r record) error {
 		}
 	}
 	if need > s.room {
-		return failf(registry.Full, "put manifest %s into repository %s: %s may have at most %d bytes: delete tags or manifests", r.digest, r.repo, ocispec.ImageIndexFile, s.disk.maxIndex)
+		return failf(registry.Full, "put manifest %s into repository %s: %s may have at most %d bytes: delete tags or manifests", r.Digest, r.Repo, ocispec.ImageIndexFile, s.disk.maxIndex)
 	}
 	return nil
 }
@@ -300,27 +262,27 @@ const entryGrowth = 1 << 10
 
 // growth returns by how many bytes a change makes index.json grow at most: the entries of new tags,
 // and of manifests without one, are counted even if they are there already or not needed.
-func (s *state) growth(r record) (n int64) {
-	m := r.stored
-	switch f := s.facts[place{r.repo, r.digest}]; r.kind {
-	case noTagKind:
+func (s *state) growth(r layoutdir.Record) (n int64) {
+	m := r.Stored
+	switch f := s.facts[place{r.Repo, r.Digest}]; r.Kind {
+	case layoutdir.NoTagKind:
 		return entryGrowth
-	case noManifestKind:
+	case layoutdir.NoManifestKind:
 		return int64(len(f.Children)) * entryGrowth
-	case tagKind:
-		m = f.manifestRecord
-	case manifestKind:
-		n = entryLength(entry{repo: r.repo, digest: r.digest}, m)
-		r.tags = m.Tags
+	case layoutdir.TagKind:
+		m = f.Manifest
+	case layoutdir.ManifestKind:
+		n = entryLength(entry{repo: r.Repo, digest: r.Digest}, m)
+		r.Tags = m.Tags
 	}
-	for _, tag := range r.tags {
-		n += entryLength(entry{repo: r.repo, tag: tag, digest: r.digest}, m)
+	for _, tag := range r.Tags {
+		n += entryLength(entry{repo: r.Repo, tag: tag, digest: r.Digest}, m)
 	}
 	return n
 }
 
 // entryLength returns the length of an entry with its line.
-func entryLength(e entry, m manifestRecord) int64 {
+func entryLength(e entry, m layoutdir.Manifest) int64 {
 	text, _ := e.describe(m) // strings and numbers can be encoded
 	return int64(len(text) + len(",\n    "))
 }
@@ -337,7 +299,7 @@ func (s *Store) fold() error {
 	if err != nil {
 		return err
 	}
-	there, err := s.disk.exists(ocispec.ImageLayoutFile)
+	there, err := s.disk.Exists(ocispec.ImageLayoutFile)
 	if err == nil && !there {
 		if err = s.disk.mkdir(ocispec.ImageBlobsDir); err == nil {
 			err = s.disk.replace(ocispec.ImageLayoutFile, layout)
@@ -358,7 +320,7 @@ func (s *Store) fold() error {
 			return err
 		}
 	}
-	if err := s.writeLog(s.disk, record{kind: indexKind, size: int64(len(text)), sum: checksum(text), repo: s.options.Repository}); err != nil {
+	if err := s.writeLog(s.disk, layoutdir.Record{Kind: layoutdir.IndexKind, Size: int64(len(text)), Sum: layoutdir.Checksum(text), Repo: s.options.Repository}); err != nil {
 		return err
 	}
 	s.folded = s.end

@@ -52,6 +52,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -144,7 +145,7 @@ func open(dir string, o Options, configure func(*disk)) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Root: root, maxIndex: maxIndex}}
+	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Dir: layoutdir.Dir{Root: root}, maxIndex: maxIndex}}
 	if configure != nil {
 		configure(s.disk)
 	}
@@ -221,8 +222,8 @@ func (d *disk) kind() (directoryKind, error) {
 	for _, file := range []struct {
 		name string
 		kind directoryKind
-	}{{logName, ownLayout}, {ocispec.ImageLayoutFile, foreignLayout}} {
-		if there, err := d.exists(file.name); err != nil || there {
+	}{{layoutdir.LogName, ownLayout}, {ocispec.ImageLayoutFile, foreignLayout}} {
+		if there, err := d.Exists(file.name); err != nil || there {
 			return file.kind, err
 		}
 	}
@@ -245,7 +246,7 @@ func (d *disk) kind() (directoryKind, error) {
 // create makes an empty layout. The log is first: with it, the next start completes the others.
 func (s *Store) create() error {
 	s.load = func() error { return nil }
-	if err := s.writeLog(s.disk, record{kind: indexKind}); err != nil {
+	if err := s.writeLog(s.disk, layoutdir.Record{Kind: layoutdir.IndexKind}); err != nil {
 		return err
 	}
 	return s.fold()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/uuid"
 	"github.com/ocifake/ocifake/memstore"
@@ -43,7 +44,7 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 		return err
 	}
 	d := p.Descriptor.Digest
-	if _, err := parseDigest(string(d)); err != nil {
+	if _, err := layoutdir.ParseDigest(string(d)); err != nil {
 		return failf(registry.DigestInvalid, "put manifest into repository %s: %v", repo, err)
 	}
 	if got := d.Algorithm().FromBytes(p.Content); got != d {
@@ -51,9 +52,9 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 	}
 	content := p.Content
 	p.Content, p.Descriptor.Size = nil, int64(len(content))
-	put := func(next *memstore.Store) (record, error) {
+	put := func(next *memstore.Store) (layoutdir.Record, error) {
 		if err := next.AddManifest(ctx, repo, p, s.reader(d, p.Descriptor.Size)); err != nil {
-			return record{}, err
+			return layoutdir.Record{}, err
 		}
 		r := s.putRecord(repo, p)
 		return r, s.fits(r)
@@ -74,7 +75,7 @@ func (s *Store) PutManifest(ctx context.Context, repo string, p registry.PutMani
 
 // refuses returns the error of a change without making it, so that nothing is written for one that
 // is refused.
-func (s *Store) refuses(f func(*memstore.Store) (record, error)) error {
+func (s *Store) refuses(f func(*memstore.Store) (layoutdir.Record, error)) error {
 	s.mu.Lock()
 	_, err := f(s.head.Clone())
 	end := s.end
@@ -88,23 +89,23 @@ func (s *Store) refuses(f func(*memstore.Store) (record, error)) error {
 }
 
 // putRecord returns the record of a manifest: only of its tags if it is there already.
-func (s *state) putRecord(repo string, p registry.PutManifest) record {
-	r := record{kind: manifestKind, repo: repo, digest: p.Descriptor.Digest, stored: storedManifest(p)}
-	if f, ok := s.facts[place{repo, r.digest}]; ok && reflect.DeepEqual(f.manifestRecord, r.stored) {
-		r.kind = tagKind
-		r.tags = slices.Clone(p.Tags)
-		if len(r.tags) == 0 {
-			return record{}
+func (s *state) putRecord(repo string, p registry.PutManifest) layoutdir.Record {
+	r := layoutdir.Record{Kind: layoutdir.ManifestKind, Repo: repo, Digest: p.Descriptor.Digest, Stored: storedManifest(p)}
+	if f, ok := s.facts[place{repo, r.Digest}]; ok && reflect.DeepEqual(f.Manifest, r.Stored) {
+		r.Kind = layoutdir.TagKind
+		r.Tags = slices.Clone(p.Tags)
+		if len(r.Tags) == 0 {
+			return layoutdir.Record{}
 		}
 	}
-	r.stored.Tags = slices.Clone(p.Tags)
+	r.Stored.Tags = slices.Clone(p.Tags)
 	return r
 }
 
 // storedManifest returns what the log has of a manifest, without tags.
-func storedManifest(p registry.PutManifest) manifestRecord {
+func storedManifest(p registry.PutManifest) layoutdir.Manifest {
 	d := p.Descriptor
-	m := manifestRecord{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, ArtifactType: d.ArtifactType, Subject: p.Subject}
+	m := layoutdir.Manifest{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, ArtifactType: d.ArtifactType, Subject: p.Subject}
 	if len(d.Annotations) > 0 {
 		m.Annotations = d.Annotations
 	}
@@ -135,12 +136,12 @@ func (s *Store) DeleteManifest(ctx context.Context, repo, ref string, p registry
 		return err
 	}
 	isDigest := strings.Contains(ref, ":")
-	err := s.change(func(next *memstore.Store) (record, error) {
+	err := s.change(func(next *memstore.Store) (layoutdir.Record, error) {
 		err := next.DeleteManifest(ctx, repo, ref, p)
 		if isDigest {
-			return record{kind: noManifestKind, repo: repo, digest: digest.Digest(ref)}, err
+			return layoutdir.Record{Kind: layoutdir.NoManifestKind, Repo: repo, Digest: digest.Digest(ref)}, err
 		}
-		return record{kind: noTagKind, repo: repo, tags: []string{ref}}, err
+		return layoutdir.Record{Kind: layoutdir.NoTagKind, Repo: repo, Tags: []string{ref}}, err
 	}, nil)
 	if err == nil && isDigest {
 		s.collect(digest.Digest(ref))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -38,7 +39,7 @@ func (u *upload) Append(ctx context.Context, c registry.Chunk) error {
 
 // Commit implements [registry.Upload].
 func (u *upload) Commit(ctx context.Context, c registry.Chunk, d digest.Digest) error {
-	if _, err := parseDigest(string(d)); err != nil {
+	if _, err := layoutdir.ParseDigest(string(d)); err != nil {
 		return failf(registry.DigestInvalid, "commit upload %s to repository %s: %v", u.session.id, u.repo, err)
 	}
 	return u.write(ctx, c, d)
@@ -221,12 +222,12 @@ func (w *writer) commit(d digest.Digest) error {
 	s := w.store
 	supply := func() (string, error) { return w.session.file(), w.file.Sync() }
 	err := s.add(d, supply, func() error {
-		return s.change(func(next *memstore.Store) (record, error) {
+		return s.change(func(next *memstore.Store) (layoutdir.Record, error) {
 			if w.gone.Load() {
-				return record{}, uploadUnknown(w.repo, w.session.id)
+				return layoutdir.Record{}, uploadUnknown(w.repo, w.session.id)
 			}
-			if err := addBlob(next, w.repo, d, w.size); err != nil {
-				return record{}, err
+			if err := layoutdir.AddBlob(next, w.repo, d, w.size); err != nil {
+				return layoutdir.Record{}, err
 			}
 			return s.blobRecord(next, w.repo, d), nil
 		}, func() {

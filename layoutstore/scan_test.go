@@ -11,37 +11,39 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/internal/layoutdir"
 )
 
 var someDigest = digest.FromString("some")
 
 // examples has a record of each kind.
-func examples() []record {
-	return []record{
-		{kind: headerKind},
-		{kind: ownKind, digest: someDigest},
-		{kind: foreignKind, digest: digest.SHA512.FromString("other")},
-		{kind: repositoryKind, repo: "empty/repository"},
-		{kind: blobKind, repo: "app", digest: someDigest, size: 4},
-		{kind: manifestKind, repo: "app", digest: someDigest, stored: manifestRecord{
+func examples() []layoutdir.Record {
+	return []layoutdir.Record{
+		{Kind: layoutdir.HeaderKind},
+		{Kind: layoutdir.OwnKind, Digest: someDigest},
+		{Kind: layoutdir.ForeignKind, Digest: digest.SHA512.FromString("other")},
+		{Kind: layoutdir.RepositoryKind, Repo: "empty/repository"},
+		{Kind: layoutdir.BlobKind, Repo: "app", Digest: someDigest, Size: 4},
+		{Kind: layoutdir.ManifestKind, Repo: "app", Digest: someDigest, Stored: layoutdir.Manifest{
 			MediaType: "a/b", Digest: someDigest, Size: 1 << 40, ArtifactType: "<&\u2028\n>", Annotations: map[string]string{"b": "\x01 ", "a": ""},
 			Subject: someDigest, Children: []digest.Digest{someDigest}, Tags: []string{"v1", "v2"},
 		}},
-		{kind: tagKind, repo: "app", digest: someDigest, tags: []string{"v2", "v3"}},
-		{kind: noTagKind, repo: "app", tags: []string{"v1"}},
-		{kind: noManifestKind, repo: "app", digest: someDigest},
-		{kind: noBlobKind, repo: "app", digest: someDigest},
-		{kind: collectedKind, digest: someDigest},
-		{kind: indexKind, size: 12, sum: 0xab, repo: "app"},
-		{kind: indexKind, size: 12, sum: 0xab},
+		{Kind: layoutdir.TagKind, Repo: "app", Digest: someDigest, Tags: []string{"v2", "v3"}},
+		{Kind: layoutdir.NoTagKind, Repo: "app", Tags: []string{"v1"}},
+		{Kind: layoutdir.NoManifestKind, Repo: "app", Digest: someDigest},
+		{Kind: layoutdir.NoBlobKind, Repo: "app", Digest: someDigest},
+		{Kind: layoutdir.CollectedKind, Digest: someDigest},
+		{Kind: layoutdir.IndexKind, Size: 12, Sum: 0xab, Repo: "app"},
+		{Kind: layoutdir.IndexKind, Size: 12, Sum: 0xab},
 	}
 }
 
 // logOf returns the lines of records.
-func logOf(t testing.TB, records ...record) []byte {
+func logOf(t testing.TB, records ...layoutdir.Record) []byte {
 	var log []byte
 	for _, r := range records {
-		line, err := r.line()
+		line, err := r.Line()
 		require.NoError(t, err)
 		log = append(log, line...)
 	}
@@ -50,14 +52,14 @@ func logOf(t testing.TB, records ...record) []byte {
 
 func TestRecords(t *testing.T) {
 	for _, r := range examples() {
-		text, err := r.text()
+		text, err := r.Text()
 		require.NoError(t, err)
-		got, err := parseRecord(text)
+		got, err := layoutdir.ParseRecord(text)
 		require.NoError(t, err, "%s", text)
 		assert.Equal(t, r, got)
 	}
 	manifest := fmt.Sprintf(`manifest app {"digest":%q,"size":1}`, someDigest)
-	_, err := parseRecord([]byte(manifest))
+	_, err := layoutdir.ParseRecord([]byte(manifest))
 	require.NoError(t, err)
 	for _, wrong := range []string{
 		"", "unknown", "ocifake-store 2", "own", "own sha256:00", "own md5:d41d8cd98f00b204e9800998ecf8427e", "own " + string(someDigest) + " ",
@@ -69,7 +71,7 @@ func TestRecords(t *testing.T) {
 		strings.Replace(manifest, `"size"`, `"Size"`, 1), strings.Replace(manifest, `}`, `,"size":1}`, 1), strings.Replace(manifest, `}`, `,"more":1}`, 1),
 		strings.Replace(manifest, `}`, `,"tags":["a b"]}`, 1),
 	} {
-		_, err := parseRecord([]byte(wrong))
+		_, err := layoutdir.ParseRecord([]byte(wrong))
 		assert.Error(t, err, wrong)
 	}
 }
@@ -84,8 +86,8 @@ func TestTornLog(t *testing.T) {
 				continue
 			}
 			var got int64
-			end, err := scan(strings.NewReader(string(log[:n])+tail), func(text []byte) error {
-				got += int64(sumLength + len(text) + 1)
+			end, err := layoutdir.Scan(strings.NewReader(string(log[:n])+tail), func(text []byte) error {
+				got += int64(layoutdir.SumLength + len(text) + 1)
 				return nil
 			})
 			if tail != "" && err != nil {
@@ -101,7 +103,7 @@ func TestTornLog(t *testing.T) {
 	for n := range log {
 		damaged := bytes.Clone(log)
 		damaged[n] ^= 0x20
-		end, err := scan(bytes.NewReader(damaged), func([]byte) error { return nil })
+		end, err := layoutdir.Scan(bytes.NewReader(damaged), func([]byte) error { return nil })
 		if n < last-1 {
 			require.ErrorContains(t, err, fmt.Sprintf("ocifake.store: offset %d: ", end), "byte %d", n)
 		}
@@ -111,7 +113,7 @@ func TestTornLog(t *testing.T) {
 // A store is opened with the log and the index.json given.
 func openWith(t testing.TB, log, index []byte, o Options) (*Store, error) {
 	dir := t.TempDir()
-	for name, content := range map[string][]byte{logName: log, "oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`), "index.json": index} {
+	for name, content := range map[string][]byte{layoutdir.LogName: log, "oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`), "index.json": index} {
 		if content != nil {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 		}
@@ -124,7 +126,7 @@ func openWith(t testing.TB, log, index []byte, o Options) (*Store, error) {
 }
 
 func TestDamagedLog(t *testing.T) {
-	header := record{kind: headerKind}
+	header := layoutdir.Record{Kind: layoutdir.HeaderKind}
 	for name, tt := range map[string]struct {
 		log  []byte
 		want string
@@ -133,12 +135,12 @@ func TestDamagedLog(t *testing.T) {
 		"other file":                   {[]byte("hello\nworld\n"), "offset 0"},
 		"no header":                    {logOf(t, examples()[1]), "the first record"},
 		"two headers":                  {logOf(t, header, header), "offset 25"},
-		"newer":                        {[]byte(fmt.Sprintf("%08x ocifake-store 2\n", checksum([]byte("ocifake-store 2")))), `version "2"`},
-		"deletes what is not there":    {logOf(t, header, record{kind: noBlobKind, repo: "app", digest: someDigest}), "has no blob"},
-		"deletes no manifest":          {logOf(t, header, record{kind: noManifestKind, repo: "app", digest: someDigest}), "has no manifest"},
-		"deletes no tag":               {logOf(t, header, record{kind: noTagKind, repo: "app", tags: []string{"v1"}}), "has no manifest v1"},
-		"tags what is not there":       {logOf(t, header, record{kind: tagKind, repo: "app", digest: someDigest, tags: []string{"v1"}}), "to tag"},
-		"two sizes of the same digest": {logOf(t, header, examples()[4], record{kind: blobKind, repo: "lib", digest: someDigest, size: 5}), "5"},
+		"newer":                        {[]byte(fmt.Sprintf("%08x ocifake-store 2\n", layoutdir.Checksum([]byte("ocifake-store 2")))), `version "2"`},
+		"deletes what is not there":    {logOf(t, header, layoutdir.Record{Kind: layoutdir.NoBlobKind, Repo: "app", Digest: someDigest}), "has no blob"},
+		"deletes no manifest":          {logOf(t, header, layoutdir.Record{Kind: layoutdir.NoManifestKind, Repo: "app", Digest: someDigest}), "has no manifest"},
+		"deletes no tag":               {logOf(t, header, layoutdir.Record{Kind: layoutdir.NoTagKind, Repo: "app", Tags: []string{"v1"}}), "has no manifest v1"},
+		"tags what is not there":       {logOf(t, header, layoutdir.Record{Kind: layoutdir.TagKind, Repo: "app", Digest: someDigest, Tags: []string{"v1"}}), "to tag"},
+		"two sizes of the same digest": {logOf(t, header, examples()[4], layoutdir.Record{Kind: layoutdir.BlobKind, Repo: "lib", Digest: someDigest, Size: 5}), "5"},
 	} {
 		for _, readOnly := range []bool{false, true} {
 			s, err := openWith(t, tt.log, nil, Options{ReadOnly: readOnly})
@@ -165,15 +167,15 @@ func FuzzLog(f *testing.F) {
 		// Lines without a checksum get one, or most inputs would be refused.
 		var log []byte
 		for line := range bytes.Lines(text) {
-			if _, err := unsum(line); err != nil {
-				line = fmt.Appendf(nil, "%08x %s\n", checksum(bytes.TrimSuffix(line, []byte("\n"))), bytes.TrimSuffix(line, []byte("\n")))
+			if _, err := layoutdir.Unsum(line); err != nil {
+				line = fmt.Appendf(nil, "%08x %s\n", layoutdir.Checksum(bytes.TrimSuffix(line, []byte("\n"))), bytes.TrimSuffix(line, []byte("\n")))
 			}
 			log = append(log, line...)
 		}
 		read := func(digest.Digest, int64) func() ([]byte, error) {
 			return func() ([]byte, error) { return nil, os.ErrNotExist }
 		}
-		keep := func(record) error { return nil }
+		keep := func(layoutdir.Record) error { return nil }
 		s := newState()
 		if s.replay(bytes.NewReader(log), read, keep) != nil {
 			return
@@ -182,9 +184,9 @@ func FuzzLog(f *testing.F) {
 		require.NoError(t, err)
 		again := newState()
 		require.NoError(t, again.replay(bytes.NewReader(logOf(t, short...)), read, keep))
-		was, err := names(s.head)
+		was, err := layoutdir.Names(s.head)
 		require.NoError(t, err)
-		is, err := names(again.head)
+		is, err := layoutdir.Names(again.head)
 		require.NoError(t, err)
 		require.Equal(t, was, is)
 		require.Equal(t, s.refs, again.refs)

@@ -3,7 +3,6 @@ package layoutstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,10 +12,9 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/layoutdir"
 	"github.com/ocifake/ocifake/memstore"
-	"github.com/ocifake/ocifake/registry"
 )
 
 // state is the content of a store, and its log.
@@ -55,7 +53,7 @@ type place struct {
 
 // fact is what a memstore does not tell about a manifest.
 type fact struct {
-	manifestRecord
+	layoutdir.Manifest
 	pushed uint64
 }
 
@@ -72,15 +70,6 @@ func newState() *state {
 	return s
 }
 
-// described is a blob in a version: only its size is known.
-type described struct {
-	registry.Blob
-	size int64
-}
-
-func (d described) Size() int64  { return d.size }
-func (d described) Close() error { return nil }
-
 // sizeIn returns the size of a blob in a version, and reports whether it is visible.
 func sizeIn(v *memstore.Store, repo string, d digest.Digest) (int64, bool) {
 	b, err := v.OpenBlob(context.Background(), repo, d)
@@ -90,86 +79,37 @@ func sizeIn(v *memstore.Store, repo string, d digest.Digest) (int64, bool) {
 	return b.Size(), true
 }
 
-func addBlob(v *memstore.Store, repo string, d digest.Digest, size int64) error {
-	return v.AddBlob(context.Background(), repo, ocispec.Descriptor{Digest: d, Size: size},
-		func() (registry.Blob, error) { return described{size: size}, nil })
-}
-
-// create creates a repository that does not exist.
-func create(v *memstore.Store, repo string) error {
-	ctx := context.Background()
-	for _, err := range v.Tags(ctx, repo, "") {
-		if !errors.Is(err, registry.NameUnknown) {
-			return err
-		}
-		d := digest.FromBytes(nil)
-		return cmp.Or(addBlob(v, repo, d, 0), v.DeleteBlob(ctx, repo, d))
-	}
-	return nil
-}
-
-// perform makes the change of a record on a version. The context is that of the log: it has no end.
-func (s *state) perform(r record, v *memstore.Store, read reader) error {
-	ctx := context.Background()
-	switch r.kind {
-	case repositoryKind:
-		return create(v, r.repo)
-	case blobKind:
-		return addBlob(v, r.repo, r.digest, r.size)
-	case noBlobKind:
-		return v.DeleteBlob(ctx, r.repo, r.digest)
-	case manifestKind:
-		p := registry.PutManifest{Manifest: registry.Manifest{Descriptor: r.stored.descriptor()}, Subject: r.stored.Subject, Tags: r.stored.Tags}
-		return v.AddManifest(ctx, r.repo, p, read(r.digest, r.stored.Size))
-	case tagKind:
-		m, ok := s.facts[place{r.repo, r.digest}]
-		if !ok {
-			return fmt.Errorf("repository %s has no manifest %s to tag", r.repo, r.digest)
-		}
-		p := registry.PutManifest{Manifest: registry.Manifest{Descriptor: m.descriptor()}, Subject: m.Subject, Tags: r.tags}
-		return v.AddManifest(ctx, r.repo, p, read(r.digest, m.Size))
-	case noTagKind:
-		return v.DeleteManifest(ctx, r.repo, r.tags[0], registry.Precondition{})
-	case noManifestKind:
-		return v.DeleteManifest(ctx, r.repo, string(r.digest), registry.Precondition{})
-	}
-	return nil
-}
-
-// reader returns a function that reads a manifest.
-type reader func(d digest.Digest, size int64) func() ([]byte, error)
-
 // note updates what is known beside the head, which is still that before the record.
-func (s *state) note(r record) {
-	at := place{r.repo, r.digest}
-	switch r.kind {
-	case ownKind:
-		s.owned[r.digest] = true
-		delete(s.foreign, r.digest)
-	case collectedKind:
-		delete(s.owned, r.digest)
-	case foreignKind:
-		s.foreign[r.digest] = true
-		delete(s.owned, r.digest)
-	case blobKind:
-		if _, ok := sizeIn(s.head, r.repo, r.digest); !ok {
-			s.refer(r.digest, 1)
+func (s *state) note(r layoutdir.Record) {
+	at := place{r.Repo, r.Digest}
+	switch r.Kind {
+	case layoutdir.OwnKind:
+		s.owned[r.Digest] = true
+		delete(s.foreign, r.Digest)
+	case layoutdir.CollectedKind:
+		delete(s.owned, r.Digest)
+	case layoutdir.ForeignKind:
+		s.foreign[r.Digest] = true
+		delete(s.owned, r.Digest)
+	case layoutdir.BlobKind:
+		if _, ok := sizeIn(s.head, r.Repo, r.Digest); !ok {
+			s.refer(r.Digest, 1)
 		}
-	case noBlobKind:
-		s.refer(r.digest, -1)
-	case manifestKind:
+	case layoutdir.NoBlobKind:
+		s.refer(r.Digest, -1)
+	case layoutdir.ManifestKind:
 		old, ok := s.facts[at]
 		if !ok {
-			s.refer(r.digest, 1)
+			s.refer(r.Digest, 1)
 			s.pushes++
 			old.pushed = s.pushes
 		}
-		f := fact{r.stored, old.pushed}
+		f := fact{r.Stored, old.pushed}
 		f.Tags = nil // they are in the head
 		f.Annotations, f.Children = maps.Clone(f.Annotations), slices.Clone(f.Children)
 		s.facts[at] = f
-	case noManifestKind:
-		s.refer(r.digest, -1)
+	case layoutdir.NoManifestKind:
+		s.refer(r.Digest, -1)
 		delete(s.facts, at)
 	}
 }
@@ -185,7 +125,7 @@ func (s *state) refer(d digest.Digest, n int) {
 }
 
 // append appends records to the log: all or none.
-func (s *state) append(records ...record) error {
+func (s *state) append(records ...layoutdir.Record) error {
 	if s.failed != nil {
 		return s.failed
 	}
@@ -194,7 +134,7 @@ func (s *state) append(records ...record) error {
 	}
 	var lines []byte
 	for _, r := range records {
-		line, err := r.line()
+		line, err := r.Line()
 		if err != nil {
 			return err
 		}
@@ -212,14 +152,14 @@ func (s *state) append(records ...record) error {
 
 // fail makes all further changes fail.
 func (s *state) fail(err error) {
-	s.failed = fmt.Errorf("an earlier write to %s failed: restart to use what was written: %w", logName, err)
+	s.failed = fmt.Errorf("an earlier write to %s failed: restart to use what was written: %w", layoutdir.LogName, err)
 }
 
 // change makes one change. f changes a clone of the head and returns the record of it, or an empty
 // record if there is nothing to change. done, if it is not nil, is called when the change has been
 // made. Both are called with the lock held. Calls return when the changes that they are based on are
 // synced, also those that fail.
-func (s *state) change(f func(next *memstore.Store) (record, error), done func()) error {
+func (s *state) change(f func(next *memstore.Store) (layoutdir.Record, error), done func()) error {
 	s.mu.Lock()
 	err := s.changeHead(f, done)
 	end := s.end
@@ -227,7 +167,7 @@ func (s *state) change(f func(next *memstore.Store) (record, error), done func()
 	return cmp.Or(err, s.settle(end))
 }
 
-func (s *state) changeHead(f func(next *memstore.Store) (record, error), done func()) error {
+func (s *state) changeHead(f func(next *memstore.Store) (layoutdir.Record, error), done func()) error {
 	if s.failed != nil {
 		return s.failed
 	}
@@ -236,7 +176,7 @@ func (s *state) changeHead(f func(next *memstore.Store) (record, error), done fu
 	if err != nil {
 		return err
 	}
-	if r.kind != "" {
+	if r.Kind != "" {
 		if err := s.append(r); err != nil {
 			return err
 		}
@@ -274,57 +214,48 @@ func (s *state) settle(end int64) error {
 	return nil
 }
 
-// replay makes the changes of a log. It returns the last record.
-func (s *state) replay(log io.Reader, read reader, each func(record) error) error {
-	first := true
-	end, err := scan(log, func(text []byte) error {
-		r, err := parseRecord(text)
-		if err == nil && first != (r.kind == headerKind) {
-			err = errors.New("the first record, and only that, has the version of the format")
+// replay makes the changes of a log.
+func (s *state) replay(log io.Reader, read layoutdir.Reader, each func(layoutdir.Record) error) error {
+	end, err := layoutdir.ReadLog(log, func(r layoutdir.Record) error {
+		if err := s.enact(r, read); err != nil {
+			return err
 		}
-		first = false
-		if err == nil {
-			err = s.enact(r, read)
-		}
-		if err == nil {
-			err = each(r)
-		}
-		return err
+		return each(r)
 	})
-	if err == nil && first {
-		err = fmt.Errorf("%s: it has no records: it is not of ocifake, or damaged", logName)
-	}
 	s.end, s.synced = end, end
 	return err
 }
 
 // enact makes the change of a record on the head itself, when nothing else uses it.
-func (s *state) enact(r record, read reader) error {
-	if r.kind == noBlobKind {
-		if _, ok := sizeIn(s.head, r.repo, r.digest); !ok {
-			return fmt.Errorf("repository %s has no blob %s", r.repo, r.digest)
+func (s *state) enact(r layoutdir.Record, read layoutdir.Reader) error {
+	if r.Kind == layoutdir.NoBlobKind {
+		if _, ok := sizeIn(s.head, r.Repo, r.Digest); !ok {
+			return fmt.Errorf("repository %s has no blob %s", r.Repo, r.Digest)
 		}
 	}
-	if _, ok := s.facts[place{r.repo, r.digest}]; r.kind == noManifestKind && !ok {
-		return fmt.Errorf("repository %s has no manifest %s", r.repo, r.digest)
+	if _, ok := s.facts[place{r.Repo, r.Digest}]; r.Kind == layoutdir.NoManifestKind && !ok {
+		return fmt.Errorf("repository %s has no manifest %s", r.Repo, r.Digest)
 	}
 	s.note(r)
-	return s.perform(r, s.head, read)
+	return layoutdir.Apply(r, s.head, func(repo string, d digest.Digest) (layoutdir.Manifest, bool) {
+		f, ok := s.facts[place{repo, d}]
+		return f.Manifest, ok
+	}, read)
 }
 
 // compacted returns the records of the head, without those that later ones have made void.
-func (s *state) compacted() ([]record, error) {
+func (s *state) compacted() ([]layoutdir.Record, error) {
 	ctx := context.Background()
-	records := []record{{kind: headerKind}}
+	records := []layoutdir.Record{{Kind: layoutdir.HeaderKind}}
 	for _, d := range slices.Sorted(maps.Keys(s.foreign)) {
-		records = append(records, record{kind: foreignKind, digest: d})
+		records = append(records, layoutdir.Record{Kind: layoutdir.ForeignKind, Digest: d})
 	}
 	for _, d := range slices.Sorted(maps.Keys(s.owned)) {
 		if s.refs[d] == 0 {
-			records = append(records, record{kind: ownKind, digest: d})
+			records = append(records, layoutdir.Record{Kind: layoutdir.OwnKind, Digest: d})
 		}
 	}
-	var tags []record
+	var tags []layoutdir.Record
 	manifests := map[string]int{}
 	for at := range s.facts {
 		manifests[at.repo]++
@@ -339,36 +270,36 @@ func (s *state) compacted() ([]record, error) {
 				return nil, err
 			}
 			empty = false
-			records = append(records, record{kind: blobKind, repo: repo, digest: b.Digest, size: b.Size})
+			records = append(records, layoutdir.Record{Kind: layoutdir.BlobKind, Repo: repo, Digest: b.Digest, Size: b.Size})
 		}
 		if empty {
-			records = append(records, record{kind: repositoryKind, repo: repo})
+			records = append(records, layoutdir.Record{Kind: layoutdir.RepositoryKind, Repo: repo})
 		}
 		for t, err := range s.head.Tags(ctx, repo, "") {
 			if err != nil {
 				return nil, err
 			}
-			tags = append(tags, record{kind: tagKind, repo: repo, digest: t.Digest, tags: []string{t.Name}})
+			tags = append(tags, layoutdir.Record{Kind: layoutdir.TagKind, Repo: repo, Digest: t.Digest, Tags: []string{t.Name}})
 		}
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(s.facts), func(a, b place) int { return cmp.Compare(s.facts[a].pushed, s.facts[b].pushed) }) {
-		records = append(records, record{kind: manifestKind, repo: at.repo, digest: at.digest, stored: s.facts[at].manifestRecord})
+		records = append(records, layoutdir.Record{Kind: layoutdir.ManifestKind, Repo: at.repo, Digest: at.digest, Stored: s.facts[at].Manifest})
 	}
 	return append(records, tags...), nil
 }
 
 // writeLog replaces the log by the records of the head. index is the last of them.
-func (s *state) writeLog(d *disk, index record) error {
+func (s *state) writeLog(d *disk, index layoutdir.Record) error {
 	records, err := s.compacted()
 	if err != nil {
 		return err
 	}
 	var end int64
-	err = d.replaceBy(logName, func(w io.Writer) error {
+	err = d.replaceBy(layoutdir.LogName, func(w io.Writer) error {
 		end = 0
 		var lines []byte
 		for i, r := range append(records, index) {
-			line, err := r.line()
+			line, err := r.Line()
 			if err != nil {
 				return err
 			}
@@ -390,7 +321,7 @@ func (s *state) writeLog(d *disk, index record) error {
 
 // openLog opens the log for appending, after its last record.
 func (s *state) openLog(d *disk) (err error) {
-	if s.log, err = d.open(logName, os.O_WRONLY|os.O_APPEND); err != nil {
+	if s.log, err = d.open(layoutdir.LogName, os.O_WRONLY|os.O_APPEND); err != nil {
 		s.log = nil
 		return fmt.Errorf("%w: a directory that cannot be written to can be opened read-only", err)
 	}

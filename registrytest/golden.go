@@ -3,20 +3,16 @@ package registrytest
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/ocifake/ocifake/internal/update"
 	"github.com/ocifake/ocifake/record"
 )
-
-// updateVariable is the environment variable that makes Transcript write files.
-const updateVariable = "OCIFAKE_UPDATE"
 
 // Transcript asserts that the requests and their answers equal the content of a file, in the
 // format of [record.Log.Transcript]. The path is relative to the directory of the test,
@@ -43,7 +39,7 @@ func (a *Assertions) Transcript(file string) bool {
 
 // compareGolden returns how a text differs from that of a file, or writes it.
 func compareGolden(file, text string) (difference string, err error) {
-	update, err := updating()
+	write, err := update.Requested()
 	if err != nil {
 		return "", err
 	}
@@ -52,14 +48,14 @@ func compareGolden(file, text string) (difference string, err error) {
 	switch missing := errors.Is(err, fs.ErrNotExist); {
 	case err == nil && string(want) == text:
 		return "", nil
-	case update && (err == nil || missing):
+	case write && (err == nil || missing):
 		return "", writeGolden(file, text)
 	case missing:
-		return "", fmt.Errorf("there is no such file: set %s=1 to write it", updateVariable)
+		return "", fmt.Errorf("there is no such file: set %s=1 to write it", update.Variable)
 	case err != nil:
 		return "", err
 	}
-	return fmt.Sprintf("other ones; set %s=1 to write them\n%s", updateVariable, diff.Diff(file, want, "got", []byte(text))), nil
+	return fmt.Sprintf("other ones; set %s=1 to write them\n%s", update.Variable, diff.Diff(file, want, "got", []byte(text))), nil
 }
 
 func writeGolden(file, text string) error {
@@ -67,22 +63,4 @@ func writeGolden(file, text string) error {
 		return err
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
-}
-
-// updating reports whether the test writes golden files.
-func updating() (bool, error) {
-	if f := flag.Lookup("update"); f != nil {
-		if g, ok := f.Value.(flag.Getter); ok && g.Get() == true {
-			return true, nil
-		}
-	}
-	text, ok := os.LookupEnv(updateVariable)
-	if !ok || text == "" {
-		return false, nil
-	}
-	on, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, fmt.Errorf("%s=%s: want 1 or 0", updateVariable, text)
-	}
-	return on, nil
 }

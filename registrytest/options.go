@@ -10,9 +10,9 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/apistore"
-	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -31,8 +31,7 @@ type config struct {
 	login    apistore.Login // of WithHandlerLogin
 	upstream *url.URL       // of WithUpstream; nil without it
 	reach    UpstreamOptions
-	replay   *kept.Replay // of a World; nil: nothing was kept
-	keep     *kept.Host   // of a World; nil: nothing is kept
+	replay   *replay.Host // of a World; nil: nothing was kept
 	aliases  []string     // of a World
 	name     string       // of WithName
 	record   recorder.Options
@@ -138,7 +137,7 @@ func newConfig(opts []Option) (config, error) {
 // authenticate makes the service of WithAuth and of the profile.
 func (c *config) authenticate() (err error) {
 	if c.replay != nil {
-		c.server.Authenticator, err = kept.Access(*c.access)
+		c.server.Authenticator, err = replay.Access(*c.access)
 		return err
 	}
 	c.service, err = auth.New(*c.access)
@@ -173,7 +172,8 @@ func WithStore(store registry.Store) Option {
 // The methods of [Registry] that push, read or delete content call the handler in process:
 // their requests are not recorded, and faults and authentication do not apply to them. What
 // the API cannot do fails the test: [Registry.Check], [Registry.Reset],
-// [Registry.Snapshot], and effects that change the store.
+// [Registry.Snapshot], and effects that change the store. If the handler has a method
+// Direct() http.Handler, these methods call the handler that it returns.
 func WithHandler(h http.Handler) Option {
 	return once("WithHandler", func(c *config) error {
 		c.handler = h

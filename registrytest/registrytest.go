@@ -13,9 +13,9 @@ import (
 	"github.com/ocifake/ocifake/internal/apistore"
 	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
-	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/memstore"
@@ -30,7 +30,7 @@ type Registry struct {
 	registry *registry.Registry // nil if foreign
 	foreign  string             // the option whose handler answers, and to which store speaks; empty: none
 	upstream *upstream.Upstream // nil without WithUpstream
-	replay   *kept.Replay       // nil: nothing was kept
+	replay   *replay.Host       // nil: nothing was kept
 	faults   *engine.Engine
 	service  *auth.Service // nil without authentication, or with another Authenticator
 	server   *server.Server
@@ -112,13 +112,13 @@ func (c config) start(log *slog.Logger) (_ *Registry, err error) {
 	c.server.Log = cmp.Or(c.server.Log, log)
 	r := &Registry{service: c.service, log: c.server.Log}
 	if r.foreign = c.foreign(); r.foreign != "" {
-		handler := c.handler
 		if c.upstream != nil {
 			r.upstream = upstream.New(c.upstream, c.upstreamOptions())
-			handler, c.handler = r.upstream.Direct(), r.upstream
-			if c.keep != nil {
-				c.keep.Upstream = r.upstream
-			}
+			c.handler = r.upstream
+		}
+		handler := c.handler
+		if h, ok := handler.(interface{ Direct() http.Handler }); ok {
+			handler = h.Direct()
 		}
 		r.store, r.faults = apistore.New(handler, c.login), engine.New(nil)
 	} else {

@@ -77,9 +77,6 @@ func (c *config) foreign() string {
 // this registry are for nobody else.
 func (c *config) upstreamOptions() upstream.Options {
 	options := upstream.Options{CAs: c.reach.CAs, Credentials: c.reach.Credentials, AllowHosts: c.reach.AllowHosts}
-	if c.keep != nil {
-		options.Tap = c.keep.Tap
-	}
 	if options.Credentials == nil && c.server.Authenticator != nil {
 		options.Credentials = upstream.Anonymous
 	}

@@ -1,29 +1,28 @@
 package registrytest
 
 import (
-	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/ocifake/ocifake/internal/kept"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/upstream"
+	"github.com/ocifake/ocifake/internal/replay"
+	"github.com/ocifake/ocifake/internal/update"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 )
 
-// World is a [Network] of registries in the place of real hosts, with what was kept of them. It is
-// experimental.
+// World is a [Network] of registries in the place of real hosts. It is experimental.
 type World struct {
 	t       testing.TB
 	network *Network
-	names   map[string]*Registry // by the host as it was kept
+	names   map[string]*Registry // by the host as it was given or kept
 	proxy   func() *url.URL
 }
 
@@ -32,43 +31,39 @@ type WorldOption func(*worldConfig)
 
 type worldConfig struct {
 	dir   string
-	hosts []string
-	from  map[string]upstreamAt
+	hosts []worldHost
 	errs  []error
 }
 
-type upstreamAt struct {
-	url   string
-	reach UpstreamOptions
+type worldHost struct {
+	name    string
+	options []Option
 }
 
-// Replay serves what was kept in a directory, by this function or by "ocifake run --keep". The path is
+// Replay serves what was kept in a directory, by keep.World or by "ocifake run --keep". The path is
 // relative to the directory of the test. The hosts need no network, and answer requests in any order.
 // When the test ends, it fails if a client asked for what is not in the directory, and lists that.
 // What clients push stays in memory.
 //
-// If the environment variable OCIFAKE_UPDATE is 1, or the flag -update of the test is set, the
-// directory is kept anew: clients reach the real hosts, and what passes replaces the directory when
-// the test ends and has not failed. The hosts are those given, or else those in the directory. A
-// directory belongs to one test.
-func Replay(dir string, hosts ...string) WorldOption {
+// Replay does not keep. If the environment variable OCIFAKE_UPDATE is 1, or the flag -update of the
+// test is set, the test fails: call keep.World, which replays too, and keeps anew then.
+func Replay(dir string) WorldOption {
 	return func(c *worldConfig) {
 		if c.dir != "" || dir == "" {
 			c.errs = append(c.errs, errors.New("give Replay once, with a directory"))
 		}
-		c.dir, c.hosts = dir, hosts
+		c.dir = dir
 	}
 }
 
-// KeepFrom sets from where [Replay] keeps a host, "ghcr.io": from a mirror, or with credentials.
-// Default: from https and the name of the host, without credentials of its own.
-func KeepFrom(host, url string, options UpstreamOptions) WorldOption {
-	return func(c *worldConfig) {
-		if c.from == nil {
-			c.from = map[string]upstreamAt{}
-		}
-		c.from[host] = upstreamAt{url, options}
+// Host puts a registry with the given options in the place of a host, "ghcr.io". [WithNetwork] and
+// [WithHTTP2] are among them already. Other names of the host lead to the registry, too: all those of
+// Docker Hub for "docker.io".
+func Host(name string, options ...Option) WorldOption {
+	for _, o := range options {
+		must.NotNil("registrytest: Host: options", o)
 	}
+	return func(c *worldConfig) { c.hosts = append(c.hosts, worldHost{name, options}) }
 }
 
 // NewWorld starts registries in the place of hosts, with the content that [Replay] has of them.
@@ -89,37 +84,64 @@ func NewWorld(t testing.TB, options ...WorldOption) *World {
 		must.NotNil("registrytest: NewWorld: options", o)
 		o(&c)
 	}
-	if c.dir == "" && len(c.errs) == 0 {
-		c.errs = append(c.errs, errors.New("no directory: give it with Replay"))
-	}
-	update, err := updating()
-	if err := errors.Join(append(c.errs, err)...); err != nil {
+	if err := c.check(); err != nil {
 		t.Fatalf("registrytest: NewWorld: %v", err)
 	}
 	w := &World{t: t, network: NewNetwork(), names: map[string]*Registry{}}
 	w.proxy = sync.OnceValue(func() *url.URL { return w.network.Proxy(t) })
-	if update {
-		err = w.keep(t, c)
-	} else {
-		err = w.replay(t, c)
-	}
-	if err != nil {
+	if err := w.begin(t, c); err != nil {
 		t.Fatalf("registrytest: NewWorld: %v", err)
 	}
 	return w
 }
 
-// replay starts the registries with what was kept.
-func (w *World) replay(t testing.TB, c worldConfig) error {
+func (c *worldConfig) check() error {
+	if c.dir == "" && len(c.hosts) == 0 && len(c.errs) == 0 {
+		c.errs = append(c.errs, errors.New("no hosts: give Replay, or Host for each"))
+	}
+	if c.dir != "" {
+		keeps, err := update.Requested()
+		if keeps {
+			err = fmt.Errorf("%s=1 or -update is set, and Replay does not keep %s anew: call World of package github.com/ocifake/ocifake/keep, "+
+				"keep.World(t, %q), or run this test without the variable and the flag", update.Variable, c.dir, c.dir)
+		}
+		c.errs = append(c.errs, err)
+	}
+	return errors.Join(c.errs...)
+}
+
+// begin starts the registries.
+func (w *World) begin(t testing.TB, c worldConfig) error {
 	t.Helper()
-	world, err := kept.Open(c.dir)
+	if c.dir != "" {
+		if err := w.replay(t, c.dir); err != nil {
+			return err
+		}
+	}
+	for _, h := range c.hosts {
+		host, err := replay.ParseHost(h.name)
+		if err != nil {
+			return err
+		}
+		if w.names[h.name] != nil {
+			return fmt.Errorf("host %s is there twice", h.name)
+		}
+		w.start(t, h.name, host.Name, host.Aliases(nil), h.options...)
+	}
+	return nil
+}
+
+// replay starts the registries with what was kept.
+func (w *World) replay(t testing.TB, dir string) error {
+	t.Helper()
+	world, err := replay.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%w (set %s=1 to keep it)", err, updateVariable)
+		return fmt.Errorf("%w (keep.World keeps it, with %s=1)", err, update.Variable)
 	}
 	t.Cleanup(func() { // after the registries are closed
 		t.Helper()
 		if missing := world.Missing(); len(missing) > 0 {
-			t.Errorf("registrytest: the world in %s lacks what was asked for; set %s=1 to keep it anew:\n  %s", c.dir, updateVariable, strings.Join(missing, "\n  "))
+			t.Errorf("registrytest: the world in %s lacks what was asked for; keep it anew, by keep.World and %s=1:\n  %s", dir, update.Variable, strings.Join(missing, "\n  "))
 		}
 		if err := world.Close(); err != nil {
 			t.Errorf("registrytest: %v", err)
@@ -140,7 +162,7 @@ func (w *World) replay(t testing.TB, c worldConfig) error {
 }
 
 // asReplay gives a registry the content of a kept host.
-func asReplay(host *kept.Replay) Option {
+func asReplay(host *replay.Host) Option {
 	return func(c *config) {
 		c.replay = host
 		c.store = memstore.New(memstore.Options{})
@@ -148,60 +170,9 @@ func asReplay(host *kept.Replay) Option {
 }
 
 // start starts the registry of a host.
-func (w *World) start(t testing.TB, name, host string, aliases []string, options ...Option) *Registry {
+func (w *World) start(t testing.TB, name, host string, aliases []string, options ...Option) {
 	t.Helper()
-	r := New(t, append(options, WithNetwork(w.network, host), WithHTTP2(), func(c *config) { c.aliases = aliases })...)
-	w.names[name] = r
-	return r
-}
-
-// keep starts registries in front of the real hosts, and keeps what passes.
-func (w *World) keep(t testing.TB, c worldConfig) error {
-	t.Helper()
-	hosts := c.hosts
-	if len(hosts) == 0 {
-		before, err := kept.Open(c.dir)
-		if err != nil {
-			return fmt.Errorf("%w (give the hosts to keep to Replay)", err)
-		}
-		for _, host := range before.Hosts {
-			hosts = append(hosts, host.String())
-		}
-		if err := before.Close(); err != nil {
-			return err
-		}
-	}
-	keeper, err := kept.Keep(c.dir, kept.Options{})
-	if err != nil {
-		return err
-	}
-	var upstreams []*upstream.Upstream
-	t.Cleanup(func() { // after the registries are closed
-		t.Helper()
-		end := keeper.Abort
-		if !t.Failed() && !t.Skipped() {
-			end = func() error { return keeper.Finish(contextOf(t)) }
-		}
-		err := end()
-		for _, u := range upstreams {
-			err = errors.Join(err, u.Close())
-		}
-		if err != nil {
-			t.Errorf("registrytest: keep a world: %v", err)
-		}
-	})
-	for _, name := range hosts {
-		host, err := keeper.Add(name)
-		if err != nil {
-			return err
-		}
-		from := c.from[name]
-		at := cmp.Or(from.url, "https://"+name)
-		r := w.start(t, name, host.Name, host.Aliases(nil), WithUpstream(at), WithUpstreamOptions(from.reach),
-			func(c *config) { c.keep = host })
-		upstreams = append(upstreams, r.upstream)
-	}
-	return nil
+	w.names[name] = New(t, slices.Concat(options, []Option{WithNetwork(w.network, host), WithHTTP2(), func(c *config) { c.aliases = aliases }})...)
 }
 
 // Host returns the registry of a host, "ghcr.io". It fails and ends the test if the world does not have

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/images"
+	"github.com/ocifake/ocifake/keep"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -27,9 +28,9 @@ func keepGHCR(t *testing.T, dir string, real *registrytest.Registry) {
 	t.Helper()
 	t.Setenv("OCIFAKE_UPDATE", "1")
 	t.Run("keep", func(t *testing.T) {
-		world := registrytest.NewWorld(t, registrytest.Replay(dir, "ghcr.io"),
-			registrytest.KeepFrom("ghcr.io", real.URL(), registrytest.UpstreamOptions{CAs: real.CertPool()}))
+		world := keep.World(t, dir, keep.Hosts("ghcr.io"), keep.From("ghcr.io", real.URL(), registrytest.UpstreamOptions{CAs: real.CertPool()}))
 		pullFrom(t, world, "ghcr.io/org/app:v1")
+		assert.Equal(t, []string{"v1"}, world.Host("ghcr.io").Tags(t, "org/app"), "it logs in by itself")
 	})
 	t.Setenv("OCIFAKE_UPDATE", "")
 }
@@ -90,7 +91,7 @@ func TestReplay(t *testing.T) {
 		}
 	}
 
-	world := registrytest.NewWorld(t, registrytest.Replay(dir))
+	world := keep.World(t, dir)
 	pullFrom(t, world, "ghcr.io/org/app:v1")
 	world.Network().Assert(t).AtLeast(3)
 	world.Host("ghcr.io").Push(t, "org/new:v1", images.Random())
@@ -118,11 +119,11 @@ func TestReplayWithoutNetwork(t *testing.T) {
 			}
 		})
 		require.Len(t, replayed.failures, 1)
-		assert.Contains(t, replayed.failures[0], "set OCIFAKE_UPDATE=1 to keep it anew:\n  ghcr.io/org/app/manifests/v2 (1)")
+		assert.Contains(t, replayed.failures[0], "keep it anew, by keep.World and OCIFAKE_UPDATE=1:\n  ghcr.io/org/app/manifests/v2 (1)")
 	})
 }
 
-// TestKeepFails: a test that fails leaves the world as it was.
+// TestKeepFails: a test that fails leaves the world as it was, as does one that only replays.
 func TestKeepFails(t *testing.T) {
 	real := registrytest.New(t, registrytest.WithTLS())
 	real.Push(t, "org/app:v1", images.Random())
@@ -131,13 +132,39 @@ func TestKeepFails(t *testing.T) {
 	before := treeOf(t, dir)
 	t.Setenv("OCIFAKE_UPDATE", "1")
 	runTest(func(t testing.TB) {
-		registrytest.NewWorld(t, registrytest.Replay(dir))
+		keep.World(t, dir)
 		t.Errorf("it fails")
 	})
 	assert.Equal(t, before, treeOf(t, dir))
-	failed := runTest(func(t testing.TB) { registrytest.NewWorld(t, registrytest.Replay(dir+"-none")) })
-	require.Len(t, failed.failures, 1)
-	assert.Contains(t, failed.failures[0], "give the hosts to keep to Replay")
+	for want, test := range map[string]func(t testing.TB){
+		"give the hosts to keep with Hosts": func(t testing.TB) { keep.World(t, dir+"-none") },
+		"not one of": func(t testing.TB) {
+			keep.World(t, dir, keep.From("quay.io", real.URL(), registrytest.UpstreamOptions{}))
+		},
+		"does not keep " + dir + " anew: call World of": func(t testing.TB) { registrytest.NewWorld(t, registrytest.Replay(dir)) },
+	} {
+		failed := runTest(test)
+		require.Len(t, failed.failures, 1)
+		assert.Contains(t, failed.failures[0], want)
+	}
+	assert.Equal(t, before, treeOf(t, dir))
+}
+
+// TestWorldOfHosts: registries with options of their own are in the place of hosts.
+func TestWorldOfHosts(t *testing.T) {
+	world := registrytest.NewWorld(t, registrytest.Host("docker.io"), registrytest.Host("ghcr.io", registrytest.WithProfile("ghcr")))
+	world.Host("docker.io").Push(t, "library/alpine:3", images.Random())
+	pullFrom(t, world, "alpine:3")
+	assert.Equal(t, "ghcr", world.Host("ghcr.io").Profile().Name)
+	for want, options := range map[string][]registrytest.WorldOption{
+		"no hosts":    nil,
+		"there twice": {registrytest.Host("ghcr.io"), registrytest.Host("ghcr.io")},
+		"the name of": {registrytest.Host("a.example,b.example")},
+	} {
+		failed := runTest(func(t testing.TB) { registrytest.NewWorld(t, options...) })
+		require.Len(t, failed.failures, 1)
+		assert.Contains(t, failed.failures[0], want)
+	}
 }
 
 func sortedKeys(m map[string]string) (keys []string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/kept"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/internal/world"
@@ -33,7 +34,7 @@ type keeping struct {
 	from    []string // HOST=URL
 
 	at     map[string]*url.URL // of from
-	world  *kept.World
+	world  *replay.World
 	keeper *kept.Keeper
 }
 
@@ -100,7 +101,7 @@ func (k *keeping) parseFrom(hosts hostList) error {
 func (k *keeping) open(s *standIns) (err error) {
 	switch {
 	case k.replay != "":
-		if k.world, err = kept.Open(k.replay); err != nil {
+		if k.world, err = replay.Open(k.replay); err != nil {
 			return fmt.Errorf("--replay: %w", err)
 		}
 		for _, r := range k.world.Hosts {
@@ -182,7 +183,7 @@ func (f *fixture) replayed(s *standIn) (b server.Backend, use control.Use, err e
 	} else {
 		b.Rules, use.Profile = settings.Rules, s.profile
 		if settings.Auth != nil {
-			b.Authenticator, err = kept.Access(*settings.Auth)
+			b.Authenticator, err = replay.Access(*settings.Auth)
 		}
 	}
 	if err != nil {

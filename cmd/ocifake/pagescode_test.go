@@ -28,7 +28,7 @@ var pageImports = []string{
 	"context", "crypto/tls", "errors", "fmt", "io", "log", "net/http", "net/http/httptest", "os", "os/exec", "path/filepath", "slices", "syscall", "testing", "testing/synctest", "time",
 	"github.com/google/go-containerregistry/pkg/authn", "github.com/google/go-containerregistry/pkg/crane", "github.com/google/go-containerregistry/pkg/v1/layout", "github.com/google/go-containerregistry/pkg/v1/validate",
 	"github.com/onsi/ginkgo/v2", "github.com/stretchr/testify/require",
-	module + "/auth", module + "/config", module + "/exam", module + "/faults", module + "/faults/known", module + "/images", module + "/layoutstore", module + "/lint", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest",
+	module + "/auth", module + "/config", module + "/exam", module + "/faults", module + "/faults/known", module + "/images", module + "/keep", module + "/layoutstore", module + "/lint", module + "/memstore", module + "/op", module + "/record", module + "/registry", module + "/registry/storetest",
 	module + "/registrytest", module + "/spec", module + "/spec/ginkgospec",
 }
 

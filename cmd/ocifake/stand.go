@@ -10,7 +10,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/control"
 	"github.com/ocifake/ocifake/internal/engine"
-	"github.com/ocifake/ocifake/internal/kept"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/internal/world"
@@ -86,7 +86,7 @@ type standIn struct {
 	server  *server.Server
 
 	upstream *upstream.Upstream // nil: the host is not kept
-	replay   *kept.Replay       // nil: it is not replayed
+	replay   *replay.Host       // nil: it is not replayed
 }
 
 // prepareHosts makes the stores of the hosts. f.store must be set.

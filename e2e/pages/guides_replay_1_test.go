@@ -8,6 +8,7 @@ import "path/filepath"
 import "testing"
 import "github.com/stretchr/testify/require"
 import "github.com/ocifake/ocifake/images"
+import "github.com/ocifake/ocifake/keep"
 import "github.com/ocifake/ocifake/registrytest"
 
 func Test_guides_replay_1(t *testing.T) {
@@ -16,8 +17,8 @@ func Test_guides_replay_1(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "world") // usually "testdata/world"
 
 	test := func(t *testing.T) {
-		world := registrytest.NewWorld(t, registrytest.Replay(dir, "ghcr.io"),
-			registrytest.KeepFrom("ghcr.io", ghcr.URL(), registrytest.UpstreamOptions{CAs: ghcr.CertPool()})) // only here
+		world := keep.World(t, dir, keep.Hosts("ghcr.io"),
+			keep.From("ghcr.io", ghcr.URL(), registrytest.UpstreamOptions{CAs: ghcr.CertPool()})) // only here
 		client := &http.Client{Transport: &http.Transport{
 			Proxy:           world.Proxy(),
 			TLSClientConfig: &tls.Config{RootCAs: world.CertPool()},

@@ -11,7 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/internal/kept"
+	"github.com/ocifake/ocifake/internal/replay"
 )
 
 // writeWorld writes a kept world with small blobs, without the syncs of a store.
@@ -49,7 +49,7 @@ func BenchmarkOpen(b *testing.B) {
 		writeWorld(b, dir, blobs)
 		b.Run(fmt.Sprint(blobs), func(b *testing.B) {
 			for b.Loop() {
-				w, err := kept.Open(dir)
+				w, err := replay.Open(dir)
 				require.NoError(b, err)
 				require.NoError(b, w.Close())
 			}
@@ -61,7 +61,7 @@ func BenchmarkOpen(b *testing.B) {
 func TestManyBlobs(t *testing.T) {
 	dir := t.TempDir()
 	writeWorld(t, dir, 1000)
-	replay(t, dir, func(c client) {
+	replayed(t, dir, func(c client) {
 		require.Equal(t, "999", string(c.get("app/blobs/"+string(digest.FromString("999"))).body))
 	})
 }

@@ -1,4 +1,4 @@
-// Package kept keeps what registries answer in a directory, and replays it without a network.
+// Package kept keeps what registries answer in a directory. Package replay replays it.
 //
 //	keeper, err := kept.Keep("testdata/world", kept.Options{})
 //	host, err := keeper.Add("ghcr.io")
@@ -6,8 +6,6 @@
 //	host.Upstream = u
 //	…                            // clients pull
 //	err = keeper.Finish(ctx)     // or keeper.Abort()
-//
-//	world, err := kept.Open("testdata/world")
 //
 // # Files
 //
@@ -30,10 +28,4 @@
 // an order that does not depend on that of the requests. [Keeper.Finish] reads what passed only in
 // part from the host, and then replaces the directory. If anything is missing or wrong, the
 // directory stays as it was.
-//
-// # Replaying
-//
-// A kept directory may come from anybody. Its files are read within bounds, names are checked, links
-// do not lead out of it, and content is verified before its first byte is served. It is not changed:
-// pushes go to memory.
 package kept

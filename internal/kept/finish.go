@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -37,10 +38,10 @@ func (h *Host) finish(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(h.dir, answersFile), a); err != nil {
+	if err := writeJSON(filepath.Join(h.dir, replay.AnswersFile), a); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(h.dir, profileFile), profile)
+	return writeFile(filepath.Join(h.dir, replay.ProfileFile), profile)
 }
 
 // putManifests puts the manifests into the store: children before their parents, and otherwise in

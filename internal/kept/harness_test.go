@@ -17,6 +17,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/kept"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/upstream"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
@@ -60,9 +61,9 @@ func keep(t testing.TB, dir string, options kept.Options, host http.Handler, cli
 }
 
 // replay serves the host of a kept world.
-func replay(t testing.TB, dir string, client func(c client)) *kept.World {
+func replayed(t testing.TB, dir string, client func(c client)) *replay.World {
 	t.Helper()
-	w, err := kept.Open(dir)
+	w, err := replay.Open(dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	require.Len(t, w.Hosts, 1)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/op"
@@ -156,8 +157,8 @@ func (h *Host) arrived(repo, path string) {
 }
 
 // collected returns the answers in the order of the file.
-func (h *Host) collected() answers {
-	a := answers{Tags: map[string][]string{}, Referrers: map[string][]digest.Digest{}, Absent: map[string][]string{}}
+func (h *Host) collected() replay.Answers {
+	a := replay.Answers{Tags: map[string][]string{}, Referrers: map[string][]digest.Digest{}, Absent: map[string][]string{}}
 	a.Repositories = slices.Sorted(maps.Keys(h.answers.repositories))
 	for repo, tags := range h.answers.tags {
 		a.Tags[repo] = append([]string{}, slices.Sorted(maps.Keys(tags))...)

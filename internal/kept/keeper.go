@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/layoutstore"
 )
 
@@ -90,18 +91,18 @@ func replaceable(dir string) error {
 		return err
 	}
 	defer root.Close()
-	_, err = readContents(root)
+	_, err = replay.ReadContents(root)
 	return err
 }
 
 // Add adds a host by its name: "ghcr.io" or "registry.example:5000". The caller must set its
 // Upstream before Finish.
 func (k *Keeper) Add(name string) (*Host, error) {
-	parsed, err := parseHost(name)
+	parsed, err := replay.ParseHost(name)
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(k.staging, directoryOf(name))
+	dir := filepath.Join(k.staging, replay.DirectoryOf(name))
 	store, err := layoutstore.Open(dir, layoutstore.Options{MaxUploads: -1, UploadTTL: -1})
 	if err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func (k *Keeper) Finish(ctx context.Context) (err error) {
 			err = errors.Join(fmt.Errorf("%s is as it was: %w", k.dir, err), k.Abort())
 		}
 	}()
-	world := contents{Version: version, Shallow: k.options.Shallow, Hosts: []string{}}
+	world := replay.Contents{Version: replay.Version, Shallow: k.options.Shallow, Hosts: []string{}}
 	var errs []error
 	for _, h := range k.hosts {
 		if err := h.finish(ctx, k.options); err != nil {
@@ -132,7 +133,7 @@ func (k *Keeper) Finish(ctx context.Context) (err error) {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(k.staging, worldFile), world); err != nil {
+	if err := writeJSON(filepath.Join(k.staging, replay.WorldFile), world); err != nil {
 		return err
 	}
 	return k.swap()
@@ -176,13 +177,13 @@ func (k *Keeper) moveOthers(old string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	world, err := readContents(root)
+	world, err := replay.ReadContents(root)
 	if err != nil {
 		return err
 	}
-	own := []string{worldFile}
+	own := []string{replay.WorldFile}
 	for _, host := range world.Hosts {
-		own = append(own, directoryOf(host))
+		own = append(own, replay.DirectoryOf(host))
 	}
 	for _, e := range entries {
 		if slices.Contains(own, e.Name()) {

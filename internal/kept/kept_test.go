@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/kept"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -44,13 +45,13 @@ func TestLists(t *testing.T) {
 		assert.Contains(t, string(c.get("_catalog").body), `["app"]`)
 	}
 	require.NoError(t, keep(t, dir, kept.Options{}, host, ask))
-	w := replay(t, dir, func(c client) {
+	w := replayed(t, dir, func(c client) {
 		ask(c)
 		assert.Contains(t, string(c.get("app/tags/list?n=1&last=v1").body), `["v2"]`)
 	})
 	assert.Empty(t, w.Missing())
 
-	w = replay(t, dir, func(c client) {
+	w = replayed(t, dir, func(c client) {
 		assert.Equal(t, 404, c.get("app/manifests/v2").StatusCode, "only its name is known")
 		assert.Equal(t, 404, c.get("other/tags/list").StatusCode)
 		c.get("app/referrers/" + string(signature))
@@ -70,7 +71,7 @@ func TestPushed(t *testing.T) {
 	require.NoError(t, keep(t, dir, kept.Options{}, host, func(c client) { c.pull("app", "v1") }))
 	before := tree(t, dir)
 	d := digest.FromString("new")
-	w := replay(t, dir, func(c client) {
+	w := replayed(t, dir, func(c client) {
 		assert.Equal(t, 404, c.do(http.MethodHead, "app/blobs/"+string(d)).StatusCode)
 		r, err := http.Post(c.url+"/v2/app/blobs/uploads/?digest="+string(d), "application/octet-stream", strings.NewReader("new"))
 		require.NoError(t, err)
@@ -97,7 +98,7 @@ func TestIncomplete(t *testing.T) {
 		assert.Equal(t, 206, c.do(http.MethodGet, "app/blobs/"+layer, "Range", "bytes=10-19").StatusCode)
 	}))
 	before := tree(t, dir)
-	replay(t, dir, func(c client) {
+	replayed(t, dir, func(c client) {
 		assert.Len(t, c.get("app/blobs/"+layer).body, 64<<10)
 		assert.Equal(t, m.Content, c.get("app/manifests/v1").body)
 	})
@@ -191,7 +192,7 @@ func TestSecrets(t *testing.T) {
 		assert.NotContains(t, text, "SECRET", name)
 		assert.NotContains(t, text, "127.0.0.1", name)
 	}
-	replay(t, dir, func(c client) { c.pull("app", "v1") })
+	replayed(t, dir, func(c client) { c.pull("app", "v1") })
 }
 
 // TestShallow: a shallow world has the structure of the images, and no layers.
@@ -207,13 +208,13 @@ func TestShallow(t *testing.T) {
 	assert.Less(t, size, 100<<10)
 	m, err := host.store.Manifest(t.Context(), "app", "v1")
 	require.NoError(t, err)
-	w := replay(t, dir, func(c client) {
+	w := replayed(t, dir, func(c client) {
 		index := c.pull("app", "v1")
 		assert.Len(t, index, len(m.Content))
 		assert.NotEqual(t, m.Content, index)
 	})
 	assert.Empty(t, w.Missing())
-	w = replay(t, dir, func(c client) { c.get("app/manifests/" + string(m.Descriptor.Digest)) })
+	w = replayed(t, dir, func(c client) { c.get("app/manifests/" + string(m.Descriptor.Digest)) })
 	require.Len(t, w.Missing(), 1)
 	assert.Contains(t, w.Missing()[0], "the world is shallow, and has sha256:")
 	before := tree(t, dir)
@@ -242,7 +243,7 @@ func TestReplaces(t *testing.T) {
 	assert.NoDirExists(t, dir+".old")
 
 	require.NoError(t, os.Rename(dir, dir+".old")) // killed between the steps of the replacement
-	_, err := kept.Open(dir)
+	_, err := replay.Open(dir)
 	assert.ErrorContains(t, err, "rename it")
 	k, err := kept.Keep(dir, kept.Options{})
 	require.NoError(t, err)
@@ -256,6 +257,22 @@ func TestReplaces(t *testing.T) {
 	_, err = kept.Keep(other, kept.Options{})
 	assert.ErrorContains(t, err, "not a kept world")
 	assert.FileExists(t, filepath.Join(other, "precious"))
+}
+
+// TestChangedIndex: another program has renamed a tag in the layout of a host.
+func TestChangedIndex(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "world")
+	require.NoError(t, keep(t, dir, kept.Options{}, newReal(t, "app:v1 layers=1"), func(c client) { c.pull("app", "v1") }))
+	index := filepath.Join(dir, "ghcr.io", "index.json")
+	text, err := os.ReadFile(index)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "app:v1")
+	require.NoError(t, os.WriteFile(index, bytes.ReplaceAll(text, []byte("app:v1"), []byte("app:v2")), 0o600))
+	w := replayed(t, dir, func(c client) {
+		c.pull("app", "v2")
+		assert.Equal(t, http.StatusNotFound, c.get("app/manifests/v1").StatusCode)
+	})
+	assert.Equal(t, []string{"ghcr.io/app/manifests/v1 (1)"}, w.Missing())
 }
 
 // TestHostile: a directory from elsewhere does no harm.
@@ -299,7 +316,7 @@ func TestHostile(t *testing.T) {
 			copied := filepath.Join(t.TempDir(), "world")
 			require.NoError(t, os.CopyFS(copied, os.DirFS(dir)))
 			require.NoError(t, c.change(copied))
-			w, err := kept.Open(copied)
+			w, err := replay.Open(copied)
 			if c.want == "" {
 				require.NoError(t, err)
 				require.NoError(t, w.Close())
@@ -326,7 +343,7 @@ func TestHostile(t *testing.T) {
 			copied := filepath.Join(t.TempDir(), "world")
 			require.NoError(t, os.CopyFS(copied, os.DirFS(dir)))
 			require.NoError(t, change(filepath.Join(copied, blob)))
-			w := replay(t, copied, func(c client) {
+			w := replayed(t, copied, func(c client) {
 				a := c.get("app/blobs/" + string(layer))
 				assert.Equal(t, 500, a.StatusCode)
 				assert.NotContains(t, string(a.body), "root:")

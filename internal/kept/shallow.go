@@ -17,6 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -34,16 +35,16 @@ func isGenerated(mediaType string) bool {
 // flattening replaces digests.
 type flattening struct {
 	host     *Host
-	answers  *answers
+	answers  *replay.Answers
 	replaced map[string]string // digests by old digests, of the same length
 	between  map[string]bool   // digests of manifests of which only a part was replaced
 }
 
 // flatten replaces the layers of images by generated ones of the same size. Configs, manifests and
 // indexes have the new digests in the place of the old ones, and so the same sizes as before.
-func (h *Host) flatten(ctx context.Context, a *answers) error {
+func (h *Host) flatten(ctx context.Context, a *replay.Answers) error {
 	f := &flattening{host: h, answers: a, replaced: map[string]string{}, between: map[string]bool{}}
-	a.Generated, a.Replaced = map[digest.Digest]generated{}, map[digest.Digest]string{}
+	a.Generated, a.Replaced = map[digest.Digest]replay.Generated{}, map[digest.Digest]string{}
 	places := slices.SortedFunc(maps.Keys(h.manifests), comparePlaces)
 	for _, p := range places {
 		if err := f.image(ctx, p); err != nil {
@@ -55,7 +56,7 @@ func (h *Host) flatten(ctx context.Context, a *answers) error {
 			return fmt.Errorf("%s/%s: %w", p.repo, p.path(), err)
 		}
 	}
-	maps.DeleteFunc(a.Generated, func(_ digest.Digest, g generated) bool { return len(g.Repositories) == 0 })
+	maps.DeleteFunc(a.Generated, func(_ digest.Digest, g replay.Generated) bool { return len(g.Repositories) == 0 })
 	f.manifests(places)
 	for old, new := range f.replaced {
 		if !f.between[old] {
@@ -101,7 +102,7 @@ func (f *flattening) image(ctx context.Context, p place) error {
 		return nil // an artifact
 	}
 	for i, layer := range m.Layers {
-		if isGenerated(layer.MediaType) && layer.Size >= minShallow && layer.Size <= maxGenerated && layer.Digest.Algorithm() == digest.SHA256 {
+		if isGenerated(layer.MediaType) && layer.Size >= minShallow && layer.Size <= replay.MaxGenerated && layer.Digest.Algorithm() == digest.SHA256 {
 			if err := f.layer(ctx, layer, image.RootFS.DiffIDs[i]); err != nil {
 				return err
 			}
@@ -127,7 +128,7 @@ func (f *flattening) layer(ctx context.Context, layer ocispec.Descriptor, diffID
 	if f.replaced[string(layer.Digest)] != "" {
 		return nil
 	}
-	g := generated{Size: layer.Size, Seed: seedOf(layer.Digest)}
+	g := replay.Generated{Size: layer.Size, Seed: seedOf(layer.Digest)}
 	made, err := content.GenerateLayer(ctx, g.Seed, g.Size)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -26,7 +27,7 @@ func (h *Host) Tap(info *op.Info, answer *http.Response, err error) {
 	if info == nil {
 		return
 	}
-	path := pathOf(info)
+	path := replay.PathOf(info)
 	if path == "" {
 		return
 	}
@@ -51,35 +52,6 @@ func (h *Host) Tap(info *op.Info, answer *http.Response, err error) {
 }
 
 func isCancelled(err error) bool { return strings.Contains(err.Error(), context.Canceled.Error()) }
-
-// pathOf returns the path of a read below its repository, or "" for what is not kept.
-func pathOf(info *op.Info) string {
-	ref := string(info.Digest)
-	if ref == "" {
-		ref = info.Tag
-	}
-	switch info.Op {
-	case op.ManifestGet, op.ManifestHead:
-		return "manifests/" + ref
-	case op.BlobGet, op.BlobHead:
-		return "blobs/" + ref
-	case op.TagList:
-		return "tags/list"
-	case op.ReferrerList:
-		return "referrers/" + ref
-	case op.RepositoryList:
-		return "_catalog"
-	case op.External:
-		switch {
-		case info.Method != http.MethodGet && info.Method != http.MethodHead || info.Repo == "":
-		case info.Digest != "":
-			return "blobs/" + ref
-		case info.Tag != "":
-			return "manifests/" + ref
-		}
-	}
-	return ""
-}
 
 // placeOf returns the content that a request is for.
 func placeOf(info *op.Info, path string) (place, bool) {

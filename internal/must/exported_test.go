@@ -17,7 +17,7 @@ import (
 const module = "github.com/ocifake/ocifake/"
 
 // packages are those that programs outside of the module import.
-var packages = []string{"op", "registry", "registry/storetest", "memstore", "layoutstore", "auth", "faults", "faults/known", "record", "registrytest", "images", "config", "lint", "spec", "spec/ginkgospec", "exam"}
+var packages = []string{"op", "registry", "registry/storetest", "memstore", "layoutstore", "auth", "faults", "faults/known", "record", "registrytest", "images", "keep", "config", "lint", "spec", "spec/ginkgospec", "exam"}
 
 // nilable returns the parameters of exported functions and methods that can be nil
 // by a mistake, as "record.Match match": interfaces, pointers, functions, and elements of

@@ -25,6 +25,7 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/keep"
 	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/memstore"
@@ -365,6 +366,9 @@ var ofRegistrytest = []row{
 		network.Registry(nil, "a.example")
 	}),
 	allowed("registrytest.Network.Require t", func(f given) { registrytest.NewNetwork().Require(nil) }),
+	refused("registrytest.Host options", func(given) { registrytest.Host("a.example", nil) }),
+	refused("keep.World t", func(given) { keep.World(nil, "world") }),
+	refused("keep.World options", func(f given) { keep.World(f.t, "world", nil) }),
 	refused("registrytest.NewWorld t", func(given) { registrytest.NewWorld(nil) }),
 	refused("registrytest.NewWorld options", func(f given) { registrytest.NewWorld(f.t, nil) }),
 	failing("registrytest.New t", works, func(given) error { return registrytest.New(nil).Close() }),

@@ -1,4 +1,4 @@
-package kept
+package replay
 
 import (
 	"path/filepath"
@@ -18,7 +18,7 @@ func FuzzContents(f *testing.F) {
 			return
 		}
 		for _, host := range c.Hosts {
-			if dir := directoryOf(host); !filepath.IsLocal(dir) || strings.ContainsAny(dir, `/\:`) || dir == "." {
+			if dir := DirectoryOf(host); !filepath.IsLocal(dir) || strings.ContainsAny(dir, `/\:`) || dir == "." {
 				t.Errorf("the directory of %q is %q", host, dir)
 			}
 		}
@@ -42,7 +42,7 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 		for d, g := range a.Generated {
-			if g.Size < 0 || g.Size > maxGenerated {
+			if g.Size < 0 || g.Size > MaxGenerated {
 				t.Errorf("the layer %s has %d bytes", d, g.Size)
 			}
 		}

@@ -1,4 +1,4 @@
-package kept
+package replay
 
 import (
 	"net/http"

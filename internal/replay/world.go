@@ -1,4 +1,11 @@
-package kept
+// Package replay replays what package kept has kept in a directory, without a network.
+//
+//	world, err := replay.Open("testdata/world")
+//
+// A kept directory may come from anybody. Its files are read within bounds, names are checked, links
+// do not lead out of it, and content is verified before its first byte is served. It is not changed:
+// pushes go to memory.
+package replay
 
 import (
 	"context"
@@ -7,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,14 +23,13 @@ import (
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/world"
-	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 )
 
 // World is a kept world that is replayed.
 type World struct {
-	Hosts []*Replay // sorted by name
+	Hosts []*Host // sorted by name
 }
 
 // Open opens the world in a directory. It checks the names and the files of the hosts; content is
@@ -46,7 +51,7 @@ func Open(dir string) (_ *World, err error) {
 		return nil, err
 	}
 	defer root.Close()
-	c, err := readContents(root)
+	c, err := ReadContents(root)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +75,13 @@ func (w *World) Close() error {
 	return errors.Join(errs...)
 }
 
-// Replay is a host of a kept world. Its methods are safe for concurrent use.
-type Replay struct {
+// Host is a host of a kept world. Its methods are safe for concurrent use.
+type Host struct {
 	world.Host
 	Profile []byte // the text of profile.yaml; nil: there is none
 
-	layout  *layoutstore.Store
-	answers answers
+	layout  *layout
+	answers Answers
 	shallow bool
 	into    *memstore.Store
 	initial atomic.Pointer[memstore.Store]
@@ -84,17 +89,17 @@ type Replay struct {
 
 	mu      sync.Mutex
 	missing map[string]int // requests by what they asked for
-	asked   map[string]place
+	asked   map[string]asked
 	written map[string]bool // repositories to which a client has pushed
 	damaged []string
 }
 
-func openHost(root *os.Root, dir, name string, shallow bool) (*Replay, error) {
-	host, err := parseHost(name)
+func openHost(root *os.Root, dir, name string, shallow bool) (*Host, error) {
+	host, err := ParseHost(name)
 	if err != nil {
 		return nil, err
 	}
-	sub := directoryOf(name)
+	sub := DirectoryOf(name)
 	info, err := root.Lstat(sub)
 	if err != nil {
 		return nil, err
@@ -102,7 +107,7 @@ func openHost(root *os.Root, dir, name string, shallow bool) (*Replay, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", sub)
 	}
-	r := &Replay{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]place{}, written: map[string]bool{}}
+	r := &Host{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]asked{}, written: map[string]bool{}}
 	r.filled = sync.OnceValue(func() error {
 		err := r.fill()
 		if err != nil {
@@ -110,53 +115,47 @@ func openHost(root *os.Root, dir, name string, shallow bool) (*Replay, error) {
 		}
 		return err
 	})
-	if r.answers, err = readAnswers(root, sub+"/"+answersFile); err != nil {
+	if r.answers, err = readAnswers(root, sub+"/"+AnswersFile); err != nil {
 		return nil, err
 	}
-	r.Profile, err = readFile(root, sub+"/"+profileFile)
+	r.Profile, err = readFile(root, sub+"/"+ProfileFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", profileFile, err)
+		return nil, fmt.Errorf("%s: %w", ProfileFile, err)
 	}
-	log, err := root.Lstat(sub + "/" + logFile)
-	if err == nil && log.Size() > maxLog {
-		return nil, fmt.Errorf("%s has more than %d bytes", logFile, maxLog)
-	}
-	r.layout, err = layoutstore.Open(filepath.Join(dir, sub), layoutstore.Options{ReadOnly: true})
+	r.layout, err = openLayout(root, dir, sub)
 	return r, err
 }
 
 // Into makes the content of the host that of an empty store when it is first needed. It must be called
 // once, before a request is served.
-func (r *Replay) Into(store *memstore.Store) { r.into = store }
+func (r *Host) Into(store *memstore.Store) { r.into = store }
 
-// Initial returns the content of the host without the changes of clients, or nil until [Replay.Fill] has
+// Initial returns the content of the host without the changes of clients, or nil until [Host.Fill] has
 // returned.
-func (r *Replay) Initial() *memstore.Store { return r.initial.Load() }
+func (r *Host) Initial() *memstore.Store { return r.initial.Load() }
 
 // Fill puts the content into the store, unless that is done.
-func (r *Replay) Fill() error {
+func (r *Host) Fill() error {
 	if err := r.filled(); err != nil {
 		return fmt.Errorf("the kept host %s: %w", r.Host, err)
 	}
 	return nil
 }
 
-// logFile is the log of a layoutstore, whose records are in memory.
-const (
-	logFile = "ocifake.store"
-	maxLog  = 256 << 20
-)
-
 // maxStored is the maximum size in bytes of a kept manifest.
 const maxStored = 64 << 20
 
-func (r *Replay) fill() error {
+func (r *Host) fill() error {
 	ctx := context.Background()
-	for repo, err := range r.layout.Repositories(ctx, "") {
+	from, err := r.layout.content()
+	if err != nil {
+		return err
+	}
+	for repo, err := range from.Repositories(ctx, "") {
 		if err != nil {
 			return err
 		}
-		if err := r.fillRepository(ctx, repo); err != nil {
+		if err := r.fillRepository(ctx, from, repo); err != nil {
 			return fmt.Errorf("repository %s: %w", repo, err)
 		}
 	}
@@ -166,7 +165,7 @@ func (r *Replay) fill() error {
 			err := r.into.AddBlob(ctx, repo, ocispec.Descriptor{Digest: d, Size: g.Size}, func() (registry.Blob, error) {
 				layer, err := made()
 				if err == nil && (layer.Digest != d || layer.Size() != g.Size) {
-					err = r.damage(fmt.Sprintf("%s of the generated layer %s: the seed and the size give another one", answersFile, d))
+					err = r.damage(fmt.Sprintf("%s of the generated layer %s: the seed and the size give another one", AnswersFile, d))
 				}
 				if err != nil {
 					return nil, err
@@ -182,40 +181,40 @@ func (r *Replay) fill() error {
 	return nil
 }
 
-func (r *Replay) fillRepository(ctx context.Context, repo string) error {
-	for b, err := range r.layout.Blobs(ctx, repo, "") {
+func (r *Host) fillRepository(ctx context.Context, from *memstore.Store, repo string) error {
+	for b, err := range from.Blobs(ctx, repo, "") {
 		if err == nil {
-			err = r.into.AddBlob(ctx, repo, b, r.opener(repo, b.Digest))
+			err = r.into.AddBlob(ctx, repo, b, r.opener(b))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	tags := map[digest.Digest][]string{}
-	for t, err := range r.layout.Tags(ctx, repo, "") {
+	for t, err := range from.Tags(ctx, repo, "") {
 		if err != nil {
 			return err
 		}
 		tags[t.Digest] = append(tags[t.Digest], t.Name)
 	}
-	for d, err := range r.layout.Manifests(ctx, repo, "") {
+	for d, err := range from.Manifests(ctx, repo, "") {
 		if err != nil {
 			return err
 		}
 		if d.Size > maxStored {
 			return fmt.Errorf("manifest %s has %d bytes: want at most %d", d.Digest, d.Size, maxStored)
 		}
-		m, err := r.layout.Manifest(ctx, repo, string(d.Digest))
+		m, err := from.Manifest(ctx, repo, string(d.Digest))
 		if err != nil {
 			return err
 		}
-		p, _, err := content.AsStored(ctx, r.layout, repo, m)
+		p, _, err := content.AsStored(ctx, from, repo, m)
 		if err != nil {
 			return err
 		}
 		p.Require, p.Tags = nil, tags[d.Digest]
 		err = r.into.AddManifest(ctx, repo, p, func() ([]byte, error) {
-			m, err := r.layout.Manifest(ctx, repo, string(d.Digest))
+			m, err := from.Manifest(ctx, repo, string(d.Digest))
 			return m.Content, err
 		})
 		if err != nil {
@@ -227,10 +226,10 @@ func (r *Replay) fillRepository(ctx context.Context, repo string) error {
 
 // opener returns a function that opens a blob. It reads the file once, to verify the content before
 // its first byte is served.
-func (r *Replay) opener(repo string, d digest.Digest) func() (registry.Blob, error) {
-	ctx := context.Background()
+func (r *Host) opener(blob ocispec.Descriptor) func() (registry.Blob, error) {
+	d := blob.Digest
 	verified := sync.OnceValue(func() error {
-		b, err := r.layout.OpenBlob(ctx, repo, d)
+		b, err := r.layout.OpenBlob(d, blob.Size)
 		if err != nil {
 			return r.damage(fmt.Sprintf("blob %s: %v (if Git LFS has it, run git lfs pull)", d, err))
 		}
@@ -245,15 +244,18 @@ func (r *Replay) opener(repo string, d digest.Digest) func() (registry.Blob, err
 		if err := verified(); err != nil {
 			return nil, err
 		}
-		return r.layout.OpenBlob(ctx, repo, d)
+		return r.layout.OpenBlob(d, blob.Size)
 	}
 }
 
+// maxDamaged is the maximum number of damages that are listed for a host.
+const maxDamaged = 20
+
 // damage notes that the directory does not have what it says, and returns that as an error.
-func (r *Replay) damage(what string) error {
+func (r *Host) damage(what string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.damaged) < maxErrors {
+	if len(r.damaged) < maxDamaged {
 		r.damaged = append(r.damaged, what)
 	}
 	return errors.New(what)

@@ -1,4 +1,4 @@
-package layoutstore
+package layoutdir
 
 import (
 	"bufio"
@@ -14,13 +14,13 @@ import (
 // longer than the manifest.
 const maxLine = 128 << 20
 
-// sumLength is the length of the checksum before each record, and a space.
-const sumLength = 9
+// SumLength is the length of the checksum before each record, and a space.
+const SumLength = 9
 
-// scan calls f with the text of each record of a log, which is valid only during the call. It
+// Scan calls f with the text of each record of a log, which is valid only during the call. It
 // returns the offset after the last record. A last line that is not whole, which a crash can leave,
 // is no record. Another line that is not whole is an error, as is one that f refuses.
-func scan(r io.Reader, f func(text []byte) error) (end int64, err error) {
+func Scan(r io.Reader, f func(text []byte) error) (end int64, err error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for {
 		line, err := readLine(lines)
@@ -29,7 +29,7 @@ func scan(r io.Reader, f func(text []byte) error) (end int64, err error) {
 		}
 		if err == nil {
 			var text []byte
-			if text, err = unsum(line); err != nil {
+			if text, err = Unsum(line); err != nil {
 				if _, after := lines.Peek(1); after == io.EOF {
 					return end, nil
 				}
@@ -38,7 +38,7 @@ func scan(r io.Reader, f func(text []byte) error) (end int64, err error) {
 			}
 		}
 		if err != nil {
-			return end, fmt.Errorf("%s: offset %d: %w", logName, end, err)
+			return end, fmt.Errorf("%s: offset %d: %w", LogName, end, err)
 		}
 		end += int64(len(line))
 	}
@@ -65,16 +65,16 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 var errChecksum = errors.New("the record does not match its checksum: the file is damaged, or was edited")
 
-// unsum returns the text of a line, whose checksum must be right.
-func unsum(line []byte) ([]byte, error) {
-	if len(line) <= sumLength || line[sumLength-1] != ' ' {
+// Unsum returns the text of a line, whose checksum must be right.
+func Unsum(line []byte) ([]byte, error) {
+	if len(line) <= SumLength || line[SumLength-1] != ' ' {
 		return nil, errChecksum
 	}
-	text := line[sumLength : len(line)-1]
+	text := line[SumLength : len(line)-1]
 	var sum [4]byte
-	binary.BigEndian.PutUint32(sum[:], checksum(text))
-	var want [sumLength - 1]byte
-	if hex.Encode(want[:], sum[:]); !bytes.Equal(line[:sumLength-1], want[:]) {
+	binary.BigEndian.PutUint32(sum[:], Checksum(text))
+	var want [SumLength - 1]byte
+	if hex.Encode(want[:], sum[:]); !bytes.Equal(line[:SumLength-1], want[:]) {
 		return nil, errChecksum
 	}
 	return text, nil

@@ -1,4 +1,4 @@
-package kept
+package replay
 
 import (
 	"context"
@@ -19,11 +19,11 @@ import (
 
 // Handler returns the registry of a host as a handler that notes which requests ask for what was
 // not kept.
-func (r *Replay) Handler(of *registry.Registry) http.Handler { return &handler{of, r} }
+func (r *Host) Handler(of *registry.Registry) http.Handler { return &handler{of, r} }
 
 type handler struct {
 	*registry.Registry
-	replay *Replay
+	replay *Host
 }
 
 // ServeHTTP implements [http.Handler].
@@ -59,8 +59,8 @@ func (w *watching) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 const maxMissing = 1000
 
 // note notes a request that asks for what is not in the world.
-func (r *Replay) note(info *op.Info, status int) {
-	path := pathOf(info)
+func (r *Host) note(info *op.Info, status int) {
+	path := PathOf(info)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if info.Op.Write() && status/100 == 2 {
@@ -77,13 +77,19 @@ func (r *Replay) note(info *op.Info, status int) {
 		return
 	}
 	r.missing[what]++
-	if p, ok := placeOf(info, path); ok {
-		r.asked[what] = p
+	if kind, ref, _ := strings.Cut(path, "/"); kind == "manifests" || kind == "blobs" {
+		r.asked[what] = asked{info.Repo, ref, kind == "manifests"}
 	}
 }
 
+// asked is content that a client asked for: a digest, or the tag of a manifest.
+type asked struct {
+	repo, ref string
+	manifest  bool
+}
+
 // isMissing reports whether an answer is not the one that the host would have given.
-func (r *Replay) isMissing(info *op.Info, path string, status int) bool {
+func (r *Host) isMissing(info *op.Info, path string, status int) bool {
 	switch {
 	case info.Op == op.RepositoryList:
 		return status == http.StatusOK && len(r.answers.Repositories) == 0
@@ -121,7 +127,7 @@ func (w *World) Missing() []string {
 	return list
 }
 
-func (r *Replay) has(p place) bool {
+func (r *Host) has(p asked) bool {
 	ctx := context.Background()
 	if p.manifest {
 		_, err := r.into.Manifest(ctx, p.repo, p.ref)
@@ -137,11 +143,11 @@ func (r *Replay) has(p place) bool {
 
 // Store returns a store of the host, whose lists have also the names that the host has listed. The
 // content of names that were only listed is missing.
-func (r *Replay) Store(next registry.Store) registry.Store { return listing{next, r} }
+func (r *Host) Store(next registry.Store) registry.Store { return listing{next, r} }
 
 type listing struct {
 	registry.Store
-	replay *Replay
+	replay *Host
 }
 
 // Tags implements [registry.Store].
