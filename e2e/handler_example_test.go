@@ -58,12 +58,16 @@ func Example_distribution() {
 	// Output: [ping manifest.get manifest.get] <nil> 0
 }
 
-// olareg behind recording, faults and lint.
-func Example_olareg() {
-	registry := olareg.New(olaregconfig.Config{
+func newOlareg() *olareg.Server {
+	return olareg.New(olaregconfig.Config{
 		Storage: olaregconfig.ConfigStorage{StoreType: olaregconfig.StoreMem},
 		Log:     slog.New(slog.DiscardHandler),
 	})
+}
+
+// olareg behind recording, faults and lint.
+func Example_olareg() {
+	registry := newOlareg()
 	defer registry.Close()
 	inFront(registry)
 	// Output: [ping manifest.get manifest.get] <nil> 0

@@ -1,29 +1,17 @@
 package e2e
 
 import (
-	"crypto/x509"
-	"io"
-	stdlog "log"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/containerd/log"
-	"github.com/distribution/distribution/v3/configuration"
-	_ "github.com/distribution/distribution/v3/registry/auth/token" // the authentication "token"
-	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"          // the driver "filesystem"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/redirect" // the middleware "redirect"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/e2e/internal/far"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -31,79 +19,11 @@ import (
 	"github.com/ocifake/ocifake/spec"
 )
 
-// far is CNCF distribution over TLS, with tokens of a service at a second origin, and blobs at a
-// third.
-type far struct {
-	url     string
-	cas     *x509.CertPool
-	service *registrytest.Registry // of tokens
-	blobs   atomic.Int64           // that were read from the third origin
-}
-
-func newFar(t *testing.T) *far {
-	t.Helper()
-	f := &far{service: registrytest.New(t, registrytest.WithTLS(), registrytest.WithAuth(auth.Options{
-		Users: map[string]string{userName: userPassword}, Token: &auth.TokenOptions{Service: "distribution"},
-	}))}
-	f.cas = f.service.CertPool()
-	dir := t.TempDir()
-	keys := filepath.Join(t.TempDir(), "keys.json")
-	response, err := f.service.Client().Get(f.service.URL() + op.TokenPath + "/keys")
-	require.NoError(t, err)
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.NoError(t, os.WriteFile(keys, text, 0o600))
-
-	files := http.FileServer(http.Dir(dir))
-	storage := secured(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assert.Empty(t, r.Header.Get("Authorization"), "credentials at a host that they are not for")
-		f.blobs.Add(1)
-		files.ServeHTTP(w, r)
-	}))
-	level := log.GetLevel()
-	require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
-	t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
-	config := &configuration.Configuration{
-		Storage: configuration.Storage{
-			"filesystem":  configuration.Parameters{"rootdirectory": dir},
-			"delete":      configuration.Parameters{"enabled": true},
-			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
-		},
-		Auth: configuration.Auth{"token": configuration.Parameters{
-			"realm": f.service.URL() + op.TokenPath, "service": "distribution", "issuer": "ocifake", "jwks": keys,
-		}},
-		Middleware: map[string][]configuration.Middleware{"storage": {{Name: "redirect", Options: configuration.Parameters{"baseurl": storage.URL}}}},
-	}
-	config.HTTP.Secret = "a secret"
-	config.Log.AccessLog.Disabled = true
-	app := handlers.NewApp(t.Context(), config)
-	t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
-	server := secured(t, app)
-	f.url = server.URL
-	f.cas.AddCert(server.Certificate())
-	return f
-}
-
-// secured serves a handler over TLS until the test ends.
-func secured(t *testing.T, handler http.Handler) *httptest.Server {
-	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
-	server.EnableHTTP2 = true
-	server.Config.ErrorLog = stdlog.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return server
-}
-
 // front is a registry in front of another, for clients.
-func (f *far) front(t *testing.T, options ...registrytest.Option) *target {
+func front(t *testing.T, f *far.Registry, options ...registrytest.Option) *target {
 	t.Helper()
 	reg := registrytest.New(t, append([]registrytest.Option{
-		registrytest.WithUpstream(f.url), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{CAs: f.cas}),
+		registrytest.WithUpstream(f.URL), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{CAs: f.CAs}),
 	}, options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
@@ -113,14 +33,14 @@ func (f *far) front(t *testing.T, options ...registrytest.Option) *target {
 // TestUpstreamClients pushes and pulls with clients, unmodified, through a registry in front of CNCF
 // distribution, with tokens and with blobs at another host. All of it passes here.
 func TestUpstreamClients(t *testing.T) {
-	f := newFar(t)
+	f := far.New(t)
 	for _, g := range guests {
 		if !slices.Contains([]string{"crane", "oras", "regctl"}, g.name) {
 			continue
 		}
 		t.Run(g.name, func(t *testing.T) {
-			r := f.front(t)
-			before := f.blobs.Load()
+			r := front(t, f)
+			before := f.Blobs.Load()
 			s := g.asUser(t, r)
 			c := g.newContent(t, "v1")
 			repo := "team/" + g.name
@@ -131,13 +51,13 @@ func TestUpstreamClients(t *testing.T) {
 			log := r.registry.Requests()
 			read := log.Count(record.Op(op.External), record.Repo(repo), record.Status("2xx"))
 			assert.Positive(t, read)
-			assert.EqualValues(t, f.blobs.Load()-before, read, "every blob passes here")
+			assert.EqualValues(t, f.Blobs.Load()-before, read, "every blob passes here")
 			assert.Positive(t, log.Count(record.Op(op.Token), record.Status("200")))
 			assert.Zero(t, log.Count(record.Status("5xx")), "%s", log)
 			for i := range log {
 				assert.Empty(t, log[i].UpstreamError)
 			}
-			host := strings.TrimPrefix(f.url, "https://")
+			host := strings.TrimPrefix(f.URL, "https://")
 			assert.NotContains(t, strings.ToLower(headers(log)), host, "an address of the registry has passed")
 		})
 	}
@@ -154,8 +74,8 @@ func headers(log record.Log) string {
 // A fault acts in the middle of a blob that comes from a third origin: the client resumes or begins
 // again, and gets the right bytes.
 func TestUpstreamFault(t *testing.T) {
-	f := newFar(t)
-	r := f.front(t)
+	f := far.New(t)
+	r := front(t, f)
 	i := slices.IndexFunc(guests, func(g guest) bool { return g.name == "crane" })
 	g := guests[i]
 	s := g.asUser(t, r)

@@ -57,6 +57,9 @@ func (e *Effect) rules(p Point, forever bool) []faults.Rule {
 	return []faults.Rule{p.rule(e.Name, first, false), then.Optional()}
 }
 
+// mountRefused is the default effect that acts on the Store.
+const mountRefused = "mount-refused"
+
 // DefaultEffects returns the effects that [Sweep] uses by default. Those that cut or
 // change a body do so in its middle. A correct client recovers from the effects with a
 // star if they act once, or returns an error; see [MustRecover]:
@@ -115,7 +118,7 @@ func DefaultEffects() []Effect {
 		{Name: "202", At: accepted, Lie: true},
 		{Name: "200", At: where(isPart, always(faults.SetStatus(http.StatusOK))), Lie: true},
 		{Name: "ignore-range", At: where(isPart, always(faults.IgnoreRange())), pass: true},
-		{Name: "mount-refused", At: where(is(op.BlobMount), always(faults.RefuseMount())), pass: true},
+		{Name: mountRefused, At: where(is(op.BlobMount), always(faults.RefuseMount())), pass: true},
 		{Name: "mount-lost", At: where(isMounted, always(faults.Status(http.StatusCreated).
 			Header("Location", "{prefix}/v2/{repo}/blobs/{digest}").Header("Docker-Content-Digest", "{digest}"))), Lie: true},
 		{Name: "stale-location", At: where(hasSession, always(faults.Location{Path: "{prefix}/v2/{repo}/blobs/uploads/stale", DropQuery: true}))},

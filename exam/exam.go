@@ -40,7 +40,8 @@ import (
 // If an action fails when nothing is wrong, the test fails and ends. If three functions do
 // not return after their context ended, the rest of the exam does not take place.
 //
-// Of the options, [WithEffects] and [MustRecover] apply to the sweep, and WithStore is refused.
+// Of the options, [WithEffects] and [MustRecover] apply to the sweep, and WithStore and WithHandler
+// are refused.
 func Run(t *testing.T, client Client, opts ...Option) *Scorecard {
 	if t == nil {
 		panic("exam: Run: t is nil: Run needs a test, because each trial is a subtest")
@@ -108,8 +109,8 @@ const maxUnended = 3
 
 func newExam(client Client, opts []Option) (*exam, error) {
 	e := &exam{config: newConfig(opts), client: client}
-	if e.newStore != nil {
-		e.errs = append(e.errs, errors.New("WithStore is for Sweep and Chaos: an exam brings its content"))
+	if e.newStore != nil || e.newHandler != nil {
+		e.errs = append(e.errs, errors.New("WithStore and WithHandler are for Sweep and Chaos: an exam brings its content"))
 	}
 	if err := errors.Join(e.errs...); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type config struct {
 	effects    []Effect
 	registry   []registrytest.Option
 	newStore   func() registry.Store
+	newHandler func() http.Handler
 	log        *slog.Logger
 	within     time.Duration
 	loopback   bool
@@ -79,9 +81,15 @@ func newConfig(opts []Option) config {
 	}
 	if c.effects == nil {
 		c.effects = DefaultEffects()
+		if c.newHandler != nil {
+			c.effects = slices.DeleteFunc(c.effects, func(e Effect) bool { return e.Name == mountRefused })
+		}
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.newStore != nil && c.newHandler != nil {
+		c.errs = append(c.errs, errors.New("choose one of WithStore and WithHandler"))
 	}
 	c.checkMust()
 	c.quiet = cmp.Or(c.quiet, quietLimit)
@@ -119,6 +127,9 @@ func (c *config) checkMust() {
 
 // store returns an empty store.
 func (c *config) store() registry.Store {
+	if c.newHandler != nil {
+		return foreign{handler: c.newHandler()}
+	}
 	if c.newStore != nil {
 		return c.newStore()
 	}
@@ -159,6 +170,25 @@ func WithStore(newStore func() registry.Store) Option {
 		c.notNil("WithStore", newStore == nil)
 		c.newStore = newStore
 	}
+}
+
+// WithHandler sets a function that returns a registry of another kind, such as CNCF distribution, as
+// an empty handler of the distribution API: see [registrytest.WithHandler]. It is called for each
+// trial, and Setup runs on each. Effects that act on the Store are not among the defaults, and fail the
+// test. Whether the content is consistent is not checked, because the distribution API does not list
+// blobs. Handlers that start goroutines need [WithLoopback].
+func WithHandler(newHandler func() http.Handler) Option {
+	return func(c *config) {
+		c.once("WithHandler", c.newHandler != nil)
+		c.notNil("WithHandler", newHandler == nil)
+		c.newHandler = newHandler
+	}
+}
+
+// foreign is the place of a store for a registry of another kind, whose store is not known.
+type foreign struct {
+	registry.Store
+	handler http.Handler
 }
 
 // WithLogger sets where the registries log to. By default they log nothing.

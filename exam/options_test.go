@@ -22,6 +22,7 @@ func TestOptions(t *testing.T) {
 		"WithLogger is given twice":       WithLogger(slog.Default()),
 		"WithEffects without an effect":   WithEffects(),
 		"WithStore of nil: leave out":     WithStore(nil),
+		"WithHandler of nil: leave out":   WithHandler(nil),
 		"WithLogger of nil: leave out":    WithLogger(nil),
 		"WithTimeout of -1ns: want":       WithTimeout(-1),
 		"option 1 of 2 is nil\noption 2 ": nil,

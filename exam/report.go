@@ -139,7 +139,9 @@ func (r *report) check(ctx context.Context, s *subject, trial *Trial, sparse boo
 	case s.CheckFailed != nil:
 		r.checkErr = s.CheckFailed(ctx, trial)
 	}
-	r.content = content.Check(ctx, trial.Store(), content.CheckOptions{AllowSparse: sparse, AllowUploads: true})
+	if s.newHandler == nil {
+		r.content = content.Check(ctx, trial.Store(), content.CheckOptions{AllowSparse: sparse, AllowUploads: true})
+	}
 }
 
 // difference names an entry that is not the same in two listings.

@@ -105,7 +105,12 @@ func (s *subject) setUp(t *testing.T, store registry.Store) {
 
 // start starts a registry with a store, and with options beside those of the config.
 func (s *subject) start(in mode, store registry.Store, more []registrytest.Option) (*registrytest.Registry, error) {
-	opts := []registrytest.Option{registrytest.WithLogger(s.log), registrytest.WithStore(store)}
+	opts := []registrytest.Option{registrytest.WithLogger(s.log)}
+	if f, ok := store.(foreign); ok {
+		opts = append(opts, registrytest.WithHandler(f.handler))
+	} else {
+		opts = append(opts, registrytest.WithStore(store))
+	}
 	if !in.loopback {
 		opts = append(opts, registrytest.WithInMemory())
 	}
@@ -119,6 +124,9 @@ const pageSize = 2
 // relax sets the options of a registry, and reports whether those of the user allow manifests
 // whose blobs are missing.
 func (s *subject) relax(reg *registrytest.Registry, c *circumstance) (sparse bool) {
+	if s.newHandler != nil {
+		return false
+	}
 	options := reg.Options()
 	sparse = options.AllowSparse
 	options.AllowSparse = sparse || !s.strict && !c.dense

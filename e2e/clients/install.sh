@@ -2,8 +2,8 @@
 # Installs the clients that the scripts beside this one run, those of them that are
 # missing: bash e2e/clients/install.sh [NAME...], default all.
 #
-# Debian's come with apt-get; the rest is built from the Go module proxy into
-# $OCIFAKE_CLIENTS/bin (default ~/.cache/ocifake-clients/bin). With --versions it
+# Debian's come with apt-get, packages of npm with npm; the rest is built from the Go
+# module proxy into $OCIFAKE_CLIENTS/bin (default ~/.cache/ocifake-clients/bin). With --versions it
 # installs nothing, and prints a line for each client that is there: name, tab, version.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ dir=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}
 # clients are the rows of: name, how, and what of it.
 #   apt   Debian's packages, of which the first has the client's version
 #   tool  a package that is a tool of the module e2e
+#   npm   packages of npm, for a script of ours
 #   go    a module at a version, its packages, and more of both; "deb:" is before
 #         a package of Debian's that they need, and a tilde before a file that is
 #         left out: it imports a module in a folder of its own, which no proxy has
@@ -34,6 +35,8 @@ notation   go    github.com/notaryproject/notation@v1.3.2 ./cmd/notation
 ko         go    github.com/google/ko@v0.19.1 .
 imgpkg     go    carvel.dev/imgpkg@v0.46.1 ./cmd/imgpkg
 conftest   go    github.com/open-policy-agent/conftest@v0.71.1 .
+python     apt   python3
+sigstore   npm   promise-retry@2.0.1 @sigstore/oci@0.6.0
 '
 mapfile -t names < <(awk 'NF { print $1 }' <<<"$clients")
 
@@ -71,6 +74,7 @@ version() {
 	apt) apt_version "$1" ;;
 	tool) [[ ! -x $dir/bin/$name ]] || go version -m "$dir/bin/$name" | awk '$1 == "mod" { sub(/^v/, "", $3); print $3 }' ;;
 	go) grep -sxF "$*" "$dir/$name.version" | sed 's/^[^@]*@v\([^ ]*\).*/\1/' || true ;; # of another row: not there
+	npm) grep -sxF "$*" "$dir/$name.version" | sed 's/.*@//' || true ;;
 	esac
 }
 
@@ -114,6 +118,16 @@ go_install() {
 	echo "$what" >"$dir/$name.version"
 }
 
+# npm_install NAME PACKAGE@VERSION... runs no script of the packages.
+npm_install() {
+	local name=$1
+	shift
+	command -v npm >/dev/null || die "there is no npm: install Node.js"
+	npm install --prefix "$dir/npm" --no-audit --no-fund --ignore-scripts "$@" >"$dir/npm.log" 2>&1 ||
+		{ tail -n 20 "$dir/npm.log" >&2; die "npm install $* failed"; }
+	echo "$*" >"$dir/$name.version"
+}
+
 # module_source MODULE@VERSION downloads a module, and prints its directory.
 module_source() {
 	local answer
@@ -146,6 +160,7 @@ install() {
 		case $how in
 		apt) apt_install "$@" ;;
 		go) go_install "$name" "$@" ;;
+		npm) npm_install "$name" "$@" ;;
 		esac
 	fi
 	echo "$name $(version "$name" "$how" "$@")"

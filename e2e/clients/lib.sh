@@ -16,17 +16,26 @@ fi
 steps=(build push tag list pull attach sign verify discover copy delete)
 
 client=$(basename "$0" .sh)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/ocifake-$client.XXXXXX")
 daemons=()
 failed=0
 
-export PATH=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}/bin:$PATH
+installed=${OCIFAKE_CLIENTS:-$HOME/.cache/ocifake-clients}
+export PATH=$installed/bin:$PATH
 export HOME=$work/home # nobody's settings, keys and logins
 mkdir "$HOME"
+
+# log_in NAME:PASSWORD puts the login of a registry that ocifake is in front of into Docker's configuration.
+log_in() {
+	jq -n --arg host "$OCIFAKE_HOST" --arg auth "$(printf %s "$1" | base64 -w 0)" '{auths: {($host): {auth: $auth}}}' >"$DOCKER_CONFIG/config.json"
+}
+
 if ! jq -e --arg host "$OCIFAKE_HOST" '.auths[$host]' "${DOCKER_CONFIG:-/nowhere}/config.json" >/dev/null 2>&1; then
-	export DOCKER_CONFIG=$HOME/.docker # the registry has no users
+	export DOCKER_CONFIG=$HOME/.docker # the registry has no users of its own
 	mkdir "$DOCKER_CONFIG"
 	echo '{"auths": {}}' >"$DOCKER_CONFIG/config.json"
+	[[ -z ${OCIFAKE_LOGIN:-} ]] || log_in "$OCIFAKE_LOGIN"
 fi
 if [[ ${OCIFAKE_STEPS:-} ]]; then
 	exec 3>>"$OCIFAKE_STEPS"
@@ -93,6 +102,14 @@ plain() { [[ $OCIFAKE_URL == http://* ]]; }
 
 # ask is curl, with the registry's authority.
 ask() { curl -sS --max-time 20 ${SSL_CERT_FILE:+--cacert "$SSL_CERT_FILE"} "$@"; }
+
+# npm_packages finds the packages that install.sh has installed for a client of npm.
+npm_packages() {
+	export OCIFAKE_NPM=$installed/npm
+	[[ -d $OCIFAKE_NPM/node_modules ]] || die "there are no packages of npm: run e2e/clients/install.sh sigstore"
+	mkdir -p "$HOME/.docker" # where it looks for the login
+	[[ $DOCKER_CONFIG == "$HOME/.docker" ]] || cp "$DOCKER_CONFIG/config.json" "$HOME/.docker/"
+}
 
 # user prints name:password of the registry's user, if it has one.
 user() {
@@ -199,9 +216,13 @@ blob() {
 seed() {
 	(($#)) || set -- app v1
 	[[ -d $work/layout ]] || layout "$work/layout"
-	local blob
+	local blob location
 	for blob in $(jq -r '.config.digest, .layers[].digest' "$work/layout/blobs/sha256/$(seeded)"); do
-		registry POST "$1" "blobs/uploads/?digest=$blob" -f -H 'Content-Type: application/octet-stream' \
+		registry POST "$1" blobs/uploads/ -f -D "$work/header"
+		location=$(tr -d '\r' <"$work/header" | sed -n 's/^location: //Ip' | tail -n 1)
+		location=${location#"$OCIFAKE_URL"}
+		[[ $location == *\?* ]] && location+="&digest=$blob" || location+="?digest=$blob"
+		registry PUT "$1" "${location#"/v2/$1/"}" -f -H 'Content-Type: application/octet-stream' \
 			--data-binary "@$work/layout/blobs/sha256/${blob#sha256:}"
 	done
 	registry PUT "$1" "manifests/$2" -f -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' \

@@ -5,12 +5,14 @@
 #     --generate 'ghcr.io/org/app:v1' -- bash e2e/clients/world.sh
 #
 # Each step is a client: it pulls alpine:3 and ghcr.io/org/app:v1, and pushes to ghcr.io if it can. A
-# client that is not installed is skipped. Daemons get what "ocifake hosts" writes.
-login=$DOCKER_CONFIG
+# client that is not installed is skipped. Daemons get what "ocifake hosts" writes. Docker's configuration
+# has a login for ghcr.io.
+config=$DOCKER_CONFIG
 . "$(dirname "$0")/lib.sh"
-export DOCKER_CONFIG=$login
+export DOCKER_CONFIG=$config
+login=$(jq -r '.auths["ghcr.io"].auth | @base64d' "$DOCKER_CONFIG/config.json")
 unset REGISTRY_AUTH_FILE
-steps=(curl python node java git crane oras regctl helm cosign skopeo podman buildah ctr ctr2 nerdctl docker buildctl)
+steps=(curl python node java git sigstore crane oras regctl helm cosign skopeo podman buildah ctr ctr2 nerdctl docker buildctl)
 ocifake=${OCIFAKE_BINARY:-ocifake}
 proxies=(HTTP_PROXY HTTPS_PROXY http_proxy https_proxy NO_PROXY no_proxy SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE)
 
@@ -24,12 +26,21 @@ without_ocifake() {
 # service FILE prints the variables of a drop-in file of systemd.
 service() { sed -n 's/^Environment="\(.*\)"$/\1/p' "$1"; }
 
-# manifest REPO TAG prints the digest of a manifest at ghcr.io, as curl gets it with the user's login.
+# ghcr PATH [CURL'S ARGUMENTS] gets what is below the API of ghcr.io, as the user, with a token of the service
+# that it names.
+ghcr() {
+	local at=https://ghcr.io/v2/$1 challenge=""
+	shift
+	challenge=$(curl -sS -o /dev/null -D - "$at")
+	[[ $challenge =~ Bearer\ realm=\"([^\"]*)\",service=\"([^\"]*)\",scope=\"([^\"]*)\" ]] || fail "no challenge: $challenge"
+	curl -fsSL -H "Authorization: Bearer $(curl -fsSG -u "$login" --data-urlencode "service=${BASH_REMATCH[2]}" \
+		--data-urlencode "scope=${BASH_REMATCH[3]}" "${BASH_REMATCH[1]}" | jq -r .token)" "$@" "$at"
+}
+
+# manifest REPO TAG prints the digest of a manifest at ghcr.io, as curl gets it.
 manifest() {
-	local auth token
-	auth=$(jq -r '.auths["ghcr.io"].auth' "$DOCKER_CONFIG/config.json" | base64 -d)
-	token=$(curl -fsS -u "$auth" "https://ghcr.io/token?service=ghcr.io&scope=repository:$1:pull" | jq -r .token)
-	curl -fsS -H "Authorization: Bearer $token" -H 'Accept: */*' "https://ghcr.io/v2/$1/manifests/$2" | sha256sum | cut -d' ' -f1
+	ghcr "$1/manifests/$2" -H 'Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json' |
+		sha256sum | cut -d' ' -f1
 }
 
 do_curl() {
@@ -39,18 +50,26 @@ do_curl() {
 }
 
 do_python() {
+	export REGISTRY_LOGIN=$login
+	python3 "$here/client.py" pull https://registry-1.docker.io library/alpine 3 "$work/layer"
+	same "the digest" "$(python3 "$here/client.py" pull https://ghcr.io org/app v1 "$work/layer")" "sha256:$(manifest org/app v1)"
+	same "the digest" "$(python3 "$here/client.py" push https://ghcr.io org/python v1 "$work/layer")" "sha256:$(manifest org/python v1)"
 	python3 - <<-'END'
-		import urllib.request, urllib.error
-		try:
-		    urllib.request.urlopen("https://ghcr.io/v2/")
-		except urllib.error.HTTPError as e:
-		    assert e.code == 401, e
 		try:
 		    import requests
 		    assert requests.get("https://registry-1.docker.io/v2/").status_code == 401
 		except ImportError:
 		    pass
 	END
+}
+
+do_sigstore() {
+	npm_packages
+	local digest attached
+	digest=sha256:$(manifest org/app v1)
+	same "the digest" "$(node "$here/sigstore.mjs" pull ghcr.io org/app v1 "$work/layer")" "$digest"
+	attached=$(node "$here/sigstore.mjs" push ghcr.io org/app "$digest" "$work/layer")
+	same "the digest of the artifact" "sha256:$(manifest org/app "$attached")" "$attached"
 }
 
 do_node() {
@@ -200,7 +219,7 @@ pull_by_ctr() {
 	ctr images pull --hosts-dir "$hosts" --snapshotter native docker.io/library/alpine:3
 	ctr images pull --hosts-dir "$hosts" --snapshotter native ghcr.io/org/app:v1
 	ctr images tag docker.io/library/alpine:3 "ghcr.io/org/$1:v1"
-	ctr images push --hosts-dir "$hosts" --user "$(jq -r '.auths["ghcr.io"].auth' "$DOCKER_CONFIG/config.json" | base64 -d)" "ghcr.io/org/$1:v1"
+	ctr images push --hosts-dir "$hosts" --user "$login" "ghcr.io/org/$1:v1"
 }
 
 do_ctr() { PATH=/usr/bin:$PATH pull_by_ctr ctr; }
@@ -251,10 +270,12 @@ do_buildctl() {
 }
 
 # Each step is do_NAME if the client is there.
-declare -A programs=([python]=python3 [ctr2]="$HOME/none" [docker]=dockerd [buildctl]=buildkitd)
+declare -A programs=([python]=python3 [sigstore]=node [ctr2]="$HOME/none" [docker]=dockerd [buildctl]=buildkitd)
 [[ ! -x ${OCIFAKE_CLIENTS:-/nowhere}/bin/ctr ]] || programs[ctr2]=ctr
 for step in "${steps[@]}"; do
-	if command -v "${programs[$step]:-$step}" >/dev/null; then
+	if [[ $step == sigstore && ! -d $installed/npm/node_modules ]]; then
+		no "$step" "its packages are not installed"
+	elif command -v "${programs[$step]:-$step}" >/dev/null; then
 		eval "$step() { unset -f \"\${steps[@]}\"; do_$step; }" # the programs have these names, too
 	else
 		no "$step" "it is not installed"

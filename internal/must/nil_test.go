@@ -285,6 +285,7 @@ var sweepOptions = map[string]exam.Option{
 	"WithLogger":   exam.WithLogger(nil),
 	"WithRegistry": exam.WithRegistry(nil),
 	"WithStore":    exam.WithStore(nil),
+	"WithHandler":  exam.WithHandler(nil),
 	"WithProgress": exam.WithProgress(nil),
 	"Run":          nil,
 }
@@ -456,6 +457,7 @@ var ofExam = []row{
 	failing("exam.WithLogger log", "WithLogger of nil", sweep("WithLogger")),
 	failing("exam.WithRegistry opts", "WithRegistry: option 1 of 1 is nil", sweep("WithRegistry")),
 	failing("exam.WithStore newStore", "WithStore of nil", sweep("WithStore")),
+	failing("exam.WithHandler newHandler", "WithHandler of nil", sweep("WithHandler")),
 	failing("exam.WithProgress progress", "WithProgress of nil", sweep("WithProgress")),
 	failing("exam.Run t", "exam: Run: t is nil", do(func(given) { exam.Run(nil, exam.Client{}) })),
 	failing("exam.Run opts", "option 1 of 1 is nil", sweep("Run")),

@@ -164,6 +164,17 @@ func (l listing) Repositories(ctx context.Context, after string) iter.Seq2[strin
 	return union(l.Store.Repositories(ctx, after), from(l.replay.answers.Repositories, after), func(name string) string { return name })
 }
 
+// PutManifest implements [registry.Store]. A manifest that was kept can be pushed again, as clients do
+// to tag it, although what it refers to was not kept.
+func (l listing) PutManifest(ctx context.Context, repo string, p registry.PutManifest) error {
+	if kept := l.replay.Initial(); kept != nil {
+		if _, err := kept.Manifest(ctx, repo, string(p.Descriptor.Digest)); err == nil {
+			p.Require = nil
+		}
+	}
+	return l.Store.PutManifest(ctx, repo, p)
+}
+
 // from returns the names of a sorted list after one.
 func from(names []string, after string) []string {
 	i, found := slices.BinarySearch(names, after)
