@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -18,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/registrytest"
@@ -28,9 +31,10 @@ var surroundings = [][]registrytest.Option{
 	nil,
 	{registrytest.WithAuth(auth.Options{Users: map[string]string{userName: userPassword}, Token: new(auth.TokenOptions)})},
 	{registrytest.WithHTTP2()},
+	{registrytest.WithTLS()},
 }
 
-// lasting are known faults that take time, which a comparison does not wait for.
+// lasting are known faults that take time, of which the beginning is sufficient.
 var lasting = []string{
 	"tls-handshake-timeout", "black-hole", "stalled-body", "slow-upload", "trickling-body", "token-endpoint-slow", "stalled-upload-reply",
 }
@@ -50,15 +54,26 @@ func TestUpstreamKnown(t *testing.T) {
 					}
 					behind := registrytest.New(t)
 					through := registrytest.New(t, slices.Concat(options, []registrytest.Option{registrytest.WithUpstream(behind.URL())})...)
-					if _, err := through.Faults().Inject(f.Rules()...); err != nil {
-						require.ErrorContains(t, err, "the Store of this registry is not known")
+					injected, err := through.Faults().Inject(f.Rules()...)
+					if err != nil {
+						require.Regexp(t, `[a-z-]+ acts on content, and the Store of this registry is not known`, err.Error())
 						refused.Add(1)
 						return
 					}
-					if slices.Contains(lasting, f.Name) || f.Name == "chunk-416" { // to which a registry with a store adds the Range
-						return
+					if slices.Contains(lasting, f.Name) {
+						if begins(t, through, behind, injected) {
+							compared.Add(1)
+							return
+						}
+						continue
 					}
-					want, got := converse(t, direct, direct), converse(t, through, behind)
+					want, got := converse(t.Context(), t, direct, direct), converse(t.Context(), t, through, behind)
+					switch f.Name {
+					case "chunk-416": // to which a registry with a store adds the state of the session
+						want = withoutSession(want, ": 416 ")
+					case "reset-mid-upload": // how much of the chunk the registry has depends on the network
+						want, got = withoutSession(want, "GET "), withoutSession(got, "GET ")
+					}
 					assert.Equal(t, want, got)
 					for _, x := range through.Requests() {
 						assert.Empty(t, x.UpstreamError)
@@ -66,17 +81,46 @@ func TestUpstreamKnown(t *testing.T) {
 					compared.Add(1)
 					return
 				}
+				t.Error("no surroundings are right for it")
 			})
 		}
 	})
 	t.Logf("%d compared, %d refused", compared.Load(), refused.Load())
-	assert.Greater(t, compared.Load(), int32(80))
+	assert.EqualValues(t, len(known.All()), compared.Load()+refused.Load())
 	assert.Less(t, refused.Load(), int32(20))
+}
+
+// begins reports whether a fault acts on one of the requests, and breaks them off then.
+func begins(t *testing.T, reg, content *registrytest.Registry, injected []faults.Injected) bool {
+	t.Helper()
+	acts := func() bool {
+		return slices.ContainsFunc(injected, func(i faults.Injected) bool { return i.Hits() > 0 })
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan []string, 1)
+	go func() { ended <- converse(ctx, t, reg, content) }()
+	require.Eventually(t, func() bool { return acts() || len(ended) > 0 }, time.Minute, time.Millisecond)
+	cancel()
+	<-ended
+	return acts()
+}
+
+// withoutSession removes the state of the upload session from what was seen of requests or answers with
+// a text.
+func withoutSession(seen []string, of string) []string {
+	fields := regexp.MustCompile(`(?m)^(Location|Range): .*\n`)
+	for i := range seen {
+		if strings.Contains(seen[i], of) {
+			seen[i] = fields.ReplaceAllString(seen[i], "")
+		}
+	}
+	return seen
 }
 
 // converse sends requests to a registry, whose content is that of another, and returns what comes of
 // each.
-func converse(t *testing.T, reg, content *registrytest.Registry) (seen []string) {
+func converse(ctx context.Context, t *testing.T, reg, content *registrytest.Registry) (seen []string) {
 	image := images.Random(images.Seed(7))
 	pushed := content.Push(t, "app:v1", image)
 	content.Push(t, "app:v2", images.Random(images.Seed(8)))
@@ -109,7 +153,7 @@ func converse(t *testing.T, reg, content *registrytest.Registry) (seen []string)
 		if strings.HasPrefix(target, "/") {
 			target = reg.URL() + target
 		}
-		r, err := http.NewRequestWithContext(t.Context(), method, target, bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 		if err != nil {
 			seen = append(seen, method+" no request")
 			return
@@ -158,7 +202,7 @@ func converse(t *testing.T, reg, content *registrytest.Registry) (seen []string)
 			send("GET", "/v2/token?service=ocifake&scope=repository:app:pull,push,delete&scope=repository:lib:pull", nil, "Authorization", basic.Header.Get("Authorization"))
 		}
 	}
-	layer, chunk := pushed.Layers[0].Digest, bytes.Repeat([]byte("0123456789"), 30)
+	layer, chunk := pushed.Layers[0].Digest, bytes.Repeat([]byte("0123456789"), 100)
 	withDigest := func(to, query string) string {
 		if strings.Contains(to, "?") {
 			return to + "&" + query
@@ -178,7 +222,7 @@ func converse(t *testing.T, reg, content *registrytest.Registry) (seen []string)
 		send("GET", "/v2/app/referrers/"+pushed.Digest.String(), nil)
 		send("POST", "/v2/app/blobs/uploads/?mount="+digest.FromString("none").String()+"&from=lib", nil)
 		send("POST", "/v2/app/blobs/uploads/", nil)
-		send("PATCH", location, chunk, "Content-Type", "application/octet-stream", "Content-Range", "0-299")
+		send("PATCH", location, chunk, "Content-Type", "application/octet-stream", "Content-Range", "0-999")
 		send("GET", location, nil)
 		send("PUT", withDigest(location, "digest="+digest.FromBytes(chunk).String()), nil)
 		send("PUT", "/v2/app/manifests/v3", raw, "Content-Type", ocispec.MediaTypeImageManifest)

@@ -24,7 +24,7 @@ var fronted = []struct {
 	{"docker", "build push pull"},
 	{"podman", "build push pull"},
 	{"buildah", "build push pull"},
-	{"skopeo", "push pull copy"},
+	{"skopeo", "push pull"},
 	{"ctr", "build push pull"},
 	{"ctr2", "build push pull"},
 	{"nerdctl", "push pull"},

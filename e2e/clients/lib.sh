@@ -116,12 +116,17 @@ user() {
 	jq -r --arg host "$OCIFAKE_HOST" '.auths[$host].auth // "" | @base64d' "$DOCKER_CONFIG/config.json"
 }
 
+# manifests are the types of manifests, which some registries do not send unless they are asked for.
+manifests=application/vnd.oci.image.manifest.v1+json,application/vnd.oci.image.index.v1+json
+manifests+=,application/vnd.docker.distribution.manifest.v2+json,application/vnd.docker.distribution.manifest.list.v2+json
+
 # registry METHOD REPO PATH [CURL'S ARGUMENTS] asks for /v2/REPO/PATH as the user, and
 # prints the body, or the header of a HEAD. The answer's status is in $work/status.
 registry() {
 	local method=$1 repo=$2 path=$3 login=() challenge
 	shift 3
 	[[ $method == HEAD ]] && set -- --head "$@"
+	[[ $path != manifests/* || $method == PUT ]] || set -- -H "Accept: $manifests" "$@"
 	challenge=$(ask -o "$work/answer" -D - "$OCIFAKE_URL/v2/")
 	if [[ $challenge =~ Bearer\ realm=\"([^\"]*)\",service=\"([^\"]*)\" ]]; then
 		login=(-H "Authorization: Bearer $(ask -u "$(user)" -G --data-urlencode "service=${BASH_REMATCH[2]}" \
@@ -229,8 +234,15 @@ seed() {
 		--data-binary "@$work/layout/blobs/sha256/$(seeded)"
 }
 
-# referrers REPO@DIGEST prints how many referrers the registry lists.
-referrers() { registry GET "$(repo "$1")" "referrers/${1#*@}" | jq '.manifests | length'; }
+# referrers REPO@DIGEST prints how many referrers the registry lists, or the index that clients keep if it
+# lists none.
+referrers() {
+	local repo
+	repo=$(repo "$1")
+	registry GET "$repo" "referrers/${1#*@}" >"$work/referrers"
+	[[ $(cat "$work/status") != 404 ]] || registry GET "$repo" "manifests/sha256-${1#*@sha256:}" >"$work/referrers"
+	jq '.manifests // [] | length' "$work/referrers"
+}
 
 # sign_certificate makes the certificate ocifake.example, with which notation signs.
 sign_certificate() { notation certificate generate-test --default ocifake.example; }

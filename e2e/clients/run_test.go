@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,7 +38,7 @@ func installed(t *testing.T) map[string]string {
 	switch wanted := os.Getenv("OCIFAKE_E2E_INSTALL"); wanted {
 	case "":
 	case "1":
-		install = clients
+		install = append(slices.Clone(clients), "python", "sigstore")
 	default:
 		install = append(strings.Fields(wanted), install...)
 	}

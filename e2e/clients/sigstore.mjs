@@ -33,12 +33,13 @@ async function get(path, authorization = undefined) {
   const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*';
   const answer = await fetch(url, {headers: {accept, ...(authorization && {authorization})}});
   if (answer.status === 401 && !authorization) {
+    const login = 'Basic ' + Buffer.from(credentials.username + ':' + credentials.password).toString('base64');
+    if (/^basic/i.test(answer.headers.get('www-authenticate'))) return get(path, login);
     const of = (name) => answer.headers.get('www-authenticate').match(new RegExp(name + '="([^"]*)"'))?.[1] ?? '';
     const realm = new URL(of('realm'));
     realm.searchParams.set('service', of('service'));
     realm.searchParams.set('scope', of('scope'));
-    const login = Buffer.from(credentials.username + ':' + credentials.password).toString('base64');
-    const {token, access_token} = await (await fetch(realm.href, {headers: {authorization: 'Basic ' + login}})).json();
+    const {token, access_token} = await (await fetch(realm.href, {headers: {authorization: login}})).json();
     return get(path, 'Bearer ' + (token ?? access_token));
   }
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);

@@ -7,7 +7,7 @@ context
 seed app v1 || die "no image in the registry"
 
 # push attaches a file to the image. It prints the digest of the manifest of the file.
-push() { registry GET app "manifests/$(client push "sha256:$(seeded)" "$work/context/payload")" -f -H 'Accept: application/vnd.oci.image.manifest.v1+json'; }
+push() { registry GET app "manifests/$(client push "sha256:$(seeded)" "$work/context/payload")" -f; }
 
 pull() {
 	same "the digest that it prints" "$(client pull v1 "$work/pulled")" "sha256:$(seeded)"

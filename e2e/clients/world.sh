@@ -7,6 +7,11 @@
 # Each step is a client: it pulls alpine:3 and ghcr.io/org/app:v1, and pushes to ghcr.io if it can. A
 # client that is not installed is skipped. Daemons get what "ocifake hosts" writes. Docker's configuration
 # has a login for ghcr.io.
+if [[ ! ${OCIFAKE_PRIVATE:-} ]] && unshare --mount true 2>/dev/null; then
+	OCIFAKE_PRIVATE=1 exec unshare --mount bash "$0" "$@"
+fi
+# As root, podman and others remember which blobs they have seen where.
+[[ ! ${OCIFAKE_PRIVATE:-} ]] || { mkdir -p /var/lib/containers/cache && mount -t tmpfs none /var/lib/containers/cache; }
 config=$DOCKER_CONFIG
 . "$(dirname "$0")/lib.sh"
 export DOCKER_CONFIG=$config
@@ -38,10 +43,7 @@ ghcr() {
 }
 
 # manifest REPO TAG prints the digest of a manifest at ghcr.io, as curl gets it.
-manifest() {
-	ghcr "$1/manifests/$2" -H 'Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json' |
-		sha256sum | cut -d' ' -f1
-}
+manifest() { ghcr "$1/manifests/$2" -H "Accept: $manifests" | sha256sum | cut -d' ' -f1; }
 
 do_curl() {
 	same "the status" "$(curl -s -o /dev/null -w '%{http_code} %{http_version}' https://ghcr.io/v2/)" "401 2"

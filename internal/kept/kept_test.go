@@ -84,26 +84,29 @@ func TestPushed(t *testing.T) {
 	assert.Equal(t, before, tree(t, dir))
 }
 
-// TestTagged: clients tag an image of which only the manifest was kept. The layers of other manifests
-// must be there.
+// TestTagged: clients tag an image of which only the manifest was kept, and add to an index. What other
+// manifests refer to must be there.
 func TestTagged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "world")
 	host := newReal(t, "app:v1 layers=1")
 	require.NoError(t, keep(t, dir, kept.Options{}, host, func(c client) { c.get("app/manifests/v1") }))
-	replay(t, dir, func(c client) {
+	replayed(t, dir, func(c client) {
 		manifest := c.get("app/manifests/v1")
-		put := func(text []byte) int {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, c.url+"/v2/app/manifests/v2", bytes.NewReader(text))
+		put := func(mediaType, text string) int {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, c.url+"/v2/app/manifests/v2", strings.NewReader(text))
 			require.NoError(t, err)
-			r.Header.Set("Content-Type", manifest.Header.Get("Content-Type"))
+			r.Header.Set("Content-Type", mediaType)
 			response, err := c.http.Do(r)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
 			return response.StatusCode
 		}
-		assert.Equal(t, http.StatusBadRequest, put(append(manifest.body, '\n')))
-		assert.Equal(t, http.StatusCreated, put(manifest.body))
+		mediaType := manifest.Header.Get("Content-Type")
+		assert.Equal(t, http.StatusCreated, put(mediaType, string(manifest.body)))
 		assert.Equal(t, manifest.body, c.get("app/manifests/v2").body)
+		assert.Equal(t, http.StatusCreated, put(mediaType, string(manifest.body)+"\n"), "another with the same layers")
+		absent := strings.Replace(string(manifest.body), `"layers":[{"mediaType":"`, `"layers":[{"digest":"`+string(digest.FromString("absent"))+`","size":6,"mediaType":"application/x"},{"mediaType":"`, 1)
+		assert.Contains(t, []int{http.StatusNotFound, http.StatusBadRequest}, put(mediaType, absent))
 	})
 }
 

@@ -164,14 +164,10 @@ func (l listing) Repositories(ctx context.Context, after string) iter.Seq2[strin
 	return union(l.Store.Repositories(ctx, after), from(l.replay.answers.Repositories, after), func(name string) string { return name })
 }
 
-// PutManifest implements [registry.Store]. A manifest that was kept can be pushed again, as clients do
-// to tag it, although what it refers to was not kept.
+// PutManifest implements [registry.Store]. What a kept manifest of the repository refers to is there at
+// the host, whether or not it was kept: a client can tag the manifest, or add to an index.
 func (l listing) PutManifest(ctx context.Context, repo string, p registry.PutManifest) error {
-	if kept := l.replay.Initial(); kept != nil {
-		if _, err := kept.Manifest(ctx, repo, string(p.Descriptor.Digest)); err == nil {
-			p.Require = nil
-		}
-	}
+	p.Require = slices.DeleteFunc(slices.Clone(p.Require), func(r registry.Reference) bool { return l.replay.referred[reference{repo, r.Digest}] })
 	return l.Store.PutManifest(ctx, repo, p)
 }
 

@@ -85,13 +85,21 @@ type Host struct {
 	shallow bool
 	into    *memstore.Store
 	initial atomic.Pointer[memstore.Store]
-	filled  func() error
+
+	referred map[reference]bool // what kept manifests refer to; not changed after Fill
+	filled   func() error
 
 	mu      sync.Mutex
 	missing map[string]int // requests by what they asked for
 	asked   map[string]asked
 	written map[string]bool // repositories to which a client has pushed
 	damaged []string
+}
+
+// reference is content in a repository that a manifest refers to.
+type reference struct {
+	repo   string
+	digest digest.Digest
 }
 
 func openHost(root *os.Root, dir, name string, shallow bool) (*Host, error) {
@@ -107,7 +115,7 @@ func openHost(root *os.Root, dir, name string, shallow bool) (*Host, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", sub)
 	}
-	r := &Host{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]asked{}, written: map[string]bool{}}
+	r := &Host{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]asked{}, written: map[string]bool{}, referred: map[reference]bool{}}
 	r.filled = sync.OnceValue(func() error {
 		err := r.fill()
 		if err != nil {
@@ -211,6 +219,9 @@ func (r *Host) fillRepository(ctx context.Context, from *memstore.Store, repo st
 		p, _, err := content.AsStored(ctx, from, repo, m)
 		if err != nil {
 			return err
+		}
+		for _, required := range p.Require {
+			r.referred[reference{repo, required.Digest}] = true
 		}
 		p.Require, p.Tags = nil, tags[d.Digest]
 		err = r.into.AddManifest(ctx, repo, p, func() ([]byte, error) {
