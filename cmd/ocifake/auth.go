@@ -18,7 +18,7 @@ import (
 
 // access holds the flags for users and their permissions.
 type access struct {
-	users    []string // NAME:PASSWORD
+	users    []string // NAME:PASSWORD, or NAME until they are checked
 	bearer   bool
 	htpasswd string
 	token    string
@@ -34,9 +34,11 @@ type credentials struct{ user, password string }
 
 // check validates the combination of flags.
 func (f *access) check() error {
-	for _, user := range f.users {
-		if name, password, ok := strings.Cut(user, ":"); !ok || name == "" || password == "" {
-			return fmt.Errorf("--user %q: want NAME:PASSWORD", name)
+	for i, user := range f.users {
+		f.users[i] = withPassword(user, ownPassword)
+		if _, _, err := splitLogin("--user", f.users[i]); err != nil {
+			name, _, _ := strings.Cut(user, ":")
+			return fmt.Errorf("%w (user %q)", err, name)
 		}
 	}
 	if f.bearer && len(f.users) == 0 && f.htpasswd == "" && f.token == "" {

@@ -119,7 +119,7 @@ const (
 func (c *conformanceConfig) flags() []flagGroup {
 	return []flagGroup{
 		{"Registry", []flagRow{
-			{"user", "credentials, as `NAME:PASSWORD` (default those in Docker's config.json)", &c.login},
+			{"user", "credentials, as `NAME[:PASSWORD]` (default those in Docker's config.json); the password may be in OCIFAKE_PASSWORD", &c.login},
 			{"ca-file", "PEM `file` of CA certificates to trust in addition to the system's and those in $SSL_CERT_FILE", (*fileName)(&c.caFile)},
 			{"repo", "`name` of the repository below which content is pushed; it must have no tags (default a random name)", &c.repository},
 			{"flat", "push to repositories NAME-RANDOM instead of NAME/RANDOM, for registries without nested repositories", &c.flat},

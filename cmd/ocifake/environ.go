@@ -41,7 +41,9 @@ func (f *fixture) environment() (env []string, remove func() error, err error) {
 		}
 		vars = append(vars, trust...)
 	}
-	secret := func(v string) bool { return strings.HasPrefix(v, upstreamPassword+"=") }
+	secret := func(v string) bool {
+		return strings.HasPrefix(v, ownPassword+"=") || strings.HasPrefix(v, upstreamPassword+"=")
+	}
 	return slices.DeleteFunc(vars.Set(os.Environ()), secret), remove, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ import (
 // Docker's configuration. Errors do not contain them.
 func loginFor(login, host string) (user, password string, err error) {
 	if login != "" {
-		return splitLogin("--user", login)
+		return splitLogin("--user", withPassword(login, ownPassword))
 	}
 	user, password, err = dockerLogin(host)
 	if err == nil && user == dockerconfig.IdentityToken {
@@ -97,11 +98,30 @@ func (h helper) Output() ([]byte, error) { return h.cmd.Output() }
 // Input implements [helpers.Program].
 func (h helper) Input(in io.Reader) { h.cmd.Stdin = in }
 
+// The environment variables with the passwords of --user and --upstream-user. Other users of the
+// machine can read command lines. The commands that run starts do not get them.
+const (
+	ownPassword      = "OCIFAKE_PASSWORD"
+	upstreamPassword = "OCIFAKE_UPSTREAM_PASSWORD"
+)
+
+// withPassword returns a login, NAME:PASSWORD. The password of NAME alone is in an environment variable.
+func withPassword(login, variable string) string {
+	if login == "" || strings.Contains(login, ":") {
+		return login
+	}
+	return login + ":" + os.Getenv(variable)
+}
+
 // splitLogin splits the value of a flag for a login. The error does not contain it.
 func splitLogin(flag, login string) (user, password string, err error) {
 	user, password, ok := strings.Cut(login, ":")
 	if !ok || user == "" || password == "" {
-		return "", "", errors.New(flag + ": want NAME:PASSWORD")
+		variable := ownPassword
+		if flag == "--upstream-user" {
+			variable = upstreamPassword
+		}
+		return "", "", fmt.Errorf("%s: want NAME:PASSWORD, or NAME and the password in %s", flag, variable)
 	}
 	return user, password, nil
 }

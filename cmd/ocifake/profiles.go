@@ -316,7 +316,7 @@ func listProbes(w io.Writer) error {
 type probeFlags struct{ login, repository string }
 
 func (f *probeFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.login, "user", "", "`NAME:PASSWORD` to log in with (default: the credentials in Docker's configuration)")
+	cmd.Flags().StringVar(&f.login, "user", "", "`NAME[:PASSWORD]` to log in with (default: the credentials in Docker's configuration); the password may be in OCIFAKE_PASSWORD")
 	cmd.Flags().StringVar(&f.repository, "repo", "", "use this empty `repository`, in place of one with a random name")
 }
 

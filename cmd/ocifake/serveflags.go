@@ -79,7 +79,7 @@ func (c *serveConfig) flags() []flagGroup {
 			{"allow-host", "`host` that the upstream may redirect to although its address is loopback, private or link-local; repeatable", &c.upstream.allow},
 		}},
 		{"Authentication (default: none)", []flagRow{
-			{"user", "require this `NAME:PASSWORD`; the user may do everything; repeatable (Basic)", &c.auth.users},
+			{"user", "require this `NAME[:PASSWORD]`; the user may do everything; the password may be in OCIFAKE_PASSWORD; repeatable (Basic)", &c.auth.users},
 			{"bearer", "issue tokens for passwords, instead of passwords in every request (Bearer)", &c.auth.bearer},
 			{"htpasswd", "require a password of this htpasswd `file`, with bcrypt hashes (Basic)", (*fileName)(&c.auth.htpasswd)},
 			{"token-auth", "require tokens, for the users and rules in this YAML `file` (Bearer)", (*fileName)(&c.auth.token)},

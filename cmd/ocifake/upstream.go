@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,10 +26,6 @@ type upstreams struct {
 
 	base *url.URL // nil without an upstream
 }
-
-// upstreamPassword is the environment variable with the password of --upstream-user. Other users of
-// the machine can read command lines. The commands that run starts do not get it.
-const upstreamPassword = "OCIFAKE_UPSTREAM_PASSWORD"
 
 // title begins the titles of the groups of flags that configure the registry of this program.
 const (
@@ -57,11 +51,9 @@ func (u *upstreams) check(c *serveConfig, flags *pflag.FlagSet) (err error) {
 		return errors.New("choose one of --upstream-user and --upstream-docker-login")
 	}
 	if u.login != "" {
-		if !strings.Contains(u.login, ":") {
-			u.login += ":" + os.Getenv(upstreamPassword)
-		}
+		u.login = withPassword(u.login, upstreamPassword)
 		if _, _, err := splitLogin("--upstream-user", u.login); err != nil {
-			return fmt.Errorf("%w, or NAME and the password in %s", err, upstreamPassword)
+			return err
 		}
 	}
 	for _, group := range c.flags() {
