@@ -42,9 +42,9 @@ func startChild(t *testing.T, what, dir string) (*exec.Cmd, *bufio.Scanner) {
 }
 
 // pushForever pushes images to a registry, and prints the tag and the digest of each when the push
-// was answered with 201. It deletes some, and prints that before.
+// was answered with 201. It deletes some, and prints that before. The log is shortened often.
 func pushForever(dir string) {
-	store, err := layoutstore.Open(dir, layoutstore.Options{})
+	store, err := layoutstore.OpenShortening(dir, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -185,4 +185,38 @@ func TestTwoProcesses(t *testing.T) {
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait() // it was killed
 	require.NoError(t, refused(t, dir, layoutstore.Options{}))
+}
+
+// TestShortens: the log of a store that is open does not grow with the number of changes, and
+// index.json follows it.
+func TestShortens(t *testing.T) {
+	t.Parallel()
+	dir := newDirectory(t)
+	shortened := 0
+	s, err := layoutstore.OpenShortening(dir, func(op, name string) error {
+		if op == "rename" && name == "ocifake.store" {
+			shortened++
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	p := image(t, "image")
+	p.Require = nil
+	var largest int64
+	for i := range 200 {
+		p.Tags = []string{fmt.Sprint("v", i%3)}
+		require.NoError(t, s.PutManifest(t.Context(), "app", p))
+		require.NoError(t, s.DeleteManifest(t.Context(), "app", p.Tags[0], registry.Precondition{}))
+		info, err := os.Stat(filepath.Join(dir, "ocifake.store"))
+		require.NoError(t, err)
+		largest = max(largest, info.Size())
+	}
+	p.Tags = []string{"last"}
+	require.NoError(t, s.PutManifest(t.Context(), "app", p))
+	require.Less(t, largest, int64(8<<10))
+	require.Greater(t, shortened, 10)
+	require.NoError(t, s.Crash())
+	again := open(t, dir, layoutstore.Options{})
+	require.Len(t, collect(t, again.Tags(t.Context(), "app", "")), 1)
+	check(t, again)
 }

@@ -21,6 +21,7 @@ const (
 type disk struct {
 	layoutdir.Dir
 	maxIndex int64                       // the maximum size of index.json
+	minLog   int64                       // the size below which the log is not shortened
 	unsynced bool                        // for tests: nothing is synced
 	fail     func(op, name string) error // for tests: an operation that changes the directory fails
 }

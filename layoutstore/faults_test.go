@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 		for nth := 1; ; nth++ {
 			dir, count := newDirectory(t), 0
 			var failed string
-			s, err := layoutstore.OpenUnsynced(dir, layoutstore.Options{}, func(op, name string) error {
+			s, err := layoutstore.OpenShortening(dir, func(op, name string) error {
 				if count++; count == nth || lasting && count > nth {
 					if count == nth {
 						failed = op + " " + name

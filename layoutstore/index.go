@@ -327,3 +327,21 @@ func (s *Store) fold() error {
 	s.visible.Store(s.head)
 	return s.openLog(s.disk)
 }
+
+// minLog is the size in bytes below which a log is not shortened while the store is open.
+const minLog = 8 << 20
+
+// nextLimit sets the limit of the log to several times its size, so that shortening it takes time
+// linear in the number of changes.
+func (s *Store) nextLimit() { s.limit = max(s.disk.minLog, 4*s.end) }
+
+// shorten folds the log while the store is open. The log stays as it is if index.json would be too
+// large.
+func (s *Store) shorten() error {
+	err := s.fold()
+	if errors.Is(err, errIndexSize) {
+		err = s.openLog(s.disk)
+	}
+	s.nextLimit()
+	return err
+}

@@ -23,9 +23,10 @@
 //
 // A change is complete when its files and the log are synced: content whose push was answered
 // survives a crash of the program or the machine, and no content is visible in part. Concurrent
-// changes share a sync of the log. index.json is written, and the log shortened, by [Store.Close]
-// and by [Open] after a crash. It has at most 64 MiB: a push of a manifest that could exceed that
-// fails with [registry.Full]. Upload sessions survive too: they continue with what had reached the
+// changes share a sync of the log. index.json is written, and the log shortened, by [Store.Close],
+// by [Open] after a crash, and when the log has more than 8 MiB and has become several times as long.
+// index.json has at most 64 MiB: a push of a manifest that could exceed that fails with
+// [registry.Full]. Upload sessions survive too: they continue with what had reached the
 // file.
 //
 // The files of blobs are deleted when no repository has their content any more, if the store wrote
@@ -145,13 +146,15 @@ func open(dir string, o Options, configure func(*disk)) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Dir: layoutdir.Dir{Root: root}, maxIndex: maxIndex}}
+	s := &Store{state: newState(), options: o, dir: dir, disk: &disk{Dir: layoutdir.Dir{Root: root}, maxIndex: maxIndex, minLog: minLog}}
+	s.state.shorten = s.shorten
 	if configure != nil {
 		configure(s.disk)
 	}
 	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
+	s.nextLimit()
 	return s, nil
 }
 

@@ -41,8 +41,10 @@ type state struct {
 
 	uploads map[session]*upload // the open sessions
 
-	syncing sync.Mutex // held during a sync
-	synced  int64      // the offset in the log before which it is synced; guarded by syncing
+	syncing sync.Mutex   // held during a sync
+	synced  int64        // the offset in the log before which it is synced; guarded by syncing
+	limit   int64        // the size beyond which the log is shortened; guarded by syncing
+	shorten func() error // called with both locks held
 }
 
 // place is content in a repository.
@@ -190,7 +192,8 @@ func (s *state) changeHead(f func(next *memstore.Store) (layoutdir.Record, error
 	return nil
 }
 
-// settle syncs the log up to an offset, and makes visible what is synced.
+// settle syncs the log up to an offset, and makes visible what is synced. It shortens a log that has
+// grown beyond its limit.
 func (s *state) settle(end int64) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
@@ -211,6 +214,15 @@ func (s *state) settle(end int64) error {
 	}
 	s.synced = end
 	s.visible.Store(head)
+	if end > s.limit {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.failed == nil {
+			if err := s.shorten(); err != nil {
+				s.fail(err) // the changes are in the log
+			}
+		}
+	}
 	return nil
 }
 
