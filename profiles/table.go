@@ -78,6 +78,8 @@ var table = []trait{
 	{name: "blob.delete-missing", about: "deleting a blob that does not exist", section: "Deleting Blobs", kind: Outcome, strict: "404 BLOB_UNKNOWN", ops: ops(op.BlobDelete), causes: causes("blob-unknown")},
 	{name: "blob.delete-referenced", about: "deleting a blob to which a manifest refers", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: ops(op.BlobDelete, op.ManifestDelete),
 		refuse: func(s *Settings) { s.Registry.Dialect.DeleteReferenced = true }, refused: causes("referenced")},
+	{name: "digest.sha512", about: "what becomes of digests with sha512: they are kept, no content has them, or blobs have them while answers name the sha256 digest", section: "Digests", kind: Choice, values: []string{"kept", "wrong", "canonical"}, strict: "kept", fails: []string{"wrong", "canonical"},
+		set: setSHA512},
 	{name: "blob.mount", about: "which mounts succeed", section: "Mounting a blob from another repository", kind: Choice, values: []string{"readable", "named", "referenced", "any", "never"}, strict: "readable",
 		set: setMount},
 	{name: "blob.mount-missing", about: "a mount of a blob that the named source does not have", section: "Mounting a blob from another repository", kind: Outcome, strict: "202", fails: none, ops: ops(op.BlobMount),
@@ -386,6 +388,11 @@ func setReferrersOrder(s *Settings, v Value) error {
 
 func setUnrouted(s *Settings, v Value) error {
 	s.Registry.Dialect.Unrouted = map[Value]registry.Unrouted{"refused": registry.UnroutedNone, "unrouted": registry.UnroutedAll, "unrouted-tags": registry.UnroutedTags}[v]
+	return nil
+}
+
+func setSHA512(s *Settings, v Value) error {
+	s.Registry.Dialect.SHA512 = map[Value]registry.SHA512{"kept": registry.SHA512Kept, "wrong": registry.SHA512Wrong, "canonical": registry.SHA512Canonical}[v]
 	return nil
 }
 

@@ -30,6 +30,9 @@ func (c *call) getBlob() error {
 		return c.about(err)
 	}
 	defer blob.Close()
+	if d, err = c.namedDigest(blob); err != nil {
+		return err
+	}
 	fields := blobFields(d)
 	c.set(fields[:]...)
 	if done, err := c.notModified(d); done || err != nil {

@@ -56,6 +56,9 @@ type Dialect struct {
 	// BlobType is the Content-Type of blobs.
 	BlobType BlobType
 
+	// SHA512 says what becomes of digests with sha512.
+	SHA512 SHA512
+
 	// Unrouted says which references of manifests are unknown pages, even before authentication.
 	Unrouted Unrouted
 
@@ -135,6 +138,16 @@ const (
 	Described          BlobType = "described"            // the media type in a manifest of the repository, if there is one
 	Sniffed            BlobType = "sniffed"              // what net/http finds in the content
 	DescribedOrSniffed BlobType = "described-or-sniffed" // the media type in a manifest, or else what net/http finds
+)
+
+// SHA512 says what becomes of digests with sha512.
+type SHA512 string
+
+// The values of [Dialect.SHA512].
+const (
+	SHA512Kept      SHA512 = ""          // they are digests like those with sha256
+	SHA512Wrong     SHA512 = "wrong"     // no content has them: DigestInvalid
+	SHA512Canonical SHA512 = "canonical" // blobs have them, and answers name the sha256 digest; no manifest has them: DigestInvalid
 )
 
 // Unrouted says which references of manifests are unknown pages.

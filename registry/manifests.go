@@ -86,7 +86,7 @@ func (c *call) putManifest() error {
 		return err
 	}
 	if want := c.info.Digest; op.ValidDigest(want) {
-		m.Descriptor.Digest = want.Algorithm().FromBytes(content)
+		m.Descriptor.Digest = c.manifestDigest(content)
 		if m.Descriptor.Digest != want && !c.options.dialect.AnyDigest {
 			return &Error{Cause: DigestInvalid, Message: "the manifest does not have the digest in the URL",
 				Detail: map[string]string{"digest": string(want), "computed": string(m.Descriptor.Digest)}}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -270,6 +271,60 @@ func (c *call) appendFirst(upload Upload, chunk Chunk) (Chunk, error) {
 		return chunk, nil
 	}
 	return Chunk{}, upload.Append(c.ctx(), chunk)
+}
+
+// commit makes the blob of an upload. It refuses a digest with sha512 if no content has one.
+func (c *call) commit(upload Upload, chunk Chunk) error {
+	if c.options.dialect.SHA512 == SHA512Wrong && c.info.Digest.Algorithm() == digest.SHA512 {
+		c.state.AddTrait("digest.sha512")
+		return &Error{Cause: DigestInvalid, Message: fmt.Sprintf("the content does not have the digest %s", c.info.Digest)}
+	}
+	return upload.Commit(c.ctx(), chunk, c.info.Digest)
+}
+
+// manifestDigest returns the digest of a manifest that is pushed by another.
+func (c *call) manifestDigest(content []byte) digest.Digest {
+	algorithm := c.info.Digest.Algorithm()
+	if algorithm == digest.SHA512 && c.options.dialect.SHA512 != SHA512Kept {
+		c.state.AddTrait("digest.sha512")
+		algorithm = digest.Canonical
+	}
+	return algorithm.FromBytes(content)
+}
+
+// namedDigest returns the digest that answers give a blob.
+func (c *call) namedDigest(blob Blob) (digest.Digest, error) {
+	if c.info.Digest.Algorithm() != digest.SHA512 || c.options.dialect.SHA512 != SHA512Canonical {
+		return c.info.Digest, nil
+	}
+	c.state.AddTrait("digest.sha512")
+	return digest.Canonical.FromReader(io.NewSectionReader(blob, 0, blob.Size()))
+}
+
+// createdDigest returns the digest that the answer gives a blob that was pushed or mounted. The
+// repository has a pushed blob by that digest, too.
+func (c *call) createdDigest() (digest.Digest, error) {
+	if c.info.Digest.Algorithm() != digest.SHA512 || c.options.dialect.SHA512 != SHA512Canonical || c.info.Op == op.BlobMount {
+		return c.info.Digest, nil
+	}
+	blob, err := c.store.OpenBlob(c.ctx(), c.info.Repo, c.info.Digest)
+	if err != nil {
+		return "", c.about(err)
+	}
+	defer blob.Close()
+	named, err := c.namedDigest(blob)
+	if err != nil {
+		return "", err
+	}
+	upload, err := c.store.NewUpload(c.ctx(), c.info.Repo, named.Algorithm())
+	if err != nil {
+		return "", c.about(err)
+	}
+	err = upload.Commit(c.ctx(), Chunk{Body: io.NewSectionReader(blob, 0, blob.Size()), Offset: Unknown, Length: blob.Size()}, named)
+	if err != nil {
+		return "", errors.Join(err, unexpected(upload.Cancel(context.WithoutCancel(c.ctx()))))
+	}
+	return named, nil
 }
 
 // withTag returns the reference to delete for a tag.

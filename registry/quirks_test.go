@@ -225,3 +225,42 @@ func TestReferrersOrder(t *testing.T) {
 		assert.Equal(t, want, got, order)
 	}
 }
+
+func TestSHA512(t *testing.T) {
+	const text = "content with two digests"
+	sha512, sha256 := digest.SHA512.FromString(text), digest.FromString(text)
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[]}`, ocispec.MediaTypeImageIndex)
+	byDigest := image + "/manifests/" + string(digest.SHA512.FromString(manifest))
+	for _, tt := range []struct {
+		what           registry.SHA512
+		commit, put    int
+		named          digest.Digest // by the answer to the blob
+		other, mounted int           // status of the blob by its sha256 digest, and of a mount
+	}{
+		{registry.SHA512Kept, http.StatusCreated, http.StatusCreated, sha512, http.StatusNotFound, http.StatusCreated},
+		{registry.SHA512Canonical, http.StatusCreated, http.StatusBadRequest, sha256, http.StatusOK, http.StatusCreated},
+		{registry.SHA512Wrong, http.StatusBadRequest, http.StatusBadRequest, "", http.StatusNotFound, http.StatusAccepted},
+	} {
+		t.Run("sha512 "+string(tt.what), func(t *testing.T) {
+			s := speak(t, registry.Dialect{SHA512: tt.what})
+			post := s.ask(http.MethodPost, image+"/blobs/uploads/?digest="+string(sha512), text, tt.commit)
+			assert.Equal(t, string(tt.named), post.Header.Get("Docker-Content-Digest"))
+
+			location := s.ask(http.MethodPost, image+"/blobs/uploads/", "", http.StatusAccepted).Header.Get("Location")
+			put := s.ask(http.MethodPut, location+"&digest="+string(sha512), text, tt.commit)
+			assert.Equal(t, string(tt.named), put.Header.Get("Docker-Content-Digest"))
+
+			s.ask(http.MethodHead, image+"/blobs/"+string(sha256), "", tt.other)
+			s.ask(http.MethodPost, "/v2/other/blobs/uploads/?mount="+string(sha512)+"&from=team/app/image", "", tt.mounted)
+			s.ask(http.MethodPut, byDigest, manifest, tt.put, "Content-Type", ocispec.MediaTypeImageIndex)
+			if tt.commit == http.StatusCreated {
+				head := s.ask(http.MethodHead, image+"/blobs/"+string(sha512), "", http.StatusOK)
+				assert.Equal(t, string(tt.named), head.Header.Get("Docker-Content-Digest"))
+				get := s.ask(http.MethodGet, image+"/blobs/"+string(sha512), "", http.StatusOK)
+				body, err := io.ReadAll(get.Body)
+				require.NoError(t, err)
+				assert.Equal(t, text, string(body))
+			}
+		})
+	}
+}

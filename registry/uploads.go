@@ -76,7 +76,7 @@ func (c *call) postBlob() error {
 	chunk, err = c.appendFirst(upload, chunk)
 	session := c.sessionOf(upload)
 	if err == nil {
-		err = upload.Commit(c.ctx(), chunk, c.info.Digest)
+		err = c.commit(upload, chunk)
 	}
 	if err != nil {
 		cancelled := upload.Cancel(context.WithoutCancel(c.ctx()))
@@ -210,7 +210,7 @@ func (c *call) commitUpload() error {
 		chunk = Chunk{}
 	}
 	if err == nil {
-		err = c.uploadError(upload.Commit(c.ctx(), chunk, c.info.Digest), body)
+		err = c.uploadError(c.commit(upload, chunk), body)
 	}
 	if err != nil {
 		if c.options.dialect.FailedCommit == CommitEnds && errors.Is(err, DigestInvalid) {
@@ -387,11 +387,15 @@ func (c *call) sendCreatedBlob(session Upload) error {
 	if c.info.Op != op.BlobMount {
 		c.state.SetVerified(c.info.Digest)
 	}
-	c.header().Set("Location", c.blobURL(string(c.info.Digest)))
+	created, err := c.createdDigest()
+	if err != nil {
+		return err
+	}
+	c.header().Set("Location", c.blobURL(string(created)))
 	if session != nil {
 		c.state.AddTrait("upload.commit-state")
 		c.setProgress(session, false)
 	}
-	c.header().Set("Docker-Content-Digest", string(c.info.Digest))
+	c.header().Set("Docker-Content-Digest", string(created))
 	return c.sendStatus(http.StatusCreated)
 }

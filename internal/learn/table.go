@@ -131,6 +131,7 @@ var observations = []row{
 	{trait: "blob.redirect-head", ops: ops(op.BlobHead), when: is(not((*exchange).failed))},
 	{trait: "blob.range", ops: ops(op.BlobGet), when: is(asksForPart)},
 	{trait: "blob.mount", ops: ops(op.BlobMount), when: is(status(202)), show: notMounted},
+	{trait: "digest.sha512", ops: ops(op.UploadCommit, op.BlobPost), when: is(status(201), func(x *exchange) bool { return strings.HasPrefix(string(x.Digest), "sha512:") }), show: namedDigest},
 	{trait: "blob.location", ops: ops(op.UploadCommit, op.BlobPost, op.BlobMount)},
 
 	{trait: "upload.location", ops: inSession, when: is(opensSession)},
@@ -299,6 +300,17 @@ func getDigest(_ *state, x *exchange) (evidence.Value, bool) {
 		return evidence.Value{Value: "by-digest", Seen: "GET by tag has no Docker-Content-Digest"}, true
 	case !has:
 		return evidence.Value{Value: "none", Seen: "GET by digest has no Docker-Content-Digest"}, true
+	}
+	return evidence.Value{}, false
+}
+
+// namedDigest is about a blob that was pushed by a sha512 digest.
+func namedDigest(_ *state, x *exchange) (evidence.Value, bool) {
+	switch algorithm, _, _ := strings.Cut(x.Header.Get("Docker-Content-Digest"), ":"); digest.Algorithm(algorithm) {
+	case digest.SHA256:
+		return evidence.Value{Value: "canonical", Seen: "the answer to a blob with a sha512 digest has a sha256 digest"}, true
+	case digest.SHA512:
+		return evidence.Value{Value: "kept", Seen: "a blob with a sha512 digest is answered with 201"}, true
 	}
 	return evidence.Value{}, false
 }

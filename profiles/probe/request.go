@@ -382,6 +382,29 @@ func (s *session) parameters(first, second func(*session) (*answer, error)) (str
 
 // mount measures which mounts succeed: of a blob to which a manifest refers, of one to which none
 // refers, without a source, and from a source that does not exist.
+// sha512 measures what becomes of a blob with a sha512 digest.
+func sha512(s *session) (string, string, error) {
+	content := blob()
+	d := digest.SHA512.FromBytes(content)
+	a, err := s.upload()
+	if err != nil {
+		return "", "", err
+	}
+	a, err = s.send(http.MethodPut, with(a.Location(), "digest", string(d)), content, "Content-Type", octets)
+	switch {
+	case err != nil:
+		return "", "", err
+	case a.Status != http.StatusCreated:
+		return "wrong", "a blob with a sha512 digest is answered with " + a.Outcome(), nil
+	}
+	s.created = append(s.created, s.path("/blobs/"+string(d)))
+	if named := digest.FromBytes(content); a.Header.Get("Docker-Content-Digest") == string(named) {
+		s.created = append(s.created, s.path("/blobs/"+string(named)))
+		return "canonical", "the answer to a blob with a sha512 digest has its sha256 digest", nil
+	}
+	return "kept", "a blob with a sha512 digest is answered with 201", nil
+}
+
 func mount(s *session) (string, string, error) {
 	m, err := s.image(s.other, nil)
 	if err != nil {

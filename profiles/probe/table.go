@@ -213,6 +213,7 @@ var table = []probe{
 		}
 		return s.send(http.MethodDelete, s.path("/blobs/"+string(layer)), nil)
 	}},
+	{trait: "digest.sha512", measure: sha512},
 	{trait: "blob.mount", measure: mount},
 
 	{trait: "manifest.get", answer: tagged("get", ocispec.MediaTypeImageManifest)},
