@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +21,8 @@ func newReset() *cobra.Command {
   requests  delete all recorded requests
   faults    restore the initial fault rules
   profile   restore the initial profile, and begin its limits again
-  content   restore the initial content, and end all upload sessions
+  content   restore the initial content, and end all upload sessions; that of
+            another registry, with --upstream, stays as it is
   tokens    revoke all issued tokens` + exitHelp,
 		Example: `  ocifake reset
   ocifake reset requests faults`,
@@ -29,7 +33,15 @@ func newReset() *cobra.Command {
 			if len(args) > 0 {
 				query.Set("what", strings.Join(args, ","))
 			}
-			return c.call(cmd.Context(), http.MethodPost, "reset", query, nil, nil)
+			var left struct{ Message string } // empty if nothing was
+			err := c.call(cmd.Context(), http.MethodPost, "reset", query, nil, &left)
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			if left.Message != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "ocifake reset: "+left.Message)
+			}
+			return err
 		}),
 	}
 	bind(cmd, []flagGroup{r.flags()})

@@ -23,10 +23,16 @@ func resetRoutes() []route {
 		{method: http.MethodPost, path: "reset", summary: "Reset the registry to its initial state",
 			params: []param{{name: "what", kind: some(resetRequests, resetFaults, resetProfile, resetContent, resetTokens),
 				doc: "The parts to reset: requests deletes the recorded requests, faults restores the initial rules, profile restores the initial profile and begins its limits again, content restores the initial content and ends upload sessions, tokens revokes all issued tokens."}},
-			answers: []answer{done, {http.StatusConflict, "a rule needs the authentication of the profile in use, or the content is kept in a directory", jsonType, "Error"}, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
+			answers: []answer{done, ok("Left", "done, except for parts that a reset does not change: the content of another registry"), {http.StatusConflict, "a rule needs the authentication of the profile in use, or the content is kept in a directory", jsonType, "Error"}, {http.StatusServiceUnavailable, "the registry is not ready yet", jsonType, "Error"}}, handle: (*API).reset},
 		{method: http.MethodPost, path: "tokens/revoke", summary: "Revoke all issued tokens",
 			answers: []answer{done, {http.StatusConflict, "the registry has no token service", jsonType, "Error"}}, handle: (*API).revoke},
 	}
+}
+
+// left are the parts that a reset has left as they were.
+type left struct {
+	Left    []string `json:"left"`
+	Message string   `json:"message"`
 }
 
 func (a *API) reset(w http.ResponseWriter, r *request) error {
@@ -65,6 +71,10 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 	}
 	if slices.Contains(what, resetRequests) {
 		a.config.Recorder.Clear()
+	}
+	if slices.Contains(what, resetContent) && !resets {
+		reply(w, http.StatusOK, left{[]string{resetContent}, "the content is as it was: it is that of another registry, which a reset does not change"})
+		return nil
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

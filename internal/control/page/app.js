@@ -117,8 +117,8 @@ const actions = {
   async reset() {
     const what = await askReset();
     if (what.length > 0) {
-      await change('POST', 'reset', { query: { what: what.join(',') } });
-      say('Reset');
+      const answer = await change('POST', 'reset', { query: { what: what.join(',') } });
+      say(answer.status === 200 ? `Reset, but ${(await answer.json()).message}` : 'Reset');
       await views[view].enter(current());
     }
   },
