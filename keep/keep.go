@@ -161,8 +161,8 @@ func (c *config) connect(keeper *kept.Keeper, name string) (*upstream.Upstream, 
 	}
 	u := upstream.New(base, upstream.Options{
 		CAs: from.options.CAs, Credentials: from.options.Credentials, AllowHosts: from.options.AllowHosts,
-		WholeHost: true, // clients know the token service of the host
-		Tap:       host.Tap,
+		TokenPaths: true, // clients know the token service of the host
+		Tap:        host.Tap,
 	})
 	host.Upstream = u
 	return u, nil

@@ -162,7 +162,7 @@ func (f *fixture) prepareKeep(ctx context.Context, s *standIn) error {
 		return err
 	}
 	options.Tap = host.Tap
-	options.WholeHost = true // clients know the token service of the host
+	options.TokenPaths = true // clients know the token service of the host
 	s.upstream = upstream.New(k.at[s.String()], options)
 	host.Upstream = s.upstream
 	f.closers = append(f.closers, s.upstream.Close)

@@ -179,22 +179,12 @@ func (p *passage) links(h http.Header, _ int) error {
 // name returns the URL, or the path, by which the client reaches an address that an answer names: the
 // same path for one of the API of the registry, and otherwise a handle.
 func (p *passage) name(text string, k kind, hops int) (string, error) {
-	if len(text) > maxURL {
-		return "", fmt.Errorf("is longer than %d bytes", maxURL)
-	}
-	given, err := url.Parse(text)
+	at, err := resolved(text, p.to.url)
 	if err != nil {
-		return "", errors.New("is not a URL")
+		return "", err
 	}
-	at := p.to.url.ResolveReference(given)
-	at.Fragment, at.RawFragment = "", ""
-	switch {
-	case at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.Opaque != "":
-		return "", errors.New("is not an http or https URL")
-	case at.User != nil:
-		return "", errors.New("contains a user")
-	case p.to.url.Scheme == "https" && at.Scheme == "http":
-		return "", fmt.Errorf("leads from https to http at host %s", at.Host)
+	if k == tokens {
+		p.upstream.services.add(at)
 	}
 	path := at.RequestURI()
 	if !p.upstream.inAPI(at) || k == tokens {
@@ -206,8 +196,30 @@ func (p *passage) name(text string, k kind, hops int) (string, error) {
 		path = handlePath + sealed
 	}
 	origin, prefix := inflight.Base(p.client, p.upstream.options.TrustForwarded)
-	if given.Host == "" && k != tokens {
+	if given, err := url.Parse(text); err == nil && given.Host == "" && k != tokens {
 		origin = ""
 	}
 	return origin + prefix + path, nil
+}
+
+// resolved returns the address that an answer from a URL names.
+func resolved(text string, from *url.URL) (*url.URL, error) {
+	if len(text) > maxURL {
+		return nil, fmt.Errorf("is longer than %d bytes", maxURL)
+	}
+	given, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("is not a URL")
+	}
+	at := from.ResolveReference(given)
+	at.Fragment, at.RawFragment = "", ""
+	switch {
+	case at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.Opaque != "":
+		return nil, errors.New("is not an http or https URL")
+	case at.User != nil:
+		return nil, errors.New("contains a user")
+	case from.Scheme == "https" && at.Scheme == "http":
+		return nil, fmt.Errorf("leads from https to http at host %s", at.Host)
+	}
+	return at, nil
 }

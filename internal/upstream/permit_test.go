@@ -54,18 +54,39 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Clients that use a registry under its own name reach its token service, unless the credentials are
-// ours. Paths are plain there, too.
-func TestWholeHost(t *testing.T) {
-	var reached atomic.Int32
-	up := origin(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
-	own := inFront(t, up, upstream.Options{WholeHost: true})
-	assert.Equal(t, http.StatusOK, own.get(t, "/token?service=x").StatusCode)
-	assert.EqualValues(t, 1, reached.Load())
-	assert.Equal(t, http.StatusNotFound, own.get(t, "/x/../v2/app/manifests/v1").StatusCode)
-	ours := inFront(t, up, upstream.Options{WholeHost: true, Credentials: login("ci", "secret")})
-	assert.Equal(t, http.StatusNotFound, ours.get(t, "/token?service=x").StatusCode)
-	assert.EqualValues(t, 1, reached.Load())
+// Clients that use a registry under its own name reach the token service that it names at the path of
+// that, with and without a challenge, unless the credentials are ours. No other path of the host, or of
+// the service, is reached.
+func TestTokenPaths(t *testing.T) {
+	var asked, other atomic.Int32
+	service := origin(t, func(w http.ResponseWriter, r *http.Request) {
+		username, _, _ := r.BasicAuth()
+		fmt.Fprintf(w, "%s for %s", r.RequestURI, username)
+	})
+	up := origin(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			other.Add(1)
+			return
+		}
+		asked.Add(1)
+		assert.Empty(t, r.Header.Get("Authorization"))
+		w.Header().Set("WWW-Authenticate", `Bearer realm="`+service.URL+`/token?account=x",service="s"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	f := inFront(t, up, upstream.Options{TokenPaths: true})
+	for range 2 {
+		a := f.get(t, "/token?service=s", "Authorization", "Basic Y2k6c2VjcmV0")
+		assert.Equal(t, "/token?account=x&service=s for ci", a.body)
+	}
+	assert.EqualValues(t, 1, asked.Load())
+	for _, path := range []string{"/", "/x/../token", "/token/", "/api/v2.0/projects", "//token", "/token;x", "/toke%6e%2f"} {
+		assert.Equal(t, http.StatusNotFound, f.get(t, path).StatusCode, path)
+	}
+	assert.EqualValues(t, 1, asked.Load(), "it has named its service")
+	for _, options := range []upstream.Options{{}, {TokenPaths: true, Credentials: login("ci", "secret")}} {
+		assert.Equal(t, http.StatusNotFound, inFront(t, up, options).get(t, "/token?service=s").StatusCode)
+	}
+	assert.Zero(t, other.Load())
 }
 
 // A mount names two repositories, and both are authorized.

@@ -21,10 +21,15 @@ type target struct {
 	handle handle // zero for the registry's own paths
 }
 
-// target returns where a request goes: to the same path of the registry, or to the address in a
-// handle. The host of the request plays no part.
+// target returns where a request goes: to the same path of the registry, to the address in a handle, or
+// to a token service at the path of which it is. The host of the request plays no part.
 func (u *Upstream) target(r *http.Request) (target, error) {
 	text, sealed := strings.CutPrefix(r.URL.Path, handlePath)
+	if at := u.service(r); at != nil {
+		h := handle{Kind: tokens, URL: at.String(), Like: op.TokenPath}
+		at.RawQuery = joined(at.RawQuery, r.URL.RawQuery)
+		return target{at, h}, nil
+	}
 	if !sealed {
 		if err := u.permit(r); err != nil {
 			return target{}, err
@@ -47,8 +52,7 @@ func (u *Upstream) target(r *http.Request) (target, error) {
 // only the operations of the API may be, with names and a query that every server reads alike: what
 // was authorized for the client is what the registry does with our credentials.
 func (u *Upstream) permit(r *http.Request) error {
-	wholeHost := u.options.WholeHost && u.options.Credentials == nil && strings.HasPrefix(r.URL.Path, "/")
-	if !wholeHost && r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
+	if r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
 		return errors.New("only paths below /v2/ lead to the registry, and the addresses that it names")
 	}
 	if !isPlain(r.URL) {
@@ -113,11 +117,11 @@ func (u *Upstream) inAPI(at *url.URL) bool {
 	return u.isOwn(at) && isPlain(at) && len(op.Methods(at)) > 0
 }
 
-// Address gives the requests for handles the facts of the requests that they stand for. The server
+// Address gives the requests for handles, and for token services, the facts of the requests that they stand for. The server
 // calls it for the handler around the recorder.
 func (u *Upstream) Address(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, handlePath) {
+		if strings.HasPrefix(r.URL.Path, handlePath) || u.service(r) != nil {
 			if to, err := u.target(r); err == nil {
 				r, _ = inflight.BeginWith(r, func(info *op.Info) { to.handle.facts(info, r.URL.RawQuery) })
 			}

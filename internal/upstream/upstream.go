@@ -34,10 +34,10 @@ type Options struct {
 	// addresses are not public.
 	AllowHosts []string
 
-	// WholeHost lets clients that use the registry under its own name request paths outside of /v2/,
-	// such as that of a token service, with credentials of their own. It has no effect if Credentials
-	// is set.
-	WholeHost bool
+	// TokenPaths lets clients that use the registry under its own name request tokens without a
+	// challenge, at the path of the token service that the registry names. It has no effect if
+	// Credentials is set.
+	TokenPaths bool
 
 	// TrustForwarded takes scheme and host of URLs for clients from the Forwarded or X-Forwarded-*
 	// fields of a request.
@@ -57,6 +57,7 @@ type Upstream struct {
 	base      *url.URL // scheme and host
 	options   Options
 	sealer    *sealer
+	services  *services
 	network   *http.Transport
 	transport http.RoundTripper // over network
 }
@@ -92,7 +93,7 @@ const (
 // New returns an Upstream for a URL that [ParseURL] returned. The caller must close it.
 func New(base *url.URL, options Options) *Upstream {
 	must.NotNil("upstream: New: base", base)
-	u := &Upstream{base: base, options: options, sealer: newSealer(time.Now), network: newNetwork(base, options)}
+	u := &Upstream{base: base, options: options, sealer: newSealer(time.Now), services: newServices(), network: newNetwork(base, options)}
 	u.transport = u.network
 	if options.Tap != nil {
 		u.transport = tapped{u.network, options.Tap}
