@@ -15,6 +15,7 @@ import (
 
 	"github.com/ocifake/ocifake/exam"
 	"github.com/ocifake/ocifake/faults"
+	"github.com/ocifake/ocifake/internal/thorough"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -24,13 +25,14 @@ import (
 // ignore treats every error as success.
 func ignore(context.Context, *exam.Trial, error) error { return nil }
 
-// TestSweepClients sweeps clients with different defects. The outcome of each cell is in
-// the client's table in testdata.
+// TestSweepClients sweeps clients with different defects, every second one by default. The outcome
+// of each cell is in the client's table in testdata.
 func TestSweepClients(t *testing.T) {
-	for _, test := range []struct {
+	type defect struct {
 		name   string
 		client puller
-	}{
+	}
+	for _, test := range thorough.Sample([]defect{
 		{"correct", puller{retries: 2}},
 		{"does not try again", puller{}},
 		{"swallows errors", puller{failed: ignore}},
@@ -56,7 +58,7 @@ func TestSweepClients(t *testing.T) {
 			}
 			return err
 		}}},
-	} {
+	}, 2, 0) {
 		t.Run(test.name, func(t *testing.T) {
 			opts := []exam.Option{exam.WithReportOnly()}
 			if test.name == "storms" { // many requests

@@ -25,8 +25,8 @@ func TestPushMemory(t *testing.T) {
 		allocated, live float64
 		overhead        float64 // bytes for each push
 	}{
-		{size: 64 << 20, pushes: 2, length: 64 << 20, allocated: 1.01, live: 1.001, overhead: 16 << 10},
-		{size: 64<<20 + 1, pushes: 2, length: registry.Unknown, allocated: 1.1, live: 1.001, overhead: 16 << 10},
+		{size: 16 << 20, pushes: 2, length: 16 << 20, allocated: 1.01, live: 1.001, overhead: 16 << 10},
+		{size: 16<<20 + 1, pushes: 2, length: registry.Unknown, allocated: 1.1, live: 1.001, overhead: 16 << 10},
 		{size: 1 << 20, pushes: 16, length: 1 << 20, allocated: 1.001, live: 1.001, overhead: 2 << 10},
 		{size: 1 << 10, pushes: 4096, length: 1 << 10, allocated: 1, live: 1, overhead: 3 << 10},
 	}

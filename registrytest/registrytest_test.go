@@ -255,7 +255,7 @@ func TestCloseHanging(t *testing.T) {
 			body, write := io.Pipe()
 			test := runTest(func(fake testing.TB) {
 				reg := registrytest.New(fake, options...)
-				d := push(t, reg, "app", strings.Repeat("x", 64<<20))
+				d := push(t, reg, "app", strings.Repeat("x", 24<<20)) // more than sockets hold
 				response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + d.String())
 				require.NoError(t, err)
 				t.Cleanup(func() { response.Body.Close() })

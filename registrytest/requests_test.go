@@ -62,7 +62,7 @@ func TestRequestsSettled(t *testing.T) {
 			reg := registrytest.New(t, options...)
 			app := reg.Push(t, "app:v1", images.Random(images.Layers(1), images.LayerSize(3<<20)))
 			c := &talk{t, reg, app, app.Layers[0].Digest}
-			for range 50 {
+			for range 20 {
 				mark := reg.Mark()
 				c.ask("GET", "/v2/app/blobs/"+c.layer.String())
 				reg.Require(t, record.Since(mark), record.Open()).Count(0)

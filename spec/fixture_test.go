@@ -36,7 +36,8 @@ const (
 	full   = "full"
 )
 
-// fixtures are ways to run a registry.
+// fixtures are ways to run a registry. Those that are not about connections are in memory, which
+// takes half the time.
 var fixtures = map[string][]registrytest.Option{
 	// full has whatever statements are about, and pages that are soon full.
 	full: {
@@ -51,11 +52,11 @@ var fixtures = map[string][]registrytest.Option{
 	"h2c":      {registrytest.WithH2C()},
 	"memory":   {registrytest.WithInMemory()},
 	"prefix":   nil,
-	"basic":    {registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}})},
-	"bearer":   {registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{Opaque: true}})},
-	"absolute": {registrytest.WithOptions(registry.Options{AbsoluteURLs: true})},
+	"basic":    {registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}})},
+	"bearer":   {registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: &auth.TokenOptions{Opaque: true}})},
+	"absolute": {registrytest.WithInMemory(), registrytest.WithOptions(registry.Options{AbsoluteURLs: true})},
 	// least refuses whatever may be refused.
-	"least": {registrytest.WithOptions(registry.Options{
+	"least": {registrytest.WithInMemory(), registrytest.WithOptions(registry.Options{
 		NoDelete: true, NoReferrers: true, NoMount: true, NoSinglePost: true, NoCatalog: true, AllowSparse: true,
 	})},
 }

@@ -79,7 +79,7 @@ func TestLeavesWhatItLists(t *testing.T) {
 		"deletes": {}, "deletes nothing": {NoDelete: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reg := registrytest.New(t, silent(registrytest.WithOptions(options))...)
+			reg := registrytest.New(t, silent(registrytest.WithInMemory(), registrytest.WithOptions(options))...)
 			target := spec.Target{URL: reg.URL(), Client: reg.Client()}
 			var left []spec.Leftover
 			for i := range 2 {
@@ -117,7 +117,7 @@ func TestDeletesItsOwn(t *testing.T) {
 	var deleted [2]map[string]bool
 	for i := range deleted {
 		deleted[i] = map[string]bool{}
-		reg := registrytest.New(t, silent(registrytest.WithOptions(registry.Options{ChunkMinLength: 100}))...)
+		reg := registrytest.New(t, silent(registrytest.WithInMemory(), registrytest.WithOptions(registry.Options{ChunkMinLength: 100}))...)
 		checkAll(t, spec.Target{URL: reg.URL(), Client: reg.Client()}, affordable(3))
 		type content struct {
 			repo   string
@@ -148,7 +148,7 @@ func TestDeletesItsOwn(t *testing.T) {
 // TestHarmsNobody runs beside foreign content that shares well-known blobs, on a
 // registry whose blobs are those of all repositories.
 func TestHarmsNobody(t *testing.T) {
-	reg := registrytest.New(t, silent(registrytest.WithOptions(registry.Options{SharedBlobs: true}))...)
+	reg := registrytest.New(t, silent(registrytest.WithInMemory(), registrytest.WithOptions(registry.Options{SharedBlobs: true}))...)
 	reg.Push(t, "team/app:v1", images.Random())
 	for _, content := range []string{"", "{}", "x"} {
 		reg.PushBlob(t, "team/app", strings.NewReader(content))
@@ -171,7 +171,7 @@ func TestHarmsNobody(t *testing.T) {
 // TestNamedRepositoryIsEmpty checks that nothing is sent to a repository that has
 // tags, or of which nothing is known, but a question.
 func TestNamedRepositoryIsEmpty(t *testing.T) {
-	reg := registrytest.New(t, silent()...)
+	reg := registrytest.New(t, silent(registrytest.WithInMemory())...)
 	reg.Push(t, "team/app:v1", images.Random())
 	reg.Forget()
 	target := spec.Target{URL: reg.URL(), Client: reg.Client(), Repository: "team/app"}
@@ -204,7 +204,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 	} {
 		for _, after := range []bool{false, true} {
 			ctx, cancel := context.WithCancel(t.Context())
-			reg := registrytest.New(t, silent()...)
+			reg := registrytest.New(t, silent(registrytest.WithInMemory())...)
 			client := reg.Client()
 			n := 0
 			client.Transport = around{client.Transport, func(r *http.Request, answered bool) {
@@ -235,7 +235,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 // TestUnansweredPushIsListed loses the answers to pushes: what was made is not deleted, as
 // nobody knows that it is of this run, and is listed.
 func TestUnansweredPushIsListed(t *testing.T) {
-	reg := registrytest.New(t, silent()...)
+	reg := registrytest.New(t, silent(registrytest.WithInMemory())...)
 	client := reg.Client()
 	client.Transport = losing{client.Transport}
 	suite := checkAll(t, spec.Target{URL: reg.URL(), Client: client}, lookUp(t, "manifest-get", "blob-get"))
@@ -339,7 +339,7 @@ func TestReady(t *testing.T) {
 
 func guarded(t *testing.T, token *auth.TokenOptions, name, password string) spec.Target {
 	t.Helper()
-	reg := registrytest.New(t, silent(registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: token}))...)
+	reg := registrytest.New(t, silent(registrytest.WithInMemory(), registrytest.WithAuth(auth.Options{Users: map[string]string{user: secret}, Token: token}))...)
 	return spec.Target{URL: reg.URL(), Client: reg.Client(), Username: name, Password: password}
 }
 

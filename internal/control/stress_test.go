@@ -61,11 +61,11 @@ func TestReadWhileServed(t *testing.T) {
 					}
 				})
 			}
-			rounds := 1
+			together, rounds := 2, 1
 			if thorough.Enabled() {
-				rounds = 3
+				together, rounds = 3, 3
 			}
-			for range 3 {
+			for range together {
 				clients.Go(func() {
 					for range rounds {
 						everyOperation(t, f, c.auth != nil)

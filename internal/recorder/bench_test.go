@@ -87,7 +87,7 @@ func BenchmarkLog(b *testing.B) {
 
 // TestMemory measures what an exchange takes, and that all take no more than they may.
 func TestMemory(t *testing.T) {
-	const n = 30_000
+	const n = 15_000
 	same := func(int) string { return "/v2/library/app/manifests/v1" }
 	another := func(i int) string { return "/v2/library/app/manifests/" + digest.FromString(string(rune(i))).String() }
 	for _, test := range []struct {
@@ -97,8 +97,8 @@ func TestMemory(t *testing.T) {
 	}{
 		{"the same request", same, 1 << 30},
 		{"another digest each", another, 1 << 30},
-		{"bounded, the same request", same, 4 << 20},
-		{"bounded, another digest each", another, 4 << 20},
+		{"bounded, the same request", same, 2 << 20},
+		{"bounded, another digest each", another, 2 << 20},
 	} {
 		rec := recorder.New(recorder.Options{MaxBytes: test.max})
 		handler := rec.Wrap(http.HandlerFunc(headHandler))

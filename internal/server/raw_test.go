@@ -43,7 +43,7 @@ func dial(t testing.TB, s *Server) net.Conn {
 // shake does the client's part of a TLS handshake.
 func shake(t testing.TB, s *Server, c net.Conn, protocols ...string) *tls.Conn {
 	t.Helper()
-	secure := tls.Client(c, &tls.Config{RootCAs: s.Authority().CertPool(), ServerName: "localhost", NextProtos: protocols})
+	secure := tls.Client(c, &tls.Config{RootCAs: s.Authority().CertPool(), ServerName: "localhost", NextProtos: protocols, CurvePreferences: []tls.CurveID{tls.CurveP256}})
 	require.NoError(t, secure.Handshake())
 	return secure
 }

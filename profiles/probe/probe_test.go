@@ -51,7 +51,7 @@ func TestProfiles(t *testing.T) {
 			t.Parallel()
 			p, err := profiles.Find(name)
 			require.NoError(t, err)
-			values := measure(t, registrytest.New(t, registrytest.WithProfile(name), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1})))
+			values := measure(t, registrytest.New(t, registrytest.WithInMemory(), registrytest.WithProfile(name), registrytest.WithRecording(registrytest.Recording{MaxBytes: -1})))
 			facts, err := p.AllFacts()
 			require.NoError(t, err)
 			applied := map[string]string{}
