@@ -8,6 +8,7 @@ require (
 	github.com/docker/docker-credential-helpers v0.7.0
 	github.com/fsnotify/fsnotify v1.5.4
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/google/btree v1.0.1
 	github.com/google/go-cmp v0.6.0
 	github.com/google/go-containerregistry v0.20.1
 	github.com/google/uuid v1.2.0
@@ -21,7 +22,6 @@ require (
 	github.com/spf13/cobra v1.10.1
 	github.com/spf13/pflag v1.0.9
 	github.com/stretchr/testify v1.8.1
-	github.com/tidwall/btree v1.7.0
 	go.uber.org/goleak v1.2.0
 	go.yaml.in/yaml/v3 v3.0.2
 	golang.org/x/crypto v0.55.0

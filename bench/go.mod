@@ -20,13 +20,13 @@ require (
 	github.com/opencontainers/distribution-spec/specs-go v0.0.0-20260831232431-97274622c111 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/sudo-bmitch/oci-digest v0.1.2 // indirect
-	github.com/tidwall/btree v1.8.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
 )
 
 require (
 	github.com/dustin/go-humanize v1.1.0
+	github.com/google/btree v1.0.1 // indirect
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sync v0.22.0

@@ -4,7 +4,7 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/tidwall/btree"
+	"github.com/google/btree"
 )
 
 // key is a sort key of up to three parts. Unused parts at the end are empty.
@@ -13,23 +13,23 @@ type key [3]string
 // tree is a sorted map with snapshots in constant time. Concurrent reads are safe. Taking a
 // snapshot counts as a change of the tree.
 //
-// Neither the tree nor its fields are generic: the methods of a generic type in a field of
-// [Store] would be compiled again for each package that imports this one.
+// Neither the tree nor its field is generic: the methods of a generic type in a field of [Store]
+// would be compiled again for each package that imports this one.
 type tree struct{ sorted sorted }
 
-// sorted is the B-tree, whose type is generic inside.
+// sorted is the B-tree, whose type is generic in later versions of its module.
 type sorted interface {
 	Len() int
-	Get(item any) any
-	Set(item any) any
-	Delete(item any) any
-	Ascend(from any, f func(item any) bool)
+	Get(item btree.Item) btree.Item
+	ReplaceOrInsert(item btree.Item) btree.Item
+	Delete(item btree.Item) btree.Item
+	AscendGreaterOrEqual(from btree.Item, f btree.ItemIterator)
 	snapshot() sorted
 }
 
 type bTree struct{ *btree.BTree }
 
-func (t bTree) snapshot() sorted { return bTree{t.Copy()} }
+func (t bTree) snapshot() sorted { return bTree{t.Clone()} }
 
 // entry is an item of the B-tree. Its value is nil in a search.
 type entry struct {
@@ -37,10 +37,14 @@ type entry struct {
 	value any
 }
 
-func newTree() tree { return tree{bTree{btree.NewOptions(less, btree.Options{NoLocks: true})}} }
+// degree is that of the B-tree: a node has 31 to 63 items.
+const degree = 32
 
-func less(a, b any) bool {
-	x, y := &a.(*entry).key, &b.(*entry).key
+func newTree() tree { return tree{bTree{btree.New(degree)}} }
+
+// Less implements [btree.Item].
+func (e *entry) Less(than btree.Item) bool {
+	x, y := &e.key, &than.(*entry).key
 	for i := range x {
 		if c := strings.Compare(x[i], y[i]); c != 0 {
 			return c < 0
@@ -61,7 +65,7 @@ func (t tree) get(k key) any {
 
 func (t tree) has(k key) bool { return t.sorted.Get(&entry{key: k}) != nil }
 
-func (t tree) set(k key, v any) { t.sorted.Set(&entry{k, v}) }
+func (t tree) set(k key, v any) { t.sorted.ReplaceOrInsert(&entry{k, v}) }
 
 func (t tree) delete(k key) { t.sorted.Delete(&entry{key: k}) }
 
@@ -71,7 +75,7 @@ func (t tree) snapshot() tree { return tree{t.sorted.snapshot()} }
 // change meanwhile.
 func (t tree) after(k key, parts int) iter.Seq2[key, any] {
 	return func(yield func(key, any) bool) {
-		t.sorted.Ascend(&entry{key: k}, func(item any) bool {
+		t.sorted.AscendGreaterOrEqual(&entry{key: k}, func(item btree.Item) bool {
 			e := item.(*entry)
 			if e.key == k {
 				return true

@@ -17,7 +17,7 @@ const (
 	imageSpec         = "github.com/opencontainers/image-spec"
 	jwt               = "github.com/golang-jwt/jwt/v5"
 	xcrypto           = "golang.org/x/crypto"
-	btree             = "github.com/tidwall/btree"
+	btree             = "github.com/google/btree"
 	diff              = "github.com/rogpeppe/go-internal"
 	yaml              = "go.yaml.in/yaml/v3"
 	ginkgo            = "github.com/onsi/ginkgo/v2"
