@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func scopes(form url.Values) []string {
 	for _, value := range form["scope"] {
 		all = append(all, strings.Fields(value)...)
 	}
-	slices.Sort(all)
+	sort.Strings(all)
 	return slices.Compact(all)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/terminal"
@@ -134,10 +135,15 @@ func (l *Linter) Report() Report {
 	for _, u := range l.unjudged {
 		report.Unjudged = append(report.Unjudged, *u)
 	}
-	slices.SortFunc(report.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Client, b.Client))
+	// Package sort, because the functions of package slices are compiled for each type.
+	sort.Slice(report.Findings, func(i, j int) bool {
+		a, b := &report.Findings[i], &report.Findings[j]
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Client, b.Client)) < 0
 	})
-	slices.SortFunc(report.Unjudged, func(a, b Unjudged) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason)) })
+	sort.Slice(report.Unjudged, func(i, j int) bool {
+		a, b := &report.Unjudged[i], &report.Unjudged[j]
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason)) < 0
+	})
 	return report
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ocifake/ocifake/op"
@@ -116,7 +117,9 @@ func sameURL(a, b *url.URL) bool { return urlKey(a) == urlKey(b) }
 
 // urlKey identifies a URL whatever the order of its parameters.
 func urlKey(u *url.URL) string {
-	return u.Host + u.Path + "?" + strings.Join(slices.Sorted(slices.Values(parameters(u))), "&")
+	sorted := slices.Clone(parameters(u))
+	sort.Strings(sorted)
+	return u.Host + u.Path + "?" + strings.Join(sorted, "&")
 }
 
 func judgeUntilShort(_ *Linter, x *exchange) *found {

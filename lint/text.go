@@ -20,7 +20,7 @@ func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	rules := byID()
 	for _, f := range r.Findings {
-		f.describe(&b, rules[f.Rule])
+		describe(&b, &f, rules[f.Rule])
 	}
 	for _, u := range r.Unjudged {
 		fmt.Fprintf(&b, "not judged: %s: %s%s\n", u.Rule, u.Reason, requests(", requests ", u.Seqs))
@@ -30,7 +30,9 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-func (f *Finding) describe(b *strings.Builder, rule Rule) {
+// describe writes a finding. It is not a method, because packages that use a Finding would read the
+// types of the Linter, too, by way of Rule, and compile what is generic in them.
+func describe(b *strings.Builder, f *Finding, rule Rule) {
 	fmt.Fprintf(b, "%s %s: %s\n", f.Severity, f.Rule, rule.Title)
 	fmt.Fprintf(b, "  client    %s\n", terminal.Escape(orNone(f.Client)))
 	fmt.Fprintf(b, "  seen      %s%s\n", f.Message, requests("; requests ", f.Seqs))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -209,8 +210,8 @@ func compareLocation(x *exchange, wanted *url.URL) (how fit, what string) {
 	if slices.Equal(given, want) && appended {
 		return sameLocation, ""
 	}
-	slices.Sort(given)
-	slices.Sort(want)
+	sort.Strings(given)
+	sort.Strings(want)
 	if slices.Equal(given, want) {
 		return reorderedLocation, ""
 	}

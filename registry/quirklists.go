@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -61,7 +62,7 @@ func (c *call) sortedReferrers() ([]ocispec.Descriptor, error) {
 		}
 		all = append(all, d)
 	}
-	slices.SortStableFunc(all, func(a, b ocispec.Descriptor) int { return cmp.Compare(place[a.Digest], place[b.Digest]) })
+	sort.SliceStable(all, func(i, j int) bool { return place[all[i].Digest] < place[all[j].Digest] })
 	return all, nil
 }
 
@@ -179,7 +180,7 @@ func readCursor(last string, opaque bool) (string, bool) {
 
 func sortTags(names []string, order Order) {
 	if order != OrderBytes {
-		slices.SortFunc(names, func(a, b string) int { return compareTags(order, a, b) })
+		sort.Slice(names, func(i, j int) bool { return compareTags(order, names[i], names[j]) < 0 })
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ocifake/ocifake/registry"
@@ -58,6 +59,6 @@ func next(header http.Header) string {
 // behind returns the entries after a key, sorted by key.
 func behind[T any](entries []T, after string, key func(T) string) []T {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(entry T) bool { return after != "" && key(entry) <= after })
-	slices.SortFunc(entries, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	sort.Slice(entries, func(i, j int) bool { return key(entries[i]) < key(entries[j]) })
 	return entries
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
@@ -182,7 +180,7 @@ func sameDescriptor(a, b ocispec.Descriptor) bool {
 }
 
 func (c *checker) checkReferences(r contents) {
-	for _, d := range slices.Sorted(maps.Keys(r.manifests)) {
+	for _, d := range sortedKeys(r.manifests) {
 		for _, ref := range r.manifests[d].Require {
 			ref.Optional = ref.Optional || c.options.AllowSparse
 			err := r.judge(ref)
@@ -227,7 +225,7 @@ func (c *checker) checkReferrers(r contents) {
 		}
 	}
 	delete(expected, "")
-	for _, subject := range slices.Sorted(maps.Keys(expected)) {
+	for _, subject := range sortedKeys(expected) {
 		c.checkReferrersOf(r, subject, expected[subject])
 	}
 }
@@ -251,7 +249,7 @@ func (c *checker) checkReferrersOf(r contents, subject digest.Digest, missing ma
 			c.report("%s: referrer %s of %s: listed as %s, but its descriptor is %s", r.name, desc.Digest, subject, encode(desc), encode(m.Descriptor))
 		}
 	}
-	for _, d := range slices.Sorted(maps.Keys(missing)) {
+	for _, d := range sortedKeys(missing) {
 		c.report("%s: %s is not listed as a referrer of its subject %s", r.name, d, subject)
 	}
 }

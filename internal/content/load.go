@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
@@ -219,8 +217,8 @@ func place(images []*image, o LoadOptions) ([]placed, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, repo := range slices.Sorted(maps.Keys(tags)) {
-			p := placed{img, repo, slices.Compact(slices.Sorted(slices.Values(tags[repo])))}
+		for _, repo := range sortedKeys(tags) {
+			p := placed{img, repo, distinct(tags[repo])}
 			if err := (Repository{Name: repo}).checkNames(p.tags...); err != nil {
 				return nil, err
 			}

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +91,15 @@ func (s *snapshot) write(ctx context.Context, w *tar.Writer) error {
 	if err != nil {
 		return err
 	}
-	all := slices.AppendSeq(slices.Collect(maps.Keys(s.manifests)), maps.Keys(s.blobs))
-	slices.Sort(all)
+	all := map[digest.Digest]bool{}
+	for d := range s.manifests {
+		all[d] = true
+	}
+	for d := range s.blobs {
+		all[d] = true
+	}
 	var algorithm digest.Algorithm
-	for _, d := range slices.Compact(all) {
+	for _, d := range sortedKeys(all) {
 		if !op.ValidDigest(d) {
 			return fmt.Errorf("%q is not a sha256 or sha512 digest", d)
 		}

@@ -3,8 +3,6 @@ package content
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
@@ -20,7 +18,7 @@ func (s *snapshot) survey(ctx context.Context, repos []string) error {
 			repos = append(repos, repo)
 		}
 	}
-	for _, repo := range slices.Compact(slices.Sorted(slices.Values(repos))) {
+	for _, repo := range distinct(repos) {
 		r := surveyed{name: repo, blobs: make(map[digest.Digest]ocispec.Descriptor),
 			manifests: make(map[digest.Digest]*surveyedManifest), children: make(map[key]bool)}
 		if err := s.surveyRepository(ctx, r); err != nil {
@@ -72,12 +70,12 @@ func (s *snapshot) surveyRepository(ctx context.Context, r surveyed) error {
 		}
 		s.list(m.entry(), LayoutName(r.name, tag.Name, ""))
 	}
-	for _, d := range slices.Sorted(maps.Keys(r.manifests)) {
+	for _, d := range sortedKeys(r.manifests) {
 		if !tagged[d] && !r.children[key{d, true}] {
 			s.list(r.manifests[d].entry(), LayoutName(r.name, "", d))
 		}
 	}
-	for _, d := range slices.Sorted(maps.Keys(r.blobs)) {
+	for _, d := range sortedKeys(r.blobs) {
 		if !r.children[key{d, false}] {
 			s.list(ocispec.Descriptor{MediaType: octets, Digest: d, Size: r.blobs[d].Size}, LayoutName(r.name, "", d))
 		}

@@ -3,9 +3,8 @@ package effect
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
+	"sort"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -162,7 +161,11 @@ func (v *veil) deletedTags(repo, after string) map[string]digest.Digest {
 // withDeleted adds the deleted tags that still show to a list of tags.
 func (s *faultyStore) withDeleted(repo, after string, yield func(registry.Tag, error) bool) (add func(upTo string) bool) {
 	tags := s.env.veil.deletedTags(repo, after)
-	names := slices.Sorted(maps.Keys(tags))
+	names := make([]string, 0, len(tags))
+	for name := range tags {
+		names = append(names, name)
+	}
+	sort.Strings(names)
 	return func(upTo string) bool {
 		for len(names) > 0 && (upTo == "" || names[0] <= upTo) {
 			name := names[0]

@@ -2,9 +2,8 @@ package effect
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -90,9 +89,10 @@ func checkPlaceholders(text string) error {
 		}
 		if _, ok := placeholders[name]; !ok && name != "" && strings.Trim(name, letters) == "" {
 			var names []string
-			for _, name := range slices.Sorted(maps.Keys(placeholders)) {
+			for name := range placeholders {
 				names = append(names, "{"+name+"}")
 			}
+			sort.Strings(names)
 			return fmt.Errorf("there is no placeholder {%s}: %s", name, near.Hint("{"+name+"}", names))
 		}
 		text = rest

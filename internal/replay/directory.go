@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -154,10 +155,10 @@ func parseAnswers(text []byte) (Answers, error) {
 const MaxGenerated = 8 << 30
 
 func (a *Answers) check() error {
-	slices.Sort(a.Repositories)
+	sort.Strings(a.Repositories)
 	repositories := slices.Clone(a.Repositories)
 	for repo, tags := range a.Tags {
-		slices.Sort(tags)
+		sort.Strings(tags)
 		repositories = append(repositories, repo)
 		for _, tag := range tags {
 			if !op.ValidTag(tag) {

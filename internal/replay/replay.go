@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -109,7 +109,12 @@ func (w *World) Missing() []string {
 	var list []string
 	for _, r := range w.Hosts {
 		r.mu.Lock()
-		for _, what := range slices.Sorted(maps.Keys(r.missing)) {
+		var missing []string
+		for what := range r.missing {
+			missing = append(missing, what)
+		}
+		sort.Strings(missing)
+		for _, what := range missing {
 			if p, ok := r.asked[what]; ok && r.has(p) {
 				continue
 			}

@@ -14,7 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -55,7 +55,7 @@ func Open(dir string) (_ *World, err error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(c.Hosts)
+	sort.Strings(c.Hosts)
 	for _, name := range c.Hosts {
 		r, err := openHost(root, dir, name, c.Shallow)
 		if err != nil {

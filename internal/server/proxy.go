@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,7 +82,7 @@ func (s *Server) Asked() []Asked {
 	for _, a := range s.proxy.asked {
 		list = append(list, *a)
 	}
-	slices.SortFunc(list, func(a, b Asked) int { return cmp.Compare(a.Host, b.Host) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Host < list[j].Host })
 	return list
 }
 
