@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
+	"github.com/ocifake/ocifake/internal/clientenv"
 	"github.com/ocifake/ocifake/internal/dockerconfig"
 	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
@@ -38,7 +39,8 @@ import (
 //	OCIFAKE_USERNAME  user, if the registry has authentication, and OCIFAKE_PASSWORD;
 //	                  DOCKER_CONFIG and REGISTRY_AUTH_FILE have these credentials, too
 //
-// DOCKER_CONFIG, XDG_RUNTIME_DIR and TMPDIR are directories of the trial. The command runs in
+// If the registry has TLS, its certificate authority is in SSL_CERT_FILE, and in the variables of
+// other languages and tools. DOCKER_CONFIG, XDG_RUNTIME_DIR and TMPDIR are directories of the trial. The command runs in
 // the current directory and in a process group of its own, which is killed when the command has
 // ended, or when the trial ends.
 //
@@ -247,6 +249,15 @@ func (t *Trial) environment() ([]string, error) {
 		"DOCKER_CONFIG": t.work.docker(), "REGISTRY_AUTH_FILE": filepath.Join(t.work.docker(), "config.json"),
 		"XDG_RUNTIME_DIR": t.work.run(), "TMPDIR": t.work.tmp(),
 		"NO_PROXY": host + ",localhost", "no_proxy": host + ",localhost",
+	}
+	if strings.HasPrefix(t.URL(), "https:") {
+		trust, err := clientenv.Trust(t.work.run(), t.CertPEM(), os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range trust {
+			vars[v[0]] = v[1]
+		}
 	}
 	var env []string
 	for _, of := range os.Environ() {

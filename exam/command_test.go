@@ -77,6 +77,15 @@ func ended(pid string) bool {
 	return strings.Contains(string(text), ") Z ")
 }
 
+// TestExamineTLS checks that a command trusts the certificate of a registry with TLS: it has a
+// plain run there, so that the fault does not apply for another reason.
+func TestExamineTLS(t *testing.T) {
+	card, err := exam.Examine(t.Context(), exam.Client{Run: testClient(t, "").Run}, exam.Only("faults/location-http"))
+	require.NoError(t, err)
+	require.Len(t, card.Trials, 2)
+	assert.Equal(t, "the client sends no request that the fault concerns", card.Trials[1].Reason)
+}
+
 // TestExamineInterrupted checks that an exam ends with its context.
 func TestExamineInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -223,6 +223,7 @@ func (e *exam) learn(run func([]*attempt) []*report) error {
 				e.plainPull = r.found
 			}
 			of.same = again.err == nil && sameListing(again.after, r.after)
+			of.again = again.tries
 			result := (&trial{group: "none", action: of.action.name}).result(r)
 			result.Verdict, result.Reason = passed, "the client succeeded, and its result is right"
 			e.put(result)

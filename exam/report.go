@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/journal"
 	"github.com/ocifake/ocifake/internal/pulled"
 	"github.com/ocifake/ocifake/record"
@@ -108,7 +110,8 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 func (r *report) observe(reg *registrytest.Registry, in mode) {
 	r.log, r.connections = reg.Requests(), reg.Connections()
 	r.journal = "journal:\n" + r.log.Journal() + journal.Refused(r.connections)
-	r.hosts, r.host = credentialHosts(r.log), hostName(reg.Host())
+	r.host = hostName(reg.Host())
+	r.hosts = credentialHosts(r.log, r.host)
 	r.secure = strings.HasPrefix(reg.URL(), "https:")
 	r.tries = map[string]int{}
 	for i := range r.log {
@@ -163,15 +166,41 @@ func sameListing(a, b map[string]string) bool { return maps.Equal(a, b) }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// credentialHosts returns the sorted names of the hosts that received credentials.
-func credentialHosts(log record.Log) []string {
-	hosts := []string{}
+// credentialHosts returns the sorted names of the hosts that received credentials, other than
+// token services that a registry named in its challenge: no specification forbids to ask them,
+// and many registries have them on another host.
+func credentialHosts(log record.Log, registry string) []string {
+	hosts, realms := []string{}, map[string]bool{}
+	log = slices.Clone(log)
+	for i := range log {
+		x := &log[i]
+		x.Header = maps.Clone(x.Header)
+		maps.DeleteFunc(x.Header, func(name string, _ []string) bool { return !slices.Contains(secretFields, name) })
+		if hostName(x.Host) != registry {
+			continue
+		}
+		for _, field := range x.ResponseHeader.Values("WWW-Authenticate") {
+			challenges, _ := httpfield.Challenges(field)
+			for _, c := range challenges {
+				if realm, err := url.Parse(c.Parameters["realm"]); err == nil && (realm.Scheme == "https" || !x.Secure) {
+					realms[realm.Host+realm.Path] = true
+				}
+			}
+		}
+	}
 	for _, x := range log.Leaks() {
-		hosts = append(hosts, hostName(x.Host))
+		path, _, _ := strings.Cut(x.Target, "?")
+		if !realms[x.Host+path] {
+			hosts = append(hosts, hostName(x.Host))
+		}
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
 }
+
+// secretFields are the header fields with the credentials of a registry. Others are of the
+// client's own making, such as the ID of a session.
+var secretFields = []string{"Authorization", "Cookie", "Proxy-Authorization"}
 
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {

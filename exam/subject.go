@@ -23,8 +23,9 @@ type subject struct {
 
 	// Learned from runs without a fault.
 	plain  *report
-	same   bool // another run left the same content
-	strict bool // the registry refuses manifests whose blobs are missing
+	same   bool           // another run left the same content
+	again  map[string]int // requests of each kind in another run
+	strict bool           // the registry refuses manifests whose blobs are missing
 
 	*virtualTime
 }

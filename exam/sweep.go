@@ -27,8 +27,9 @@ import (
 //     body again when it sends a request again;
 //   - the client does not flood the registry: at most 200 requests plus ten times
 //     those of the run without a fault are less than 10 ms apart;
-//   - the client sends credentials only to the registry and to hosts that it sent them
-//     to without a fault, and does not fall back from TLS to HTTP.
+//   - the client sends credentials only to the registry, to token services that the
+//     registry names, and to hosts that it sent them to without a fault, and does not
+//     fall back from TLS to HTTP.
 //
 // What does not hold is a [Violation]. Whether the client recovers is its own choice,
 // unless [MustRecover] demands it.

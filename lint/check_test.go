@@ -3,7 +3,9 @@ package lint_test
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,6 +78,30 @@ func BenchmarkLinter(b *testing.B) {
 	l := lint.New()
 	for i := range b.N {
 		l.Add(&log[i%len(log)])
+	}
+	l.Report()
+}
+
+// BenchmarkJSONL reads JSON Lines and judges them; its unit is an exchange.
+func BenchmarkJSONL(b *testing.B) {
+	log := recorded(b)
+	var text bytes.Buffer
+	for copies := uint64(0); copies*uint64(len(log)) < uint64(b.N); copies++ {
+		later := slices.Clone(log)
+		for i := range later {
+			later[i].Seq += copies * uint64(len(log))
+			later[i].Conn += 1000 * copies
+			later[i].Start = later[i].Start.Add(time.Duration(copies) * time.Minute)
+		}
+		require.NoError(b, later.WriteJSONL(&text))
+	}
+	b.SetBytes(int64(text.Len() / b.N))
+	b.ReportAllocs()
+	b.ResetTimer()
+	l := lint.New()
+	for x, err := range record.ScanJSONL(&text) {
+		require.NoError(b, err)
+		l.Add(x)
 	}
 	l.Report()
 }

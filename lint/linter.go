@@ -108,6 +108,10 @@ func (l *Linter) Add(x *record.Exchange) {
 	l.learn(e)
 }
 
+// Miss tells the Linter that exchanges are missing. What it would say about something that the
+// client did not do is then not judged.
+func (l *Linter) Miss(exchanges int) { l.missing += uint64(max(exchanges, 0)) }
+
 // Report returns the judgement of all exchanges that were added.
 func (l *Linter) Report() Report {
 	report := Report{Requests: l.requests}

@@ -1,11 +1,13 @@
 package record
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -96,8 +98,40 @@ func plain[T comparable](name string, at func(*Exchange) *T) field {
 			var zero T
 			return *at(x), *at(x) == zero
 		},
-		set: func(x *Exchange, raw json.RawMessage) error { return unmarshal(raw, at(x)) },
+		set: func(x *Exchange, raw json.RawMessage) error {
+			if setPlain(any(at(x)), raw) {
+				return nil
+			}
+			return unmarshal(raw, at(x))
+		},
 	}
+}
+
+// setPlain sets a number or a text, and reports whether raw is one that fits.
+func setPlain(at any, raw json.RawMessage) bool {
+	if at, ok := at.(encoding.TextUnmarshaler); ok {
+		s, ok := plainString(raw)
+		return ok && at.UnmarshalText([]byte(s)) == nil
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		return false
+	}
+	switch at := at.(type) {
+	case *int:
+		*at = int(n)
+		return int64(*at) == n
+	case *int64:
+		*at = n
+	case *time.Duration:
+		*at = time.Duration(n)
+	case *uint64:
+		*at = uint64(n)
+		return n >= 0
+	default:
+		return false
+	}
+	return true
 }
 
 func moment(name string, at func(*Exchange) *time.Time) field {
@@ -158,20 +192,19 @@ func header(name string, at func(*Exchange) *http.Header) field {
 			return values, *at(x) == nil
 		},
 		set: func(x *Exchange, raw json.RawMessage) error {
-			var values map[string]json.RawMessage
-			if err := unmarshal(raw, &values); err != nil {
-				return err
+			if raw[0] != '{' {
+				return unmarshal(raw, new(map[string]json.RawMessage))
 			}
-			h := make(http.Header, len(values))
-			for name, raw := range values {
+			h := http.Header{}
+			*at(x) = h
+			return members(raw, func(name string, raw json.RawMessage) error {
 				list, err := fromPortables(raw)
 				if err != nil {
 					return fmt.Errorf("%q: %w", name, err)
 				}
 				h[name] = list
-			}
-			*at(x) = h
-			return nil
+				return nil
+			})
 		},
 	}
 }
@@ -226,6 +259,9 @@ func portable(s string) any {
 }
 
 func fromPortable(raw json.RawMessage) (string, error) {
+	if s, ok := plainString(raw); ok {
+		return s, nil
+	}
 	if raw[0] != '{' {
 		var s string
 		err := unmarshal(raw, &s)
@@ -260,17 +296,17 @@ func fromPortables(raw json.RawMessage) ([]string, error) {
 	if string(raw) == "null" {
 		return nil, nil
 	}
-	var raws []json.RawMessage
-	if err := unmarshal(raw, &raws); err != nil {
-		return nil, err
+	if raw[0] != '[' {
+		return nil, unmarshal(raw, new([]json.RawMessage))
 	}
-	list := make([]string, len(raws))
-	for i, raw := range raws {
+	list := []string{}
+	err := members(raw, func(_ string, raw json.RawMessage) error {
 		s, err := fromPortable(raw)
 		if err != nil {
-			return nil, fmt.Errorf("%d: %w", i, err)
+			return fmt.Errorf("%d: %w", len(list), err)
 		}
-		list[i] = s
-	}
-	return list, nil
+		list = append(list, s)
+		return nil
+	})
+	return list, err
 }

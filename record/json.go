@@ -86,29 +86,36 @@ func (e *encoder) exchange(x *Exchange) error {
 
 // decodeExchange sets the fields of x that the object has.
 func decodeExchange(data []byte, x *Exchange) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := expect(d, '{'); err != nil {
-		return err
+	data = bytes.TrimSpace(data)
+	if !json.Valid(data) {
+		return invalid(data)
+	}
+	if data[0] != '{' {
+		return fmt.Errorf("there is %c in place of %q", data[0], "{")
 	}
 	var seen [len(fields)]bool
-	for d.More() {
-		i, raw, err := nextField(d)
-		if err != nil {
-			return err
+	next := 0 // fields are written in order
+	err := members(data, func(name string, raw json.RawMessage) error {
+		for next < len(fields) && fields[next].name != name {
+			next++
 		}
-		if seen[i] {
-			return fmt.Errorf("field %q is there twice", fields[i].name)
+		if next == len(fields) {
+			next = slices.IndexFunc(fields[:], func(f field) bool { return f.name == name })
 		}
-		seen[i] = true
-		if err := fields[i].set(x, raw); err != nil {
-			return fmt.Errorf("field %q: %w", fields[i].name, err)
+		switch {
+		case next < 0:
+			return fmt.Errorf("unknown field %q", name)
+		case seen[next]:
+			return fmt.Errorf("field %q is there twice", name)
 		}
-	}
-	if err := expect(d, '}'); err != nil {
+		seen[next] = true
+		if err := fields[next].set(x, raw); err != nil {
+			return fmt.Errorf("field %q: %w", name, err)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("there is more after the object")
 	}
 	for i := range fields {
 		if fields[i].required && !seen[i] {
@@ -118,19 +125,14 @@ func decodeExchange(data []byte, x *Exchange) error {
 	return nil
 }
 
-func nextField(d *json.Decoder) (index int, raw json.RawMessage, err error) {
-	name, err := d.Token()
-	if err != nil {
-		return 0, nil, readable(err)
-	}
-	index = slices.IndexFunc(fields[:], func(f field) bool { return f.name == name })
-	if index < 0 {
-		return 0, nil, fmt.Errorf("unknown field %q", name)
-	}
+// invalid says what is wrong with a text that is not one JSON value.
+func invalid(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
-		return 0, nil, fmt.Errorf("field %q: %w", name, readable(err))
+		return readable(err)
 	}
-	return index, raw, nil
+	return errors.New("there is more after the object")
 }
 
 // expect reads a delimiter.
@@ -169,8 +171,10 @@ func readable(err error) error {
 // instant reads a time of which every time zone knows the year.
 func instant(raw json.RawMessage) (time.Time, error) {
 	var t time.Time
-	if err := unmarshal(raw, &t); err != nil {
-		return time.Time{}, err
+	if raw[0] != '"' || t.UnmarshalJSON(raw) != nil {
+		if err := unmarshal(raw, &t); err != nil {
+			return time.Time{}, err
+		}
 	}
 	t = t.UTC()
 	if t.Year() < 0 || t.Year() > 9999 {

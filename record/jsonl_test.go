@@ -2,7 +2,9 @@ package record
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 func TestJSONLRoundTrip(t *testing.T) {
@@ -71,12 +75,12 @@ func TestReadJSONLErrors(t *testing.T) {
 		max  limits
 		want string
 	}{
-		{"truncated", strings.NewReader(line + line[:30]), defaultLimits, "line 2: field "},
+		{"truncated", strings.NewReader(line + line[:30]), defaultLimits, "line 2 is cut"},
 		{"no object", strings.NewReader(line + "\nhello\n"), defaultLimits, "line 3: invalid character 'h'"},
 		{"unknown field", strings.NewReader(line + `{"size":1}`), defaultLimits, `line 2: unknown field "size"`},
 		{"two objects", strings.NewReader(line + line[:len(line)-1] + line), defaultLimits, "line 2: there is more after the object"},
 		{"not UTF-8", strings.NewReader(line + "{\"repo\":\"\xff\"}"), defaultLimits, "line 2: is not UTF-8"},
-		{"deep", strings.NewReader(line + `{"tags":` + strings.Repeat("[", 1<<20)), defaultLimits, `line 2: field "tags": `},
+		{"deep", strings.NewReader(line + `{"tags":` + strings.Repeat("[", 1<<20)), defaultLimits, "line 2: invalid character '[' exceeded max depth"},
 		{"long line", strings.NewReader(line + strings.Repeat("x", len(line)+2)), small, "line 2: is longer than "},
 		{"endless line", io.MultiReader(strings.NewReader(line), endless{}), defaultLimits, "line 2: is longer than 33554432 bytes"},
 		{"too many", strings.NewReader(line + line), limits{entry: 1 << 20, log: 6000}, "line 2: there are too many exchanges"},
@@ -88,6 +92,67 @@ func TestReadJSONLErrors(t *testing.T) {
 			requireSame(t, pull()[:1], back)
 		})
 	}
+}
+
+// A file that was written while recording is in the order in which exchanges ended.
+func TestScanJSONL(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines []uint64
+		want  []uint64
+	}{
+		"in order":        {[]uint64{1, 2, 3}, []uint64{1, 2, 3}},
+		"by end":          {[]uint64{3, 2, 5, 4, 1}, []uint64{1, 2, 3, 4, 5}},
+		"from the middle": {[]uint64{9, 8, 12}, []uint64{8, 9, 12}},
+		"too late":        {append(numbers(2, 2+maxUnordered), 1), append(numbers(2, 2+maxUnordered), 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log Log
+			for _, seq := range test.lines {
+				log = append(log, Exchange{Seq: seq, Start: pull()[0].Start, Info: op.Info{Op: op.Ping, Method: "GET"}})
+			}
+			var file bytes.Buffer
+			require.NoError(t, log.WriteJSONL(&file))
+			var got []uint64
+			for x, err := range ScanJSONL(io.MultiReader(&file, strings.NewReader(`{"seq":7,"st`))) {
+				if err != nil {
+					require.ErrorIs(t, err, ErrCut)
+					require.ErrorContains(t, err, fmt.Sprintf("line %d is cut", len(log)+1))
+					got = append(got, 0)
+					continue
+				}
+				got = append(got, x.Seq)
+			}
+			assert.Equal(t, append(test.want, 0), got)
+		})
+	}
+}
+
+// numbers returns those from one to another.
+func numbers(from, to uint64) (all []uint64) {
+	for n := from; n <= to; n++ {
+		all = append(all, n)
+	}
+	return all
+}
+
+// The members of an object are those that encoding/json finds.
+func FuzzMembers(f *testing.F) {
+	for _, text := range []string{`{}`, ` {"a":1}`, `{ "a" : "\\" , "b\"" : [ {"c":"}"} , [] ] }`, `{"\u0041":null,"b":-1.5e3}`, `{"a":{"b":"\\\""},"c":true}`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.TrimSpace(text)
+		want := map[string]json.RawMessage{}
+		if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &want) != nil {
+			return
+		}
+		got := map[string]json.RawMessage{}
+		require.NoError(t, members([]byte(text), func(name string, value json.RawMessage) error {
+			got[name] = value
+			return nil
+		}))
+		assert.Equal(t, want, got)
+	})
 }
 
 func TestWriteJSONLErrors(t *testing.T) {

@@ -227,6 +227,10 @@ func (r *Registry) Transport() *http.Transport { return r.server.Transport() }
 // certificates of the registry, or of all registries on its network.
 func (r *Registry) CertPool() *x509.CertPool { return r.server.Authority().CertPool() }
 
+// CertPEM returns the certificate of the authority that signs the registry's certificate in PEM
+// form, for the files of other programs.
+func (r *Registry) CertPEM() []byte { return r.server.Authority().CertPEM() }
+
 // Handler returns the handler of the registry's requests, for another server. It works after
 // Close, too.
 func (r *Registry) Handler() http.Handler { return r.server.Handler() }

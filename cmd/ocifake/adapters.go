@@ -158,8 +158,10 @@ nerdctl save --all-platforms -o "$OCIFAKE_DIR/image.tar" "$OCIFAKE_IMAGE"`,
 	{
 		name: "helm", program: "helm", version: `helm version --short | sed 's/+.*//'`, setup: homeSetup,
 		run: `cd "$TMPDIR"
-helm create exam >/dev/null
-helm package --version 1.0.0 exam
+mkdir exam
+printf 'apiVersion: v2\nname: exam\nversion: 1.0.0\n' >exam/Chart.yaml
+tar --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - exam | gzip -n >exam-1.0.0.tgz
+touch -d @0 exam-1.0.0.tgz
 helm push --plain-http="$plain" exam-1.0.0.tgz "oci://$OCIFAKE_HOST/charts"
 helm pull --plain-http="$plain" --version 1.0.0 -d "$OCIFAKE_DIR" "oci://$OCIFAKE_HOST/charts/exam"`,
 		check: `cmp "$TMPDIR/exam-1.0.0.tgz" "$OCIFAKE_DIR/exam-1.0.0.tgz"`,

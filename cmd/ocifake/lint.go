@@ -58,22 +58,26 @@ command line, an input file or the file of --sarif is invalid; 3 if no ocifake r
 		case c.list:
 			return action(func(cmd *cobra.Command) error { return writeRules(terminal.Writer(cmd.OutOrStdout())) })(cmd, nil)
 		case c.file != "":
-			log, err := readRecording(cmd.Context(), c.file, cmd.InOrStdin())
-			if err != nil {
-				return wrongInput(err)
-			}
 			name := c.file
 			if name == "-" {
 				name = "stdin"
 			}
-			return action(func(cmd *cobra.Command) error { return c.judge(cmd, log, 0, name) })(cmd, nil)
+			j := &judgedFile{name: name}
+			if err := readRecording(cmd.Context(), c.file, cmd.InOrStdin(), j.read); err != nil {
+				return wrongInput(err)
+			}
+			return action(func(cmd *cobra.Command) error { return c.judge(cmd, j) })(cmd, nil)
 		}
 		return r.action(func(cmd *cobra.Command, api *client, _ []string) error {
 			log, dropped, err := api.log(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return c.judge(cmd, log, dropped, "requests.jsonl")
+			j := &judgedFile{name: "requests.jsonl", report: lint.Check(log)}
+			if dropped > 0 {
+				j.notes = append(j.notes, fmt.Sprintf("The oldest %d requests were dropped from the record, and are not judged: raise --max-record of ocifake serve.", dropped))
+			}
+			return c.judge(cmd, j)
 		})(cmd, args)
 	}
 	bind(cmd, []flagGroup{{"Judgement", []flagRow{
@@ -104,11 +108,6 @@ type lintRules struct {
 	fail   failing
 }
 
-// report judges a log.
-func (c *lintRules) report(log record.Log) (lint.Report, error) {
-	return lint.Check(log).Ignoring(c.ignore...)
-}
-
 // failed returns the findings that are errors.
 func (c *lintRules) failed(r lint.Report) []lint.Finding { return r.Failing(c.fail...) }
 
@@ -125,7 +124,7 @@ func (c *clientLint) judge(f *fixture, stderr io.Writer) verdicts {
 		return nil
 	}
 	log := f.recorder.Log()
-	report, err := c.report(log)
+	report, err := lint.Check(log).Ignoring(c.ignore...)
 	if err != nil {
 		return verdicts{{what: "lint", err: err}}
 	}
@@ -165,17 +164,54 @@ func (c *lintConfig) complete(r *remote, args []string) (err error) {
 	return err
 }
 
-// judge writes the report of a log, and fails if a finding is an error.
-func (c *lintConfig) judge(cmd *cobra.Command, log record.Log, dropped int, name string) error {
-	report, err := c.report(log)
+// judgedFile is the report of a recording, and what else there is to say about it.
+type judgedFile struct {
+	name   string // of the recording
+	report lint.Report
+	notes  []string
+}
+
+// read judges a recording while it is read.
+func (j *judgedFile) read(in io.Reader, archive bool) error {
+	if archive {
+		log, err := record.ReadHAR(in)
+		j.report = lint.Check(log)
+		return err
+	}
+	l, last := lint.New(), uint64(0)
+	late := 0
+	for x, err := range record.ScanJSONL(in) {
+		switch {
+		case errors.Is(err, record.ErrCut):
+			j.notes = append(j.notes, fmt.Sprintf("%s: %v; not judged", j.name, strings.TrimPrefix(err.Error(), "record: read JSON Lines: ")))
+			l.Miss(1)
+		case err != nil:
+			return err
+		case x.Seq < last: // it counts as missing
+			late++
+		default:
+			last = x.Seq
+			l.Add(x)
+		}
+	}
+	if late > 0 {
+		j.notes = append(j.notes, fmt.Sprintf("%s: %d requests come so late after the next ones that they are not judged", j.name, late))
+	}
+	j.report = l.Report()
+	return nil
+}
+
+// judge writes the report of a recording, and fails if a finding is an error.
+func (c *lintConfig) judge(cmd *cobra.Command, j *judgedFile) error {
+	report, err := j.report.Ignoring(c.ignore...)
 	if err != nil {
 		return wrongInput(err)
 	}
-	if len(log) == 0 {
+	if report.Requests == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "There are no requests to judge.")
 	}
-	if dropped > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "The oldest %d requests were dropped from the record, and are not judged: raise --max-record of ocifake serve.\n", dropped)
+	for _, note := range j.notes {
+		fmt.Fprintln(cmd.ErrOrStderr(), terminal.Escape(note))
 	}
 	if c.json {
 		err = writeLint(terminal.JSONWriter(cmd.OutOrStdout()), report)
@@ -183,7 +219,7 @@ func (c *lintConfig) judge(cmd *cobra.Command, log record.Log, dropped int, name
 		err = report.WriteText(cmd.OutOrStdout())
 	}
 	if t := c.targets[sarifFlag]; t != nil {
-		err = errors.Join(err, t.write(cmd.Context(), func(w io.Writer) error { return report.WriteSARIF(w, name) }))
+		err = errors.Join(err, t.write(cmd.Context(), func(w io.Writer) error { return report.WriteSARIF(w, j.name) }))
 	}
 	if failed := c.failed(report); len(failed) > 0 && err == nil {
 		return fmt.Errorf("the client fails %s", ruleNames(failed))
@@ -223,51 +259,57 @@ func writeRules(w io.Writer) error {
 	return nil
 }
 
-// readRecording reads a file of JSON Lines or an HTTP Archive, or stdin for "-", until ctx ends.
-func readRecording(ctx context.Context, name string, stdin io.Reader) (record.Log, error) {
-	type result struct {
-		log record.Log
-		err error
-	}
-	read := make(chan result, 1)
-	go func() {
-		log, err := openRecording(name, stdin)
-		read <- result{log, err}
-	}()
+// readRecording opens a recording, or stdin for "-", and calls a function that reads it, until ctx
+// ends. archive tells that it is an HTTP Archive in place of JSON Lines.
+func readRecording(ctx context.Context, name string, stdin io.Reader, read func(in io.Reader, archive bool) error) error {
+	done := make(chan error, 1)
+	go func() { done <- openRecording(name, stdin, read) }()
 	select {
-	case r := <-read:
-		return r.log, r.err
+	case err := <-done:
+		return err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("read %s: %w", name, ctx.Err())
+		return fmt.Errorf("read %s: %w", name, ctx.Err())
 	}
 }
 
-func openRecording(name string, stdin io.Reader) (record.Log, error) {
+func openRecording(name string, stdin io.Reader, read func(in io.Reader, archive bool) error) error {
 	if name == "-" {
-		return parseRecording(stdin, "stdin")
+		return parseRecording(stdin, "stdin", read)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	return parseRecording(f, name)
+	return parseRecording(f, name, read)
 }
 
-func parseRecording(in io.Reader, name string) (record.Log, error) {
+func parseRecording(in io.Reader, name string, read func(in io.Reader, archive bool) error) error {
 	start := make([]byte, 512)
 	n, err := io.ReadFull(in, start)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	start = start[:n]
-	read := record.ReadJSONL
-	if isArchive(start) {
-		read = record.ReadHAR
+	if err := read(io.MultiReader(bytes.NewReader(start), in), isArchive(start)); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	log, err := read(io.MultiReader(bytes.NewReader(start), in))
+	return nil
+}
+
+// readLog reads a recording whole.
+func readLog(ctx context.Context, name string, stdin io.Reader) (record.Log, error) {
+	var log record.Log
+	err := readRecording(ctx, name, stdin, func(in io.Reader, archive bool) (err error) {
+		read := record.ReadJSONL
+		if archive {
+			read = record.ReadHAR
+		}
+		log, err = read(in)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err // the reading may go on
 	}
 	return log, nil
 }

@@ -26,7 +26,7 @@ placeholders.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var recordings []learn.Recording
 			for _, name := range args {
-				log, err := readRecording(cmd.Context(), name, cmd.InOrStdin())
+				log, err := readLog(cmd.Context(), name, cmd.InOrStdin())
 				if err != nil {
 					return wrongInput(err)
 				}

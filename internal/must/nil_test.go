@@ -274,6 +274,7 @@ var ofRecord = []row{
 	refused("record.Match match", func(f given) { record.Match(nil) }),
 	refused("record.ReadHAR r", func(f given) { record.ReadHAR(nil) }),
 	refused("record.ReadJSONL r", func(f given) { record.ReadJSONL(nil) }),
+	refused("record.ScanJSONL r", func(f given) { record.ScanJSONL(nil) }),
 }
 
 // sweepVariable is the environment variable that names one of sweepOptions for TestSweepOption.
