@@ -3,12 +3,14 @@ package lint_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/images"
@@ -139,5 +141,22 @@ func TestOtherFault(t *testing.T) {
 	s.send(http.MethodPut, subjectTag, strings.Replace(index(digest, ""), `"manifests"`, `"annotations":{"a":"b"},"manifests"`, 1), indexType, other)
 	for _, f := range lint.Check(s.reg.Requests()).Findings {
 		assert.NotEqual(t, "other/1", f.Client, f)
+	}
+}
+
+// TestCommitLost: if the answer to a commit does not arrive, the session may be closed.
+func TestCommitLost(t *testing.T) {
+	for open, effect := range map[bool]faults.Effect{false: faults.LoseReply(), true: faults.Status(http.StatusServiceUnavailable)} {
+		s := newSender(t)
+		s.reg.Inject(t, faults.On(op.UploadCommit).Do(effect))
+		location := s.send(http.MethodPost, "/v2/app/blobs/uploads/", "").Get("Location")
+		r, err := http.NewRequest(http.MethodPut, s.reg.URL()+location+"&digest="+string(digest.FromString("a")), strings.NewReader("a"))
+		require.NoError(t, err)
+		answer, err := s.http.Do(r)
+		if err == nil {
+			answer.Body.Close()
+		}
+		found := slices.ContainsFunc(lint.Check(s.reg.Requests()).Findings, func(f lint.Finding) bool { return f.Rule == "upload-left-open" })
+		assert.Equal(t, open, found, "%v", effect)
 	}
 }

@@ -24,6 +24,7 @@ type session struct {
 	failed    bool       // a request failed
 	closed    bool       // committed, canceled, or lost by the registry
 	canceled  bool       // closed by the client, without a blob
+	ending    bool       // the answer to a commit or a DELETE did not arrive, and perhaps the session is closed
 	unsure    *exchange  // a PATCH without Content-Range of which the client does not know what it did
 }
 
@@ -144,6 +145,7 @@ func (l *Linter) learnLocation(x *exchange, s *session) {
 
 func (l *Linter) learnStep(x *exchange, s *session) {
 	s.used = true
+	s.ending = !x.answered() && (x.kind == op.UploadCommit || x.kind == op.UploadCancel)
 	sent := x.kind == op.UploadChunk || x.kind == op.UploadCommit
 	switch {
 	case x.kind == op.UploadCommit && x.Status == http.StatusCreated && x.answered():

@@ -332,7 +332,7 @@ func judgeUploadType(_ *Linter, x *exchange) *found {
 func finishOpenSessions(l *Linter) []found {
 	var all []found
 	for _, s := range l.begun.all {
-		if !s.closed {
+		if !s.closed && !s.ending {
 			all = append(all, *in(s.opener, nil, "the upload session of request %d for %s is neither closed nor canceled", s.opener.Seq, s.opener.Repo))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -11,49 +13,104 @@ import (
 	"github.com/ocifake/ocifake/internal/terminal"
 )
 
-// examProgress shows how far an exam is: on a terminal in one line, and otherwise by a line for
-// each fault of the client.
+// examProgress shows how far an exam is: a line for each fault of the client, and on a terminal a
+// table of the groups below them, which is drawn anew after each trial.
 type examProgress struct {
-	to              io.Writer
-	line            bool
-	trials, faults  int
-	group           string
-	inGroup, failed int
+	to     io.Writer
+	width  int // of the terminal; 0: there is none
+	groups []*groupProgress
+	drawn  int // lines of the table that are on the terminal
+	last   time.Time
 }
 
+// groupProgress counts the trials of a group.
+type groupProgress struct {
+	name                                    string
+	trials, right, faults, unmet, uncounted int
+}
+
+// redraw is the time between two tables. Trials that do not apply end all at once.
+const redraw = 100 * time.Millisecond
+
 func newExamProgress(to io.Writer) *examProgress {
-	f, ok := to.(*os.File)
-	return &examProgress{to: to, line: ok && term.IsTerminal(int(f.Fd()))}
+	p := &examProgress{to: to}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		const usual = 80
+		if p.width, _, _ = term.GetSize(int(f.Fd())); p.width <= 0 {
+			p.width = usual
+		}
+	}
+	return p
 }
 
 // add shows a result.
 func (p *examProgress) add(r exam.TrialResult) {
-	if p.group != r.Group {
-		p.group, p.inGroup, p.failed = r.Group, 0, 0
+	g := p.group(r.Group)
+	g.trials++
+	switch {
+	case r.Verdict.Fault():
+		g.faults++
+	case r.Verdict == "not reached":
+		g.unmet++
+	case r.Verdict == "not applicable":
+		g.uncounted++
+	default:
+		g.right++
 	}
-	p.trials++
-	p.inGroup++
+	text := ""
 	if r.Verdict.Fault() {
-		p.faults++
-		p.failed++
-		p.show(fmt.Sprintf("%s: %s: %s", r.ID(), r.Verdict, r.Reason))
+		text = terminal.Escape(fmt.Sprintf("%s: %s: %s", r.ID(), r.Verdict, r.Reason)) + "\n"
 	}
-	if p.line {
-		fmt.Fprintf(p.to, "\r\x1b[K%d trials, %d with a fault; %s: %d, %d with a fault", p.trials, p.faults, p.group, p.inGroup, p.failed)
+	switch now := time.Now(); {
+	case p.width == 0:
+		p.write(text)
+	case text != "" || now.Sub(p.last) >= redraw:
+		p.last = now
+		p.draw(text, p.table())
 	}
 }
 
-// show writes a line. Errors are ignored: the results are written at the end, too.
-func (p *examProgress) show(text string) {
-	if p.line {
-		fmt.Fprint(p.to, "\r\x1b[K")
+// group returns the counts of a group.
+func (p *examProgress) group(name string) *groupProgress {
+	for _, g := range p.groups {
+		if g.name == name {
+			return g
+		}
 	}
-	fmt.Fprintln(p.to, terminal.Escape(text))
+	g := &groupProgress{name: name}
+	p.groups = append(p.groups, g)
+	return g
 }
 
-// stop removes the line.
+// table returns the lines of the table.
+func (p *examProgress) table() []string {
+	lines := []string{fmt.Sprintf("%-10s%8s%8s%8s%13s%16s", "", "trials", "right", "faults", "not reached", "not applicable")}
+	for _, g := range p.groups {
+		lines = append(lines, fmt.Sprintf("%-10s%8d%8d%8d%13d%16d", g.name, g.trials, g.right, g.faults, g.unmet, g.uncounted))
+	}
+	return lines
+}
+
+// draw replaces the table on the terminal by a text and another table.
+func (p *examProgress) draw(text string, lines []string) {
+	var b strings.Builder
+	if p.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", p.drawn) // to its first line; erase all below
+	}
+	b.WriteString(text)
+	for _, line := range lines {
+		b.WriteString(line[:min(len(line), p.width-1)] + "\n")
+	}
+	p.drawn = len(lines)
+	p.write(b.String())
+}
+
+// write ignores errors: the results are written at the end, too.
+func (p *examProgress) write(text string) { _, _ = io.WriteString(p.to, text) }
+
+// stop removes the table.
 func (p *examProgress) stop() {
-	if p.line {
-		fmt.Fprint(p.to, "\r\x1b[K")
+	if p.drawn > 0 {
+		p.draw("", nil)
 	}
 }
