@@ -131,7 +131,7 @@ func (t *Trial) watchCommand(ctx context.Context, pid int, ended <-chan error) e
 			return stop(context.Cause(ctx))
 		case now := <-ticker.C:
 			newCPU, newWire := t.exam.cpu(pid), t.watch.wire()
-			if newCPU != cpu || newWire != wire {
+			if newCPU != cpu || newWire != wire || runs(pid) { // it may wait for a processor
 				cpu, wire, since = newCPU, newWire, now
 			}
 			idle := now.Sub(since)

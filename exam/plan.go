@@ -80,7 +80,7 @@ func (e *exam) add(x trial, of *examined, a *access) {
 		x.skip = "the client fails on a registry with this authentication when nothing else is wrong"
 	}
 	if x.cell == nil {
-		x.cell = &Cell{Forever: true}
+		x.cell = &Cell{Forever: !actOnce(x.rules)}
 	}
 	if x.options == nil {
 		x.options = a.options()
@@ -94,6 +94,11 @@ func (e *exam) add(x trial, of *examined, a *access) {
 		}
 	}
 	e.trials = append(e.trials, &x)
+}
+
+// actOnce reports whether there are rules, and each acts on one request.
+func actOnce(rules []faults.Rule) bool {
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(r faults.Rule) bool { return r.When.Times != 1 })
 }
 
 // planDuties adds the duties that the specification gives to clients.
