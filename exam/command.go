@@ -45,9 +45,9 @@ import (
 // ended, or when the trial ends.
 //
 // A command has hung if it neither uses CPU time nor sends or receives anything for ten
-// seconds, or for ten times the duration of the plain run, if that is longer. The time in which
-// the registry makes the client wait, up to a minute, does not count. CPU time is known on Linux
-// only.
+// seconds, or for ten times the duration of the plain run, if that is longer, or for the last half
+// of its time. The time in which the registry makes the client wait, up to a minute, does not
+// count. CPU time is known on Linux only.
 type Command []string
 
 // Run runs the command. An exit status other than 0 is an error.
@@ -128,6 +128,9 @@ func (t *Trial) watchCommand(ctx context.Context, pid int, ended <-chan error) e
 			}
 			return err
 		case <-ctx.Done():
+			if idle := time.Since(since); t.exam != nil && idle > t.exam.within/2 && idle > t.patience() { // however slow the plain run was
+				return stop(&hungError{idle})
+			}
 			return stop(context.Cause(ctx))
 		case now := <-ticker.C:
 			newCPU, newWire := t.exam.cpu(pid), t.watch.wire()
