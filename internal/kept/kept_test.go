@@ -364,6 +364,14 @@ func TestHostile(t *testing.T) {
 		"gone":      os.Remove,
 		"a link":    func(file string) error { return errors.Join(os.Remove(file), os.Symlink("/etc/passwd", file)) },
 		"directory": func(file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) },
+		"right, but outside": func(file string) error {
+			outside := filepath.Join(t.TempDir(), "blob")
+			return errors.Join(os.Rename(file, outside), os.Symlink(outside, file))
+		},
+		"in a directory outside": func(file string) error {
+			outside := filepath.Join(t.TempDir(), "sha256")
+			return errors.Join(os.Rename(filepath.Dir(file), outside), os.Symlink(outside, filepath.Dir(file)))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			copied := filepath.Join(t.TempDir(), "world")
@@ -375,7 +383,7 @@ func TestHostile(t *testing.T) {
 				assert.NotContains(t, string(a.body), "root:")
 			})
 			require.Len(t, w.Missing(), 1)
-			assert.Contains(t, w.Missing()[0], "ghcr.io: damaged: blob "+string(layer))
+			assert.Regexp(t, "^ghcr.io: damaged: (blob "+string(layer)+"|repository app: .* path escapes from parent)", w.Missing()[0])
 		})
 	}
 }
