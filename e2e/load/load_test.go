@@ -16,7 +16,7 @@ import (
 )
 
 // long is the duration of the test, instead of a number of steps.
-var long = flag.Duration("for", 0, "have the clients of TestLoad go on for so long, rather than for a few steps each")
+var long = flag.Duration("for", 0, "have the clients of TestLoad and TestUpstream go on for so long, rather than for a few steps each")
 
 const (
 	size   = 256 // clients at a time
