@@ -14,7 +14,7 @@ import (
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -26,7 +26,7 @@ type fixture struct {
 	log       *slog.Logger
 	store     registry.Store
 	directory *layoutstore.Store // the same, if it is in a directory
-	content   *world.Store       // that of the registry and of the hosts
+	content   *worldstore.Store  // that of the registry and of the hosts
 	upstream  *upstream.Upstream // nil: the registry of this program answers, with store
 	shown     registry.Store     // content, or that of the upstream
 	hosts     []*standIn
@@ -91,7 +91,7 @@ func (f *fixture) fill(ctx context.Context) (err error) {
 	if err := f.openStore(); err != nil {
 		return err
 	}
-	f.content = world.NewStore(f.store)
+	f.content = worldstore.NewStore(f.store)
 	f.shown, f.faults = f.content, engine.New(f.store)
 	if err := f.prepareHosts(ctx); err != nil {
 		return wrongInput(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -68,7 +68,7 @@ func serveWith(t *testing.T, options server.Options, token string, access *auth.
 	require.NoError(t, err)
 	r.api = control.New(control.Config{
 		ReadRules: config.Rules, ReadProfile: config.ReadProfile, Use: use,
-		Store: world.NewStore(r.store), Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
+		Store: worldstore.NewStore(r.store), Recorder: r.recorder, Faults: r.faults, Token: token, Version: "test", Log: log,
 		Switch: func(p *profiles.Profile) (control.Use, error) {
 			b, use, err := backend(p)
 			if err == nil {

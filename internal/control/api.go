@@ -15,14 +15,14 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
 )
 
 // Config configures an API. Store, Recorder and Faults are required.
 type Config struct {
-	Store    registry.Store     // the content of the registry and of its hosts, without faults; a [world.Store] can be reset
+	Store    registry.Store     // the content of the registry and of its hosts, without faults; a [worldstore.Store] can be reset
 	Recorder *recorder.Recorder // records the registry's requests
 	Faults   *engine.Engine
 
@@ -90,8 +90,8 @@ type API struct {
 // opened is the state that is known once the registry is on the network.
 type opened struct {
 	url   string
-	store *world.Store  // restored by a reset; nil if the content is another Store
-	rules []faults.Rule // restored by a reset
+	store *worldstore.Store // restored by a reset; nil if the content is another Store
+	rules []faults.Rule     // restored by a reset
 }
 
 // New returns an API. Its registry is not ready until [API.Open] is called.
@@ -116,7 +116,7 @@ func New(config Config) *API {
 // moment.
 func (a *API) Open(url string) {
 	o := &opened{url: url}
-	if own, ok := a.config.Store.(*world.Store); ok {
+	if own, ok := a.config.Store.(*worldstore.Store); ok {
 		o.store = own.Clone()
 	}
 	for _, state := range a.config.Faults.Rules() {

@@ -21,7 +21,7 @@ import (
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/record"
@@ -65,7 +65,7 @@ func start(t testing.TB, o setup) *fixture {
 	}
 	f.api = control.New(control.Config{
 		ReadRules: conf.Rules, ReadProfile: conf.ReadProfile, Use: use, Switch: f.switchProfile,
-		Store: world.NewStore(f.store), Recorder: f.recorder, Faults: f.faults, Version: "v1.2.3",
+		Store: worldstore.NewStore(f.store), Recorder: f.recorder, Faults: f.faults, Version: "v1.2.3",
 		Token: o.token, Hosts: o.hosts, MaxLoad: o.maxLoad, Log: log,
 		World: o.world, Renew: o.renew,
 	})

@@ -10,7 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 )
 
 func loadRoutes() []route {
@@ -145,7 +145,7 @@ func (a *API) generate(w http.ResponseWriter, r *request) error {
 // snapshot sends the content of the store: of a clone, if possible, for a consistent view.
 func (a *API) snapshot(w http.ResponseWriter, r *request) error {
 	clone := a.config.Store
-	if own, ok := clone.(*world.Store); ok {
+	if own, ok := clone.(*worldstore.Store); ok {
 		clone = own.Clone()
 	}
 	var repos []string

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 )
 
 // The parts of a reset, in order: faults are removed before the other parts change, and requests
@@ -41,7 +41,7 @@ func (a *API) reset(w http.ResponseWriter, r *request) error {
 		return errNotReady
 	}
 	what := value[[]string](r, "what")
-	own, resets := a.config.Store.(*world.Store)
+	own, resets := a.config.Store.(*worldstore.Store)
 	if slices.Contains(what, resetContent) && resets && own.Kept() {
 		return failf(http.StatusConflict, "reset content: it is kept in a directory, which a reset does not change: name the other parts to reset")
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 )
 
 func stateRoutes() []route {
@@ -71,7 +71,7 @@ func (a *API) info(w http.ResponseWriter, r *request) error {
 		i.URL = o.url
 	}
 	i.Counts.Requests, i.Counts.Connections = a.config.Recorder.Counts()
-	if own, ok := a.config.Store.(*world.Store); ok { // counting another takes requests
+	if own, ok := a.config.Store.(*worldstore.Store); ok { // counting another takes requests
 		i.Counts.Bytes = own.Bytes()
 		for _, err := range own.Repositories(r.Context(), "") {
 			if err != nil {

@@ -1,5 +1,4 @@
-// Package world is about many hosts on one network: which registries stand in for them, and their
-// content as one Store.
+// Package world is about many hosts on one network: which registries stand in for them.
 package world
 
 import (
@@ -14,9 +13,6 @@ import (
 
 	"github.com/ocifake/ocifake/profiles"
 )
-
-// dockerHub is the host of Docker Hub in references.
-const dockerHub = "docker.io"
 
 // Host is a host name for which a registry of ours stands in.
 type Host struct {

@@ -1,4 +1,5 @@
-package world
+// Package worldstore is the content of many registries as one Store.
+package worldstore
 
 import (
 	"context"
@@ -23,6 +24,9 @@ type Store struct {
 	main  registry.Store
 	hosts []hosted // in the order of their names
 }
+
+// dockerHub is the host of Docker Hub in references.
+const dockerHub = "docker.io"
 
 type hosted struct {
 	name    string

@@ -1,4 +1,4 @@
-package world_test
+package worldstore_test
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/thorough"
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/worldstore"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registry/storetest"
@@ -19,7 +19,7 @@ func TestStoreKeepsItsPromises(t *testing.T) {
 	for _, check := range thorough.Sample(storetest.Checks(), 8, 2) {
 		t.Run(check.Name, func(t *testing.T) {
 			assert.NoError(t, check.Run(t.Context(), func() (registry.Store, error) {
-				s := world.NewStore(memstore.New(memstore.Options{}))
+				s := worldstore.NewStore(memstore.New(memstore.Options{}))
 				s.Add("a.example", nil, memstore.New(memstore.Options{}))
 				return s, nil
 			}))
@@ -30,7 +30,7 @@ func TestStoreKeepsItsPromises(t *testing.T) {
 // TestHosts: the content of each host is its own, under its name.
 func TestHosts(t *testing.T) {
 	main, hub, ghcr := memstore.New(memstore.Options{}), memstore.New(memstore.Options{}), memstore.New(memstore.Options{})
-	s := world.NewStore(main)
+	s := worldstore.NewStore(main)
 	s.Add("docker.io", []string{"*.docker.io"}, hub)
 	s.Add("ghcr.io", nil, ghcr)
 	for _, ref := range []string{"docker.io/alpine:3", "registry-1.docker.io/org/app:v1", "ghcr.io/org/app:v1", "ghcr.io/a:v1", "app:v1", "zoo/app:v1"} {
