@@ -48,13 +48,13 @@ type kindOfEntries struct {
 	name    string
 	broken  bool
 	serial  bool
-	sample  int // every nth is checked by default
+	sample  int // every nth is tried by default; all if 0
 	entries []entry
 }
 
 // TestBattery checks that what is broken is found, and that there is no finding on what is right.
 //
-// By default, it tries only what found an entry last, and a sample of what is right. With
+// By default, it tries only what found an entry last, and a sample of the clients and of what is right. With
 // -thorough, it tries everything on what was not found and on what is right. With OCIFAKE_UPDATE=1,
 // it tries everything, and writes testdata/found.txt.
 func TestBattery(t *testing.T) {
@@ -66,7 +66,7 @@ func TestBattery(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			entries := kind.entries
-			if !kind.broken && !updating() {
+			if kind.sample > 0 && !updating() {
 				entries = thorough.Sample(entries, kind.sample, 0)
 			}
 			for _, e := range entries {
@@ -203,10 +203,10 @@ func battery() []kindOfEntries {
 	}
 	return []kindOfEntries{
 		{name: "broken registries", broken: true, entries: registries},
-		{name: "right registries", sample: 10, entries: unusual},
+		{name: "right registries", sample: 16, entries: unusual},
 		{name: "broken stores", broken: true, entries: stores},
 		{name: "right stores", sample: 6, entries: otherStores},
-		{name: "buggy clients", broken: true, serial: true, entries: clients},
+		{name: "buggy clients", broken: true, serial: true, sample: 2, entries: clients},
 		{name: "right clients", sample: 5, serial: true, entries: otherClients},
 	}
 }
@@ -248,7 +248,7 @@ func (r brokenRegistry) find(t *testing.T, by string) string {
 		t.Logf("the suite refuses to run: %v", err)
 		return "open"
 	}
-	statements := spec.Statements()
+	statements := r.likely(spec.Statements())
 	if by == "open" || by == "ready" {
 		statements = nil
 	} else if by != "" {
@@ -276,6 +276,33 @@ func (r brokenRegistry) find(t *testing.T, by string) string {
 	return ""
 }
 
+// likely returns statements in the order in which they have words in common with the entry.
+func (r brokenRegistry) likely(statements []spec.Statement) []spec.Statement {
+	words := func(texts ...string) map[string]bool {
+		set := map[string]bool{}
+		for _, word := range strings.FieldsFunc(strings.ToLower(strings.Join(texts, " ")), func(c rune) bool { return c < 'a' || c > 'z' }) {
+			set[word] = true
+		}
+		return set
+	}
+	mine := words(r.name, r.sentence)
+	shared := func(s spec.Statement) int {
+		n := 0
+		for word := range words(s.ID, s.ID, s.Text) {
+			if mine[word] {
+				n++
+			}
+		}
+		return n
+	}
+	order := map[string]int{}
+	for _, s := range statements {
+		order[s.ID] = shared(s)
+	}
+	slices.SortStableFunc(statements, func(a, b spec.Statement) int { return order[b.ID] - order[a.ID] })
+	return statements
+}
+
 func (r rightRegistry) check(t *testing.T) []string {
 	ctx, cancel := context.WithTimeout(t.Context(), entryTime)
 	defer cancel()
@@ -285,7 +312,7 @@ func (r rightRegistry) check(t *testing.T) []string {
 	}
 	var findings []string
 	for _, result := range results {
-		if result.Outcome == spec.Failed {
+		if result.Outcome == spec.Failed && !(r.beyond && result.Statement.Source == spec.Ours) {
 			findings = append(findings, result.Statement.ID+": "+result.Message)
 		}
 	}

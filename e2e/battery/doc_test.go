@@ -11,5 +11,5 @@
 //	go test ./battery -run TestBattery -v -thorough | grep -a score:
 //
 // Without -thorough, each broken entry is only tried with what found it last
-// (testdata/found.txt), and of the right ones a sample is checked.
+// (testdata/found.txt), and of the clients and of the right ones a sample is tried.
 package battery_test
