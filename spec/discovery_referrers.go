@@ -185,6 +185,15 @@ func showsConfigType(t *tester) {
 	r.referring(m)
 	all, _ := r.referrersOf(subject.Digest, "")
 	wantsType(t, r.referrer(all, m), "application/vnd.example.config")
+	if empty := withEmptyType(m); r.try(empty, empty.digest().String()).status == http.StatusCreated {
+		all, _ = r.referrersOf(subject.Digest, "")
+		wantsType(t, r.referrer(all, empty), "application/vnd.example.config")
+	}
+}
+
+// withEmptyType returns a manifest with an artifactType that is empty. Registries need not take it.
+func withEmptyType(m manifest) manifest {
+	return manifest{m.mediaType, []byte(strings.Replace(string(m.body), "{", `{"artifactType":"",`, 1))}
 }
 
 func omitsIndexType(t *tester) {
@@ -192,6 +201,8 @@ func omitsIndexType(t *tester) {
 	subject := r.pushImage("v1").descriptor()
 	index := r.newIndex(nil, aboutIndex(subject))
 	r.referring(index)
+	empty := withEmptyType(index)
+	r.try(empty, empty.digest().String())
 	all, a := r.referrersOf(subject.Digest, "")
 	r.referrer(all, index)
 	var raw struct {

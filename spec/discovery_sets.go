@@ -96,6 +96,12 @@ func listsEachPageOfTags(t *tester) {
 func (r repo) wantsPage(query string, n int, tags []string) {
 	page, a := r.tagPage(query)
 	a.hasArray()
+	var list struct {
+		Name string `json:"name"`
+	}
+	if a.json(&list); list.Name != r.name {
+		r.failf("%s: want the name %s, got %q", query, r.name, list.Name)
+	}
 	want := tags[:min(n, len(tags))]
 	if len(page) < len(want) && len(page) > 0 && a.hasNext() {
 		want = want[:len(page)]

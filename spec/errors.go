@@ -222,15 +222,38 @@ func eachWarning(look func(*tester, string)) func(*tester) {
 	return func(t *tester) {
 		found := false
 		t.each(func(a *answer) {
-			for _, warning := range a.header.Values("Warning") {
+			for _, field := range a.header.Values("Warning") {
 				found = true
-				look(t, warning)
+				for _, warning := range warnings(field) {
+					look(t, warning)
+				}
 			}
 		})
 		if !found {
 			t.notApplicable("the registry sends no warnings")
 		}
 	}
+}
+
+// warnings returns the values of a field, which can have several, separated by commas.
+func warnings(field string) []string {
+	var all []string
+	begin, inside := 0, false
+	for i := 0; i < len(field); i++ {
+		switch c := field[i]; {
+		case c == '\\' && inside:
+			i++
+		case c == '"':
+			inside = !inside
+		case c == ',' && !inside:
+			all, begin = append(all, field[begin:i]), i+1
+		}
+	}
+	all = append(all, field[begin:])
+	for i := range all {
+		all[i] = strings.Trim(all[i], " \t")
+	}
+	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" && len(all) > 1 })
 }
 
 // warningValue is the grammar of RFC 7234, 5.5.

@@ -58,7 +58,12 @@ var probes = map[Feature]func(*tester) bool{
 	},
 	Referrers: func(t *tester) bool {
 		r := t.newRepo()
-		return r.get(r.referrers(r.pushImage("v1").digest())).status != http.StatusNotFound
+		subject := r.pushImage("v1").descriptor()
+		if r.get(r.referrers(subject.Digest)).status != http.StatusNotFound {
+			return true
+		}
+		m := r.newArtifact("application/vnd.example.x", about(subject))
+		return r.try(m, m.digest().String()).header.Get("OCI-Subject") != ""
 	},
 	ReferrersFilter: func(t *tester) bool {
 		r := t.newRepo()
@@ -127,7 +132,7 @@ var probes = map[Feature]func(*tester) bool{
 	TagParameters: func(t *tester) bool {
 		r := t.newRepo()
 		m := r.newImage()
-		return r.try(m, m.digest().String()+"?tag=v1").header.Get("OCI-Tag") != ""
+		return r.try(m, m.digest().String()+"?tag=v1").header.Get("OCI-Tag") != "" || r.head(r.manifest("v1")).status == http.StatusOK
 	},
 	ManifestLimit: func(t *tester) bool {
 		r := t.newRepo()

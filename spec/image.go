@@ -56,6 +56,10 @@ var imageStatements = []Statement{
 		Section: "Image Index Property Descriptions", Endpoint: "end-7", Level: Must, Area: Push, Source: Image,
 		check: keeps(indexOfUnknown),
 	}, {
+		ID: "referrers-media-type", Text: "This property SHOULD be used and …",
+		Section: "Image Index Property Descriptions", Endpoint: "end-12a", Level: Should, Area: Discovery, Source: Image, Needs: []Feature{Referrers},
+		check: referrersHaveMediaType,
+	}, {
 		ID: "descriptor-fields", Text: "Descriptors with data, urls, annotations, platform and artifactType are kept, and so are fields that nobody knows.",
 		Endpoint: "end-7", Level: Must, Area: Push, Source: Ours,
 		check: keeps(imageWithFields),
@@ -90,6 +94,15 @@ func keeps(makeManifest func(repo) manifest) func(*tester) {
 		r.push(m, "v1")
 		r.get(r.manifest("v1")).wants(http.StatusOK).is(m.body)
 		r.get(r.manifest(m.digest().String())).wants(http.StatusOK).is(m.body)
+	}
+}
+
+func referrersHaveMediaType(t *tester) {
+	r := t.newRepo()
+	var index ocispec.Index
+	r.get(r.referrers(r.pushImage("v1").digest())).wants(http.StatusOK).json(&index)
+	if index.MediaType != ocispec.MediaTypeImageIndex {
+		t.failf("want a list of referrers with the mediaType %s, got %q", ocispec.MediaTypeImageIndex, index.MediaType)
 	}
 }
 

@@ -153,6 +153,8 @@ func deletesNoUnknownBlob(t *tester) {
 	r.delete(r.blob(t.nowhere())).wants(http.StatusNotFound)
 	r.delete(r.blob(d)).wants(http.StatusAccepted)
 	r.delete(r.blob(d)).wants(http.StatusNotFound)
+	none := t.newRepo()
+	none.delete(none.blob(t.nowhere())).wants(http.StatusNotFound)
 }
 
 func deletedBlobIsGone(t *tester) {
@@ -168,12 +170,16 @@ func deletedBlobIsGone(t *tester) {
 func tagGoesAlone(t *tester) {
 	r := t.newRepo()
 	m := r.pushImage("v1")
-	r.push(m, "v2")
+	others := []string{"V1", "v", "v1-x", "v1.0", "v10", "v2"}
+	for _, tag := range others {
+		r.push(m, tag)
+	}
 	r.delete(r.manifest("v1")).wants(http.StatusAccepted)
-	r.get(r.manifest(m.digest().String())).wants(http.StatusOK).is(m.body)
-	r.get(r.manifest("v2")).wants(http.StatusOK).is(m.body)
+	for _, reference := range append([]string{m.digest().String()}, others...) {
+		r.get(r.manifest(reference)).wants(http.StatusOK).is(m.body)
+	}
 	tags := r.follow("")
-	wantsTags(t, tags, "v2")
+	wantsTags(t, tags, others...)
 }
 
 func deletesReferrers(t *tester) {

@@ -28,7 +28,7 @@ var answerMutations = []mutation{
 				a.become(http.StatusAccepted)
 			}
 		}, op.ManifestDelete, op.BlobDelete, op.TagDelete),
-		fails: []string{"delete-unknown-repository", "manifest-delete-repository-unknown"},
+		fails: []string{"delete-unknown-repository", "manifest-delete-repository-unknown", "blob-delete-unknown"},
 	}, {
 		name: "a manifest with missing references is answered 201 and not stored", mutate: answered(func(a *reply) {
 			if strings.Contains(string(a.body), "MANIFEST_BLOB_UNKNOWN") {

@@ -276,7 +276,7 @@ func referring(edit func(*ocispec.Descriptor)) func(*mutant) {
 var referrerMutations = []mutation{
 	{
 		name: "a list of referrers is 203", mutate: status(http.StatusOK, http.StatusNonAuthoritativeInfo, op.ReferrerList),
-		fails: append([]string{"supports-discovery", "referrers-not-404", "referrers-content-type", "referrers-empty", "referrers-filter"}, everyReferrer...),
+		fails: append([]string{"supports-discovery", "referrers-not-404", "referrers-media-type", "referrers-content-type", "referrers-empty", "referrers-filter"}, everyReferrer...),
 	}, {
 		name: "an unknown subject is 404", mutate: func(m *mutant) {
 			m.refuses(registry.ManifestUnknown, func(r *http.Request, info *op.Info) bool {
@@ -292,7 +292,7 @@ var referrerMutations = []mutation{
 		name: "referrers are no index", mutate: answered(func(a *reply) {
 			a.body = replaced(a.body, `"mediaType":"`+ocispec.MediaTypeImageIndex+`"`, `"mediaType":"application/json"`)
 		}, op.ReferrerList),
-		fails: []string{"referrers-body"},
+		fails: []string{"referrers-body", "referrers-media-type"},
 	}, {
 		name: "referrers are called JSON", mutate: setting("Content-Type", "application/json", op.ReferrerList),
 		fails: []string{"referrers-content-type"},

@@ -36,7 +36,7 @@ func mutations() []mutation {
 		uploadMutations, chunkMutations, statusMutations, mountMutations,
 		pushManifestMutations, manifestContentMutations, tagParameterMutations,
 		tagMutations, linkMutations, referrerMutations, deleteMutations, errorMutations(),
-		kindMutations, isolationMutations, hostileMutations, limitMutations, streamMutations, answerMutations, raceMutations, raceManifestMutations,
+		kindMutations, isolationMutations, hostileMutations, limitMutations, streamMutations, answerMutations, contextMutations, raceMutations, raceManifestMutations,
 	)
 }
 

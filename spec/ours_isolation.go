@@ -85,6 +85,11 @@ func deletesFromOne(t *tester) {
 	r.delete(r.manifest(index.digest().String())).wants(http.StatusAccepted)
 	other.get(other.blob(d)).wants(http.StatusOK).is(body)
 	other.get(other.manifest("v1")).wants(http.StatusOK).is(index.body)
+	target := t.newRepo()
+	if target.mount(d, other.name).status == http.StatusCreated {
+		target.delete(target.blob(d))
+		other.get(other.blob(d)).wants(http.StatusOK).is(body)
+	}
 }
 
 // sessionIsNotElsewhere changes the repository in a location, if it stands there.

@@ -201,6 +201,7 @@ func missesDeletedBlob(t *tester) {
 }
 
 func missesDeletedManifest(t *tester) {
+	const ofType = "?artifactType=application/vnd.example.sbom"
 	r := t.newRepo()
 	var shared ocispec.Descriptor
 	m := r.newImage(func(m *ocispec.Manifest) { shared = m.Layers[0] })
@@ -219,6 +220,12 @@ func missesDeletedManifest(t *tester) {
 		r.finds(parent, "parent.too")
 		r.finds(referrer, "referrer")
 		wantsTags(t, r.follow(""), "parent", "parent.too", "referrer", "sibling")
+		if t.suite.has(t.context, Referrers) {
+			for _, query := range []string{"", ofType} {
+				all, _ := r.referrersOf(sibling.digest(), query)
+				r.referrer(all, referrer)
+			}
+		}
 		for _, target := range gone {
 			r.delete(target).wants(http.StatusAccepted)
 			r.misses(target)
@@ -231,8 +238,10 @@ func missesDeletedManifest(t *tester) {
 		r.finds(sibling, "sibling")
 		r.get(r.blob(shared.Digest)).wants(http.StatusOK)
 		if t.suite.has(t.context, Referrers) {
-			if all, _ := r.referrersOf(sibling.digest(), ""); len(all) > 0 {
-				t.failf("want no referrer, as it was deleted, got %d", len(all))
+			for _, query := range []string{"", ofType} {
+				if all, _ := r.referrersOf(sibling.digest(), query); len(all) > 0 {
+					t.failf("want no referrer, as it was deleted, got %d", len(all))
+				}
 			}
 		}
 	}
@@ -267,6 +276,13 @@ func missesDeletedTag(t *tester) {
 	}
 	r.finds(m, m.digest().String())
 	wantsTags(t, r.follow(""))
+	if t.suite.has(t.context, Referrers) {
+		referrer := r.newArtifact("application/vnd.example.sbom", about(m.descriptor()))
+		r.push(referrer, "referrer")
+		r.delete(r.manifest("referrer")).wants(http.StatusAccepted)
+		all, _ := r.referrersOf(m.digest(), "")
+		r.referrer(all, referrer)
+	}
 }
 
 func deletesNoUnknownManifest(t *tester) {

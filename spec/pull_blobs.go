@@ -60,6 +60,9 @@ func tellsBlobDigest(t *tester) {
 		t.notApplicable("blobs are served elsewhere")
 	}
 	a.field("Docker-Content-Digest")
+	if part := r.get(r.blob(d), "Range", "bytes=2-5"); part.status == http.StatusPartialContent && !part.redirected() {
+		part.field("Docker-Content-Digest")
+	}
 }
 
 func blobDigestIsRight(t *tester) {

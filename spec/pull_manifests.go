@@ -89,8 +89,15 @@ var pullManifestStatements = []Statement{
 func getsManifest(t *tester) {
 	r := t.newRepo()
 	m := r.pushImage("v1")
-	r.get(r.manifest("v1")).wants(http.StatusOK).is(m.body)
-	r.get(r.manifest(m.digest().String())).wants(http.StatusOK).is(m.body)
+	for _, reference := range []string{"v1", m.digest().String()} {
+		r.get(r.manifest(reference)).wants(http.StatusOK).is(m.body)
+		switch a := r.get(r.manifest(reference), "Range", "bytes=2-9").wants(http.StatusOK, http.StatusPartialContent); a.status {
+		case http.StatusOK:
+			a.is(m.body)
+		case http.StatusPartialContent:
+			a.is(m.body[2:10])
+		}
+	}
 }
 
 func missesManifest(t *tester) {

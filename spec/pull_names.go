@@ -136,6 +136,9 @@ func findsManifestsOfAllKinds(t *tester) {
 	docker := r.newDockerImage()
 	if r.try(docker, docker.digest().String()).status == http.StatusCreated {
 		all = append(all, docker)
+		if list := r.newDockerList(docker); r.try(list, list.digest().String()).status == http.StatusCreated {
+			all = append(all, list)
+		}
 	}
 	for i, m := range all {
 		r.push(m, m.digest().String())
@@ -159,6 +162,20 @@ func (r repo) newDockerImage() manifest {
 		m.Layers[0].MediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	})
 	m.mediaType = dockerManifest
+	return m
+}
+
+// newDockerList returns a list of images in Docker's format, which a registry need not take.
+func (r repo) newDockerList(images ...manifest) manifest {
+	const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
+	var children []ocispec.Descriptor
+	for _, m := range images {
+		child := m.descriptor()
+		child.Platform = &ocispec.Platform{OS: "linux", Architecture: "amd64"}
+		children = append(children, child)
+	}
+	m := r.newIndex(children, func(i *ocispec.Index) { i.MediaType, i.Annotations = dockerList, nil })
+	m.mediaType = dockerList
 	return m
 }
 

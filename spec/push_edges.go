@@ -96,6 +96,7 @@ func takesFinalChunksOfAnyLength(t *tester) {
 
 func refusesOtherDigestsOfChunks(t *tester) {
 	r := t.newRepo()
+	r.do(http.MethodPut, r.start(), r.bytes(32), "Content-Type", octets).refuses() // without any
 	for _, inPut := range []bool{false, true} {
 		for part := range 3 {
 			s := r.open()

@@ -62,6 +62,7 @@ func namesSubject(t *tester) {
 	later := t.missing()
 	m = r.newArtifact("application/vnd.example.sbom", about(later))
 	r.push(m, "v2").hasField("OCI-Subject", later.Digest.String())
+	r.push(r.newImage(about(subject)), "v3").hasField("OCI-Subject", subject.Digest.String()) // without artifactType
 }
 
 func namesNoSubject(t *tester) {

@@ -152,6 +152,7 @@ func toursUnknown(t *tester) {
 		in.get(in.blob(unknown))
 		in.get(in.tags())
 		in.get(in.referrers(unknown))
+		in.get("/v2/" + in.name + "/nonsense")
 	}
 	upper := repo{t, "UPPER"}
 	upper.get(upper.tags())

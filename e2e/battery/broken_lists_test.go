@@ -466,17 +466,6 @@ var brokenLists = []brokenRegistry{
 		})
 		return a
 	})},
-	{name: "referrers-empty-artifact-type-kept", sentence: mustConfigType, breaks: around(listReferrers, func(q *query, next serve) *answer {
-		a := next(q)
-		a.entries("manifests", func(d map[string]any) {
-			var m map[string]any
-			_ = json.Unmarshal(next(q.to("GET", "/v2/"+q.repo+"/manifests/"+d["digest"].(string))).body, &m)
-			if m["artifactType"] == "" {
-				d["artifactType"] = ""
-			}
-		})
-		return a
-	})},
 	{name: "referrers-index-type-invented", sentence: mustIndexNoType, breaks: alter(listReferrers, eachReferrer(func(d map[string]any) {
 		if _, ok := d["artifactType"]; !ok {
 			d["artifactType"] = d["mediaType"]

@@ -58,7 +58,6 @@ func secondPut(key func(q *query, a *answer) string, f change) func() layer {
 
 func sameTagAndContent(q *query, _ *answer) string { return q.thing() + sha(q.content) }
 func sameContent(q *query, _ *answer) string       { return q.repo + sha(q.content) }
-func sameTag(q *query, _ *answer) string           { return q.thing() }
 
 // afterDelete keeps what the last successful GET before a DELETE answered, and answers it to
 // requests that fulfil a condition.

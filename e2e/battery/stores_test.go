@@ -261,7 +261,7 @@ func mapped[E any](seq iter.Seq2[E, error], f func(*E) bool) iter.Seq2[E, error]
 	}
 }
 
-// reversed returns a list in reverse order.
+// arranged returns a list whose entries a function has rearranged.
 func arranged[E any](seq iter.Seq2[E, error], f func([]E) []E) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		var all []E
@@ -274,17 +274,6 @@ func arranged[E any](seq iter.Seq2[E, error], f func([]E) []E) iter.Seq2[E, erro
 		}
 		for _, e := range f(all) {
 			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-// late calls for a list only when the loop begins.
-func late[E any](list func() iter.Seq2[E, error]) iter.Seq2[E, error] {
-	return func(yield func(E, error) bool) {
-		for e, err := range list() {
-			if !yield(e, err) {
 				return
 			}
 		}

@@ -397,14 +397,6 @@ func with(name, value string) change {
 	return func(_ *query, a *answer) { a.header.Set(name, value) }
 }
 
-func all(changes ...change) change {
-	return func(q *query, a *answer) {
-		for _, c := range changes {
-			c(q, a)
-		}
-	}
-}
-
 // table is a map for concurrent use.
 type table[V any] struct {
 	mu     sync.Mutex
