@@ -2,6 +2,7 @@ package effect
 
 import (
 	"reflect"
+	"sync"
 
 	"github.com/ocifake/ocifake/internal/strict"
 )
@@ -18,8 +19,20 @@ type kind struct {
 	encode  func(Behaviour) any                       // nil: no arguments
 }
 
-// kinds are all effects. Names and arguments are never changed: files bear them.
+// kinds returns all effects. Callers do not change the table. A variable with an initializer would
+// depend on itself: effects contain effects.
 func kinds() []kind {
+	kindTable.made.Do(func() { kindTable.kinds = newKinds() })
+	return kindTable.kinds
+}
+
+var kindTable struct {
+	made  sync.Once
+	kinds []kind
+}
+
+// newKinds makes the table. Names and arguments are never changed: files bear them.
+func newKinds() []kind {
 	return []kind{
 		row("status", "code", "answers in the registry's place", Answer{}),
 		redirectRow(),

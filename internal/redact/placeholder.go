@@ -104,9 +104,9 @@ func eachPlaceholder(s string, found func(secret Secret, from, to int)) {
 }
 
 // inUser returns a placeholder as the user of a URL.
-func inUser(placeholder string) string {
-	return strings.NewReplacer("[", "%5B", ":", "%3A", "]", "%5D").Replace(placeholder)
-}
+func inUser(placeholder string) string { return userEscapes.Replace(placeholder) }
+
+var userEscapes = strings.NewReplacer("[", "%5B", ":", "%3A", "]", "%5D")
 
 // masked returns a text in which placeholders have neither colons, which separate other things, nor
 // the words of a kind.
