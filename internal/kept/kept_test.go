@@ -361,7 +361,10 @@ func TestHostile(t *testing.T) {
 		"shorter": func(file string) error {
 			return os.WriteFile(file, []byte("version https://git-lfs.github.com/spec/v1\n"), 0o600)
 		},
-		"gone":      os.Remove,
+		"gone": os.Remove,
+		"a log that is not one": func(file string) error {
+			return os.WriteFile(filepath.Join(filepath.Dir(file), "..", "..", "ocifake.store"), []byte("00000000 ocifake-store 1\n00000000 blob\n"), 0o600)
+		},
 		"a link":    func(file string) error { return errors.Join(os.Remove(file), os.Symlink("/etc/passwd", file)) },
 		"directory": func(file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) },
 		"right, but outside": func(file string) error {
@@ -383,7 +386,7 @@ func TestHostile(t *testing.T) {
 				assert.NotContains(t, string(a.body), "root:")
 			})
 			require.Len(t, w.Missing(), 1)
-			assert.Regexp(t, "^ghcr.io: damaged: (blob "+string(layer)+"|repository app: .* path escapes from parent)", w.Missing()[0])
+			assert.Regexp(t, "^ghcr.io: damaged: (blob "+string(layer)+"|repository app: .* path escapes from parent|ocifake.store: )", w.Missing()[0])
 		})
 	}
 }

@@ -30,7 +30,8 @@ const (
 	maxIndex = 64 << 20  // bytes of index.json
 )
 
-// openLayout opens the layout in a directory and checks its log. A layout without a log is read.
+// openLayout opens the layout in a directory. A log is read when content is first needed. A layout
+// without a log is read.
 func openLayout(root *os.Root, dir, sub string) (*layout, error) {
 	opened, err := root.OpenRoot(sub)
 	if err != nil {
@@ -54,18 +55,16 @@ func newContent() *memstore.Store {
 	return memstore.New(memstore.Options{MaxBytes: memstore.NoLimit})
 }
 
-// check checks the size and the checksums of the log.
+// check checks the size of the log.
 func (l *layout) check() error {
 	f, size, err := l.Read(layoutdir.LogName)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	if size > maxLog {
-		return fmt.Errorf("%s has more than %d bytes", layoutdir.LogName, maxLog)
+		err = fmt.Errorf("%s has more than %d bytes", layoutdir.LogName, maxLog)
 	}
-	_, err = layoutdir.Scan(f, func([]byte) error { return nil })
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // load reads the files of the layout, except entries of index.json that skip selects.
