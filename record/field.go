@@ -85,12 +85,18 @@ var fields = [...]field{
 }
 
 // required is a field that every exchange has.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func required(f field) field {
 	f.required = true
 	return f
 }
 
 // plain is a field whose Go type has a JSON form that loses nothing.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func plain[T comparable](name string, at func(*Exchange) *T) field {
 	return field{
 		name: name,
@@ -145,6 +151,10 @@ func moment(name string, at func(*Exchange) *time.Time) field {
 	}
 }
 
+// text is a field whose Go type is a string.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func text[S ~string](name string, at func(*Exchange) *S) field {
 	return field{
 		name: name,
@@ -168,6 +178,10 @@ func texts(name string, at func(*Exchange) *[]string) field {
 	}
 }
 
+// body is a field with the bytes of a body.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func body(name string, at func(*Exchange) *[]byte) field {
 	return field{
 		name: name,
@@ -181,6 +195,9 @@ func body(name string, at func(*Exchange) *[]byte) field {
 }
 
 // header keeps nil lists, by which a handler tells net/http to send no such field.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func header(name string, at func(*Exchange) *http.Header) field {
 	return field{
 		name: name,

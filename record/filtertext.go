@@ -92,10 +92,18 @@ var makers = map[string]func(values []string) (Filter, error){
 	"since":          parseSince,
 }
 
+// ofNothing makes filters that have no value.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func ofNothing(make func() Filter) func([]string) (Filter, error) {
 	return func([]string) (Filter, error) { return make(), nil }
 }
 
+// ofTexts makes filters of texts.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func ofTexts[T ~string](make func(...T) Filter) func([]string) (Filter, error) {
 	return func(values []string) (Filter, error) {
 		var typed []T
@@ -123,6 +131,9 @@ func parseOps(values []string) (Filter, error) {
 }
 
 // ofOne makes filters of one value.
+// It is not inlined, because a copy of it for each row of the table takes long to compile.
+//
+//go:noinline
 func ofOne[T any](parse func(string) (T, error), make func(T) Filter) func([]string) (Filter, error) {
 	return func(values []string) (Filter, error) {
 		if len(values) > 1 {
