@@ -331,10 +331,7 @@ func (t *transfer) blobs(all []ocispec.Descriptor) error {
 		}
 		return nil
 	}
-	errs := make(chan error)
-	if !t.has("leaves goroutines behind") && !t.has("waits for all for ever") {
-		errs = make(chan error, len(all))
-	}
+	errs := make(chan error, len(all))
 	var wg sync.WaitGroup
 	for _, d := range all {
 		wg.Add(1)
@@ -350,15 +347,15 @@ func (t *transfer) blobs(all []ocispec.Descriptor) error {
 	var first error
 	for range all {
 		err := <-errs
-		if err != nil && t.has("leaves goroutines behind") {
-			return err
-		}
 		if first == nil {
 			first = err
 		}
 	}
 	if t.has("loses errors of parallel layers") {
 		return nil
+	}
+	if first != nil && t.has("leaves goroutines behind") {
+		go func() { errs <- <-errs }()
 	}
 	return first
 }
