@@ -187,7 +187,8 @@ const (
 	settleTime = time.Second          // after which the next request is served in any case
 )
 
-// settle returns when the client waits for answers.
+// settle returns when the client waits for answers: its processes sleep, and nothing was sent or
+// received for some time. On other systems than Linux the time alone decides.
 func (t *turns) settle() {
 	if !t.mode.realTime {
 		time.Sleep(time.Millisecond) // until all goroutines of the bubble are blocked
