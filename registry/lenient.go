@@ -11,7 +11,7 @@ import (
 // Relaxations: manifests that are not checked, media types that are not known or not
 // sent, blobs that every repository has.
 
-// parseManifest is [ParseManifest] with the relaxations of the options.
+// parseManifest is [ParseManifest] with the relaxations of the options and the dialect.
 func (c *call) parseManifest(content []byte) (PutManifest, error) {
 	mediaType := mediaType(c.r.Header.Get("Content-Type"))
 	if c.options.AllowAnyType && mediaType == "" {
@@ -22,7 +22,7 @@ func (c *call) parseManifest(content []byte) (PutManifest, error) {
 	if c.options.AllowUnchecked && (known || c.options.AllowAnyType) || c.options.AllowAnyType && !known {
 		return readManifest(mediaType, content), nil
 	}
-	return ParseManifest(mediaType, content)
+	return parse(mediaType, content, c.options.dialect.AnyDescriptor)
 }
 
 // guessMediaType returns the media type that content has as a manifest.

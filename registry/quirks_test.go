@@ -226,6 +226,16 @@ func TestReferrersOrder(t *testing.T) {
 	}
 }
 
+func TestAnyDescriptor(t *testing.T) {
+	data := `,"annotations":{"a":"b"},"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"` + string(digest.FromString("b")) + `","size":1,"data":"YQ=="}`
+	layer := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":99}`, ocispec.MediaTypeImageLayer, digest.FromString(layerText))
+	speak(t, registry.Dialect{}).put("v1", "", data, http.StatusBadRequest)
+	speak(t, registry.Dialect{}).put("v1", layer, "", http.StatusBadRequest)
+	lax := speak(t, registry.Dialect{AnyDescriptor: true})
+	lax.put("v1", "", data, http.StatusCreated)
+	lax.put("v1", layer, "", http.StatusCreated)
+}
+
 func TestSHA512(t *testing.T) {
 	const text = "content with two digests"
 	sha512, sha256 := digest.SHA512.FromString(text), digest.FromString(text)
