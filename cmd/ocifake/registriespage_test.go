@@ -57,6 +57,9 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
 - A registry with some thirty odd traits is probed, and the profile that the probe writes is served. A client
   that has no part in it, oras-go, has the same exchanges with both:
   ` + "`cd e2e && go test . -run TestRoundTrip`" + `.
+- Tests of other projects that use one of these registries as a fixture run with ocifake in its place, and pass:
+  those of go-containerregistry, ko, regclient, CUE and stereoscope, 752 tests, in
+  e2e/suites/testdata/suites.md: ` + "`cd e2e && OCIFAKE_SUITES=all go test -timeout 60m ./suites`" + `.
 - Of six registries, the answers to the official conformance suite are on record. The requests are sent
   again to the strict registry and to the profile, and the answers compared by status, error code, header
   fields and the form of the body. Exchanges that are answered with 401 do not count.
