@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
 )
@@ -116,7 +117,7 @@ func plain[T comparable](name string, at func(*Exchange) *T) field {
 // setPlain sets a number or a text, and reports whether raw is one that fits.
 func setPlain(at any, raw json.RawMessage) bool {
 	if at, ok := at.(encoding.TextUnmarshaler); ok {
-		s, ok := plainString(raw)
+		s, ok := jsonedit.PlainString(raw)
 		return ok && at.UnmarshalText([]byte(s)) == nil
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
@@ -214,7 +215,7 @@ func header(name string, at func(*Exchange) *http.Header) field {
 			}
 			h := http.Header{}
 			*at(x) = h
-			return members(raw, func(name string, raw json.RawMessage) error {
+			return jsonedit.Members(raw, func(name string, raw json.RawMessage) error {
 				list, err := fromPortables(raw)
 				if err != nil {
 					return fmt.Errorf("%q: %w", name, err)
@@ -276,7 +277,7 @@ func portable(s string) any {
 }
 
 func fromPortable(raw json.RawMessage) (string, error) {
-	if s, ok := plainString(raw); ok {
+	if s, ok := jsonedit.PlainString(raw); ok {
 		return s, nil
 	}
 	if raw[0] != '{' {
@@ -317,7 +318,7 @@ func fromPortables(raw json.RawMessage) ([]string, error) {
 		return nil, unmarshal(raw, new([]json.RawMessage))
 	}
 	list := []string{}
-	err := members(raw, func(_ string, raw json.RawMessage) error {
+	err := jsonedit.Members(raw, func(_ string, raw json.RawMessage) error {
 		s, err := fromPortable(raw)
 		if err != nil {
 			return fmt.Errorf("%d: %w", len(list), err)

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
 // MarshalJSON returns the exchange as one JSON object, which is also its form in
@@ -95,7 +97,7 @@ func decodeExchange(data []byte, x *Exchange) error {
 	}
 	var seen [len(fields)]bool
 	next := 0 // fields are written in order
-	err := members(data, func(name string, raw json.RawMessage) error {
+	err := jsonedit.Members(data, func(name string, raw json.RawMessage) error {
 		for next < len(fields) && fields[next].name != name {
 			next++
 		}

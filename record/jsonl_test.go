@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -147,7 +148,7 @@ func FuzzMembers(f *testing.F) {
 			return
 		}
 		got := map[string]json.RawMessage{}
-		require.NoError(t, members([]byte(text), func(name string, value json.RawMessage) error {
+		require.NoError(t, jsonedit.Members([]byte(text), func(name string, value json.RawMessage) error {
 			got[name] = value
 			return nil
 		}))

@@ -65,7 +65,7 @@ var house = []floor{
 	{"memstore", "op registry", list(digest, imageSpec, btree)},
 	{"registry/storetest", "registry", list(digest, imageSpec)},
 	{"registry", "internal/inflight op", list(digest, imageSpec, distributionSpec)},
-	{"record", "internal/filter internal/opset op", list(digest)},
+	{"record", "internal/filter internal/jsonedit internal/opset op", list(digest)},
 	{"internal/filter", "op", ""},
 	{"internal/opset", "op", ""},
 	{"internal/inflight", "op", list(digest)},

@@ -3,6 +3,8 @@
 //
 //	p, err := jsonedit.Parse(`manifests.*.annotations.org\.example\.key`)
 //	text, ok := p.Set(text, []byte(`"value"`))
+//
+// Members reads the values of an object or a list without decoding them.
 package jsonedit
 
 import (
