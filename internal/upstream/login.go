@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -166,24 +167,32 @@ func (l *login) learn(ctx context.Context) error {
 }
 
 func (l *login) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(withLogin(ctx), tokenTimeout)
+	return askForChallenge(withLogin(ctx), l.next, l.base, func(_ *url.URL, c *httpfield.Challenge) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.scheme = cmp.Or(c, &httpfield.Challenge{}) // nothing
+	})
+}
+
+// askForChallenge asks a registry for a challenge, and calls a function with the URL that was asked and
+// the challenge, which is nil if there is none.
+func askForChallenge(ctx context.Context, via http.RoundTripper, base *url.URL, learn func(asked *url.URL, c *httpfield.Challenge)) error {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base.String()+"/v2/", http.NoBody)
+	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/v2/", http.NoBody)
 	if err != nil {
 		return err
 	}
-	response, err := l.next.RoundTrip(ping)
+	response, err := via.RoundTrip(ping)
 	if err != nil {
 		return err
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrained) // its end, or an error, is the same here
-	asked := &httpfield.Challenge{}                        // nothing
-	if c := challengeOf(response.Header); c != nil && response.StatusCode == http.StatusUnauthorized {
-		asked = c
+	var c *httpfield.Challenge
+	if response.StatusCode == http.StatusUnauthorized {
+		c = challengeOf(response.Header)
 	}
-	l.mu.Lock()
-	l.scheme = asked
-	l.mu.Unlock()
+	learn(ping.URL, c)
 	return response.Body.Close()
 }
 

@@ -2,11 +2,12 @@ package upstream
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+
+	"github.com/ocifake/ocifake/internal/httpfield"
 )
 
 // services are the token services that the registry has named in its challenges, by their paths.
@@ -64,24 +65,14 @@ func (u *Upstream) service(r *http.Request) *url.URL {
 
 // askForService asks the registry for a challenge, without credentials.
 func (u *Upstream) askForService(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	ping, err := http.NewRequestWithContext(ctx, http.MethodGet, u.base.String()+"/v2/", http.NoBody)
-	if err != nil {
-		return err
-	}
-	answer, err := u.network.RoundTrip(ping)
-	if err != nil {
-		return err
-	}
-	_, _ = io.CopyN(io.Discard, answer.Body, maxDrained) // its end, or an error, is the same here
-	if c := challengeOf(answer.Header); c != nil && answer.StatusCode == http.StatusUnauthorized {
-		if at, err := resolved(c.Parameters["realm"], ping.URL); err == nil && strings.EqualFold(c.Scheme, "Bearer") {
-			u.services.add(at)
+	return askForChallenge(ctx, u.network, u.base, func(asked *url.URL, c *httpfield.Challenge) {
+		if c != nil && strings.EqualFold(c.Scheme, "Bearer") {
+			if at, err := resolved(c.Parameters["realm"], asked); err == nil {
+				u.services.add(at)
+			}
 		}
-	}
-	u.services.mu.Lock()
-	u.services.asked = true
-	u.services.mu.Unlock()
-	return answer.Body.Close()
+		u.services.mu.Lock()
+		defer u.services.mu.Unlock()
+		u.services.asked = true
+	})
 }
