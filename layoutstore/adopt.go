@@ -122,11 +122,7 @@ func (s *Store) loadIndex(index layoutdir.Record, folded *memstore.Store) error 
 	if err != nil {
 		return err
 	}
-	before, err := layoutdir.Names(folded)
-	if err != nil {
-		return err
-	}
-	now, err := layoutdir.Names(s.head)
+	changes, err := layoutdir.NewChanges(folded, s.head)
 	if err != nil {
 		return err
 	}
@@ -136,18 +132,15 @@ func (s *Store) loadIndex(index layoutdir.Record, folded *memstore.Store) error 
 	}
 	known := func(d ocispec.Descriptor) bool {
 		repo, tag := content.EntryName(d)
-		k := entry{repo: cmp.Or(repo, s.options.Repository), tag: tag, digest: d.Digest}.key()
-		return before[k] == d.Digest || now[k] == d.Digest
+		return changes.Has(layoutdir.NameOf(cmp.Or(repo, s.options.Repository), tag, d.Digest), d.Digest)
 	}
 	read, err := s.readLayout(known)
 	if err != nil {
 		return fmt.Errorf("%s, which another program has changed: %w", ocispec.ImageIndexFile, err)
 	}
-	for n, d := range before {
-		if n.Ref != string(d) && !listed[n] && now[n] == d {
-			if err := s.enact(layoutdir.Record{Kind: layoutdir.NoTagKind, Repo: n.Repo, Tags: []string{n.Ref}}, s.reader); err != nil {
-				return err
-			}
+	for _, n := range changes.RemovedTags(listed) {
+		if err := s.enact(layoutdir.Record{Kind: layoutdir.NoTagKind, Repo: n.Repo, Tags: []string{n.Ref}}, s.reader); err != nil {
+			return err
 		}
 	}
 	return s.merge(read)

@@ -39,12 +39,7 @@ type entry struct {
 }
 
 // key is the name of the entry.
-func (e entry) key() layoutdir.Name {
-	if e.tag != "" {
-		return layoutdir.Name{Repo: e.repo, Ref: e.tag}
-	}
-	return layoutdir.Name{Repo: e.repo, Ref: string(e.digest)}
-}
+func (e entry) key() layoutdir.Name { return layoutdir.NameOf(e.repo, e.tag, e.digest) }
 
 // parseIndex parses an index.json. Entries without a repository are in the given one.
 func parseIndex(text []byte, repo string) (layoutIndex, error) {

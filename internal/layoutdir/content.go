@@ -103,6 +103,41 @@ func create(in *memstore.Store, repo string) error {
 // Name is a repository and a tag or a digest.
 type Name struct{ Repo, Ref string }
 
+// NameOf returns the name of an entry of index.json, which has a tag or is named by its digest.
+func NameOf(repo, tag string, d digest.Digest) Name {
+	if tag == "" {
+		tag = string(d)
+	}
+	return Name{repo, tag}
+}
+
+// Changes are what other programs have changed in index.json, which was written from folded, while
+// the log goes on to head.
+type Changes struct{ before, now map[Name]digest.Digest }
+
+// NewChanges returns the changes between two versions.
+func NewChanges(folded, head *memstore.Store) (c Changes, err error) {
+	if c.before, err = Names(folded); err != nil {
+		return c, err
+	}
+	c.now, err = Names(head)
+	return c, err
+}
+
+// Has reports whether an entry is in one of the versions, so that no other program added or moved it.
+func (c Changes) Has(n Name, d digest.Digest) bool { return c.before[n] == d || c.now[n] == d }
+
+// RemovedTags returns the tags that another program has removed, given the entries that are listed.
+func (c Changes) RemovedTags(listed map[Name]bool) []Name {
+	var removed []Name
+	for n, d := range c.before {
+		if n.Ref != string(d) && !listed[n] && c.now[n] == d {
+			removed = append(removed, n)
+		}
+	}
+	return removed
+}
+
 // Names returns the digests of the names in a store: of all tags, and of all blobs and manifests.
 func Names(in *memstore.Store) (map[Name]digest.Digest, error) {
 	ctx := context.Background()

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,11 +134,7 @@ func (l *layout) merge(head, folded *memstore.Store, text []byte, repo string) e
 	if err := json.Unmarshal(text, &index); err != nil {
 		return err
 	}
-	before, err := layoutdir.Names(folded)
-	if err != nil {
-		return err
-	}
-	now, err := layoutdir.Names(head)
+	changes, err := layoutdir.NewChanges(folded, head)
 	if err != nil {
 		return err
 	}
@@ -146,17 +143,14 @@ func (l *layout) merge(head, folded *memstore.Store, text []byte, repo string) e
 		listed[entryName(d, repo)] = true
 	}
 	err = l.load(head, repo, func(d ocispec.Descriptor) bool {
-		n := entryName(d, repo)
-		return before[n] == d.Digest || now[n] == d.Digest
+		return changes.Has(entryName(d, repo), d.Digest)
 	})
 	if err != nil {
 		return err
 	}
-	for n, d := range before {
-		if n.Ref != string(d) && !listed[n] && now[n] == d {
-			if err := head.DeleteManifest(context.Background(), n.Repo, n.Ref, registry.Precondition{}); err != nil {
-				return err
-			}
+	for _, n := range changes.RemovedTags(listed) {
+		if err := head.DeleteManifest(context.Background(), n.Repo, n.Ref, registry.Precondition{}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -165,11 +159,5 @@ func (l *layout) merge(head, folded *memstore.Store, text []byte, repo string) e
 // entryName returns the name of an entry of index.json. Without a repository, it is in the given one.
 func entryName(d ocispec.Descriptor, repo string) layoutdir.Name {
 	in, tag := content.EntryName(d)
-	if in == "" {
-		in = repo
-	}
-	if tag == "" {
-		tag = string(d.Digest)
-	}
-	return layoutdir.Name{Repo: in, Ref: tag}
+	return layoutdir.NameOf(cmp.Or(in, repo), tag, d.Digest)
 }
