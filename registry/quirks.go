@@ -292,9 +292,15 @@ func (c *call) manifestDigest(content []byte) digest.Digest {
 	return algorithm.FromBytes(content)
 }
 
+// namesSHA256 reports whether answers name the sha256 digest of the blob that the request names by
+// sha512.
+func (c *call) namesSHA256() bool {
+	return c.info.Digest.Algorithm() == digest.SHA512 && c.options.dialect.SHA512 == SHA512Canonical
+}
+
 // namedDigest returns the digest that answers give a blob.
 func (c *call) namedDigest(blob Blob) (digest.Digest, error) {
-	if c.info.Digest.Algorithm() != digest.SHA512 || c.options.dialect.SHA512 != SHA512Canonical {
+	if !c.namesSHA256() {
 		return c.info.Digest, nil
 	}
 	c.state.AddTrait("digest.sha512")
@@ -304,7 +310,7 @@ func (c *call) namedDigest(blob Blob) (digest.Digest, error) {
 // createdDigest returns the digest that the answer gives a blob that was pushed or mounted. The
 // repository has a pushed blob by that digest, too.
 func (c *call) createdDigest() (digest.Digest, error) {
-	if c.info.Digest.Algorithm() != digest.SHA512 || c.options.dialect.SHA512 != SHA512Canonical || c.info.Op == op.BlobMount {
+	if !c.namesSHA256() || c.info.Op == op.BlobMount {
 		return c.info.Digest, nil
 	}
 	blob, err := c.store.OpenBlob(c.ctx(), c.info.Repo, c.info.Digest)
