@@ -197,13 +197,7 @@ var brokenLists = []brokenRegistry{
 				}
 				if q.kind == tags && a.ok() && q.URL.RawQuery == "" {
 					gone, _ := deleted.get(q.repo)
-					a.list("tags", func(list []any) []any {
-						for _, tag := range gone {
-							list = append(list, tag)
-						}
-						slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-						return slices.Compact(list)
-					})
+					a.addTags(gone)
 				}
 				return a
 			}
@@ -227,13 +221,7 @@ var brokenLists = []brokenRegistry{
 				}
 				if q.kind == tags && a.ok() && q.URL.RawQuery == "" {
 					gone, _ := deleted.get(q.repo)
-					a.list("tags", func(list []any) []any {
-						for _, tag := range gone {
-							list = append(list, tag)
-						}
-						slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-						return slices.Compact(list)
-					})
+					a.addTags(gone)
 				}
 				return a
 			}
@@ -275,13 +263,7 @@ var brokenLists = []brokenRegistry{
 				}
 				if q.kind == tags && a.ok() && q.URL.RawQuery == "" {
 					nested, _ := pushed.get(q.repo + "/")
-					a.list("tags", func(list []any) []any {
-						for _, tag := range nested {
-							list = append(list, tag)
-						}
-						slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-						return slices.Compact(list)
-					})
+					a.addTags(nested)
 				}
 				return a
 			}

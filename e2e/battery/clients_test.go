@@ -171,7 +171,7 @@ func (t *transfer) passing(status int) bool {
 	return status == 429 || status >= 500
 }
 
-// do sends a request until there is an answer that is none of a passing failure.
+// do sends a request until the answer is not a temporary failure.
 func (t *transfer) do(s source) (*http.Response, error) {
 	for try := 0; ; try++ {
 		r, err := s()

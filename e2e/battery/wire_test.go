@@ -164,6 +164,17 @@ func (a *answer) list(name string, change func([]any) []any) {
 	})
 }
 
+// addTags adds to the list of tags those that it does not have.
+func (a *answer) addTags(more []string) {
+	a.list("tags", func(list []any) []any {
+		for _, tag := range more {
+			list = append(list, tag)
+		}
+		slices.SortFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		return slices.Compact(list)
+	})
+}
+
 // entries changes each object of the list with a name in the JSON object.
 func (a *answer) entries(name string, change func(map[string]any)) {
 	a.list(name, func(all []any) []any {
