@@ -153,7 +153,7 @@ func lied(log record.Log) bool {
 	for i := range log {
 		x := &log[i]
 		ok := x.Status >= 200 && x.Status < 300 && !x.Cut
-		if ok && len(x.Faults) > 0 {
+		if ok && len(x.Faults) > 0 && !x.Delayed {
 			return true
 		}
 		failed = failed || !ok && len(x.Faults) > 0

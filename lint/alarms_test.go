@@ -144,6 +144,28 @@ func TestOtherFault(t *testing.T) {
 	}
 }
 
+// TestDelayed: a connection whose last answer was delayed is free, so that a request on another one is
+// that of another process.
+func TestDelayed(t *testing.T) {
+	for name, effect := range map[string]faults.Effect{
+		"nothing": nil, "delay": faults.Delay(1), "delay-reply": faults.DelayReply(1), "stall": faults.Stall(1, 1), "trickle": faults.Trickle(100, 1),
+	} {
+		s := newSender(t)
+		s.reg.Push(t, "app:v1", images.Random())
+		if effect != nil {
+			s.reg.Inject(t, faults.On(op.ManifestGet).Times(1).Do(effect))
+		}
+		for range 2 {
+			s.send(http.MethodGet, "/v2/app/manifests/v1", "", acceptAll)
+		}
+		log := s.reg.Requests()
+		require.Len(t, log, 2)
+		assert.Equal(t, effect != nil, log[0].Delayed)
+		log[1].Start, log[1].Conn, log[1].ConnAge = log[0].Start.Add(time.Second), log[0].Conn+1, 0
+		assert.Empty(t, lint.Check(log).Findings, name)
+	}
+}
+
 // TestCommitLost: if the answer to a commit does not arrive, the session may be closed.
 func TestCommitLost(t *testing.T) {
 	for open, effect := range map[bool]faults.Effect{false: faults.LoseReply(), true: faults.Status(http.StatusServiceUnavailable)} {

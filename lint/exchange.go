@@ -45,6 +45,10 @@ func (x *exchange) succeeded() bool { return x.answered() && x.Status/100 == 2 }
 // answered reports whether the client received a whole answer.
 func (x *exchange) answered() bool { return x.Status != 0 && !x.Open && !x.Left && !x.Cut }
 
+// decided reports whether a fault did more than delay the answer: then it does not say what the
+// registry has, and the client may not have read it.
+func (x *exchange) decided() bool { return len(x.Faults) > 0 && !x.Delayed }
+
 // after reports whether the request began when the client had received an earlier answer.
 func (x *exchange) after(end time.Time) bool { return !x.Start.Before(end) }
 

@@ -347,7 +347,7 @@ func judgeAccept(l *Linter, x *exchange) *found {
 	if !readsManifest(x) || len(types) == 0 {
 		return nil
 	}
-	if len(x.Faults) > 0 {
+	if x.decided() {
 		l.skip("accept-incomplete", "a fault acted on the request", x.Seq)
 		return nil
 	}
@@ -407,7 +407,7 @@ func had(x *exchange, f *fetch) *fetch {
 
 // fetchesAgain reports whether a request fetched a manifest whole, and without a condition.
 func fetchesAgain(x *exchange) bool {
-	return x.kind == op.ManifestGet && x.Status == http.StatusOK && x.answered() && x.Header.Get("If-None-Match") == "" && len(x.Faults) == 0 && !fallbackTag(x.Tag)
+	return x.kind == op.ManifestGet && x.Status == http.StatusOK && x.answered() && x.Header.Get("If-None-Match") == "" && !x.decided() && !fallbackTag(x.Tag)
 }
 
 // before returns what the client knew of the manifest that a request fetched: the fetch that had
@@ -510,7 +510,7 @@ func (l *Linter) learnManifestRead(x *exchange) {
 			x.client.fetched.Set(key, &fetch{x.Tag != "", x.Seq, x.end, x.run})
 		}
 	}
-	if len(x.Faults) == 0 && len(x.Traits) == 0 {
+	if !x.decided() && len(x.Traits) == 0 {
 		c := content{size: -1, isManifest: true}
 		if size := bodyLength(x.ResponseHeader); size > 0 { // some registries answer HEAD with 0
 			c.size = size

@@ -61,7 +61,7 @@ func reads(x *exchange) bool {
 }
 
 func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
-	if !reads(x) || x.Status != http.StatusOK || !x.answered() || x.Info.Digest == "" || x.Header.Get("Range") != "" || len(x.Faults) > 0 {
+	if !reads(x) || x.Status != http.StatusOK || !x.answered() || x.Info.Digest == "" || x.Header.Get("Range") != "" || x.decided() {
 		return nil
 	}
 	f := had(x, x.client.blobs.Get(x.host()+"@"+string(x.Info.Digest)))
@@ -121,7 +121,7 @@ func (c *client) learnRead(x *exchange) {
 	if start, ok := rangeStart(x.Header.Get("Range")); ok {
 		c.ranges.Set(x.Host+x.Target, &wholeRead{x.Seq, x.end, start, !x.answered(), x.ResponseBytes, x.run})
 	}
-	if x.answered() && len(x.Faults) == 0 && x.Info.Digest != "" {
+	if x.answered() && !x.decided() && x.Info.Digest != "" {
 		c.blobs.Set(x.host()+"@"+string(x.Info.Digest), &fetch{false, x.Seq, x.end, x.run})
 	}
 }

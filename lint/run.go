@@ -86,6 +86,6 @@ func (r *runs) learnRun(x *exchange) {
 	c.end = x.end
 	c.declined = strings.EqualFold(x.Header.Get("Connection"), "close")
 	// Clients that do not read the body of an error close the connection.
-	c.closed = !x.answered() || x.Status >= 300 || len(x.Faults) > 0 || x.Proto == "HTTP/1.0" ||
+	c.closed = !x.answered() || x.Status >= 300 || x.decided() || x.Proto == "HTTP/1.0" ||
 		c.declined || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
 }

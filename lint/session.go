@@ -236,7 +236,7 @@ func (l *Linter) learnBlob(x *exchange) {
 		}
 	case x.Status == http.StatusOK:
 		x.client.know(x, digest)
-		if len(x.Faults)+len(x.Traits) == 0 && l.contentOf(x, digest) == nil {
+		if !x.decided() && len(x.Traits) == 0 && l.contentOf(x, digest) == nil {
 			if size := bodyLength(x.ResponseHeader); size > 0 { // some registries answer HEAD with 0
 				l.setContent(x, digest, content{size: size})
 			}

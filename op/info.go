@@ -31,6 +31,7 @@ type Learned struct {
 	Subject    string        // user name, if authentication accepts the credentials
 	Scopes     []string      // scopes of the token of the request; for Token, those granted
 	Faults     []string      // names of the rules that acted on the request, in order
+	Delayed    bool          // rules acted on the request, and did nothing but delay it or its answer
 	Traits     []string      // traits of the registry's profile that decided the answer, in order
 	Served     []string      // changes that rules made to the request before it was served, in order: "without Range"
 	Verified   digest.Digest // digest of the request body, if the registry verified it

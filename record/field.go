@@ -38,6 +38,7 @@ var fields = [...]field{
 	plain("left", func(x *Exchange) *bool { return &x.Left }),
 	plain("cut", func(x *Exchange) *bool { return &x.Cut }),
 	texts("faults", func(x *Exchange) *[]string { return &x.Faults }),
+	plain("delayed", func(x *Exchange) *bool { return &x.Delayed }),
 	texts("traits", func(x *Exchange) *[]string { return &x.Traits }),
 	texts("served", func(x *Exchange) *[]string { return &x.Served }),
 

@@ -24,7 +24,7 @@ import (
 //	host, target, proto, secure, header
 //	scheme, subject, scopes, requestBytes, requestBody, requestBodyCut
 //	status, responseHeader, responseBytes, responseBody, responseBodyCut, codes
-//	open, left, cut, faults, traits, served, upstreamError
+//	open, left, cut, faults, delayed, traits, served, upstreamError
 //
 // start is in RFC 3339, in UTC; names that end with Nanos are in nanoseconds;
 // a header is an object of lists. Bodies are strings. A string that is not valid UTF-8 is the

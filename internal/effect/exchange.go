@@ -45,8 +45,9 @@ type Exchange struct {
 	info   *op.Info // of the request as it is served
 	conn   Conn     // nil if the server is not the registry's own
 	http2  bool
-	shot   Shot // of the rule whose effect acts
-	effect int  // its index among the rule's effects
+	shot   Shot      // of the rule whose effect acts
+	effect int       // its index among the rule's effects
+	does   Behaviour // the effect
 
 	quota *quota // of the limit that answers
 }
@@ -88,7 +89,7 @@ func (x *Exchange) run(effects []Chosen, w http.ResponseWriter, r *http.Request,
 	first, rest := effects[0], effects[1:]
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.run(rest, w, r, next) })
 	mine := *x
-	mine.shot, mine.effect = first.Shot, first.Index
+	mine.shot, mine.effect, mine.does = first.Shot, first.Index, first.Do
 	mine.info = inflight.Of(r.Context()).Info() // an effect before may have changed the request
 	switch prospectOf(first.Do, mine.info, r, nil) {
 	case Never:
@@ -120,6 +121,7 @@ func (x *Exchange) start() bool {
 		return false
 	}
 	x.shot.Touch()
+	x.state.SetDelayed(delays(x.does))
 	return true
 }
 

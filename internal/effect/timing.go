@@ -28,6 +28,15 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// delays reports whether an effect changes when things happen, and nothing else.
+func delays(b Behaviour) bool {
+	switch b.(type) {
+	case Delay, DelayReply, Stall, Pace:
+		return true
+	}
+	return false
+}
+
 // Delay waits before the request is served.
 type Delay struct {
 	For Duration `json:"for,omitempty" doc:"how long; 0: until the client leaves"`

@@ -31,6 +31,7 @@ type State struct {
 	mu      sync.Mutex // guards what follows
 	arrival Arrival
 	learned op.Learned
+	changed bool // by a rule that did more than delay
 	values  []any
 	room    [4]any // backs values while there are few
 }
@@ -84,6 +85,15 @@ func (s *State) AddFault(rule string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learned.Faults = append(s.learned.Faults, rule)
+}
+
+// SetDelayed sets that a rule acted on the request, and whether it did nothing but delay.
+func (s *State) SetDelayed(only bool) {
+	s = s.first()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = s.changed || !only
+	s.learned.Delayed = !s.changed
 }
 
 // AddTrait adds the trait of a profile that decided the answer.

@@ -26,7 +26,7 @@ type entry struct {
 	attempt, connSeq int32
 	op               uint8
 
-	stale, open, left, cut          bool
+	stale, delayed, open, left, cut bool
 	requestBodyCut, responseBodyCut bool
 	named                           bool // subject and scopes are those of the credentials
 
@@ -81,7 +81,7 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 		seq: x.Seq, start: x.Start.UnixNano(), first: x.First, duration: x.Duration,
 		requestBytes: x.RequestBytes, responseBytes: x.ResponseBytes, inFlight: int32(x.InFlight), status: int32(x.Status),
 		attempt: int32(x.Attempt), connSeq: int32(x.ConnSeq),
-		op: uint8(x.Op), stale: x.StaleState, open: x.Open, left: x.Left, cut: x.Cut,
+		op: uint8(x.Op), stale: x.StaleState, delayed: x.Delayed, open: x.Open, left: x.Left, cut: x.Cut,
 		requestBodyCut: x.RequestBodyCut, responseBodyCut: x.ResponseBodyCut,
 		peer: p, asked: asked, answered: answered,
 	}
@@ -114,7 +114,7 @@ func (e *entry) read() record.Exchange {
 		Conn: e.peer.conn, Remote: e.peer.remote, TLS: copyOf(e.peer.tls),
 		Scheme: e.asked.client.Scheme, ResponseHeader: e.answered.http(),
 	}
-	x.Op, x.StaleState = op.Op(e.op), e.stale
+	x.Op, x.StaleState, x.Delayed = op.Op(e.op), e.stale, e.delayed
 	x.Host, x.Header, x.Secure = e.asked.host, e.asked.http(), x.TLS != nil
 	rest := e.text
 	for i, s := range textsOf(&x) {
