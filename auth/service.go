@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -196,11 +196,11 @@ func (s *Service) refusalCause(who Identity, a Access) registry.Cause {
 func (s *Service) Challenge(r *http.Request, a Access, failure error) []string {
 	s.must("Challenge")
 	must.NotNil("auth: Service.Challenge: r", r)
-	basic := "Basic realm=" + quoted.String(cmp.Or(s.options.Realm, defaultRealm))
+	basic := "Basic realm=" + httpfield.Quote(cmp.Or(s.options.Realm, defaultRealm))
 	if s.tokens == nil {
 		return []string{basic}
 	}
-	text := fmt.Sprintf("Bearer realm=%s,service=%s", quoted.String(s.RealmURL(r)), quoted.String(s.serviceFor(r)))
+	text := fmt.Sprintf("Bearer realm=%s,service=%s", httpfield.Quote(s.RealmURL(r)), httpfield.Quote(s.serviceFor(r)))
 	_, state := inflight.Begin(r)
 	if fixed := s.tokens.options.Scope; fixed != "" {
 		text += `,scope="` + fixed + `"`

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/plainjson"
-	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -224,7 +224,7 @@ func (s *Service) sendToken(w http.ResponseWriter, r *http.Request, x wish, g gr
 }
 
 func sendJSON(w http.ResponseWriter, status int, value any) {
-	body, err := plainjson.Marshal(value)
+	body, err := jsonedit.Marshal(value)
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
@@ -247,7 +247,7 @@ func (s *Service) refuseToken(w http.ResponseWriter, r *http.Request, err error)
 		return
 	}
 	if errors.Is(err, registry.Unauthorized) {
-		w.Header().Set("WWW-Authenticate", "Basic realm="+quoted.String(s.serviceFor(r)))
+		w.Header().Set("WWW-Authenticate", "Basic realm="+httpfield.Quote(s.serviceFor(r)))
 	}
 	registry.WriteError(w, r, err)
 }

@@ -21,9 +21,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/ocifake/ocifake/internal/clientenv"
-	"github.com/ocifake/ocifake/internal/dockerconfig"
-	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/pattern"
 )
 
 // Command is a command line. Its methods are functions for a [Client]. The environment of the
@@ -67,7 +66,7 @@ func (c Command) List(ctx context.Context, reg *Trial) ([]string, error) {
 	return notWord().Split(text, -1), err
 }
 
-var notWord = lazyregexp.New(`[^A-Za-z0-9._:@/-]+`)
+var notWord = pattern.Regexp(`[^A-Za-z0-9._:@/-]+`)
 
 const (
 	maxListed = 1 << 20                // bytes of standard output that List reads
@@ -161,7 +160,7 @@ func (e *exam) idleLimit() time.Duration {
 	return e.idle
 }
 
-var durations = lazyregexp.New(`"(?:date:)?([0-9]+(?:ms|s|m|h)[0-9hms]*)"`)
+var durations = pattern.Regexp(`"(?:date:)?([0-9]+(?:ms|s|m|h)[0-9hms]*)"`)
 
 // patience returns how long the registry makes the client wait, at most maxPatience: by the
 // delays of its rules and by Retry-After.
@@ -211,7 +210,7 @@ func (t *Trial) open() error {
 	config := []byte("{}")
 	if t.Username != "" {
 		var err error
-		if config, err = dockerconfig.Add(config, t.Host(), t.Username, t.Password); err != nil {
+		if config, err = clientenv.AddLogin(config, t.Host(), t.Username, t.Password); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/lint"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -109,7 +109,7 @@ func (x *trial) met(r *report) bool {
 	return true
 }
 
-var numbered = lazyregexp.New(`<([a-z]+)-\d+>`)
+var numbered = pattern.Regexp(`<([a-z]+)-\d+>`)
 
 // includes reports whether a set has all elements of another one.
 func includes(set, other map[string]bool) bool {

@@ -14,8 +14,8 @@ import (
 	"github.com/ocifake/ocifake/internal/content"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/httpfield"
-	"github.com/ocifake/ocifake/internal/journal"
 	"github.com/ocifake/ocifake/internal/pulled"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
@@ -109,7 +109,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 // observe reads the record.
 func (r *report) observe(reg *registrytest.Registry, in mode) {
 	r.log, r.connections = reg.Requests(), reg.Connections()
-	r.journal = "journal:\n" + r.log.Journal() + journal.Refused(r.connections)
+	r.journal = "journal:\n" + r.log.Journal() + recorder.Refused(r.connections)
 	r.host = hostName(reg.Host())
 	r.hosts = credentialHosts(r.log, r.host)
 	r.secure = strings.HasPrefix(reg.URL(), "https:")

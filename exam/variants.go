@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -125,7 +125,7 @@ func variants() ([]variant, error) {
 	return all, nil
 }
 
-var unnamed = lazyregexp.New(`[^A-Za-z0-9._-]+`)
+var unnamed = pattern.Regexp(`[^A-Za-z0-9._-]+`)
 
 // variantName returns the trait and its value, without spaces and slashes.
 func variantName(f profiles.Fact) string {

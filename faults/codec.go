@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/ruletext"
 	"github.com/ocifake/ocifake/internal/strict"
 )
 
@@ -24,7 +23,7 @@ import (
 //
 // It checks everything that [Rule.Check] checks. Errors name the field.
 func (r *Rule) UnmarshalJSON(text []byte) error {
-	var t ruletext.Rule
+	var t effect.RuleText
 	if err := strict.Decode(text, &t); err != nil {
 		return err
 	}
@@ -39,7 +38,7 @@ func (r *Rule) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func ruleOf(t ruletext.Rule) Rule {
+func ruleOf(t effect.RuleText) Rule {
 	return Rule{
 		Name:    t.Name,
 		Filters: t.Where,
@@ -83,7 +82,7 @@ func effectsOf(texts []effect.Text) []Effect {
 // text, as one made by [record.Match], or if something in it is not UTF-8.
 func (r Rule) MarshalJSON() ([]byte, error) {
 	w, f := r.When, r.Flags
-	text, err := json.Marshal(ruletext.Rule{
+	text, err := json.Marshal(effect.RuleText{
 		Name: r.Name, Where: r.Filters, Connect: r.Connect,
 		After: w.After, Every: boundText(w.Every), Times: boundText(w.Times), For: boundText(effect.Duration(w.For)), Until: w.Until,
 		Probability: boundText(w.Probability), Seed: w.Seed,

@@ -2,7 +2,7 @@ package faults
 
 import (
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
 // Edit is an effect that edits the body of the registry's answer. Content-Length is that of the
@@ -34,7 +34,7 @@ type Edit struct{ does effect.Edit }
 //	faults.On(op.Token).Do(faults.SetField("expires_in", "300"))
 //	faults.On(op.TagList).Do(faults.SetField("tags", nil))
 func SetField(path string, value any) Edit {
-	text, err := plainjson.Marshal(value)
+	text, err := jsonedit.Marshal(value)
 	return Edit{effect.Edit{How: effect.SettingField, EditArgs: effect.EditArgs{Path: path, Value: text}, Err: err}}
 }
 

@@ -16,8 +16,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/internal/lazyregexp"
 	"github.com/ocifake/ocifake/internal/must"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/uuid"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -31,8 +31,8 @@ type session struct{ repo, id string }
 const manifestSuffix = ".manifest"
 
 var (
-	sessionFile  = lazyregexp.New(`^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{32})$`)
-	manifestFile = lazyregexp.New(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\` + manifestSuffix + `$`)
+	sessionFile  = pattern.Regexp(`^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{32})$`)
+	manifestFile = pattern.Regexp(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\` + manifestSuffix + `$`)
 )
 
 func sessionOf(repo, id string) session {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -72,7 +72,7 @@ func connectionRules() []Rule {
 }
 
 // library matches the User-Agent of HTTP libraries.
-var library = lazyregexp.New(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
+var library = pattern.Regexp(`(?i)^(go-http-client|python-requests|python-urllib|python-httpx|aiohttp|httpx|java|java-http-client|okhttp|apache-httpclient|axios|node|node-fetch|undici|got|reqwest|hyper|ureq|ruby|faraday|guzzlehttp|libcurl|libwww-perl|dart)(/|\s|$)`)
 
 // mostInFlight is the largest number of requests of a client at a time.
 const mostInFlight = 32

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -340,7 +340,7 @@ func accepted(x *exchange) []string {
 	return all
 }
 
-var zeroWeight = lazyregexp.New(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
+var zeroWeight = pattern.Regexp(`(?i);\s*q\s*=\s*0(\.0*)?\s*(;|$)`)
 
 func judgeAccept(l *Linter, x *exchange) *found {
 	types := accepted(x)

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/internal/bytesize"
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 )
 
 // Expectation is a condition on the exchanges that match its filters. Its text form is the
@@ -69,11 +69,11 @@ var comparisons = map[string][]int{
 
 // lastBound is a bound at the end of a text. One = is as good as two, and there may be
 // spaces.
-var lastBound = lazyregexp.New(`(?:^|\s)(` + measureNames() + `)\s*(==|!=|<=|>=|<|>|=)\s*(\d+)$`)
+var lastBound = pattern.Regexp(`(?:^|\s)(` + measureNames() + `)\s*(==|!=|<=|>=|<|>|=)\s*(\d+)$`)
 
 // brokenBound is a measure at the end of a text, without a comparison and a number that
 // can be read.
-var brokenBound = lazyregexp.New(`(?:^|\s)((` + measureNames() + `)\s*([=!<>~]*)\s*([^\s=!<>~"]*))$`)
+var brokenBound = pattern.Regexp(`(?:^|\s)((` + measureNames() + `)\s*([=!<>~]*)\s*([^\s=!<>~"]*))$`)
 
 // corrections are the comparisons to suggest for invalid ones.
 var corrections = map[string]string{

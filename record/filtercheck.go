@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/httptoken"
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/pattern"
 )
 
@@ -99,7 +99,7 @@ func checkHost(pattern string) error {
 // of them out of the header.
 func checkField(name string) error {
 	switch {
-	case !httptoken.Valid(name):
+	case !httpfield.ValidToken(name):
 		return fmt.Errorf("%q is no name of a header field", name)
 	case name == "Host":
 		return errors.New("Host is not among the header's fields: use the filter host")

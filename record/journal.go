@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/internal/terminal"
 	"github.com/ocifake/ocifake/op"
@@ -203,7 +203,7 @@ func shortDigest(d digest.Digest) string {
 
 // fallbackTag is a tag made of a digest, as clients push it where there is no
 // referrers API ("Referrers Tag Schema"). That of a signature has a suffix, ".sig".
-var fallbackTag = lazyregexp.New(`\A([a-z0-9]+-[0-9a-f]{12})[0-9a-f]{20,}(\.[a-z]+)?\z`)
+var fallbackTag = pattern.Regexp(`\A([a-z0-9]+-[0-9a-f]{12})[0-9a-f]{20,}(\.[a-z]+)?\z`)
 
 // shortTag shortens the digest in a fallback tag, so that the repository is seen
 // beside it.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/redact"
 )
 
@@ -39,18 +39,18 @@ const digestPattern = `(sha256|sha512)(:|%3[aA]|-)([0-9a-f]{64,128})`
 
 // What no program pays for that writes no transcript.
 var (
-	digestText = lazyregexp.New(digestPattern)
+	digestText = pattern.Regexp(digestPattern)
 
 	// unstable is what may have to be replaced; see the groups below.
-	unstable = lazyregexp.New(digestPattern +
+	unstable = pattern.Regexp(digestPattern +
 		`|(/blobs/uploads/)([^/?#"<>\s]+)` +
 		`|(https?://)([^/?#"<>,;\s]+)` +
 		`|([?&])([^=&#"<>\s]+)=([^&#"<>\s]*)` +
 		`|((?:\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(?::|%3[aA])[0-9]{1,5})` +
 		`|(/upstream/)([0-9A-Za-z_-]{32,})`)
 
-	loopback = lazyregexp.New(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
-	kindText = lazyregexp.New(`\A[a-z][a-z0-9-]*\z`)
+	loopback = pattern.Regexp(`\A(127\.[0-9.]+|localhost|\[::1\]):[0-9]+\z`)
+	kindText = pattern.Regexp(`\A[a-z][a-z0-9-]*\z`)
 )
 
 // stableParameters are those of the specification and of token services, but for

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/ocifake/ocifake/internal/httptoken"
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -341,7 +341,7 @@ func (a *Answer) validate() error {
 // checkField returns an error for a header field that cannot be sent.
 func checkField(name string, values []string) error {
 	switch {
-	case !httptoken.Valid(name):
+	case !httpfield.ValidToken(name):
 		return fmt.Errorf("%q is not the name of a field", name)
 	case http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0:
 		return errors.New("Content-Length is that of the body")
@@ -353,7 +353,7 @@ func checkField(name string, values []string) error {
 
 // checkParameter returns an error for a text that is not the name of a parameter.
 func checkParameter(name, text string) error {
-	if text != "" && (!httptoken.Valid(text) || strings.ContainsAny(text, "#%&+")) {
+	if text != "" && (!httpfield.ValidToken(text) || strings.ContainsAny(text, "#%&+")) {
 		return fmt.Errorf("%s is %q: want the name of a parameter", name, text)
 	}
 	return nil

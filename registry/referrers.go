@@ -4,7 +4,7 @@ import (
 	"math"
 	"net/url"
 
-	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -61,7 +61,7 @@ func (c *call) listReferrers() error {
 
 // encodedSize is what a descriptor and a comma add to an index.
 func encodedSize(d ocispec.Descriptor) int64 {
-	encoded, err := plainjson.Marshal(d)
+	encoded, err := jsonedit.Marshal(d)
 	if err != nil {
 		return 0 // strings, numbers and maps of strings always encode
 	}

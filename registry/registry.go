@@ -13,9 +13,9 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/quoted"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -61,7 +61,7 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Registry: g, options: g.options.Load(), state: state, info: state.Info(), content: contentOf(r), w: w, r: r}
 	c.header().Set(versionHeader, version)
 	for _, text := range c.options.Warnings {
-		c.header().Add("Warning", "299 - "+quoted.String(text))
+		c.header().Add("Warning", "299 - "+httpfield.Quote(text))
 	}
 	if err := c.serve(); err != nil {
 		c.fail(err)

@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"github.com/ocifake/ocifake/internal/inflight"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/unread"
 )
 
@@ -45,7 +45,7 @@ func (c *call) sendStatus(status int) error {
 }
 
 func (c *call) sendJSON(contentType string, value any) error {
-	body, err := plainjson.Marshal(value)
+	body, err := jsonedit.Marshal(value)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
 )
@@ -227,7 +226,7 @@ func (c *call) expandJSON(text json.RawMessage) []byte {
 	if json.Unmarshal(text, &value) != nil {
 		return text
 	}
-	expanded, err := plainjson.Marshal(jsonedit.Strings(value, c.expand))
+	expanded, err := jsonedit.Marshal(jsonedit.Strings(value, c.expand))
 	if err != nil {
 		return text
 	}
@@ -246,13 +245,13 @@ func (a *refusal) encode(c *call) ([]byte, error) {
 		a.contentType = "text/plain; charset=utf-8"
 		return []byte(a.entries[0].Message + "\n"), nil
 	case ShapeBare:
-		return plainjson.Marshal(a.entries[0])
+		return jsonedit.Marshal(a.entries[0])
 	case ShapeNoDetail:
 		for i := range a.entries {
 			a.entries[i].Detail = nil
 		}
 	}
-	return plainjson.Marshal(errorBody{a.entries})
+	return jsonedit.Marshal(errorBody{a.entries})
 }
 
 // setHeader sets the header of the answer.

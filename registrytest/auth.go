@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/dockerconfig"
+	"github.com/ocifake/ocifake/internal/clientenv"
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/internal/server"
@@ -94,7 +94,7 @@ func (c Credentials) DockerConfig(t testing.TB) (dir string) {
 	t = testOr(t, new(noTest))
 	t.Helper()
 	dir = t.TempDir()
-	text, err := dockerconfig.Add([]byte("{}"), c.Host, c.Username, c.Password)
+	text, err := clientenv.AddLogin([]byte("{}"), c.Host, c.Username, c.Password)
 	if err != nil {
 		t.Fatalf("registrytest: Docker config of %s: %v", c.Username, err)
 	}

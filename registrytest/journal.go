@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ocifake/ocifake/internal/journal"
+	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -107,5 +107,5 @@ func (rs recorded) refused() string {
 	for _, r := range rs {
 		connections = append(connections, r.Connections()...)
 	}
-	return journal.Refused(connections)
+	return recorder.Refused(connections)
 }

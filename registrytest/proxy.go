@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/clientenv"
+	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/server"
 )
@@ -38,7 +38,7 @@ func (n *Network) CertPool() *x509.CertPool { return n.network.Authority().CertP
 func (n *Network) Proxy(t testing.TB) *url.URL {
 	must.NotNil("registrytest: Network.Proxy: t", t)
 	t.Helper()
-	if bubble.Inside() {
+	if memnet.InBubble() {
 		t.Fatal("registrytest: Network.Proxy: a bubble of testing/synctest has no ports: use Network.Transport")
 	}
 	log := newTestLog(t)

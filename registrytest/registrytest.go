@@ -11,8 +11,8 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/apistore"
-	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/replay"
@@ -102,7 +102,7 @@ func start(log *slog.Logger, opts []Option) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registrytest: %w", err)
 	}
-	if c.server.Network == nil && c.server.Addr == "" && bubble.Inside() {
+	if c.server.Network == nil && c.server.Addr == "" && memnet.InBubble() {
 		c.server.Network = new(server.Network) // virtual time does not pass while a goroutine waits for a socket
 	}
 	return c.start(log)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/bubble"
+	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -88,7 +88,7 @@ func (r *Registry) Forget() {
 // does not. Otherwise the channels of the bubble would end the program.
 func (r *Registry) mustBeUsable(t testing.TB) {
 	t.Helper()
-	if err := r.server.CheckBubble(); errors.Is(err, bubble.ErrOutside) {
+	if err := r.server.CheckBubble(); errors.Is(err, memnet.ErrOutsideBubble) {
 		t.Fatal(fmt.Errorf("registrytest: %w", err))
 	}
 }

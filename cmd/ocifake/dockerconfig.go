@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/ocifake/ocifake/auth"
-	"github.com/ocifake/ocifake/internal/dockerconfig"
+	"github.com/ocifake/ocifake/internal/clientenv"
 )
 
 // dockerConfig is the environment variable with the directory of Docker's configuration, and
@@ -33,7 +33,7 @@ func (f *fixture) writeDockerConfig(dir string) error {
 		if login.password == "" { // only the hash is known
 			login.password = service.Password(login.user, 0)
 		}
-		if text, err = dockerconfig.Add(text, name, login.user, login.password); err != nil {
+		if text, err = clientenv.AddLogin(text, name, login.user, login.password); err != nil {
 			return fmt.Errorf("%s of Docker's configuration: %w", configFile, err)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocifake/ocifake/internal/control"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/terminal"
-	"github.com/ocifake/ocifake/internal/world"
 )
 
 func newHosts() *cobra.Command {
@@ -121,7 +121,7 @@ func checkHosts(w control.Hosts) error {
 			names = append(names, strings.ReplaceAll(alias, "*", "x"))
 		}
 		for _, name := range names {
-			if parsed, err := world.ParseHosts(name); err != nil || len(parsed) != 1 || parsed[0].Profile != "" {
+			if parsed, err := replay.ParseStandIns(name); err != nil || len(parsed) != 1 || parsed[0].Profile != "" {
 				return fmt.Errorf("the server names a host %q, which is none", name)
 			}
 		}

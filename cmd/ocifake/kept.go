@@ -19,7 +19,6 @@ import (
 	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
-	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/registry"
@@ -105,9 +104,9 @@ func (k *keeping) open(s *standIns) (err error) {
 			return fmt.Errorf("--replay: %w", err)
 		}
 		for _, r := range k.world.Hosts {
-			s.hosts = append(s.hosts, r.Host)
+			s.hosts = append(s.hosts, r.StandIn)
 		}
-		if err := world.Distinct(s.hosts); err != nil {
+		if err := replay.Distinct(s.hosts); err != nil {
 			return fmt.Errorf("--replay and --hosts: %w", err)
 		}
 	case k.keep != "":
@@ -136,7 +135,7 @@ func (f *fixture) prepareKept(ctx context.Context, s *standIn, store *memstore.S
 		return nil
 	}
 	for _, r := range k.world.Hosts {
-		if r.Host != s.Host {
+		if r.StandIn != s.StandIn {
 			continue
 		}
 		s.replay = r
@@ -144,7 +143,7 @@ func (f *fixture) prepareKept(ctx context.Context, s *standIn, store *memstore.S
 		f.content.FillLater(r)
 		if len(r.Profile) > 0 {
 			if s.profile, err = config.ReadProfile(r.Profile); err != nil {
-				return fmt.Errorf("--replay: %s of %s: %w", "profile.yaml", r.Host, err)
+				return fmt.Errorf("--replay: %s of %s: %w", "profile.yaml", r.StandIn, err)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	helpers "github.com/docker/docker-credential-helpers/client"
 	helperspec "github.com/docker/docker-credential-helpers/credentials"
 
-	"github.com/ocifake/ocifake/internal/dockerconfig"
+	"github.com/ocifake/ocifake/internal/clientenv"
 )
 
 // loginFor returns the credentials for the host of a registry: the login of --user, or those in
@@ -25,7 +25,7 @@ func loginFor(login, host string) (user, password string, err error) {
 		return splitLogin("--user", withPassword(login, ownPassword))
 	}
 	user, password, err = dockerLogin(host)
-	if err == nil && user == dockerconfig.IdentityToken {
+	if err == nil && user == clientenv.IdentityToken {
 		err = fmt.Errorf("credentials in %s: those of %s are a token, which is not supported", configFile, host)
 	}
 	if err != nil {
@@ -46,9 +46,9 @@ func dockerLogin(host string) (user, password string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
 	}
-	var login dockerconfig.Login
+	var login clientenv.Login
 	if err == nil {
-		login, err = dockerconfig.Find(text, host)
+		login, err = clientenv.FindLogin(text, host)
 	}
 	if err == nil && login.Helper != "" {
 		login, err = askHelper(login)
@@ -63,7 +63,7 @@ func dockerLogin(host string) (user, password string, err error) {
 const helperTimeout = time.Minute
 
 // askHelper returns the credentials that a credential helper has, or none.
-func askHelper(login dockerconfig.Login) (dockerconfig.Login, error) {
+func askHelper(login clientenv.Login) (clientenv.Login, error) {
 	if strings.ContainsAny(login.Helper, `/\`) {
 		return login, fmt.Errorf("the credential helper %q is not the end of the name of a program", login.Helper)
 	}
@@ -74,11 +74,11 @@ func askHelper(login dockerconfig.Login) (dockerconfig.Login, error) {
 	}, login.Server)
 	switch {
 	case helperspec.IsErrCredentialsNotFound(err):
-		return dockerconfig.Login{}, nil
+		return clientenv.Login{}, nil
 	case err != nil:
 		return login, fmt.Errorf("credential helper docker-credential-%s: no credentials of %s: %w", login.Helper, login.Server, errHelper(ctx))
 	}
-	return dockerconfig.Login{User: found.Username, Password: found.Secret}, nil
+	return clientenv.Login{User: found.Username, Password: found.Secret}, nil
 }
 
 // errHelper returns why a helper failed, without what it has written, which may be credentials.

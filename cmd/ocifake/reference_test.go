@@ -24,7 +24,6 @@ import (
 	"github.com/ocifake/ocifake/internal/effect"
 	"github.com/ocifake/ocifake/internal/faultnames"
 	"github.com/ocifake/ocifake/internal/filter"
-	"github.com/ocifake/ocifake/internal/ruletext"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -229,7 +228,7 @@ Durations are a number with a unit: ` + "`500ms`, `2s`, `1h`" + `. Sizes are a n
 A rule has ` + "`do`" + ` or ` + "`seq`" + `. The other fields are optional. The values of ` + "`where` and `until`" + ` are [filters](filters.md) on requests.
 
 `)
-	argumentTable(&b, ruletext.Fields(), "")
+	argumentTable(&b, effect.RuleFields(), "")
 	b.WriteString(`Rules apply in order. The first rule that fires ends the search, unless it has ` + "`continue`" + `. A rule matches only requests that passed
 authentication, unless it has ` + "`beforeAuth`" + `; requests for tokens and for ` + "`/v2/`" + ` always match. A rule that changes the request on its way
 (` + "`set-request-header`, `drop-request-header`, `drop-query`, `set-host`" + `) applies before authentication.

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/replay"
 )
 
 func newRun() *cobra.Command {
@@ -132,7 +132,7 @@ type streams struct {
 // run runs a command with a registry.
 func (c *runConfig) run(ctx context.Context, args []string, std streams) (err error) {
 	surviveBrokenPipes()
-	if !c.auth.hasUsers() && (c.profile != "" || slices.ContainsFunc(c.stand.hosts, func(h world.Host) bool { return h.Profile != "" })) {
+	if !c.auth.hasUsers() && (c.profile != "" || slices.ContainsFunc(c.stand.hosts, func(h replay.StandIn) bool { return h.Profile != "" })) {
 		c.auth.login = credentials{"ocifake", rand.Text()}
 	}
 	signals, stop := catch(heeded(passedOn)...)

@@ -13,7 +13,6 @@ import (
 	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/internal/server"
 	"github.com/ocifake/ocifake/internal/upstream"
-	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/profiles"
 )
@@ -25,37 +24,37 @@ type standIns struct {
 }
 
 // check validates the combination of flags.
-func (s *standIns) check(replay bool) error {
-	if len(s.hosts) == 0 && !replay && len(s.passed) > 0 {
+func (s *standIns) check(replayed bool) error {
+	if len(s.hosts) == 0 && !replayed && len(s.passed) > 0 {
 		return errors.New("--pass needs --hosts or --replay, which starts the forward proxy")
 	}
-	if err := world.Distinct(s.hosts); err != nil {
+	if err := replay.Distinct(s.hosts); err != nil {
 		return fmt.Errorf("--hosts: %w", err)
 	}
 	return nil
 }
 
 // hostList is the values of --hosts.
-type hostList []world.Host
+type hostList []replay.StandIn
 
 func (l *hostList) Type() string   { return "HOST[=PROFILE],..." }
 func (l *hostList) String() string { return "" }
 
 func (l *hostList) Set(s string) error {
-	hosts, err := world.ParseHosts(s)
+	hosts, err := replay.ParseStandIns(s)
 	*l = append(*l, hosts...)
 	return err
 }
 
 // passList is the values of --pass.
-type passList []world.Passed
+type passList []replay.Passed
 
 func (l *passList) Type() string   { return "HOST" }
 func (l *passList) String() string { return "" }
 
 func (l *passList) Set(s string) error {
 	for one := range strings.SplitSeq(s, ",") {
-		p, err := world.ParsePassed(strings.TrimSpace(one))
+		p, err := replay.ParsePassed(strings.TrimSpace(one))
 		if err != nil {
 			return err
 		}
@@ -65,7 +64,7 @@ func (l *passList) Set(s string) error {
 }
 
 // matching returns the pattern that matches a host and a port: a name before a wildcard.
-func (l passList) matching(host, port string) (world.Passed, bool) {
+func (l passList) matching(host, port string) (replay.Passed, bool) {
 	for _, exact := range []bool{true, false} {
 		for _, p := range l {
 			if p.Exact() == exact && p.Matches(host, port) {
@@ -73,12 +72,12 @@ func (l passList) matching(host, port string) (world.Passed, bool) {
 			}
 		}
 	}
-	return world.Passed{}, false
+	return replay.Passed{}, false
 }
 
 // standIn is the registry that stands in for a host.
 type standIn struct {
-	world.Host
+	replay.StandIn
 	aliases []string
 	profile *profiles.Profile // nil: strict
 	faults  *engine.Engine
@@ -100,7 +99,7 @@ func (f *fixture) prepareHosts(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("--hosts %s: %w", h, err)
 		}
-		s := &standIn{Host: h, profile: p, aliases: h.Aliases(p)}
+		s := &standIn{StandIn: h, profile: p, aliases: h.Aliases(p)}
 		store := memstore.New(f.config.store)
 		f.content.Add(h.Name, s.aliases, store)
 		if err := f.prepareKept(ctx, s, store); err != nil {
@@ -125,7 +124,7 @@ func (f *fixture) serveHosts() (*server.Proxy, error) {
 	network := new(server.Network)
 	for _, s := range f.hosts {
 		if err := f.serveHost(network, s); err != nil {
-			return nil, fmt.Errorf("--hosts %s: %w", s.Host, err)
+			return nil, fmt.Errorf("--hosts %s: %w", s.StandIn, err)
 		}
 	}
 	p := &server.Proxy{Hosts: network, Serves: f.serves}
@@ -173,7 +172,7 @@ func (f *fixture) serveHost(network *server.Network, s *standIn) error {
 func (f *fixture) serves(host, port string) bool {
 	named := slices.IndexFunc(f.hosts, func(s *standIn) bool { return s.Name == host })
 	if named < 0 { // another name of a host, or the second origin of one
-		return world.Host{}.Serves(port)
+		return replay.StandIn{}.Serves(port)
 	}
 	return f.hosts[named].Serves(port)
 }

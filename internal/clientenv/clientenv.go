@@ -1,5 +1,6 @@
-// Package clientenv makes environments in which programs trust a certificate authority and use a
-// proxy. It changes nothing outside of the environment and a directory of the caller's.
+// Package clientenv makes environments in which programs trust a certificate authority, use a
+// proxy and have credentials in Docker's config.json. It changes nothing outside of the environment
+// and a directory of the caller's.
 package clientenv
 
 import (

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -78,7 +77,7 @@ func (a *artifact) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 		}
 	}
 	if h.String() == string(ocispec.DescriptorEmptyJSON.Digest) {
-		return static.NewLayer(emptyJSON(), ocispec.MediaTypeEmptyJSON), nil
+		return documentLayer(ocispec.MediaTypeEmptyJSON, emptyJSON()), nil
 	}
 	return nil, fmt.Errorf("artifact: no layer %s", h)
 }
@@ -99,6 +98,12 @@ func newArtifactLayer(l ArtifactLayer) (*artifactLayer, error) {
 	var err error
 	desc.Digest, err = digestOf(l.Content)
 	return &artifactLayer{l.Content, desc}, err
+}
+
+// documentLayer is a document as a layer: the form in which an image has its config among its
+// layers.
+func documentLayer(mediaType types.MediaType, document []byte) *artifactLayer {
+	return &artifactLayer{bytes.NewReader(document), describe(mediaType, document)}
 }
 
 func (l *artifactLayer) blob() Content            { return l.content }

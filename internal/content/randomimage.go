@@ -9,7 +9,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -151,7 +150,7 @@ func (i *randomImage) Layers() ([]v1.Layer, error) { return layersOf(i.layers), 
 
 func (i *randomImage) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	if name, err := i.ConfigName(); err == nil && name == h {
-		return static.NewLayer(i.config(), i.types.config), nil
+		return documentLayer(i.types.config, i.config()), nil
 	}
 	return i.layerBy(h, (*randomLayer).Digest)
 }

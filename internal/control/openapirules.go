@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/ruletext"
 )
 
 // schemas returns the components, including those of rules, which are derived from the tables of
@@ -21,7 +20,7 @@ func schemas() (map[string]any, error) {
 
 func ruleSchema() object {
 	properties := object{}
-	for _, a := range ruletext.Fields() {
+	for _, a := range effect.RuleFields() {
 		properties[a.Name] = argumentSchema(a)
 	}
 	effects := object{"type": "array", "items": object{"$ref": "#/components/schemas/Effect"}}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
@@ -188,7 +188,7 @@ func (a Answer) errorBody(info *op.Info, text string) string {
 	if e.Message == "" {
 		e.Message = inWordsOf(e.Code, text)
 	}
-	body, err := plainjson.Marshal(struct {
+	body, err := jsonedit.Marshal(struct {
 		Errors []entry `json:"errors"`
 	}{[]entry{e}})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/httptoken"
+	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -55,7 +55,7 @@ func (e Header) check() error {
 // checkField refuses fields that the server cannot send as they are, or that would
 // have it send something else than what it says.
 func checkField(name string, values []string, how string) error {
-	if !httptoken.Valid(name) {
+	if !httpfield.ValidToken(name) {
 		return fmt.Errorf("%q is no name of a header field", name)
 	}
 	name = http.CanonicalHeaderKey(name)

@@ -3,7 +3,7 @@ package fidelity
 import (
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/httptoken"
+	"github.com/ocifake/ocifake/internal/httpfield"
 )
 
 // challenge is one of WWW-Authenticate (RFC 9110, section 11.6.1).
@@ -28,7 +28,7 @@ func (c challenge) get(name string) string {
 func parseChallenges(text string) []challenge {
 	var all []challenge
 	for {
-		name, rest := httptoken.Cut(strings.TrimLeft(text, ", \t"))
+		name, rest := httpfield.CutToken(strings.TrimLeft(text, ", \t"))
 		if name == "" {
 			return all
 		}

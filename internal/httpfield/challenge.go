@@ -1,11 +1,9 @@
-// Package httpfield parses header fields of HTTP that have a grammar of their own:
-// WWW-Authenticate (RFC 9110, section 11.6.1) and Link (RFC 8288, section 3).
+// Package httpfield has the grammar of header fields of HTTP: tokens and quoted strings (RFC 9110,
+// sections 5.6.2 and 5.6.4), WWW-Authenticate (section 11.6.1) and Link (RFC 8288, section 3).
 package httpfield
 
 import (
 	"strings"
-
-	"github.com/ocifake/ocifake/internal/httptoken"
 )
 
 // Challenge is one challenge of a WWW-Authenticate field.
@@ -20,7 +18,7 @@ func Challenges(field string) (all []Challenge, ok bool) {
 	rest := strings.Trim(field, ", \t")
 	for rest != "" {
 		var c Challenge
-		if c.Scheme, rest = httptoken.Cut(rest); c.Scheme == "" {
+		if c.Scheme, rest = CutToken(rest); c.Scheme == "" {
 			return all, false
 		}
 		c.Parameters = map[string]string{}
@@ -43,7 +41,7 @@ func (c *Challenge) cutParameters(field string) (rest string, ok bool) {
 	}
 	for {
 		rest = strings.TrimLeft(rest, ", \t")
-		name, after := httptoken.Cut(rest)
+		name, after := CutToken(rest)
 		after = strings.TrimLeft(after, " \t")
 		if name == "" || !strings.HasPrefix(after, "=") {
 			return rest, true // the end, or the next challenge
@@ -74,7 +72,7 @@ func cutParameter(field string) (value, rest string, ok bool) {
 	if strings.HasPrefix(field, `"`) {
 		return cutQuoted(field)
 	}
-	value, rest = httptoken.Cut(field)
+	value, rest = CutToken(field)
 	return value, rest, value != ""
 }
 

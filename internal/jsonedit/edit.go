@@ -3,8 +3,6 @@ package jsonedit
 import (
 	"encoding/json"
 	"slices"
-
-	"github.com/ocifake/ocifake/internal/plainjson"
 )
 
 // MaxSize is the maximum size of a text before and after an edit: the size of the largest manifest
@@ -74,7 +72,7 @@ func (p Path) Rename(text []byte, name string) ([]byte, bool) {
 }
 
 func quote(name string) []byte {
-	text, err := plainjson.Marshal(name)
+	text, err := Marshal(name)
 	if err != nil {
 		panic(err) // a string always has JSON
 	}

@@ -1,5 +1,5 @@
-// Package jsonedit sets, drops and renames fields of JSON texts. Everything that is not edited
-// keeps its bytes: the order of fields, white space, and numbers of any length.
+// Package jsonedit sets, drops and renames fields of JSON texts, and writes JSON texts. Everything
+// that is not edited keeps its bytes: the order of fields, white space, and numbers of any length.
 //
 //	p, err := jsonedit.Parse(`manifests.*.annotations.org\.example\.key`)
 //	text, ok := p.Set(text, []byte(`"value"`))

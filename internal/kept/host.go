@@ -14,7 +14,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/internal/replay"
-	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/layoutstore"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -29,7 +28,7 @@ type Upstream interface {
 
 // Host is a host that is being kept. Its methods are safe for concurrent use.
 type Host struct {
-	world.Host
+	replay.StandIn
 	Upstream Upstream // reads what passed only in part
 
 	dir        string
@@ -80,8 +79,8 @@ type manifest struct {
 // need is why the content at a place must be read at the end.
 type need string
 
-func newHost(name world.Host, dir string, store *layoutstore.Store) *Host {
-	h := &Host{Host: name, dir: dir, store: store,
+func newHost(name replay.StandIn, dir string, store *layoutstore.Store) *Host {
+	h := &Host{StandIn: name, dir: dir, store: store,
 		manifests: map[place]manifest{}, tags: map[tagged]digest.Digest{}, needs: map[place]need{},
 		secrets: secrets{}, failures: map[string]string{}, logins: map[string]string{}, absent: map[tagged]bool{}}
 	h.answers.repositories = map[string]bool{}

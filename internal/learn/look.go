@@ -14,7 +14,6 @@ import (
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/evidence"
 	"github.com/ocifake/ocifake/internal/jsonedit"
-	"github.com/ocifake/ocifake/internal/plainjson"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
@@ -540,7 +539,7 @@ func (x *exchange) detail(text json.RawMessage) json.RawMessage {
 	if len(text) > maxBody || json.Unmarshal(secrets.ErrorBody(text), &value) != nil {
 		return json.RawMessage("null")
 	}
-	encoded, err := plainjson.Marshal(jsonedit.Strings(value, func(s string) string { return x.template(clean(s)) }))
+	encoded, err := jsonedit.Marshal(jsonedit.Strings(value, func(s string) string { return x.template(clean(s)) }))
 	if err != nil {
 		return json.RawMessage("null")
 	}
@@ -553,7 +552,7 @@ func outline(text json.RawMessage) []byte {
 	if json.Unmarshal(text, &value) != nil {
 		return nil
 	}
-	encoded, _ := plainjson.Marshal(blank(value)) // it was decoded from JSON
+	encoded, _ := jsonedit.Marshal(blank(value)) // it was decoded from JSON
 	return encoded
 }
 

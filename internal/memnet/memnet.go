@@ -2,7 +2,8 @@
 // behave like TCP connections, without sockets, ports or goroutines.
 //
 // Connections have bounded buffers, can be closed in one direction, obey deadlines, and fail with
-// the errors of package net. Blocked calls are durably blocked in a [testing/synctest] bubble.
+// the errors of package net. Blocked calls are durably blocked in a [testing/synctest] bubble, and
+// [CheckBubble] finds a network that is used outside of the bubble that it was made in.
 package memnet
 
 import (
@@ -15,7 +16,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/pattern"
 )
 
@@ -77,7 +77,7 @@ func (n *Network) Listen(host string, aliases ...string) (net.Listener, error) {
 		network:  n,
 		host:     host,
 		addr:     at,
-		inBubble: bubble.Inside(),
+		inBubble: InBubble(),
 		pending:  make(chan net.Conn, backlog),
 		closed:   make(chan struct{}),
 	}
@@ -118,7 +118,7 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	if l == nil {
 		return nil, errRefused
 	}
-	if err := bubble.Check(l.inBubble); err != nil {
+	if err := CheckBubble(l.inBubble); err != nil {
 		return nil, err
 	}
 	client, server := pair(addr("127.0.0.1:"+strconv.Itoa(port)), addr(address))
@@ -135,7 +135,7 @@ func (n *Network) Offer(ctx context.Context, host string, conn net.Conn) error {
 	l, _ := n.route(host)
 	err := errRefused
 	if l != nil {
-		if err = bubble.Check(l.inBubble); err == nil {
+		if err = CheckBubble(l.inBubble); err == nil {
 			err = l.offer(ctx, conn)
 		}
 	}

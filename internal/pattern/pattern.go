@@ -1,5 +1,6 @@
 // Package pattern matches texts with patterns, in which a star stands for any
-// characters, slashes included, and a backslash makes a star or a backslash literal.
+// characters, slashes included, and a backslash makes a star or a backslash literal. It also has
+// regular expressions that are compiled when they are first used.
 package pattern
 
 import (

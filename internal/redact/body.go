@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/plainjson"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
 // TokenRequest redacts the body of a token request. A body that is neither JSON nor a form is a
@@ -156,7 +156,7 @@ func (r Redactor) string(literal []byte, kindOf func(name string) string) (clean
 	if without == text {
 		return nil, false
 	}
-	clean, err := plainjson.Marshal(without)
+	clean, err := jsonedit.Marshal(without)
 	return clean, err == nil
 }
 

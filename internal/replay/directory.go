@@ -13,7 +13,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/ocifake/ocifake/internal/strict"
-	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -59,13 +58,13 @@ type Generated struct {
 func DirectoryOf(host string) string { return strings.ReplaceAll(host, ":", "+") }
 
 // ParseHost checks the name of a host: "ghcr.io" or "registry.example:5000".
-func ParseHost(name string) (world.Host, error) {
-	hosts, err := world.ParseHosts(name)
+func ParseHost(name string) (StandIn, error) {
+	hosts, err := ParseStandIns(name)
 	if err != nil {
-		return world.Host{}, err
+		return StandIn{}, err
 	}
 	if len(hosts) != 1 || hosts[0].Profile != "" || hosts[0].String() != name {
-		return world.Host{}, fmt.Errorf("%q is not the name of a host", name)
+		return StandIn{}, fmt.Errorf("%q is not the name of a host", name)
 	}
 	return hosts[0], nil
 }

@@ -118,14 +118,14 @@ func (w *World) Missing() []string {
 			if p, ok := r.asked[what]; ok && r.has(p) {
 				continue
 			}
-			text := fmt.Sprintf("%s/%s (%d)", r.Host, what, r.missing[what])
+			text := fmt.Sprintf("%s/%s (%d)", r.StandIn, what, r.missing[what])
 			if p, ok := r.asked[what]; ok && r.answers.Replaced[digest.Digest(p.ref)] != "" {
 				text += ": the world is shallow, and has " + r.answers.Replaced[digest.Digest(p.ref)] + " in its place"
 			}
 			list = append(list, text)
 		}
 		for _, what := range r.damaged {
-			list = append(list, fmt.Sprintf("%s: damaged: %s", r.Host, what))
+			list = append(list, fmt.Sprintf("%s: damaged: %s", r.StandIn, what))
 		}
 		r.mu.Unlock()
 	}

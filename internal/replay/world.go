@@ -1,4 +1,5 @@
-// Package replay replays what package kept has kept in a directory, without a network.
+// Package replay replays what package kept has kept in a directory, without a network, and has the
+// names of hosts for which a registry stands in.
 //
 //	world, err := replay.Open("testdata/world")
 //
@@ -22,7 +23,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ocifake/ocifake/internal/content"
-	"github.com/ocifake/ocifake/internal/world"
 	"github.com/ocifake/ocifake/memstore"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -77,7 +77,7 @@ func (w *World) Close() error {
 
 // Host is a host of a kept world. Its methods are safe for concurrent use.
 type Host struct {
-	world.Host
+	StandIn
 	Profile []byte // the text of profile.yaml; nil: there is none
 
 	layout  *layout
@@ -115,7 +115,7 @@ func openHost(root *os.Root, dir, name string, shallow bool) (*Host, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", sub)
 	}
-	r := &Host{Host: host, shallow: shallow, missing: map[string]int{}, asked: map[string]asked{}, written: map[string]bool{}, referred: map[reference]bool{}}
+	r := &Host{StandIn: host, shallow: shallow, missing: map[string]int{}, asked: map[string]asked{}, written: map[string]bool{}, referred: map[reference]bool{}}
 	r.filled = sync.OnceValue(func() error {
 		err := r.fill()
 		if err != nil {
@@ -145,7 +145,7 @@ func (r *Host) Initial() *memstore.Store { return r.initial.Load() }
 // Fill puts the content into the store, unless that is done.
 func (r *Host) Fill() error {
 	if err := r.filled(); err != nil {
-		return fmt.Errorf("the kept host %s: %w", r.Host, err)
+		return fmt.Errorf("the kept host %s: %w", r.StandIn, err)
 	}
 	return nil
 }

@@ -21,7 +21,6 @@ import (
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/faults"
-	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/engine"
 	"github.com/ocifake/ocifake/internal/memnet"
 	"github.com/ocifake/ocifake/internal/recorder"
@@ -226,7 +225,7 @@ func Start(config Config) (*Server, error) {
 		conns:  map[*Conn]struct{}{},
 		closed: make(chan struct{}),
 
-		inBubble: bubble.Inside(),
+		inBubble: memnet.InBubble(),
 	}
 	if config.Proxy != nil {
 		s.proxy = newProxy(*config.Proxy, s)
@@ -349,7 +348,7 @@ func (s *Server) Host() string {
 
 // CheckBubble returns an error if either the server or the caller, but not both, is in a
 // [testing/synctest] bubble.
-func (s *Server) CheckBubble() error { return bubble.Check(s.inBubble) }
+func (s *Server) CheckBubble() error { return memnet.CheckBubble(s.inBubble) }
 
 // Handler returns the handler for mounting in another server. Faults on connections do not apply
 // there.

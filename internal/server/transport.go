@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/bubble"
 	"github.com/ocifake/ocifake/internal/memnet"
 )
 
@@ -57,7 +56,7 @@ func (n *Network) Authority() *Authority { return &n.authority }
 // NewTransport returns a transport that reaches every server of the network, over http and https,
 // and trusts its authority. Closing a server closes the connections to it.
 func (n *Network) NewTransport() *http.Transport {
-	t := newTransport(guarded(n.DialContext, bubble.Inside()), n.authority.lazyPool(), bubble.Inside())
+	t := newTransport(guarded(n.DialContext, memnet.InBubble()), n.authority.lazyPool(), memnet.InBubble())
 	t.ForceAttemptHTTP2 = true
 	return t
 }
@@ -101,7 +100,7 @@ func (s *Server) newTransport() *http.Transport {
 // [testing/synctest] bubble.
 func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), roots *x509.CertPool, inBubble bool) *http.Transport {
 	return &http.Transport{
-		Proxy:                 func(*http.Request) (*url.URL, error) { return nil, bubble.Check(inBubble) },
+		Proxy:                 func(*http.Request) (*url.URL, error) { return nil, memnet.CheckBubble(inBubble) },
 		DialContext:           dial,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, CurvePreferences: []tls.CurveID{tls.CurveP256}}, // the fastest
 		TLSHandshakeTimeout:   time.Minute,
@@ -120,7 +119,7 @@ type guardedConn struct {
 }
 
 func (c guardedConn) Write(p []byte) (int, error) {
-	if err := bubble.Check(c.inBubble); err != nil {
+	if err := memnet.CheckBubble(c.inBubble); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)

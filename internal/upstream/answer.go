@@ -9,7 +9,7 @@ import (
 
 	"github.com/ocifake/ocifake/internal/httpfield"
 	"github.com/ocifake/ocifake/internal/inflight"
-	"github.com/ocifake/ocifake/internal/lazyregexp"
+	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -64,11 +64,11 @@ func withoutBody(r *http.Response) error {
 
 // realm finds the parameter in a field, whether or not the field follows the grammar: clients read
 // others, too.
-var realm = lazyregexp.New(`(?i)(\brealm[ \t]*=[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;"']+)`)
+var realm = pattern.Regexp(`(?i)(\brealm[ \t]*=[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;"']+)`)
 
 // quotedPair is a character of a quoted string that is escaped, as any may be (RFC 9110, section
 // 5.6.4).
-var quotedPair = lazyregexp.New(`\\(.)`)
+var quotedPair = pattern.Regexp(`\\(.)`)
 
 // unquoted returns the value of a parameter.
 func unquoted(text string) string {

@@ -1,5 +1,4 @@
-// Package journal formats the parts of a failure message that accompany the journal of requests.
-package journal
+package recorder
 
 import (
 	"fmt"

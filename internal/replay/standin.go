@@ -1,5 +1,4 @@
-// Package world is about many hosts on one network: which registries stand in for them.
-package world
+package replay
 
 import (
 	"errors"
@@ -14,15 +13,15 @@ import (
 	"github.com/ocifake/ocifake/profiles"
 )
 
-// Host is a host name for which a registry of ours stands in.
-type Host struct {
+// StandIn is a host name for which a registry of ours stands in.
+type StandIn struct {
 	Name    string // in lower case
 	Port    string // the only one that leads to the registry; empty: 80 and 443
 	Profile string // name or file; empty: strict
 }
 
-// String returns the text that ParseHosts reads.
-func (h Host) String() string {
+// String returns the text that ParseStandIns reads.
+func (h StandIn) String() string {
 	text := h.Name
 	if h.Port != "" {
 		text = net.JoinHostPort(h.Name, h.Port)
@@ -33,23 +32,23 @@ func (h Host) String() string {
 	return text
 }
 
-// maxHosts is the maximum number of hosts in one text.
-const maxHosts = 1000
+// maxStandIns is the maximum number of hosts in one text.
+const maxStandIns = 1000
 
-// ParseHosts parses hosts, separated by commas, each with an optional port and profile:
+// ParseStandIns parses hosts, separated by commas, each with an optional port and profile:
 // "docker.io=hub,ghcr.io=ghcr,registry.example:5000".
-func ParseHosts(text string) ([]Host, error) {
+func ParseStandIns(text string) ([]StandIn, error) {
 	parts := strings.Split(text, ",")
-	if len(parts) > maxHosts {
-		return nil, fmt.Errorf("want at most %d hosts", maxHosts)
+	if len(parts) > maxStandIns {
+		return nil, fmt.Errorf("want at most %d hosts", maxStandIns)
 	}
-	var hosts []Host
+	var hosts []StandIn
 	for _, part := range parts {
 		name, profile, given := strings.Cut(strings.TrimSpace(part), "=")
 		if given && profile == "" {
 			return nil, fmt.Errorf("%q: want HOST=PROFILE, or HOST for the strict registry", part)
 		}
-		h := Host{Profile: profile}
+		h := StandIn{Profile: profile}
 		var err error
 		if h.Name, h.Port, err = parseName(name); err != nil {
 			return nil, fmt.Errorf("host %q: %w", name, err)
@@ -63,9 +62,9 @@ func ParseHosts(text string) ([]Host, error) {
 }
 
 // Distinct returns an error if a name is there twice.
-func Distinct(hosts []Host) error {
+func Distinct(hosts []StandIn) error {
 	for i, h := range hosts {
-		if slices.ContainsFunc(hosts[:i], func(other Host) bool { return other.Name == h.Name }) {
+		if slices.ContainsFunc(hosts[:i], func(other StandIn) bool { return other.Name == h.Name }) {
 			return fmt.Errorf("host %s is there twice: a name leads to one registry", h.Name)
 		}
 	}
@@ -74,7 +73,7 @@ func Distinct(hosts []Host) error {
 
 // Aliases returns patterns of other names that lead to the registry of the host: those of its
 // profile, and those of Docker Hub for each of them.
-func (h Host) Aliases(profile *profiles.Profile) []string {
+func (h StandIn) Aliases(profile *profiles.Profile) []string {
 	if profile != nil {
 		return profile.Hosts
 	}
@@ -85,7 +84,7 @@ func (h Host) Aliases(profile *profiles.Profile) []string {
 }
 
 // Serves reports whether a port of the host leads to its registry.
-func (h Host) Serves(port string) bool {
+func (h StandIn) Serves(port string) bool {
 	if h.Port == "" {
 		return port == "80" || port == "443"
 	}

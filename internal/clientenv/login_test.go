@@ -1,4 +1,4 @@
-package dockerconfig_test
+package clientenv_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/internal/dockerconfig"
+	"github.com/ocifake/ocifake/internal/clientenv"
 )
 
 func TestFind(t *testing.T) {
@@ -29,7 +29,7 @@ func TestFind(t *testing.T) {
 		{text: `{"auths": "secret"}`, err: "cannot unmarshal"},
 		{text: `secret`, err: "invalid character"},
 	} {
-		login, err := dockerconfig.Find([]byte(tt.text), "a.test:5000")
+		login, err := clientenv.FindLogin([]byte(tt.text), "a.test:5000")
 		if tt.err != "" {
 			require.ErrorContains(t, err, tt.err, tt.text)
 			assert.NotContains(t, err.Error(), "secret")
@@ -42,9 +42,9 @@ func TestFind(t *testing.T) {
 
 // TestFindAdded checks that what Add writes is found.
 func TestFindAdded(t *testing.T) {
-	text, err := dockerconfig.Add([]byte(`{"credsStore": "desktop"}`), "a.test", "u", "p")
+	text, err := clientenv.AddLogin([]byte(`{"credsStore": "desktop"}`), "a.test", "u", "p")
 	require.NoError(t, err)
-	login, err := dockerconfig.Find(text, "a.test")
+	login, err := clientenv.FindLogin(text, "a.test")
 	require.NoError(t, err)
 	assert.Equal(t, "u:p", login.User+":"+login.Password)
 }

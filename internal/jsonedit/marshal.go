@@ -1,5 +1,4 @@
-// Package plainjson encodes JSON without HTML escaping.
-package plainjson
+package jsonedit
 
 import (
 	"bytes"

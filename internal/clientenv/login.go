@@ -1,5 +1,4 @@
-// Package dockerconfig reads and writes credentials in Docker's config.json.
-package dockerconfig
+package clientenv
 
 import (
 	"encoding/base64"
@@ -19,9 +18,9 @@ type Login struct {
 // IdentityToken is the user name of a login whose password is a token of OAuth2.
 const IdentityToken = "<token>"
 
-// Find returns the credentials for a host in the text of a config.json. The error does not contain
+// FindLogin returns the credentials for a host in the text of a config.json. The error does not contain
 // credentials.
-func Find(text []byte, host string) (Login, error) {
+func FindLogin(text []byte, host string) (Login, error) {
 	var config struct {
 		Auths map[string]struct {
 			Auth, Username, Password     string
@@ -78,10 +77,10 @@ func decode(auth, host string) (user, password string, err error) {
 	return user, password, nil
 }
 
-// Add returns the text of a config.json with credentials added for a host. It removes the
+// AddLogin returns the text of a config.json with credentials added for a host. It removes the
 // credential helper for all hosts, but keeps it for the listed hosts: the helper does not know this
 // registry, and clients do not look elsewhere.
-func Add(text []byte, host, user, password string) ([]byte, error) {
+func AddLogin(text []byte, host, user, password string) ([]byte, error) {
 	config := map[string]json.RawMessage{}
 	var auths map[string]json.RawMessage
 	var helpers map[string]string

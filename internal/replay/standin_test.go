@@ -1,4 +1,4 @@
-package world_test
+package replay_test
 
 import (
 	"strings"
@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/internal/world"
+	"github.com/ocifake/ocifake/internal/replay"
 	"github.com/ocifake/ocifake/profiles"
 )
 
 func TestParseHosts(t *testing.T) {
-	got, err := world.ParseHosts("docker.io=hub, GHCR.io.=ghcr,registry.example:5000,[2001:db8::1]:443=./mine.yaml")
+	got, err := replay.ParseStandIns("docker.io=hub, GHCR.io.=ghcr,registry.example:5000,[2001:db8::1]:443=./mine.yaml")
 	require.NoError(t, err)
-	assert.Equal(t, []world.Host{
+	assert.Equal(t, []replay.StandIn{
 		{Name: "docker.io", Profile: "hub"}, {Name: "ghcr.io", Profile: "ghcr"},
 		{Name: "registry.example", Port: "5000"}, {Name: "2001:db8::1", Port: "443", Profile: "./mine.yaml"},
 	}, got)
@@ -35,29 +35,29 @@ func TestParseHosts(t *testing.T) {
 		"user@ghcr.io":             "want a host name",
 		strings.Repeat("a,", 1001): "at most 1000",
 	} {
-		_, err := world.ParseHosts(text)
+		_, err := replay.ParseStandIns(text)
 		assert.ErrorContains(t, err, want, text)
 	}
-	require.NoError(t, world.Distinct(got))
-	require.ErrorContains(t, world.Distinct(append(got, world.Host{Name: "ghcr.io", Port: "1"})), "ghcr.io is there twice")
+	require.NoError(t, replay.Distinct(got))
+	require.ErrorContains(t, replay.Distinct(append(got, replay.StandIn{Name: "ghcr.io", Port: "1"})), "ghcr.io is there twice")
 }
 
 func TestServes(t *testing.T) {
-	assert.True(t, world.Host{Name: "a"}.Serves("443"))
-	assert.True(t, world.Host{Name: "a"}.Serves("80"))
-	assert.False(t, world.Host{Name: "a"}.Serves("22"))
-	assert.True(t, world.Host{Name: "a", Port: "5000"}.Serves("5000"))
-	assert.False(t, world.Host{Name: "a", Port: "5000"}.Serves("443"))
+	assert.True(t, replay.StandIn{Name: "a"}.Serves("443"))
+	assert.True(t, replay.StandIn{Name: "a"}.Serves("80"))
+	assert.False(t, replay.StandIn{Name: "a"}.Serves("22"))
+	assert.True(t, replay.StandIn{Name: "a", Port: "5000"}.Serves("5000"))
+	assert.False(t, replay.StandIn{Name: "a", Port: "5000"}.Serves("443"))
 }
 
 // TestAliases: all names of Docker Hub lead to one registry, with its profile and without.
 func TestAliases(t *testing.T) {
 	hub, err := profiles.Find("hub")
 	require.NoError(t, err)
-	for _, aliases := range [][]string{world.Host{Name: "docker.io"}.Aliases(hub), world.Host{Name: "docker.io"}.Aliases(nil)} {
+	for _, aliases := range [][]string{replay.StandIn{Name: "docker.io"}.Aliases(hub), replay.StandIn{Name: "docker.io"}.Aliases(nil)} {
 		assert.Subset(t, aliases, []string{"docker.io", "registry-1.docker.io", "auth.docker.io", "index.docker.io"})
 	}
-	assert.Empty(t, world.Host{Name: "a.example"}.Aliases(nil))
+	assert.Empty(t, replay.StandIn{Name: "a.example"}.Aliases(nil))
 }
 
 func TestPassed(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPassed(t *testing.T) {
 		"*.example.com:8443": {"a.example.com:8443", "a.example.com:443"},
 		"192.0.2.1":          {"192.0.2.1:443", "192.0.2.10:443"},
 	} {
-		p, err := world.ParsePassed(text)
+		p, err := replay.ParsePassed(text)
 		require.NoError(t, err, text)
 		for list, want := range map[string]bool{test.yes: true, test.no: false} {
 			for _, at := range strings.Fields(list) {
@@ -79,7 +79,7 @@ func TestPassed(t *testing.T) {
 		assert.Equal(t, !strings.Contains(text, "*"), p.Exact())
 	}
 	for _, text := range []string{"", "*", "*.com", "a*.example.com", "*.*.example.com", "https://a.example", "a.example:0", "*.1.2.3.4", "*.:443"} {
-		_, err := world.ParsePassed(text)
+		_, err := replay.ParsePassed(text)
 		assert.Error(t, err, text)
 	}
 }
@@ -90,7 +90,7 @@ func FuzzHosts(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		hosts, err := world.ParseHosts(text)
+		hosts, err := replay.ParseStandIns(text)
 		if err != nil {
 			return
 		}
@@ -98,7 +98,7 @@ func FuzzHosts(f *testing.F) {
 		for _, h := range hosts {
 			all = append(all, h.String())
 		}
-		again, err := world.ParseHosts(strings.Join(all, ","))
+		again, err := replay.ParseStandIns(strings.Join(all, ","))
 		require.NoError(t, err)
 		assert.Equal(t, hosts, again)
 	})
@@ -110,11 +110,11 @@ func FuzzPassed(f *testing.F) {
 		f.Add(text, "a.example.com", "443")
 	}
 	f.Fuzz(func(t *testing.T, text, host, port string) {
-		p, err := world.ParsePassed(text)
+		p, err := replay.ParsePassed(text)
 		if err != nil {
 			return
 		}
-		again, err := world.ParsePassed(p.String())
+		again, err := replay.ParsePassed(p.String())
 		require.NoError(t, err)
 		assert.Equal(t, p, again)
 		if p.Matches(host, port) && !p.Exact() {

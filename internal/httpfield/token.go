@@ -1,6 +1,4 @@
-// Package httptoken has the grammar of tokens in HTTP (RFC 9110, 5.6.2), such as the names of
-// header fields.
-package httptoken
+package httpfield
 
 // characters are those of a token.
 const characters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -13,14 +11,14 @@ var inToken = func() (in [256]bool) {
 	return in
 }()
 
-// Valid reports whether a text is a token.
-func Valid(text string) bool {
-	token, rest := Cut(text)
+// ValidToken reports whether a text is a token.
+func ValidToken(text string) bool {
+	token, rest := CutToken(text)
 	return token != "" && rest == ""
 }
 
-// Cut cuts the longest token off the beginning of a text. It is empty if there is none.
-func Cut(text string) (token, rest string) {
+// CutToken cuts the longest token off the beginning of a text. It is empty if there is none.
+func CutToken(text string) (token, rest string) {
 	n := 0
 	for n < len(text) && inToken[text[n]] {
 		n++

@@ -1,9 +1,0 @@
-package world_test
-
-import (
-	"testing"
-
-	"github.com/ocifake/ocifake/internal/testmain"
-)
-
-func TestMain(m *testing.M) { testmain.Run(m) }
