@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -48,8 +49,36 @@ type answer struct {
 // content is the body of a request: bytes, and whether their length is announced.
 type content struct {
 	bytes   []byte
+	blank   int       // spaces that follow the bytes; they are never in memory together
 	chunked bool      // Transfer-Encoding: chunked, or no Content-Length in HTTP/2
 	broken  io.Reader // read instead of bytes, if not nil, and ending with an error
+}
+
+// size returns the length of the whole content.
+func (c content) size() int { return len(c.bytes) + c.blank }
+
+// whole returns a reader of the whole content.
+func (c content) whole() io.Reader {
+	return io.MultiReader(bytes.NewReader(c.bytes), io.LimitReader(spaces{}, int64(c.blank)))
+}
+
+// digest returns the sha256 digest of the whole content.
+func (c content) digest() digest.Digest {
+	if c.blank == 0 {
+		return digest.FromBytes(c.bytes)
+	}
+	d, _ := digest.FromReader(c.whole()) // memory reads without errors
+	return d
+}
+
+// spaces is an endless reader of spaces.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
 
 // manifestTypes is what is asked for where manifests are: "The client SHOULD include
@@ -116,12 +145,25 @@ func (t *tester) send(method, target string, body content, fields ...string) (*a
 	defer response.Body.Close()
 	x.last, x.status, x.proto, x.answer = response.Request, response.StatusCode, response.Proto, response.Header
 	t.deleteLater(t.suite.ledger.note(x))
-	x.answerBody, err = io.ReadAll(response.Body)
+	x.answerBody, err = readAll(response)
 	if err != nil {
 		x.err = err
 		return nil, err
 	}
 	return &answer{t, response.Request, response.StatusCode, response.Header, x.answerBody, x}, nil
+}
+
+// readAll reads the body of an answer. Memory for an announced length is allocated at once, up to
+// a limit: the registry may lie.
+func readAll(response *http.Response) ([]byte, error) {
+	const most = 8 << 20
+	if response.ContentLength <= bytes.MinRead || response.ContentLength > most {
+		return io.ReadAll(response.Body)
+	}
+	var b bytes.Buffer
+	b.Grow(int(response.ContentLength) + bytes.MinRead) // it reads no more than that with this much space
+	_, err := b.ReadFrom(response.Body)
+	return b.Bytes(), err
 }
 
 // exchange sends the request with the credentials that the registry asks for.
@@ -152,8 +194,11 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	r.Header = x.header.Clone()
 	// Without this, net/http asks for compression and then hides Content-Length.
 	r.Header.Set("Accept-Encoding", "identity")
-	if x.body.broken != nil {
-		r.ContentLength = int64(len(x.body.bytes))
+	if x.body.broken != nil || x.body.blank > 0 {
+		r.ContentLength = int64(x.body.size())
+	}
+	if x.body.blank > 0 { // for redirects
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(x.body.whole()), nil }
 	}
 	return r, nil
 }
@@ -164,6 +209,8 @@ func (c content) reader() io.Reader {
 		return c.broken
 	case c.chunked:
 		return struct{ io.Reader }{bytes.NewReader(c.bytes)}
+	case c.blank > 0:
+		return c.whole()
 	case c.bytes == nil:
 		return http.NoBody
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/ocifake/ocifake/internal/redact"
 )
 
@@ -95,11 +93,11 @@ func (t *tester) source(i int) string {
 func (x *exchange) write(b *strings.Builder) {
 	fmt.Fprintf(b, "> %s %s\n", x.method, x.url)
 	writeFields(b, "> ", x.header)
-	writeBody(b, "> ", x.body.bytes)
+	writeBody(b, "> ", x.body)
 	if x.status != 0 {
 		fmt.Fprintf(b, "< %s %d %s\n", x.proto, x.status, http.StatusText(x.status))
 		writeFields(b, "< ", x.answer)
-		writeBody(b, "< ", x.answerBody)
+		writeBody(b, "< ", content{bytes: x.answerBody})
 	}
 	if x.err != nil {
 		fmt.Fprintf(b, "! %v\n", x.err)
@@ -114,13 +112,13 @@ func writeFields(b *strings.Builder, mark string, fields http.Header) {
 	}
 }
 
-func writeBody(b *strings.Builder, mark string, body []byte) {
+func writeBody(b *strings.Builder, mark string, body content) {
 	switch {
-	case len(body) == 0:
-	case len(body) <= shown && utf8.Valid(body):
-		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, strings.ReplaceAll(string(body), "\n", "\n"+mark))
+	case body.size() == 0:
+	case body.readable():
+		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, strings.ReplaceAll(string(body.bytes), "\n", "\n"+mark))
 	default:
-		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, summary(body))
+		fmt.Fprintf(b, "%s\n%s%s\n", mark, mark, body.summary())
 	}
 }
 
@@ -144,16 +142,16 @@ func (x *exchange) curl() string {
 	if x.body.chunked {
 		words = append(words, "-H", "'Transfer-Encoding: chunked'")
 	}
-	switch body := x.body.bytes; {
-	case body == nil:
-	case len(body) <= shown && utf8.Valid(body):
-		words = append(words, "--data-binary", quoted(string(body)))
+	switch {
+	case x.body.bytes == nil:
+	case x.body.readable():
+		words = append(words, "--data-binary", quoted(string(x.body.bytes)))
 	default:
 		words = append(words, "--data-binary", "@-")
 	}
 	line := strings.Join(append(words, quoted(x.url)), " ")
-	if len(x.body.bytes) > shown {
-		line += " # standard input: " + summary(x.body.bytes)
+	if x.body.size() > shown {
+		line += " # standard input: " + x.body.summary()
 	}
 	return line
 }
@@ -161,9 +159,12 @@ func (x *exchange) curl() string {
 // quoted is a word for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-func summary(body []byte) string {
-	return fmt.Sprintf("%d bytes, %s", len(body), digest.FromBytes(body))
-}
+func summary(body []byte) string { return content{bytes: body}.summary() }
+
+func (c content) summary() string { return fmt.Sprintf("%d bytes, %s", c.size(), c.digest()) }
+
+// readable reports whether a body stands in a report as it is.
+func (c content) readable() bool { return c.size() <= shown && utf8.Valid(c.bytes) }
 
 func statusText(statuses []int) string {
 	var words []string

@@ -135,8 +135,7 @@ var probes = map[Feature]func(*tester) bool{
 		return r.try(m, m.digest().String()+"?tag=v1").header.Get("OCI-Tag") != "" || r.head(r.manifest("v1")).status == http.StatusOK
 	},
 	ManifestLimit: func(t *tester) bool {
-		r := t.newRepo()
-		return r.try(r.newIndexOf(hugeManifest), "v1").status != http.StatusCreated
+		return t.newRepo().tryHuge().status != http.StatusCreated
 	},
 	ReferenceCheck: func(t *tester) bool {
 		r := t.newRepo()

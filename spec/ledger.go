@@ -133,6 +133,9 @@ func location(target string) string {
 
 // note records what an exchange has made, and returns what to delete in the end.
 func (l *ledger) note(x *exchange) (added []item) {
+	if reads := x.method == http.MethodGet || x.method == http.MethodHead; reads && x.answer.Get("Location") == "" {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, _ := l.locate(x.url)
@@ -145,13 +148,13 @@ func (l *ledger) note(x *exchange) (added []item) {
 		if mounted := query.Get("mount"); mounted != "" {
 			return l.add(item{at.repository, Blob, mounted}, l.isWellKnown(mounted))
 		}
-		return l.add(item{at.repository, Blob, query.Get("digest")}, len(x.body.bytes) < leastRandom)
+		return l.add(item{at.repository, Blob, query.Get("digest")}, x.body.size() < leastRandom)
 	case x.method == http.MethodPut && x.status == http.StatusCreated && (at.kind == Manifest || at.kind == Tag):
 		return l.addManifest(at, x, query["tag"])
 	case s != nil && x.status >= 200 && x.status <= 299:
 		return l.follow(s, x, query.Get("digest"))
 	case x.method == http.MethodPut && x.status == http.StatusCreated && at.kind == UploadSession:
-		return l.add(item{at.repository, Blob, query.Get("digest")}, len(x.body.bytes) < leastRandom)
+		return l.add(item{at.repository, Blob, query.Get("digest")}, x.body.size() < leastRandom)
 	}
 	return nil
 }
@@ -168,7 +171,7 @@ func (l *ledger) doubt(x *exchange) []item {
 	d := x.query().Get("digest")
 	switch {
 	case x.method == http.MethodPut && (at.kind == Manifest || at.kind == Tag):
-		return []item{{at.repository, Manifest, digest.FromBytes(x.body.bytes).String()}}
+		return []item{{at.repository, Manifest, x.body.digest().String()}}
 	case (x.method == http.MethodPut || x.method == http.MethodPost) && at.kind == UploadSession && d != "":
 		return []item{{at.repository, Blob, d}}
 	}
@@ -196,7 +199,7 @@ func (l *ledger) open(x *exchange, repository string) []item {
 
 // follow records what a session has come to.
 func (l *ledger) follow(s *session, x *exchange, committed string) []item {
-	s.sent += len(x.body.bytes)
+	s.sent += x.body.size()
 	switch {
 	case x.method == http.MethodPut && x.status == http.StatusCreated:
 		s.ended = true
@@ -214,8 +217,8 @@ func (l *ledger) follow(s *session, x *exchange, committed string) []item {
 
 // addManifest records a manifest under its digest, and its tags.
 func (l *ledger) addManifest(at item, x *exchange, tags []string) []item {
-	common := len(x.body.bytes) < leastRandom
-	added := l.add(item{at.repository, Manifest, digest.FromBytes(x.body.bytes).String()}, common)
+	common := x.body.size() < leastRandom
+	added := l.add(item{at.repository, Manifest, x.body.digest().String()}, common)
 	if at.reference != added[0].reference {
 		added = append(added, l.add(at, common)...)
 	}
