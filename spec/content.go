@@ -142,10 +142,13 @@ func (r repo) newImage(changes ...func(*ocispec.Manifest)) manifest {
 // newArtifact returns an artifact of a type, with an empty config, that is not
 // pushed.
 func (r repo) newArtifact(artifactType string, changes ...func(*ocispec.Manifest)) manifest {
+	r.put(ocispec.DescriptorEmptyJSON.Data)
+	return r.artifact(artifactType, changes...)
+}
+
+// artifact is newArtifact, for a repository that has the empty config.
+func (t *tester) artifact(artifactType string, changes ...func(*ocispec.Manifest)) manifest {
 	empty := ocispec.DescriptorEmptyJSON
-	if !r.has(item{r.name, Blob, empty.Digest.String()}) {
-		r.put(empty.Data)
-	}
 	empty.Data = nil
 	m := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
@@ -158,7 +161,7 @@ func (r repo) newArtifact(artifactType string, changes ...func(*ocispec.Manifest
 	for _, change := range changes {
 		change(&m)
 	}
-	return r.encode(ocispec.MediaTypeImageManifest, m)
+	return t.encode(ocispec.MediaTypeImageManifest, m)
 }
 
 // newIndex returns an index that is not pushed.
@@ -205,13 +208,6 @@ func (t *tester) deleteLater(made []item) {
 			t.made = append(t.made, i)
 		}
 	}
-}
-
-// has reports whether the check has made something.
-func (t *tester) has(i item) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.known[i]
 }
 
 // cleanUp deletes what the check made, the last first, as far as the registry lets

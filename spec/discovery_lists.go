@@ -231,11 +231,12 @@ const many = 120
 func linksManyReferrers(t *tester) {
 	r := t.newRepo()
 	subject := r.pushImage("v1").descriptor()
-	var pushed []manifest
-	for range many {
-		m := r.newArtifact("application/vnd.example.sbom", about(subject))
+	pushed := []manifest{r.newArtifact("application/vnd.example.sbom", about(subject))}
+	for len(pushed) < many {
+		pushed = append(pushed, r.artifact("application/vnd.example.sbom", about(subject)))
+	}
+	for _, m := range pushed {
 		r.referring(m)
-		pushed = append(pushed, m)
 	}
 	for _, query := range []string{"", "?n=7"} {
 		all, _ := r.referrersOf(subject.Digest, query)
