@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"cuelabs.dev/go/oci/ociregistry/ocimem"
@@ -21,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/e2e/internal/zot"
 	"github.com/ocifake/ocifake/registrytest"
 	"github.com/ocifake/ocifake/spec"
 )
@@ -30,10 +32,11 @@ type peer struct {
 	name  string
 	start func(*testing.T) spec.Target
 	raced string // the data race of its own that the race detector finds
+	kept  string // file of what it came to, for machines without it
 }
 
-// The peers have everything enabled that they have. All but distribution2, which is a process
-// with a temporary directory, hold their content in memory.
+// The peers have everything enabled that they have. All but distribution2 and zot, which are processes
+// with temporary directories, hold their content in memory.
 var peers = []peer{
 	{name: "ocifake", start: func(t *testing.T) spec.Target {
 		reg := registrytest.New(t, registrytest.WithLogger(slog.New(slog.DiscardHandler)))
@@ -63,6 +66,10 @@ var peers = []peer{
 	}},
 	{name: "distribution", start: func(t *testing.T) spec.Target { return distribution(t, true) }},
 	{name: "distribution2", start: func(t *testing.T) spec.Target { return distribution2(t, "") }},
+	{name: "zot", kept: filepath.Join("testdata", "spec", "zot.yaml"), start: func(t *testing.T) spec.Target {
+		z := zot.Start(t, zot.Options{HTTP: map[string]any{"compat": []string{"docker2s2"}}})
+		return spec.Target{URL: z.URL, Client: z.Client}
+	}},
 }
 
 // distribution starts CNCF distribution, which deletes only if it is told to.

@@ -95,6 +95,18 @@ func (v verdicts) settled(peer string, r spec.Result) spec.Outcome {
 	return r.Outcome
 }
 
+// checkKept holds outcomes of a peer that were kept against the verdicts on it.
+func (v verdicts) checkKept(t *testing.T, peer string, outcomes map[string]spec.Outcome) {
+	t.Helper()
+	for id, outcome := range outcomes {
+		f, expected := v.failure(peer, id)
+		if outcome == races {
+			continue
+		}
+		assert.Equal(t, outcome == spec.Failed, expected && !f.Sometimes, "%s of %s is kept as: %s", id, peer, outcome)
+	}
+}
+
 // check holds results of a peer against the verdicts on it.
 func (v verdicts) check(t *testing.T, peer string, results []spec.Result) {
 	t.Helper()
