@@ -15,9 +15,10 @@ import (
 // scripts execute.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
-		"ocifake": main,
-		"fetch":   fetchMain,
-		"linger":  lingerMain,
+		"ocifake":  main,
+		"fetch":    fetchMain,
+		"linger":   lingerMain,
+		"resident": residentMain,
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -27,10 +26,10 @@ import (
 // TestScript runs the transcripts. Beside testscript's commands and the
 // programs ocifake and fetch they use
 //
-//	call PROGRAM …  run ocifake or fetch within this process: starting one costs more than
-//	                most of them do. It has neither the working directory nor the
-//	                environment of the script, and no standard input; files of fetch
-//	                are in the directory of the script
+//	call PROGRAM …  run ocifake in the resident process of the script, or fetch within this
+//	                process: starting one costs more than most of them do. There is no
+//	                standard input, and what a process reads from its environment only
+//	                once, proxies and SSL_CERT_FILE, is as it was for the first call
 //	mkfifo FILE     make a named pipe, to give as --ready-file
 //	ready FILE      read it; sets URL and HOST
 //	signal TERM     send a signal to the programs in the background; with a second
@@ -48,6 +47,7 @@ func TestScript(t *testing.T) {
 	roots := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(roots, "roots.pem"), new(server.Authority).CertPEM(), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(roots, "none"), 0o700))
+	calls := calls(t, deadline)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -57,14 +57,14 @@ func TestScript(t *testing.T) {
 			// Reading the authorities of the system takes longer than the rest of a request.
 			env.Setenv("SSL_CERT_FILE", filepath.Join(roots, "roots.pem"))
 			env.Setenv("SSL_CERT_DIR", filepath.Join(roots, "none"))
+			env.Values[residentKey{}] = new(resident)
 			env.Values[pipes{}] = map[string]*bufio.Reader{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"call": func(ts *testscript.TestScript, neg bool, args []string) {
-				ctx, cancel := context.WithDeadline(context.Background(), deadline)
-				defer cancel()
-				status := calls[args[0]](ctx, ts.MkAbs("."), args[1:], ts.Stdout(), ts.Stderr())
+				status, err := calls[args[0]](ts, args[1:])
+				ts.Check(err)
 				if neg != (status != 0) {
 					ts.Fatalf("%s: exit status %d", args[0], status)
 				}
@@ -95,12 +95,25 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// calls has the programs that scripts call in the process of the test. Each returns its exit status.
-var calls = map[string]func(ctx context.Context, dir string, args []string, stdout, stderr io.Writer) int{
-	"fetch": fetch,
-	"ocifake": func(ctx context.Context, _ string, args []string, stdout, stderr io.Writer) int {
-		return run(ctx, args, stdout, stderr)
-	},
+// calls returns the programs that scripts call. Each returns its exit status.
+func calls(t *testing.T, deadline time.Time) map[string]func(ts *testscript.TestScript, args []string) (int, error) {
+	names := variableNames(t)
+	return map[string]func(ts *testscript.TestScript, args []string) (int, error){
+		"fetch": func(ts *testscript.TestScript, args []string) (int, error) {
+			ctx, cancel := context.WithDeadline(context.Background(), deadline)
+			defer cancel()
+			return fetch(ctx, ts.MkAbs("."), args, ts.Stdout(), ts.Stderr()), nil
+		},
+		"ocifake": func(ts *testscript.TestScript, args []string) (int, error) {
+			own := ts.Value(residentKey{}).(*resident)
+			if own.requests == nil {
+				if err := own.start(ts, deadline); err != nil {
+					return 0, err
+				}
+			}
+			return own.call(ts, names, args)
+		},
+	}
 }
 
 var signals = map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
