@@ -125,7 +125,7 @@ func TestLoadHostileLayout(t *testing.T) {
 		"version":        {func(s *small) { s.layout = `{"imageLayoutVersion":"2.0.0"}` }, `oci-layout: imageLayoutVersion is "2.0.0": want "1.0.0"`},
 		"version JSON":   {func(s *small) { s.layout = `[]` }, `oci-layout: `},
 		"index JSON":     {func(s *small) { s.index = `{` }, `index.json: `},
-		"index too long": {func(s *small) { s.index += strings.Repeat(" ", maxDocument) }, `index.json: 6710`},
+		"index too long": {func(s *small) { s.index = strings.Repeat(" ", maxDocument+1) }, `index.json: 6710`},
 		"index digest": {func(s *small) {
 			s.index = strings.Replace(s.index, "sha256:", "sha256:../../", 1)
 		}, `index.json: manifests[0]: "sha256:../../`},

@@ -19,9 +19,10 @@ import (
 // raw puts a manifest as it is.
 func (f filler) raw(desc ocispec.Descriptor, content string, subject digest.Digest, tags ...string) ocispec.Descriptor {
 	f.Helper()
-	desc.Digest, desc.Size = digest.FromString(content), int64(len(content))
+	raw := []byte(content)
+	desc.Digest, desc.Size = digest.FromBytes(raw), int64(len(raw))
 	require.NoError(f, f.Store.PutManifest(f.Context(), f.Name, registry.PutManifest{
-		Manifest: registry.Manifest{Descriptor: desc, Content: []byte(content)}, Subject: subject, Tags: tags, Ref: string(desc.Digest)}))
+		Manifest: registry.Manifest{Descriptor: desc, Content: raw}, Subject: subject, Tags: tags, Ref: string(desc.Digest)}))
 	return ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
 }
 

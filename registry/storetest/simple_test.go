@@ -133,9 +133,18 @@ func (u *upload) Size() int64 {
 // Append keeps what arrived before a read error.
 func (u *upload) Append(_ context.Context, c registry.Chunk) error {
 	return u.write(c, func(chunk []byte, err error) error {
-		u.content = append(u.content, chunk...)
+		u.keep(chunk)
 		return err
 	})
+}
+
+// keep takes the chunk over.
+func (u *upload) keep(chunk []byte) {
+	if len(u.content) == 0 {
+		u.content = chunk
+	} else {
+		u.content = append(u.content, chunk...)
+	}
 }
 
 // Commit keeps what arrived before a read error, and else leaves the session alone
@@ -143,10 +152,13 @@ func (u *upload) Append(_ context.Context, c registry.Chunk) error {
 func (u *upload) Commit(_ context.Context, c registry.Chunk, d digest.Digest) error {
 	return u.write(c, func(chunk []byte, err error) error {
 		if err != nil {
-			u.content = append(u.content, chunk...)
+			u.keep(chunk)
 			return err
 		}
-		content := slices.Concat(u.content, chunk)
+		content := chunk
+		if len(u.content) > 0 {
+			content = slices.Concat(u.content, chunk)
+		}
 		if d.Algorithm().FromBytes(content) != d {
 			return registry.DigestInvalid
 		}
@@ -207,7 +219,7 @@ func (u *upload) begin(c registry.Chunk) error {
 // receive reads the body to its end, counts what arrives, and returns what may be
 // kept of it.
 func (u *upload) receive(c registry.Chunk) ([]byte, error) {
-	var chunk []byte
+	chunk := make([]byte, 0, min(max(c.Length, 0), 16<<20)) // else most of the time goes into growing it
 	buffer := make([]byte, 32<<10)
 	for c.Body != nil {
 		n, err := c.Body.Read(buffer)
