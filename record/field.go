@@ -19,100 +19,137 @@ import (
 // field is a field of an exchange in JSON.
 type field struct {
 	name     string
-	required bool
-	get      func(*Exchange) (value any, zero bool)
-	set      func(*Exchange, json.RawMessage) error
+	required bool                // every exchange has it
+	at       func(*Exchange) any // a pointer to it
 }
 
 // fields are all there are, in the order in which they are written. Names are
 // never changed: files bear them.
 var fields = [...]field{
-	required(plain("seq", func(x *Exchange) *uint64 { return &x.Seq })),
-	required(moment("start", func(x *Exchange) *time.Time { return &x.Start })),
-	required(plain("op", func(x *Exchange) *op.Op { return &x.Op })),
-	required(text("method", func(x *Exchange) *string { return &x.Method })),
-	text("target", func(x *Exchange) *string { return &x.Target }),
-	required(plain("status", func(x *Exchange) *int { return &x.Status })),
-	texts("codes", func(x *Exchange) *[]string { return &x.Codes }),
-	plain("open", func(x *Exchange) *bool { return &x.Open }),
-	plain("left", func(x *Exchange) *bool { return &x.Left }),
-	plain("cut", func(x *Exchange) *bool { return &x.Cut }),
-	texts("faults", func(x *Exchange) *[]string { return &x.Faults }),
-	plain("delayed", func(x *Exchange) *bool { return &x.Delayed }),
-	texts("traits", func(x *Exchange) *[]string { return &x.Traits }),
-	texts("served", func(x *Exchange) *[]string { return &x.Served }),
+	{name: "seq", required: true, at: func(x *Exchange) any { return &x.Seq }},
+	{name: "start", required: true, at: func(x *Exchange) any { return &x.Start }},
+	{name: "op", required: true, at: func(x *Exchange) any { return &x.Op }},
+	{name: "method", required: true, at: func(x *Exchange) any { return &x.Method }},
+	{name: "target", at: func(x *Exchange) any { return &x.Target }},
+	{name: "status", required: true, at: func(x *Exchange) any { return &x.Status }},
+	{name: "codes", at: func(x *Exchange) any { return &x.Codes }},
+	{name: "open", at: func(x *Exchange) any { return &x.Open }},
+	{name: "left", at: func(x *Exchange) any { return &x.Left }},
+	{name: "cut", at: func(x *Exchange) any { return &x.Cut }},
+	{name: "faults", at: func(x *Exchange) any { return &x.Faults }},
+	{name: "delayed", at: func(x *Exchange) any { return &x.Delayed }},
+	{name: "traits", at: func(x *Exchange) any { return &x.Traits }},
+	{name: "served", at: func(x *Exchange) any { return &x.Served }},
 
-	text("upstreamError", func(x *Exchange) *string { return &x.UpstreamError }),
+	{name: "upstreamError", at: func(x *Exchange) any { return &x.UpstreamError }},
 
-	plain("firstNanos", func(x *Exchange) *time.Duration { return &x.First }),
-	plain("durationNanos", func(x *Exchange) *time.Duration { return &x.Duration }),
-	plain("inFlight", func(x *Exchange) *int { return &x.InFlight }),
-	plain("requestBytes", func(x *Exchange) *int64 { return &x.RequestBytes }),
-	plain("responseBytes", func(x *Exchange) *int64 { return &x.ResponseBytes }),
+	{name: "firstNanos", at: func(x *Exchange) any { return &x.First }},
+	{name: "durationNanos", at: func(x *Exchange) any { return &x.Duration }},
+	{name: "inFlight", at: func(x *Exchange) any { return &x.InFlight }},
+	{name: "requestBytes", at: func(x *Exchange) any { return &x.RequestBytes }},
+	{name: "responseBytes", at: func(x *Exchange) any { return &x.ResponseBytes }},
 
-	text("repo", func(x *Exchange) *string { return &x.Repo }),
-	text("alias", func(x *Exchange) *string { return &x.Alias }),
-	text("tag", func(x *Exchange) *string { return &x.Tag }),
-	texts("tags", func(x *Exchange) *[]string { return &x.Tags }),
-	text("digest", func(x *Exchange) *digest.Digest { return &x.Digest }),
-	text("algorithm", func(x *Exchange) *digest.Algorithm { return &x.Algorithm }),
-	text("session", func(x *Exchange) *string { return &x.Session }),
-	text("from", func(x *Exchange) *string { return &x.From }),
-	text("namespace", func(x *Exchange) *string { return &x.Namespace }),
-	texts("allow", func(x *Exchange) *[]string { return &x.Allow }),
-	text("prefix", func(x *Exchange) *string { return &x.Prefix }),
-	text("verified", func(x *Exchange) *digest.Digest { return &x.Verified }),
-	plain("staleState", func(x *Exchange) *bool { return &x.StaleState }),
+	{name: "repo", at: func(x *Exchange) any { return &x.Repo }},
+	{name: "alias", at: func(x *Exchange) any { return &x.Alias }},
+	{name: "tag", at: func(x *Exchange) any { return &x.Tag }},
+	{name: "tags", at: func(x *Exchange) any { return &x.Tags }},
+	{name: "digest", at: func(x *Exchange) any { return &x.Digest }},
+	{name: "algorithm", at: func(x *Exchange) any { return &x.Algorithm }},
+	{name: "session", at: func(x *Exchange) any { return &x.Session }},
+	{name: "from", at: func(x *Exchange) any { return &x.From }},
+	{name: "namespace", at: func(x *Exchange) any { return &x.Namespace }},
+	{name: "allow", at: func(x *Exchange) any { return &x.Allow }},
+	{name: "prefix", at: func(x *Exchange) any { return &x.Prefix }},
+	{name: "verified", at: func(x *Exchange) any { return &x.Verified }},
+	{name: "staleState", at: func(x *Exchange) any { return &x.StaleState }},
 
-	plain("attempt", func(x *Exchange) *int { return &x.Attempt }),
-	plain("elapsedNanos", func(x *Exchange) *time.Duration { return &x.Elapsed }),
-	plain("conn", func(x *Exchange) *uint64 { return &x.Conn }),
-	plain("connSeq", func(x *Exchange) *int { return &x.ConnSeq }),
-	plain("connAgeNanos", func(x *Exchange) *time.Duration { return &x.ConnAge }),
-	text("remote", func(x *Exchange) *string { return &x.Remote }),
-	{name: "tls", get: getTLS, set: setTLS},
-	text("host", func(x *Exchange) *string { return &x.Host }),
-	text("proto", func(x *Exchange) *string { return &x.Proto }),
-	plain("secure", func(x *Exchange) *bool { return &x.Secure }),
-	text("scheme", func(x *Exchange) *string { return &x.Scheme }),
-	text("subject", func(x *Exchange) *string { return &x.Subject }),
-	texts("scopes", func(x *Exchange) *[]string { return &x.Scopes }),
+	{name: "attempt", at: func(x *Exchange) any { return &x.Attempt }},
+	{name: "elapsedNanos", at: func(x *Exchange) any { return &x.Elapsed }},
+	{name: "conn", at: func(x *Exchange) any { return &x.Conn }},
+	{name: "connSeq", at: func(x *Exchange) any { return &x.ConnSeq }},
+	{name: "connAgeNanos", at: func(x *Exchange) any { return &x.ConnAge }},
+	{name: "remote", at: func(x *Exchange) any { return &x.Remote }},
+	{name: "tls", at: func(x *Exchange) any { return &x.TLS }},
+	{name: "host", at: func(x *Exchange) any { return &x.Host }},
+	{name: "proto", at: func(x *Exchange) any { return &x.Proto }},
+	{name: "secure", at: func(x *Exchange) any { return &x.Secure }},
+	{name: "scheme", at: func(x *Exchange) any { return &x.Scheme }},
+	{name: "subject", at: func(x *Exchange) any { return &x.Subject }},
+	{name: "scopes", at: func(x *Exchange) any { return &x.Scopes }},
 
-	header("header", func(x *Exchange) *http.Header { return &x.Header }),
-	body("requestBody", func(x *Exchange) *[]byte { return &x.RequestBody }),
-	plain("requestBodyCut", func(x *Exchange) *bool { return &x.RequestBodyCut }),
-	header("responseHeader", func(x *Exchange) *http.Header { return &x.ResponseHeader }),
-	body("responseBody", func(x *Exchange) *[]byte { return &x.ResponseBody }),
-	plain("responseBodyCut", func(x *Exchange) *bool { return &x.ResponseBodyCut }),
+	{name: "header", at: func(x *Exchange) any { return &x.Header }},
+	{name: "requestBody", at: func(x *Exchange) any { return &x.RequestBody }},
+	{name: "requestBodyCut", at: func(x *Exchange) any { return &x.RequestBodyCut }},
+	{name: "responseHeader", at: func(x *Exchange) any { return &x.ResponseHeader }},
+	{name: "responseBody", at: func(x *Exchange) any { return &x.ResponseBody }},
+	{name: "responseBodyCut", at: func(x *Exchange) any { return &x.ResponseBodyCut }},
 }
 
-// required is a field that every exchange has.
-// It is not inlined, because a copy of it for each row of the table takes long to compile.
-//
-//go:noinline
-func required(f field) field {
-	f.required = true
-	return f
-}
-
-// plain is a field whose Go type has a JSON form that loses nothing.
-// It is not inlined, because a copy of it for each row of the table takes long to compile.
-//
-//go:noinline
-func plain[T comparable](name string, at func(*Exchange) *T) field {
-	return field{
-		name: name,
-		get: func(x *Exchange) (any, bool) {
-			var zero T
-			return *at(x), *at(x) == zero
-		},
-		set: func(x *Exchange, raw json.RawMessage) error {
-			if setPlain(any(at(x)), raw) {
-				return nil
-			}
-			return unmarshal(raw, at(x))
-		},
+// get returns the value for JSON, and reports whether it is the zero value.
+func (f *field) get(x *Exchange) (value any, zero bool) {
+	switch at := f.at(x).(type) {
+	case *string:
+		return portable(*at), *at == ""
+	case *digest.Digest:
+		return portable(string(*at)), *at == ""
+	case *digest.Algorithm:
+		return portable(string(*at)), *at == ""
+	case *[]string:
+		return portables(*at), *at == nil
+	case *[]byte:
+		return portable(string(*at)), *at == nil
+	case *http.Header:
+		return headerValues(*at), *at == nil
+	case *time.Time:
+		return at.UTC(), at.IsZero()
+	case **TLS:
+		return (*at).values(), *at == nil
+	case *op.Op:
+		return *at, *at == 0
+	case *bool:
+		return *at, !*at
+	case *int:
+		return *at, *at == 0
+	case *int64:
+		return *at, *at == 0
+	case *uint64:
+		return *at, *at == 0
+	case *time.Duration:
+		return *at, *at == 0
+	default:
+		panic(fmt.Sprintf("record: the field %s has a type without a form in JSON: %T", f.name, at))
 	}
+}
+
+// set sets the field to a value in JSON.
+func (f *field) set(x *Exchange, raw json.RawMessage) (err error) {
+	var s string
+	switch at := f.at(x).(type) {
+	case *string:
+		*at, err = fromPortable(raw)
+	case *digest.Digest:
+		s, err = fromPortable(raw)
+		*at = digest.Digest(s)
+	case *digest.Algorithm:
+		s, err = fromPortable(raw)
+		*at = digest.Algorithm(s)
+	case *[]string:
+		*at, err = fromPortables(raw)
+	case *[]byte:
+		s, err = fromPortable(raw)
+		*at = []byte(s)
+	case *http.Header:
+		*at, err = headerFrom(raw)
+	case *time.Time:
+		*at, err = instant(raw)
+	case **TLS:
+		*at, err = tlsFrom(raw)
+	default: // its form in JSON loses nothing
+		if !setPlain(at, raw) {
+			err = unmarshal(raw, at)
+		}
+	}
+	return err
 }
 
 // setPlain sets a number or a text, and reports whether raw is one that fits.
@@ -142,90 +179,28 @@ func setPlain(at any, raw json.RawMessage) bool {
 	return true
 }
 
-func moment(name string, at func(*Exchange) *time.Time) field {
-	return field{
-		name: name,
-		get:  func(x *Exchange) (any, bool) { return at(x).UTC(), at(x).IsZero() },
-		set: func(x *Exchange, raw json.RawMessage) (err error) {
-			*at(x), err = instant(raw)
-			return err
-		},
+// headerValues keeps nil lists, by which a handler tells net/http to send no such field.
+func headerValues(h http.Header) map[string]any {
+	values := make(map[string]any, len(h))
+	for name, list := range h {
+		values[name] = portables(list)
 	}
+	return values
 }
 
-// text is a field whose Go type is a string.
-// It is not inlined, because a copy of it for each row of the table takes long to compile.
-//
-//go:noinline
-func text[S ~string](name string, at func(*Exchange) *S) field {
-	return field{
-		name: name,
-		get:  func(x *Exchange) (any, bool) { return portable(string(*at(x))), *at(x) == "" },
-		set: func(x *Exchange, raw json.RawMessage) error {
-			s, err := fromPortable(raw)
-			*at(x) = S(s)
-			return err
-		},
+func headerFrom(raw json.RawMessage) (http.Header, error) {
+	if raw[0] != '{' {
+		return nil, unmarshal(raw, new(map[string]json.RawMessage))
 	}
-}
-
-func texts(name string, at func(*Exchange) *[]string) field {
-	return field{
-		name: name,
-		get:  func(x *Exchange) (any, bool) { return portables(*at(x)), *at(x) == nil },
-		set: func(x *Exchange, raw json.RawMessage) (err error) {
-			*at(x), err = fromPortables(raw)
-			return err
-		},
-	}
-}
-
-// body is a field with the bytes of a body.
-// It is not inlined, because a copy of it for each row of the table takes long to compile.
-//
-//go:noinline
-func body(name string, at func(*Exchange) *[]byte) field {
-	return field{
-		name: name,
-		get:  func(x *Exchange) (any, bool) { return portable(string(*at(x))), *at(x) == nil },
-		set: func(x *Exchange, raw json.RawMessage) error {
-			s, err := fromPortable(raw)
-			*at(x) = []byte(s)
-			return err
-		},
-	}
-}
-
-// header keeps nil lists, by which a handler tells net/http to send no such field.
-// It is not inlined, because a copy of it for each row of the table takes long to compile.
-//
-//go:noinline
-func header(name string, at func(*Exchange) *http.Header) field {
-	return field{
-		name: name,
-		get: func(x *Exchange) (any, bool) {
-			values := make(map[string]any, len(*at(x)))
-			for name, list := range *at(x) {
-				values[name] = portables(list)
-			}
-			return values, *at(x) == nil
-		},
-		set: func(x *Exchange, raw json.RawMessage) error {
-			if raw[0] != '{' {
-				return unmarshal(raw, new(map[string]json.RawMessage))
-			}
-			h := http.Header{}
-			*at(x) = h
-			return jsonedit.Members(raw, func(name string, raw json.RawMessage) error {
-				list, err := fromPortables(raw)
-				if err != nil {
-					return fmt.Errorf("%q: %w", name, err)
-				}
-				h[name] = list
-				return nil
-			})
-		},
-	}
+	h := http.Header{}
+	return h, jsonedit.Members(raw, func(name string, raw json.RawMessage) error {
+		list, err := fromPortables(raw)
+		if err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		h[name] = list
+		return nil
+	})
 }
 
 // strings are the fields of a TLS under their names in JSON.
@@ -233,38 +208,39 @@ func (t *TLS) strings() map[string]*string {
 	return map[string]*string{"version": &t.Version, "serverName": &t.ServerName, "client": &t.Client}
 }
 
-func getTLS(x *Exchange) (value any, zero bool) {
-	if x.TLS == nil {
-		return nil, true
-	}
+// values are the fields that are not empty; nil has none.
+func (t *TLS) values() map[string]any {
 	values := map[string]any{}
-	for name, at := range x.TLS.strings() {
+	if t == nil {
+		return values
+	}
+	for name, at := range t.strings() {
 		if *at != "" {
 			values[name] = portable(*at)
 		}
 	}
-	return values, false
+	return values
 }
 
-func setTLS(x *Exchange, raw json.RawMessage) error {
+func tlsFrom(raw json.RawMessage) (*TLS, error) {
 	var values map[string]json.RawMessage
 	if err := unmarshal(raw, &values); err != nil {
-		return err
+		return nil, err
 	}
-	x.TLS = new(TLS)
-	known := x.TLS.strings()
+	t := new(TLS)
+	known := t.strings()
 	for name, raw := range values {
 		at := known[name]
 		if at == nil {
-			return fmt.Errorf("unknown field %q", name)
+			return nil, fmt.Errorf("unknown field %q", name)
 		}
 		s, err := fromPortable(raw)
 		if err != nil {
-			return fmt.Errorf("%q: %w", name, err)
+			return nil, fmt.Errorf("%q: %w", name, err)
 		}
 		*at = s
 	}
-	return nil
+	return t, nil
 }
 
 // binary is the form of a string that JSON cannot hold.

@@ -19,13 +19,15 @@ func TestEffectsBeforeAnswers(t *testing.T) {
 	} {
 		early[name] = true
 	}
-	for _, k := range kinds() {
-		if k.name == "all" {
+	for i := range kinds {
+		k := &kinds[i]
+		name := k.effect.Kind()
+		if name == "all" {
 			continue // has none
 		}
 		b, _ := k.decode(nil) // an error is about arguments that are missing
-		assert.Equal(t, early[k.name], CheckOnAnswer(b) != nil, k.name)
-		delete(early, k.name)
+		assert.Equal(t, early[name], CheckOnAnswer(b) != nil, name)
+		delete(early, name)
 	}
 	assert.Empty(t, early, "these effects do not exist")
 }

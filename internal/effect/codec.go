@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/ocifake/ocifake/internal/near"
 	"github.com/ocifake/ocifake/internal/strict"
@@ -39,14 +38,12 @@ func (t *Text) UnmarshalJSON(text []byte) error {
 }
 
 func decodeEffect(name string, arguments []byte) (Behaviour, error) {
-	table := kinds()
-	i := slices.IndexFunc(table, func(k kind) bool { return k.name == name })
-	if i >= 0 {
-		return table[i].decode(arguments)
-	}
-	names := make([]string, len(table))
-	for i, k := range table {
-		names[i] = k.name
+	names := make([]string, len(kinds))
+	for i := range kinds {
+		k := &kinds[i]
+		if names[i] = k.effect.Kind(); names[i] == name {
+			return k.decode(arguments)
+		}
 	}
 	return nil, &strict.Error{Key: true, Err: fmt.Errorf("there is no effect %q: %s", name, near.Hint(name, names))}
 }
@@ -77,14 +74,10 @@ func noArguments(arguments []byte) error {
 
 // MarshalJSON implements [json.Marshaler].
 func (t Text) MarshalJSON() ([]byte, error) {
-	for _, k := range kinds() {
-		if k.name != t.Kind() {
-			continue
+	for i := range kinds {
+		if k := &kinds[i]; k.effect.Kind() == t.Kind() {
+			return json.Marshal(k.encode(t.Behaviour))
 		}
-		if k.encode == nil {
-			return json.Marshal(k.name)
-		}
-		return json.Marshal(map[string]any{k.name: k.encode(t.Behaviour)})
 	}
 	return nil, fmt.Errorf("effect %s has no text", t.Kind())
 }

@@ -26,21 +26,23 @@ type Argument struct {
 // Kinds returns the effects that can be written in text.
 func Kinds() []Kind {
 	var list []Kind
-	for _, k := range kinds() {
-		list = append(list, Kind{k.name, k.doc, k.main, k.arguments()})
+	for i := range kinds {
+		k := &kinds[i]
+		list = append(list, Kind{k.effect.Kind(), k.doc, k.main, k.arguments()})
 	}
 	return list
 }
 
-func (k kind) arguments() []Argument {
-	return slices.DeleteFunc(Arguments(k.args), func(a Argument) bool { return slices.Contains(k.without, a.Name) })
-}
-
-// Arguments describes the fields of a struct, or nothing for nil.
-func Arguments(t reflect.Type) (list []Argument) {
-	if t == nil {
+func (k *kind) arguments() []Argument {
+	args := k.argsOf(reflect.ValueOf(k.effect))
+	if !args.IsValid() {
 		return nil
 	}
+	return slices.DeleteFunc(Arguments(args.Type()), func(a Argument) bool { return slices.Contains(k.without, a.Name) })
+}
+
+// Arguments describes the fields of a struct.
+func Arguments(t reflect.Type) (list []Argument) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -2,197 +2,131 @@ package effect
 
 import (
 	"reflect"
-	"sync"
 
 	"github.com/ocifake/ocifake/internal/strict"
 )
 
-// kind is a row of the table of effects: its name in text, what it does, and how
-// its arguments are read and written.
+// kind is a row of the table of effects: what an effect does, and how its arguments are read and
+// written. Its name in text is that of the effect.
 type kind struct {
-	name    string
+	effect  Behaviour // with the arguments that it has by default
 	doc     string
-	args    reflect.Type                              // the struct of its arguments; nil: there are none
-	without []string                                  // arguments of the struct that it does not take
-	main    string                                    // the argument that a bare value is; empty: there is none
-	decode  func(arguments []byte) (Behaviour, error) // in JSON; nil: there are none
-	encode  func(Behaviour) any                       // nil: no arguments
+	args    string   // the field with its arguments, or itself; empty: there are none
+	without []string // arguments of that struct that it does not take
+	main    string   // the argument that a bare value is; empty: there is none
 }
 
-// kinds returns all effects. Callers do not change the table. A variable with an initializer would
-// depend on itself: effects contain effects.
-func kinds() []kind {
-	kindTable.made.Do(func() { kindTable.kinds = newKinds() })
-	return kindTable.kinds
+// itself stands for effects that are their own arguments.
+const itself = "."
+
+// Arguments that some kinds of an effect do not take.
+var (
+	noCode   = []string{"code"}
+	noValues = []string{"values"}
+)
+
+// kinds are all effects. Names and arguments are never changed: files bear them.
+var kinds = [...]kind{
+	{effect: Answer{}, args: itself, main: "code", doc: "answers in the registry's place"},
+	{effect: Redirect{Status: 307}, args: itself, main: "to", doc: "answers with a redirect"},
+	{effect: Delay{}, args: itself, main: "for", doc: "waits before the registry handles the request or the connection"},
+	{effect: DelayReply{}, args: itself, main: "for", doc: "handles the request and waits before it answers"},
+	{effect: Stall{}, args: itself, main: "after", doc: "sends the header and some bytes of the body, and waits"},
+	{effect: Pace{}, args: itself, doc: "transfers a few bytes at a time"},
+	{effect: Cut{How: ByClose}, args: "CutArgs", main: "after", without: noCode, doc: "closes the connection after some bytes"},
+	{effect: Cut{How: ByReset}, args: "CutArgs", main: "after", without: noCode, doc: "resets the connection after some bytes"},
+	{effect: Cut{How: ByStream}, args: "CutArgs", main: "after", doc: "resets the stream of HTTP/2 after some bytes"},
+	{effect: Cut{How: ByGoAway}, args: "CutArgs", main: "after", doc: "sends GOAWAY after some bytes"},
+	{effect: GoAwayGracefully{}, doc: "answers, and closes the connection to new requests"},
+	{effect: LoseReply{}, doc: "handles the request and closes the connection without an answer"},
+	{effect: Truncate{}, args: itself, main: "after", doc: "ends the body early, with a Content-Length to match"},
+	{effect: Raw{}, args: itself, main: "bytes", doc: "writes bytes that need not be HTTP, and closes the connection"},
+	{effect: CloseIdle{}, doc: "answers, and closes the connection at its next request"},
+	{effect: Corrupt{}, args: itself, main: "offset", doc: "flips one byte of the content"},
+	{effect: Zeros{}, doc: "sends zeros in place of the content"},
+	{effect: ContentOf{}, args: itself, main: "digest", doc: "sends other content of the repository"},
+	{effect: Compress{}, args: itself, main: "coding", doc: "sends the content in a content coding"},
+	{effect: IgnoreRange{}, doc: "answers a range request with the whole content"},
+	{effect: Multipart{}, args: itself, doc: "answers a request for several ranges with multipart/byteranges"},
+	{effect: ShiftRange{}, args: itself, main: "by", doc: "answers a range request with another range"},
+	{effect: Header{How: Setting}, args: "HeaderArgs", main: "name", doc: "sets a header field of the answer"},
+	{effect: Header{How: Adding}, args: "HeaderArgs", main: "name", doc: "adds a header field to the answer"},
+	{effect: Header{How: Dropping}, args: "HeaderArgs", main: "name", without: noValues, doc: "removes a header field from the answer"},
+	{effect: Trailer{}, args: itself, doc: "adds a field to the trailer of the answer"},
+	{effect: ignorePings, doc: "answers no PING of HTTP/2 on the connection from now on"},
+	{effect: withholdWindows, doc: "sends no WINDOW_UPDATE of HTTP/2 on the connection from now on"},
+	{effect: withholdContinue, doc: "reads the body without sending 100 Continue"},
+	{effect: bareLF, doc: "ends the lines of the header with LF"},
+	{effect: SetStatus{}, args: itself, main: "code", doc: "sends the registry's answer with another status"},
+	{effect: Edit{How: SettingField}, args: "EditArgs", without: []string{"to", "old", "new"}, doc: "sets fields of a JSON body, and adds one that an object does not have"},
+	{effect: Edit{How: DroppingField}, args: "EditArgs", main: "path", without: []string{"value", "to", "old", "new"}, doc: "removes fields of a JSON body, or elements of a list"},
+	{effect: Edit{How: RenamingField}, args: "EditArgs", without: []string{"value", "old", "new"}, doc: "renames fields of a JSON body"},
+	{effect: Edit{How: ReplacingText}, args: "EditArgs", without: []string{"path", "value", "to"}, doc: "replaces text in a body"},
+	{effect: Location{}, args: itself, doc: "changes the Location of the answer"},
+	{effect: RequestHeader{How: SettingRequest}, args: "HeaderArgs", main: "name", doc: "sets a header field of the request on its way, as a proxy does"},
+	{effect: RequestHeader{How: DroppingRequest}, args: "HeaderArgs", main: "name", without: noValues, doc: "removes a header field of the request on its way"},
+	{effect: DropQuery{}, doc: "removes the query of the request on its way"},
+	{effect: SetHost{}, args: itself, main: "host", doc: "changes the host that the request is for, and with it the URLs in the answer"},
+	{effect: ShiftProgress{}, args: itself, main: "by", doc: "changes the Range of an upload's answer"},
+	{effect: StuckProgress{}, doc: "repeats the Range of before the chunk"},
+	{effect: RefuseStale{}, doc: "refuses an upload location that is not the latest one"},
+	{effect: LoseUpload{}, doc: "discards the upload session"},
+	{effect: RevokeTokens{}, doc: "revokes all tokens"},
+	{effect: DropChunk{}, doc: "accepts a chunk and forgets it"},
+	{effect: RefuseMount{}, doc: "answers a mount with an upload session"},
+	{effect: DigestTags{}, doc: "takes a tag such as sha256-<hex> for a digest"},
+	{effect: Vanish{}, doc: "deletes what was pushed"},
+	{effect: Lag{How: Hiding}, args: "LagArgs", main: "requests", doc: "keeps what is pushed unknown for a while"},
+	{effect: Lag{How: Stale}, args: "LagArgs", main: "requests", doc: "keeps a pushed tag on its previous manifest for a while"},
+	{effect: Lag{How: Lagging}, args: "LagArgs", main: "requests", doc: "leaves a pushed tag out of lists for a while"},
+	{effect: LateDelete{}, args: "LagArgs", main: "requests", doc: "keeps deleted content visible for a while"},
+	{effect: Immutable{}, args: "Answer", main: "code", doc: "answers a push to an existing tag"},
+	{effect: Limit{How: RateLimit}, args: "LimitArgs", without: notRateLimit, doc: "refuses requests above a number of requests or bytes in a time"},
+	{effect: Limit{How: Concurrency}, args: "LimitArgs", main: "requests", without: notConcurrency, doc: "refuses requests above a number at a time"},
+	{effect: Limit{How: Ceiling}, args: "LimitArgs", main: "bytes", without: notCeiling, doc: "refuses request bodies above a size"},
+	{effect: Refuse{}, doc: "resets a connection as it is opened"},
+	{effect: Silence{}, doc: "never answers on a connection"},
+	{effect: TLS{}, args: itself, doc: "fails the TLS handshake, or presents a wrong certificate"},
+	{effect: Func{}, args: "FuncArgs", main: "name", doc: "calls a function of a Go program, which text can only list by its name"},
+	{effect: Pass{}, doc: "does nothing"},
+	{effect: All(nil), doc: "has several effects at once"},
 }
 
-var kindTable struct {
-	made  sync.Once
-	kinds []kind
-}
-
-// newKinds makes the table. Names and arguments are never changed: files bear them.
-func newKinds() []kind {
-	return []kind{
-		row("status", "code", "answers in the registry's place", Answer{}),
-		redirectRow(),
-		row("delay", "for", "waits before the registry handles the request or the connection", Delay{}),
-		row("delay-reply", "for", "handles the request and waits before it answers", DelayReply{}),
-		row("stall", "after", "sends the header and some bytes of the body, and waits", Stall{}),
-		row("trickle", "", "transfers a few bytes at a time", Pace{}),
-		cutRow(ByClose, "closes the connection after some bytes"),
-		cutRow(ByReset, "resets the connection after some bytes"),
-		cutRow(ByStream, "resets the stream of HTTP/2 after some bytes"),
-		cutRow(ByGoAway, "sends GOAWAY after some bytes"),
-		bare("goaway-graceful", "answers, and closes the connection to new requests", GoAwayGracefully{}),
-		bare("lose-reply", "handles the request and closes the connection without an answer", LoseReply{}),
-		row("truncate", "after", "ends the body early, with a Content-Length to match", Truncate{}),
-		row("raw", "bytes", "writes bytes that need not be HTTP, and closes the connection", Raw{}),
-		bare("close-idle", "answers, and closes the connection at its next request", CloseIdle{}),
-		row("corrupt", "offset", "flips one byte of the content", Corrupt{}),
-		bare("zeros", "sends zeros in place of the content", Zeros{}),
-		row("content-of", "digest", "sends other content of the repository", ContentOf{}),
-		row("compress", "coding", "sends the content in a content coding", Compress{}),
-		bare("ignore-range", "answers a range request with the whole content", IgnoreRange{}),
-		row("multipart", "", "answers a request for several ranges with multipart/byteranges", Multipart{}),
-		row("shift-range", "by", "answers a range request with another range", ShiftRange{}),
-		headerRow(Setting, "sets a header field of the answer"),
-		headerRow(Adding, "adds a header field to the answer"),
-		headerRow(Dropping, "removes a header field from the answer"),
-		row("trailer", "", "adds a field to the trailer of the answer", Trailer{}),
-		wireRow(IgnorePings, "answers no PING of HTTP/2 on the connection from now on"),
-		wireRow(WithholdWindows, "sends no WINDOW_UPDATE of HTTP/2 on the connection from now on"),
-		wireRow(WithholdContinue, "reads the body without sending 100 Continue"),
-		wireRow(BareLF, "ends the lines of the header with LF"),
-		row("set-status", "code", "sends the registry's answer with another status", SetStatus{}),
-		editRow(SettingField, "", "sets fields of a JSON body, and adds one that an object does not have", "to", "old", "new"),
-		editRow(DroppingField, "path", "removes fields of a JSON body, or elements of a list", "value", "to", "old", "new"),
-		editRow(RenamingField, "", "renames fields of a JSON body", "value", "old", "new"),
-		editRow(ReplacingText, "", "replaces text in a body", "path", "value", "to"),
-		row("location", "", "changes the Location of the answer", Location{}),
-		requestHeaderRow(SettingRequest, "sets a header field of the request on its way, as a proxy does"),
-		requestHeaderRow(DroppingRequest, "removes a header field of the request on its way"),
-		bare("drop-query", "removes the query of the request on its way", DropQuery{}),
-		row("set-host", "host", "changes the host that the request is for, and with it the URLs in the answer", SetHost{}),
-		row("shift-progress", "by", "changes the Range of an upload's answer", ShiftProgress{}),
-		bare("stuck-progress", "repeats the Range of before the chunk", StuckProgress{}),
-		bare("refuse-stale", "refuses an upload location that is not the latest one", RefuseStale{}),
-		bare("lose-upload", "discards the upload session", LoseUpload{}),
-		bare("revoke-tokens", "revokes all tokens", RevokeTokens{}),
-		bare("drop-chunk", "accepts a chunk and forgets it", DropChunk{}),
-		bare("refuse-mount", "answers a mount with an upload session", RefuseMount{}),
-		bare("digest-tags", "takes a tag such as sha256-<hex> for a digest", DigestTags{}),
-		bare("vanish", "deletes what was pushed", Vanish{}),
-		lagRow(Hiding, "keeps what is pushed unknown for a while"),
-		lagRow(Stale, "keeps a pushed tag on its previous manifest for a while"),
-		lagRow(Lagging, "leaves a pushed tag out of lists for a while"),
-		rowOf("late-delete", "requests", "keeps deleted content visible for a while", LateDelete{}, "LagArgs"),
-		rowOf("immutable", "code", "answers a push to an existing tag", Immutable{}, "Answer"),
-		limitRow(RateLimit, "", "refuses requests above a number of requests or bytes in a time"),
-		limitRow(Concurrency, "requests", "refuses requests above a number at a time"),
-		limitRow(Ceiling, "bytes", "refuses request bodies above a size"),
-		bare("refuse", "resets a connection as it is opened", Refuse{}),
-		bare("silence", "never answers on a connection", Silence{}),
-		row("tls", "", "fails the TLS handshake, or presents a wrong certificate", TLS{}),
-		rowOf("func", "name", "calls a function of a Go program, which text can only list by its name", Func{}, "FuncArgs"),
-		bare("pass", "does nothing", Pass{}),
-		{name: "all", doc: "has several effects at once", decode: decodeAll, encode: func(b Behaviour) any { return Texts(b.(All)) }},
+// argsOf are the arguments in an effect of the kind; they are not valid if the kind has none.
+func (k *kind) argsOf(effect reflect.Value) reflect.Value {
+	switch k.args {
+	case "":
+		return reflect.Value{}
+	case itself:
+		return effect
 	}
+	return effect.FieldByName(k.args)
 }
 
-// row is a kind of effects that are their own arguments.
-func row(name, main, doc string, e Behaviour) kind {
-	return kind{
-		name: name, doc: doc, main: main, args: reflect.TypeOf(e),
-		decode: func(arguments []byte) (Behaviour, error) { return decoded(e, "", main, arguments) },
-		encode: func(e Behaviour) any { return e },
+// decode returns an effect with arguments in JSON, if there are any.
+func (k *kind) decode(arguments []byte) (Behaviour, error) {
+	if _, ok := k.effect.(All); ok {
+		return decodeAll(arguments)
 	}
-}
-
-// rowOf is a kind of effects whose arguments are a field.
-func rowOf(name, main, doc string, e Behaviour, field string) kind {
-	return kind{
-		name: name, doc: doc, main: main, args: reflect.ValueOf(e).FieldByName(field).Type(),
-		decode: func(arguments []byte) (Behaviour, error) { return decoded(e, field, main, arguments) },
-		encode: func(e Behaviour) any { return reflect.ValueOf(e).FieldByName(field).Interface() },
+	if k.args == "" {
+		return k.effect, noArguments(arguments)
 	}
-}
-
-// decoded returns a copy of an effect with arguments in JSON, if there are any: those of a field, or
-// of the effect itself.
-func decoded(e Behaviour, field, main string, arguments []byte) (Behaviour, error) {
 	if arguments == nil {
-		return e, nil
+		return k.effect, nil
 	}
-	v := reflect.New(reflect.TypeOf(e)).Elem()
-	v.Set(reflect.ValueOf(e))
-	args := v
-	if field != "" {
-		args = v.FieldByName(field)
-	}
-	err := strict.DecodeArguments(arguments, main, args.Addr().Interface())
+	v := reflect.New(reflect.TypeOf(k.effect)).Elem()
+	v.Set(reflect.ValueOf(k.effect))
+	err := strict.DecodeArguments(arguments, k.main, k.argsOf(v).Addr().Interface())
 	return v.Interface().(Behaviour), err
 }
 
-func bare(name, doc string, e Behaviour) kind {
-	return kind{name: name, doc: doc, decode: func(arguments []byte) (Behaviour, error) { return e, noArguments(arguments) }}
-}
-
-func redirectRow() kind {
-	k := row("redirect", "to", "answers with a redirect", Redirect{})
-	decode := k.decode
-	k.decode = func(arguments []byte) (Behaviour, error) {
-		b, err := decode(arguments)
-		e := b.(Redirect)
-		if e.Status == 0 {
-			e.Status = 307
-		}
-		return e, err
+// encode returns an effect of the kind as a value for [json.Marshal].
+func (k *kind) encode(b Behaviour) any {
+	if group, ok := b.(All); ok {
+		return map[string]any{k.effect.Kind(): Texts(group)}
 	}
-	return k
-}
-
-func cutRow(how CutKind, doc string) kind {
-	k := rowOf(how.name, "after", doc, Cut{How: how}, "CutArgs")
-	if !how.hasCode() {
-		k.without = []string{"code"}
+	if k.args == "" {
+		return k.effect.Kind()
 	}
-	return k
-}
-
-func headerRow(how, doc string) kind {
-	k := rowOf(how, "name", doc, Header{How: how}, "HeaderArgs")
-	if how == Dropping {
-		k.without = []string{"values"}
-	}
-	return k
-}
-
-func requestHeaderRow(how, doc string) kind {
-	k := rowOf(how, "name", doc, RequestHeader{How: how}, "HeaderArgs")
-	if how == DroppingRequest {
-		k.without = []string{"values"}
-	}
-	return k
-}
-
-func editRow(how, main, doc string, without ...string) kind {
-	k := rowOf(how, main, doc, Edit{How: how}, "EditArgs")
-	k.without = without
-	return k
-}
-
-func wireRow(what Change, doc string) kind {
-	e := NewOnWire(what)
-	return bare(e.name, doc, e)
-}
-
-func lagRow(how LagKind, doc string) kind {
-	return rowOf(how.name, "requests", doc, Lag{How: how}, "LagArgs")
-}
-
-func limitRow(how LimitKind, main, doc string) kind {
-	k := rowOf(string(how), main, doc, Limit{How: how}, "LimitArgs")
-	k.without = how.without()
-	return k
+	return map[string]any{k.effect.Kind(): k.argsOf(reflect.ValueOf(b)).Interface()}
 }

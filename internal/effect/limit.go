@@ -44,12 +44,19 @@ type LimitArgs struct {
 func (k LimitKind) without() []string {
 	switch k {
 	case RateLimit:
-		return []string{"upload"}
+		return notRateLimit
 	case Concurrency:
-		return []string{"bytes", "window", "upload", "header"}
+		return notConcurrency
 	}
-	return []string{"requests", "window", "by", "header"}
+	return notCeiling
 }
+
+// Arguments that the kinds do not have.
+var (
+	notRateLimit   = []string{"upload"}
+	notConcurrency = []string{"bytes", "window", "upload", "header"}
+	notCeiling     = []string{"requests", "window", "by", "header"}
+)
 
 // LimitKey is what a limit counts separately.
 type LimitKey string

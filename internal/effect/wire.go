@@ -36,13 +36,16 @@ type OnWire struct {
 
 // NewOnWire returns the effect of a change.
 func NewOnWire(what Change) OnWire {
-	return [Changes]OnWire{
-		IgnorePings:      {"ignore-pings", what, true},
-		WithholdWindows:  {"withhold-windows", what, true},
-		WithholdContinue: {"withhold-continue", what, false},
-		BareLF:           {"bare-lf", what, false},
-	}[what]
+	return [Changes]OnWire{ignorePings, withholdWindows, withholdContinue, bareLF}[what]
 }
+
+// The effects of the changes.
+var (
+	ignorePings      = OnWire{"ignore-pings", IgnorePings, true}
+	withholdWindows  = OnWire{"withhold-windows", WithholdWindows, true}
+	withholdContinue = OnWire{"withhold-continue", WithholdContinue, false}
+	bareLF           = OnWire{"bare-lf", BareLF, false}
+)
 
 // Kind implements [Behaviour].
 func (e OnWire) Kind() string { return e.name }
