@@ -132,6 +132,9 @@ func (s *Settings) apply(f *Fact) error {
 	if f.Off != "" {
 		return nil
 	}
+	if t.flag != nil {
+		*t.flag(s.Registry.Dialect) = f.Value == t.when
+	}
 	if t.set != nil && !(t.kind == Number && !t.differs(f.Value)) {
 		if err := t.set(s, f.Value); err != nil {
 			return err
@@ -164,7 +167,7 @@ func (s *Settings) addRule(trait string, rule faults.Rule) {
 
 // answer adds the row for an outcome, and what the fact adds to it.
 func (s *Settings) answer(t *trait, f *Fact) error {
-	row := registry.Answer{Ops: t.ops, Causes: t.causes, Errors: t.errors}
+	row := registry.Answer{Ops: t.ops, Causes: causes(t.causes...), Errors: t.errors}
 	changed := false
 	if f.Answer != nil {
 		row, changed = *f.Answer, true
@@ -172,7 +175,7 @@ func (s *Settings) answer(t *trait, f *Fact) error {
 			row.Ops = t.ops
 		}
 		if len(row.Causes) == 0 && !row.Errors {
-			row.Causes, row.Errors = t.causes, t.errors
+			row.Causes, row.Errors = causes(t.causes...), t.errors
 		}
 	}
 	row.Trait = f.Trait
@@ -185,7 +188,7 @@ func (s *Settings) answer(t *trait, f *Fact) error {
 		switch {
 		case !succeeds && t.refuse != nil:
 			t.refuse(s)
-			row.Causes = t.refused
+			row.Causes = causes(t.refused...)
 		case !succeeds && len(row.Causes) == 0 && !row.Errors:
 			s.Registry.Dialect.Missing = append(s.Registry.Dialect.Missing, t.ops...)
 			row.Causes = causes("method-not-allowed")
@@ -226,11 +229,13 @@ func parseOutcome(v Value) (status int, code string, err error) {
 }
 
 func causes(names ...string) []registry.Cause {
-	list := make([]registry.Cause, len(names))
-	for i, name := range names {
-		if err := list[i].UnmarshalText([]byte(name)); err != nil {
+	var list []registry.Cause
+	for _, name := range names {
+		var c registry.Cause
+		if err := c.UnmarshalText([]byte(name)); err != nil {
 			panic("profiles: " + err.Error()) // a test reads the table
 		}
+		list = append(list, c)
 	}
 	return list
 }
@@ -317,14 +322,6 @@ func number(set func(*Settings, int64)) func(*Settings, Value) error {
 			return fmt.Errorf("%q: want a number above 0", string(v))
 		}
 		set(s, n)
-		return nil
-	}
-}
-
-// flag returns a set function for a trait that is a flag of the dialect where it has the value.
-func flag(value Value, field func(*registry.Dialect) *bool) func(*Settings, Value) error {
-	return func(s *Settings, v Value) error {
-		*field(s.Registry.Dialect) = v == value
 		return nil
 	}
 }

@@ -47,18 +47,21 @@ type trait struct {
 	values               []string
 	strict               string
 
-	// set applies a value. Without it, the answers and rules of facts do all.
-	set func(*Settings, Value) error
+	// set applies a value. flag is the flag of the dialect that is true for the value when. Without
+	// both, the answers and rules of facts do all.
+	set  func(*Settings, Value) error
+	flag func(*registry.Dialect) *bool
+	when Value
 
 	// Of an outcome: which answers it is about. errors: all errors.
 	ops    []op.Op
-	causes []registry.Cause
+	causes []string // names of causes
 	errors bool
 
 	// refuse makes the registry refuse what the strict one does, with one of the causes in refused.
 	// Without it, the operations are missing. accept makes it do what the strict one refuses.
 	refuse  func(*Settings)
-	refused []registry.Cause
+	refused []string
 	accept  func(*Settings)
 
 	// fails are the values with which a correct client may fail; "*": all. Without it, they are

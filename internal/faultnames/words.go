@@ -88,68 +88,71 @@ var (
 	onContent = []op.Op{op.ManifestGet, op.BlobGet}
 )
 
-// wordTable returns the words, faults first. Effects that take text or
+// words are all words, faults first. Effects that take text or
 // several values, or that act on connections, on all tokens or on nothing, have no word. Names do not change:
 // references contain them.
+var words = [...]word{
+	{name: "status", value: statusValue},
+	{name: "redirect", value: statusValue, on: onBlobs, doc: "answers with a redirect to the second origin", arguments: `{"status": %s, "to": "{cdn}"}`},
+	{name: "delay", value: timeValue, doc: "waits before the request is served"},
+	{name: "delay-reply", value: timeValue},
+	{name: "stall", value: bytesValue, on: onBlobs},
+	{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers this many bytes per second", arguments: `{"bytes": %s, "every": "1s"}`},
+	{name: "close", value: bytesValue, on: onBlobs},
+	{name: "reset", value: bytesValue, on: onBlobs},
+	{name: "reset-stream", value: bytesValue, on: onBlobs},
+	{name: "goaway", value: bytesValue, on: onBlobs},
+	{name: "goaway-graceful"},
+	{name: "lose-reply"},
+	{name: "truncate", value: bytesValue, on: onBlobs},
+	{name: "close-idle"},
+	{name: "corrupt", value: bytesValue, on: onBlobs},
+	{name: "zeros", on: onBlobs},
+	{name: "compress", value: codingValue, on: onContent},
+	{name: "ignore-range", on: onBlobs},
+	{name: "multipart", on: onBlobs},
+	{name: "shift-range", value: bytesValue, on: onBlobs},
+	{name: "drop-header", value: fieldValue},
+	{name: "set-status", value: statusValue},
+	{name: "drop-request-header", value: fieldValue},
+	{name: "drop-query"},
+	{name: "lose-upload", on: onUploads},
+	{name: "drop-chunk", on: onUploads},
+	{name: "shift-progress", value: bytesValue, on: onChunks},
+	{name: "stuck-progress", on: onChunks},
+	{name: "refuse-stale", on: onUploads},
+	{name: "refuse-mount", on: onMounts},
+	{name: "digest-tags", on: onReads},
+	{name: "vanish", on: onPushes},
+	{name: "hide", value: countValue, on: onPushes},
+	{name: "stale-tag", value: countValue, on: onTags},
+	{name: "lag-tags", value: countValue, on: onTags},
+	{name: "late-delete", value: countValue, on: onDeletes},
+	{name: "immutable", value: statusValue, on: onTags},
+	{name: "concurrency", value: countValue, doc: "refuses requests above this many at a time"},
+	{name: "ceiling", value: countValue, doc: "refuses request bodies of more bytes"},
+	{name: "on", value: opValue, doc: "acts on this operation only; can be repeated", change: changeOn},
+	{name: "after", value: countValue, doc: "lets this many requests pass first", change: changeAfter},
+	{name: "every", value: countValue, doc: "acts on every n-th request only", change: changeEvery},
+	{name: "times", value: countValue, doc: "ends after this many times", change: changeTimes},
+	{name: "for", value: timeValue, doc: "ends this long after the first time", change: changeFor},
+	{name: "of-request", doc: "counts the bytes of the request's body", change: changeOfRequest},
+	{name: "retry-after", value: secondsValue, doc: "adds Retry-After to the status", change: changeRetryAfter},
+	{name: "html", doc: "sends the HTML page of a proxy with the status", change: changeHTML},
+}
+
+// wordTable returns the words. Those without a text of their own have that of their effect.
 func wordTable() []word {
-	table := []word{
-		{name: "status", value: statusValue},
-		{name: "redirect", value: statusValue, on: onBlobs, doc: "answers with a redirect to the second origin", arguments: `{"status": %s, "to": "{cdn}"}`},
-		{name: "delay", value: timeValue, doc: "waits before the request is served"},
-		{name: "delay-reply", value: timeValue},
-		{name: "stall", value: bytesValue, on: onBlobs},
-		{name: "trickle", value: bytesValue, on: onBlobs, doc: "transfers this many bytes per second", arguments: `{"bytes": %s, "every": "1s"}`},
-		{name: "close", value: bytesValue, on: onBlobs},
-		{name: "reset", value: bytesValue, on: onBlobs},
-		{name: "reset-stream", value: bytesValue, on: onBlobs},
-		{name: "goaway", value: bytesValue, on: onBlobs},
-		{name: "goaway-graceful"},
-		{name: "lose-reply"},
-		{name: "truncate", value: bytesValue, on: onBlobs},
-		{name: "close-idle"},
-		{name: "corrupt", value: bytesValue, on: onBlobs},
-		{name: "zeros", on: onBlobs},
-		{name: "compress", value: codingValue, on: onContent},
-		{name: "ignore-range", on: onBlobs},
-		{name: "multipart", on: onBlobs},
-		{name: "shift-range", value: bytesValue, on: onBlobs},
-		{name: "drop-header", value: fieldValue},
-		{name: "set-status", value: statusValue},
-		{name: "drop-request-header", value: fieldValue},
-		{name: "drop-query"},
-		{name: "lose-upload", on: onUploads},
-		{name: "drop-chunk", on: onUploads},
-		{name: "shift-progress", value: bytesValue, on: onChunks},
-		{name: "stuck-progress", on: onChunks},
-		{name: "refuse-stale", on: onUploads},
-		{name: "refuse-mount", on: onMounts},
-		{name: "digest-tags", on: onReads},
-		{name: "vanish", on: onPushes},
-		{name: "hide", value: countValue, on: onPushes},
-		{name: "stale-tag", value: countValue, on: onTags},
-		{name: "lag-tags", value: countValue, on: onTags},
-		{name: "late-delete", value: countValue, on: onDeletes},
-		{name: "immutable", value: statusValue, on: onTags},
-		{name: "concurrency", value: countValue, doc: "refuses requests above this many at a time"},
-		{name: "ceiling", value: countValue, doc: "refuses request bodies of more bytes"},
+	table := slices.Clone(words[:])
+	docs := map[string]string{}
+	for _, k := range effect.Kinds() {
+		docs[k.Name] = k.Doc
 	}
-	kinds := effect.Kinds()
-	for i, w := range table {
-		k := slices.IndexFunc(kinds, func(k effect.Kind) bool { return k.Name == w.name })
-		table[i].doc = cmp.Or(w.doc, kinds[k].Doc)
+	for i := range table {
+		w := &table[i]
+		w.doc = cmp.Or(w.doc, docs[w.name])
 	}
-	return append(table,
-		word{name: "on", value: opValue, doc: "acts on this operation only; can be repeated", change: changeOn},
-		word{name: "after", value: countValue, doc: "lets this many requests pass first", change: counted(func(w *faults.When) *int { return &w.After })},
-		word{name: "every", value: countValue, doc: "acts on every n-th request only", change: counted(func(w *faults.When) *int { return &w.Every })},
-		word{name: "times", value: countValue, doc: "ends after this many times", change: counted(func(w *faults.When) *int { return &w.Times })},
-		word{name: "for", value: timeValue, doc: "ends this long after the first time", change: changeFor},
-		word{name: "of-request", doc: "counts the bytes of the request's body", change: changeOfRequest},
-		word{name: "retry-after", value: secondsValue, doc: "adds Retry-After to the status", change: changeRetryAfter},
-		word{name: "html", doc: "sends the HTML page of a proxy with the status", change: func(f *namedFault, _ string) error {
-			return f.changeAnswer(faults.Answer.HTML)
-		}},
-	)
+	return table
 }
 
 // form returns how a word is written, "status-CODE".
@@ -196,12 +199,19 @@ func changeOn(f *namedFault, value string) error {
 	return err
 }
 
-func counted(field func(*faults.When) *int) func(*namedFault, string) error {
-	return func(f *namedFault, value string) error {
-		n, err := strconv.Atoi(value)
-		*field(&f.rule.When) = n
-		return err
-	}
+func changeAfter(f *namedFault, value string) (err error) {
+	f.rule.When.After, err = strconv.Atoi(value)
+	return err
+}
+
+func changeEvery(f *namedFault, value string) (err error) {
+	f.rule.When.Every, err = strconv.Atoi(value)
+	return err
+}
+
+func changeTimes(f *namedFault, value string) (err error) {
+	f.rule.When.Times, err = strconv.Atoi(value)
+	return err
 }
 
 func changeFor(f *namedFault, value string) (err error) {
@@ -229,6 +239,8 @@ func changeRetryAfter(f *namedFault, value string) error {
 	}
 	return f.changeAnswer(func(a faults.Answer) faults.Answer { return a.RetryAfter(time.Duration(seconds) * time.Second) })
 }
+
+func changeHTML(f *namedFault, _ string) error { return f.changeAnswer(faults.Answer.HTML) }
 
 func (f *namedFault) changeAnswer(change func(faults.Answer) faults.Answer) error {
 	answer, ok := f.rule.Effects[0].(faults.Answer)
