@@ -140,7 +140,7 @@ var table = []trait{
 	{name: "upload.wrong-digest-session", about: "what becomes of a session if the closing PUT has a wrong digest: it is unchanged, it has ended, or it has the content of the PUT", section: "Pushing blobs", kind: Choice, values: []string{"unchanged", "ended", "advanced"}, strict: "unchanged",
 		set: func(s *Settings, v Value) error {
 			if v != "unchanged" {
-				s.Registry.Dialect.FailedCommit = registry.FailedCommit(v)
+				s.Registry.Dialect.FailedCommit = string(v)
 			}
 			return nil
 		}},
@@ -208,7 +208,7 @@ var table = []trait{
 	{name: "manifest.delete-digest-tags", about: "what becomes of the tags of a manifest that is deleted by digest: they are deleted, serve the manifest as before, or are listed without one", section: "Deleting Manifests", kind: Choice, values: []string{"deleted", "serve", "dangle"}, strict: "deleted",
 		set: func(s *Settings, v Value) error {
 			if v != "deleted" {
-				s.Registry.Dialect.TagsOfDeleted = registry.TagsOfDeleted(v)
+				s.Registry.Dialect.TagsOfDeleted = string(v)
 			}
 			return nil
 		}},
@@ -334,7 +334,7 @@ var table = []trait{
 }
 
 func setShape(s *Settings, v Value) error {
-	shape := registry.Shape(v)
+	shape := string(v)
 	if v == "list" {
 		shape = registry.ShapeList
 	}
@@ -373,26 +373,26 @@ func setHeadLength(s *Settings, v Value) error {
 }
 
 func setBlobType(s *Settings, v Value) error {
-	if s.Registry.Dialect.BlobType = registry.BlobType(v); v == "octet-stream" {
+	if s.Registry.Dialect.BlobType = string(v); v == "octet-stream" {
 		s.Registry.Dialect.BlobType = registry.OctetStream
 	}
 	return nil
 }
 
 func setReferrersOrder(s *Settings, v Value) error {
-	if s.Registry.Dialect.ReferrersOrder = registry.ReferrersOrder(v); v == "digest" {
+	if s.Registry.Dialect.ReferrersOrder = string(v); v == "digest" {
 		s.Registry.Dialect.ReferrersOrder = registry.ReferrersByDigest
 	}
 	return nil
 }
 
 func setUnrouted(s *Settings, v Value) error {
-	s.Registry.Dialect.Unrouted = map[Value]registry.Unrouted{"refused": registry.UnroutedNone, "unrouted": registry.UnroutedAll, "unrouted-tags": registry.UnroutedTags}[v]
+	s.Registry.Dialect.Unrouted = map[Value]string{"refused": registry.UnroutedNone, "unrouted": registry.UnroutedAll, "unrouted-tags": registry.UnroutedTags}[v]
 	return nil
 }
 
 func setSHA512(s *Settings, v Value) error {
-	s.Registry.Dialect.SHA512 = map[Value]registry.SHA512{"kept": registry.SHA512Kept, "wrong": registry.SHA512Wrong, "canonical": registry.SHA512Canonical}[v]
+	s.Registry.Dialect.SHA512 = map[Value]string{"kept": registry.SHA512Kept, "wrong": registry.SHA512Wrong, "canonical": registry.SHA512Canonical}[v]
 	return nil
 }
 
@@ -402,7 +402,7 @@ func setMount(s *Settings, v Value) error {
 		s.Registry.NoMount = true
 	case "readable":
 	default:
-		s.Registry.Dialect.Mounts = registry.Mounts(v)
+		s.Registry.Dialect.Mounts = string(v)
 	}
 	return nil
 }
@@ -433,7 +433,7 @@ func setOCISubject(s *Settings, v Value) error {
 }
 
 func setUnknownLast(s *Settings, v Value) error {
-	s.Registry.Dialect.UnknownLast = map[Value]registry.UnknownLast{"after": registry.ListAfter, "empty": registry.ListNothing, "refused": registry.RefuseUnknown}[v]
+	s.Registry.Dialect.UnknownLast = map[Value]string{"after": registry.ListAfter, "empty": registry.ListNothing, "refused": registry.RefuseUnknown}[v]
 	return nil
 }
 

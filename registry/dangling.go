@@ -12,14 +12,11 @@ import (
 // Deletes of manifests by digest that leave the tags: the manifest stays in the Store until its
 // last tag goes, and is not found by its digest meanwhile.
 
-// TagsOfDeleted says what becomes of the tags of a manifest that is deleted by digest.
-type TagsOfDeleted string
-
 // The values of [Dialect.TagsOfDeleted].
 const (
-	TagsDeleted TagsOfDeleted = ""       // they are deleted
-	TagsServe   TagsOfDeleted = "serve"  // they are on the manifest, as before
-	TagsDangle  TagsOfDeleted = "dangle" // they are listed, and their manifest is not found
+	TagsDeleted = ""       // they are deleted
+	TagsServe   = "serve"  // they are on the manifest, as before
+	TagsDangle  = "dangle" // they are listed, and their manifest is not found
 )
 
 // deletedManifests are the manifests that were deleted by digest, of a registry whose tags stay.

@@ -30,22 +30,22 @@ type Dialect struct {
 
 	AnyName bool // names of repositories are not checked
 
-	FixedLocation      bool         // the Location of an upload session never changes, and works without its query
-	IgnoreContentRange bool         // chunks are appended, whatever their Content-Range says
-	OneStream          bool         // a chunk without Content-Range is refused if the session has content: UploadInvalid
-	AnyUploadType      bool         // the Content-Type of uploaded content is not checked
-	IgnoreStray        bool         // the body of a POST that has no use for one is ignored
-	AnySession         bool         // a session that does not exist is begun by its first request
-	UploadCreates      bool         // the POST that begins an upload creates the repository
-	RefuseMount        bool         // a mount of what the source does not have is refused: mountMissing
-	Stale              []op.Op      // the operations that refuse the Location of an earlier answer: uploadStale
-	StaleCancels       bool         // a request that Stale refuses cancels the session
-	StreamLength       bool         // the Range after a chunk without Content-Range ends with the number of bytes
-	CommitState        bool         // the answer that creates a blob has the Location, the Range and the ID of its session
-	FailedCommit       FailedCommit // what a PUT with a wrong digest does to the session
+	FixedLocation      bool    // the Location of an upload session never changes, and works without its query
+	IgnoreContentRange bool    // chunks are appended, whatever their Content-Range says
+	OneStream          bool    // a chunk without Content-Range is refused if the session has content: UploadInvalid
+	AnyUploadType      bool    // the Content-Type of uploaded content is not checked
+	IgnoreStray        bool    // the body of a POST that has no use for one is ignored
+	AnySession         bool    // a session that does not exist is begun by its first request
+	UploadCreates      bool    // the POST that begins an upload creates the repository
+	RefuseMount        bool    // a mount of what the source does not have is refused: mountMissing
+	Stale              []op.Op // the operations that refuse the Location of an earlier answer: uploadStale
+	StaleCancels       bool    // a request that Stale refuses cancels the session
+	StreamLength       bool    // the Range after a chunk without Content-Range ends with the number of bytes
+	CommitState        bool    // the answer that creates a blob has the Location, the Range and the ID of its session
+	FailedCommit       string  // what a PUT with a wrong digest does to the session
 
-	// Mounts says which mounts succeed. Other mounts are answered with an upload session.
-	Mounts Mounts
+	// Mounts says which mounts succeed: [MountReadable] or another of its values. Other mounts are answered with an upload session.
+	Mounts string
 
 	IgnoreRange bool // GET of a blob ignores Range
 
@@ -53,52 +53,54 @@ type Dialect struct {
 	IgnorePrecondition bool // PUT and DELETE of a manifest ignore If-Match and If-None-Match
 	EachOCITag         bool // OCI-Tag also has the tag in the URL
 
-	// BlobType is the Content-Type of blobs.
-	BlobType BlobType
+	// BlobType is the Content-Type of blobs: [OctetStream] or another of its values.
+	BlobType string
 
-	// SHA512 says what becomes of digests with sha512.
-	SHA512 SHA512
+	// SHA512 says what becomes of digests with sha512: [SHA512Kept] or another of its values.
+	SHA512 string
 
-	// Unrouted says which references of manifests are unknown pages, even before authentication.
-	Unrouted Unrouted
+	// Unrouted says which references of manifests are unknown pages, even before authentication:
+	// [UnroutedNone] or another of its values.
+	Unrouted string
 
-	DashAlias        bool          // sha256-<hex>, which is a tag by its form, is the manifest with that digest
-	ImmutableSame    bool          // ImmutableTags also refuses to push the same manifest again
-	AnyReference     bool          // a manifest is accepted by a malformed digest, and stored by its own
-	AnyDigest        bool          // a manifest is accepted by a digest that it does not have, and stored by its own
-	AnyDescriptor    bool          // the sizes, media types and data of descriptors are not compared with what they describe
-	RefuseSubject    bool          // a manifest with a subject is refused: Unsupported
-	RefuseLayerless  bool          // an image manifest without layers is refused: ManifestInvalid
-	ContentFirst     bool          // a manifest's content is judged before the digest in the URL
-	EchoManifest     bool          // the answer to the PUT of a manifest has the manifest as its body
-	TagsOfDeleted    TagsOfDeleted // of a manifest that is deleted by digest
-	DeleteWithTag    bool          // deleting a tag deletes its manifest
-	DeleteReferenced bool          // what a manifest of the repository refers to is not deleted: Denied
+	DashAlias        bool   // sha256-<hex>, which is a tag by its form, is the manifest with that digest
+	ImmutableSame    bool   // ImmutableTags also refuses to push the same manifest again
+	AnyReference     bool   // a manifest is accepted by a malformed digest, and stored by its own
+	AnyDigest        bool   // a manifest is accepted by a digest that it does not have, and stored by its own
+	AnyDescriptor    bool   // the sizes, media types and data of descriptors are not compared with what they describe
+	RefuseSubject    bool   // a manifest with a subject is refused: Unsupported
+	RefuseLayerless  bool   // an image manifest without layers is refused: ManifestInvalid
+	ContentFirst     bool   // a manifest's content is judged before the digest in the URL
+	EchoManifest     bool   // the answer to the PUT of a manifest has the manifest as its body
+	TagsOfDeleted    string // of a manifest that is deleted by digest
+	DeleteWithTag    bool   // deleting a tag deletes its manifest
+	DeleteReferenced bool   // what a manifest of the repository refers to is not deleted: Denied
 
-	Unpaged       bool        // the list of tags ignores n and last, and has no Link
-	RefuseLarge   bool        // n above PageSize is refused: Unsupported
-	ZeroIsAll     bool        // n=0 is no n
-	IgnoreBadN    bool        // an n that is no number of entries is ignored
-	UnknownLast   UnknownLast // a list after an entry that does not exist
-	OpaqueCursor  bool        // last is a cursor: those of no Link are refused: Unsupported
-	Order         Order       // of tags
-	NullTags      bool        // an empty list of tags is null
-	NullReferrers bool        // an empty list of referrers is null
-	NoLink        bool        // lists have no Link
-	BareLink      bool        // the URL in Link has no angle brackets
-	LinkAlways    bool        // every list of tags has a Link
-	LinkQuery     string      // is added to the query of Link
-	TagsOfUnknown bool        // an unknown repository has an empty list of tags
-	HideEmpty     bool        // a repository without manifests is unknown to its list of tags
-	NameFrom      int         // the first components of the repository's name that a list of tags omits
+	Unpaged       bool   // the list of tags ignores n and last, and has no Link
+	RefuseLarge   bool   // n above PageSize is refused: Unsupported
+	ZeroIsAll     bool   // n=0 is no n
+	IgnoreBadN    bool   // an n that is no number of entries is ignored
+	UnknownLast   string // a list after an entry that does not exist
+	OpaqueCursor  bool   // last is a cursor: those of no Link are refused: Unsupported
+	Order         string // of tags
+	NullTags      bool   // an empty list of tags is null
+	NullReferrers bool   // an empty list of referrers is null
+	NoLink        bool   // lists have no Link
+	BareLink      bool   // the URL in Link has no angle brackets
+	LinkAlways    bool   // every list of tags has a Link
+	LinkQuery     string // is added to the query of Link
+	TagsOfUnknown bool   // an unknown repository has an empty list of tags
+	HideEmpty     bool   // a repository without manifests is unknown to its list of tags
+	NameFrom      int    // the first components of the repository's name that a list of tags omits
 
 	ConfigType            bool // artifactType of a referrer is the mediaType of its config, whatever its own is
 	NoFilter              bool // referrers are not filtered by artifactType
 	ReferrersUnlinked     bool // the list of referrers is not paged
 	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
 
-	// ReferrersOrder is the order of a list of referrers.
-	ReferrersOrder ReferrersOrder
+	// ReferrersOrder is the order of a list of referrers: [ReferrersByDigest] or another of its
+	// values. That of a push needs a Store that counts pushes.
+	ReferrersOrder string
 
 	AbsoluteUpload   bool // Location of an upload session has scheme and host
 	AbsoluteBlob     bool // Location of a blob
@@ -114,101 +116,73 @@ type Dialect struct {
 	// UploadQuery is added to the query of the Location of an upload session.
 	UploadQuery string
 
-	// ManifestReference is the form of the reference in the Location of a manifest.
-	ManifestReference ManifestReference
+	// ManifestReference is the form of the reference in the Location of a manifest: [ByDigest] or
+	// [AsPushed].
+	ManifestReference string
 }
-
-// Mounts says which mounts succeed.
-type Mounts string
 
 // The values of [Dialect.Mounts].
 const (
-	MountReadable   Mounts = ""           // from repositories that the client may pull from; without a source, from any
-	MountNamed      Mounts = "named"      // only from a repository that the request names
-	MountReferenced Mounts = "referenced" // only if a manifest of the source refers to the blob
-	MountAny        Mounts = "any"        // from any repository, whatever the request names
+	MountReadable   = ""           // from repositories that the client may pull from; without a source, from any
+	MountNamed      = "named"      // only from a repository that the request names
+	MountReferenced = "referenced" // only if a manifest of the source refers to the blob
+	MountAny        = "any"        // from any repository, whatever the request names
 )
-
-// BlobType is the Content-Type of blobs.
-type BlobType string
 
 // The values of [Dialect.BlobType].
 const (
-	OctetStream        BlobType = ""                     // application/octet-stream
-	Described          BlobType = "described"            // the media type in a manifest of the repository, if there is one
-	Sniffed            BlobType = "sniffed"              // what net/http finds in the content
-	DescribedOrSniffed BlobType = "described-or-sniffed" // the media type in a manifest, or else what net/http finds
+	OctetStream        = ""                     // application/octet-stream
+	Described          = "described"            // the media type in a manifest of the repository, if there is one
+	Sniffed            = "sniffed"              // what net/http finds in the content
+	DescribedOrSniffed = "described-or-sniffed" // the media type in a manifest, or else what net/http finds
 )
-
-// SHA512 says what becomes of digests with sha512.
-type SHA512 string
 
 // The values of [Dialect.SHA512].
 const (
-	SHA512Kept      SHA512 = ""          // they are digests like those with sha256
-	SHA512Wrong     SHA512 = "wrong"     // no content has them: DigestInvalid
-	SHA512Canonical SHA512 = "canonical" // blobs have them, and answers name the sha256 digest; no manifest has them: DigestInvalid
+	SHA512Kept      = ""          // they are digests like those with sha256
+	SHA512Wrong     = "wrong"     // no content has them: DigestInvalid
+	SHA512Canonical = "canonical" // blobs have them, and answers name the sha256 digest; no manifest has them: DigestInvalid
 )
-
-// Unrouted says which references of manifests are unknown pages.
-type Unrouted string
 
 // The values of [Dialect.Unrouted].
 const (
-	UnroutedNone Unrouted = ""     // none: a reference that is invalid is refused
-	UnroutedAll  Unrouted = "all"  // those that are neither a tag nor a digest
-	UnroutedTags Unrouted = "tags" // of these, those that do not have the form of a digest
+	UnroutedNone = ""     // none: a reference that is invalid is refused
+	UnroutedAll  = "all"  // those that are neither a tag nor a digest
+	UnroutedTags = "tags" // of these, those that do not have the form of a digest
 )
-
-// FailedCommit says what becomes of an upload session if the closing PUT has a digest that the
-// content does not have.
-type FailedCommit string
 
 // The values of [Dialect.FailedCommit].
 const (
-	CommitUndone   FailedCommit = ""         // it is as before
-	CommitEnds     FailedCommit = "ended"    // it is cancelled
-	CommitAdvances FailedCommit = "advanced" // it has the content of the PUT
+	CommitUndone   = ""         // it is as before
+	CommitEnds     = "ended"    // it is cancelled
+	CommitAdvances = "advanced" // it has the content of the PUT
 )
-
-// UnknownLast is what a list does with a last that is not an entry.
-type UnknownLast string
 
 // The values of [Dialect.UnknownLast].
 const (
-	ListAfter     UnknownLast = ""       // lists the entries that sort after it
-	ListNothing   UnknownLast = "empty"  // lists nothing
-	RefuseUnknown UnknownLast = "refuse" // refuses: lastUnknown
+	ListAfter     = ""       // lists the entries that sort after it
+	ListNothing   = "empty"  // lists nothing
+	RefuseUnknown = "refuse" // refuses: lastUnknown
 )
-
-// Order is the order of a list of tags.
-type Order string
 
 // The values of [Dialect.Order].
 const (
-	OrderBytes Order = ""         // bytewise
-	OrderNone  Order = "unsorted" // in no order, but the same for each request
+	OrderBytes = ""         // bytewise
+	OrderNone  = "unsorted" // in no order, but the same for each request
 )
-
-// ReferrersOrder is the order of a list of referrers. That of a push needs a Store that counts
-// pushes.
-type ReferrersOrder string
 
 // The values of [Dialect.ReferrersOrder].
 const (
-	ReferrersByDigest ReferrersOrder = ""             // bytewise by digest
-	ReferrersNewest   ReferrersOrder = "newest-first" // the one that was pushed last first
-	ReferrersOldest   ReferrersOrder = "oldest-first" // the one that was pushed first first
-	ReferrersUnsorted ReferrersOrder = "unsorted"     // in no order, but the same for each request
+	ReferrersByDigest = ""             // bytewise by digest
+	ReferrersNewest   = "newest-first" // the one that was pushed last first
+	ReferrersOldest   = "oldest-first" // the one that was pushed first first
+	ReferrersUnsorted = "unsorted"     // in no order, but the same for each request
 )
-
-// ManifestReference is the form of the reference in the Location of a manifest.
-type ManifestReference string
 
 // The values of [Dialect.ManifestReference].
 const (
-	ByDigest ManifestReference = ""          // the digest
-	AsPushed ManifestReference = "as-pushed" // the tag or digest of the request
+	ByDigest = ""          // the digest
+	AsPushed = "as-pushed" // the tag or digest of the request
 )
 
 // Answer is a row of a dialect: how it answers in a situation. Texts can contain the placeholders
@@ -223,8 +197,8 @@ type Answer struct {
 	Causes []Cause `json:"causes,omitempty"`
 	Errors bool    `json:"errors,omitempty"`
 
-	// By restricts the row to requests with a tag, or with a digest.
-	By ReferenceKind `json:"by,omitempty"`
+	// By restricts the row to requests with a tag, or with a digest: [ByTag] or [ByDigestOnly].
+	By string `json:"by,omitempty"`
 
 	// Created restricts the row to answers with 201: a mount also begins an upload, with 202.
 	Created bool `json:"created,omitempty"`
@@ -236,8 +210,8 @@ type Answer struct {
 	Message *string         `json:"message,omitempty"`
 	Detail  json.RawMessage `json:"detail,omitempty"`
 
-	// Shape is the form of the body of an error.
-	Shape Shape `json:"shape,omitempty"`
+	// Shape is the form of the body of an error: [ShapeList] or another of its values.
+	Shape string `json:"shape,omitempty"`
 
 	// Body replaces the body, if not nil.
 	Body *string `json:"body,omitempty"`
@@ -246,47 +220,41 @@ type Answer struct {
 	Header map[string][]string `json:"header,omitempty"`
 }
 
-// ReferenceKind is a kind of reference to a manifest.
-type ReferenceKind string
-
 // The values of [Answer.By].
 const (
-	AnyReference ReferenceKind = ""
-	ByTag        ReferenceKind = "tag"
-	ByDigestOnly ReferenceKind = "digest"
+	AnyReference = ""
+	ByTag        = "tag"
+	ByDigestOnly = "digest"
 )
-
-// Shape is the form of the body of an error.
-type Shape string
 
 // The values of [Answer.Shape].
 const (
-	ShapeList     Shape = ""          // {"errors": [{"code", "message", "detail"}]}
-	ShapeNoDetail Shape = "no-detail" // the same without detail
-	ShapeBare     Shape = "bare"      // {"code", "message", "detail"}
-	ShapeText     Shape = "text"      // the message as text/plain
-	ShapeEmpty    Shape = "empty"     // no body
+	ShapeList     = ""          // {"errors": [{"code", "message", "detail"}]}
+	ShapeNoDetail = "no-detail" // the same without detail
+	ShapeBare     = "bare"      // {"code", "message", "detail"}
+	ShapeText     = "text"      // the message as text/plain
+	ShapeEmpty    = "empty"     // no body
 )
 
 var (
-	mounts         = []Mounts{MountReadable, MountNamed, MountReferenced, MountAny}
-	blobTypes      = []BlobType{OctetStream, Described, Sniffed, DescribedOrSniffed}
-	unrouted       = []Unrouted{UnroutedNone, UnroutedAll, UnroutedTags}
-	unknownLasts   = []UnknownLast{ListAfter, ListNothing, RefuseUnknown}
-	orders         = []Order{OrderBytes, OrderNone}
-	byReferrers    = []ReferrersOrder{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
-	references     = []ManifestReference{ByDigest, AsPushed}
-	shapes         = []Shape{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
-	deletions      = []TagsOfDeleted{TagsDeleted, TagsServe, TagsDangle}
-	commits        = []FailedCommit{CommitUndone, CommitEnds, CommitAdvances}
-	referenceKinds = []ReferenceKind{AnyReference, ByTag, ByDigestOnly}
+	mounts         = []string{MountReadable, MountNamed, MountReferenced, MountAny}
+	blobTypes      = []string{OctetStream, Described, Sniffed, DescribedOrSniffed}
+	unrouted       = []string{UnroutedNone, UnroutedAll, UnroutedTags}
+	unknownLasts   = []string{ListAfter, ListNothing, RefuseUnknown}
+	orders         = []string{OrderBytes, OrderNone}
+	byReferrers    = []string{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
+	references     = []string{ByDigest, AsPushed}
+	shapes         = []string{ShapeList, ShapeNoDetail, ShapeBare, ShapeText, ShapeEmpty}
+	deletions      = []string{TagsDeleted, TagsServe, TagsDangle}
+	commits        = []string{CommitUndone, CommitEnds, CommitAdvances}
+	referenceKinds = []string{AnyReference, ByTag, ByDigestOnly}
 )
 
-func oneOf[T ~string](name string, value T, values []T) error {
+func oneOf(name, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
 	}
-	return fmt.Errorf("%s is %q: want one of %q", name, string(value), values)
+	return fmt.Errorf("%s is %q: want one of %q", name, value, values)
 }
 
 // validate returns an error for a value that the registry does not know.

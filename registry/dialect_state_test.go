@@ -19,7 +19,7 @@ func speaking(t *testing.T, d registry.Dialect) fixture {
 }
 
 func TestTagsOfDeletedManifest(t *testing.T) {
-	for value, byTag := range map[registry.TagsOfDeleted]int{
+	for value, byTag := range map[string]int{
 		registry.TagsDeleted: http.StatusNotFound,
 		registry.TagsServe:   http.StatusOK,
 		registry.TagsDangle:  http.StatusNotFound,
@@ -68,7 +68,7 @@ func TestAnySession(t *testing.T) {
 }
 
 func TestFailedCommit(t *testing.T) {
-	for value, want := range map[registry.FailedCommit]string{
+	for value, want := range map[string]string{
 		registry.CommitUndone: "0-1", registry.CommitEnds: "", registry.CommitAdvances: "0-4",
 	} {
 		f := speaking(t, registry.Dialect{FailedCommit: value})

@@ -178,13 +178,13 @@ func readCursor(last string, opaque bool) (string, bool) {
 	return name, err == nil && ok
 }
 
-func sortTags(names []string, order Order) {
+func sortTags(names []string, order string) {
 	if order != OrderBytes {
 		sort.Slice(names, func(i, j int) bool { return compareTags(order, names[i], names[j]) < 0 })
 	}
 }
 
-func compareTags(order Order, a, b string) int {
+func compareTags(order string, a, b string) int {
 	if order == OrderNone {
 		return cmp.Or(cmp.Compare(scatter(a), scatter(b)), strings.Compare(a, b))
 	}

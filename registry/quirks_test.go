@@ -67,7 +67,7 @@ func (s *spoken) oneLayer() string {
 
 func TestBlobTypes(t *testing.T) {
 	const octets = "application/octet-stream"
-	for blobType, want := range map[registry.BlobType][2]string{ // of a config, and of text that no manifest describes
+	for blobType, want := range map[string][2]string{ // of a config, and of text that no manifest describes
 		registry.OctetStream:        {octets, octets},
 		registry.Described:          {ocispec.MediaTypeImageConfig, octets},
 		registry.Sniffed:            {"text/plain; charset=utf-8", "text/plain; charset=utf-8"},
@@ -90,7 +90,7 @@ func TestBlobTypes(t *testing.T) {
 
 func TestUnroutedReferences(t *testing.T) {
 	page := "404 page not found\n"
-	for which, want := range map[registry.Unrouted][2]bool{ // of what has the form of a digest, and of what has none
+	for which, want := range map[string][2]bool{ // of what has the form of a digest, and of what has none
 		registry.UnroutedNone: {false, false},
 		registry.UnroutedAll:  {true, true},
 		registry.UnroutedTags: {false, true},
@@ -195,7 +195,7 @@ func TestListName(t *testing.T) {
 
 func TestReferrersOrder(t *testing.T) {
 	const count = 5
-	for order, place := range map[registry.ReferrersOrder]func(i int) int{
+	for order, place := range map[string]func(i int) int{
 		registry.ReferrersNewest: func(i int) int { return count - 1 - i },
 		registry.ReferrersOldest: func(i int) int { return i },
 	} {
@@ -242,7 +242,7 @@ func TestSHA512(t *testing.T) {
 	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[]}`, ocispec.MediaTypeImageIndex)
 	byDigest := image + "/manifests/" + string(digest.SHA512.FromString(manifest))
 	for _, tt := range []struct {
-		what           registry.SHA512
+		what           string
 		commit, put    int
 		named          digest.Digest // by the answer to the blob
 		other, mounted int           // status of the blob by its sha256 digest, and of a mount

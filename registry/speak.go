@@ -61,7 +61,7 @@ func (c *call) refuseRoute() {
 }
 
 // isUnroutable reports whether a request is for a manifest with a reference that is an unknown page.
-func isUnroutable(info *op.Info, which Unrouted) bool {
+func isUnroutable(info *op.Info, which string) bool {
 	if which == UnroutedNone {
 		return false
 	}
@@ -176,7 +176,7 @@ type refusal struct {
 	status      int
 	contentType string
 	entries     []errorEntry
-	shape       Shape
+	shape       string
 	body        *string
 	rows        []*Answer
 }
