@@ -11,17 +11,12 @@ func Refuse() Effect { return of(effect.Refuse{}) }
 // request.
 func Silence() Effect { return of(effect.Silence{}) }
 
-// TLS is an effect on the handshake. It does not act on a connection without TLS.
-type TLS struct{ does effect.TLS }
+// FailHandshake ends the TLS handshake with an alert. It does not act on a connection without TLS.
+func FailHandshake() Effect { return of(effect.TLS{Fail: true}) }
 
-// FailHandshake ends the TLS handshake with an alert.
-func FailHandshake() TLS { return TLS{effect.TLS{Fail: true}} }
+// ExpiredCertificate presents an expired certificate. It does not act on a connection without TLS.
+func ExpiredCertificate() Effect { return of(effect.TLS{Expired: true}) }
 
-// ExpiredCertificate presents an expired certificate.
-func ExpiredCertificate() TLS { return TLS{effect.TLS{Expired: true}} }
-
-// CertificateFor presents a certificate for this host name only.
-func CertificateFor(host string) TLS { return TLS{effect.TLS{Host: host}} }
-
-// Behaviour implements [Effect].
-func (e TLS) Behaviour() effect.Behaviour { return e.does }
+// CertificateFor presents a certificate for this host name only. It does not act on a connection
+// without TLS.
+func CertificateFor(host string) Effect { return of(effect.TLS{Host: host}) }

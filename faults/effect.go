@@ -25,10 +25,6 @@ func of(b effect.Behaviour) Effect {
 		return Cut{b}
 	case effect.Edit:
 		return Edit{b}
-	case effect.Header:
-		return Header{b}
-	case effect.Lag:
-		return Lag{b}
 	case effect.Limit:
 		return Limit{b}
 	case effect.Location:
@@ -39,8 +35,6 @@ func of(b effect.Behaviour) Effect {
 		return Pace{b}
 	case effect.ShiftRange:
 		return ShiftedRange{b}
-	case effect.TLS:
-		return TLS{b}
 	}
 	return plain{b}
 }

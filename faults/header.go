@@ -4,9 +4,6 @@ import (
 	"github.com/ocifake/ocifake/internal/effect"
 )
 
-// Header is an effect on the header of the registry's answer.
-type Header struct{ does effect.Header }
-
 // SetHeader sets a header field of the registry's answer. The values can contain
 // placeholders:
 //
@@ -23,18 +20,18 @@ type Header struct{ does effect.Header }
 //
 // An answer to HEAD can have any Content-Length. In other answers, a Content-Length
 // smaller than the body cuts the body off, and a larger one ends in an unexpected EOF.
-func SetHeader(name string, values ...string) Header {
+func SetHeader(name string, values ...string) Effect {
 	return header(effect.Setting, name, values)
 }
 
 // AddHeader adds a header field to the registry's answer; see [SetHeader].
-func AddHeader(name string, values ...string) Header {
+func AddHeader(name string, values ...string) Effect {
 	return header(effect.Adding, name, values)
 }
 
 // DropHeader removes a header field from the registry's answer. Without Content-Length
 // the answer is chunked.
-func DropHeader(name string) Header { return header(effect.Dropping, name, nil) }
+func DropHeader(name string) Effect { return header(effect.Dropping, name, nil) }
 
 // SetStatus changes the status of the registry's answer: 201 in place of 202, or an
 // error although the request succeeded. With 204 or 304 the answer has no body.
@@ -50,12 +47,9 @@ type Location struct {
 	Absolute  bool // adds scheme and host of the request
 }
 
-func header(how, name string, values []string) Header {
-	return Header{effect.Header{How: how, HeaderArgs: effect.HeaderArgs{Name: name, Values: values}}}
+func header(how, name string, values []string) Effect {
+	return of(effect.Header{How: how, HeaderArgs: effect.HeaderArgs{Name: name, Values: values}})
 }
-
-// Behaviour implements [Effect].
-func (e Header) Behaviour() effect.Behaviour { return e.does }
 
 // Behaviour implements [Effect].
 func (e Location) Behaviour() effect.Behaviour { return effect.Location(e) }

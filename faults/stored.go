@@ -40,21 +40,16 @@ func RefuseMount() Effect { return of(effect.RefuseMount{}) }
 // the answer.
 func Vanish() Effect { return of(effect.Vanish{}) }
 
-// Lag is an effect that shows pushed content late, as replicas that lag do. It ends
-// after a number of requests that it affects, or after a duration, whichever comes
-// first; 0 sets no such end.
-type Lag struct{ does effect.Lag }
-
 // Hide makes pushed content unknown to the next n requests for it by digest or tag, or
-// for a duration; see [Lag].
-func Hide(n int, d time.Duration) Lag { return lag(effect.Hiding, n, d) }
+// for a duration, whichever ends first, as replicas that lag do; 0 sets no such end.
+func Hide(n int, d time.Duration) Effect { return lag(effect.Hiding, n, d) }
 
 // StaleTag shows the previous manifest of a pushed tag, or none if the tag is new, to
-// the next n requests by tag, or for a duration; see [Lag].
-func StaleTag(n int, d time.Duration) Lag { return lag(effect.Stale, n, d) }
+// the next n requests by tag, or for a duration; see [Hide].
+func StaleTag(n int, d time.Duration) Effect { return lag(effect.Stale, n, d) }
 
-// LagTags omits pushed tags from the next n lists of tags, or for a duration; see [Lag].
-func LagTags(n int, d time.Duration) Lag { return lag(effect.Lagging, n, d) }
+// LagTags omits pushed tags from the next n lists of tags, or for a duration; see [Hide].
+func LagTags(n int, d time.Duration) Effect { return lag(effect.Lagging, n, d) }
 
 // LateDelete keeps a deleted blob, manifest or tag visible to the next n requests for it, or
 // for a duration, whichever ends first; 0 sets no such end. Deleted tags also stay in lists.
@@ -71,9 +66,6 @@ func Immutable(answer Answer) Effect { return of(effect.Immutable{Answer: answer
 // of the referrers of the manifest (distribution specification, "Referrers Tag Schema").
 func DigestTags() Effect { return of(effect.DigestTags{}) }
 
-func lag(how effect.LagKind, n int, d time.Duration) Lag {
-	return Lag{effect.Lag{How: how, LagArgs: effect.LagArgs{Requests: n, For: effect.Duration(d)}}}
+func lag(how effect.LagKind, n int, d time.Duration) Effect {
+	return of(effect.Lag{How: how, LagArgs: effect.LagArgs{Requests: n, For: effect.Duration(d)}})
 }
-
-// Behaviour implements [Effect].
-func (e Lag) Behaviour() effect.Behaviour { return e.does }

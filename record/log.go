@@ -1,7 +1,6 @@
 package record
 
 import (
-	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -76,9 +75,6 @@ func (l Log) Connections() []uint64 {
 	}
 	return ids
 }
-
-// Unauthenticated returns the exchanges whose request carried no credentials.
-func (l Log) Unauthenticated() Log { return l.Filter(Not(Authenticated())) }
 
 // MaxInFlight returns the maximum number of these requests that were in flight at the same
 // time. A request that is Open is still in flight.
@@ -203,27 +199,15 @@ func (x *Exchange) whole() bool {
 
 func (x *Exchange) end() time.Time { return x.Start.Add(x.Duration) }
 
-// Groups maps labels to the logs of their exchanges; see [Log.By].
-type Groups map[string]Log
-
-// By divides the log by a label. Requests without a label are under the empty string.
-func (l Log) By(label Label) Groups {
+// By divides the log by a label that distinguishes the clients of a shared registry: a function
+// that returns the same text for all requests of a client, such as [ByUserAgent]. Requests without
+// a label are under the empty text.
+func (l Log) By(label func(*Exchange) string) map[string]Log {
 	must.NotNil("record: Log.By: label", label)
-	groups := Groups{}
+	groups := map[string]Log{}
 	for i := range l {
 		name := label(&l[i])
 		groups[name] = append(groups[name], l[i])
 	}
 	return groups
-}
-
-// Sorted iterates over the groups in the order of their labels.
-func (g Groups) Sorted() iter.Seq2[string, Log] {
-	return func(yield func(string, Log) bool) {
-		for _, name := range sortedKeys(g) {
-			if !yield(name, g[name]) {
-				return
-			}
-		}
-	}
 }

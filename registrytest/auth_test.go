@@ -124,7 +124,7 @@ func TestAuthOnRecord(t *testing.T) {
 	pullAs("bob")
 	reg.Assert(t, record.Op(op.Token)).Count(2)
 	reg.Assert(t, record.Op(op.Token), record.Subject("bob")).Count(1)
-	assert.Equal(t, []string{"", "alice", "bob"}, slices.Sorted(maps.Keys(reg.Requests().By(record.BySubject()))))
+	assert.Equal(t, []string{"", "alice", "bob"}, slices.Sorted(maps.Keys(reg.Requests().By(func(x *record.Exchange) string { return x.Subject }))))
 }
 
 // Tokens that only the registry can read, and certificates, are on record as well.

@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,8 +108,9 @@ func ExampleRegistry_Requests_labels() {
 	fetch(reg, "/v2/team-a/app/tags/list")
 	fetch(reg, "/v2/team-b/app/tags/list")
 	fetch(reg, "/v2/team-b/web/tags/list")
-	for team, log := range reg.Requests().By(record.ByRepoPrefix()).Sorted() {
-		fmt.Println(team, len(log))
+	teams := reg.Requests().By(record.ByRepoPrefix())
+	for _, team := range slices.Sorted(maps.Keys(teams)) {
+		fmt.Println(team, len(teams[team]))
 	}
 	// Output:
 	// team-a 1

@@ -110,7 +110,7 @@ func TestRuleCheck(t *testing.T) {
 		"stale tag":              {doing(faults.StaleTag(-1, time.Second)), "stale-tag: want a number of requests, or a duration, more than 0"},
 		"lagging tags":           {doing(faults.LagTags(1, -1)), "lag-tags: want a number of requests, or a duration, more than 0"},
 		"immutable":              {doing(faults.Immutable(faults.Status(0))), "immutable: 0 is no status to answer with: want 200 to 599"},
-		"tls":                    {connect.Do(faults.TLS{}), "tls: want fail, expired or host"},
+		"tls":                    {connect.Do(faults.CertificateFor("")), "tls: want fail, expired or host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.EqualError(t, test.rule.Check(), test.want)

@@ -112,7 +112,7 @@ func TestLagOfNothing(t *testing.T) {
 // With a number of requests and a duration, whichever is over first counts.
 func TestLagEnds(t *testing.T) {
 	for name, test := range map[string]struct {
-		lag  func(n int, d time.Duration) faults.Lag
+		lag  func(n int, d time.Duration) faults.Effect
 		n    int
 		d    time.Duration
 		want string // what is asked at 0 s, 4 s, 8 s, 10 s

@@ -155,7 +155,7 @@ func TestOpeningsEnd(t *testing.T) {
 func TestOpeningTLS(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		effect faults.TLS
+		effect faults.Effect
 		check  func(t *testing.T, err error)
 		want   string
 	}{
