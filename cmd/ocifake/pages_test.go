@@ -84,30 +84,43 @@ func TestPagesCommands(t *testing.T) {
 	require.NoError(t, os.WriteFile("conformance.txt", []byte("# nothing fails\n"), 0o600))
 	require.NoError(t, os.WriteFile("exam.json", []byte(`{"scorecard": 1, "client": "", "ocifake": "", "seed": "0", "duration": "1s", "trials": []}`), 0o600))
 	command := regexp.MustCompile(`(?m)^(?:go run \./cmd/)?ocifake (.*)$`)
-	var found int
+	var (
+		lines []string // command lines, without the name of the program
+		of    []block  // the block of each
+	)
 	for _, b := range all {
 		out, err := exec.CommandContext(t.Context(), "sh", "-n", "-c", b.text).CombinedOutput()
 		assert.NoError(t, err, "%s: %s", b, out)
 		for _, line := range command.FindAllStringSubmatch(strings.ReplaceAll(b.text, "\\\n", " "), -1) {
-			found++
-			cmd, args, err := newRoot().Find(shellWords(t, strings.TrimSuffix(line[1], " &")))
-			require.NoError(t, err, "%s: %s", b, line[0])
-			cmd.SetContext(t.Context())
-			if assert.NoError(t, cmd.ParseFlags(args), "%s: %s", b, line[0]) && cmd.PreRunE != nil {
-				assert.NoError(t, cmd.PreRunE(cmd, cmd.Flags().Args()), "%s: %s", b, line[0])
-			}
+			lines, of = append(lines, line[1]), append(of, b)
 		}
 	}
-	assert.NotZero(t, found)
+	require.NotEmpty(t, lines)
+	for i, words := range shellWords(t, lines) {
+		cmd, args, err := newRoot().Find(words)
+		require.NoError(t, err, "%s: %s", of[i], lines[i])
+		cmd.SetContext(t.Context())
+		if assert.NoError(t, cmd.ParseFlags(args), "%s: %s", of[i], lines[i]) && cmd.PreRunE != nil {
+			assert.NoError(t, cmd.PreRunE(cmd, cmd.Flags().Args()), "%s: %s", of[i], lines[i])
+		}
+	}
 }
 
-// shellWords are the words that a shell makes of a line.
-func shellWords(t *testing.T, line string) []string {
+// shellWords are the words that a shell makes of each line, up to its first pipe.
+func shellWords(t *testing.T, lines []string) (words [][]string) {
 	t.Helper()
-	line, _, _ = strings.Cut(line, " | ")
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+line).Output()
-	require.NoError(t, err, line)
-	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	var script strings.Builder
+	for _, line := range lines {
+		line, _, _ = strings.Cut(strings.TrimSuffix(line, " &"), " | ")
+		fmt.Fprintf(&script, "printf '%%s\\0' %s\nprintf '\\001'\n", line)
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-ec", script.String()).Output()
+	require.NoError(t, err)
+	for text := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x01"), "\x01") {
+		words = append(words, strings.Split(strings.TrimSuffix(text, "\x00"), "\x00"))
+	}
+	require.Len(t, words, len(lines))
+	return words
 }
 
 // TestPagesYAML reads the YAML of the documentation as that which it is.

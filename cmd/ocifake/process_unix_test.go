@@ -77,7 +77,7 @@ func await(t *testing.T, name string) string {
 	t.Helper()
 	deadline, ok := t.Deadline()
 	if !ok {
-		deadline = time.Now().Add(time.Minute)
+		deadline = time.Now().Add(10 * time.Minute) // the default of go test
 	}
 	f, err := openNamedPipe(name, deadline)
 	require.NoError(t, err)
