@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/e2e/internal/far"
+	"github.com/ocifake/ocifake/e2e/internal/zot"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
@@ -19,11 +21,36 @@ import (
 	"github.com/ocifake/ocifake/spec"
 )
 
+// origin is a registry with TLS that asks for a login.
+type origin struct {
+	url string
+	cas *x509.CertPool
+
+	// What only some have.
+	service bool         // tokens
+	blobs   func() int64 // how many were read from another host
+}
+
+// origins are registries to be in front of, by name.
+var origins = []struct {
+	name  string
+	start func(*testing.T) origin
+}{
+	{"distribution", func(t *testing.T) origin {
+		f := far.New(t)
+		return origin{url: f.URL, cas: f.CAs, service: true, blobs: f.Blobs.Load}
+	}},
+	{"zot", func(t *testing.T) origin {
+		z := zot.Start(t, zot.Options{TLS: true, Users: map[string]string{userName: userPassword}, HTTP: map[string]any{"compat": []string{"docker2s2"}}})
+		return origin{url: z.URL, cas: z.CAs, blobs: func() int64 { return 0 }}
+	}},
+}
+
 // front is a registry in front of another, for clients.
-func front(t *testing.T, f *far.Registry, options ...registrytest.Option) *target {
+func front(t *testing.T, o origin, options ...registrytest.Option) *target {
 	t.Helper()
 	reg := registrytest.New(t, append([]registrytest.Option{
-		registrytest.WithUpstream(f.URL), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{CAs: f.CAs}),
+		registrytest.WithUpstream(o.url), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{CAs: o.cas}),
 	}, options...)...)
 	base, err := url.Parse(reg.URL())
 	require.NoError(t, err)
@@ -31,36 +58,47 @@ func front(t *testing.T, f *far.Registry, options ...registrytest.Option) *targe
 }
 
 // TestUpstreamClients pushes and pulls with clients, unmodified, through a registry in front of CNCF
-// distribution, with tokens and with blobs at another host. All of it passes here.
+// distribution, with tokens and with blobs at another host, and of zot, with Basic authentication. All
+// of it passes here.
 func TestUpstreamClients(t *testing.T) {
-	f := far.New(t)
-	for _, g := range guests {
-		if !slices.Contains([]string{"crane", "oras", "regctl"}, g.name) {
-			continue
-		}
-		t.Run(g.name, func(t *testing.T) {
-			r := front(t, f)
-			before := f.Blobs.Load()
-			s := g.asUser(t, r)
-			c := g.newContent(t, "v1")
-			repo := "team/" + g.name
-			ref := r.ref(repo, "v1")
-			require.NoError(t, g.push(s, c, ref))
-			dir := filepath.Join(t.TempDir(), "pulled")
-			require.NoError(t, g.pull(s, ref, dir))
-			log := r.registry.Requests()
-			read := log.Count(record.Op(op.External), record.Repo(repo), record.Status("2xx"))
-			assert.Positive(t, read)
-			assert.EqualValues(t, f.Blobs.Load()-before, read, "every blob passes here")
-			assert.Positive(t, log.Count(record.Op(op.Token), record.Status("200")))
-			assert.Zero(t, log.Count(record.Status("5xx")), "%s", log)
-			for i := range log {
-				assert.Empty(t, log[i].UpstreamError)
+	for _, of := range origins {
+		t.Run(of.name, func(t *testing.T) {
+			o := of.start(t)
+			for _, g := range guests {
+				if slices.Contains([]string{"crane", "oras", "regctl"}, g.name) {
+					t.Run(g.name, func(t *testing.T) { passesThrough(t, g, o) })
+				}
 			}
-			host := strings.TrimPrefix(f.URL, "https://")
-			assert.NotContains(t, strings.ToLower(headers(log)), host, "an address of the registry has passed")
 		})
 	}
+}
+
+func passesThrough(t *testing.T, g guest, o origin) {
+	r := front(t, o)
+	before := o.blobs()
+	s := g.asUser(t, r)
+	c := g.newContent(t, "v1")
+	repo := "team/" + g.name
+	ref := r.ref(repo, "v1")
+	require.NoError(t, g.push(s, c, ref))
+	dir := filepath.Join(t.TempDir(), "pulled")
+	require.NoError(t, g.pull(s, ref, dir))
+	log := r.registry.Requests()
+	read := log.Count(record.Op(op.External), record.Repo(repo), record.Status("2xx"))
+	assert.EqualValues(t, o.blobs()-before, read, "every blob passes here")
+	if o.service {
+		assert.Positive(t, read)
+		assert.Positive(t, log.Count(record.Op(op.Token), record.Status("200")))
+	} else {
+		assert.Positive(t, log.Count(record.Op(op.BlobGet), record.Repo(repo), record.Status("200")))
+		assert.Positive(t, log.Count(record.Status("401")), "it asks for a login")
+	}
+	assert.Zero(t, log.Count(record.Status("5xx")), "%s", log)
+	for i := range log {
+		assert.Empty(t, log[i].UpstreamError)
+	}
+	host := strings.TrimPrefix(o.url, "https://")
+	assert.NotContains(t, strings.ToLower(headers(log)), host, "an address of the registry has passed")
 }
 
 func headers(log record.Log) string {
@@ -74,8 +112,7 @@ func headers(log record.Log) string {
 // A fault acts in the middle of a blob that comes from a third origin: the client resumes or begins
 // again, and gets the right bytes.
 func TestUpstreamFault(t *testing.T) {
-	f := far.New(t)
-	r := front(t, f)
+	r := front(t, origins[0].start(t))
 	i := slices.IndexFunc(guests, func(g guest) bool { return g.name == "crane" })
 	g := guests[i]
 	s := g.asUser(t, r)
@@ -86,12 +123,15 @@ func TestUpstreamFault(t *testing.T) {
 	r.registry.Assert(t, record.Op(op.External), record.Status("503")).AtLeast(1)
 }
 
+// behind are the peers that ocifake is in front of.
+var behind = []string{"distribution", "olareg", "zot"}
+
 // TestUpstreamSpec holds the specification against registries, and against ocifake in front of them:
 // both come to the same.
 func TestUpstreamSpec(t *testing.T) {
 	judged := readVerdicts(t)
 	for _, p := range peers {
-		if p.name != "distribution" && p.name != "olareg" {
+		if !slices.Contains(behind, p.name) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
@@ -120,7 +160,7 @@ func TestUpstreamSpec(t *testing.T) {
 // ocifake in front of them: the same tests pass.
 func TestUpstreamConformance(t *testing.T) {
 	for _, p := range peers {
-		if p.name != "distribution" && p.name != "olareg" {
+		if !slices.Contains(behind, p.name) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {

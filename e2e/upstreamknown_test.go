@@ -20,9 +20,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/auth"
+	"github.com/ocifake/ocifake/e2e/internal/zot"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 	"github.com/ocifake/ocifake/images"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -229,4 +231,50 @@ func converse(ctx context.Context, t *testing.T, reg, content *registrytest.Regi
 		send("GET", "/v2/app/manifests/absent", nil)
 	}
 	return seen
+}
+
+// TestUpstreamKnownZot injects every known fault into a registry in front of zot, and into one in front
+// of an ocifake. The faults act on the same requests, and those are answered with the same statuses.
+func TestUpstreamKnownZot(t *testing.T) {
+	far := zot.Start(t, zot.Options{})
+	compared := 0
+	for _, f := range known.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			if slices.Contains(lasting, f.Name) {
+				t.Skip("it takes time")
+			}
+			for _, options := range surroundings {
+				acted := func(url string) ([]string, bool) {
+					reg := registrytest.New(t, slices.Concat(options, []registrytest.Option{registrytest.WithUpstream(url)})...)
+					if _, err := reg.Faults().Inject(f.Rules()...); err != nil {
+						return nil, false
+					}
+					converse(t.Context(), t, reg, registrytest.New(t, registrytest.WithUpstream(url)))
+					return faultyAnswers(reg.Requests()), true
+				}
+				want, possible := acted(registrytest.New(t).URL())
+				if !possible {
+					continue
+				}
+				got, _ := acted(far.URL)
+				assert.Equal(t, want, got)
+				if len(want) > 0 { // some act on requests that are not sent, or on none that is recorded
+					compared++
+				}
+				return
+			}
+		})
+	}
+	t.Logf("%d act", compared)
+	assert.Greater(t, compared, 75)
+}
+
+// faultyAnswers returns the operations and statuses of exchanges that faults acted on.
+func faultyAnswers(log record.Log) (all []string) {
+	for i := range log {
+		if len(log[i].Faults) > 0 {
+			all = append(all, fmt.Sprint(log[i].Op, " ", log[i].Status))
+		}
+	}
+	return all
 }

@@ -31,11 +31,15 @@ without_ocifake() {
 # service FILE prints the variables of a drop-in file of systemd.
 service() { sed -n 's/^Environment="\(.*\)"$/\1/p' "$1"; }
 
-# ghcr PATH [CURL'S ARGUMENTS] gets what is below the API of ghcr.io, as the user, with a token of the service
-# that it names.
+# ghcr PATH [CURL'S ARGUMENTS] gets what is below the API of ghcr.io, as the user, with Basic or with a token of the
+# service that it names.
 ghcr() {
 	local at=https://ghcr.io/v2/$1 challenge=""
 	shift
+	if [[ ${OCIFAKE_SCHEME:-Bearer} == Basic ]]; then # which is not asked for where it is replayed
+		curl -fsSL -u "$login" "$@" "$at"
+		return
+	fi
 	challenge=$(curl -sS -o /dev/null -D - "$at")
 	[[ $challenge =~ Bearer\ realm=\"([^\"]*)\",service=\"([^\"]*)\",scope=\"([^\"]*)\" ]] || fail "no challenge: $challenge"
 	curl -fsSL -H "Authorization: Bearer $(curl -fsSG -u "$login" --data-urlencode "service=${BASH_REMATCH[2]}" \

@@ -143,8 +143,14 @@ func (f *Registry) CAFile(t *testing.T) string {
 // Push pushes an image.
 func (f *Registry) Push(t *testing.T, ref string, image v1.Image) {
 	t.Helper()
-	front := registrytest.New(t, registrytest.WithUpstream(f.URL), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{
-		CAs: f.CAs, Credentials: func(string) (string, string, error) { return User, Password, nil },
+	PushTo(t, f.URL, f.CAs, ref, image)
+}
+
+// PushTo pushes an image, as the user, to the registry at a URL.
+func PushTo(t *testing.T, url string, cas *x509.CertPool, ref string, image v1.Image) {
+	t.Helper()
+	front := registrytest.New(t, registrytest.WithUpstream(url), registrytest.WithUpstreamOptions(registrytest.UpstreamOptions{
+		CAs: cas, Credentials: func(string) (string, string, error) { return User, Password, nil },
 	}))
 	front.Push(t, ref, image)
 	require.NoError(t, front.Close())

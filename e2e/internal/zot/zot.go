@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,7 +46,13 @@ type Registry struct {
 	Host   string       // of URL, with its port
 	Client *http.Client // trusts the certificate, and sends no credentials
 	CAFile string       // the certificate, with [Options.TLS]
+	CAs    *x509.CertPool
+
+	stop func()
 }
+
+// Close ends zot before its test does.
+func (r *Registry) Close() { r.stop() }
 
 // Path returns the path of the binary. It skips the test if [Variable] is unset.
 func Path(t *testing.T) string {
@@ -70,7 +77,8 @@ func Start(t *testing.T, o Options) *Registry {
 	if o.TLS {
 		r.URL, r.CAFile = "https://", filepath.Join(dir, "cert.pem")
 		key := filepath.Join(dir, "key.pem")
-		transport.TLSClientConfig = &tls.Config{RootCAs: certify(t, r.CAFile, key)}
+		r.CAs = certify(t, r.CAFile, key)
+		transport.TLSClientConfig = &tls.Config{RootCAs: r.CAs}
 		transport.ForceAttemptHTTP2 = true
 		web["tls"] = map[string]any{"cert": r.CAFile, "key": key}
 	}
@@ -86,15 +94,19 @@ func Start(t *testing.T, o Options) *Registry {
 	file := filepath.Join(dir, "config.json")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
 
-	port := run(t, exec.Command(path, "serve", file))
-	t.Cleanup(transport.CloseIdleConnections) // before zot ends
+	port, end := run(t, exec.Command(path, "serve", file))
+	r.stop = sync.OnceFunc(func() {
+		transport.CloseIdleConnections() // zot waits for them
+		end()
+	})
+	t.Cleanup(r.stop)
 	r.Host = fmt.Sprintf("127.0.0.1:%d", port)
 	r.URL += r.Host
 	return r
 }
 
-// run starts the command, and returns the port that its log names. The command ends with the test.
-func run(t *testing.T, cmd *exec.Cmd) int {
+// run starts the command, and returns the port that its log names, and what ends the command.
+func run(t *testing.T, cmd *exec.Cmd) (port int, end func()) {
 	t.Helper()
 	var log bytes.Buffer
 	reader, writer := io.Pipe()
@@ -124,16 +136,19 @@ func run(t *testing.T, cmd *exec.Cmd) int {
 		_ = writer.Close()
 		exit <- err
 	}()
-	t.Cleanup(func() {
+	end = func() {
 		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
 		assert.NoError(t, <-exit, "zot")
 		if t.Failed() {
 			t.Logf("log of zot:\n%s", log.Bytes())
 		}
-	})
+	}
 	port, ok := <-ports
-	require.True(t, ok, "zot did not become ready")
-	return port
+	if !ok {
+		end()
+		require.FailNow(t, "zot did not become ready")
+	}
+	return port, end
 }
 
 // withUsers returns the configuration of authentication with a file of users.
