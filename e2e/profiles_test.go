@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/e2e/internal/zot"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/profiles/probe"
 	"github.com/ocifake/ocifake/registrytest"
@@ -29,6 +30,7 @@ var measured = map[string]struct {
 }{
 	"go-containerregistry": {"ggcr", "go-containerregistry pkg/registry", "github.com/google/go-containerregistry@v0.22.1, measured", []string{"tags.bad-n"}},
 	"ocimem":               {"ocimem", "ocimem", "cuelabs.dev/go/oci/ociregistry@v0.0.0-20251212221603-3adeb8663819, measured", nil},
+	"zot":                  {"zot", "zot", "project-zot/zot@" + zot.Version + ", measured 2026-11-30", nil},
 	"olareg":               {"olareg", "olareg", "github.com/olareg/olareg@v0.2.2, measured", []string{"tags.bad-n"}},
 }
 
@@ -48,7 +50,7 @@ func probed(t *testing.T, target spec.Target) map[string]profiles.Fact {
 // TestProbedProfiles measures registries that run here, and their profiles: the values of all traits
 // are equal.
 func TestProbedProfiles(t *testing.T) {
-	for _, peer := range peers {
+	for _, peer := range append(slices.Clone(peers), peer{name: "zot", start: plainZot}) {
 		m, ok := measured[peer.name]
 		if !ok {
 			continue

@@ -66,8 +66,11 @@ var table = []trait{
 	{name: "blob.redirect-head", about: "whether a HEAD of a blob is redirected to a second origin", section: "Checking if content exists in the registry", kind: Choice, values: redirects, strict: "no",
 		set: setRedirect("blob.redirect-head", op.BlobHead)},
 	{name: "blob.redirect-header", about: "which header fields answers of the second origin have beside those of a file", section: "", kind: Text, strict: "none"},
-	{name: "blob.scope", about: "which blobs a repository has: those pushed or mounted into it, or those of the registry", section: "Pulling blobs", kind: Choice, values: []string{"repository", "registry"}, strict: "repository",
-		set: func(s *Settings, v Value) error { s.Registry.SharedBlobs = v == "registry"; return nil }},
+	{name: "blob.scope", about: "which blobs a repository has: those pushed or mounted into it, those of the registry, or those of the registry of which a HEAD has asked for", section: "Pulling blobs", kind: Choice, values: []string{"repository", "registry", "head"}, strict: "repository",
+		set: func(s *Settings, v Value) error {
+			s.Registry.SharedBlobs, s.Registry.Dialect.MountOnHead = v == "registry", v == "head"
+			return nil
+		}},
 	{name: "blob.accept-ranges", about: "which answers about a blob have Accept-Ranges", section: "Pulling blobs", kind: Choice, values: []string{"all", "head", "none"}, strict: "all",
 		set: setAcceptRanges},
 	{name: "blob.range", about: "whether a GET of a part of a blob is answered with that part", section: "Pulling blobs", kind: Choice, values: []string{"part", "ignored"}, strict: "part",
@@ -162,8 +165,11 @@ var table = []trait{
 		set: setUnrouted},
 	{name: "manifest.get-digest", about: "which GETs of a manifest have Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"all", "by-digest", "none"}, strict: "all",
 		set: setGetDigest},
-	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused"}, strict: "ignored",
-		set: func(s *Settings, v Value) error { s.Registry.StrictAccept = v == "refused"; return nil }},
+	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have, or also without Accept", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused", "needed"}, strict: "ignored",
+		set: func(s *Settings, v Value) error {
+			s.Registry.StrictAccept, s.Registry.Dialect.NeedAccept = v != "ignored", v == "needed"
+			return nil
+		}},
 	{name: "manifest.not-acceptable", about: "a manifest whose type Accept does not have, if that is refused", section: "Pulling manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: []op.Op{op.ManifestGet, op.ManifestHead}, causes: []string{"not-acceptable"}},
 	{name: "manifest.put", about: "pushing a manifest", section: "Pushing Manifests", kind: Outcome, strict: "201", ops: []op.Op{op.ManifestPut}},
 	{name: "manifest.put-invalid", about: "pushing content that is no manifest", section: "Pushing Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: []op.Op{op.ManifestPut}, causes: []string{"manifest-invalid"},
@@ -217,6 +223,10 @@ var table = []trait{
 		when: "nothing", flag: func(d *registry.Dialect) *bool { return &d.DeleteWithTag }},
 	{name: "manifest.delete-missing", about: "deleting a manifest or a tag that does not exist", section: "Deleting Manifests", kind: Outcome, strict: "404 MANIFEST_UNKNOWN", ops: []op.Op{op.ManifestDelete, op.TagDelete}, causes: []string{"manifest-unknown"}},
 	{name: "manifest.delete-bad-reference", about: "deleting a reference that is neither a tag nor a digest", section: "Deleting Manifests", kind: Outcome, strict: "400 MANIFEST_INVALID", ops: []op.Op{op.ManifestDelete, op.TagDelete}, causes: []string{"tag-invalid", "digest-malformed"}},
+	{name: "manifest.untagged", about: "what becomes of a manifest whose last tag is set on another one: it stays, or is deleted", section: "", kind: Choice, values: []string{"stays", "deleted"}, strict: "stays",
+		when: "deleted", flag: func(d *registry.Dialect) *bool { return &d.DropUntagged }},
+	{name: "manifest.docker", about: "whether manifests of Docker's types can be pushed", section: "", kind: Choice, values: []string{"yes", "no"}, strict: "yes", fails: []string{"no"},
+		when: "no", flag: func(d *registry.Dialect) *bool { return &d.RefuseDocker }},
 	{name: "manifest.dash-alias", about: "whether the tag sha256-<hex> is the manifest with that digest", section: "", kind: Choice, values: []string{"no", "yes"}, strict: "no", fails: []string{"yes"},
 		when: "yes", flag: func(d *registry.Dialect) *bool { return &d.DashAlias }},
 	{name: "manifest.subject", about: "pushing a manifest with a subject", section: "Pushing Manifests with Subject", kind: Outcome, strict: "201", ops: []op.Op{op.ManifestPut},
@@ -274,6 +284,8 @@ var table = []trait{
 		refuse: func(s *Settings) { s.Registry.NoReferrers = true }, refused: []string{"not-enabled"}},
 	{name: "referrers.empty", about: "the form of an empty list of referrers", section: "Listing Referrers", kind: Choice, values: []string{"list", "null"}, strict: "list",
 		when: "null", flag: func(d *registry.Dialect) *bool { return &d.NullReferrers }},
+	{name: "referrers.pages", about: "whether n and last are used", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
+		when: "no", flag: func(d *registry.Dialect) *bool { return &d.ReferrersUnlinked }},
 	{name: "referrers.filter", about: "whether referrers are filtered by artifactType", section: "Listing Referrers", kind: Choice, values: []string{"yes", "no"}, strict: "yes",
 		when: "no", flag: func(d *registry.Dialect) *bool { return &d.NoFilter }},
 	{name: "referrers.order", about: "the order of referrers", section: "Listing Referrers", kind: Choice, values: []string{"digest", "newest-first", "oldest-first", "unsorted"}, strict: "digest",

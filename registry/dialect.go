@@ -49,6 +49,10 @@ type Dialect struct {
 
 	IgnoreRange bool // GET of a blob ignores Range
 
+	// MountOnHead makes a HEAD or a GET with Range of a blob that only other repositories have mount it
+	// from one of those from which the client may pull. A plain GET does not find it before.
+	MountOnHead bool
+
 	NoEntityTag        bool // blobs and manifests have no ETag, and GET and HEAD no conditions
 	IgnorePrecondition bool // PUT and DELETE of a manifest ignore If-Match and If-None-Match
 	EachOCITag         bool // OCI-Tag also has the tag in the URL
@@ -63,6 +67,7 @@ type Dialect struct {
 	// [UnroutedNone] or another of its values.
 	Unrouted string
 
+	NeedAccept       bool   // with StrictAccept, a request without Accept accepts no manifest
 	DashAlias        bool   // sha256-<hex>, which is a tag by its form, is the manifest with that digest
 	ImmutableSame    bool   // ImmutableTags also refuses to push the same manifest again
 	AnyReference     bool   // a manifest is accepted by a malformed digest, and stored by its own
@@ -74,6 +79,8 @@ type Dialect struct {
 	EchoManifest     bool   // the answer to the PUT of a manifest has the manifest as its body
 	TagsOfDeleted    string // of a manifest that is deleted by digest
 	DeleteWithTag    bool   // deleting a tag deletes its manifest
+	DropUntagged     bool   // a manifest whose last tag is set on another one is deleted
+	RefuseDocker     bool   // manifests of Docker's types are refused: typeUnknown
 	DeleteReferenced bool   // what a manifest of the repository refers to is not deleted: Denied
 
 	Unpaged       bool   // the list of tags ignores n and last, and has no Link
@@ -95,7 +102,7 @@ type Dialect struct {
 
 	ConfigType            bool // artifactType of a referrer is the mediaType of its config, whatever its own is
 	NoFilter              bool // referrers are not filtered by artifactType
-	ReferrersUnlinked     bool // the list of referrers is not paged
+	ReferrersUnlinked     bool // the list of referrers is not paged, and ignores n and last
 	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
 
 	// ReferrersOrder is the order of a list of referrers: [ReferrersByDigest] or another of its

@@ -1,11 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // Relaxations: manifests that are not checked, media types that are not known or not
@@ -18,6 +22,10 @@ func (c *call) parseManifest(content []byte) (PutManifest, error) {
 		mediaType = guessMediaType(content)
 	}
 	f, known := forms[mediaType]
+	if f.docker && c.options.dialect.RefuseDocker {
+		return PutManifest{}, &Error{Cause: typeUnknown, Message: fmt.Sprintf("manifests of the type %s are not supported", mediaType),
+			Detail: map[string]string{"mediaType": mediaType}}
+	}
 	known = known && f.notSupported == ""
 	if c.options.AllowUnchecked && (known || c.options.AllowAnyType) || c.options.AllowAnyType && !known {
 		return readManifest(mediaType, content), nil
@@ -67,10 +75,18 @@ func readManifest(mediaType string, content []byte) PutManifest {
 	return m
 }
 
-// openBlob opens a blob of the repository, or with SharedBlobs of any that the caller may
-// pull from.
+// openBlob opens a blob of the repository, or with SharedBlobs or MountOnHead of any that the caller
+// may pull from.
 func (c *call) openBlob(d digest.Digest) (Blob, error) {
 	blob, err := c.store.OpenBlob(c.ctx(), c.info.Repo, d)
+	if c.options.dialect.MountOnHead && errors.Is(err, BlobUnknown) && (c.info.Op == op.BlobHead || c.r.Header.Get("Range") != "") {
+		mounted, mountError := c.mountAnywhere(d)
+		if !mounted {
+			return nil, cmp.Or(mountError, err)
+		}
+		c.state.AddTrait("blob.scope")
+		return c.store.OpenBlob(c.ctx(), c.info.Repo, d)
+	}
 	if !c.options.SharedBlobs || !errors.Is(err, BlobUnknown) {
 		return blob, err
 	}

@@ -36,7 +36,8 @@ func (c *call) getManifest() error {
 	if err != nil {
 		return c.about(err)
 	}
-	if c.options.StrictAccept && !accepts(c.r.Header["Accept"], m.Descriptor.MediaType) {
+	accept := c.r.Header["Accept"]
+	if c.options.StrictAccept && (!accepts(accept, m.Descriptor.MediaType) || c.options.dialect.NeedAccept && len(accept) == 0) {
 		return &Error{Cause: notAcceptable, Message: fmt.Sprintf(
 			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
 	}
@@ -124,8 +125,15 @@ func (c *call) putManifest() error {
 	if err := c.shareBlobs(m); err != nil {
 		return c.about(err)
 	}
+	before, err := c.tagged(tags)
+	if err != nil {
+		return err
+	}
 	if err := c.store.PutManifest(c.ctx(), c.info.Repo, m); err != nil {
 		return c.about(err)
+	}
+	if err := c.dropUntagged(before); err != nil {
+		return err
 	}
 	if c.options.dialect.TagsOfDeleted != TagsDeleted {
 		c.options.speech.deleted.set(c.info.Repo, m.Descriptor.Digest, false)

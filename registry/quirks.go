@@ -195,8 +195,11 @@ func refersToContent(m Manifest, d digest.Digest) bool {
 	if !bytes.Contains(m.Content, []byte(d)) {
 		return false
 	}
-	parsed, err := ParseManifest(m.Descriptor.MediaType, m.Content)
-	return err != nil || slices.ContainsFunc(parsed.Require, func(r Reference) bool { return r.Digest == d })
+	parsed, err := parse(m.Descriptor.MediaType, m.Content, true)
+	return err != nil || slices.ContainsFunc(parsed.Require, func(r Reference) bool {
+		subject := r.Digest == parsed.Subject && r.Optional && !r.Blob
+		return r.Digest == d && !subject
+	})
 }
 
 // checkStream refuses a chunk without Content-Range after the first.
@@ -331,6 +334,41 @@ func (c *call) createdDigest() (digest.Digest, error) {
 		return "", errors.Join(err, unexpected(upload.Cancel(context.WithoutCancel(c.ctx()))))
 	}
 	return named, nil
+}
+
+// tagged returns the manifests that tags are set on, if one that loses its last tag is deleted.
+func (c *call) tagged(tags []string) ([]digest.Digest, error) {
+	if !c.options.dialect.DropUntagged {
+		return nil, nil
+	}
+	var list []digest.Digest
+	for _, tag := range tags {
+		switch m, err := c.store.Manifest(c.ctx(), c.info.Repo, tag); {
+		case err == nil:
+			list = append(list, m.Descriptor.Digest)
+		case !errors.Is(err, ManifestUnknown) && !errors.Is(err, NameUnknown):
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// dropUntagged deletes those of the manifests that no tag is set on.
+func (c *call) dropUntagged(list []digest.Digest) error {
+	for _, d := range list {
+		tagged, err := c.isTagged(d)
+		if err != nil {
+			return err
+		}
+		if tagged {
+			continue
+		}
+		c.state.AddTrait("manifest.untagged")
+		if err := c.store.DeleteManifest(c.ctx(), c.info.Repo, string(d), Precondition{}); err != nil && !errors.Is(err, ManifestUnknown) {
+			return err
+		}
+	}
+	return nil
 }
 
 // withTag returns the reference to delete for a tag.

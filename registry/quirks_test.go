@@ -32,7 +32,12 @@ const (
 
 func speak(t *testing.T, d registry.Dialect) *spoken {
 	t.Helper()
-	g := registry.New(memstore.New(memstore.Options{}), registry.Options{Dialect: &d})
+	return speakWith(t, registry.Options{Dialect: &d})
+}
+
+func speakWith(t *testing.T, options registry.Options) *spoken {
+	t.Helper()
+	g := registry.New(memstore.New(memstore.Options{}), options)
 	s := &spoken{t, g.Speak(g), digest.FromString(configText), digest.FromString(layerText)}
 	for _, text := range []string{configText, layerText} {
 		s.ask(http.MethodPost, image+"/blobs/uploads/?digest="+string(digest.FromString(text)), text, http.StatusCreated)
@@ -272,5 +277,81 @@ func TestSHA512(t *testing.T) {
 				assert.Equal(t, text, string(body))
 			}
 		})
+	}
+}
+
+// A manifest is referred to by an index that has it, and not by a manifest of which it is the subject.
+func TestDeleteReferenced(t *testing.T) {
+	s := speak(t, registry.Dialect{DeleteReferenced: true, AnyDescriptor: true})
+	_, m := s.put("v1", "", "", http.StatusCreated)
+	descriptor := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, ocispec.MediaTypeImageManifest, digest.FromString(m), len(m))
+	s.put("referrer", "", `,"subject":`+descriptor, http.StatusCreated)
+	s.ask(http.MethodDelete, image+"/manifests/"+string(digest.FromString(m)), "", http.StatusAccepted)
+
+	_, m = s.put("v1", "", "", http.StatusCreated)
+	index := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, ocispec.MediaTypeImageIndex, descriptor)
+	s.ask(http.MethodPut, image+"/manifests/index", index, http.StatusCreated, "Content-Type", ocispec.MediaTypeImageIndex)
+	s.ask(http.MethodDelete, image+"/manifests/"+string(digest.FromString(m)), "", http.StatusForbidden)
+}
+
+func TestDropUntagged(t *testing.T) {
+	s := speak(t, registry.Dialect{DropUntagged: true})
+	get := func(m string, status int) {
+		t.Helper()
+		s.ask(http.MethodGet, image+"/manifests/"+string(digest.FromString(m)), "", status)
+	}
+	_, first := s.put("v1", "", "", http.StatusCreated)
+	s.put("other", "", "", http.StatusCreated)
+	_, second := s.put("v1", s.oneLayer(), "", http.StatusCreated)
+	get(first, http.StatusOK) // it has another tag
+	s.put("other", s.oneLayer(), "", http.StatusCreated)
+	get(first, http.StatusNotFound)
+	get(second, http.StatusOK)
+	s.put("other", s.oneLayer(), "", http.StatusCreated) // again
+	get(second, http.StatusOK)
+}
+
+func TestRefuseDocker(t *testing.T) {
+	const manifest, config = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.container.image.v1+json"
+	s := speak(t, registry.Dialect{RefuseDocker: true})
+	m := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[]}`, manifest, config, s.config, len(configText))
+	assert.Contains(t, bodyOf(t, s.ask(http.MethodPut, image+"/manifests/v1", m, http.StatusBadRequest, "Content-Type", manifest)), "MANIFEST_INVALID")
+	s.put("v1", "", "", http.StatusCreated)
+}
+
+func TestMountOnHead(t *testing.T) {
+	s := speak(t, registry.Dialect{MountOnHead: true})
+	const other = "/v2/team/other"
+	blob := other + "/blobs/" + string(s.layer)
+	s.ask(http.MethodPost, other+"/blobs/uploads/?digest="+string(s.config), configText, http.StatusCreated)
+	s.ask(http.MethodGet, blob, "", http.StatusNotFound)
+	s.ask(http.MethodHead, blob, "", http.StatusOK)
+	s.ask(http.MethodGet, blob, "", http.StatusOK)
+	s.ask(http.MethodHead, other+"/blobs/"+string(digest.FromString("absent")), "", http.StatusNotFound)
+
+	s = speak(t, registry.Dialect{MountOnHead: true})
+	s.ask(http.MethodGet, blob, "", http.StatusPartialContent, "Range", "bytes=0-1")
+	s.ask(http.MethodGet, blob, "", http.StatusOK)
+}
+
+func TestReferrersUnlinked(t *testing.T) {
+	s := speak(t, registry.Dialect{ReferrersUnlinked: true})
+	subject := fmt.Sprintf(`,"subject":{"mediaType":%q,"digest":%q,"size":%d}`, ocispec.MediaTypeImageManifest, digest.FromString("absent"), 6)
+	s.put("v1", "", subject, http.StatusCreated)
+	s.put("v2", s.oneLayer(), subject, http.StatusCreated)
+	for _, query := range []string{"", "?n=1", "?n=bad"} {
+		got := s.ask(http.MethodGet, image+"/referrers/"+string(digest.FromString("absent"))+query, "", http.StatusOK)
+		assert.Empty(t, got.Header.Get("Link"))
+		assert.Equal(t, 2, strings.Count(bodyOf(t, got), `"digest"`), query)
+	}
+}
+
+func TestNeedAccept(t *testing.T) {
+	for need, status := range map[bool]int{false: http.StatusOK, true: http.StatusNotFound} {
+		s := speakWith(t, registry.Options{StrictAccept: true, Dialect: &registry.Dialect{NeedAccept: need}})
+		s.put("v1", "", "", http.StatusCreated)
+		s.ask(http.MethodGet, image+"/manifests/v1", "", status)
+		s.ask(http.MethodGet, image+"/manifests/v1", "", http.StatusOK, "Accept", ocispec.MediaTypeImageManifest)
+		s.ask(http.MethodGet, image+"/manifests/v1", "", http.StatusNotFound, "Accept", ocispec.MediaTypeImageIndex)
 	}
 }

@@ -17,9 +17,13 @@ func (c *call) listReferrers() error {
 	if !refersTo(c.info.Digest) {
 		return c.checkDigest()
 	}
-	p, err := c.page()
-	if err != nil {
-		return err
+	p, limit := page{n: math.MaxInt}, int64(math.MaxInt64)
+	if !c.options.dialect.ReferrersUnlinked {
+		var err error
+		limit = c.options.maxManifest() - indexFrame
+		if p, err = c.page(); err != nil {
+			return err
+		}
 	}
 	if err := c.checkSubject(); err != nil {
 		return err
@@ -28,16 +32,13 @@ func (c *call) listReferrers() error {
 	if c.options.dialect.NoFilter {
 		artifactType = ""
 	}
-	if c.options.dialect.ReferrersUnlinked {
-		p = page{n: math.MaxInt}
-	}
 	keep := func(d ocispec.Descriptor) bool {
 		return (artifactType == "" || d.ArtifactType == artifactType) && !c.isDeleted(d.Digest)
 	}
 	list := c.referrers(digest.Digest(p.last))
 	// The answer is an index, and may be no larger than a manifest: annotations
 	// can be that long by themselves.
-	manifests, more, err := take(p, list, keep, encodedSize, c.options.maxManifest()-indexFrame)
+	manifests, more, err := take(p, list, keep, encodedSize, limit)
 	if err != nil {
 		return c.about(err)
 	}

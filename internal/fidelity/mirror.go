@@ -49,7 +49,14 @@ type Mirrored struct {
 	Answer      Answer
 	Got         []Answer
 	Differences [][]Difference
+
+	request *http.Request // that the client sent, of which Body is read
+	body    []byte        // of the request
+	real    reply         // of the first registry
 }
+
+// Size returns the size of the larger one of the bodies of the request and of the first registry's answer.
+func (x *Mirrored) Size() int { return max(len(x.body), len(x.real.body)) }
 
 // NewMirror returns a mirror of a registry. All registries must be empty. clean, if not nil,
 // takes out of an answer what differs from run to run.
@@ -130,7 +137,9 @@ func (m *Mirror) exchange(r *http.Request, body []byte) (reply, error) {
 		}
 	}
 	m.learn(r.URL, answers)
-	m.exchanges = append(m.exchanges, m.compare(r, answers))
+	x := m.compare(r, answers)
+	x.request, x.body, x.real = r, body, answers[0]
+	m.exchanges = append(m.exchanges, x)
 	return answers[0], nil
 }
 

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -448,4 +449,88 @@ func mount(s *session) (string, string, error) {
 		return "readable", "a mount without a source is answered with 201", err
 	}
 	return "named", "a mount without a source is not answered with 201", nil
+}
+
+// scope measures which blobs a repository has.
+func scope(s *session) (string, string, error) {
+	d, err := s.pushBlob(s.other, blob())
+	if err != nil {
+		return "", "", err
+	}
+	path := s.path("/blobs/" + string(d))
+	found := func(method string) (bool, error) {
+		a, err := s.send(method, path, nil)
+		return err == nil && a.Succeeded(), err
+	}
+	if _, err := s.pushBlob(s.repo, blob()); err != nil { // the repository exists
+		return "", "", err
+	}
+	if ok, err := found(http.MethodGet); err != nil || ok {
+		return "registry", "a GET finds a blob of another repository", err
+	}
+	if ok, err := found(http.MethodHead); err != nil || !ok {
+		return "repository", "a blob of another repository is not found", err
+	}
+	s.created = append(s.created, path)
+	if ok, err := found(http.MethodGet); err != nil || !ok {
+		return "", "", orUnknown(err)
+	}
+	return "head", "a GET finds a blob of another repository only after a HEAD", nil
+}
+
+// untagged measures what becomes of a manifest whose tag is set on another one.
+func untagged(s *session) (string, string, error) {
+	d, err := s.pushImage(s.repo, "moved")
+	if err != nil {
+		return "", "", err
+	}
+	if a, err := put("moved", nil)(s); err != nil || a.Status != http.StatusCreated {
+		return "", "", orUnknown(err)
+	}
+	a, err := s.manifest(string(d), ocispec.MediaTypeImageManifest)
+	switch {
+	case err != nil:
+		return "", "", err
+	case a.Status == http.StatusOK:
+		return "stays", "the manifest is there", nil
+	}
+	return "deleted", "the manifest is answered with " + a.Outcome(), nil
+}
+
+// docker measures whether a manifest of Docker's type is accepted.
+func docker(s *session) (string, string, error) {
+	const manifest = "application/vnd.docker.distribution.manifest.v2+json"
+	m, err := s.image(s.repo, func(m *ocispec.Manifest) {
+		m.MediaType, m.Config.MediaType = manifest, "application/vnd.docker.container.image.v1+json"
+		for i := range m.Layers {
+			m.Layers[i].MediaType = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+		}
+	})
+	if err != nil {
+		return "", "", err
+	}
+	a, err := s.putManifest(s.repo, "schema2", m, manifest)
+	switch {
+	case err != nil:
+		return "", "", err
+	case a.Status == http.StatusCreated:
+		return "yes", "PUT of a Docker manifest is answered with 201", nil
+	}
+	return "no", "PUT of a Docker manifest is answered with " + a.Outcome(), nil
+}
+
+// referrersPages measures whether a list of referrers is paged.
+func referrersPages(s *session) (string, string, error) {
+	a, err := referrers(func(s *session) (string, error) { return s.twoReferrers("?n=1") })(s)
+	if err != nil {
+		return "", "", err
+	}
+	var list ocispec.Index
+	switch err := json.Unmarshal(a.Body, &list); {
+	case err != nil || a.Status != http.StatusOK:
+		return "", "", errUnknown
+	case len(list.Manifests) > 1:
+		return "no", "n=1 lists more", nil
+	}
+	return "yes", "n=1 lists as many referrers", nil
 }

@@ -213,6 +213,7 @@ var table = []probe{
 		}
 		return s.send(http.MethodDelete, s.path("/blobs/"+string(layer)), nil)
 	}},
+	{trait: "blob.scope", measure: scope},
 	{trait: "digest.sha512", measure: sha512},
 	{trait: "blob.mount", measure: mount},
 
@@ -228,7 +229,11 @@ var table = []probe{
 		case a.Status == http.StatusOK:
 			return "ignored", "GET with another type in Accept is answered with 200", nil
 		}
-		return "refused", "GET with another type in Accept is answered with " + a.Outcome(), nil
+		seen := "GET with another type in Accept is answered with " + a.Outcome()
+		if a, err = s.send(http.MethodGet, s.path("/manifests/accept"), nil); err == nil && a.Status != http.StatusOK {
+			return "needed", seen + ", and without Accept with " + a.Outcome(), nil
+		}
+		return "refused", seen, err
 	}},
 	{trait: "manifest.not-acceptable", answer: ifRefused(tagged("accept", ocispec.MediaTypeImageIndex))},
 	{trait: "manifest.put", answer: put("put", nil)},
@@ -270,6 +275,8 @@ var table = []probe{
 		}
 		return put("immutable-answer", nil)(s)
 	})},
+	{trait: "manifest.untagged", measure: untagged},
+	{trait: "manifest.docker", measure: docker},
 	{trait: "manifest.subject", answer: (*session).referrer},
 	{trait: "manifest.oci-subject", answer: (*session).referrer},
 	{trait: "manifest.dash-alias", measure: func(s *session) (string, string, error) {
@@ -336,6 +343,7 @@ var table = []probe{
 	{trait: "referrers.order", measure: referrersOrder},
 	{trait: "referrers.bad-digest", answer: referrers(func(*session) (string, error) { return "/referrers/sha256:bad", nil })},
 	{trait: "referrers.artifact-type", measure: artifactTypes},
+	{trait: "referrers.pages", measure: referrersPages},
 	{trait: "referrers.filter", answer: referrers(func(s *session) (string, error) { return s.twoReferrers("?artifactType=" + typeA) })},
 
 	{trait: "tags.name-from", answer: func(s *session) (*answer, error) {
