@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	orasremote "oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
 
+	"github.com/ocifake/ocifake/e2e/internal/zot"
 	"github.com/ocifake/ocifake/internal/fidelity"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/profiles/probe"
@@ -90,11 +92,72 @@ func TestRoundTrip(t *testing.T) {
 	assert.NotEqual(t, want, orasExchanges(t, &profiles.Profile{Name: "bearer", Title: "Bearer", Facts: bearer}))
 }
 
+// oddZot is a configuration of zot that changes what its clients see: everyone may read, users may do
+// everything, and Docker's manifests are accepted.
+var oddZot = zot.Options{
+	TLS: true, Users: map[string]string{"ci": "secret"},
+	HTTP: map[string]any{
+		"realm": "odd", "compat": []string{"docker2s2"},
+		"accessControl": map[string]any{"repositories": map[string]any{"**": map[string]any{
+			"anonymousPolicy": []string{"read"}, "defaultPolicy": []string{"read", "create", "update", "delete"},
+		}}},
+	},
+	Storage: map[string]any{"gc": false, "dedupe": false},
+}
+
+// TestRoundTripZot probes a zot with an odd configuration and serves the profile. A client that has no
+// part in the measurement gets the same answers from both.
+func TestRoundTripZot(t *testing.T) {
+	real := zot.Start(t, oddZot)
+	client := *real.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	facts, _, err := probe.Run(t.Context(), probe.Target{URL: real.URL, Client: &client, Username: "ci", Password: "secret"})
+	require.NoError(t, err)
+	values := map[string]string{}
+	for _, f := range facts {
+		values[f.Trait] = string(f.Value)
+	}
+	for trait, want := range map[string]string{
+		"auth.scheme": "basic", "auth.anonymous": "open", "auth.realm": "odd", "manifest.docker": "yes", "blob.scope": "repository", "blob.mount": "never",
+	} {
+		assert.Equal(t, want, values[trait], trait)
+	}
+
+	probed := registrytest.New(t, registrytest.WithCustomProfile(&profiles.Profile{Name: "probed", Title: "Probed", Facts: facts}),
+		registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+	user := probed.Login(t, "ci")
+	mirror := fidelity.NewMirror(fidelity.Target{URL: real.URL, Transport: real.Client.Transport}, fidelity.Unordered(false),
+		fidelity.Target{URL: probed.URL(), Transport: asUser{probed.Transport(), user.Username, user.Password}})
+	server := httptest.NewServer(mirror)
+	defer server.Close()
+	use(t, server.Listener.Addr().String(), server.Client().Transport, auth.Credential{Username: "ci", Password: "secret"})
+	exchanges := mirror.Exchanges()
+	assert.Greater(t, len(exchanges), 30)
+	for _, x := range exchanges {
+		assert.Empty(t, x.Differences[0], x.Request)
+	}
+}
+
+// asUser sends requests that have credentials with those of another user.
+type asUser struct {
+	http.RoundTripper
+	name, password string
+}
+
+func (u asUser) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, _, ok := r.BasicAuth(); ok {
+		r = r.Clone(r.Context())
+		r.SetBasicAuth(u.name, u.password)
+	}
+	return u.RoundTripper.RoundTrip(r)
+}
+
 // orasExchanges returns what oras-go and a registry with a profile say to one another.
 func orasExchanges(t *testing.T, p *profiles.Profile) []string {
 	t.Helper()
 	reg := registrytest.New(t, registrytest.WithCustomProfile(p))
-	use(t, reg)
+	login := reg.Login(t, "ci")
+	use(t, reg.Host(), reg.Transport(), auth.Credential{Username: login.Username, Password: login.Password})
 	placeholders := strings.NewReplacer(reg.URL(), "<origin>", reg.Host(), "<host>")
 	var all []string
 	for _, x := range reg.Requests() {
@@ -106,18 +169,17 @@ func orasExchanges(t *testing.T, p *profiles.Profile) []string {
 }
 
 // use pushes, copies, lists, pulls and deletes with oras-go. What fails fails with both registries.
-func use(t *testing.T, reg *registrytest.Registry) {
+func use(t *testing.T, host string, transport http.RoundTripper, credential auth.Credential) {
 	t.Helper()
 	ctx := t.Context()
-	login := reg.Login(t, "ci")
 	repository := func(name string) *orasremote.Repository {
-		repo, err := orasremote.NewRepository(reg.Host() + "/" + name)
+		repo, err := orasremote.NewRepository(host + "/" + name)
 		require.NoError(t, err)
 		repo.PlainHTTP = true
 		repo.TagListPageSize = 1
 		repo.Client = &auth.Client{
-			Client: &http.Client{Transport: reg.Transport()}, Cache: auth.NewCache(),
-			Credential: auth.StaticCredential(reg.Host(), auth.Credential{Username: login.Username, Password: login.Password}),
+			Client: &http.Client{Transport: transport}, Cache: auth.NewCache(),
+			Credential: auth.StaticCredential(host, credential),
 		}
 		return repo
 	}

@@ -205,6 +205,9 @@ func posted(s *session) (*answer, error) {
 // refused returns the answer to a pull without credentials.
 func refused(s *session) (*answer, error) {
 	a, err := s.anonymous(http.MethodGet, s.path("/tags/list"), "")
+	if err == nil && a.Status != http.StatusUnauthorized { // everyone may read
+		a, err = s.anonymous(http.MethodPost, s.path("/blobs/uploads/"), "")
+	}
 	if err == nil && a.Status != http.StatusUnauthorized {
 		err = errUnknown
 	}

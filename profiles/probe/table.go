@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,6 +40,8 @@ func (p *probe) fact(s *session) (profiles.Fact, error) {
 	f.Value, f.Seen = profiles.Value(v.Value), v.Seen
 	if v.Value == strconv.Itoa(a.Status) && a.Status >= http.StatusBadRequest && a.Method != http.MethodHead {
 		f.Answer = withoutCode(a)
+	} else if v.Value == a.Outcome() && a.Status >= http.StatusBadRequest && a.Method != http.MethodHead {
+		f.Answer = withDetail(a)
 	}
 	return f, nil
 }
@@ -55,6 +58,32 @@ func withoutCode(a *answer) *registry.Answer {
 		return nil
 	}
 	return &registry.Answer{Body: &body, Header: map[string][]string{"Content-Type": a.Header["Content-Type"]}}
+}
+
+// withDetail returns the detail of an error that is an object. Placeholders are in place of what the
+// request was about.
+func withDetail(a *answer) *registry.Answer {
+	var body struct {
+		Errors []struct {
+			Detail map[string]any `json:"detail"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(a.Body, &body) != nil || len(body.Errors) != 1 || len(body.Errors[0].Detail) == 0 {
+		return nil
+	}
+	detail := body.Errors[0].Detail
+	placeholders := map[string]string{a.Session: "{session}", string(a.Digest): "{digest}", a.Tag: "{reference}", a.Repo: "{repo}"}
+	delete(placeholders, "")
+	for name, value := range detail {
+		if text, ok := value.(string); ok && placeholders[text] != "" {
+			detail[name] = placeholders[text]
+		}
+	}
+	text, err := json.Marshal(detail)
+	if err != nil || len(text) > maxError {
+		return nil
+	}
+	return &registry.Answer{Detail: text}
 }
 
 // to returns a request with this method and path in the repository.
@@ -105,6 +134,7 @@ var table = []probe{
 	{trait: "upload.query", measure: func(s *session) (string, string, error) {
 		return s.parameters((*session).upload, (*session).upload)
 	}},
+	{trait: "upload.uuid", measure: uploadUUID},
 	{trait: "upload.range-initial", answer: (*session).upload},
 	{trait: "upload.chunk-min", answer: (*session).upload},
 	{trait: "upload.chunk", answer: chunks([]byte("0123456789"), "")},
@@ -180,6 +210,7 @@ var table = []probe{
 	{trait: "blob.redirect-head", answer: pulled(http.MethodHead)},
 	{trait: "blob.head-length", measure: headLength},
 	{trait: "blob.type", measure: blobType},
+	{trait: "blob.accept-ranges", measure: acceptRanges},
 	{trait: "blob.range", answer: pulled(http.MethodGet, "Range", "bytes=1-3")},
 	{trait: "blob.range-outside", answer: func(s *session) (*answer, error) {
 		a, err := pulled(http.MethodGet, "Range", "bytes=100000-")(s)
@@ -218,6 +249,8 @@ var table = []probe{
 	{trait: "blob.mount", measure: mount},
 
 	{trait: "manifest.get", answer: tagged("get", ocispec.MediaTypeImageManifest)},
+	{trait: "answer.version", measure: versions},
+	{trait: "answer.etag", measure: entityTags},
 	{trait: "manifest.missing", answer: populated(to(http.MethodGet, "/manifests/absent"))},
 	{trait: "manifest.bad-reference", measure: badReference},
 	{trait: "manifest.get-digest", measure: getDigest},
@@ -230,7 +263,7 @@ var table = []probe{
 			return "ignored", "GET with another type in Accept is answered with 200", nil
 		}
 		seen := "GET with another type in Accept is answered with " + a.Outcome()
-		if a, err = s.send(http.MethodGet, s.path("/manifests/accept"), nil); err == nil && a.Status != http.StatusOK {
+		if a, err = s.send(http.MethodGet, s.path("/manifests/"+s.latest), nil); err == nil && a.Status != http.StatusOK {
 			return "needed", seen + ", and without Accept with " + a.Outcome(), nil
 		}
 		return "refused", seen, err

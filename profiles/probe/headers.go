@@ -1,0 +1,78 @@
+package probe
+
+import (
+	"net/http"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// uploadUUID measures whether an answer about an upload has Docker-Upload-UUID.
+func uploadUUID(s *session) (string, string, error) {
+	a, err := s.upload()
+	switch {
+	case err != nil:
+		return "", "", err
+	case a.Header.Get("Docker-Upload-UUID") == "":
+		return "no", "the answer that begins an upload has no Docker-Upload-UUID", nil
+	}
+	return "yes", "the answer that begins an upload has Docker-Upload-UUID", nil
+}
+
+// acceptRanges measures which answers about a blob have Accept-Ranges.
+func acceptRanges(s *session) (string, string, error) {
+	var has [2]bool
+	for i, method := range []string{http.MethodGet, http.MethodHead} {
+		a, err := pulled(method)(s)
+		if err != nil || a.Status != http.StatusOK {
+			return "", "", orUnknown(err)
+		}
+		has[i] = a.Header.Get("Accept-Ranges") != ""
+	}
+	switch has {
+	case [2]bool{true, true}:
+		return "all", "GET and HEAD have Accept-Ranges", nil
+	case [2]bool{false, true}:
+		return "head", "only HEAD has Accept-Ranges", nil
+	case [2]bool{false, false}:
+		return "none", "neither GET nor HEAD has Accept-Ranges", nil
+	}
+	return "", "", errUnknown
+}
+
+// versions measures which answers have Docker-Distribution-Api-Version.
+func versions(s *session) (string, string, error) {
+	const field = "Docker-Distribution-Api-Version"
+	ping, err := s.send(http.MethodGet, "/v2/", nil)
+	if err != nil || ping.Status != http.StatusOK {
+		return "", "", orUnknown(err)
+	}
+	a, err := tagged("version", ocispec.MediaTypeImageManifest)(s)
+	switch {
+	case err != nil || a.Status != http.StatusOK:
+		return "", "", orUnknown(err)
+	case a.Header.Get(field) != "":
+		return "all", "the answer with a manifest has " + field, nil
+	case ping.Header.Get(field) != "":
+		return "ping", "the answer to /v2/ has " + field + ", and that with a manifest does not", nil
+	}
+	return "none", "neither the answer to /v2/ nor that with a manifest has " + field, nil
+}
+
+// entityTags measures whether blobs and manifests have an entity tag.
+func entityTags(s *session) (string, string, error) {
+	m, err := tagged("etag", ocispec.MediaTypeImageManifest)(s)
+	if err != nil || m.Status != http.StatusOK {
+		return "", "", orUnknown(err)
+	}
+	b, err := pulled(http.MethodGet)(s)
+	if err != nil || b.Status != http.StatusOK {
+		return "", "", orUnknown(err)
+	}
+	switch manifest, blob := m.Header.Get("ETag") != "", b.Header.Get("ETag") != ""; {
+	case manifest && blob:
+		return "yes", "a manifest and a blob have ETag", nil
+	case !manifest && !blob:
+		return "no", "neither a manifest nor a blob has ETag", nil
+	}
+	return "", "", errUnknown
+}
