@@ -78,7 +78,8 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
   fact does.
 - A registry with some thirty odd traits is probed, and the profile that the probe writes is served. A client
   that has no part in it, oras-go, has the same exchanges with both:
-  ` + "`cd e2e && go test . -run TestRoundTrip`" + `.
+  ` + "`cd e2e && go test . -run TestRoundTrip`" + `. With OCIFAKE_ZOT, the same is done with zot over TLS, with a user,
+  anonymous reads and other settings that change its answers.
 - Tests of other projects that use one of these registries as a fixture run with ocifake in its place, and pass:
   those of go-containerregistry, ko, regclient, CUE and stereoscope, 752 tests, in
   e2e/suites/testdata/suites.md: ` + "`cd e2e && OCIFAKE_SUITES=all go test -timeout 60m ./suites`" + `.
