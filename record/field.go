@@ -3,7 +3,6 @@ package record
 import (
 	"encoding"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -122,28 +121,27 @@ func (f *field) get(x *Exchange) (value any, zero bool) {
 }
 
 // set sets the field to a value in JSON.
-func (f *field) set(x *Exchange, raw json.RawMessage) (err error) {
+func (f *field) set(d *decoder, x *Exchange, raw json.RawMessage) (err error) {
 	var s string
 	switch at := f.at(x).(type) {
 	case *string:
-		*at, err = fromPortable(raw)
+		*at, err = d.portable(raw)
 	case *digest.Digest:
-		s, err = fromPortable(raw)
+		s, err = d.portable(raw)
 		*at = digest.Digest(s)
 	case *digest.Algorithm:
-		s, err = fromPortable(raw)
+		s, err = d.portable(raw)
 		*at = digest.Algorithm(s)
 	case *[]string:
-		*at, err = fromPortables(raw)
+		*at, err = d.portables(raw)
 	case *[]byte:
-		s, err = fromPortable(raw)
-		*at = []byte(s)
+		*at, err = d.body(raw)
 	case *http.Header:
-		*at, err = headerFrom(raw)
+		*at, err = d.header(raw)
 	case *time.Time:
 		*at, err = instant(raw)
 	case **TLS:
-		*at, err = tlsFrom(raw)
+		*at, err = d.tls(raw)
 	default: // its form in JSON loses nothing
 		if !setPlain(at, raw) {
 			err = unmarshal(raw, at)
@@ -152,11 +150,15 @@ func (f *field) set(x *Exchange, raw json.RawMessage) (err error) {
 	return err
 }
 
-// setPlain sets a number or a text, and reports whether raw is one that fits.
+// setPlain sets a number, a text or a boolean, and reports whether raw is one that fits.
 func setPlain(at any, raw json.RawMessage) bool {
-	if at, ok := at.(encoding.TextUnmarshaler); ok {
-		s, ok := jsonedit.PlainString(raw)
-		return ok && at.UnmarshalText([]byte(s)) == nil
+	switch at := at.(type) {
+	case *bool:
+		*at = string(raw) == "true"
+		return *at || string(raw) == "false"
+	case encoding.TextUnmarshaler:
+		s, ok := jsonedit.Unescaped(raw)
+		return ok && at.UnmarshalText(s) == nil
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
@@ -188,21 +190,6 @@ func headerValues(h http.Header) map[string]any {
 	return values
 }
 
-func headerFrom(raw json.RawMessage) (http.Header, error) {
-	if raw[0] != '{' {
-		return nil, unmarshal(raw, new(map[string]json.RawMessage))
-	}
-	h := http.Header{}
-	return h, jsonedit.Members(raw, func(name string, raw json.RawMessage) error {
-		list, err := fromPortables(raw)
-		if err != nil {
-			return fmt.Errorf("%q: %w", name, err)
-		}
-		h[name] = list
-		return nil
-	})
-}
-
 // strings are the fields of a TLS under their names in JSON.
 func (t *TLS) strings() map[string]*string {
 	return map[string]*string{"version": &t.Version, "serverName": &t.ServerName, "client": &t.Client}
@@ -222,7 +209,7 @@ func (t *TLS) values() map[string]any {
 	return values
 }
 
-func tlsFrom(raw json.RawMessage) (*TLS, error) {
+func (d *decoder) tls(raw json.RawMessage) (*TLS, error) {
 	var values map[string]json.RawMessage
 	if err := unmarshal(raw, &values); err != nil {
 		return nil, err
@@ -234,7 +221,7 @@ func tlsFrom(raw json.RawMessage) (*TLS, error) {
 		if at == nil {
 			return nil, fmt.Errorf("unknown field %q", name)
 		}
-		s, err := fromPortable(raw)
+		s, err := d.portable(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
 		}
@@ -253,25 +240,6 @@ func portable(s string) any {
 	return binary{"base64": []byte(s)}
 }
 
-func fromPortable(raw json.RawMessage) (string, error) {
-	if s, ok := jsonedit.PlainString(raw); ok {
-		return s, nil
-	}
-	if raw[0] != '{' {
-		var s string
-		err := unmarshal(raw, &s)
-		return s, err
-	}
-	var b binary
-	if err := unmarshal(raw, &b); err != nil {
-		return "", err
-	}
-	if len(b) != 1 || b["base64"] == nil {
-		return "", errors.New(`want a string, or an object with nothing but "base64"`)
-	}
-	return string(b["base64"]), nil
-}
-
 // portables is nil, as an interface too, for a list that is nil.
 func portables(list []string) any {
 	if list == nil {
@@ -285,23 +253,4 @@ func portables(list []string) any {
 		values[i] = portable(s)
 	}
 	return values
-}
-
-func fromPortables(raw json.RawMessage) ([]string, error) {
-	if string(raw) == "null" {
-		return nil, nil
-	}
-	if raw[0] != '[' {
-		return nil, unmarshal(raw, new([]json.RawMessage))
-	}
-	list := []string{}
-	err := jsonedit.Members(raw, func(_ string, raw json.RawMessage) error {
-		s, err := fromPortable(raw)
-		if err != nil {
-			return fmt.Errorf("%d: %w", len(list), err)
-		}
-		list = append(list, s)
-		return nil
-	})
-	return list, err
 }

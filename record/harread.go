@@ -193,7 +193,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 // ownExchange joins what [Log.WriteHAR] has split.
 func ownExchange(e *harEntry) (Exchange, error) {
 	var x Exchange
-	if err := decodeExchange(e.Ocifake, &x); err != nil {
+	if err := new(decoder).exchange(e.Ocifake, &x); err != nil {
 		return x, fmt.Errorf("_ocifake: %w", err)
 	}
 	if x.Header == nil {

@@ -5,11 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"time"
-
-	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
 // MarshalJSON returns the exchange as one JSON object, which is also its form in
@@ -42,7 +37,7 @@ func (x Exchange) MarshalJSON() ([]byte, error) {
 // field, or one of another type, is an error that names it.
 func (x *Exchange) UnmarshalJSON(data []byte) error {
 	*x = Exchange{}
-	return decodeExchange(data, x)
+	return new(decoder).exchange(data, x)
 }
 
 // encoder appends compact JSON to a buffer.
@@ -86,47 +81,6 @@ func (e *encoder) exchange(x *Exchange) error {
 	return nil
 }
 
-// decodeExchange sets the fields of x that the object has.
-func decodeExchange(data []byte, x *Exchange) error {
-	data = bytes.TrimSpace(data)
-	if !json.Valid(data) {
-		return invalid(data)
-	}
-	if data[0] != '{' {
-		return fmt.Errorf("there is %c in place of %q", data[0], "{")
-	}
-	var seen [len(fields)]bool
-	next := 0 // fields are written in order
-	err := jsonedit.Members(data, func(name string, raw json.RawMessage) error {
-		for next < len(fields) && fields[next].name != name {
-			next++
-		}
-		if next == len(fields) {
-			next = slices.IndexFunc(fields[:], func(f field) bool { return f.name == name })
-		}
-		switch {
-		case next < 0:
-			return fmt.Errorf("unknown field %q", name)
-		case seen[next]:
-			return fmt.Errorf("field %q is there twice", name)
-		}
-		seen[next] = true
-		if err := fields[next].set(x, raw); err != nil {
-			return fmt.Errorf("field %q: %w", name, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i := range fields {
-		if fields[i].required && !seen[i] {
-			return fmt.Errorf("field %q is missing", fields[i].name)
-		}
-	}
-	return nil
-}
-
 // invalid says what is wrong with a text that is not one JSON value.
 func invalid(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -147,40 +101,4 @@ func expect(d *json.Decoder, want json.Delim) error {
 		return fmt.Errorf("there is %v in place of %q", token, want.String())
 	}
 	return nil
-}
-
-// unmarshal is json.Unmarshal with errors that speak of JSON rather than Go.
-func unmarshal(raw json.RawMessage, to any) error {
-	if string(raw) == "null" {
-		return errors.New("is null")
-	}
-	return readable(json.Unmarshal(raw, to))
-}
-
-func readable(err error) error {
-	var mismatch *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &mismatch) && mismatch.Field != "":
-		return fmt.Errorf("%s: a JSON %s does not fit %s", mismatch.Field, mismatch.Value, mismatch.Type)
-	case errors.As(err, &mismatch):
-		return fmt.Errorf("a JSON %s does not fit %s", mismatch.Value, mismatch.Type)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends too early")
-	}
-	return err
-}
-
-// instant reads a time of which every time zone knows the year.
-func instant(raw json.RawMessage) (time.Time, error) {
-	var t time.Time
-	if raw[0] != '"' || t.UnmarshalJSON(raw) != nil {
-		if err := unmarshal(raw, &t); err != nil {
-			return time.Time{}, err
-		}
-	}
-	t = t.UTC()
-	if t.Year() < 0 || t.Year() > 9999 {
-		return time.Time{}, fmt.Errorf("the year %d is out of range", t.Year())
-	}
-	return t, nil
 }

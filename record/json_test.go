@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -281,4 +282,28 @@ func exchange(method, target string, x Exchange) Exchange {
 	x.Header = http.Header{"Accept": {"a/b", "c/d"}, "User-Agent": {"crane/1"}}
 	x.Secure = x.TLS != nil
 	return x
+}
+
+// TestForms reads exchanges that encoding/json has written again: with white space, or with fields in
+// another order and more escape sequences.
+func TestForms(t *testing.T) {
+	for seed := range uint64(50) {
+		for _, x := range arbitrary(t, seed, 4) {
+			text, err := json.Marshal(x)
+			require.NoError(t, err)
+			var spaced bytes.Buffer
+			require.NoError(t, json.Indent(&spaced, text, " ", "\t"))
+			var values map[string]any
+			d := json.NewDecoder(bytes.NewReader(text))
+			d.UseNumber()
+			require.NoError(t, d.Decode(&values))
+			other, err := json.Marshal(values)
+			require.NoError(t, err)
+			for _, form := range [][]byte{text, spaced.Bytes(), other} {
+				var back Exchange
+				require.NoError(t, json.Unmarshal(form, &back), "%s", form)
+				requireSame(t, Log{x}, Log{back}, "%s", form)
+			}
+		}
+	}
 }

@@ -98,7 +98,7 @@ type scanned struct {
 func scanJSONL(r io.Reader, max limits) iter.Seq2[scanned, error] {
 	return func(yield func(scanned, error) bool) {
 		lines := newLines(r, max)
-		var blocks []*block
+		var blocks, free []*block
 		defer func() {
 			for _, b := range blocks {
 				<-b.done
@@ -106,7 +106,11 @@ func scanJSONL(r io.Reader, max limits) iter.Seq2[scanned, error] {
 		}()
 		for {
 			for !lines.over && len(blocks) <= runtime.GOMAXPROCS(0) {
-				b := lines.block()
+				b := new(block)
+				if n := len(free); n > 0 {
+					b, free = free[n-1], free[:n-1]
+				}
+				lines.read(b)
 				blocks = append(blocks, b)
 				go b.decode()
 			}
@@ -125,6 +129,7 @@ func scanJSONL(r io.Reader, max limits) iter.Seq2[scanned, error] {
 				yield(scanned{}, next.err)
 				return
 			}
+			free = append(free, next)
 		}
 	}
 }
@@ -155,11 +160,14 @@ type block struct {
 	exchanges []scanned
 	err       error         // of what follows the exchanges
 	done      chan struct{} // closed when they are decoded
+	decoder
 }
 
-// block reads the next lines.
-func (l *lines) block() *block {
-	b := &block{first: l.number, done: make(chan struct{})}
+// read reads the next lines into a block, in place of those that it has.
+func (l *lines) read(b *block) {
+	clear(b.exchanges)
+	b.text, b.ends, b.exchanges = b.text[:0], b.ends[:0], b.exchanges[:0]
+	b.first, b.err, b.done = l.number, nil, make(chan struct{})
 	for len(b.text) < blockSize {
 		if !l.Scan() {
 			l.over = true
@@ -181,7 +189,6 @@ func (l *lines) block() *block {
 	if b.err != nil {
 		b.err = fmt.Errorf("line %d: %w", l.number, b.err)
 	}
-	return b
 }
 
 // decode decodes the lines, up to the first that is wrong.
@@ -194,7 +201,7 @@ func (b *block) decode() {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		x, err := parseLine(line)
+		x, err := b.parseLine(line)
 		switch {
 		case err == nil:
 			b.exchanges = append(b.exchanges, scanned{x, len(line)})
@@ -284,12 +291,12 @@ func (h *byNumber) Pop() any {
 	return x
 }
 
-func parseLine(line []byte) (*Exchange, error) {
+func (d *decoder) parseLine(line []byte) (*Exchange, error) {
 	if !utf8.Valid(line) {
 		return nil, errors.New("is not UTF-8")
 	}
 	x := new(Exchange)
-	return x, decodeExchange(line, x)
+	return x, d.exchange(line, x)
 }
 
 // sorted puts exchanges into the order in which they began: a file that was

@@ -148,8 +148,8 @@ func FuzzMembers(f *testing.F) {
 			return
 		}
 		got := map[string]json.RawMessage{}
-		require.NoError(t, jsonedit.Members([]byte(text), func(name string, value json.RawMessage) error {
-			got[name] = value
+		require.NoError(t, jsonedit.Members([]byte(text), func(name []byte, value json.RawMessage) error {
+			got[string(name)] = value
 			return nil
 		}))
 		assert.Equal(t, want, got)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -34,7 +35,7 @@ func parseContainer(text []byte, at int, p part) container {
 		case p.all:
 			next.selected = true
 		case c.object:
-			next.selected = isName(text[next.start:next.name], p.name)
+			next.selected = string(unquoted(text[next.start:next.name])) == p.name
 		default:
 			next.selected = p.name == strconv.Itoa(len(c.children))
 		}
@@ -44,10 +45,11 @@ func parseContainer(text []byte, at int, p part) container {
 }
 
 // Members calls a function with each member of an object, or with each element of a list, which has
-// no name, until it returns an error. The text must be a valid JSON object or list.
-func Members(text []byte, visit func(name string, value json.RawMessage) error) error {
+// no name, until it returns an error. The text must be a valid JSON object or list. The name and the
+// value may be parts of it.
+func Members(text []byte, visit func(name []byte, value json.RawMessage) error) error {
 	for c := range children(text, 0) {
-		name := ""
+		var name []byte
 		if c.name > c.start {
 			name = unquoted(text[c.start:c.name])
 		}
@@ -56,6 +58,19 @@ func Members(text []byte, visit func(name string, value json.RawMessage) error) 
 		}
 	}
 	return nil
+}
+
+// Only returns the element of a list that has one. The text must be valid JSON.
+func Only(text []byte) (element []byte, ok bool) {
+	if text[0] != '[' {
+		return nil, false
+	}
+	at := skipSpace(text, 1)
+	if text[at] == ']' {
+		return nil, false
+	}
+	end := skipValue(text, at)
+	return text[at:end], text[skipSpace(text, end)] == ']'
 }
 
 // children returns the children of the object or list at an offset. The text must be valid JSON.
@@ -79,30 +94,45 @@ func children(text []byte, at int) iter.Seq[child] {
 	}
 }
 
-// PlainString returns the string of a JSON string without escape sequences. ok is false for any
-// other value.
-func PlainString(raw []byte) (s string, ok bool) {
-	if raw[0] != '"' || bytes.IndexByte(raw, '\\') >= 0 || !utf8.Valid(raw) {
-		return "", false
+// Unescaped returns the bytes of a JSON string in UTF-8. They are a part of raw if it has no escape
+// sequences. ok is false for any other value, and for a string with an escape sequence that has the
+// number of a character.
+func Unescaped(raw []byte) (plain []byte, ok bool) {
+	if raw[0] != '"' || !utf8.Valid(raw) {
+		return nil, false
 	}
-	return string(raw[1 : len(raw)-1]), true
+	raw = raw[1 : len(raw)-1]
+	next := bytes.IndexByte(raw, '\\')
+	if next < 0 {
+		return raw, true
+	}
+	plain = make([]byte, 0, len(raw))
+	for next >= 0 {
+		i := strings.IndexByte(escapes, raw[next+1])
+		if i < 0 {
+			return nil, false
+		}
+		plain = append(append(plain, raw[:next]...), escaped[i])
+		raw = raw[next+2:]
+		next = bytes.IndexByte(raw, '\\')
+	}
+	return append(plain, raw...), true
 }
 
-func unquoted(raw []byte) string {
-	s, ok := PlainString(raw)
-	if !ok {
-		_ = json.Unmarshal(raw, &s) // it is a string
-	}
-	return s
-}
+// The characters behind the backslash of an escape sequence, and what they stand for.
+const (
+	escapes = `"\/bfnrt`
+	escaped = "\"\\/\b\f\n\r\t"
+)
 
-// isName reports whether a JSON string is a name.
-func isName(quoted []byte, name string) bool {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1:len(quoted)-1]) == name
+// unquoted returns the bytes of a JSON string.
+func unquoted(raw []byte) []byte {
+	if plain, ok := Unescaped(raw); ok {
+		return plain
 	}
-	var plain string
-	return json.Unmarshal(quoted, &plain) == nil && plain == name
+	var s string
+	_ = json.Unmarshal(raw, &s) // it is a string
+	return []byte(s)
 }
 
 func skipSpace(text []byte, at int) int {
