@@ -131,7 +131,7 @@ func tokenForm(x *exchange) url.Values {
 	if x.url == nil {
 		return nil
 	}
-	return x.url.Query()
+	return x.query()
 }
 
 // scopes returns the scopes that a token request asks for, one for each resource.
@@ -221,7 +221,7 @@ func judgeUnencrypted(_ *Linter, x *exchange) *found {
 
 // behindTLS reports whether a proxy says that the client used TLS (RFC 7239).
 func behindTLS(x *exchange) bool {
-	return strings.EqualFold(x.Header.Get("X-Forwarded-Proto"), "https") || strings.Contains(strings.ToLower(x.Header.Get("Forwarded")), "proto=https")
+	return strings.EqualFold(value(x.Header, "X-Forwarded-Proto"), "https") || strings.Contains(strings.ToLower(value(x.Header, "Forwarded")), "proto=https")
 }
 
 // loopback reports whether a host is this machine, or one that is only in memory.
@@ -237,7 +237,7 @@ func loopback(host string) bool {
 }
 
 func judgeRedirected(_ *Linter, x *exchange) *found {
-	if x.url == nil {
+	if x.url == nil || x.client.redirects.Empty() {
 		return nil
 	}
 	from := x.client.redirects.Get(x.url.String())
@@ -261,10 +261,10 @@ func sameSecret(a, b string) bool {
 }
 
 func judgeURLCredentials(_ *Linter, x *exchange) *found {
-	if x.url == nil || x.session != nil || x.kind == op.External || x.client.given.Has(x.url.String()) {
+	if x.url == nil || x.url.RawQuery == "" || x.session != nil || x.kind == op.External || x.client.given.Has(x.url.String()) {
 		return nil
 	}
-	for name, values := range x.url.Query() {
+	for name, values := range x.query() {
 		for _, value := range values {
 			if strings.HasPrefix(value, "[redacted") || strings.Contains(value, "://[redacted") {
 				return in(x, nil, "%s %s has credentials in the parameter %s", x.Method, x.Target, name)
@@ -278,9 +278,12 @@ func judgeSameToken(l *Linter, x *exchange) *found {
 	if x.kind == op.UploadStart {
 		return nil // it can be for another blob
 	}
+	sent := value(x.Header, "Authorization")
+	if sent == "" || x.client.refused.Empty() {
+		return nil
+	}
 	before := x.client.refused.Get(x.Method + x.Host + x.Target)
-	sent := x.Header.Get("Authorization")
-	if before == nil || before.run != x.run || !x.after(before.end) || sent == "" || sent != before.Header.Get("Authorization") {
+	if before == nil || before.run != x.run || !x.after(before.end) || sent != value(before.Header, "Authorization") {
 		return nil
 	}
 	if len(record.Secrets(sent)) == 0 {

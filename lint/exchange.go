@@ -23,9 +23,34 @@ type exchange struct {
 	run     *run
 	session *session  // of a request in an upload session that is known
 	body    *manifest // see manifest
+
+	place   string     // see repo; empty before the session is known
+	form    url.Values // see query
+	key     string     // see tryKey
+	try     *tries     // see retried
+	retries bool       // try is set
+	fetch   *fetch     // see before
+	tag     *tagState  // see before
+	fetches bool       // fetch and tag are set
 }
 
-func (x *exchange) agent() string { return x.Header.Get("User-Agent") }
+// value returns the first value of a header field, whose name is in canonical form.
+func value(h http.Header, name string) string {
+	if all := h[name]; len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+func (x *exchange) agent() string { return x.client.agent }
+
+// query returns the parameters of the target, which must be one that can be parsed.
+func (x *exchange) query() url.Values {
+	if x.form == nil {
+		x.form = x.url.Query()
+	}
+	return x.form
+}
 
 // manifest returns the manifest that a request pushes, or that its answer has.
 func (x *exchange) manifest() *manifest {
@@ -53,11 +78,11 @@ func (x *exchange) decided() bool { return len(x.Faults) > 0 && !x.Delayed }
 func (x *exchange) after(end time.Time) bool { return !x.Start.Before(end) }
 
 // location is where an answer points to, or nil.
-func (x *exchange) location() *url.URL { return x.resolve(x.ResponseHeader.Get("Location")) }
+func (x *exchange) location() *url.URL { return x.resolve(value(x.ResponseHeader, "Location")) }
 
 // next is the target of the answer's link to the next page, or nil.
 func (x *exchange) next() *url.URL {
-	for _, field := range x.ResponseHeader.Values("Link") {
+	for _, field := range x.ResponseHeader["Link"] {
 		for rest := strings.Trim(field, " \t,"); rest != ""; {
 			link, after, ok := httpfield.CutLink(rest)
 			if !ok {
@@ -90,7 +115,7 @@ func (x *exchange) resolve(reference string) *url.URL {
 // challenges returns the challenges of an answer.
 func (x *exchange) challenges() []httpfield.Challenge {
 	var all []httpfield.Challenge
-	for _, field := range x.ResponseHeader.Values("Www-Authenticate") {
+	for _, field := range x.ResponseHeader["Www-Authenticate"] {
 		some, _ := httpfield.Challenges(field)
 		all = append(all, some...)
 	}
@@ -107,7 +132,7 @@ func parseLength(text string) (n int64, ok bool) {
 
 // length is the length of the request's body as the client announced it, or as it was read.
 func (x *exchange) length() int64 {
-	if n, ok := parseLength(x.Header.Get("Content-Length")); ok {
+	if n, ok := parseLength(value(x.Header, "Content-Length")); ok {
 		return n
 	}
 	return x.RequestBytes
@@ -122,7 +147,12 @@ func (x *exchange) host() string {
 }
 
 // repo names the repository across hosts.
-func (x *exchange) repo() string { return x.host() + "/" + x.Repo }
+func (x *exchange) repo() string {
+	if x.place == "" {
+		return x.host() + "/" + x.Repo
+	}
+	return x.place
+}
 
 // absolute returns the URL of a request.
 func absolute(x *record.Exchange) *url.URL {
@@ -173,7 +203,7 @@ func digits(s string) bool {
 
 // endOfRange returns the position of the last byte in the Range of an upload's answer.
 func endOfRange(h http.Header) (int64, bool) {
-	text := strings.TrimPrefix(h.Get("Range"), "bytes=")
+	text := strings.TrimPrefix(value(h, "Range"), "bytes=")
 	_, last, ok := contentRange(text)
 	return last, ok
 }

@@ -178,7 +178,7 @@ func (l *Linter) report(r *Rule, f found) {
 		if len(l.found) >= maxFindings {
 			return
 		}
-		known = &Finding{Rule: r.ID, Severity: r.Severity, Client: key.client, Message: terminal.Escape(f.message), Also: f.also}
+		known = &Finding{Rule: r.ID, Severity: r.Severity, Client: key.client, Message: terminal.Escape(f.message()), Also: f.also}
 		l.found[key] = known
 	}
 	known.Count++

@@ -95,13 +95,13 @@ func previous(x *exchange) *list {
 // continuedBy reports whether a request asks for what follows the page. One with the parameter last
 // does if last is the last element: other lists can begin anywhere.
 func (p *list) continuedBy(x *exchange) bool {
-	last := x.url.Query().Get("last")
+	last := x.query().Get("last")
 	return last == "" || last == p.tail
 }
 
 // continues reports whether a request is for a further page, by its parameters.
 func continues(x *exchange) bool {
-	q := x.url.Query()
+	q := x.query()
 	return q.Has("last") || q.Has("next_page") || q.Has("next") || q.Has("page") || q.Has("offset") || q.Has("marker") || q.Has("after")
 }
 
@@ -155,7 +155,7 @@ func finishCatalog(l *Linter) []found {
 func finishUnfiltered(l *Linter) []found {
 	var all []found
 	for _, p := range l.lists.all {
-		if p.x.kind != op.ReferrerList || p.first != nil || p.x.url.Query().Has("artifactType") || distinct(p.types) < 2 || len(p.fetched) != 1 {
+		if p.x.kind != op.ReferrerList || p.first != nil || p.x.query().Has("artifactType") || distinct(p.types) < 2 || len(p.fetched) != 1 {
 			continue
 		}
 		all = append(all, *in(p.x, nil, "GET %s lists referrers of %d types, and only those of type %s are fetched", p.x.Target, distinct(p.types), p.fetched[0]))
@@ -189,7 +189,7 @@ func (l *Linter) learnList(x *exchange) {
 		return
 	}
 	p := &list{x: x, next: x.next(), size: -1, n: -1, paged: continues(x) || x.client.links.Get(urlKey(x.url)) != nil}
-	if n, ok := parseLength(x.url.Query().Get("n")); ok {
+	if n, ok := parseLength(x.query().Get("n")); ok {
 		p.n = n
 	}
 	p.read(l, x)
@@ -257,9 +257,15 @@ func (p *list) join(further *list) {
 	}
 }
 
-// learnUse remembers which of the elements of a list the client used.
+// maxRecentLists bounds how many lists are looked at for each request.
+const maxRecentLists = 8
+
+// learnUse remembers which of the elements of the latest lists the client used.
 func (l *Linter) learnUse(x *exchange) {
-	for _, p := range l.recentLists(x) {
+	for _, p := range l.lists.all[max(0, len(l.lists.all)-maxRecentLists):] {
+		if p.x.client != x.client || p.x.Host != x.Host || p.x.run != x.run {
+			continue
+		}
 		if p.first != nil {
 			p = p.first
 		}
@@ -272,18 +278,4 @@ func (l *Linter) learnUse(x *exchange) {
 			}
 		}
 	}
-}
-
-// maxRecentLists bounds how many lists are looked at for each request.
-const maxRecentLists = 8
-
-// recentLists returns the latest pages that a client had before a request.
-func (l *Linter) recentLists(x *exchange) []*list {
-	var all []*list
-	for _, p := range slices.Backward(l.lists.all[max(0, len(l.lists.all)-maxRecentLists):]) {
-		if p.x.client == x.client && p.x.Host == x.Host && p.x.run == x.run {
-			all = append(all, p)
-		}
-	}
-	return all
 }

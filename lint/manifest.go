@@ -32,7 +32,7 @@ func manifestRules() []Rule {
 		Wrong:    "PUT …, Content-Type: application/vnd.oci.image.manifest.v1+json; charset=utf-8",
 		Right:    "PUT …, Content-Type: application/vnd.oci.image.manifest.v1+json",
 		judge: func(_ *Linter, x *exchange) *found {
-			if got := x.Header.Get("Content-Type"); x.kind == op.ManifestPut && strings.Contains(got, ";") {
+			if got := value(x.Header, "Content-Type"); x.kind == op.ManifestPut && strings.Contains(got, ";") {
 				return in(x, nil, "PUT of manifest %s has Content-Type %q", x.reference(), got)
 			}
 			return nil
@@ -47,7 +47,7 @@ func manifestRules() []Rule {
 		Wrong:    "PUT /v2/app/manifests/v1",
 		Right:    "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
 		judge: func(_ *Linter, x *exchange) *found {
-			if x.kind == op.ManifestPut && x.Header.Get("Content-Type") == "" {
+			if x.kind == op.ManifestPut && value(x.Header, "Content-Type") == "" {
 				return in(x, nil, "PUT of manifest %s has no Content-Type", x.reference())
 			}
 			return nil
@@ -105,7 +105,7 @@ func manifestRules() []Rule {
 		Wrong: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.docker.distribution.manifest.v1+prettyjws",
 		Right: "PUT /v2/app/manifests/v1, Content-Type: application/vnd.oci.image.manifest.v1+json",
 		judge: func(_ *Linter, x *exchange) *found {
-			if x.kind == op.ManifestPut && (schema1(x.Header.Get("Content-Type")) || x.manifest().SchemaVersion == 1) {
+			if x.kind == op.ManifestPut && (schema1(value(x.Header, "Content-Type")) || x.manifest().SchemaVersion == 1) {
 				return in(x, nil, "manifest %s is of Docker's schema 1", x.reference())
 			}
 			return nil
@@ -172,6 +172,8 @@ type manifest struct {
 	Subject       *descriptor       `json:"subject"`
 	Annotations   map[string]string `json:"annotations"`
 	whole         bool
+	needs         []descriptor // see content
+	counted       bool         // needs is set
 }
 
 type descriptor struct {
@@ -192,6 +194,13 @@ func parseManifest(body []byte) *manifest {
 
 // content returns the descriptors of what must be in the repository with the manifest.
 func (m *manifest) content() []descriptor {
+	if !m.counted {
+		m.needs, m.counted = slices.Clip(m.findContent()), true
+	}
+	return m.needs
+}
+
+func (m *manifest) findContent() []descriptor {
 	var all []descriptor
 	if m.Config != nil {
 		all = append(all, *m.Config)
@@ -230,7 +239,7 @@ func schema1(field string) bool {
 }
 
 func judgeManifestType(l *Linter, x *exchange) *found {
-	got := x.Header.Get("Content-Type")
+	got := value(x.Header, "Content-Type")
 	if x.kind != op.ManifestPut || got == "" || !l.knowsBody("manifest-type-mismatch", x) {
 		return nil
 	}
@@ -293,7 +302,7 @@ func contentDigest(x *exchange) string {
 	if x.Info.Digest != "" {
 		return string(x.Info.Digest)
 	}
-	return x.ResponseHeader.Get("Docker-Content-Digest")
+	return value(x.ResponseHeader, "Docker-Content-Digest")
 }
 
 func judgeDescriptors(l *Linter, x *exchange) *found {
@@ -330,7 +339,7 @@ func readsManifest(x *exchange) bool { return x.kind == op.ManifestGet || x.kind
 // accepted returns the media types in Accept, without those of weight 0.
 func accepted(x *exchange) []string {
 	var all []string
-	for _, field := range x.Header.Values("Accept") {
+	for _, field := range x.Header["Accept"] {
 		for element := range strings.SplitSeq(field, ",") {
 			if base := mediaType(element); base != "" && !zeroWeight().MatchString(element) {
 				all = append(all, base)
@@ -351,7 +360,7 @@ func judgeAccept(l *Linter, x *exchange) *found {
 		l.skip("accept-incomplete", "a fault acted on the request", x.Seq)
 		return nil
 	}
-	has := mediaType(x.ResponseHeader.Get("Content-Type"))
+	has := mediaType(value(x.ResponseHeader, "Content-Type"))
 	switch {
 	case x.succeeded():
 	case x.Status == http.StatusNotFound || x.Status == http.StatusNotAcceptable:
@@ -407,12 +416,20 @@ func had(x *exchange, f *fetch) *fetch {
 
 // fetchesAgain reports whether a request fetched a manifest whole, and without a condition.
 func fetchesAgain(x *exchange) bool {
-	return x.kind == op.ManifestGet && x.Status == http.StatusOK && x.answered() && x.Header.Get("If-None-Match") == "" && !x.decided() && !fallbackTag(x.Tag)
+	return x.kind == op.ManifestGet && x.Status == http.StatusOK && x.answered() && value(x.Header, "If-None-Match") == "" && !x.decided() && !fallbackTag(x.Tag)
 }
 
 // before returns what the client knew of the manifest that a request fetched: the fetch that had
 // brought it, and the state of the tag if it had the same digest. Both can be nil.
 func before(x *exchange) (*fetch, *tagState) {
+	if !x.fetches {
+		x.fetch, x.tag = findFetch(x)
+		x.fetches = true
+	}
+	return x.fetch, x.tag
+}
+
+func findFetch(x *exchange) (*fetch, *tagState) {
 	digest := contentDigest(x)
 	f := had(x, x.client.fetched.Get(x.host()+"@"+digest))
 	t := x.client.tags.Get(x.repo() + ":" + x.Tag)
@@ -515,7 +532,7 @@ func (l *Linter) learnManifestRead(x *exchange) {
 		if size := bodyLength(x.ResponseHeader); size > 0 { // some registries answer HEAD with 0
 			c.size = size
 		}
-		if t := mediaType(x.ResponseHeader.Get("Content-Type")); strings.HasPrefix(t, "application/vnd.") {
+		if t := mediaType(value(x.ResponseHeader, "Content-Type")); strings.HasPrefix(t, "application/vnd.") {
 			c.mediaType = t
 		}
 		known := l.contentOf(x, digest)
@@ -578,7 +595,7 @@ func (l *Linter) learnManifestPut(x *exchange) {
 	if digest != "" {
 		c.know(x, digest)
 		if m.whole && !x.RequestBodyCut && l.contentOf(x, digest) == nil {
-			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(x.Header.Get("Content-Type")), isManifest: true, manifest: m})
+			l.setContent(x, digest, content{size: x.length(), mediaType: mediaType(value(x.Header, "Content-Type")), isManifest: true, manifest: m})
 		}
 		if x.Tag != "" {
 			c.tags.Set(x.repo()+":"+x.Tag, nil)

@@ -34,7 +34,7 @@ func readRules() []Rule {
 		Wrong: "GET /v2/app/blobs/sha256:…, Range: bytes=0-9,20-29",
 		Right: "GET /v2/app/blobs/sha256:…, Range: bytes=0-9",
 		judge: func(_ *Linter, x *exchange) *found {
-			if field := x.Header.Get("Range"); x.Method == http.MethodGet && strings.HasPrefix(field, "bytes=") && strings.Contains(field, ",") {
+			if field := value(x.Header, "Range"); x.Method == http.MethodGet && strings.HasPrefix(field, "bytes=") && strings.Contains(field, ",") {
 				return in(x, nil, "GET %s asks for more than one range: %s", x.Target, field)
 			}
 			return nil
@@ -61,7 +61,7 @@ func reads(x *exchange) bool {
 }
 
 func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
-	if !reads(x) || x.Status != http.StatusOK || !x.answered() || x.Info.Digest == "" || x.Header.Get("Range") != "" || x.decided() {
+	if !reads(x) || x.Status != http.StatusOK || !x.answered() || x.Info.Digest == "" || value(x.Header, "Range") != "" || x.decided() {
 		return nil
 	}
 	f := had(x, x.client.blobs.Get(x.host()+"@"+string(x.Info.Digest)))
@@ -72,12 +72,12 @@ func judgeRefetchedBlob(_ *Linter, x *exchange) *found {
 }
 
 func judgeIfRange(_ *Linter, x *exchange) *found {
-	start, ok := rangeStart(x.Header.Get("Range"))
-	if !ok || start == 0 || x.kind != op.External || x.Header.Get("If-Range") != "" {
+	start, ok := rangeStart(value(x.Header, "Range"))
+	if !ok || start == 0 || x.kind != op.External || value(x.Header, "If-Range") != "" {
 		return nil
 	}
 	broken := x.client.broken.Get(x.client.blobOf(x))
-	if broken == nil || broken.last.kind != op.External || broken.last.ResponseHeader.Get("Etag") == "" || !x.after(broken.last.end) {
+	if broken == nil || broken.last.kind != op.External || value(broken.last.ResponseHeader, "Etag") == "" || !x.after(broken.last.end) {
 		return nil
 	}
 	return in(x, []uint64{broken.last.Seq}, "GET %s is resumed at %d without If-Range, and the answer to request %d had an ETag", x.Target, start, broken.last.Seq)
@@ -87,8 +87,11 @@ func judgeIfRange(_ *Linter, x *exchange) *found {
 func rangeStart(field string) (int64, bool) {
 	text, ok := strings.CutPrefix(field, "bytes=")
 	from, _, found := strings.Cut(text, "-")
+	if !ok || !found {
+		return 0, false
+	}
 	start, err := strconv.ParseInt(from, 10, 64)
-	return start, ok && found && err == nil
+	return start, err == nil
 }
 
 // wholeRead is an answer with everything to a request for a range.
@@ -102,7 +105,7 @@ type wholeRead struct {
 }
 
 func judgeAppended(_ *Linter, x *exchange) *found {
-	start, ok := rangeStart(x.Header.Get("Range"))
+	start, ok := rangeStart(value(x.Header, "Range"))
 	if !reads(x) || !ok {
 		return nil
 	}
@@ -118,7 +121,7 @@ func (c *client) learnRead(x *exchange) {
 	if !reads(x) || x.Status != http.StatusOK || x.Open {
 		return
 	}
-	if start, ok := rangeStart(x.Header.Get("Range")); ok {
+	if start, ok := rangeStart(value(x.Header, "Range")); ok {
 		c.ranges.Set(x.Host+x.Target, &wholeRead{x.Seq, x.end, start, !x.answered(), x.ResponseBytes, x.run})
 	}
 	if x.answered() && !x.decided() && x.Info.Digest != "" {

@@ -78,7 +78,7 @@ func (d *due) of(x *exchange, tag string) bool {
 func unmet(dues pending[*due], describe func(d *due) string) []found {
 	var all []found
 	for _, d := range dues.all {
-		all = append(all, found{x: d.x, message: describe(d)})
+		all = append(all, *in(d.x, nil, "%s", describe(d)))
 	}
 	return all
 }
@@ -216,7 +216,7 @@ func (l *Linter) learnNoAPI(x *exchange) {
 
 // learnSubject remembers a manifest with a subject, and that a referrers tag was written.
 func (l *Linter) learnSubject(x *exchange, m *manifest) {
-	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && x.ResponseHeader.Get("Oci-Subject") == "" {
+	if m.Subject != nil && strings.Contains(m.Subject.Digest, ":") && value(x.ResponseHeader, "Oci-Subject") == "" {
 		l.learnNoAPI(x)
 		if tag := tagOf(m.Subject.Digest); !l.indexOf(x, tag).lists(contentDigest(x)) {
 			l.subjects.add(&due{x, tag})
@@ -240,7 +240,7 @@ func (l *Linter) learnFallback(x *exchange) {
 	}
 	// If the tag is something else than an index, the client is to report a failure. What the index
 	// lists is not to be listed twice.
-	other := !strings.Contains(x.ResponseHeader.Get("Content-Type"), "index")
+	other := !strings.Contains(value(x.ResponseHeader, "Content-Type"), "index")
 	l.subjects.drop(func(d *due) bool {
 		return d.of(x, x.Tag) && (other || x.kind == op.ManifestGet && x.manifest().lists(contentDigest(d.x)))
 	})

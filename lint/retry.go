@@ -74,15 +74,30 @@ type tries struct {
 	again  bool            // it was tried again
 }
 
+// tryKey identifies a request and its repetitions.
 func tryKey(x *exchange) string {
+	if x.key == "" {
+		x.key = newTryKey(x)
+	}
+	return x.key
+}
+
+func newTryKey(x *exchange) string {
 	if x.session != nil {
-		return fmt.Sprintf("%s session %d %s %s", x.Method, x.session.opener.Seq, x.Info.Digest, x.Header.Get("Content-Range"))
+		return fmt.Sprintf("%s session %d %s %s", x.Method, x.session.opener.Seq, x.Info.Digest, value(x.Header, "Content-Range"))
 	}
 	return x.Method + " " + x.Host + x.Target
 }
 
 // retried returns the failed attempts that a request repeats.
 func retried(x *exchange) *tries {
+	if !x.retries {
+		x.try, x.retries = findTries(x), true
+	}
+	return x.try
+}
+
+func findTries(x *exchange) *tries {
 	t := x.client.tries.Get(tryKey(x))
 	if x.kind == op.UploadStart {
 		return nil // it can be for another blob
@@ -106,7 +121,7 @@ const atOnce = 20 * time.Millisecond
 
 func judgeAtOnce(_ *Linter, x *exchange) *found {
 	t := retried(x)
-	if t == nil || !busy(t.last) || t.last.ResponseHeader.Get("Retry-After") != "" {
+	if t == nil || !busy(t.last) || value(t.last.ResponseHeader, "Retry-After") != "" {
 		return nil
 	}
 	if pause := x.Start.Sub(t.last.end); pause < atOnce {
@@ -126,13 +141,13 @@ func judgeTooEarly(_ *Linter, x *exchange) *found {
 		return nil
 	}
 	return in(x, []uint64{t.last.Seq}, "%s %s is repeated after %s, and request %d was answered %d with Retry-After: %s",
-		x.Method, x.Target, pause.Round(time.Millisecond), t.last.Seq, t.last.Status, t.last.ResponseHeader.Get("Retry-After"))
+		x.Method, x.Target, pause.Round(time.Millisecond), t.last.Seq, t.last.Status, value(t.last.ResponseHeader, "Retry-After"))
 }
 
 // retryAfter returns how long a client is to wait after an answer, and by how much it may be
 // shorter: a date has seconds, and clocks differ.
 func retryAfter(x *exchange) (wait, slack time.Duration, ok bool) {
-	field := x.ResponseHeader.Get("Retry-After")
+	field := value(x.ResponseHeader, "Retry-After")
 	if seconds, ok := parseLength(field); ok && seconds <= longestWait {
 		return time.Duration(seconds) * time.Second, 50 * time.Millisecond, true
 	}
@@ -151,7 +166,7 @@ const leastPauses = 3
 
 func judgeBackoff(_ *Linter, x *exchange) *found {
 	t := retried(x)
-	if t == nil || len(t.pauses) < leastPauses-1 || t.last.ResponseHeader.Get("Retry-After") != "" {
+	if t == nil || len(t.pauses) < leastPauses-1 || value(t.last.ResponseHeader, "Retry-After") != "" {
 		return nil
 	}
 	pauses := append(slices.Clone(t.pauses), x.Start.Sub(t.last.end))
@@ -184,7 +199,7 @@ func judgeEndless(_ *Linter, x *exchange) *found {
 
 func judgeNotIdempotent(_ *Linter, x *exchange) *found {
 	s := x.session
-	if s == nil || s.unsure == nil || x.kind != op.UploadChunk || x.Header.Get("Content-Range") != "" || x.length() == 0 || !x.after(s.unsure.end) {
+	if s == nil || s.unsure == nil || x.kind != op.UploadChunk || value(x.Header, "Content-Range") != "" || x.length() == 0 || !x.after(s.unsure.end) {
 		return nil
 	}
 	return in(x, []uint64{s.unsure.Seq}, "a chunk for %s is sent again without Content-Range after request %d failed, and the client did not ask what has arrived", x.Repo, s.unsure.Seq)

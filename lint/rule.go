@@ -81,12 +81,15 @@ var measured string
 
 // found is a violation of a rule by one request.
 type found struct {
-	x       *exchange // the request that violates the rule
-	also    []uint64  // numbers of earlier requests that explain it
-	message string
+	x         *exchange // the request that violates the rule
+	also      []uint64  // numbers of earlier requests that explain it
+	format    string    // of the message
+	arguments []any
 }
+
+func (f *found) message() string { return fmt.Sprintf(f.format, f.arguments...) }
 
 // in returns a violation by a request, explained by earlier ones.
 func in(x *exchange, also []uint64, format string, arguments ...any) *found {
-	return &found{x: x, also: also, message: fmt.Sprintf(format, arguments...)}
+	return &found{x, also, format, arguments}
 }

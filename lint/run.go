@@ -84,8 +84,8 @@ func (r *runs) learnRun(x *exchange) {
 		x.run.conns[x.Conn] = c
 	}
 	c.end = x.end
-	c.declined = strings.EqualFold(x.Header.Get("Connection"), "close")
+	c.declined = strings.EqualFold(value(x.Header, "Connection"), "close")
 	// Clients that do not read the body of an error close the connection.
 	c.closed = !x.answered() || x.Status >= 300 || x.decided() || x.Proto == "HTTP/1.0" ||
-		c.declined || strings.EqualFold(x.ResponseHeader.Get("Connection"), "close")
+		c.declined || strings.EqualFold(value(x.ResponseHeader, "Connection"), "close")
 }

@@ -118,7 +118,7 @@ func (l *Linter) learnStart(x *exchange) {
 		if x.kind == op.BlobMount {
 			x.client.mounts.Set(x.repo()+"@"+string(x.Info.Digest), s)
 		}
-		s.least, _ = parseLength(x.ResponseHeader.Get("Oci-Chunk-Min-Length"))
+		s.least, _ = parseLength(value(x.ResponseHeader, "Oci-Chunk-Min-Length"))
 		l.learnLocation(x, s)
 		l.begun.add(s)
 	}
@@ -136,7 +136,7 @@ func (l *Linter) learnLocation(x *exchange, s *session) {
 		s.locations = slices.Delete(s.locations, 1, 2)
 	}
 	l.sessions.Set(locationKey(u), s)
-	for _, id := range []string{op.Parse(http.MethodPatch, u).Session, x.ResponseHeader.Get("Docker-Upload-Uuid")} {
+	for _, id := range []string{op.Parse(http.MethodPatch, u).Session, value(x.ResponseHeader, "Docker-Upload-Uuid")} {
 		if id != "" {
 			l.sessions.Set(idKey(id), s)
 		}
@@ -165,13 +165,13 @@ func (l *Linter) learnStep(x *exchange, s *session) {
 	case sent && !x.succeeded():
 		s.failed = true
 		s.offset = -1
-		if x.kind == op.UploadChunk && x.Header.Get("Content-Range") == "" && (!x.answered() || x.Status >= 500) && !mayBeRefused(x) {
+		if x.kind == op.UploadChunk && value(x.Header, "Content-Range") == "" && (!x.answered() || x.Status >= 500) && !mayBeRefused(x) {
 			s.unsure = x
 		}
 	case x.kind == op.UploadChunk:
 		s.begun++
 		s.own += x.length()
-		if _, last, ok := contentRange(x.Header.Get("Content-Range")); ok {
+		if _, last, ok := contentRange(value(x.Header, "Content-Range")); ok {
 			s.offset = last + 1
 		} else if s.offset >= 0 {
 			s.offset += x.length()

@@ -27,6 +27,8 @@ type state struct {
 	met      int    // number of clients, including those that are forgotten
 	order    []*client
 	clients  *recent.Map[clientKey, *client]
+	key      clientKey // of the latest client
+	latest   *client
 	sessions *recent.Map[string, *session]
 	content  *recent.Map[string, *content] // by host and digest
 
@@ -93,8 +95,9 @@ type client struct {
 	flying     []time.Time               // ends of requests, later than the start of the latest one
 	conns      connections
 
-	library bool // the User-Agent is that of a library
-	follows bool // the client has followed a Link
+	agent   string // the User-Agent
+	library bool   // the User-Agent is that of a library
+	follows bool   // the client has followed a Link
 }
 
 func newClient() *client {
@@ -139,6 +142,7 @@ func (l *Linter) begin(x *record.Exchange) *exchange {
 	e.client = l.clientOf(x)
 	e.run = e.client.of(e)
 	e.session = l.sessionOf(e)
+	e.place = e.repo()
 	return e
 }
 
@@ -147,11 +151,15 @@ func (l *Linter) clientOf(x *record.Exchange) *client {
 	if err != nil {
 		address = x.Remote
 	}
-	key := clientKey{address, x.Header.Get("User-Agent")}
+	key := clientKey{address, value(x.Header, "User-Agent")}
+	if l.latest != nil && l.key == key {
+		return l.latest
+	}
 	c := l.clients.Get(key)
 	if c == nil {
 		l.met++
 		c = newClient()
+		c.agent = key.agent
 		c.library = library().MatchString(key.agent)
 		l.order = append(l.order, c)
 		if len(l.order) > maxClients {
@@ -159,6 +167,7 @@ func (l *Linter) clientOf(x *record.Exchange) *client {
 		}
 	}
 	l.clients.Set(key, c)
+	l.key, l.latest = key, c
 	return c
 }
 
@@ -241,10 +250,10 @@ func (c *client) forget(x *exchange, digest string) {
 
 // bodyLength is the length of the content in a successful answer to HEAD or GET, or -1.
 func bodyLength(h http.Header) int64 {
-	if h.Get("Content-Encoding") != "" {
+	if value(h, "Content-Encoding") != "" {
 		return -1
 	}
-	n, ok := parseLength(h.Get("Content-Length"))
+	n, ok := parseLength(value(h, "Content-Length"))
 	if !ok {
 		return -1
 	}

@@ -245,14 +245,14 @@ func digestOf(u *url.URL) digest.Digest { return digest.Digest(u.Query().Get("di
 
 func judgeRangeMissing(_ *Linter, x *exchange) *found {
 	s := x.session
-	if x.kind != op.UploadChunk || s == nil || s.begun == 0 || x.Header.Get("Content-Range") != "" || x.length() == 0 {
+	if x.kind != op.UploadChunk || s == nil || s.begun == 0 || value(x.Header, "Content-Range") != "" || x.length() == 0 {
 		return nil
 	}
 	return in(x, nil, "chunk %d of the upload to %s has no Content-Range", s.begun+1, x.Repo)
 }
 
 func judgeRangeWrong(_ *Linter, x *exchange) *found {
-	field := x.Header.Get("Content-Range")
+	field := value(x.Header, "Content-Range")
 	if x.session == nil || field == "" || x.kind != op.UploadChunk && x.kind != op.UploadCommit {
 		return nil
 	}
@@ -265,7 +265,7 @@ func judgeRangeWrong(_ *Linter, x *exchange) *found {
 	switch {
 	case !ok:
 		return in(x, nil, "%s: Content-Range %q of a chunk for %s does not match ^[0-9]+-[0-9]+$", x.Method, field, x.Repo)
-	case x.Header.Get("Content-Length") == "" && !x.succeeded():
+	case value(x.Header, "Content-Length") == "" && !x.succeeded():
 		return nil // how long the body should have been is not known
 	case last-first+1 != size:
 		return in(x, nil, "%s: Content-Range %s of a chunk for %s is %d bytes long, and the body is %d", x.Method, field, x.Repo, last-first+1, size)
@@ -315,7 +315,7 @@ func judgeNeedlessChunks(_ *Linter, x *exchange) *found {
 
 func judgeStartLength(_ *Linter, x *exchange) *found {
 	s := x.session
-	if s == nil || x.kind != op.UploadChunk || s.used || !strings.HasPrefix(s.opener.Proto, "HTTP/1.") || s.opener.Header.Get("Content-Length") != "" {
+	if s == nil || x.kind != op.UploadChunk || s.used || !strings.HasPrefix(s.opener.Proto, "HTTP/1.") || value(s.opener.Header, "Content-Length") != "" {
 		return nil
 	}
 	return in(s.opener, []uint64{x.Seq}, "POST %s begins a chunked upload and has no Content-Length", s.opener.Target)
@@ -323,7 +323,7 @@ func judgeStartLength(_ *Linter, x *exchange) *found {
 
 func judgeUploadType(_ *Linter, x *exchange) *found {
 	body := x.kind == op.UploadChunk || x.kind == op.UploadCommit || x.kind == op.BlobPost
-	if got := x.Header.Get("Content-Type"); body && x.length() > 0 && mediaType(got) != "application/octet-stream" {
+	if got := value(x.Header, "Content-Type"); body && x.length() > 0 && mediaType(got) != "application/octet-stream" {
 		return in(x, nil, "%s to %s has a body with Content-Type %q", x.Method, x.Repo, got)
 	}
 	return nil

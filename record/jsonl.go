@@ -144,10 +144,13 @@ type lines struct {
 
 func newLines(r io.Reader, max limits) *lines {
 	s := bufio.NewScanner(r)
-	s.Buffer(nil, max.entry)
+	s.Buffer(make([]byte, min(readSize, max.entry)), max.entry)
 	s.Split(splitLines)
 	return &lines{Scanner: s, max: max, number: 1}
 }
+
+// readSize is the number of bytes that are read at a time.
+const readSize = 64 << 10
 
 // blockSize is about the number of bytes in a block.
 const blockSize = 256 << 10
@@ -248,6 +251,10 @@ type order struct {
 
 // add adds an exchange, and yields those whose turn has come. It reports whether to go on.
 func (o *order) add(x scanned, yield func(*Exchange, error) bool) bool {
+	if len(o.held) == 0 && x.Seq <= max(o.next, 1) {
+		o.next = max(o.next, x.Seq+1)
+		return yield(x.Exchange, nil)
+	}
 	heap.Push(&o.held, x)
 	o.bytes += x.length
 	for len(o.held) > 0 && (o.held[0].Seq <= max(o.next, 1) || len(o.held) > maxUnordered || o.bytes > maxUnorderedBytes) {

@@ -1,6 +1,7 @@
 package jsonedit_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -36,7 +37,8 @@ func FuzzValid(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		require.Equal(t, json.Valid(text), jsonedit.Valid(text))
 		var want string
-		if json.Unmarshal(text, &want) != nil || len(text) == 0 || text[0] != '"' {
+		text = bytes.TrimSpace(text)
+		if json.Unmarshal(text, &want) != nil || text[0] != '"' {
 			return
 		}
 		if got, ok := jsonedit.Unescaped(text); ok {

@@ -28,6 +28,9 @@ func (m *Map[K, V]) Has(key K) bool {
 	return ok
 }
 
+// Empty reports whether no key has a value.
+func (m *Map[K, V]) Empty() bool { return len(m.now)+len(m.before) == 0 }
+
 // Set sets the value of a key, and forgets older ones if there are too many.
 func (m *Map[K, V]) Set(key K, value V) {
 	if _, ok := m.now[key]; !ok && len(m.now) >= m.max {

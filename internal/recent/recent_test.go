@@ -11,11 +11,14 @@ import (
 func TestMap(t *testing.T) {
 	m := recent.NewMap[string, int](2)
 	assert.Zero(t, m.Get("a"))
+	assert.True(t, m.Empty())
 	m.Set("a", 1)
 	m.Set("a", 2)
 	m.Set("b", 3)
 	assert.Equal(t, []int{2, 3}, []int{m.Get("a"), m.Get("b")})
+	assert.False(t, m.Empty())
 	m.Clear()
+	assert.True(t, m.Empty())
 	assert.Equal(t, []int{0, 0}, []int{m.Get("a"), m.Get("b")})
 }
 
