@@ -29,13 +29,24 @@ mkdir -p "$HOME"
 case $OCIFAKE_URL in https:*) plain=false ;; *) plain=true ;; esac
 `
 
-// containersSetup are the settings of the clients of containers/image, with storage of their own.
+// containersSetup are the settings of the clients of containers/image, with storage of their own. Run
+// by root, they keep what they know about blobs, and about the repositories of a registry that have
+// them, in one directory whatever their settings: each command has another in its place, so that it
+// does not know what a trial on the same port did.
 const containersSetup = homeSetup + `mkdir -p "$HOME/.config/containers"
 export CONTAINERS_CONF="$HOME/.config/containers/containers.conf" CONTAINERS_STORAGE_CONF="$HOME/.config/containers/storage.conf"
 printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n' >"$CONTAINERS_CONF"
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$TMPDIR/graph" "$TMPDIR/run" >"$CONTAINERS_STORAGE_CONF"
 printf '{"default": [{"type": "insecureAcceptAnything"}]}' >"$HOME/.config/containers/policy.json"
 printf '[[registry]]\nlocation = "%s"\ninsecure = %s\n' "$OCIFAKE_HOST" "$plain" >"$HOME/.config/containers/registries.conf"
+blobs=/var/lib/containers/cache
+own() { command "$@"; }
+if [ "$(id -u)" = 0 ] && mkdir -p "$blobs" "$TMPDIR/blobs" && unshare --mount mount --bind "$TMPDIR/blobs" "$blobs" 2>/dev/null; then
+	own() { unshare --mount sh -c 'mount --bind "$0/blobs" "$1" && shift && exec "$@"' "$TMPDIR" "$blobs" "$@"; }
+fi
+skopeo() { own skopeo "$@"; }
+podman() { own podman "$@"; }
+buildah() { own buildah "$@"; }
 `
 
 // daemonSetup starts $daemon in the background, and waits until $ready succeeds.

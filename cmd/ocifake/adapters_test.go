@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,6 +39,30 @@ func TestAdapters(t *testing.T) {
 	_, err = findAdapter("cranes")
 	require.EqualError(t, err, `there is no client "cranes": did you mean crane?`)
 	assert.Empty(t, (&adapter{setup: "x"}).script(""))
+}
+
+// TestBlobsOfTrial checks that a client of containers/image, which root runs, leaves nothing in the
+// directory in which it keeps what it knows about blobs, and finds it again in the same trial.
+func TestBlobsOfTrial(t *testing.T) {
+	const blobs = "/var/lib/containers/cache"
+	if os.Geteuid() != 0 || os.MkdirAll(blobs, 0o700) != nil {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	if exec.CommandContext(t.Context(), "unshare", "--mount", "mount", "--bind", dir, blobs).Run() != nil {
+		t.Skip("needs to mount")
+	}
+	mark := filepath.Join(blobs, "ocifake-"+filepath.Base(filepath.Dir(dir)))
+	client := filepath.Join(dir, "skopeo")
+	require.NoError(t, os.WriteFile(client, []byte("#!/bin/sh\ncat \"$1\" 2>/dev/null || echo known >\"$1\"\n"), 0o700))
+	skopeo, err := findAdapter("skopeo")
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", skopeo.script(`skopeo "$MARK"; skopeo "$MARK"`))
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "TMPDIR="+dir, "MARK="+mark, "OCIFAKE_HOST=127.0.0.1:1", "OCIFAKE_URL=http://127.0.0.1:1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, "known\n", string(out))
+	assert.NoFileExists(t, mark)
 }
 
 // TestExamJUnit checks that faults of the baseline are no failures.
