@@ -132,7 +132,7 @@ func shown(seen string) string { return varying.ReplaceAllString(seen, "…") }
 func TestDistributionProfiles(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) spec.Target{
 		"distribution2": func(t *testing.T) spec.Target { return distribution2(t, shipped2) },
-		"distribution3": func(t *testing.T) spec.Target { return distribution(t, false) },
+		"distribution3": distributionImage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := valuesOf(probed(t, start(t)))

@@ -15,7 +15,8 @@ import (
 	"github.com/containerd/log"
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory" // the driver "inmemory"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the driver "filesystem"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"   // the driver "inmemory"
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/olareg/olareg"
 	olaregconfig "github.com/olareg/olareg/config"
@@ -72,19 +73,31 @@ var peers = []peer{
 	}},
 }
 
-// distribution starts CNCF distribution, which deletes only if it is told to.
+// distribution starts CNCF distribution in memory, which deletes only if it is told to.
 func distribution(t *testing.T, deletes bool) spec.Target {
 	t.Helper()
 	return listening(t, distributionHandler(t, deletes))
 }
 
+// distributionImage starts CNCF distribution as its image does, with its content in a directory. A
+// list of tags in memory omits those that have the name of a directory.
+func distributionImage(t *testing.T) spec.Target {
+	t.Helper()
+	return listening(t, distributionOn(t, "filesystem", configuration.Parameters{"rootdirectory": t.TempDir()}, false))
+}
+
 func distributionHandler(t *testing.T, deletes bool) http.Handler {
+	t.Helper()
+	return distributionOn(t, "inmemory", nil, deletes)
+}
+
+func distributionOn(t *testing.T, driver string, parameters configuration.Parameters, deletes bool) http.Handler {
 	t.Helper()
 	level := log.GetLevel()
 	require.NoError(t, log.SetLevel("panic")) // it logs what it refuses
 	t.Cleanup(func() { assert.NoError(t, log.SetLevel(level.String())) })
 	config := &configuration.Configuration{Storage: configuration.Storage{
-		"inmemory":    nil,
+		driver:        parameters,
 		"delete":      configuration.Parameters{"enabled": deletes},
 		"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
 	}}
