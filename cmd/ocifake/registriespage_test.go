@@ -35,9 +35,9 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
 | :-- | :-- | :-- | :-- |
 | CNCF distribution 2.8.3 | 5500 | 7 % | 98 % |
 | CNCF distribution 3.1 | 5900 | 12 % | 97.9 % |
-| go-containerregistry pkg/registry | 5400 | 0 % | 98 % |
-| ocimem | 5800 | 1 % | 97 % |
-| olareg | 5400 | 47 % | 98 % |
+| go-containerregistry pkg/registry | 5400 | 0 % | 97.9 % |
+| ocimem | 5800 | 1 % | 98 % |
+| olareg | 5400 | 47 % | 97.5 % |
 | zot 2.1.20 | 5750 | 0 % | 98 % |
 
   The same command also sends the requests of the official conformance program, version 1.1:
