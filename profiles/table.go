@@ -165,7 +165,7 @@ var table = []trait{
 		set: setUnrouted},
 	{name: "manifest.get-digest", about: "which GETs of a manifest have Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"all", "by-digest", "none"}, strict: "all",
 		set: setGetDigest},
-	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have, or also without Accept", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused", "needed"}, strict: "ignored",
+	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have; needed: an OCI manifest, also without Accept and with a range of types", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused", "needed"}, strict: "ignored",
 		set: func(s *Settings, v Value) error {
 			s.Registry.StrictAccept, s.Registry.Dialect.NeedAccept = v != "ignored", v == "needed"
 			return nil

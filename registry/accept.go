@@ -34,6 +34,18 @@ func accepts(values []string, want string) bool {
 	return accepted
 }
 
+// names reports whether Accept has a media type itself, with any weight.
+func names(values []string, want string) bool {
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			if mediaType, _, err := mime.ParseMediaType(item); err == nil && mediaType == want {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // specificity returns how closely a media range matches a media type: 0 if it does not,
 // 3 if they are the same.
 func specificity(mediaRange, want string) int {

@@ -67,7 +67,7 @@ type Dialect struct {
 	// [UnroutedNone] or another of its values.
 	Unrouted string
 
-	NeedAccept       bool   // with StrictAccept, a request without Accept accepts no manifest
+	NeedAccept       bool   // with StrictAccept, OCI manifests need their type in Accept, not a range of types; others are not refused
 	DashAlias        bool   // sha256-<hex>, which is a tag by its form, is the manifest with that digest
 	ImmutableSame    bool   // ImmutableTags also refuses to push the same manifest again
 	AnyReference     bool   // a manifest is accepted by a malformed digest, and stored by its own

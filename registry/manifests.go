@@ -9,6 +9,7 @@ import (
 
 	"github.com/ocifake/ocifake/op"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Manifests: end-3 GET and HEAD ("Pulling manifests"), end-7 PUT ("Pushing
@@ -36,8 +37,7 @@ func (c *call) getManifest() error {
 	if err != nil {
 		return c.about(err)
 	}
-	accept := c.r.Header["Accept"]
-	if c.options.StrictAccept && (!accepts(accept, m.Descriptor.MediaType) || c.options.dialect.NeedAccept && len(accept) == 0) {
+	if !c.acceptable(m.Descriptor.MediaType) {
 		return &Error{Cause: notAcceptable, Message: fmt.Sprintf(
 			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
 	}
@@ -47,6 +47,18 @@ func (c *call) getManifest() error {
 	}
 	c.send(http.StatusOK, m.Descriptor.MediaType, m.Content)
 	return nil
+}
+
+// acceptable reports whether the client accepts a manifest with this type.
+func (c *call) acceptable(mediaType string) bool {
+	accept := c.r.Header["Accept"]
+	switch {
+	case !c.options.StrictAccept:
+		return true
+	case !c.options.dialect.NeedAccept:
+		return accepts(accept, mediaType)
+	}
+	return mediaType != ocispec.MediaTypeImageManifest && mediaType != ocispec.MediaTypeImageIndex || names(accept, mediaType)
 }
 
 // reference is the tag or digest in the URL.

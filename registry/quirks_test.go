@@ -347,11 +347,18 @@ func TestReferrersUnlinked(t *testing.T) {
 }
 
 func TestNeedAccept(t *testing.T) {
+	const docker = "application/vnd.docker.distribution.manifest.v2+json"
 	for need, status := range map[bool]int{false: http.StatusOK, true: http.StatusNotFound} {
 		s := speakWith(t, registry.Options{StrictAccept: true, Dialect: &registry.Dialect{NeedAccept: need}})
-		s.put("v1", "", "", http.StatusCreated)
+		_, m := s.put("v1", "", "", http.StatusCreated)
 		s.ask(http.MethodGet, image+"/manifests/v1", "", status)
-		s.ask(http.MethodGet, image+"/manifests/v1", "", http.StatusOK, "Accept", ocispec.MediaTypeImageManifest)
+		s.ask(http.MethodGet, image+"/manifests/v1", "", status, "Accept", "*/*")
+		s.ask(http.MethodGet, image+"/manifests/v1", "", status, "Accept", "text/html, application/*")
+		s.ask(http.MethodGet, image+"/manifests/v1", "", http.StatusOK, "Accept", "text/html, "+ocispec.MediaTypeImageManifest)
 		s.ask(http.MethodGet, image+"/manifests/v1", "", http.StatusNotFound, "Accept", ocispec.MediaTypeImageIndex)
+
+		s.ask(http.MethodPut, image+"/manifests/old", strings.ReplaceAll(m, ocispec.MediaTypeImageManifest, docker), http.StatusCreated, "Content-Type", docker)
+		s.ask(http.MethodGet, image+"/manifests/old", "", http.StatusOK)
+		s.ask(http.MethodGet, image+"/manifests/old", "", http.StatusOK, "Accept", "*/*")
 	}
 }

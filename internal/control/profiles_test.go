@@ -81,7 +81,7 @@ func TestProfileKeeps(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, upload.StatusCode)
 
 	f.v1(t, 200, "POST", "profiles/distribution3", "")
-	assert.Equal(t, http.StatusOK, f.ask(t, "GET", "/v2/app/manifests/v1", "").StatusCode, "it has no authentication")
+	assert.Equal(t, http.StatusOK, f.ask(t, "GET", "/v2/app/manifests/v1", "", header("Accept", "application/vnd.oci.image.manifest.v1+json")).StatusCode, "it has no authentication")
 	location := upload.Header.Get("Location")
 	chunk := f.ask(t, "PATCH", location, "hello", header("Content-Type", "application/octet-stream"))
 	require.Equal(t, http.StatusAccepted, chunk.StatusCode, chunk.body)

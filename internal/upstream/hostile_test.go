@@ -203,9 +203,8 @@ func dialled(t *testing.T, f *front, text string) string {
 	c, err := net.Dial("tcp", strings.TrimPrefix(f.URL, "http://"))
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = io.WriteString(c, text)
-	require.NoError(t, err)
-	answer, _ := io.ReadAll(c) // the server may reset the connection
+	_, _ = io.WriteString(c, text) // the server may refuse it, and close the connection, before it has read all
+	answer, _ := io.ReadAll(c)
 	return string(answer)
 }
 
