@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -310,18 +312,45 @@ func (c *conformanceConfig) run(ctx context.Context, stdout, stderr io.Writer) e
 	return c.finish(ctx, outcome, text, conformanceReport{c.target.URL, began, results, outcome, left})
 }
 
-// check checks all statements. It returns the results so far and an error if ctx ends, or nobody
-// reads the text.
+// lanes is how many statements are checked at a time: one is judged while another waits for the registry.
+const lanes = 2
+
+// check checks all statements, and reports them in order. It returns the results so far and an error if
+// ctx ends, or nobody reads the text. No check goes on when it returns.
 func (c *conformanceConfig) check(ctx context.Context, suite *spec.Suite, text *conformanceText) (all []checked, err error) {
+	type outcome struct {
+		checked
+		err error
+	}
+	outcomes := make([]chan outcome, len(c.statements))
+	for i := range outcomes {
+		outcomes[i] = make(chan outcome, 1)
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var next atomic.Int64
+	for range lanes {
+		running.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(outcomes)); i = next.Add(1) - 1 {
+				began := time.Now()
+				result, err := suite.Check(ctx, c.statements[i])
+				outcomes[i] <- outcome{checked{result, time.Since(began)}, err}
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
 	for i, s := range c.statements {
 		text.next(i, len(c.statements), s)
-		began := time.Now()
-		result, err := suite.Check(ctx, s)
-		if err != nil {
-			return all, err
+		o := <-outcomes[i]
+		if o.err != nil {
+			return all, o.err
 		}
-		all = append(all, checked{result, time.Since(began)})
-		if text.result(result); text.err != nil {
+		all = append(all, o.checked)
+		if text.result(o.Result); text.err != nil {
 			return all, text.err
 		}
 	}
