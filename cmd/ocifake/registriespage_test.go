@@ -78,7 +78,7 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
   ` + "`cd e2e && go test . -run TestRoundTrip`" + `. With OCIFAKE_ZOT, the same is done with zot over TLS, with a user,
   anonymous reads and other settings that change its answers.
 - Tests of other projects that use one of these registries as a fixture run with ocifake in its place, and pass:
-  those of go-containerregistry, ko, regclient, CUE and stereoscope, 752 tests, in
+  those of go-containerregistry, ko, regclient, CUE, helm and stereoscope, 1977 tests of these packages, in
   e2e/suites/testdata/suites.md: ` + "`cd e2e && OCIFAKE_SUITES=all go test -timeout 60m ./suites`" + `.
 - Of six registries, the answers to the official conformance suite are on record. The requests are sent
   again to the strict registry and to the profile, and the answers compared by status, error code, header

@@ -34,7 +34,8 @@ var fixtures = map[string]fixture{
 		module: "github.com/google/go-containerregistry", profile: "ggcr",
 		drop: []string{"pkg/registry/registry.go", "pkg/registry/manifest.go"},
 	},
-	"olareg": {module: "github.com/olareg/olareg", profile: "olareg", drop: []string{"*.go"}},
+	"distribution": {module: "github.com/distribution/distribution/v3", profile: "distribution3", drop: []string{"registry/*.go"}},
+	"olareg":       {module: "github.com/olareg/olareg", profile: "olareg", drop: []string{"*.go"}},
 	"ocimem": {
 		module: "cuelabs.dev/go/oci/ociregistry", profile: "ocimem",
 		rename: []rename{
@@ -62,6 +63,7 @@ var suites = []suite{
 	{module: "github.com/google/ko@v0.19.1", fixture: "ggcr", packages: []string{"./pkg/publish", "./pkg/commands"}},
 	{module: "github.com/regclient/regclient@v0.11.7", fixture: "olareg", packages: []string{".", "./mod", "./cmd/regctl", "./cmd/regsync", "./cmd/regbot/..."}},
 	{module: "cuelang.org/go@v0.17.1", fixture: "ocimem", packages: []string{"./mod/modconfig", "./mod/modregistry", "./mod/modregistrytest"}},
+	{module: "helm.sh/helm/v4@v4.3.1", fixture: "distribution", packages: []string{"./pkg/registry", "./pkg/downloader", "./pkg/action", "./pkg/cmd"}},
 	{module: "github.com/anchore/stereoscope@v0.1.13", fixture: "ggcr", packages: []string{"./pkg/image/oci"}},
 }
 
