@@ -369,13 +369,13 @@ func (c careful) list(ctx context.Context, reg *exam.Trial) ([]string, error) {
 }
 
 // pages fetches a list and what its Link leads to.
-func (s *session) pages(target string, add func([]byte) (int, error)) error {
+func (s *session) pages(target string, add func([]byte) (int, error), header ...string) error {
 	for seen := map[string]bool{}; target != ""; {
 		if (seen[target] || len(seen) > 100) && s.bug != "follows links for ever" {
 			return errors.New("the list has no end")
 		}
 		seen[target] = true
-		r, err := s.do(http.MethodGet, target, nil)
+		r, err := s.do(http.MethodGet, target, nil, header...)
 		if err != nil {
 			return err
 		}
@@ -426,7 +426,7 @@ func (c careful) referrers(ctx context.Context, reg *exam.Trial) ([]string, erro
 	case err != nil:
 		return nil, err
 	case r.StatusCode == http.StatusNotFound && c.bug != "knows no referrers tag":
-		return found, s.pages("/v2/"+repo+"/manifests/"+strings.Replace(subject, ":", "-", 1), add)
+		return found, s.pages("/v2/"+repo+"/manifests/"+strings.Replace(subject, ":", "-", 1), add, "Accept", ocispec.MediaTypeImageIndex)
 	}
 	return found, s.pages("/v2/"+repo+"/referrers/"+subject, add)
 }
