@@ -203,21 +203,26 @@ var recorded embed.FS
 
 // Recordings returns the recordings that the project keeps, by the name of their registry.
 func Recordings() ([]*Recording, error) {
-	files, err := fs.Glob(recorded, "testdata/recorded/*.jsonl")
+	return readAll(recorded, "testdata/recorded/*.jsonl", Read)
+}
+
+// readAll reads the files whose names match a pattern, sorted by name.
+func readAll[T any](files fs.FS, pattern string, read func(io.Reader) (T, error)) ([]T, error) {
+	names, err := fs.Glob(files, pattern)
 	if err != nil {
 		return nil, err
 	}
-	var all []*Recording
-	for _, name := range files {
-		text, err := fs.ReadFile(recorded, name)
+	var all []T
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		r, err := Read(bytes.NewReader(text))
+		one, err := read(bytes.NewReader(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path.Base(name), err)
 		}
-		all = append(all, r)
+		all = append(all, one)
 	}
 	return all, nil
 }

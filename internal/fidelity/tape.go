@@ -11,10 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -253,25 +251,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 var tapes embed.FS
 
 // Tapes returns the tapes that the project keeps, by registry and client.
-func Tapes() ([]*Tape, error) {
-	files, err := fs.Glob(tapes, "testdata/taped/*.jsonl.gz")
-	if err != nil {
-		return nil, err
-	}
-	var all []*Tape
-	for _, name := range files {
-		text, err := fs.ReadFile(tapes, name)
-		if err != nil {
-			return nil, err
-		}
-		t, err := ReadTape(bytes.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path.Base(name), err)
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
+func Tapes() ([]*Tape, error) { return readAll(tapes, "testdata/taped/*.jsonl.gz", ReadTape) }
 
 // Unordered returns a function for [NewMirror] that sorts what the specification gives no order: lists
 // of repositories and of referrers, and, with tags, also lists of tags. It removes spaces and quotes
