@@ -202,7 +202,7 @@ func TestHostileScorecard(t *testing.T) {
 // TestLargeScorecard checks that texts of trials with a fault are kept.
 func TestLargeScorecard(t *testing.T) {
 	s := card()
-	noise := strings.Repeat("x", 1<<16)
+	noise := strings.Repeat("x", 1<<15)
 	for i := range 400 {
 		r := trial(fmt.Sprintf("sweep/point-%d/pull", i), "passed", "")
 		r.Journal, r.Output = noise, noise

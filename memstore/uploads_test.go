@@ -25,7 +25,7 @@ import (
 func TestUploadAnyChunks(t *testing.T) {
 	content := long(9<<20 + 12345)
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := range 24 {
+	for i := range 16 {
 		opened, committed := digest.SHA256, digest.SHA256
 		if i%4 >= 2 {
 			opened = digest.SHA512
@@ -358,7 +358,7 @@ func TestNewUploadRefusesAlgorithm(t *testing.T) {
 
 // Many clients push the same few blobs at the same time into one small store.
 func TestUploadConcurrently(t *testing.T) {
-	const repos, blobs = 8, 4
+	const repos, blobs = 4, 4
 	s := memstore.New(memstore.Options{})
 	var wg sync.WaitGroup
 	for r := range repos {

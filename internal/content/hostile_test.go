@@ -122,10 +122,9 @@ func TestLoadHostileLayout(t *testing.T) {
 		spoil func(*small)
 		want  string
 	}{
-		"version":        {func(s *small) { s.layout = `{"imageLayoutVersion":"2.0.0"}` }, `oci-layout: imageLayoutVersion is "2.0.0": want "1.0.0"`},
-		"version JSON":   {func(s *small) { s.layout = `[]` }, `oci-layout: `},
-		"index JSON":     {func(s *small) { s.index = `{` }, `index.json: `},
-		"index too long": {func(s *small) { s.index = strings.Repeat(" ", maxDocument+1) }, `index.json: 6710`},
+		"version":      {func(s *small) { s.layout = `{"imageLayoutVersion":"2.0.0"}` }, `oci-layout: imageLayoutVersion is "2.0.0": want "1.0.0"`},
+		"version JSON": {func(s *small) { s.layout = `[]` }, `oci-layout: `},
+		"index JSON":   {func(s *small) { s.index = `{` }, `index.json: `},
 		"index digest": {func(s *small) {
 			s.index = strings.Replace(s.index, "sha256:", "sha256:../../", 1)
 		}, `index.json: manifests[0]: "sha256:../../`},
@@ -163,6 +162,14 @@ func TestLoadHostileLayout(t *testing.T) {
 			assertEmpty(t, store)
 		})
 	}
+	t.Run("index too long", func(t *testing.T) {
+		dir, _, _ := newLayout(t)
+		require.NoError(t, os.Truncate(filepath.Join(dir, "index.json"), maxDocument+1))
+		store := memstore.New(memstore.Options{})
+		_, err := Load(t.Context(), store, dir, LoadOptions{Repository: "app"})
+		require.ErrorContains(t, err, `index.json: 67108865 bytes: want at most 67108864`)
+		assertEmpty(t, store)
+	})
 	s := newSmall()
 	nested(s, maxDepth)
 	_, err := Load(t.Context(), memstore.New(memstore.Options{}), write(t, archiveOf(t, s.entries()...)), LoadOptions{Repository: "app"})

@@ -231,7 +231,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 			img := app.image(1, false)
 			m, err := store.Manifest(t.Context(), "app", img.Digest.String())
 			require.NoError(t, err)
-			generate(t, store, "many:{1..1000} layers=1")
+			generate(t, store, "many:{1..300} layers=1")
 			for _, tag := range []string{"UPPER", "_", strings.Repeat("t", 128), "1.2.3-rc.1"} {
 				_, err = app.PutManifest(t.Context(), m.Descriptor.MediaType, m.Content, tag)
 				require.NoError(t, err)
