@@ -72,7 +72,7 @@ type Dialect struct {
 	ImmutableSame    bool   // ImmutableTags also refuses to push the same manifest again
 	AnyReference     bool   // a manifest is accepted by a malformed digest, and stored by its own
 	AnyDigest        bool   // a manifest is accepted by a digest that it does not have, and stored by its own
-	AnyDescriptor    bool   // the sizes, media types and data of descriptors are not compared with what they describe
+	AnyDescriptor    bool   // descriptors need no size; their sizes, media types and data are not compared with what they describe
 	RefuseSubject    bool   // a manifest with a subject is refused: Unsupported
 	RefuseLayerless  bool   // an image manifest without layers is refused: ManifestInvalid
 	ContentFirst     bool   // a manifest's content is judged before the digest in the URL

@@ -70,8 +70,8 @@ func ParseManifest(mediaType string, content []byte) (PutManifest, error) {
 	return parse(mediaType, content, false)
 }
 
-// parse is [ParseManifest]. With anyDescriptor, descriptors need not agree with their data or with
-// one another.
+// parse is [ParseManifest]. With anyDescriptor, descriptors need no size, and need not agree with
+// their data or with one another.
 func parse(mediaType string, content []byte, anyDescriptor bool) (PutManifest, error) {
 	f, known := forms[mediaType]
 	switch {
@@ -84,7 +84,11 @@ func parse(mediaType string, content []byte, anyDescriptor bool) (PutManifest, e
 	if err := json.Unmarshal(content, &d); err != nil {
 		return PutManifest{}, invalid("the manifest is not valid JSON for %s: %v", mediaType, err)
 	}
-	if err := checkShape(content, manifestShape); err != nil {
+	shape := manifestShape
+	if anyDescriptor {
+		shape = sizelessShape
+	}
+	if err := checkShape(content, shape); err != nil {
 		return PutManifest{}, err
 	}
 	if err := d.check(mediaType, f, anyDescriptor); err != nil {

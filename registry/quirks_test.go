@@ -234,11 +234,12 @@ func TestReferrersOrder(t *testing.T) {
 func TestAnyDescriptor(t *testing.T) {
 	data := `,"annotations":{"a":"b"},"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"` + string(digest.FromString("b")) + `","size":1,"data":"YQ=="}`
 	layer := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":99}`, ocispec.MediaTypeImageLayer, digest.FromString(layerText))
-	speak(t, registry.Dialect{}).put("v1", "", data, http.StatusBadRequest)
-	speak(t, registry.Dialect{}).put("v1", layer, "", http.StatusBadRequest)
+	sizeless := strings.Replace(layer, `,"size":99`, "", 1) // as docker writes it after a HEAD with Content-Length: 0
 	lax := speak(t, registry.Dialect{AnyDescriptor: true})
-	lax.put("v1", "", data, http.StatusCreated)
-	lax.put("v1", layer, "", http.StatusCreated)
+	for _, m := range []struct{ layer, more string }{{"", data}, {layer, ""}, {sizeless, ""}} {
+		speak(t, registry.Dialect{}).put("v1", m.layer, m.more, http.StatusBadRequest)
+		lax.put("v1", m.layer, m.more, http.StatusCreated)
+	}
 }
 
 func TestSHA512(t *testing.T) {

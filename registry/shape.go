@@ -35,16 +35,22 @@ var (
 	platformShape = object(map[string]*shape{
 		"architecture": anyValue, "os": anyValue, "os.version": anyValue, "os.features": {each: anyValue}, "variant": anyValue,
 	}, "architecture", "os")
-	descriptorShape = object(map[string]*shape{
+	manifestShape = manifestOf("size")
+	sizelessShape = manifestOf() // whose descriptors need no size
+)
+
+// manifestOf returns the shape of a manifest whose descriptors have required members.
+func manifestOf(required ...string) *shape {
+	descriptor := object(map[string]*shape{
 		"mediaType": mediaTypeShape, "digest": anyValue, "size": anyValue, "urls": {each: anyValue}, "annotations": {each: anyValue},
 		"data": anyValue, "platform": platformShape, "artifactType": mediaTypeShape,
-	}, "size")
-	manifestShape = object(map[string]*shape{
-		"schemaVersion": anyValue, "mediaType": mediaTypeShape, "artifactType": mediaTypeShape, "config": descriptorShape,
-		"layers": {each: descriptorShape}, "manifests": {each: descriptorShape}, "fsLayers": anyValue,
-		"subject": descriptorShape, "annotations": {each: anyValue},
+	}, required...)
+	return object(map[string]*shape{
+		"schemaVersion": anyValue, "mediaType": mediaTypeShape, "artifactType": mediaTypeShape, "config": descriptor,
+		"layers": {each: descriptor}, "manifests": {each: descriptor}, "fsLayers": anyValue,
+		"subject": descriptor, "annotations": {each: anyValue},
 	})
-)
+}
 
 func object(members map[string]*shape, required ...string) *shape {
 	s := &shape{members: members, folded: make(map[string]string), required: required}

@@ -141,7 +141,7 @@ buildah push "$OCIFAKE_IMAGE" "oci-archive:$OCIFAKE_DIR/image.tar"`,
 	},
 	{
 		name: "docker", program: "docker", needs: "root and dockerd, which is started for each trial", setup: dockerSetup,
-		version: `docker --version | sed 's/^Docker version \([^,]*\).*/\1/'`,
+		version: `dockerd --version | sed 's/^Docker version \([^,+]*\).*/\1/'`, // it sends the requests
 		push: `docker load -q -i "$OCIFAKE_DIR/archive.tar"
 docker tag example.test/app:v1 "$OCIFAKE_IMAGE"
 docker push "$OCIFAKE_IMAGE"`,
