@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/record"
 )
 
 // TestDutySentences checks that the duties quote the specification.
@@ -45,6 +48,20 @@ func TestVariants(t *testing.T) {
 	assert.True(t, names["upload.location=absolute"])
 	assert.True(t, names["auth.token-field=access_token"])
 	assert.Greater(t, len(all), 150)
+}
+
+// TestAnswers checks that answers with a token differ if they have other fields, and not by their token.
+func TestAnswers(t *testing.T) {
+	of := func(body string) map[string]bool {
+		x := record.Exchange{Status: 200, ResponseBody: []byte(body)}
+		x.Op = op.Token
+		return answers(record.Log{x})
+	}
+	plain := of(`{"token":"a","access_token":"a"}`)
+	assert.True(t, includes(plain, of(`{"access_token":"b","token":"b"}`)))
+	for _, body := range []string{`{"token":"a"}`, `{"access_token":"a"}`, `[]`, ``} {
+		assert.False(t, includes(plain, of(body)), body)
+	}
 }
 
 // TestSlots checks that trials that wait make room for others, up to a limit.
