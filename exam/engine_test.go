@@ -50,6 +50,44 @@ func TestVariants(t *testing.T) {
 	assert.Greater(t, len(all), 150)
 }
 
+// TestTouches checks that a trial on a trait does not apply to a client that sends no request which
+// the trait concerns.
+func TestTouches(t *testing.T) {
+	log := func(ops ...op.Op) (log record.Log) {
+		for _, o := range ops {
+			x := record.Exchange{}
+			x.Op = o
+			log = append(log, x)
+		}
+		return log
+	}
+	pull, list := log(op.Ping, op.Token, op.ManifestHead, op.ManifestGet, op.BlobGet), log(op.Ping, op.TagList)
+	push := log(op.BlobHead, op.UploadStart, op.UploadCommit, op.ManifestPut)
+	all, err := variants()
+	require.NoError(t, err)
+	for _, v := range all {
+		if len(v.fact.Rules) > 0 {
+			assert.True(t, v.touches(nil), v.name)
+			continue
+		}
+		family, _, _ := strings.Cut(v.trait, ".")
+		switch family {
+		case "auth", "ping", "answer", "limit", "digest", "repository":
+			assert.True(t, v.touches(pull) && v.touches(push) && v.touches(list), v.name)
+		case "tags":
+			assert.False(t, v.touches(pull) || v.touches(push), v.name)
+			assert.True(t, v.touches(list), v.name)
+		case "upload":
+			assert.False(t, v.touches(pull) || v.touches(list), v.name)
+			assert.True(t, v.touches(push), v.name)
+		case "manifest", "blob", "referrers", "catalog":
+			assert.False(t, v.touches(list), v.name)
+		default:
+			assert.Fail(t, "a trait of another family", v.name)
+		}
+	}
+}
+
 // TestAnswers checks that answers with a token differ if they have other fields, and not by their token.
 func TestAnswers(t *testing.T) {
 	of := func(body string) map[string]bool {

@@ -238,6 +238,9 @@ func (e *exam) planTraits() error {
 				x.excuses = []string{v.trait}
 			}
 			x.options, x.dense, x.whole = v.access.options(v.fact), true, v.mayFail // of short pages, some have no link
+			if plain := of.plains[v.access.name]; plain != nil && !v.touches(plain.log) {
+				x.skip = "the client sends no request that it concerns"
+			}
 			e.add(x, of, v.access)
 		}
 	}

@@ -3,10 +3,13 @@ package exam
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ocifake/ocifake/auth"
 	"github.com/ocifake/ocifake/internal/pattern"
+	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
 )
 
@@ -78,6 +81,44 @@ type variant struct {
 	access  *access
 	fact    profiles.Fact
 	mayFail bool // a correct client may fail
+}
+
+// family are traits whose names begin in the same way.
+type family struct {
+	prefix string
+	ops    []op.Op
+}
+
+// families are the requests that traits concern, by the beginning of their names. The first row
+// that fits is right; the traits of no row can concern every request.
+var families = []family{
+	{"blob.delete", []op.Op{op.BlobDelete}},
+	{"blob.mount", []op.Op{op.BlobMount}},
+	{"blob.", []op.Op{op.BlobGet, op.BlobHead, op.BlobDelete, op.BlobPost, op.BlobMount, op.UploadStart, op.UploadCommit}},
+	{"catalog.", []op.Op{op.RepositoryList}},
+	{"manifest.delete", []op.Op{op.ManifestDelete, op.TagDelete}},
+	{"manifest.immutable", []op.Op{op.ManifestPut, op.ManifestDelete, op.TagDelete}},
+	{"manifest.put", []op.Op{op.ManifestPut}},
+	{"manifest.", []op.Op{op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete, op.ReferrerList}},
+	{"referrers.", []op.Op{op.ReferrerList, op.ManifestPut}},
+	{"tags.", []op.Op{op.TagList, op.RepositoryList}},
+	{"upload.", []op.Op{op.UploadStart, op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel, op.BlobPost, op.BlobMount}},
+}
+
+// touches reports whether the variant concerns a request of a log.
+func (v *variant) touches(log record.Log) bool {
+	row := slices.IndexFunc(families, func(f family) bool { return strings.HasPrefix(v.trait, f.prefix) })
+	if row < 0 || len(v.fact.Rules) > 0 {
+		return true
+	}
+	ops := slices.Clone(families[row].ops)
+	for _, answer := range v.fact.Also {
+		ops = append(ops, answer.Ops...)
+	}
+	if v.fact.Answer != nil {
+		ops = append(ops, v.fact.Answer.Ops...)
+	}
+	return slices.ContainsFunc(log, func(x record.Exchange) bool { return slices.Contains(ops, x.Op) })
 }
 
 // variants returns each value of each trait that a profile has, and all that a trait can have.
