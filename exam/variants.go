@@ -105,6 +105,11 @@ var families = []family{
 	{"upload.", []op.Op{op.UploadStart, op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel, op.BlobPost, op.BlobMount}},
 }
 
+// lists reports whether the variant concerns nothing but lists.
+func (v *variant) lists() bool {
+	return strings.HasPrefix(v.trait, "tags.") || strings.HasPrefix(v.trait, "referrers.") || strings.HasPrefix(v.trait, "catalog.")
+}
+
 // touches reports whether the variant concerns a request of a log.
 func (v *variant) touches(log record.Log) bool {
 	row := slices.IndexFunc(families, func(f family) bool { return strings.HasPrefix(v.trait, f.prefix) })
