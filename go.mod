@@ -14,7 +14,6 @@ require (
 	github.com/google/uuid v1.2.0
 	github.com/klauspost/compress v1.16.5
 	github.com/onsi/ginkgo/v2 v2.9.5
-	github.com/opencontainers/distribution-spec/specs-go v0.0.0-20240926185104-8376368dd8aa
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.0
 	github.com/rogpeppe/go-internal v1.14.1

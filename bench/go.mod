@@ -15,9 +15,7 @@ require (
 
 require (
 	github.com/goccy/go-yaml v1.19.2 // indirect
-	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/opencontainers/distribution-spec/specs-go v0.0.0-20260831232431-97274622c111 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/sudo-bmitch/oci-digest v0.1.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

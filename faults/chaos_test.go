@@ -15,7 +15,7 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registrytest"
@@ -100,7 +100,7 @@ func TestChaosRules(t *testing.T) {
 		assert.False(t, names[rule.Name], "%s is the name of two rules", rule.Name)
 		names[rule.Name] = true
 		for _, o := range op.All() {
-			ops := opset.Allowed(rule.Filters)
+			ops := filter.Allowed(rule.Filters)
 			meant[o] = meant[o] || ops.Has(o)
 		}
 		text, err := rule.MarshalJSON()

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -31,10 +31,10 @@ func (r Rule) Check() error {
 	case r.Connect && r.Flags.BeforeAuth:
 		return errors.New("a rule on connections is always before auth")
 	}
-	if opset.Allowed(r.Filters) == 0 {
+	if filter.Allowed(r.Filters) == 0 {
 		return errors.New("its filters together match no request")
 	}
-	if opset.Allowed(w.Until) == 0 {
+	if filter.Allowed(w.Until) == 0 {
 		return errors.New("the filters of until together match no request")
 	}
 	for _, b := range r.behaviours() {
@@ -86,7 +86,7 @@ func (r Rule) checkActing() error {
 			return err
 		}
 	}
-	allowed := opset.Allowed(r.Filters)
+	allowed := filter.Allowed(r.Filters)
 	for _, b := range r.behaviours() {
 		if err := effect.CheckOperations(b, allowed); err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
@@ -37,8 +36,8 @@ type Filter struct {
 	over   bool   // in text, the values follow a ">"
 	not    bool
 	stage  Stage
-	ops    opset.Set // of a filter made by Op
-	reach  opset.Set // operations outside of which it matches nothing; 0: any
+	ops    filter.Ops // of a filter made by Op
+	reach  filter.Ops // operations outside of which it matches nothing; 0: any
 	match  func(*Exchange) bool
 }
 

@@ -3,7 +3,7 @@ package record
 import (
 	"slices"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -14,21 +14,21 @@ func (f Filter) within(patterns []string, can func(op.Op) bool) Filter {
 	if slices.Contains(patterns, "") {
 		return f
 	}
-	f.reach = opset.Of(op.Unknown, op.External)
+	f.reach = filter.OpsOf(op.Unknown, op.External)
 	for _, o := range op.All() {
 		if can(o) {
-			f.reach |= opset.Of(o)
+			f.reach |= filter.OpsOf(o)
 		}
 	}
 	return f
 }
 
 func hasTags(o op.Op) bool {
-	return opset.Of(op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete).Has(o)
+	return filter.OpsOf(op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete).Has(o)
 }
 
 func hasDigests(o op.Op) bool { return o.InRepository() && o != op.TagList }
 
 func hasSession(o op.Op) bool {
-	return opset.Of(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel).Has(o)
+	return filter.OpsOf(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel).Has(o)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/ocifake/ocifake/internal/filter"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/internal/pattern"
 	"github.com/ocifake/ocifake/op"
 )
@@ -25,7 +24,7 @@ func Op(ops ...op.Op) Filter {
 		mustBe("op", err)
 		names[i] = o.String()
 	}
-	set := opset.Of(ops...)
+	set := filter.OpsOf(ops...)
 	f := on("op", OnRequest, names, func(x *Exchange) bool { return set.Has(x.Op) })
 	f.ops = set
 	return f
@@ -173,7 +172,7 @@ func ChunkOver(n int64) Filter {
 		length, ok := x.contentLength()
 		return ok && length > n || !ok && ranged && last-first >= n
 	})
-	f.reach = opset.Of(op.UploadChunk, op.UploadCommit)
+	f.reach = filter.OpsOf(op.UploadChunk, op.UploadCommit)
 	return f
 }
 
@@ -190,10 +189,10 @@ func Resumed() Filter {
 		}
 		return false
 	})
-	f.reach = opset.Of(op.Unknown, op.External)
+	f.reach = filter.OpsOf(op.Unknown, op.External)
 	for _, o := range op.All() {
 		if slices.ContainsFunc(o.Methods(), func(m string) bool { return m != http.MethodPost && m != http.MethodDelete }) {
-			f.reach |= opset.Of(o)
+			f.reach |= filter.OpsOf(o)
 		}
 	}
 	return f

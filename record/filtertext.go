@@ -9,7 +9,6 @@ import (
 	"github.com/ocifake/ocifake/internal/bytesize"
 	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -29,7 +28,7 @@ func ParseFilters(text string) ([]Filter, error) {
 		}
 		filters = append(filters, f)
 	}
-	if opset.Allowed(filters) == 0 {
+	if filter.Allowed(filters) == 0 {
 		return nil, fmt.Errorf("filter %q: together they match no request", text)
 	}
 	return filters, nil

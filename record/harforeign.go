@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/errorbody"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/redact"
 	"github.com/ocifake/ocifake/op"
 )
@@ -45,7 +45,7 @@ func (h *harReader) foreignExchange(e *harEntry) (Exchange, error) {
 	}
 	x.RequestBytes = max(x.RequestBytes, int64(len(x.RequestBody)))
 	if x.Status >= http.StatusBadRequest {
-		x.Codes = errorbody.Codes(x.ResponseBody)
+		x.Codes = jsonedit.ErrorCodes(x.ResponseBody)
 	}
 	x.removeSecrets(h.redactor)
 	x.Conn = h.connection(e.Connection)

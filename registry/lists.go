@@ -5,8 +5,6 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
-
-	distspec "github.com/opencontainers/distribution-spec/specs-go/v1"
 )
 
 // Lists: end-8 tags ("Listing Tags"), end-12 referrers ("Listing Referrers"),
@@ -109,7 +107,16 @@ func (c *call) listTags() error {
 	if next != "" {
 		c.setNext("/v2/"+c.info.Name()+"/tags/list", p, next, nil)
 	}
-	return c.sendJSON("application/json", distspec.TagList{Name: c.listName(), Tags: tags})
+	return c.sendJSON("application/json", tagList{c.listName(), tags})
+}
+
+type tagList struct {
+	Name string   `json:"name"`
+	Tags []string `json:"tags"`
+}
+
+type repositoryList struct {
+	Repositories []string `json:"repositories"`
 }
 
 // strictTags returns a page of tags, and the last of them if there are more.
@@ -142,5 +149,5 @@ func (c *call) listRepositories() error {
 	if more {
 		c.setNext("/v2/_catalog", p, repositories[len(repositories)-1], nil)
 	}
-	return c.sendJSON("application/json", distspec.RepositoryList{Repositories: repositories})
+	return c.sendJSON("application/json", repositoryList{repositories})
 }

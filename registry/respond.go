@@ -9,7 +9,6 @@ import (
 	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/unread"
 )
 
 // location returns a URL of the API for Location and Link: a path, unless it is absolute in
@@ -95,7 +94,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 // fail answers with an error. The first error of a joined one gives the status;
 // all of them stand in the body.
 func (c *call) fail(err error) {
-	unread.Answer(c.w, c.r, func() { c.sendError(err) })
+	inflight.Answer(c.w, c.r, func() { c.sendError(err) })
 }
 
 func (c *call) sendError(err error) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/record"
 )
 
@@ -61,7 +61,7 @@ func (r *Registry) Require(t testing.TB, filters ...record.Filter) *Assertions {
 func newAssertions(t testing.TB, of recorded, method string, filters []record.Filter) *Assertions {
 	t.Helper()
 	a := &Assertions{t: t, of: of, filters: filters, method: method}
-	if opset.Allowed(filters) == 0 {
+	if filter.Allowed(filters) == 0 {
 		t.Fatalf("registrytest: %s: together they match no request: %s", method, texts(filters))
 	}
 	_, file, line, _ := runtime.Caller(2)

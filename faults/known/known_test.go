@@ -15,7 +15,7 @@ import (
 	conf "github.com/ocifake/ocifake/config"
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/yamltext"
 	"github.com/ocifake/ocifake/record"
 )
@@ -96,7 +96,7 @@ func TestRulesWithFilters(t *testing.T) {
 			got := narrowed[i]
 			assert.False(t, got.Flags.Optional, f.Name)
 			assert.Equal(t, f.Name, got.Known)
-			if opset.Allowed(got.Filters) == 0 { // requests for tokens name no repository
+			if filter.Allowed(got.Filters) == 0 { // requests for tokens name no repository
 				assert.ErrorContains(t, got.Check(), "its filters together match no request", f.Name)
 			} else {
 				require.NoError(t, got.Check(), f.Name)

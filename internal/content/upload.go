@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/stream"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -77,8 +76,8 @@ func (to Repository) addContent(ctx context.Context, c Content) (ocispec.Descrip
 	})
 }
 
-// putLayer stores a layer, unless it is not distributable. The digest of a streamed layer is known
-// only after it was read and closed.
+// putLayer stores a layer, unless it is not distributable. The size and the digest of a streamed layer
+// are known only after it was read and closed.
 func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 	mediaType, err := layer.MediaType()
 	if err != nil {
@@ -92,11 +91,8 @@ func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 		return err
 	}
 	size, err := layer.Size()
-	if errors.Is(err, stream.ErrNotComputed) {
-		size, err = registry.Unknown, nil
-	}
 	if err != nil {
-		return fmt.Errorf("size: %w", err)
+		size = registry.Unknown // of a streamed layer; a broken one fails when it is read
 	}
 	body, err := layer.Compressed()
 	if err != nil {

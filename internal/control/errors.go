@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/ocifake/ocifake/internal/unread"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/registry"
 )
 
@@ -53,7 +53,7 @@ func (a *API) asFailure(r *http.Request, err error) *failure {
 
 // fail sends a failure without reading the rest of the body.
 func fail(w http.ResponseWriter, r *http.Request, f *failure) {
-	unread.Answer(w, r, func() { reply(w, f.Status, map[string]*failure{"error": f}) })
+	inflight.Answer(w, r, func() { reply(w, f.Status, map[string]*failure{"error": f}) })
 }
 
 // reply sends a value as JSON.

@@ -13,9 +13,7 @@ type floor struct {
 const (
 	containerregistry = "github.com/google/go-containerregistry"
 	digest            = "github.com/opencontainers/go-digest"
-	distributionSpec  = "github.com/opencontainers/distribution-spec/specs-go"
 	imageSpec         = "github.com/opencontainers/image-spec"
-	jwt               = "github.com/golang-jwt/jwt/v5"
 	xcrypto           = "golang.org/x/crypto"
 	btree             = "github.com/google/btree"
 	diff              = "github.com/rogpeppe/go-internal"
@@ -31,12 +29,12 @@ var house = []floor{
 	{"config", "auth faults internal/strict internal/yamltext profiles registrytest", ""},
 	{"exam", "auth faults faults/known images internal/content internal/engine internal/inflight internal/pulled internal/recorder lint memstore op profiles record registry registrytest", list(containerregistry, digest, imageSpec)},
 	{"keep", "internal/kept internal/replay internal/upstream registrytest", ""},
-	{"registrytest", "auth faults lint internal/apistore internal/content internal/engine internal/opset internal/recorder internal/replay internal/server internal/upstream memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
+	{"registrytest", "auth faults lint internal/apistore internal/content internal/engine internal/filter internal/recorder internal/replay internal/server internal/upstream memstore op profiles record registry", list(containerregistry, digest, imageSpec, diff)},
 	{"images", "internal/content", list(containerregistry, digest)},
 	{"spec/ginkgospec", "registry registry/storetest spec", list(ginkgo)},
 	{"spec", "", list(digest, imageSpec)},
 	{"docs", "", ""},
-	{"internal/control", "auth lint faults faults/known internal/content internal/effect internal/engine internal/recorder internal/worldstore op profiles record registry", list(digest, imageSpec)},
+	{"internal/control", "auth lint faults faults/known internal/content internal/effect internal/engine internal/inflight internal/recorder internal/worldstore op profiles record registry", list(digest, imageSpec)},
 	{"internal/kept", "internal/content internal/learn internal/replay layoutstore op profiles record registry", list(digest, imageSpec)},
 	{"internal/replay", "auth internal/content internal/inflight internal/layoutdir memstore op profiles registry", list(digest, imageSpec)},
 	{"internal/worldstore", "memstore registry", list(digest, imageSpec)},
@@ -49,22 +47,21 @@ var house = []floor{
 	{"internal/layoutdir", "memstore op registry", list(digest, imageSpec)},
 	{"internal/content", "op registry", list(containerregistry, digest, imageSpec)},
 	{"internal/apistore", "registry", list(digest, imageSpec)},
-	{"internal/engine", "faults internal/effect internal/inflight internal/opset op record registry", ""},
-	{"internal/faultnames", "faults faults/known internal/effect internal/opset op record", ""},
+	{"internal/engine", "faults internal/effect internal/inflight internal/filter op record registry", ""},
+	{"internal/faultnames", "faults faults/known internal/effect internal/filter op record", ""},
 	{"internal/fidelity", "internal/strict op record registry", list(digest)},
 	{"internal/learn", "faults internal/evidence internal/redact op profiles record registry", list(digest, imageSpec)},
 	{"profiles/probe", "internal/evidence op profiles registry", list(digest, imageSpec)},
 	{"profiles", "auth faults internal/strict op record registry", ""},
 	{"faults/known", "faults record", ""},
-	{"faults", "internal/effect internal/opset op record", list(digest)},
-	{"internal/effect", "internal/inflight internal/opset op record registry", list(digest)},
-	{"auth", "internal/inflight op registry", list(jwt, xcrypto)},
+	{"faults", "internal/effect internal/filter op record", list(digest)},
+	{"internal/effect", "internal/inflight internal/filter op record registry", list(digest)},
+	{"auth", "internal/inflight op registry", list(xcrypto)},
 	{"memstore", "op registry", list(digest, imageSpec, btree)},
 	{"registry/storetest", "registry", list(digest, imageSpec)},
-	{"registry", "internal/inflight op", list(digest, imageSpec, distributionSpec)},
-	{"record", "internal/filter internal/jsonedit internal/opset op", list(digest)},
+	{"registry", "internal/inflight op", list(digest, imageSpec)},
+	{"record", "internal/filter internal/jsonedit op", list(digest)},
 	{"internal/filter", "op", ""},
-	{"internal/opset", "op", ""},
 	{"internal/inflight", "op", list(digest)},
 	{"internal/evidence", "op", list(digest)},
 	{"internal/pulled", "", list(digest)},
@@ -75,7 +72,6 @@ var house = []floor{
 	{"internal/strict", "", ""},
 	{"internal/clientenv", "", ""},
 	{"internal/bytesize", "", ""},
-	{"internal/errorbody", "", ""},
 	{"internal/must", "", ""},
 	{"internal/near", "", ""},
 	{"internal/recent", "", ""},
@@ -84,13 +80,12 @@ var house = []floor{
 	{"internal/pattern", "", ""},
 	{"internal/terminal", "", ""},
 	{"internal/thorough", "", ""},
-	{"internal/unread", "", ""},
 	{"internal/update", "", ""},
 	{"internal/uuid", "", ""},
 }
 
 // linked are the other modules in the binary of a test that imports registrytest. There are at most
-// eight.
-var linked = []string{containerregistry, digest, distributionSpec, imageSpec, jwt, xcrypto, btree, diff}
+// six.
+var linked = []string{containerregistry, digest, imageSpec, xcrypto, btree, diff}
 
 func list(modules ...string) string { return strings.Join(modules, " ") }

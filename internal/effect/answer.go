@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/jsonedit"
-	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -84,7 +84,7 @@ func (a Answer) needs() need {
 }
 
 func (a Answer) serve(x *Exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
-	unread.Answer(w, r, func() { a.send(x, w, r) })
+	inflight.Answer(w, r, func() { a.send(x, w, r) })
 }
 
 // Answer sends an answer in the registry's place.

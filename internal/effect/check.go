@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -82,7 +82,7 @@ func besideTLS(effects []Behaviour) error {
 
 // CheckOperations returns an error if an effect can act on requests for none of the
 // allowed operations.
-func CheckOperations(b Behaviour, allowed opset.Set) error {
+func CheckOperations(b Behaviour, allowed filter.Ops) error {
 	if group, ok := b.(All); ok {
 		for _, b := range group {
 			if err := CheckOperations(b, allowed); err != nil {

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -44,7 +44,7 @@ func (e Compress) check() error {
 	return nil
 }
 
-func (Compress) actsOn() opset.Set { return answersWithBody() }
+func (Compress) actsOn() filter.Ops { return answersWithBody() }
 
 func (Compress) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -21,7 +21,7 @@ type Corrupt struct {
 
 func (Corrupt) Kind() string { return "corrupt" }
 
-func (Corrupt) actsOn() opset.Set { return answersWithBody() }
+func (Corrupt) actsOn() filter.Ops { return answersWithBody() }
 
 func (Corrupt) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
 
@@ -67,7 +67,7 @@ type Zeros struct{}
 
 func (Zeros) Kind() string { return "zeros" }
 
-func (Zeros) actsOn() opset.Set { return answersWithBody() }
+func (Zeros) actsOn() filter.Ops { return answersWithBody() }
 
 func (Zeros) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
 
@@ -106,7 +106,7 @@ func (e ContentOf) check() error {
 	return nil
 }
 
-func (ContentOf) actsOn() opset.Set { return contentReads() }
+func (ContentOf) actsOn() filter.Ops { return contentReads() }
 
 func (ContentOf) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 
@@ -127,7 +127,7 @@ func (IgnoreRange) Kind() string { return "ignore-range" }
 
 func (IgnoreRange) early() string { return actsOnRange }
 
-func (IgnoreRange) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
+func (IgnoreRange) actsOn() filter.Ops { return filter.OpsOf(op.BlobGet, op.External) }
 
 func (IgnoreRange) prospect(info *op.Info, r *http.Request) Prospect {
 	condition := r.Header.Get("If-Range")
@@ -194,7 +194,7 @@ func (e ShiftRange) check() error {
 	return nil
 }
 
-func (ShiftRange) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
+func (ShiftRange) actsOn() filter.Ops { return filter.OpsOf(op.BlobGet, op.External) }
 
 // shifted returns the start that was asked for, and the range to ask for instead.
 func (e ShiftRange) shifted(r *http.Request) (start int64, set string, ok bool) {

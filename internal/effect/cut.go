@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -63,9 +63,9 @@ func (c Cut) needs() need { return c.How.needs }
 // not cut in it.
 func (c Cut) ends() bool { return c.After == 0 && !c.Request }
 
-func (c Cut) actsOn() opset.Set {
+func (c Cut) actsOn() filter.Ops {
 	if c.ends() {
-		return ^opset.Set(0)
+		return ^filter.Ops(0)
 	}
 	return bodies(c.Request)
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -19,7 +19,7 @@ func (DigestTags) early() string { return actsOnRequest }
 
 func (DigestTags) needs() need { return needStore }
 
-func (DigestTags) actsOn() opset.Set { return opset.Of(op.ManifestGet, op.ManifestHead) }
+func (DigestTags) actsOn() filter.Ops { return filter.OpsOf(op.ManifestGet, op.ManifestHead) }
 
 func (DigestTags) prospect(info *op.Info, _ *http.Request) Prospect {
 	if digestIn(info.Tag) == "" {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/jsonedit"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -61,7 +61,7 @@ func (e Edit) check() error {
 	return err
 }
 
-func (Edit) actsOn() opset.Set { return answersWithBody() }
+func (Edit) actsOn() filter.Ops { return answersWithBody() }
 
 func (Edit) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
 

@@ -13,8 +13,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/must"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -82,7 +82,7 @@ type storedEffect interface {
 // limitedEffect can act only on requests for some operations.
 type limitedEffect interface {
 	requestEffect
-	actsOn() opset.Set
+	actsOn() filter.Ops
 }
 
 // need is a set of things that an effect needs.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/ocifake/ocifake/internal/inflight"
-	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -44,7 +43,7 @@ func (e Redirect) check() error {
 }
 
 func (e Redirect) serve(x *Exchange, w http.ResponseWriter, r *http.Request, _ http.Handler) {
-	unread.Answer(w, r, func() {
+	inflight.Answer(w, r, func() {
 		w.Header().Set("Location", x.expand(e.To, r))
 		w.Header().Set("Content-Length", "0")
 		if x.info.Digest != "" {

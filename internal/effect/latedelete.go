@@ -9,7 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -25,7 +25,9 @@ func (LateDelete) needs() need { return needStore }
 
 func (e LateDelete) check() error { return e.LagArgs.check() }
 
-func (LateDelete) actsOn() opset.Set { return opset.Of(op.BlobDelete, op.ManifestDelete, op.TagDelete) }
+func (LateDelete) actsOn() filter.Ops {
+	return filter.OpsOf(op.BlobDelete, op.ManifestDelete, op.TagDelete)
+}
 
 // prospect is not surely: it acts on the requests that still see the content.
 func (LateDelete) prospect(*op.Info, *http.Request) Prospect { return Perhaps }

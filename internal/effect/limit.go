@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -157,11 +157,11 @@ func (e Limit) early() string {
 	return actsOnRequest
 }
 
-func (e Limit) actsOn() opset.Set {
+func (e Limit) actsOn() filter.Ops {
 	if e.How == Ceiling {
 		return bodies(true)
 	}
-	return ^opset.Set(0)
+	return ^filter.Ops(0)
 }
 
 func (e Limit) prospect(_ *op.Info, r *http.Request) Prospect {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -21,7 +21,7 @@ func (Multipart) Kind() string { return "multipart" }
 
 func (Multipart) early() string { return actsOnRange }
 
-func (Multipart) actsOn() opset.Set { return opset.Of(op.BlobGet, op.External) }
+func (Multipart) actsOn() filter.Ops { return filter.OpsOf(op.BlobGet, op.External) }
 
 func (Multipart) prospect(_ *op.Info, r *http.Request) Prospect {
 	if requestedRanges(r) == nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/inflight"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -34,8 +34,8 @@ func (e ShiftProgress) check() error {
 	return nil
 }
 
-func (ShiftProgress) actsOn() opset.Set {
-	return opset.Of(op.UploadStart, op.BlobMount, op.BlobPost, op.UploadChunk, op.UploadCommit, op.UploadStatus)
+func (ShiftProgress) actsOn() filter.Ops {
+	return filter.OpsOf(op.UploadStart, op.BlobMount, op.BlobPost, op.UploadChunk, op.UploadCommit, op.UploadStatus)
 }
 
 func (ShiftProgress) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
@@ -64,7 +64,7 @@ func (StuckProgress) early() string { return actsOnRequest }
 
 func (StuckProgress) needs() need { return needStore }
 
-func (StuckProgress) actsOn() opset.Set { return opset.Of(op.UploadChunk) }
+func (StuckProgress) actsOn() filter.Ops { return filter.OpsOf(op.UploadChunk) }
 
 func (StuckProgress) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 
@@ -94,7 +94,7 @@ func (RefuseStale) early() string { return actsOnRequest }
 
 func (RefuseStale) needs() need { return needStore }
 
-func (RefuseStale) actsOn() opset.Set { return opset.Of(op.UploadChunk, op.UploadCommit) }
+func (RefuseStale) actsOn() filter.Ops { return filter.OpsOf(op.UploadChunk, op.UploadCommit) }
 
 func (RefuseStale) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 

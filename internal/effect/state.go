@@ -8,7 +8,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -22,8 +22,8 @@ func (LoseUpload) early() string { return actsOnRequest }
 
 func (LoseUpload) needs() need { return needStore }
 
-func (LoseUpload) actsOn() opset.Set {
-	return opset.Of(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel)
+func (LoseUpload) actsOn() filter.Ops {
+	return filter.OpsOf(op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel)
 }
 
 func (LoseUpload) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
@@ -81,7 +81,7 @@ func (DropChunk) early() string { return actsOnRequest }
 
 func (DropChunk) needs() need { return needStore }
 
-func (DropChunk) actsOn() opset.Set { return opset.Of(op.UploadChunk, op.UploadCommit) }
+func (DropChunk) actsOn() filter.Ops { return filter.OpsOf(op.UploadChunk, op.UploadCommit) }
 
 func (DropChunk) prospect(_ *op.Info, r *http.Request) Prospect {
 	if r.ContentLength == 0 {
@@ -104,7 +104,7 @@ func (RefuseMount) early() string { return actsOnRequest }
 
 func (RefuseMount) needs() need { return needStore }
 
-func (RefuseMount) actsOn() opset.Set { return opset.Of(op.BlobMount) }
+func (RefuseMount) actsOn() filter.Ops { return filter.OpsOf(op.BlobMount) }
 
 func (RefuseMount) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 
@@ -122,7 +122,7 @@ func (Vanish) early() string { return actsOnPush }
 
 func (Vanish) needs() need { return needStore }
 
-func (Vanish) actsOn() opset.Set { return pushes() }
+func (Vanish) actsOn() filter.Ops { return pushes() }
 
 func (Vanish) prospect(*op.Info, *http.Request) Prospect { return Perhaps }
 
@@ -227,11 +227,11 @@ func (e LagArgs) check() error {
 	return nil
 }
 
-func (e Lag) actsOn() opset.Set {
+func (e Lag) actsOn() filter.Ops {
 	if e.How.name == Hiding.name {
 		return pushes()
 	}
-	return opset.Of(op.ManifestPut)
+	return filter.OpsOf(op.ManifestPut)
 }
 
 // prospect is not surely: it acts on the requests that do not see what was pushed.
@@ -270,7 +270,7 @@ func (Immutable) needs() need { return needStore }
 
 func (e Immutable) check() error { return e.Answer.check() }
 
-func (Immutable) actsOn() opset.Set { return opset.Of(op.ManifestPut) }
+func (Immutable) actsOn() filter.Ops { return filter.OpsOf(op.ManifestPut) }
 
 func (Immutable) prospect(info *op.Info, _ *http.Request) Prospect {
 	if info.Tag == "" {

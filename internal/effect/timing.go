@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ocifake/ocifake/internal/opset"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/op"
 )
 
@@ -99,7 +99,7 @@ func (e Stall) check() error {
 	return notNegative(e.For)
 }
 
-func (Stall) actsOn() opset.Set { return answersWithBody() }
+func (Stall) actsOn() filter.Ops { return answersWithBody() }
 
 func (e Stall) prospect(_ *op.Info, r *http.Request) Prospect { return inBody(r) }
 
@@ -153,7 +153,7 @@ func (e Pace) check() error {
 	return nil
 }
 
-func (e Pace) actsOn() opset.Set { return bodies(e.Request) }
+func (e Pace) actsOn() filter.Ops { return bodies(e.Request) }
 
 func (e Pace) prospect(_ *op.Info, r *http.Request) Prospect {
 	if e.Request && r.ContentLength >= 0 && r.ContentLength <= e.Bytes {

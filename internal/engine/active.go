@@ -13,8 +13,8 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/effect"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/inflight"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
@@ -27,7 +27,7 @@ type active struct {
 	alias   string          // likewise, the only alias
 	filters []record.Filter // the others on requests
 	answer  []record.Filter // of a rule on answers, those to judge when the answer is known
-	ops     opset.Set       // that the filters allow
+	ops     filter.Ops      // that the filters allow
 	rule    faults.Rule     // does not change
 	effects []effect.Behaviour
 	steps   []effect.Behaviour
@@ -54,7 +54,7 @@ type active struct {
 func (e *Engine) newActive(rule faults.Rule) *active {
 	a := &active{engine: e, rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
 	a.edits = slices.ContainsFunc(slices.Concat(a.effects, a.steps), effect.EditsRequest)
-	a.ops = opset.Allowed(rule.Filters)
+	a.ops = filter.Allowed(rule.Filters)
 	onAnswer := slices.ContainsFunc(rule.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })
 	a.filters = slices.DeleteFunc(slices.Clone(rule.Filters), func(f record.Filter) bool {
 		if onAnswer && f.Stage() != record.OnRequest {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/ocifake/ocifake/internal/effect"
-	"github.com/ocifake/ocifake/internal/errorbody"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
 // maxHeld is how many bytes of an error's body are held until the rules on answers have
@@ -72,7 +72,7 @@ func (h *answered) choose(a *heldAnswer) (effects []effect.Chosen) {
 	x.Status, x.ResponseHeader = a.status, a.header
 	if a.status >= http.StatusBadRequest {
 		x.ResponseBody = a.body.Bytes()
-		x.Codes = errorbody.Codes(x.ResponseBody)
+		x.Codes = jsonedit.ErrorCodes(x.ResponseBody)
 	}
 	for i, rule := range h.rules {
 		if !x.Matches(rule.answer...) {

@@ -22,8 +22,8 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
+	"github.com/ocifake/ocifake/internal/filter"
 	"github.com/ocifake/ocifake/internal/near"
-	"github.com/ocifake/ocifake/internal/opset"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -201,7 +201,7 @@ func under(name string, rules []faults.Rule) ([]faults.Rule, error) {
 // connections, or on requests that name no repository.
 func Check(f known.Fault) error {
 	for _, rule := range f.Rules() {
-		ops := opset.Allowed(rule.Filters)
+		ops := filter.Allowed(rule.Filters)
 		inside := func(o op.Op) bool { return ops.Has(o) && (o.InRepository() || o == op.External) }
 		switch {
 		case rule.Connect:

@@ -4,7 +4,8 @@
 //	p, err := jsonedit.Parse(`manifests.*.annotations.org\.example\.key`)
 //	text, ok := p.Set(text, []byte(`"value"`))
 //
-// Members reads the values of an object or a list without decoding them.
+// Members reads the values of an object or a list without decoding them. ErrorCodes reads those of the body
+// of an error.
 package jsonedit
 
 import (

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ocifake/ocifake/internal/errorbody"
+	"github.com/ocifake/ocifake/internal/jsonedit"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -95,7 +95,7 @@ func newEntry(x *record.Exchange, p *peer, asked, answered *header) *entry {
 	}
 	e.text = strings.Join(all[:], "")
 	if x.Status >= http.StatusBadRequest && len(x.ResponseBody) > 0 {
-		x.Codes = errorbody.Codes(x.ResponseBody)
+		x.Codes = jsonedit.ErrorCodes(x.ResponseBody)
 	}
 	if len(x.Tags)+len(x.Allow)+len(x.Scopes)+len(x.Faults)+len(x.Traits)+len(x.Served)+len(x.Codes)+len(x.RequestBody)+len(x.ResponseBody)+len(x.UpstreamError) > 0 {
 		e.rest = &rest{x.Tags, x.Allow, x.Scopes, x.Faults, x.Traits, x.Served, x.Codes, x.RequestBody, x.ResponseBody, x.UpstreamError}

@@ -18,9 +18,9 @@ import (
 
 	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/internal/engine"
+	"github.com/ocifake/ocifake/internal/inflight"
 	"github.com/ocifake/ocifake/internal/recorder"
 	"github.com/ocifake/ocifake/internal/server"
-	"github.com/ocifake/ocifake/internal/unread"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/record"
 )
@@ -42,7 +42,7 @@ func TestReceived(t *testing.T) {
 		{"a long answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 5000)) }, 1000, 1000},
 		{"flushed", func(w http.ResponseWriter, _ *http.Request) { assert.NoError(t, http.NewResponseController(w).Flush()) }, 1000, 1000},
 		{"answered at once", func(w http.ResponseWriter, r *http.Request) {
-			unread.Answer(w, r, func() { w.WriteHeader(http.StatusForbidden) })
+			inflight.Answer(w, r, func() { w.WriteHeader(http.StatusForbidden) })
 		}, 1000, 1000},
 		{"read in part", func(_ http.ResponseWriter, r *http.Request) {
 			_, err := io.ReadFull(r.Body, make([]byte, 10))

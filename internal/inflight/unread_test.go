@@ -1,4 +1,4 @@
-package unread_test
+package inflight_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ocifake/ocifake/internal/unread"
+	"github.com/ocifake/ocifake/internal/inflight"
 )
 
 // watching is a middleware that replaces the body and does not forward Close.
@@ -27,7 +27,7 @@ func watching(next http.Handler) http.Handler {
 func TestAnswerBehindMiddleware(t *testing.T) {
 	var complaints bytes.Buffer
 	server := httptest.NewUnstartedServer(watching(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		unread.Answer(w, r, func() { w.WriteHeader(http.StatusNotFound) })
+		inflight.Answer(w, r, func() { w.WriteHeader(http.StatusNotFound) })
 	})))
 	server.Config.ErrorLog = log.New(&complaints, "", 0)
 	server.Start()
@@ -48,7 +48,7 @@ func TestAnswerBehindMiddleware(t *testing.T) {
 func TestAnswer(t *testing.T) {
 	var complaints bytes.Buffer
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		unread.Answer(w, r, func() {
+		inflight.Answer(w, r, func() {
 			w.Header().Set("Content-Length", "2")
 			w.WriteHeader(http.StatusNotFound)
 			io.WriteString(w, "no")
@@ -84,7 +84,7 @@ func TestAnswer(t *testing.T) {
 // TestAnswerToWhoWaits checks that Answer does not wait for a client that expects 100 Continue.
 func TestAnswerToWhoWaits(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		unread.Answer(w, r, func() { w.WriteHeader(http.StatusForbidden) })
+		inflight.Answer(w, r, func() { w.WriteHeader(http.StatusForbidden) })
 	}))
 	defer server.Close()
 	request, err := http.NewRequest(http.MethodPut, server.URL, bytes.NewReader(make([]byte, 1<<20)))

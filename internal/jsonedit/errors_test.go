@@ -1,12 +1,14 @@
-package errorbody
+package jsonedit_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
-func TestCodes(t *testing.T) {
+func TestErrorCodes(t *testing.T) {
 	for body, want := range map[string][]string{
 		``:                          nil,
 		`{}`:                        nil,
@@ -20,6 +22,6 @@ func TestCodes(t *testing.T) {
 		`{"errors":[{"code":"A"},{"code":1},{"code":"B"}]}`:                                             {"A"},
 		`{"x":`: nil,
 	} {
-		assert.Equal(t, want, Codes([]byte(body)), body)
+		assert.Equal(t, want, jsonedit.ErrorCodes([]byte(body)), body)
 	}
 }

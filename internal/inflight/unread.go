@@ -1,12 +1,11 @@
-// Package unread sends responses to requests with an unread body.
-package unread
+package inflight
 
 import (
 	"io"
 	"net/http"
 )
 
-// Answer sends a response at once. Without it, net/http first reads the rest of the request body,
+// Answer sends a response to a request with an unread body at once. Without it, net/http first reads the rest of the request body,
 // and waits for a slow client.
 //
 // Answer closes the body after the response: net/http then reads a small rest. If net/http did so

@@ -1,14 +1,13 @@
-// Package errorbody reads the bodies of errors.
-package errorbody
+package jsonedit
 
 import (
 	"bytes"
 	"encoding/json"
 )
 
-// Codes returns the error codes in a body ("Error Codes" of the distribution
+// ErrorCodes returns the error codes in a body ("Error Codes" of the distribution
 // specification), up to the first thing that is malformed: the body may be incomplete.
-func Codes(body []byte) []string {
+func ErrorCodes(body []byte) []string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
 		return nil
@@ -19,7 +18,7 @@ func Codes(body []byte) []string {
 			return nil
 		}
 		if name == "errors" {
-			return codesOf(d)
+			return errorCodes(d)
 		}
 		var other json.RawMessage
 		if d.Decode(&other) != nil {
@@ -29,7 +28,7 @@ func Codes(body []byte) []string {
 	return nil
 }
 
-func codesOf(d *json.Decoder) []string {
+func errorCodes(d *json.Decoder) []string {
 	if token, err := d.Token(); err != nil || token != json.Delim('[') {
 		return nil
 	}
