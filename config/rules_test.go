@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/config"
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/faults/known"
 )
 
@@ -77,6 +78,7 @@ var broken = []struct{ name, text string }{
 	{"an effect that is null", "do: [~]"},
 	{"arguments of none", "do: [zeros: 5]"},
 	{"an unknown argument", "do:\n- status: {code: 503, retry: 1s}"},
+	{"a redirect with status 0", "do:\n- redirect: {to: /a, status: 0}"},
 	{"a wrong argument", "do:\n- status: {code: many}"},
 	{"a huge status", "do:\n- status: 99999999999999999999"},
 	{"a huge code", "do:\n- goaway: {code: 4294967296}"},
@@ -135,6 +137,19 @@ func golden(t *testing.T, file, got string) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err, "make it with -update")
 	assert.Equal(t, string(want), got)
+}
+
+// TestRedirectStatus reads redirects without a status, whose status is 307, and with one.
+func TestRedirectStatus(t *testing.T) {
+	for text, want := range map[string]faults.Effect{
+		"do: [redirect: /a]":                    faults.Redirect(307, "/a"),
+		"do: [redirect: {to: /a}]":              faults.Redirect(307, "/a"),
+		"do: [redirect: {to: /a, status: 308}]": faults.Redirect(308, "/a"),
+	} {
+		rules, err := config.Rules([]byte(text))
+		require.NoError(t, err, text)
+		assert.Equal(t, []faults.Effect{want}, rules[0].Effects, text)
+	}
 }
 
 // What is read can be written, and read again as the same.
