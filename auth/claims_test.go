@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,10 +17,10 @@ func TestClaims(t *testing.T) {
 	require.NoError(t, err)
 	good := func() claims {
 		x, _ := s.tokens.begin(time.Now())
-		return claims{
-			Issuer: "ocifake", Subject: "alice", Audience: []string{"ocifake"}, ID: x.id(),
-			ExpiresAt: x.expires().Unix(), NotBefore: x.notBefore().Unix(), IssuedAt: time.Now().Unix(),
-		}
+		return claims{RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: "ocifake", Subject: "alice", Audience: jwt.ClaimStrings{"ocifake"}, ID: x.id(),
+			ExpiresAt: jwt.NewNumericDate(x.expires()), NotBefore: jwt.NewNumericDate(x.notBefore()), IssuedAt: jwt.NewNumericDate(time.Now()),
+		}}
 	}
 	for name, test := range map[string]struct {
 		edit func(*claims)
@@ -27,14 +28,14 @@ func TestClaims(t *testing.T) {
 	}{
 		"none":               {func(*claims) {}, ""},
 		"several audiences":  {func(c *claims) { c.Audience = append(c.Audience, "other") }, ""},
-		"wrong audience":     {func(c *claims) { c.Audience = []string{"other"} }, "not one of this registry"},
-		"audience by prefix": {func(c *claims) { c.Audience = []string{"ocifake.example"} }, "not one of this registry"},
+		"wrong audience":     {func(c *claims) { c.Audience = jwt.ClaimStrings{"other"} }, "not one of this registry"},
+		"audience by prefix": {func(c *claims) { c.Audience = jwt.ClaimStrings{"ocifake.example"} }, "not one of this registry"},
 		"no audience":        {func(c *claims) { c.Audience = nil }, "not one of this registry"},
 		"wrong issuer":       {func(c *claims) { c.Issuer = "other" }, "not one of this registry"},
 		"no issuer":          {func(c *claims) { c.Issuer = "" }, "not one of this registry"},
-		"expired":            {func(c *claims) { c.ExpiresAt = time.Now().Unix() - 1 }, "has expired"},
-		"no expiry":          {func(c *claims) { c.ExpiresAt = 0 }, "not one of this registry"},
-		"not yet":            {func(c *claims) { c.NotBefore = time.Now().Unix() + 60 }, "is not valid yet"},
+		"expired":            {func(c *claims) { c.ExpiresAt = jwt.NewNumericDate(time.Now().Add(-time.Second)) }, "has expired"},
+		"no expiry":          {func(c *claims) { c.ExpiresAt = nil }, "not one of this registry"},
+		"not yet":            {func(c *claims) { c.NotBefore = jwt.NewNumericDate(time.Now().Add(time.Minute)) }, "is not valid yet"},
 		"no ID":              {func(c *claims) { c.ID = "" }, "not one of this registry"},
 		"odd ID":             {func(c *claims) { c.ID = "-1.x" }, "not one of this registry"},
 		"half an ID":         {func(c *claims) { c.ID = "1.0.x" }, "not one of this registry"},
@@ -43,7 +44,7 @@ func TestClaims(t *testing.T) {
 	} {
 		c := good()
 		test.edit(&c)
-		token, err := s.tokens.key().sign(c)
+		token, err := jwt.NewWithClaims(jwt.SigningMethodES256, c).SignedString(s.tokens.key().key)
 		require.NoError(t, err)
 		_, err = s.tokens.verify(token)
 		if test.want == "" {

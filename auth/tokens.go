@@ -2,11 +2,18 @@ package auth
 
 import (
 	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
-	"slices"
+	"encoding/base64"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ocifake/ocifake/registry"
 )
@@ -43,6 +50,11 @@ type verified struct {
 // maxVerified limits the cache.
 const maxVerified = 10_000
 
+type signer struct {
+	key *ecdsa.PrivateKey
+	id  string
+}
+
 func newTokens(options TokenOptions) *tokens {
 	return &tokens{
 		options:  options,
@@ -52,6 +64,14 @@ func newTokens(options TokenOptions) *tokens {
 		verified: map[fingerprint]verified{},
 		rotated:  map[uint64]int{},
 	}
+}
+
+func newSigner() *signer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(fmt.Errorf("auth: cannot generate a key: %w", err))
+	}
+	return &signer{key, rand.Text()}
 }
 
 const hostPlaceholder = "{host}" // in TokenOptions.Service
@@ -71,6 +91,13 @@ func (t *tokens) audience() string {
 }
 
 func (t *tokens) issuer() string { return cmp.Or(t.options.Issuer, defaultService) }
+
+// claims are those of the Docker token specification.
+type claims struct {
+	jwt.RegisteredClaims
+	Access  []Scope `json:"access"`
+	Padding string  `json:"padding,omitempty"`
+}
 
 // grant is an issued token.
 type grant struct {
@@ -105,17 +132,22 @@ func (t *tokens) sealAccess(x span, user string, g grant, padding string) (strin
 
 // sign returns a JSON Web Token.
 func (t *tokens) sign(x span, user string, g grant, padding string) (string, error) {
-	return t.key().sign(claims{
-		Issuer:    t.issuer(),
-		Subject:   user,
-		Audience:  []string{t.audience()},
-		ExpiresAt: x.expires().Unix() + 1, // it has whole seconds; the ID is exact
-		NotBefore: x.notBefore().Unix(),
-		IssuedAt:  g.issued.Add(t.options.Skew).Unix(),
-		ID:        x.id(),
-		Access:    granted(g.scopes),
-		Padding:   padding,
+	signed := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer:    t.issuer(),
+			Subject:   user,
+			Audience:  jwt.ClaimStrings{t.audience()},
+			ExpiresAt: jwt.NewNumericDate(x.expires().Add(time.Second)), // it has whole seconds; the ID is exact
+			NotBefore: jwt.NewNumericDate(x.notBefore()),
+			IssuedAt:  jwt.NewNumericDate(g.issued.Add(t.options.Skew)),
+			ID:        x.id(),
+		},
+		Access:  granted(g.scopes),
+		Padding: padding,
 	})
+	signer := t.key()
+	signed.Header["kid"] = signer.id
+	return signed.SignedString(signer.key)
 }
 
 // bearer returns the identity of the holder of a token.
@@ -207,15 +239,22 @@ func (t *tokens) parseJWT(token string) (verified, error) {
 	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
 		return verified{}, errForeign
 	}
-	c, ok := t.key().open(token)
-	now := time.Now().Unix()
+	var c claims
+	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return &t.key().key.PublicKey, nil },
+		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
+		jwt.WithAudience(t.audience()),
+		jwt.WithIssuer(t.issuer()),
+		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(), // one token, one text
+		jwt.WithTimeFunc(time.Now),
+	)
 	switch {
-	case !ok || c.ExpiresAt == 0 || c.Issuer != t.issuer() || !slices.Contains(c.Audience, t.audience()):
-		return verified{}, errForeign
-	case now >= c.ExpiresAt:
+	case errors.Is(err, jwt.ErrTokenExpired):
 		return verified{}, tokenError{"has expired"}
-	case now < c.NotBefore:
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
 		return verified{}, tokenError{"is not valid yet"}
+	case err != nil:
+		return verified{}, errForeign // the error may quote it
 	}
 	x, ok := parseSpan(c.ID)
 	if !ok {
@@ -267,4 +306,19 @@ func (t *tokens) useGeneration(s sealed) bool {
 		t.rotated[s.Family] = s.Generation
 	}
 	return true
+}
+
+// keySet is the JSON Web Key Set (RFC 7517) with the key that verifies tokens.
+func (t *tokens) keySet() (map[string]any, error) {
+	signer := t.key()
+	raw, err := signer.key.PublicKey.Bytes() // 4, then both coordinates
+	if err != nil {
+		return nil, err
+	}
+	half := (len(raw) - 1) / 2
+	return map[string]any{"keys": []any{map[string]string{
+		"kty": "EC", "use": "sig", "alg": jwt.SigningMethodES256.Alg(), "crv": "P-256", "kid": signer.id,
+		"x": base64.RawURLEncoding.EncodeToString(raw[1 : 1+half]),
+		"y": base64.RawURLEncoding.EncodeToString(raw[1+half:]),
+	}}}, nil
 }

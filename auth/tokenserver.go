@@ -253,7 +253,7 @@ func (s *Service) refuseToken(w http.ResponseWriter, r *http.Request, err error)
 }
 
 func (s *Service) serveKeys(w http.ResponseWriter) {
-	keys, err := s.tokens.key().keySet()
+	keys, err := s.tokens.keySet()
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return

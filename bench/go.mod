@@ -24,6 +24,7 @@ require (
 
 require (
 	github.com/dustin/go-humanize v1.1.0
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/btree v1.0.1 // indirect
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0

@@ -12,6 +12,7 @@ type floor struct {
 
 const (
 	containerregistry = "github.com/google/go-containerregistry"
+	jwt               = "github.com/golang-jwt/jwt/v5"
 	digest            = "github.com/opencontainers/go-digest"
 	imageSpec         = "github.com/opencontainers/image-spec"
 	xcrypto           = "golang.org/x/crypto"
@@ -56,7 +57,7 @@ var house = []floor{
 	{"faults/known", "faults record", ""},
 	{"faults", "internal/effect internal/filter op record", list(digest)},
 	{"internal/effect", "internal/inflight internal/filter op record registry", list(digest)},
-	{"auth", "internal/inflight op registry", list(xcrypto)},
+	{"auth", "internal/inflight op registry", list(jwt, xcrypto)},
 	{"memstore", "op registry", list(digest, imageSpec, btree)},
 	{"registry/storetest", "registry", list(digest, imageSpec)},
 	{"registry", "internal/inflight op", list(digest, imageSpec)},
@@ -85,7 +86,7 @@ var house = []floor{
 }
 
 // linked are the other modules in the binary of a test that imports registrytest. There are at most
-// six.
-var linked = []string{containerregistry, digest, imageSpec, xcrypto, btree, diff}
+// seven.
+var linked = []string{containerregistry, digest, imageSpec, jwt, xcrypto, btree, diff}
 
 func list(modules ...string) string { return strings.Join(modules, " ") }
