@@ -60,7 +60,7 @@ func start(peerName string) func(*testing.T) spec.Target {
 // leastEqual is the part of the exchanges in percent that a profile has equal at least, with the
 // requests of each asker.
 var leastEqual = map[string][]float64{
-	"distribution2": {96, 97, 98}, "distribution3": {97, 99, 98}, "ggcr": {97, 98, 98}, "ocimem": {97, 98, 98}, "olareg": {97, 98, 98}, "zot": {98, 98, 98},
+	"distribution2": {98, 98, 98}, "distribution3": {98, 99, 98}, "ggcr": {98, 98, 98}, "ocimem": {98, 98, 98}, "olareg": {98, 99, 98}, "zot": {98, 98, 98},
 }
 
 // askers are the sources of the requests that are compared.

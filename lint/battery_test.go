@@ -156,11 +156,12 @@ func TestRight(t *testing.T) {
 
 // refuses has the scenarios that a profile refuses by its nature, and why.
 var refuses = map[string]string{
-	"dockerhub list repositories": "the catalog is disabled",
-	"ggcr attach":                 "referrers have the type of their config",
-	"olareg list repositories":    "there is no catalog",
-	"gitlab attach":               "the referrers tag is an alias of the subject",
-	"gitlab list referrers":       "the referrers tag is an alias of the subject",
+	"dockerhub list repositories":        "the catalog is disabled",
+	"ggcr resume a download that is cut": "a Range without an end is refused",
+	"ggcr attach":                        "referrers have the type of their config",
+	"olareg list repositories":           "there is no catalog",
+	"gitlab attach":                      "the referrers tag is an alias of the subject",
+	"gitlab list referrers":              "the referrers tag is an alias of the subject",
 }
 
 // TestMutants asks that each mutant is found, by the rule for its fault and the implied ones.

@@ -48,6 +48,8 @@ var table = []trait{
 	{name: "catalog.list", about: "the list of repositories", section: "", kind: Outcome, strict: "200", ops: []op.Op{op.RepositoryList},
 		refuse: func(s *Settings) { s.Registry.NoCatalog = true }, refused: []string{"not-enabled"}},
 
+	{name: "repository.blobs-only", about: "whether a repository that has blobs, but never had a manifest, is known to manifests, tags and referrers", section: "", kind: Choice, values: []string{"known", "unknown"}, strict: "known",
+		when: "unknown", flag: func(d *registry.Dialect) *bool { return &d.HideBlobs }},
 	{name: "repository.bad-name", about: "a repository with an invalid name", section: "Pulling manifests", kind: Outcome, strict: "400 NAME_INVALID", causes: []string{"name-invalid", "name-unusable"},
 		accept: func(s *Settings) { s.Registry.Dialect.AnyName = true }},
 
@@ -75,6 +77,10 @@ var table = []trait{
 		set: setAcceptRanges},
 	{name: "blob.range", about: "whether a GET of a part of a blob is answered with that part", section: "Pulling blobs", kind: Choice, values: []string{"part", "ignored"}, strict: "part",
 		when: "ignored", flag: func(d *registry.Dialect) *bool { return &d.IgnoreRange }},
+	{name: "blob.range-forms", about: "which forms of Range are served: all, or only first-last with both in the blob, while others are refused", section: "Pulling blobs", kind: Choice, values: []string{"all", "closed"}, strict: "all", fails: []string{"closed"},
+		when: "closed", flag: func(d *registry.Dialect) *bool { return &d.ClosedRange }},
+	{name: "blob.serve-content", about: "whether GET and HEAD of a blob do what http.ServeContent of Go does: HEAD is answered with a part, several ranges with multipart/byteranges, and a malformed Range is refused", section: "Pulling blobs", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		when: "yes", flag: func(d *registry.Dialect) *bool { return &d.ServeBlobs }},
 	{name: "blob.range-outside", about: "a range outside of a blob", section: "Pulling blobs", kind: Outcome, strict: "416 UNSUPPORTED", ops: []op.Op{op.BlobGet}, causes: []string{"range-invalid"}},
 	{name: "blob.delete", about: "deleting a blob", section: "Deleting Blobs", kind: Outcome, strict: "202", ops: []op.Op{op.BlobDelete}},
 	{name: "blob.delete-bad-digest", about: "deleting a malformed digest", section: "Deleting Blobs", kind: Outcome, strict: "400 DIGEST_INVALID", ops: []op.Op{op.BlobDelete}, causes: []string{"digest-malformed"}},
@@ -115,6 +121,8 @@ var table = []trait{
 			s.addAnswer(registry.Answer{Ops: ops(op.UploadStart), Header: map[string][]string{"Range": {string(v)}}})
 			return nil
 		}},
+	{name: "upload.range-empty", about: "the Range of a session without content, beside that of the answer that begins it", section: "Pushing a blob in chunks", kind: Choice, values: []string{"0-0", "0--1"}, strict: "0-0",
+		when: "0--1", flag: func(d *registry.Dialect) *bool { return &d.NegativeRange }},
 	{name: "upload.unknown", about: "a session that does not exist", section: "Pushing a blob in chunks", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: []op.Op{op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel}, causes: []string{"upload-unknown"},
 		accept: func(s *Settings) { s.Registry.Dialect.AnySession = true }},
 	{name: "upload.bad-location", about: "an upload location that was not handed out", section: "Pushing blobs", kind: Outcome, strict: "404 BLOB_UPLOAD_UNKNOWN", ops: []op.Op{op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel}, causes: []string{"upload-unusable"}},
@@ -165,6 +173,10 @@ var table = []trait{
 		set: setUnrouted},
 	{name: "manifest.get-digest", about: "which GETs of a manifest have Docker-Content-Digest", section: "Pulling manifests", kind: Choice, values: []string{"all", "by-digest", "none"}, strict: "all",
 		set: setGetDigest},
+	{name: "manifest.serve-content", about: "whether GET and HEAD of a manifest do what http.ServeContent of Go does, with Range and conditions", section: "Pulling manifests", kind: Choice, values: []string{"no", "yes"}, strict: "no",
+		when: "yes", flag: func(d *registry.Dialect) *bool { return &d.ServeManifests }},
+	{name: "manifest.conditions", about: "which conditions GET and HEAD of a manifest have: If-Match and If-None-Match, or only an If-None-Match that is the entity tag alone, with a 304 that does not have it", section: "Pulling manifests", kind: Choice, values: []string{"all", "plain"}, strict: "all",
+		when: "plain", flag: func(d *registry.Dialect) *bool { return &d.PlainCondition }},
 	{name: "manifest.accept", about: "whether a manifest is refused whose type Accept does not have; needed: an OCI manifest, also without Accept and with a range of types", section: "Pulling manifests", kind: Choice, values: []string{"ignored", "refused", "needed"}, strict: "ignored",
 		set: func(s *Settings, v Value) error {
 			s.Registry.StrictAccept, s.Registry.Dialect.NeedAccept = v != "ignored", v == "needed"
@@ -239,8 +251,11 @@ var table = []trait{
 		accept: func(s *Settings) { s.Registry.Dialect.TagsOfUnknown = true }},
 	{name: "tags.emptied", about: "the tags of a repository whose manifests were deleted", section: "Listing Tags", kind: Choice, values: []string{"empty", "unknown"}, strict: "empty",
 		when: "unknown", flag: func(d *registry.Dialect) *bool { return &d.HideEmpty }},
-	{name: "tags.empty", about: "the form of an empty list of tags", section: "Listing Tags", kind: Choice, values: []string{"list", "null"}, strict: "list",
-		when: "null", flag: func(d *registry.Dialect) *bool { return &d.NullTags }},
+	{name: "tags.empty", about: "the form of an empty list of tags; unknown: it is refused as that of a repository that does not exist", section: "Listing Tags", kind: Choice, values: []string{"list", "null", "unknown"}, strict: "list",
+		set: func(s *Settings, v Value) error {
+			s.Registry.Dialect.NullTags, s.Registry.Dialect.HideUntagged = v == "null", v == "unknown"
+			return nil
+		}},
 	{name: "tags.order", about: "the order of tags", section: "Listing Tags", kind: Choice, values: []string{"bytewise", "none"}, strict: "bytewise",
 		set: func(s *Settings, v Value) error {
 			if v == "none" {
@@ -266,8 +281,13 @@ var table = []trait{
 	{name: "tags.lag", about: "whether a list lacks tags that were pushed a short time before", section: "Listing Tags", kind: Text, strict: "no", fails: []string{"*"}},
 	{name: "tags.link", about: "the form of Link", section: "Listing Tags", kind: Choice, values: []string{"path", "absolute", "bare", "none"}, strict: "path", fails: []string{"none"},
 		set: setLink},
-	{name: "tags.link-when", about: "which pages have a Link", section: "Listing Tags", kind: Choice, values: []string{"more", "always"}, strict: "more",
-		when: "always", flag: func(d *registry.Dialect) *bool { return &d.LinkAlways }},
+	{name: "tags.link-when", about: "which pages have a Link: those after which there is more, also those that have as many entries as n (full), or all", section: "Listing Tags", kind: Choice, values: []string{"more", "full", "always"}, strict: "more",
+		set: func(s *Settings, v Value) error {
+			if v != "more" {
+				s.Registry.Dialect.LinkWhen = string(v)
+			}
+			return nil
+		}},
 	{name: "tags.link-query", about: "parameters in Link beside n and last", section: "Listing Tags", kind: Text, strict: "none",
 		set: unlessNone(func(s *Settings, v Value) { s.Registry.Dialect.LinkQuery = string(v) })},
 	{name: "tags.type", about: "the Content-Type of a list of tags", section: "Listing Tags", kind: Text, strict: "application/json",
@@ -295,7 +315,8 @@ var table = []trait{
 		when: "config", flag: func(d *registry.Dialect) *bool { return &d.ConfigType }},
 	{name: "referrers.missing-subject", about: "the referrers of a manifest that does not exist", section: "Listing Referrers", kind: Outcome, strict: "200", ops: []op.Op{op.ReferrerList},
 		refuse: func(s *Settings) { s.Registry.Dialect.RefuseUnknownSubjects = true }, refused: []string{"subject-unknown"}},
-	{name: "referrers.bad-digest", about: "the referrers of a malformed digest", section: "Listing Referrers", kind: Outcome, strict: "400 DIGEST_INVALID", ops: []op.Op{op.ReferrerList}, causes: []string{"digest-malformed"}},
+	{name: "referrers.bad-digest", about: "the referrers of a malformed digest", section: "Listing Referrers", kind: Outcome, strict: "400 DIGEST_INVALID", ops: []op.Op{op.ReferrerList}, causes: []string{"digest-malformed"},
+		accept: func(s *Settings) { s.Registry.Dialect.AnySubject = true }},
 
 	// Authentication.
 	{name: "auth.scheme", about: "the scheme of authentication", section: "", kind: Choice, values: []string{"none", "basic", "bearer"}, strict: "none",

@@ -35,6 +35,9 @@ func (c *call) getBlob() error {
 	}
 	fields := blobFields(d)
 	c.set(fields[:]...)
+	if c.options.dialect.ServeBlobs {
+		return c.serveBlob(blob)
+	}
 	if done, err := c.notModified(d); done || err != nil {
 		return err
 	}
@@ -104,6 +107,11 @@ func (c *call) malformedDigest() error {
 	}
 }
 
+func (c *call) unknownRepository() error {
+	return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
+		Detail: map[string]string{"name": c.info.Repo}}
+}
+
 // about adds what the request was about to a Store's error that does not say. Nothing
 // is in a repository that does not exist, which has an error of its own (Docker's API,
 // "No Such Repository Error" of manifests and blobs).
@@ -113,8 +121,10 @@ func (c *call) about(err error) error {
 	case cause == internal:
 		return err
 	case (cause == BlobUnknown || cause == ManifestUnknown) && !c.exists():
-		return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
-			Detail: map[string]string{"name": c.info.Repo}}
+		return c.unknownRepository()
+	case cause == ManifestUnknown && c.hasOnlyBlobs():
+		c.state.AddTrait("repository.blobs-only")
+		return c.unknownRepository()
 	}
 	var e *Error
 	if !errors.As(err, &e) {

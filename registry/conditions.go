@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ocifake/ocifake/op"
 )
 
 // Conditional requests (RFC 9110, 13). The entity tag of a blob or manifest is
@@ -58,6 +60,9 @@ func (c *call) notModified(d digest.Digest) (done bool, err error) {
 	if c.options.dialect.NoEntityTag {
 		c.header().Del("Etag")
 		return false, nil
+	}
+	if c.options.dialect.PlainCondition && c.info.Op != op.BlobGet && c.info.Op != op.BlobHead {
+		return c.plainCondition(d)
 	}
 	p := c.precondition()
 	if !(Precondition{IfMatch: p.IfMatch}).Holds(d) {

@@ -28,7 +28,8 @@ type Dialect struct {
 	// change it.
 	Missing []op.Op
 
-	AnyName bool // names of repositories are not checked
+	AnyName   bool // names of repositories are not checked
+	HideBlobs bool // a repository that never had a manifest is unknown to manifests, tags and referrers
 
 	FixedLocation      bool    // the Location of an upload session never changes, and works without its query
 	IgnoreContentRange bool    // chunks are appended, whatever their Content-Range says
@@ -40,6 +41,7 @@ type Dialect struct {
 	RefuseMount        bool    // a mount of what the source does not have is refused: mountMissing
 	Stale              []op.Op // the operations that refuse the Location of an earlier answer: uploadStale
 	StaleCancels       bool    // a request that Stale refuses cancels the session
+	NegativeRange      bool    // the Range of a session without content is 0--1
 	StreamLength       bool    // the Range after a chunk without Content-Range ends with the number of bytes
 	CommitState        bool    // the answer that creates a blob has the Location, the Range and the ID of its session
 	FailedCommit       string  // what a PUT with a wrong digest does to the session
@@ -47,7 +49,11 @@ type Dialect struct {
 	// Mounts says which mounts succeed: [MountReadable] or another of its values. Other mounts are answered with an upload session.
 	Mounts string
 
-	IgnoreRange bool // GET of a blob ignores Range
+	IgnoreRange    bool // GET of a blob ignores Range
+	ClosedRange    bool // a Range of a blob is refused unless it is bytes=<first>-<last>, with last in the blob
+	ServeBlobs     bool // GET and HEAD of a blob do what http.ServeContent does
+	ServeManifests bool // GET and HEAD of a manifest do what http.ServeContent does
+	PlainCondition bool // GET and HEAD of a manifest have one condition: If-None-Match with the entity tag alone
 
 	// MountOnHead makes a HEAD or a GET with Range of a blob that only other repositories have mount it
 	// from one of those from which the client may pull. A plain GET does not find it before.
@@ -94,15 +100,17 @@ type Dialect struct {
 	NullReferrers bool   // an empty list of referrers is null
 	NoLink        bool   // lists have no Link
 	BareLink      bool   // the URL in Link has no angle brackets
-	LinkAlways    bool   // every list of tags has a Link
+	LinkWhen      string // which lists of tags have a Link
 	LinkQuery     string // is added to the query of Link
 	TagsOfUnknown bool   // an unknown repository has an empty list of tags
 	HideEmpty     bool   // a repository without manifests is unknown to its list of tags
+	HideUntagged  bool   // a repository without tags is unknown to its list of tags
 	NameFrom      int    // the first components of the repository's name that a list of tags omits
 
 	ConfigType            bool // artifactType of a referrer is the mediaType of its config, whatever its own is
 	NoFilter              bool // referrers are not filtered by artifactType
 	ReferrersUnlinked     bool // the list of referrers is not paged, and ignores n and last
+	AnySubject            bool // the referrers of a malformed digest are an empty list
 	RefuseUnknownSubjects bool // the referrers of a manifest that does not exist are refused: ManifestUnknown
 
 	// ReferrersOrder is the order of a list of referrers: [ReferrersByDigest] or another of its
@@ -170,6 +178,13 @@ const (
 	ListAfter     = ""       // lists the entries that sort after it
 	ListNothing   = "empty"  // lists nothing
 	RefuseUnknown = "refuse" // refuses: lastUnknown
+)
+
+// The values of [Dialect.LinkWhen].
+const (
+	LinkMore   = ""       // those after which there are more entries
+	LinkFull   = "full"   // also those with as many entries as n
+	LinkAlways = "always" // all
 )
 
 // The values of [Dialect.Order].
@@ -248,6 +263,7 @@ var (
 	blobTypes      = []string{OctetStream, Described, Sniffed, DescribedOrSniffed}
 	unrouted       = []string{UnroutedNone, UnroutedAll, UnroutedTags}
 	unknownLasts   = []string{ListAfter, ListNothing, RefuseUnknown}
+	linkWhens      = []string{LinkMore, LinkFull, LinkAlways}
 	orders         = []string{OrderBytes, OrderNone}
 	byReferrers    = []string{ReferrersByDigest, ReferrersNewest, ReferrersOldest, ReferrersUnsorted}
 	references     = []string{ByDigest, AsPushed}
@@ -281,6 +297,7 @@ func (d *Dialect) validate() error {
 		oneOf("TagsOfDeleted", d.TagsOfDeleted, deletions),
 		oneOf("FailedCommit", d.FailedCommit, commits),
 		oneOf("UnknownLast", d.UnknownLast, unknownLasts),
+		oneOf("LinkWhen", d.LinkWhen, linkWhens),
 		oneOf("Order", d.Order, orders),
 		oneOf("ReferrersOrder", d.ReferrersOrder, byReferrers),
 		oneOf("ManifestReference", d.ManifestReference, references),
@@ -359,8 +376,9 @@ type spoken struct {
 	refused [][]*Answer // rows for errors, by operation
 	missing []bool      // by operation
 
-	deleted  deletedManifests
-	sessions sessions
+	deleted   deletedManifests
+	sessions  sessions
+	populated populated
 }
 
 // speak prepares a dialect. It returns nil for nil.

@@ -70,7 +70,7 @@ func take[T any](p page, list iter.Seq2[T, error], keep func(T) bool, size func(
 // setNext announces the next page (RFC 8288).
 func (c *call) setNext(path string, p page, last string, also url.Values) {
 	query := url.Values{"n": {strconv.Itoa(p.n)}, "last": {last}}
-	if c.options.dialect.LinkAlways && !c.r.URL.Query().Has("n") {
+	if c.options.dialect.LinkWhen == LinkAlways && !c.r.URL.Query().Has("n") {
 		query.Del("n")
 	}
 	for name, values := range also {
@@ -91,6 +91,9 @@ func (c *call) setNext(path string, p page, last string, also url.Values) {
 
 func (c *call) listTags() error {
 	p, err := c.page()
+	if err == nil {
+		err = c.refuseBlobsOnly()
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -42,6 +43,10 @@ func (c *call) getManifest() error {
 			"the manifest is a %s, which the request does not accept", m.Descriptor.MediaType)}
 	}
 	c.set("Docker-Content-Digest", string(m.Descriptor.Digest), "Etag", quote(m.Descriptor.Digest))
+	if c.options.dialect.ServeManifests {
+		c.set("Content-Type", m.Descriptor.MediaType)
+		return c.serveContent(bytes.NewReader(m.Content), int64(len(m.Content)), "manifest.serve-content")
+	}
 	if done, err := c.notModified(m.Descriptor.Digest); done || err != nil {
 		return err
 	}
@@ -240,5 +245,6 @@ func (c *call) deleteReference() error {
 	if err != nil {
 		return c.about(err)
 	}
+	c.notePopulated()
 	return c.sendStatus(http.StatusAccepted)
 }

@@ -110,6 +110,10 @@ func (c *call) spokenTags(p page) (names []string, next string, err error) {
 			return nil, "", err
 		}
 	}
+	if none && d.HideUntagged {
+		c.state.AddTrait("tags.empty")
+		return nil, "", c.unknownRepository()
+	}
 	sortTags(names, d.Order)
 	if !d.Unpaged {
 		if names, next, err = c.turn(names, p); err != nil {
@@ -150,7 +154,8 @@ func (c *call) turn(names []string, p page) (_ []string, next string, err error)
 	}
 	more := len(names) > p.n
 	names = names[:min(p.n, len(names))]
-	if len(names) > 0 && (more || d.LinkAlways) {
+	full := len(names) == p.n && c.r.URL.Query().Has("n")
+	if len(names) > 0 && (more || d.LinkWhen == LinkAlways || d.LinkWhen == LinkFull && full) {
 		next = names[len(names)-1]
 		if d.OpaqueCursor {
 			next = base64.RawURLEncoding.EncodeToString([]byte("tag:" + next))
@@ -164,8 +169,7 @@ func (c *call) hideEmpty() error {
 	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
 		return err
 	}
-	return &Error{Cause: NameUnknown, Message: fmt.Sprintf("there is no repository %s: push to it first", c.info.Repo),
-		Detail: map[string]string{"name": c.info.Repo}}
+	return c.unknownRepository()
 }
 
 // readCursor returns the entry that last means.

@@ -251,6 +251,14 @@ func (c *call) setStreamRange(upload Upload, chunk Chunk) {
 	}
 }
 
+// setEmptyRange sets the Range of a session without content.
+func (c *call) setEmptyRange(upload Upload) {
+	if c.options.dialect.NegativeRange && upload.Size() == 0 && !slices.Contains(op.UploadBegin(), c.info.Op) {
+		c.header().Set("Range", rangeText(0, 0))
+		c.state.AddTrait("upload.range-empty")
+	}
+}
+
 // session is an upload session as it was before its blob was made.
 type session struct {
 	Upload

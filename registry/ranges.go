@@ -26,6 +26,9 @@ func rangeText(start, length int64) string {
 // are ignored. A range that is malformed or lies outside the blob is an error.
 func (c *call) requestedRange(d digest.Digest, size int64) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, size}
+	if c.options.dialect.ClosedRange {
+		return c.closedRange(size)
+	}
 	if len(c.r.Header["Range"]) != 1 || size == 0 || c.info.Op != op.BlobGet || c.options.dialect.IgnoreRange {
 		return whole, false, nil
 	}
@@ -43,8 +46,34 @@ func (c *call) requestedRange(d digest.Digest, size int64) (part byteRange, part
 		part, ok = parseRange(ranges[0], size)
 	}
 	if !ok {
-		c.header().Set("Content-Range", noRange(size))
-		return whole, false, &Error{Cause: RangeInvalid, Detail: map[string]any{"range": header, "size": size}}
+		return whole, false, c.refuseRange(size)
+	}
+	return part, true, nil
+}
+
+// refuseRange refuses the Range of a blob with this size.
+func (c *call) refuseRange(size int64) error {
+	c.header().Set("Content-Range", noRange(size))
+	return &Error{Cause: RangeInvalid, Detail: map[string]any{"range": c.r.Header.Get("Range"), "size": size}}
+}
+
+// closedRange judges Range where it must begin with bytes=<first>-<last>, both in the blob. What
+// follows is not read, and If-Range is not judged.
+func (c *call) closedRange(size int64) (part byteRange, partial bool, err error) {
+	whole := byteRange{0, size}
+	header := c.r.Header.Get("Range")
+	if header == "" || c.info.Op != op.BlobGet {
+		return whole, false, nil
+	}
+	set, ok := strings.CutPrefix(header, "bytes=")
+	first, rest, _ := strings.Cut(set, "-")
+	last := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+	if ok && last != "" {
+		part, ok = parseRange(first+"-"+last, max(size, 1))
+	}
+	if end, valid := parseDecimal(last); !ok || first == "" || !valid || end >= size {
+		c.state.AddTrait("blob.range-forms")
+		return whole, false, c.refuseRange(size)
 	}
 	return part, true, nil
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"math"
 	"net/url"
 
@@ -14,7 +15,7 @@ import (
 const indexFrame = 4 << 10
 
 func (c *call) listReferrers() error {
-	if !refersTo(c.info.Digest) {
+	if !refersTo(c.info.Digest) && !c.options.dialect.AnySubject {
 		return c.checkDigest()
 	}
 	p, limit := page{n: math.MaxInt}, int64(math.MaxInt64)
@@ -25,7 +26,7 @@ func (c *call) listReferrers() error {
 			return err
 		}
 	}
-	if err := c.checkSubject(); err != nil {
+	if err := cmp.Or(c.refuseBlobsOnly(), c.checkSubject()); err != nil {
 		return err
 	}
 	artifactType := c.r.URL.Query().Get("artifactType")

@@ -379,6 +379,7 @@ func (c *call) setProgress(upload Upload, short bool) {
 	setProgress(c.header(), location, state.text(c.info.Repo, upload.ID()), upload)
 	if c.options.speech != nil {
 		c.header().Set("Location", c.uploadLocation(location, c.header().Get("Location")))
+		c.setEmptyRange(upload)
 	}
 }
 

@@ -126,6 +126,9 @@ func contentType(_ *names, value string) string {
 	for name, text := range parameters {
 		parameters[name] = strings.ToLower(text)
 	}
+	if parameters["boundary"] != "" { // it is random
+		parameters["boundary"] = "boundary"
+	}
 	return mime.FormatMediaType(t, parameters)
 }
 

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -136,6 +137,7 @@ var table = []probe{
 	}},
 	{trait: "upload.uuid", measure: uploadUUID},
 	{trait: "upload.range-initial", answer: (*session).upload},
+	{trait: "upload.range-empty", measure: emptyRange},
 	{trait: "upload.chunk-min", answer: (*session).upload},
 	{trait: "upload.chunk", answer: chunks([]byte("0123456789"), "")},
 	{trait: "upload.out-of-order", answer: func(s *session) (*answer, error) {
@@ -212,6 +214,8 @@ var table = []probe{
 	{trait: "blob.type", measure: blobType},
 	{trait: "blob.accept-ranges", measure: acceptRanges},
 	{trait: "blob.range", answer: pulled(http.MethodGet, "Range", "bytes=1-3")},
+	{trait: "blob.range-forms", measure: rangeForms},
+	{trait: "blob.serve-content", measure: servesBlobs},
 	{trait: "blob.range-outside", answer: func(s *session) (*answer, error) {
 		a, err := pulled(http.MethodGet, "Range", "bytes=100000-")(s)
 		if err == nil && a.Status < http.StatusBadRequest {
@@ -249,11 +253,14 @@ var table = []probe{
 	{trait: "blob.mount", measure: mount},
 
 	{trait: "manifest.get", answer: tagged("get", ocispec.MediaTypeImageManifest)},
+	{trait: "repository.blobs-only", measure: blobsOnly},
 	{trait: "answer.version", measure: versions},
 	{trait: "answer.etag", measure: entityTags},
 	{trait: "manifest.missing", answer: populated(to(http.MethodGet, "/manifests/absent"))},
 	{trait: "manifest.bad-reference", measure: badReference},
 	{trait: "manifest.get-digest", measure: getDigest},
+	{trait: "manifest.serve-content", measure: servesManifests},
+	{trait: "manifest.conditions", measure: conditions},
 	{trait: "manifest.accept", measure: func(s *session) (string, string, error) {
 		a, err := tagged("accept", ocispec.MediaTypeImageIndex)(s)
 		switch {
@@ -402,8 +409,15 @@ var table = []probe{
 			return "", "", orUnknown(err)
 		}
 		a, err := s.list()
-		if err == nil && a.Header.Get("Link") != "" {
+		switch {
+		case err != nil || len(a.Tags()) == 0:
+			return "", "", orUnknown(err)
+		case a.Header.Get("Link") != "":
 			return "always", "a list of all tags has a Link", nil
+		}
+		a, err = s.send(http.MethodGet, s.path(fmt.Sprintf("/tags/list?n=%d", len(a.Tags()))), nil)
+		if err == nil && a.Header.Get("Link") != "" {
+			return "full", "a list of all tags has a Link if n is their number", nil
 		}
 		return "more", "a list of all tags has no Link", err
 	}},
@@ -416,16 +430,7 @@ var table = []probe{
 	{trait: "tags.cursor", answer: (*session).page},
 	{trait: "tags.type", answer: (*session).page},
 	{trait: "tags.fields", answer: (*session).page},
-	{trait: "tags.empty", answer: func(s *session) (*answer, error) {
-		m, err := s.image(s.repo+"-untagged", nil)
-		if err != nil {
-			return nil, err
-		}
-		if a, err := s.putManifest(s.repo+"-untagged", string(digest.FromBytes(m)), m, ocispec.MediaTypeImageManifest); err != nil || a.Status != http.StatusCreated {
-			return nil, orUnknown(err)
-		}
-		return s.send(http.MethodGet, "/v2/"+s.repo+"-untagged/tags/list", nil)
-	}},
+	{trait: "tags.empty", measure: emptyTags},
 	{trait: "tags.emptied", answer: func(s *session) (*answer, error) {
 		emptied := s.repo + "-emptied"
 		d, err := s.pushImage(emptied, "v1")
