@@ -1,6 +1,8 @@
 package exam
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/ocifake/ocifake/images"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
+	"github.com/ocifake/ocifake/record"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/ocifake/ocifake/registrytest"
 )
@@ -38,7 +41,8 @@ type duty struct {
 	options []registrytest.Option
 	rules   []faults.Rule
 	prepare func(*exam, *Trial)
-	lint    []string // rules of package lint that judge it, too
+	lint    []string              // rules of package lint that judge it, too
+	binds   func(record.Log) bool // nil: every client; else one with such requests
 	holds   func(*trial, *report) string
 }
 
@@ -120,11 +124,11 @@ var duties = []duty{
 		lint: []string{"referrers-no-fallback"}},
 	{name: "referrers-tag-written", source: distributionSpec + ", Unavailable Referrers API",
 		sentence: "A client that pushes an image manifest with a defined `subject` field MUST verify the referrers API is available or fallback to updating the image index pushed to a tag described by the referrers tag schema.",
-		actions:  []string{"push"}, expect: succeed, options: withOptions(registry.Options{NoReferrers: true}), prepare: (*exam).pushReferrer,
+		actions:  []string{"push"}, expect: succeed, options: withOptions(registry.Options{NoReferrers: true}), prepare: (*exam).pushReferrer, binds: pushesSubject,
 		lint: []string{"subject-not-processed", "referrers-tag-wrong", "fallback-overwritten"}},
 	{name: "referrers-tag-other", source: distributionSpec + ", Pushing Manifests with Subject",
 		sentence: "If that pull returns a manifest other than the expected image index, the client SHOULD report a failure and skip the remaining steps.",
-		actions:  []string{"push"}, expect: fail, options: withOptions(registry.Options{NoReferrers: true}),
+		actions:  []string{"push"}, expect: fail, options: withOptions(registry.Options{NoReferrers: true}), binds: pushesSubject,
 		prepare: func(e *exam, t *Trial) { e.pushReferrer(t); t.Push(nil, appRepo+":"+e.referrersTag(), e.app) }},
 	{name: "requests", source: "the rules of lint", sentence: lintSentence,
 		expect: succeed, holds: conform},
@@ -168,4 +172,14 @@ const referrerCount = 3
 // referrer returns a referrer of the image, without its subject.
 func referrer(i int) v1.Image {
 	return images.Artifact("application/vnd.example.signature", images.Annotations(map[string]string{"number": string(rune('1' + i))}))
+}
+
+// pushesSubject reports whether a manifest that a client pushes has a subject. It is true as well if
+// the client pushes no manifest, because it may have found first what keeps it from doing so.
+func pushesSubject(log record.Log) bool {
+	puts := log.Filter(record.Op(op.ManifestPut))
+	return len(puts) == 0 || slices.ContainsFunc(puts, func(x record.Exchange) bool {
+		var manifest struct{ Subject *json.RawMessage }
+		return json.Unmarshal(x.RequestBody, &manifest) != nil || manifest.Subject != nil
+	})
 }

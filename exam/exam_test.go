@@ -91,6 +91,8 @@ var plantedFaults = []struct {
 	{bug: "rebuilds the Location", trial: "duties/location-as-given/push", verdict: "breaks a rule"},
 	{bug: "does not look at OCI-Subject", trial: "duties/referrers-tag-written/push", verdict: "breaks a rule"},
 	{bug: "overwrites the referrers tag", trial: "duties/referrers-tag-other/push", verdict: "breaks a rule"},
+	{bug: "pushes no subject", trial: "duties/referrers-tag-written/push", verdict: "not applicable"},
+	{bug: "pushes no subject", trial: "duties/referrers-tag-other/push", verdict: "not applicable"},
 	{bug: "knows no referrers tag", trial: "duties/referrers-tag-read/referrers", verdict: "gave up"},
 	{bug: "rebuilds the cursor", trial: "duties/link-followed/list", verdict: "gave up"},
 	{bug: "leaves half a file", trial: "duties/blob-wrong/pull", verdict: "left damage"},

@@ -101,6 +101,8 @@ func severity(kind string) int {
 // met reports whether the client met the circumstance.
 func (x *trial) met(r *report) bool {
 	switch {
+	case x.binds != nil && !x.binds(r.log):
+		return false
 	case len(x.rules) > 0:
 		return r.hits > 0
 	case x.differs != "" && x.plain != nil:

@@ -30,6 +30,7 @@ type trial struct {
 	changed bool                         // the content is not that of the plain run
 	lint    []string                     // rules of package lint that must not find anything
 	holds   func(*trial, *report) string // returns what is wrong with the requests or the content, or ""
+	binds   func(record.Log) bool        // the trial applies if the requests are such; nil: any
 	cell    *Cell                        // of a sweep; for others, a cell that acts forever
 
 	skip string // why the trial does not apply, if that is known without a run
@@ -109,7 +110,7 @@ func (e *exam) planDuties() error {
 				continue
 			}
 			x := trial{group: "duties", name: d.name, mustSucceed: d.expect == succeed, mustFail: d.expect == fail,
-				correct: d.source + ": " + d.sentence, lint: d.lint, holds: d.holds}
+				correct: d.source + ": " + d.sentence, lint: d.lint, holds: d.holds, binds: d.binds}
 			x.rules, x.dense = d.rules, true
 			a := d.access
 			if a == nil {

@@ -540,6 +540,13 @@ func (s *session) put(repo, ref string, content []byte) error {
 	if err := json.Unmarshal(content, &manifest); err != nil {
 		return err
 	}
+	if s.bug == "pushes no subject" {
+		manifest.Subject = nil
+		var err error
+		if content, err = json.Marshal(manifest); err != nil {
+			return err
+		}
+	}
 	var r *response
 	for try := 1; ; try++ {
 		var err error
