@@ -149,8 +149,8 @@ were met. "Hung" means that a client did nothing for ten seconds, or for ten tim
 clients do that do not move images: helm pushes and pulls a chart, cosign and notation sign an image and verify it, ko builds one, and imgpkg
 pushes and pulls a bundle.
 
-The exams were taken with several builds of ocifake. The traits and the sweep of skopeo and regctl are older than the rest of their rows. Of
-podman there are the duties, the known faults and the profiles, and of ko the duties.
+The exams were taken with several builds of ocifake. The traits and the sweep of skopeo are older than the rest of its row, and of ko there
+are the duties only.
 
 ` + "```sh" + `
 ocifake exam --client crane --html crane.html
