@@ -101,7 +101,7 @@ var families = []family{
 	{"manifest.put", []op.Op{op.ManifestPut}},
 	{"manifest.", []op.Op{op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete, op.ReferrerList}},
 	{"referrers.", []op.Op{op.ReferrerList, op.ManifestPut}},
-	{"tags.", []op.Op{op.TagList, op.RepositoryList}},
+	{"tags.", []op.Op{op.TagList, op.RepositoryList, op.ReferrerList}}, // Link and n of all lists
 	{"upload.", []op.Op{op.UploadStart, op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel, op.BlobPost, op.BlobMount}},
 }
 
