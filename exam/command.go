@@ -44,8 +44,8 @@ import (
 // ended, or when the trial ends.
 //
 // A command has hung if it neither uses CPU time nor sends or receives anything for ten
-// seconds, or for ten times the duration of the plain run, if that is longer, or for the last half
-// of its time. The time in which the registry makes the client wait, up to a minute, does not
+// seconds, or for ten times the duration of the plain run or three times its longest pause before, if
+// that is longer, or for the last half of its time. The time in which the registry makes the client wait, up to a minute, does not
 // count. CPU time is known on Linux only.
 type Command []string
 
@@ -118,7 +118,7 @@ func (t *Trial) watchCommand(ctx context.Context, pid int, ended <-chan error) e
 		<-ended
 		return err
 	}
-	cpu, wire, since := int64(-1), int64(-1), time.Now()
+	cpu, wire, still := int64(-1), int64(-1), stillness{since: time.Now()}
 	for {
 		select {
 		case err := <-ended:
@@ -127,22 +127,39 @@ func (t *Trial) watchCommand(ctx context.Context, pid int, ended <-chan error) e
 			}
 			return err
 		case <-ctx.Done():
-			if idle := time.Since(since); t.exam != nil && idle > t.exam.within/2 && idle > t.patience() { // however slow the plain run was
+			if idle := time.Since(still.since); t.exam != nil && idle > t.exam.within/2 && idle > t.patience() { // however slow the plain run was
 				return stop(&hungError{idle})
 			}
 			return stop(context.Cause(ctx))
 		case now := <-ticker.C:
 			newCPU, newWire := t.exam.cpu(pid), t.watch.wire()
 			if newCPU != cpu || newWire != wire || runs(pid) { // it may wait for a processor
-				cpu, wire, since = newCPU, newWire, now
+				cpu, wire = newCPU, newWire
+				still.act(now)
 			}
-			idle := now.Sub(since)
-			t.slot.setWaiting(idle > 2*watchTime)
-			if limit := t.exam.idleLimit(); idle > limit && idle > limit+t.patience() {
+			t.slot.setWaiting(now.Sub(still.since) > 2*watchTime)
+			if limit := t.exam.idleLimit(); still.hung(now, limit) && still.hung(now, limit+t.patience()) {
 				return stop(&hungError{limit})
 			}
 		}
 	}
+}
+
+// stillness is the time in which a command does nothing.
+type stillness struct {
+	since   time.Time     // of the latest activity
+	longest time.Duration // of the pauses that have ended
+}
+
+// act ends a pause.
+func (s *stillness) act(now time.Time) {
+	s.longest, s.since = max(s.longest, now.Sub(s.since)), now
+}
+
+// hung reports whether a pause is longer than a limit, and than three times each before it: those
+// between the tries of a client grow.
+func (s *stillness) hung(now time.Time, limit time.Duration) bool {
+	return now.Sub(s.since) > max(limit, 3*s.longest)
 }
 
 // cpu returns the CPU time that a process group has used, in any unit.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -150,4 +151,18 @@ func TestChoose(t *testing.T) {
 	assert.Equal(t, first, choose(slices.Clone(cells), seeded(3, 1)))
 	assert.NotEqual(t, first, choose(slices.Clone(cells), seeded(4, 1)))
 	assert.Len(t, first, 3*len(e.effects))
+}
+
+// TestStillness checks that a client has not hung whose pauses grow, as those between its tries do.
+func TestStillness(t *testing.T) {
+	begun := time.Now()
+	at := func(seconds int) time.Time { return begun.Add(time.Duration(seconds) * time.Second) }
+	s := stillness{since: begun}
+	assert.False(t, s.hung(at(10), 10*time.Second))
+	assert.True(t, s.hung(at(11), 10*time.Second))
+	s.act(at(6))
+	assert.False(t, s.hung(at(6+18), 10*time.Second))
+	assert.True(t, s.hung(at(6+19), 10*time.Second))
+	s.act(at(7))
+	assert.False(t, s.hung(at(7+18), 10*time.Second), "the longest pause counts")
 }

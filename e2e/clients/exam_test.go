@@ -145,7 +145,7 @@ const scorecardsIntro = `
 
 What [exams](guides/exam.md) say about clients: their grades, and what they do under each circumstance. A grade is from A, no fault, to F, fewer
 than 70 % right; – means no grade. D is the best grade of a client that loses content or secrets. Shares are right trials of those that
-were met. "Hung" means that a client did nothing for ten seconds, or for ten times as long as it takes when nothing is wrong. Under "run" is what the
+were met. "Hung" means that a client did nothing for ten seconds, ten times as long as it takes when nothing is wrong, and three times its longest pause before. Under "run" is what the
 clients do that do not move images: helm pushes and pulls a chart, cosign and notation sign an image and verify it, ko builds one, and imgpkg
 pushes and pulls a bundle.
 
