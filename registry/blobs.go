@@ -122,9 +122,10 @@ func (c *call) about(err error) error {
 		return err
 	case (cause == BlobUnknown || cause == ManifestUnknown) && !c.exists():
 		return c.unknownRepository()
-	case cause == ManifestUnknown && c.hasOnlyBlobs():
-		c.state.AddTrait("repository.blobs-only")
-		return c.unknownRepository()
+	case cause == ManifestUnknown:
+		if refused := c.refuseBlobsOnly(); refused != nil {
+			return refused
+		}
 	}
 	var e *Error
 	if !errors.As(err, &e) {

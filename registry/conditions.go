@@ -73,3 +73,17 @@ func (c *call) notModified(d digest.Digest) (done bool, err error) {
 	}
 	return true, c.sendStatus(http.StatusNotModified)
 }
+
+// plainCondition judges If-None-Match alone, which must be the entity tag as it stands, with or without
+// quotes. It has answered with 304 and without further fields if done is true.
+func (c *call) plainCondition(d digest.Digest) (done bool, err error) {
+	for _, value := range c.r.Header["If-None-Match"] {
+		if value == quote(d) || value == string(d) {
+			c.state.AddTrait("manifest.conditions")
+			c.header().Del("Etag")
+			c.header().Del("Docker-Content-Digest")
+			return true, c.sendStatus(http.StatusNotModified)
+		}
+	}
+	return false, nil
+}

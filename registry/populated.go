@@ -33,24 +33,25 @@ func (p *populated) add(repo string) {
 	p.all.Set(repo, true)
 }
 
-// hasOnlyBlobs reports whether a repository never had a manifest, where that makes it unknown.
-func (c *call) hasOnlyBlobs() bool {
-	if !c.options.dialect.HideBlobs || c.options.speech.populated.has(c.info.Repo) {
-		return false
-	}
-	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
-		return err != nil
-	}
-	return true
-}
-
-// refuseBlobsOnly refuses a list of a repository that never had a manifest.
+// refuseBlobsOnly refuses what is asked of a repository that never had a manifest, where that makes
+// it unknown.
 func (c *call) refuseBlobsOnly() error {
-	if !c.hasOnlyBlobs() {
+	if !c.options.dialect.HideBlobs || c.options.speech.populated.has(c.info.Repo) {
 		return nil
+	}
+	if none, err := c.hasNoManifests(); !none {
+		return err
 	}
 	c.state.AddTrait("repository.blobs-only")
 	return c.unknownRepository()
+}
+
+// hasNoManifests reports whether the repository has no manifests.
+func (c *call) hasNoManifests() (bool, error) {
+	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
+		return false, err
+	}
+	return true, nil
 }
 
 // notePopulated notes that a repository had a manifest.

@@ -166,7 +166,7 @@ func (c *call) turn(names []string, p page) (_ []string, next string, err error)
 
 // hideEmpty returns an error if the repository has no manifests.
 func (c *call) hideEmpty() error {
-	for _, err := range c.store.Manifests(c.ctx(), c.info.Repo, "") {
+	if none, err := c.hasNoManifests(); !none {
 		return err
 	}
 	return c.unknownRepository()

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/opencontainers/go-digest"
 )
 
 // Content that is served by [http.ServeContent], as registries in Go do. It judges Range and the
@@ -83,18 +81,4 @@ func (r *readErrors) ReadAt(p []byte, at int64) (int, error) {
 		r.err = err
 	}
 	return n, err
-}
-
-// plainCondition judges If-None-Match alone, which must be the entity tag as it stands, with or without
-// quotes. It has answered with 304 and without further fields if done is true.
-func (c *call) plainCondition(d digest.Digest) (done bool, err error) {
-	for _, value := range c.r.Header["If-None-Match"] {
-		if value == quote(d) || value == string(d) {
-			c.state.AddTrait("manifest.conditions")
-			c.header().Del("Etag")
-			c.header().Del("Docker-Content-Digest")
-			return true, c.sendStatus(http.StatusNotModified)
-		}
-	}
-	return false, nil
 }

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"testing"
 
@@ -51,12 +52,16 @@ func TestServeBlobs(t *testing.T) {
 	}
 }
 
-// failingStore has blobs that cannot be read to their end.
+// failingStore has blobs and lists of manifests that cannot be read to their end.
 type failingStore struct{ registry.Store }
 
 func (s failingStore) OpenBlob(ctx context.Context, repo string, d digest.Digest) (registry.Blob, error) {
 	blob, err := s.Store.OpenBlob(ctx, repo, d)
 	return failingBlob{blob}, err
+}
+
+func (s failingStore) Manifests(context.Context, string, digest.Digest) iter.Seq2[ocispec.Descriptor, error] {
+	return func(yield func(ocispec.Descriptor, error) bool) { yield(ocispec.Descriptor{}, assert.AnError) }
 }
 
 type failingBlob struct{ registry.Blob }
@@ -206,5 +211,15 @@ func TestAnySubject(t *testing.T) {
 	s.put("v1", "", "", http.StatusCreated)
 	for _, d := range []string{"sha256:bad", "nonsense"} {
 		assert.Contains(t, bodyOf(t, s.ask(http.MethodGet, image+"/referrers/"+d, "", http.StatusOK)), `"manifests":[]`)
+	}
+}
+
+// A Store that fails does not make a repository unknown.
+func TestHideBlobsBroken(t *testing.T) {
+	s := speak(t, registry.Dialect{})
+	s.handler = registry.New(failingStore{memstore.New(memstore.Options{})}, registry.Options{Dialect: &registry.Dialect{HideBlobs: true}})
+	s.ask(http.MethodPost, image+"/blobs/uploads/?digest="+string(s.layer), layerText, http.StatusCreated)
+	for _, target := range []string{"/tags/list", "/manifests/v1", "/referrers/" + string(s.layer)} {
+		s.ask(http.MethodGet, image+target, "", http.StatusInternalServerError)
 	}
 }
