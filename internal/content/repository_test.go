@@ -346,3 +346,14 @@ func TestContextEnds(t *testing.T) {
 	_, err = io.ReadAll(contextReader{ctx, iotest.ErrReader(io.ErrClosedPipe)})
 	assert.ErrorIs(t, err, context.Canceled)
 }
+
+// sizelessLayer is a layer whose size is not known for another reason than that it is streamed.
+type sizelessLayer struct{ v1.Layer }
+
+func (sizelessLayer) Size() (int64, error) { return 0, errRefused }
+
+func TestPutLayerWithoutSize(t *testing.T) {
+	err := newApp(memstore.New(memstore.Options{})).putLayer(t.Context(), sizelessLayer{static.NewLayer([]byte("layer"), types.OCILayer)})
+	require.ErrorIs(t, err, errRefused)
+	assert.ErrorContains(t, err, "size: ")
+}

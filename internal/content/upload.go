@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/stream"
 	"github.com/ocifake/ocifake/registry"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -91,8 +92,11 @@ func (to Repository) putLayer(ctx context.Context, layer v1.Layer) error {
 		return err
 	}
 	size, err := layer.Size()
+	if errors.Is(err, stream.ErrNotComputed) {
+		size, err = registry.Unknown, nil
+	}
 	if err != nil {
-		size = registry.Unknown // of a streamed layer; a broken one fails when it is read
+		return fmt.Errorf("size: %w", err)
 	}
 	body, err := layer.Compressed()
 	if err != nil {
