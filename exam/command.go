@@ -45,8 +45,8 @@ import (
 //
 // A command has hung if it neither uses CPU time nor sends or receives anything for ten
 // seconds, or for ten times the duration of the plain run or three times its longest pause before, if
-// that is longer, or for the last half of its time. The time in which the registry makes the client wait, up to a minute, does not
-// count. CPU time is known on Linux only.
+// that is longer, or for the last half of its time. The time in which the registry makes the client
+// wait, up to a minute, does not count. CPU time is known on Linux only.
 type Command []string
 
 // Run runs the command. An exit status other than 0 is an error.

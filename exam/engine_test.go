@@ -72,7 +72,7 @@ func TestTouches(t *testing.T) {
 			continue
 		}
 		family, _, _ := strings.Cut(v.trait, ".")
-		assert.Equal(t, slices.Contains([]string{"tags", "referrers", "catalog"}, family), v.lists(), v.name)
+		assert.Equal(t, slices.Contains([]string{"tags", "referrers", "catalog"}, family), v.family().lists, v.name)
 		switch family {
 		case "auth", "ping", "answer", "limit", "digest", "repository":
 			assert.True(t, v.touches(pull) && v.touches(push) && v.touches(list), v.name)

@@ -238,7 +238,7 @@ func (e *exam) planTraits() error {
 			if v.mayFail {
 				x.excuses = []string{v.trait}
 			}
-			x.options, x.dense, x.whole = v.access.options(v.fact), true, v.mayFail && v.lists() // of short pages, some have no link
+			x.options, x.dense, x.whole = v.access.options(v.fact), true, v.mayFail && v.family().lists // of short pages, some have no link
 			if plain := of.plains[v.access.name]; plain != nil && !v.touches(plain.log) {
 				x.skip = "the client sends no request that it concerns"
 			}

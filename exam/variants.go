@@ -86,37 +86,41 @@ type variant struct {
 // family are traits whose names begin in the same way.
 type family struct {
 	prefix string
+	lists  bool // they concern nothing but lists
 	ops    []op.Op
 }
 
 // families are the requests that traits concern, by the beginning of their names. The first row
 // that fits is right; the traits of no row can concern every request.
 var families = []family{
-	{"blob.delete", []op.Op{op.BlobDelete}},
-	{"blob.mount", []op.Op{op.BlobMount}},
-	{"blob.", []op.Op{op.BlobGet, op.BlobHead, op.BlobDelete, op.BlobPost, op.BlobMount, op.UploadStart, op.UploadCommit}},
-	{"catalog.", []op.Op{op.RepositoryList}},
-	{"manifest.delete", []op.Op{op.ManifestDelete, op.TagDelete}},
-	{"manifest.immutable", []op.Op{op.ManifestPut, op.ManifestDelete, op.TagDelete}},
-	{"manifest.put", []op.Op{op.ManifestPut}},
-	{"manifest.", []op.Op{op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete, op.ReferrerList}},
-	{"referrers.", []op.Op{op.ReferrerList, op.ManifestPut}},
-	{"tags.", []op.Op{op.TagList, op.RepositoryList, op.ReferrerList}}, // Link and n of all lists
-	{"upload.", []op.Op{op.UploadStart, op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel, op.BlobPost, op.BlobMount}},
+	{"blob.delete", false, []op.Op{op.BlobDelete}},
+	{"blob.mount", false, []op.Op{op.BlobMount}},
+	{"blob.", false, []op.Op{op.BlobGet, op.BlobHead, op.BlobDelete, op.BlobPost, op.BlobMount, op.UploadStart, op.UploadCommit}},
+	{"catalog.", true, []op.Op{op.RepositoryList}},
+	{"manifest.delete", false, []op.Op{op.ManifestDelete, op.TagDelete}},
+	{"manifest.immutable", false, []op.Op{op.ManifestPut, op.ManifestDelete, op.TagDelete}},
+	{"manifest.put", false, []op.Op{op.ManifestPut}},
+	{"manifest.", false, []op.Op{op.ManifestGet, op.ManifestHead, op.ManifestPut, op.ManifestDelete, op.TagDelete, op.ReferrerList}},
+	{"referrers.", true, []op.Op{op.ReferrerList, op.ManifestPut}},
+	{"tags.", true, []op.Op{op.TagList, op.RepositoryList, op.ReferrerList}}, // Link and n of all lists
+	{"upload.", false, []op.Op{op.UploadStart, op.UploadChunk, op.UploadCommit, op.UploadStatus, op.UploadCancel, op.BlobPost, op.BlobMount}},
 }
 
-// lists reports whether the variant concerns nothing but lists.
-func (v *variant) lists() bool {
-	return strings.HasPrefix(v.trait, "tags.") || strings.HasPrefix(v.trait, "referrers.") || strings.HasPrefix(v.trait, "catalog.")
+// family returns the family of the variant's trait, whose ops are nil if it can concern every request.
+func (v *variant) family() family {
+	row := slices.IndexFunc(families, func(f family) bool { return strings.HasPrefix(v.trait, f.prefix) })
+	if row < 0 {
+		return family{}
+	}
+	return families[row]
 }
 
 // touches reports whether the variant concerns a request of a log.
 func (v *variant) touches(log record.Log) bool {
-	row := slices.IndexFunc(families, func(f family) bool { return strings.HasPrefix(v.trait, f.prefix) })
-	if row < 0 || len(v.fact.Rules) > 0 {
+	ops := slices.Clone(v.family().ops)
+	if ops == nil || len(v.fact.Rules) > 0 {
 		return true
 	}
-	ops := slices.Clone(families[row].ops)
 	for _, answer := range v.fact.Also {
 		ops = append(ops, answer.Ops...)
 	}
