@@ -12,9 +12,9 @@ type floor struct {
 
 const (
 	containerregistry = "github.com/google/go-containerregistry"
-	jwt               = "github.com/golang-jwt/jwt/v5"
 	digest            = "github.com/opencontainers/go-digest"
 	imageSpec         = "github.com/opencontainers/image-spec"
+	jwt               = "github.com/golang-jwt/jwt/v5"
 	xcrypto           = "golang.org/x/crypto"
 	btree             = "github.com/google/btree"
 	diff              = "github.com/rogpeppe/go-internal"
