@@ -25,10 +25,15 @@ func TestMain(m *testing.M) {
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
-	// Under nohup, the programs that tests start would ignore SIGHUP.
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	// Under nohup, the programs that tests start would ignore SIGHUP; in the background of a
+	// shell, SIGINT. A signal that is caught here has its default effect there.
+	ignored := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(ignored, s)
+		}
+	}
+	defer signal.Stop(ignored)
 	code := m.M.Run()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
