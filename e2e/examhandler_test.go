@@ -59,7 +59,8 @@ func TestExamHandlers(t *testing.T) {
 					}
 					return nil
 				},
-			}, exam.WithHandler(func() http.Handler { return f.start(t) }), exam.WithLoopback(),
+				Loopback: true,
+			}, exam.WithHandler(func() http.Handler { return f.start(t) }),
 				exam.WithEffects(chosenEffects("503", "close-body", "corrupt")...))
 			assert.Greater(t, len(result.Cells), 8)
 		})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -24,8 +25,8 @@ import (
 // that it does not have. A function does its work with the registry of its [Trial], and returns
 // the client's error. It must return when its context ends. Functions run in parallel.
 //
-// A function reaches the registry through [registrytest.Registry.Transport]: unless [WithLoopback]
-// is given, there is no other way. It logs in if [Trial.Username] is not empty. The methods of
+// A function reaches the registry through [registrytest.Registry.Transport]: without
+// Loopback, there is no other way. It logs in if [Trial.Username] is not empty. The methods of
 // [Command] are such functions.
 type Client struct {
 	Name    string // for the scorecard
@@ -55,6 +56,18 @@ type Client struct {
 	// Check returns an error if the result of Pull or of Run is wrong. It is called if they
 	// returned no error. Check may be nil.
 	Check func(ctx context.Context, reg *Trial) error
+
+	// Loopback starts the registries on loopback ports, and runs in real time. Clients that do not
+	// work in a bubble need it: see [Sweep].
+	Loopback bool
+
+	// Serial runs one trial at a time. Clients with settings that are global to the program need
+	// it, and so do tests that use [testing.T.Setenv].
+	Serial bool
+
+	// Timeout is the time after which the context of an action ends. Default: an hour of virtual
+	// time, or a minute with Loopback; with [Examine], two minutes.
+	Timeout time.Duration
 }
 
 // The repositories of an exam.

@@ -60,7 +60,7 @@ func (s *Scorecard) Compare(baseline *Scorecard) Comparison {
 
 // rank orders verdicts that are judged, from the best.
 func (v Verdict) rank() int {
-	if v == failedCleanly {
+	if v == FailedCleanly {
 		return 1
 	}
 	return 2 * int(v.class()-right)

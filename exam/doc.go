@@ -23,9 +23,9 @@
 // A [Scorecard] is the result of an exam. It can be kept as JSON, shown as text, Markdown
 // or HTML, graded, and compared with an earlier one:
 //
-//	baseline, err := exam.ReadScorecard(text)
-//	if err != nil { ... }
-//	if worse := card.Compare(baseline).Worse; len(worse) > 0 { ... }
+//	var baseline exam.Scorecard
+//	if err := json.Unmarshal(text, &baseline); err != nil { ... }
+//	if worse := card.Compare(&baseline).Worse; len(worse) > 0 { ... }
 //
 // This package is experimental: its names may change in any release.
 package exam

@@ -108,7 +108,7 @@ type examined struct {
 const maxUnended = 3
 
 func newExam(client Client, opts []Option) (*exam, error) {
-	e := &exam{config: newConfig(opts), client: client}
+	e := &exam{config: newConfig(opts, client.Loopback, client.Serial, client.Timeout), client: client}
 	if e.newStore != nil || e.newHandler != nil {
 		e.errs = append(e.errs, errors.New("WithStore and WithHandler are for Sweep and Chaos: an exam brings its content"))
 	}

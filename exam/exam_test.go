@@ -161,8 +161,9 @@ func TestFailsAlone(t *testing.T) {
 
 // TestUnended checks that an exam ends after three functions that do not return.
 func TestUnended(t *testing.T) {
-	card := exam.Run(t, having(careful{bug: "ignores its context"}.client(), "pull"), exam.Only("sweep"), exam.All(), exam.WithReportOnly(),
-		exam.WithEffects(effects("stall")...), exam.WithSerialTrials())
+	client := having(careful{bug: "ignores its context"}.client(), "pull")
+	client.Serial = true
+	card := exam.Run(t, client, exam.Only("sweep"), exam.All(), exam.WithReportOnly(), exam.WithEffects(effects("stall")...))
 	var got []exam.Verdict
 	for _, r := range card.Trials[1:] {
 		got = append(got, r.Verdict)

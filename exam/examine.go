@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -21,15 +22,12 @@ import (
 func Examine(ctx context.Context, client Client, opts ...Option) (*Scorecard, error) {
 	must.NotNil("exam: Examine: ctx", ctx)
 	begun := time.Now()
-	e, err := newExam(client, slices.Concat(opts, []Option{func(c *config) {
-		c.loopback, c.realTime, c.parent = true, true, ctx
-		if c.within == 0 {
-			c.within = withinCommand
-		}
-	}}))
+	client.Loopback, client.Timeout = true, cmp.Or(client.Timeout, withinCommand)
+	e, err := newExam(client, opts)
 	if err != nil {
 		return nil, fmt.Errorf("exam: %w", err)
 	}
+	e.parent = ctx
 	e.slots, e.idle = newSlots(), e.within // the plain run may take its time
 	longest := time.Duration(0)
 	err = e.learn(func(attempts []*attempt) []*report {

@@ -2,6 +2,7 @@ package exam_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"testing"
@@ -71,16 +72,16 @@ func ExampleScorecard_Compare() {
 	// F F
 }
 
-// ExampleReadScorecard keeps a scorecard in a file.
-func ExampleReadScorecard() {
+// ExampleScorecard_UnmarshalJSON keeps a scorecard in a file.
+func ExampleScorecard_UnmarshalJSON() {
 	card := &exam.Scorecard{Client: "puller", Version: "1.0", Trials: []exam.TrialResult{{Group: "profiles", Name: "ghcr", Action: "pull", Verdict: "passed"}}}
 	text, err := card.JSON()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	again, err := exam.ReadScorecard(text)
-	if err != nil {
+	var again exam.Scorecard
+	if err := json.Unmarshal(text, &again); err != nil {
 		fmt.Println(err)
 		return
 	}

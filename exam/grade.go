@@ -94,7 +94,7 @@ func (g *Grade) count(v Verdict) {
 	case wrong:
 		g.Wrong++
 	case uncounted:
-		if v == notApplicable {
+		if v == NotApplicable {
 			g.NotApplicable++
 		} else {
 			g.NotReached++

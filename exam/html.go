@@ -8,7 +8,7 @@ import (
 )
 
 // HTML returns the table as one HTML page without external resources. The title of
-// each cell is its outcome in words, and the page ends with the report of each violated
+// each cell is its verdict in words, and the page ends with the report of each violated
 // cell.
 func (r *Result) HTML() string { return render(pageTemplate, r.view()) }
 
@@ -53,8 +53,8 @@ func (r *Result) view() pageView {
 		v.Kind = "Chaos"
 	}
 	for _, m := range marks {
-		if n := r.Count(m.outcome); n > 0 {
-			v.Legend = append(v.Legend, legendView{m.outcome.class(), m.outcome.words(), n})
+		if n := r.Count(m.verdict); n > 0 {
+			v.Legend = append(v.Legend, legendView{cellClass(m.verdict), cellWords(m.verdict), n})
 		}
 	}
 	for _, k := range kinds {
@@ -86,8 +86,8 @@ func (r *Result) view() pageView {
 }
 
 func (c *Cell) view(number int) cellView {
-	v := cellView{ID: fmt.Sprintf("cell-%d", number), Class: c.Outcome.class(), Mark: c.Outcome.mark(), Name: c.fullName(), Report: c.Report}
-	v.Title = strings.ReplaceAll(c.name(), "/", ", ") + ": " + c.Outcome.words()
+	v := cellView{ID: fmt.Sprintf("cell-%d", number), Class: cellClass(c.Verdict), Mark: cellMark(c.Verdict), Name: c.fullName(), Report: c.Report}
+	v.Title = strings.ReplaceAll(c.name(), "/", ", ") + ": " + cellWords(c.Verdict)
 	for _, violation := range c.Violations {
 		v.Title += "\n" + violation.firstLine()
 	}
@@ -97,8 +97,8 @@ func (c *Cell) view(number int) cellView {
 	return v
 }
 
-// class is the outcome's class in the style sheet.
-func (o Outcome) class() string { return strings.ReplaceAll(o.words(), " ", "-") }
+// cellClass returns the class of a verdict in the style sheet.
+func cellClass(v Verdict) string { return strings.ReplaceAll(cellWords(v), " ", "-") }
 
 const pageTemplate = `<!DOCTYPE html>
 <html lang="en">

@@ -18,7 +18,7 @@ import (
 func (x *trial) judge(r *report) TrialResult {
 	result := x.result(r)
 	if r.failed != nil {
-		result.Verdict, result.Reason = notReached, "the trial could not begin: "+r.failed.Error()
+		result.Verdict, result.Reason = NotReached, "the trial could not begin: "+r.failed.Error()
 		return result
 	}
 	if running := r.remaining + r.stacks; running != "" && result.Output == "" {
@@ -30,12 +30,12 @@ func (x *trial) judge(r *report) TrialResult {
 
 // skipped returns the result of a trial that does not apply.
 func (x *trial) skipped() TrialResult {
-	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: notApplicable, Reason: x.skip}
+	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: NotApplicable, Reason: x.skip}
 }
 
 // notRun returns the result of a trial after the end of the exam.
 func (x *trial) notRun() TrialResult {
-	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: notReached,
+	return TrialResult{Group: x.group, Name: x.name, Action: x.action, Verdict: NotReached,
 		Reason: fmt.Sprintf("the exam ended after %d functions that did not return", maxUnended)}
 }
 
@@ -64,7 +64,7 @@ func (x *trial) verdict(r *report) (Verdict, string) {
 	if len(all) > 0 {
 		worst := slices.MaxFunc(all, func(a, b Violation) int { return severity(a.Kind) - severity(b.Kind) })
 		if why := e.presumes(); why != "" && worst.Kind == acceptedLie {
-			return notApplicable, "the specification does not require what shows the lie" + why
+			return NotApplicable, "the specification does not require what shows the lie" + why
 		}
 		text, _, _ := strings.Cut(worst.Text, "\n")
 		if worst.Kind == floods && x.of.loopback { // which of the two comes first depends on the time
@@ -74,16 +74,16 @@ func (x *trial) verdict(r *report) (Verdict, string) {
 	}
 	switch {
 	case !met && x.group == "sweep":
-		return notReached, "the client did not send the request"
+		return NotReached, "the client did not send the request"
 	case !met:
-		return notApplicable, "nothing that the client asked for was different"
+		return NotApplicable, "nothing that the client asked for was different"
 	case r.err != nil && r.timedOut && x.of.loopback:
-		return notReached, "the client had not ended when its time was over"
+		return NotReached, "the client had not ended when its time was over"
 	case r.err != nil:
 		first, _, _ := strings.Cut(r.err.Error(), "\n")
-		return failedCleanly, "the client returned an error: " + first
+		return FailedCleanly, "the client returned an error: " + first
 	case x.survived(r.log):
-		return recovered, "the client succeeded, although a request failed"
+		return Recovered, "the client succeeded, although a request failed"
 	}
 	return passed, "the client succeeded, and its result is right"
 }

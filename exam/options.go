@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -24,7 +23,6 @@ type config struct {
 	registry   []registrytest.Option
 	newStore   func() registry.Store
 	newHandler func() http.Handler
-	log        *slog.Logger
 	within     time.Duration
 	loopback   bool
 	realTime   bool
@@ -70,8 +68,12 @@ const (
 // taken to stand still.
 const quietLimit = 15 * time.Second
 
-func newConfig(opts []Option) config {
-	var c config
+// newConfig returns the config of a [Scenario] or a [Client] with these options.
+func newConfig(opts []Option, loopback, serial bool, timeout time.Duration) config {
+	c := config{loopback: loopback, realTime: loopback, serial: serial, within: timeout}
+	if timeout < 0 {
+		c.errs = append(c.errs, fmt.Errorf("Timeout of %v: want a positive duration, or 0 for the default", timeout))
+	}
 	for i, option := range opts {
 		if option == nil {
 			c.errs = append(c.errs, fmt.Errorf("option %d of %d is nil", i+1, len(opts)))
@@ -84,9 +86,6 @@ func newConfig(opts []Option) config {
 		if c.newHandler != nil {
 			c.effects = slices.DeleteFunc(c.effects, func(e Effect) bool { return e.Name == mountRefused })
 		}
-	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
 	}
 	if c.newStore != nil && c.newHandler != nil {
 		c.errs = append(c.errs, errors.New("choose one of WithStore and WithHandler"))
@@ -147,9 +146,9 @@ func WithEffects(effects ...Effect) Option {
 	}
 }
 
-// WithRegistry adds options of the registries, such as [registrytest.WithHTTP2]. The
-// network, the Store and the logger are set by [WithLoopback], [WithStore] and
-// [WithLogger] instead.
+// WithRegistry adds options of the registries, such as [registrytest.WithHTTP2]. The registries
+// log nothing. Their network is set by the field Loopback of a [Scenario] or a [Client], and their
+// Store by [WithStore].
 func WithRegistry(opts ...registrytest.Option) Option {
 	return func(c *config) {
 		for i, option := range opts {
@@ -176,7 +175,7 @@ func WithStore(newStore func() registry.Store) Option {
 // an empty handler of the distribution API: see [registrytest.WithHandler]. It is called for each
 // trial, and Setup runs on each. Effects that act on the Store are not among the defaults, and fail the
 // test. Whether the content is consistent is not checked, because the distribution API does not list
-// blobs. Handlers that start goroutines need [WithLoopback].
+// blobs. Handlers that start goroutines need [Scenario.Loopback].
 func WithHandler(newHandler func() http.Handler) Option {
 	return func(c *config) {
 		c.once("WithHandler", c.newHandler != nil)
@@ -189,38 +188,6 @@ func WithHandler(newHandler func() http.Handler) Option {
 type foreign struct {
 	registry.Store
 	handler http.Handler
-}
-
-// WithLogger sets where the registries log to. By default they log nothing.
-func WithLogger(log *slog.Logger) Option {
-	return func(c *config) {
-		c.once("WithLogger", c.log != nil)
-		c.notNil("WithLogger", log == nil)
-		c.log = log
-	}
-}
-
-// WithTimeout sets the time after which the context of Run ends. The default is an
-// hour of virtual time, or a minute with [WithLoopback]. Zero means the default.
-func WithTimeout(d time.Duration) Option {
-	return func(c *config) {
-		c.once("WithTimeout", c.within != 0)
-		if d < 0 {
-			c.errs = append(c.errs, fmt.Errorf("WithTimeout of %v: want a positive duration, or 0 for the default", d))
-		}
-		c.within = d
-	}
-}
-
-// WithLoopback starts the registries on loopback ports, and runs in real time.
-func WithLoopback() Option {
-	return func(c *config) { c.loopback, c.realTime = true, true }
-}
-
-// WithSerialTrials runs one trial at a time. Clients with settings that are global to
-// the program need it, and so do tests that use [testing.T.Setenv].
-func WithSerialTrials() Option {
-	return func(c *config) { c.serial = true }
 }
 
 // MustRecover demands that the client recovers from effects that act once, given by

@@ -2,9 +2,7 @@ package exam
 
 import (
 	"errors"
-	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -18,21 +16,18 @@ func TestOptions(t *testing.T) {
 	for want, option := range map[string]Option{
 		"WithEffects is given twice":      WithEffects(DefaultEffects()...),
 		"WithStore is given twice":        WithStore(store),
-		"WithTimeout is given twice":      WithTimeout(time.Hour),
-		"WithLogger is given twice":       WithLogger(slog.Default()),
 		"WithEffects without an effect":   WithEffects(),
 		"WithStore of nil: leave out":     WithStore(nil),
 		"WithHandler of nil: leave out":   WithHandler(nil),
-		"WithLogger of nil: leave out":    WithLogger(nil),
-		"WithTimeout of -1ns: want":       WithTimeout(-1),
 		"option 1 of 2 is nil\noption 2 ": nil,
 	} {
-		c := newConfig([]Option{option, option})
+		c := newConfig([]Option{option, option}, false, false, 0)
 		assert.ErrorContains(t, errors.Join(c.errs...), want)
 	}
 	c := newConfig([]Option{
-		WithRegistry(registrytest.WithTLS()), WithRegistry(registrytest.WithHTTP2(), registrytest.WithFaultNames()), WithSerialTrials(), WithSerialTrials(),
-	})
+		WithRegistry(registrytest.WithTLS()), WithRegistry(registrytest.WithHTTP2(), registrytest.WithFaultNames()),
+	}, false, false, 0)
 	assert.Empty(t, c.errs)
 	assert.Len(t, c.registry, 3)
+	assert.EqualError(t, errors.Join(newConfig(nil, false, false, -1).errs...), "Timeout of -1ns: want a positive duration, or 0 for the default")
 }

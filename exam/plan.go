@@ -262,7 +262,7 @@ func (e *exam) planSweep() {
 		points := slices.DeleteFunc(pointsOf(plain.log), func(p Point) bool { // of content that differs each time
 			return p.Occurrence > of.again[engine.Point(&p.Info)]
 		})
-		cells := slices.DeleteFunc(newResult("", points, e.effects).Cells, func(c Cell) bool { return c.Outcome == NotApplicable })
+		cells := slices.DeleteFunc(newResult("", points, e.effects).Cells, func(c Cell) bool { return c.Verdict == NotApplicable })
 		if !e.all {
 			cells = choose(cells, seeded(e.seed, uint64(i)))
 		}

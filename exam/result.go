@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,41 +13,22 @@ import (
 	"github.com/ocifake/ocifake/record"
 )
 
-// Outcome is the result of one run of a scenario with a fault.
-type Outcome string
-
-// Outcomes of a cell. The outcome is empty if the cell was not run, because the
-// flag -run excluded it.
-const (
-	Recovered     Outcome = "recovered"      // neither Run nor Check returned an error
-	FailedCleanly Outcome = "failed cleanly" // Run returned an error
-	TimedOut      Outcome = "timed out"      // Run returned an error, but only when its context ended
-	NotReached    Outcome = "not reached"    // the client did not send the request of the point
-	NotApplicable Outcome = "not applicable" // the effect has no meaning at the point
-	Violated      Outcome = "violated"       // something that must hold does not
-)
-
-// marks are the abbreviations of outcomes in the table.
+// marks are the abbreviations of the verdicts on cells in the table.
 var marks = []struct {
-	outcome Outcome
+	verdict Verdict
 	mark    string
 }{{Recovered, "r"}, {FailedCleanly, "f"}, {TimedOut, "t"}, {NotReached, "n"}, {NotApplicable, "·"}, {Violated, "X"}, {"", "?"}}
 
-func (o Outcome) mark() string {
+func cellMark(v Verdict) string {
 	for _, m := range marks {
-		if m.outcome == o {
+		if m.verdict == v {
 			return m.mark
 		}
 	}
 	return "?"
 }
 
-func (o Outcome) words() string {
-	if o == "" {
-		return "not run"
-	}
-	return string(o)
-}
+func cellWords(v Verdict) string { return cmp.Or(string(v), "not run") }
 
 // Cell is one run of a scenario: of [Sweep] a point, an effect, and whether it acts once
 // or forever; of [Chaos] a seed.
@@ -56,7 +38,7 @@ type Cell struct {
 	Forever bool
 	Seed    uint64
 
-	Outcome    Outcome
+	Verdict    Verdict     // empty if the cell was not run, because the flag -run excluded it
 	Err        error       // returned by Run
 	Violations []Violation // what does not hold
 	Report     string      // for a violated cell: the violations, the fault, the journal, and the command that runs it again
@@ -101,22 +83,22 @@ func (c *Cell) when() string {
 // fullName is the name of the cell's subtest in the test that called Sweep.
 func (c *Cell) fullName() string { return c.group() + "/" + c.name() }
 
-// fill sets the outcome from the report of the run.
+// fill sets the verdict from the report of the run.
 func (c *Cell) fill(violations []Violation, r *report, test string) {
 	c.Err, c.Violations = r.err, violations
 	c.retried, c.refused = (&evidence{report: r, cell: c}).retried(), refused(r.log)
 	switch {
 	case len(violations) > 0:
-		c.Outcome = Violated
+		c.Verdict = Violated
 		c.Report = c.report(r, test)
 	case r.hits == 0:
-		c.Outcome = NotReached
+		c.Verdict = NotReached
 	case r.err == nil:
-		c.Outcome = Recovered
+		c.Verdict = Recovered
 	case r.timedOut:
-		c.Outcome = TimedOut
+		c.Verdict = TimedOut
 	default:
-		c.Outcome = FailedCleanly
+		c.Verdict = FailedCleanly
 	}
 }
 
@@ -188,9 +170,9 @@ func newResult(name string, points []Point, effects []Effect) *Result {
 	for _, p := range points {
 		for _, e := range effects {
 			for _, forever := range []bool{false, true} {
-				cell := Cell{Point: p, Effect: e.Name, Forever: forever, Outcome: NotApplicable}
+				cell := Cell{Point: p, Effect: e.Name, Forever: forever, Verdict: NotApplicable}
 				if cell.rules = e.rules(p, forever); cell.rules != nil {
-					cell.Outcome, cell.lie = "", e.Lie
+					cell.Verdict, cell.lie = "", e.Lie
 				}
 				result.Cells = append(result.Cells, cell)
 			}
@@ -215,15 +197,15 @@ func (r *Result) groups(name func(*Cell) string) (groups [][]*Cell) {
 	return groups
 }
 
-// notes are what the outcomes show together.
+// notes are what the verdicts show together.
 func (r *Result) notes() []string {
 	failed, retried := 0, 0
 	for i := range r.Cells {
 		switch c := &r.Cells[i]; {
 		case c.Seed != 0 || c.Forever || !c.refused:
-		case c.Outcome == Recovered && c.retried:
+		case c.Verdict == Recovered && c.retried:
 			retried++
-		case c.Outcome == FailedCleanly && !c.retried:
+		case c.Verdict == FailedCleanly && !c.retried:
 			failed++
 		}
 	}
@@ -237,11 +219,11 @@ func (r *Result) notes() []string {
 // some.
 func (r *Result) Complete() bool { return r.Count("") == 0 }
 
-// Count returns the number of cells with an outcome.
-func (r *Result) Count(outcome Outcome) int {
+// Count returns the number of cells with a verdict.
+func (r *Result) Count(verdict Verdict) int {
 	n := 0
 	for i := range r.Cells {
-		if r.Cells[i].Outcome == outcome {
+		if r.Cells[i].Verdict == verdict {
 			n++
 		}
 	}
@@ -249,7 +231,7 @@ func (r *Result) Count(outcome Outcome) int {
 }
 
 // Text returns the table, with a line for each point and a column for each effect,
-// followed by the notes, and by each violation with its cells. It depends only on the outcomes and the
+// followed by the notes, and by each violation with its cells. It depends only on the verdicts and the
 // first lines of the violations, so that it can be compared with a file.
 //
 //	                        500  close-body  corrupt
@@ -266,17 +248,17 @@ func (r *Result) Text() string {
 		row := []string{cells[0].line()}
 		for i, c := range cells {
 			if c.Forever && i > 0 {
-				row[len(row)-1] += "/" + c.Outcome.mark()
+				row[len(row)-1] += "/" + cellMark(c.Verdict)
 			} else {
-				row = append(row, c.Outcome.mark())
+				row = append(row, cellMark(c.Verdict))
 			}
 		}
 		rows = append(rows, row)
 	}
 	var counts []string
 	for _, m := range marks {
-		if n := r.Count(m.outcome); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s %s", n, m.mark, m.outcome.words()))
+		if n := r.Count(m.verdict); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s %s", n, m.mark, cellWords(m.verdict)))
 		}
 	}
 	text := aligned(rows) + "\n"

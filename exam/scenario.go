@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -39,6 +40,18 @@ type Scenario struct {
 	// [Trial.Dir] that are named after their digest, and files there that have content
 	// of the registry after a run without a fault.
 	CheckFailed func(ctx context.Context, reg *Trial) error
+
+	// Loopback starts the registries on loopback ports, and runs in real time. Clients that do not
+	// work in a bubble need it: see [Sweep].
+	Loopback bool
+
+	// Serial runs one trial at a time. Clients with settings that are global to the program need
+	// it, and so do tests that use [testing.T.Setenv].
+	Serial bool
+
+	// Timeout is the time after which the context of Run ends. Default: an hour of virtual
+	// time, or a minute with Loopback.
+	Timeout time.Duration
 }
 
 // Trial is one run of a [Scenario] or of an action of a [Client], on a registry of its own.

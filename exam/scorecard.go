@@ -42,7 +42,7 @@ func (r *TrialResult) ID() string {
 	return r.Group + "/" + r.Name + "/" + r.Action
 }
 
-// Verdict is the verdict on one trial:
+// Verdict is the verdict on one trial, or on one [Cell]:
 //
 //	passed                   the action succeeds, and its result is right
 //	recovered                the same, although a request failed
@@ -61,18 +61,24 @@ func (r *TrialResult) ID() string {
 //	breaks a rule            the requests violate a sentence of the specification
 //	fails without a fault    the action fails although nothing is wrong
 //
-// and the other kinds of [Violation].
+// and the other kinds of [Violation]. That on a cell is one of the constants.
 type Verdict string
 
-// The verdicts of an exam that are not the kind of a [Violation].
+// The verdicts on cells.
 const (
-	passed        Verdict = "passed"
-	recovered     Verdict = "recovered"
-	failedCleanly Verdict = "failed cleanly"
-	notApplicable Verdict = "not applicable"
-	notReached    Verdict = "not reached"
-	gaveUp        Verdict = "gave up"
-	breaksRule    Verdict = "breaks a rule"
+	Recovered     Verdict = "recovered"      // neither Run nor Check returned an error
+	FailedCleanly Verdict = "failed cleanly" // Run returned an error
+	TimedOut      Verdict = "timed out"      // Run returned an error, but only when its context ended
+	NotReached    Verdict = "not reached"    // the client did not send the request of the point
+	NotApplicable Verdict = "not applicable" // the effect has no meaning at the point
+	Violated      Verdict = "violated"       // something that must hold does not
+)
+
+// Further verdicts on trials that are not the kind of a [Violation].
+const (
+	passed     Verdict = "passed"
+	gaveUp     Verdict = "gave up"
+	breaksRule Verdict = "breaks a rule"
 )
 
 // class is what a verdict says about a client.
@@ -93,10 +99,10 @@ var verdicts = []struct {
 	words   string // about the client
 }{
 	{passed, right, "✓", "succeeds, with the right result"},
-	{recovered, right, "r", "succeeds, with the right result, although a request failed"},
-	{failedCleanly, right, "f", "fails with an error, and leaves no damage"},
-	{notApplicable, uncounted, "·", "sends no request that the trial concerns"},
-	{notReached, uncounted, "?", "did not send the request that the trial concerns, or the trial was not run to its end"},
+	{Recovered, right, "r", "succeeds, with the right result, although a request failed"},
+	{FailedCleanly, right, "f", "fails with an error, and leaves no damage"},
+	{NotApplicable, uncounted, "·", "sends no request that the trial concerns"},
+	{NotReached, uncounted, "?", "did not send the request that the trial concerns, or the trial was not run to its end"},
 	{leavesOpen, wrong, "X", "leaves connections in use"},
 	{leavesRunning, wrong, "X", "leaves goroutines or processes behind"},
 	{goesOn, wrong, "X", "sends requests after it has ended"},
@@ -120,6 +126,9 @@ var verdicts = []struct {
 }
 
 func (v Verdict) class() class {
+	if v == TimedOut {
+		return right
+	}
 	for _, row := range verdicts {
 		if row.verdict == v {
 			return row.class

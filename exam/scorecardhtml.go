@@ -137,7 +137,7 @@ func (v Verdict) cssClass() string {
 		return "wrong"
 	case v.class() == uncounted:
 		return "uncounted"
-	case v == failedCleanly:
+	case v == FailedCleanly:
 		return "clean"
 	}
 	return "right"

@@ -49,9 +49,9 @@ type trialFile struct {
 	Output   string `json:"output,omitempty"`
 }
 
-// JSON returns the scorecard as JSON, which [ReadScorecard] reads. The trials are in the
+// JSON returns the scorecard as JSON, which [Scorecard.UnmarshalJSON] reads. The trials are in the
 // order of [Scorecard.Sort]. Long texts are cut, and characters that are not printable
-// are escaped. It returns an error for what ReadScorecard would refuse: an unknown group
+// are escaped. It returns an error for what UnmarshalJSON would refuse: an unknown group
 // or verdict, two results of one trial, more than 20,000 trials, more than 64 MiB.
 func (s *Scorecard) JSON() ([]byte, error) {
 	text, err := s.encode()
@@ -94,15 +94,16 @@ func tooLarge(bytes int) error {
 	return fmt.Errorf("%s of JSON: want at most %s", bytesize.Format(int64(bytes)), bytesize.Format(maxScorecard))
 }
 
-// ReadScorecard reads what [Scorecard.JSON] returns. It refuses everything else: other
+// UnmarshalJSON reads what [Scorecard.JSON] returns. It refuses everything else: other
 // versions of the format, unknown fields, unknown groups and verdicts, and two results of
-// one trial.
-func ReadScorecard(text []byte) (*Scorecard, error) {
-	s, err := readScorecard(text)
+// one trial. Then the scorecard is unchanged.
+func (s *Scorecard) UnmarshalJSON(text []byte) error {
+	read, err := readScorecard(text)
 	if err != nil {
-		return nil, fmt.Errorf("exam: scorecard: %w", err)
+		return fmt.Errorf("exam: scorecard: %w", err)
 	}
-	return s, nil
+	*s = *read
+	return nil
 }
 
 func readScorecard(text []byte) (*Scorecard, error) {

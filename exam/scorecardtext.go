@@ -43,7 +43,7 @@ func (s *Scorecard) Text() string {
 			}
 		}
 	}
-	for _, v := range []Verdict{notApplicable, notReached} {
+	for _, v := range []Verdict{NotApplicable, NotReached} {
 		for i, row := range c.named(v) {
 			if i == 0 {
 				text += "\n" + strings.ToUpper(string(v[:1])) + string(v[1:]) + ":\n"

@@ -2,6 +2,7 @@ package exam
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -60,7 +61,10 @@ type attempt struct {
 
 func newSubject(t *testing.T, name string, scenario Scenario, opts []Option) *subject {
 	t.Helper()
-	s := &subject{Scenario: scenario, config: newConfig(opts), name: name, virtualTime: new(virtualTime)}
+	s := &subject{
+		Scenario: scenario, config: newConfig(opts, scenario.Loopback, scenario.Serial, scenario.Timeout),
+		name: name, virtualTime: new(virtualTime),
+	}
 	if err := errors.Join(s.errs...); err != nil {
 		t.Fatalf("exam: %s: %v", name, err)
 	}
@@ -106,7 +110,7 @@ func (s *subject) setUp(t *testing.T, store registry.Store) {
 
 // start starts a registry with a store, and with options beside those of the config.
 func (s *subject) start(in mode, store registry.Store, more []registrytest.Option) (*registrytest.Registry, error) {
-	opts := []registrytest.Option{registrytest.WithLogger(s.log)}
+	opts := []registrytest.Option{registrytest.WithLogger(slog.New(slog.DiscardHandler))}
 	if f, ok := store.(foreign); ok {
 		opts = append(opts, registrytest.WithHandler(f.handler))
 	} else {

@@ -45,7 +45,7 @@ import (
 //
 // Cells run in bubbles of [testing/synctest], where waiting takes no time, several at
 // the same time; the context of Run ends after an hour of virtual time. Two kinds of
-// clients do not work in a bubble and need [WithLoopback]: clients that start
+// clients do not work in a bubble and need [Scenario.Loopback]: clients that start
 // goroutines which outlive Run, and clients that use DNS, because concurrent lookups of
 // the same name are shared by the whole program. Sweep cannot recover a panic in a
 // goroutine that the client started: it ends the program.
@@ -56,7 +56,7 @@ import (
 // goroutines remain until the program ends, and runs this cell and all others on
 // loopback, with a limit of ten seconds. The result mentions it.
 //
-// The subtests are parallel; [WithSerialTrials] runs one trial at a time. All have ended
+// The subtests are parallel, unless [Scenario.Serial] is set. All have ended
 // when Sweep returns. It logs the table and returns it.
 func Sweep(t *testing.T, scenario Scenario, opts ...Option) *Result {
 	if t == nil {
@@ -77,7 +77,7 @@ func (s *subject) tryAll(t *testing.T, result *Result) {
 		attempts := s.attempts(row)
 		t.Run(row[0].group(), func(t *testing.T) {
 			for _, cell := range row {
-				if cell.Outcome != NotApplicable {
+				if cell.Verdict != NotApplicable {
 					t.Run(cell.name(), func(t *testing.T) { s.try(t, attempts, cell) })
 				}
 			}
@@ -99,7 +99,7 @@ func (s *subject) attempts(cells []*Cell) []*attempt {
 	return row
 }
 
-// try runs a cell and sets its outcome.
+// try runs a cell and sets its verdict.
 func (s *subject) try(t *testing.T, row []*attempt, cell *Cell) {
 	t.Helper()
 	cell.wanted = true
@@ -112,7 +112,7 @@ func (s *subject) try(t *testing.T, row []*attempt, cell *Cell) {
 	}
 	cell.fill(s.judged(cell, r), r, t.Name())
 	switch {
-	case cell.Outcome != Violated:
+	case cell.Verdict != Violated:
 	case s.reportOnly:
 		t.Logf("exam: %s: %s", s.name, cell.Report)
 	default:

@@ -116,24 +116,29 @@ func TestSweepTransports(t *testing.T) {
 		return faults.Delay(0)
 	}}}
 	for _, test := range []struct {
-		name    string
-		opts    []exam.Option
-		streams bool // the effect on streams applies
+		name     string
+		loopback bool
+		option   exam.Option
+		streams  bool // the effect on streams applies
 	}{
-		{"memory TLS", []exam.Option{exam.WithRegistry(registrytest.WithTLS())}, false},
-		{"memory HTTP/2", []exam.Option{exam.WithRegistry(registrytest.WithHTTP2())}, true},
-		{"loopback", []exam.Option{exam.WithLoopback(), exam.WithTimeout(10 * time.Second), exam.WithEffects(few...)}, false},
+		{"memory TLS", false, exam.WithRegistry(registrytest.WithTLS()), false},
+		{"memory HTTP/2", false, exam.WithRegistry(registrytest.WithHTTP2()), true},
+		{"loopback", true, exam.WithEffects(few...), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			result := exam.Sweep(t, puller{}.scenario(), test.opts...)
+			scenario := puller{}.scenario()
+			if test.loopback {
+				scenario.Loopback, scenario.Timeout = true, 10*time.Second
+			}
+			result := exam.Sweep(t, scenario, test.option)
 			assert.Zero(t, result.Count(exam.Violated), result.Text())
 			assert.Zero(t, result.Count(exam.NotReached))
 			for _, c := range result.Cells {
 				if c.Effect == "reset-stream" {
-					assert.Equal(t, test.streams, c.Outcome == exam.FailedCleanly, "%s %s", c.Point, c.Effect)
+					assert.Equal(t, test.streams, c.Verdict == exam.FailedCleanly, "%s %s", c.Point, c.Effect)
 				}
-				if c.Effect == "stall" && c.Outcome != exam.NotApplicable {
-					assert.Equal(t, exam.TimedOut, c.Outcome, c.Point)
+				if c.Effect == "stall" && c.Verdict != exam.NotApplicable {
+					assert.Equal(t, exam.TimedOut, c.Verdict, c.Point)
 				}
 			}
 		})
@@ -182,7 +187,7 @@ func TestSweepPoints(t *testing.T) {
 	assert.Equal(t, []string{"500", "close-body"}, result.Effects)
 	for _, c := range result.Cells {
 		hasBody := c.Point.Op == op.Ping || c.Point.Op == op.TagList
-		assert.Equal(t, c.Effect == "close-body" && !hasBody, c.Outcome == exam.NotApplicable, "%s %s", c.Point, c.Effect)
+		assert.Equal(t, c.Effect == "close-body" && !hasBody, c.Verdict == exam.NotApplicable, "%s %s", c.Point, c.Effect)
 	}
 }
 
@@ -191,7 +196,7 @@ func TestSweepNotReached(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		err     error
-		outcome exam.Outcome
+		outcome exam.Verdict
 	}{
 		{"without an error", nil, exam.NotReached},
 		{"with an error", errors.New("not today"), exam.Violated},
@@ -215,7 +220,9 @@ func TestSweepNotReached(t *testing.T) {
 }
 
 func TestSweepHTML(t *testing.T) {
-	result := exam.Sweep(t, puller{credulous: true}.scenario(), exam.WithReportOnly(), exam.WithSerialTrials())
+	scenario := puller{credulous: true}.scenario()
+	scenario.Serial = true
+	result := exam.Sweep(t, scenario, exam.WithReportOnly())
 	if !result.Complete() {
 		return
 	}

@@ -154,7 +154,8 @@ func (c *examConfig) complete(ctx context.Context, args []string) (err error) {
 		if err != nil {
 			return fmt.Errorf("--baseline: %w", err)
 		}
-		if c.before, err = exam.ReadScorecard(text); err != nil {
+		c.before = new(exam.Scorecard)
+		if err := c.before.UnmarshalJSON(text); err != nil {
 			return fmt.Errorf("--baseline %s: %w", c.baseline, err)
 		}
 	}
@@ -207,7 +208,7 @@ func (c *examConfig) chooseTrials() error {
 			only = append(only, "profiles/"+p.Name)
 		}
 	}
-	c.options = append(c.options, exam.Only(only...), exam.WithSeed(uint64(c.seed)), exam.WithTimeout(c.timeout))
+	c.options = append(c.options, exam.Only(only...), exam.WithSeed(uint64(c.seed)))
 	if c.all {
 		c.options = append(c.options, exam.All())
 	}
@@ -226,7 +227,7 @@ func words(list string) (words []string) {
 
 // clientOf returns the client of the flags and the command line.
 func (c *examConfig) clientOf() exam.Client {
-	client := exam.Client{Name: c.name, Version: c.version}
+	client := exam.Client{Name: c.name, Version: c.version, Timeout: c.timeout}
 	for _, row := range []struct {
 		command string
 		run     *func(context.Context, *exam.Trial) error

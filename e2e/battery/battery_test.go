@@ -355,7 +355,7 @@ func runCheck(t *testing.T, check storetest.Check, change func(*hooked)) error {
 func (e entryClient) find(t *testing.T, by string) string {
 	result := e.sweep(t, by)
 	for _, cell := range result.Cells {
-		if cell.Outcome == exam.Violated {
+		if cell.Verdict == exam.Violated {
 			t.Log(cell.Point, cell.Effect, cell.Violations)
 			return cell.Effect
 		}
@@ -366,7 +366,7 @@ func (e entryClient) find(t *testing.T, by string) string {
 func (e entryClient) check(t *testing.T) []string {
 	var findings []string
 	for _, cell := range e.sweep(t, "").Cells {
-		if cell.Outcome == exam.Violated {
+		if cell.Verdict == exam.Violated {
 			findings = append(findings, fmt.Sprint(cell.Point, " ", cell.Effect, " ", cell.Violations))
 		}
 	}

@@ -283,7 +283,6 @@ const sweepVariable = "OCIFAKE_TEST_SWEEP_OPTION"
 var sweepOptions = map[string]exam.Option{
 	"Sweep":        nil,
 	"Chaos":        nil,
-	"WithLogger":   exam.WithLogger(nil),
 	"WithRegistry": exam.WithRegistry(nil),
 	"WithStore":    exam.WithStore(nil),
 	"WithHandler":  exam.WithHandler(nil),
@@ -455,7 +454,6 @@ var ofExam = []row{
 	failing("exam.Sweep opts", "option 1 of 1 is nil", sweep("Sweep")),
 	failing("exam.Chaos t", "exam: Chaos: t is nil", do(func(given) { exam.Chaos(nil, exam.Scenario{}, 1, 1) })),
 	failing("exam.Chaos opts", "Chaos: option 1 of 1 is nil", sweep("Chaos")),
-	failing("exam.WithLogger log", "WithLogger of nil", sweep("WithLogger")),
 	failing("exam.WithRegistry opts", "WithRegistry: option 1 of 1 is nil", sweep("WithRegistry")),
 	failing("exam.WithStore newStore", "WithStore of nil", sweep("WithStore")),
 	failing("exam.WithHandler newHandler", "WithHandler of nil", sweep("WithHandler")),
@@ -463,7 +461,7 @@ var ofExam = []row{
 	failing("exam.Run t", "exam: Run: t is nil", do(func(given) { exam.Run(nil, exam.Client{}) })),
 	failing("exam.Run opts", "option 1 of 1 is nil", sweep("Run")),
 	refused("exam.Examine ctx", func(given) { exam.Examine(noContext, exam.Client{}) }),
-	failing("exam.Examine opts", "option 1 of 2 is nil", func(f given) error {
+	failing("exam.Examine opts", "option 1 of 1 is nil", func(f given) error {
 		_, err := exam.Examine(f.ctx, exam.Client{Run: exam.Command{"true"}.Run}, nil)
 		return err
 	}),
