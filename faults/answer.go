@@ -80,8 +80,7 @@ func (a Answer) Header(name string, values ...string) Answer {
 	return a
 }
 
-// Behaviour implements [Effect].
-func (a Answer) Behaviour() effect.Behaviour { return a.does }
+func (a Answer) behaviour() effect.Behaviour { return a.does }
 
 // Redirect answers with a redirect. The location can contain the placeholders of
 // [SetHeader]: "{cdn}" is the blob or manifest at a second origin, on another host name;

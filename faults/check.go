@@ -78,10 +78,10 @@ func (r Rule) checkStages() error {
 
 // checkActing refuses effects that can never act.
 func (r Rule) checkActing() error {
-	if err := effect.CheckReach(effect.Behaviours(r.Effects), r.Connect); err != nil {
+	if err := effect.CheckReach(Behaviours(r.Effects), r.Connect); err != nil {
 		return err
 	}
-	for _, b := range effect.Behaviours(r.Steps) {
+	for _, b := range Behaviours(r.Steps) {
 		if err := effect.CheckReach([]effect.Behaviour{b}, r.Connect); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (r Rule) checkActing() error {
 
 // behaviours returns what all effects and steps do.
 func (r Rule) behaviours() []effect.Behaviour {
-	return effect.Behaviours(slices.Concat(r.Effects, r.Steps))
+	return Behaviours(slices.Concat(r.Effects, r.Steps))
 }
 
 // onAnswer returns the first filter on answers, if there is one: then the rule is one on

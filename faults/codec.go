@@ -87,7 +87,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		After: w.After, Every: boundText(w.Every), Times: boundText(w.Times), For: boundText(effect.Duration(w.For)), Until: w.Until,
 		Probability: boundText(w.Probability), Seed: w.Seed,
 		Continue: f.Continue, Optional: f.Optional, BeforeAuth: f.BeforeAuth, Disabled: f.Disabled, Known: r.Known,
-		Do: effect.Texts(effect.Behaviours(r.Effects)), Seq: effect.Texts(effect.Behaviours(r.Steps)),
+		Do: effect.Texts(Behaviours(r.Effects)), Seq: effect.Texts(Behaviours(r.Steps)),
 	})
 	var failed *json.MarshalerError
 	if errors.As(err, &failed) {

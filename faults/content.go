@@ -41,8 +41,7 @@ func (e Compression) WithPlainLength() Compression {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e Compression) Behaviour() effect.Behaviour { return e.does }
+func (e Compression) behaviour() effect.Behaviour { return e.does }
 
 // Multipart answers a request for several ranges of a blob, at most 16, with a body of type
 // multipart/byteranges (RFC 9110, 14.6). Without it, the registry ignores such a Range.
@@ -57,8 +56,7 @@ func (e MultipartRanges) WithWrongBoundary() MultipartRanges {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e MultipartRanges) Behaviour() effect.Behaviour { return e.does }
+func (e MultipartRanges) behaviour() effect.Behaviour { return e.does }
 
 // IgnoreRange answers a range request for a blob with 200 and the whole blob.
 func IgnoreRange() Effect { return of(effect.IgnoreRange{}) }
@@ -77,5 +75,4 @@ func (e ShiftedRange) Claimed() ShiftedRange {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e ShiftedRange) Behaviour() effect.Behaviour { return e.does }
+func (e ShiftedRange) behaviour() effect.Behaviour { return e.does }

@@ -69,8 +69,7 @@ func cut(how effect.CutKind, n int64) Cut {
 	return Cut{effect.Cut{How: how, CutArgs: effect.CutArgs{After: n}}}
 }
 
-// Behaviour implements [Effect].
-func (c Cut) Behaviour() effect.Behaviour { return c.does }
+func (c Cut) behaviour() effect.Behaviour { return c.does }
 
 // GoAwayGracefully serves the request and ends its connection, as a proxy does when it
 // is replaced: a first GOAWAY frame announces the end, a second one names the last

@@ -61,5 +61,4 @@ func (e Edit) WithDigest() Edit {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e Edit) Behaviour() effect.Behaviour { return e.does }
+func (e Edit) behaviour() effect.Behaviour { return e.does }

@@ -2,13 +2,23 @@ package faults
 
 import (
 	"github.com/ocifake/ocifake/internal/effect"
+	"github.com/ocifake/ocifake/internal/must"
 )
 
 // Effect is what a fault does to a request or to a connection. The functions of this
 // package return effects. An effect is a value that several rules can use.
-type Effect interface {
-	// Behaviour returns what the engine that applies the rule uses.
-	Behaviour() effect.Behaviour
+type Effect interface{ behaviour() effect.Behaviour }
+
+// Behaviours returns what the engine that applies a rule uses: for each effect its behaviour, or
+// nil for a nil effect.
+func Behaviours(effects []Effect) []effect.Behaviour {
+	list := make([]effect.Behaviour, len(effects))
+	for i, e := range effects {
+		if !must.IsNil(e) {
+			list[i] = e.behaviour()
+		}
+	}
+	return list
 }
 
 // plain is an effect without methods of its own.
@@ -39,12 +49,11 @@ func of(b effect.Behaviour) Effect {
 	return plain{b}
 }
 
-// Behaviour implements [Effect].
-func (e plain) Behaviour() effect.Behaviour { return e.does }
+func (e plain) behaviour() effect.Behaviour { return e.does }
 
 // Pass does nothing. In a sequence it lets a request pass; in a rule of its own it keeps
 // later rules from the requests that the rule matches.
 func Pass() Effect { return of(effect.Pass{}) }
 
 // All combines effects, for a step of a sequence. The first effect is the outermost.
-func All(effects ...Effect) Effect { return of(effect.All(effect.Behaviours(effects))) }
+func All(effects ...Effect) Effect { return of(effect.All(Behaviours(effects))) }

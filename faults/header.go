@@ -51,5 +51,4 @@ func header(how, name string, values []string) Effect {
 	return of(effect.Header{How: how, HeaderArgs: effect.HeaderArgs{Name: name, Values: values}})
 }
 
-// Behaviour implements [Effect].
-func (e Location) Behaviour() effect.Behaviour { return effect.Location(e) }
+func (e Location) behaviour() effect.Behaviour { return effect.Location(e) }

@@ -106,5 +106,4 @@ func (e Limit) Answer(a Answer) Limit {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e Limit) Behaviour() effect.Behaviour { return e.does }
+func (e Limit) behaviour() effect.Behaviour { return e.does }

@@ -47,5 +47,4 @@ func (e Pace) OfRequest() Pace {
 	return e
 }
 
-// Behaviour implements [Effect].
-func (e Pace) Behaviour() effect.Behaviour { return e.does }
+func (e Pace) behaviour() effect.Behaviour { return e.does }

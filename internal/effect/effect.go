@@ -14,7 +14,6 @@ import (
 	"slices"
 
 	"github.com/ocifake/ocifake/internal/filter"
-	"github.com/ocifake/ocifake/internal/must"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/registry"
 )
@@ -121,17 +120,6 @@ func Ends(b Behaviour) bool {
 	}
 	end, ok := b.(endingEffect)
 	return ok && end.ends()
-}
-
-// Behaviours returns what effects of package faults do: nil for a nil effect.
-func Behaviours[E interface{ Behaviour() Behaviour }](effects []E) []Behaviour {
-	list := make([]Behaviour, len(effects))
-	for i, e := range effects {
-		if !must.IsNil(e) {
-			list[i] = e.Behaviour()
-		}
-	}
-	return list
 }
 
 // Pass does nothing.

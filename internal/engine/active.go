@@ -52,7 +52,7 @@ type active struct {
 }
 
 func (e *Engine) newActive(rule faults.Rule) *active {
-	a := &active{engine: e, rule: rule, effects: effect.Behaviours(rule.Effects), steps: effect.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
+	a := &active{engine: e, rule: rule, effects: faults.Behaviours(rule.Effects), steps: faults.Behaviours(rule.Steps), disabled: rule.Flags.Disabled}
 	a.edits = slices.ContainsFunc(slices.Concat(a.effects, a.steps), effect.EditsRequest)
 	a.ops = filter.Allowed(rule.Filters)
 	onAnswer := slices.ContainsFunc(rule.Filters, func(f record.Filter) bool { return f.Stage() == record.OnAnswer })

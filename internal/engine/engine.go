@@ -198,8 +198,8 @@ func canAct(rule faults.Rule, env *effect.Env) error {
 	if f, ok := onConnection(rule); ok && !env.Site().Connections {
 		return fmt.Errorf("filter %s is on the connection, which a handler in another server's mux does not know: use registrytest.New or ocifake serve", f)
 	}
-	for _, f := range slices.Concat(rule.Effects, rule.Steps) {
-		if err := env.Use(f.Behaviour()); err != nil {
+	for _, b := range faults.Behaviours(slices.Concat(rule.Effects, rule.Steps)) {
+		if err := env.Use(b); err != nil {
 			return err
 		}
 	}
