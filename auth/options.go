@@ -41,6 +41,10 @@ type Options struct {
 	// Realm is the realm of Basic challenges. Default "ocifake".
 	Realm string `json:"realm"`
 
+	// OpenPing answers GET /v2/ without credentials, too, so that a client learns that it needs
+	// some from the refusal of another request. It has no effect with [TokenOptions.Required].
+	OpenPing bool `json:"openPing"`
+
 	// Detail are the fields of the detail of a refusal, such as Type, Name and Action: the detail
 	// then has an entry for each action that is missing. Fields with other names are empty. By
 	// default, the detail has an entry with type, name and actions.

@@ -127,7 +127,7 @@ func (s *Service) Authorize(_ context.Context, who Identity, a Access) error {
 	if s.tokens != nil && s.tokens.options.Required && who.Scheme == "" && !a.Entry {
 		return s.refusal(who, a)
 	}
-	if a == (Access{}) && (who.Subject != "" || who.Scheme == "Bearer") || a != (Access{}) && s.policy.allows(who.Subject, a) {
+	if a == (Access{}) && (s.options.OpenPing || who.Subject != "" || who.Scheme == "Bearer") || a != (Access{}) && s.policy.allows(who.Subject, a) {
 		return nil
 	}
 	return s.refusal(who, a)

@@ -95,9 +95,9 @@ func (p *Profile) Check() error {
 }
 
 // With returns the settings with the options of a caller. Fields of the registry's options that are
-// not zero replace those of the profile. Users, htpasswd and rules of access replace those of the
-// profile, and so does a Token; the rest of its authentication stays. Without authentication in the
-// profile, access is used as it is. A nil access changes nothing.
+// not zero replace those of the profile. Users and htpasswd of access replace those of the profile, and
+// so do its rules and its Token, if it has any; the rest of its authentication stays. Without
+// authentication in the profile, access is used as it is. A nil access changes nothing.
 func (s Settings) With(options registry.Options, access *auth.Options) Settings {
 	from, to := reflect.ValueOf(options), reflect.ValueOf(&s.Registry).Elem()
 	for i := range from.NumField() {
@@ -111,7 +111,10 @@ func (s Settings) With(options registry.Options, access *auth.Options) Settings 
 		s.Auth = access
 	default:
 		merged := *s.Auth
-		merged.Users, merged.Htpasswd, merged.Rules = access.Users, access.Htpasswd, access.Rules
+		merged.Users, merged.Htpasswd = access.Users, access.Htpasswd
+		if len(access.Rules) > 0 {
+			merged.Rules = access.Rules
+		}
 		merged.CertificateLogin, merged.TrustForwarded = access.CertificateLogin, access.TrustForwarded
 		if access.Token != nil {
 			merged.Token = access.Token
@@ -280,6 +283,13 @@ func setAnonymous(o *auth.Options, v string) error {
 		o.Token.Required = v == "token"
 	} else if v == "token" {
 		return errors.New("token: set auth.scheme to bearer")
+	}
+	return nil
+}
+
+func setOpenCatalog(o *auth.Options, v string) error {
+	if v == "open" {
+		o.Rules = append(o.Rules, auth.Rule{Actions: []registry.Action{auth.Catalog}})
 	}
 	return nil
 }

@@ -102,11 +102,8 @@ func (f *access) service(profile *auth.Options, trustForwarded bool) (*auth.Serv
 	}
 	options := f.options
 	if profile != nil {
-		if !f.hasUsers() {
-			options.Rules = profile.Rules
-			if f.login.user != "" {
-				options.Users = map[string]string{f.login.user: f.login.password}
-			}
+		if !f.hasUsers() && f.login.user != "" {
+			options.Users = map[string]string{f.login.user: f.login.password}
 		}
 		options = *profiles.Settings{Auth: profile}.With(registry.Options{}, &options).Auth
 	}

@@ -77,6 +77,9 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
   that has no part in it, oras-go, has the same exchanges with both:
   ` + "`cd e2e && go test . -run TestRoundTrip`" + `. With OCIFAKE_ZOT, the same is done with zot over TLS, with a user,
   anonymous reads and other settings that change its answers.
+- An olareg and, with OCIFAKE_ZOT, a zot with settings of their own are measured with ` + "`ocifake probe`" + `, and what it
+  has written is served with ` + "`ocifake serve --profile`" + `. crane and regctl log in, push, list, copy, pull and delete, and have
+  the same exchanges with both: ` + "`cd e2e && go test . -run TestServeProbed`" + `.
 - Tests of other projects that use one of these registries as a fixture run with ocifake in its place, and pass:
   those of go-containerregistry, ko, regclient, CUE, helm and stereoscope, 1977 tests of these packages, in
   e2e/suites/testdata/suites.md: ` + "`cd e2e && OCIFAKE_SUITES=all go test -timeout 60m ./suites`" + `.

@@ -2,8 +2,13 @@ package probe
 
 import (
 	"net/http"
+	"net/url"
+	"path"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ocifake/ocifake/op"
+	"github.com/ocifake/ocifake/registry"
 )
 
 // uploadUUID measures whether an answer about an upload has Docker-Upload-UUID.
@@ -16,6 +21,53 @@ func uploadUUID(s *session) (string, string, error) {
 		return "no", "the answer that begins an upload has no Docker-Upload-UUID", nil
 	}
 	return "yes", "the answer that begins an upload has Docker-Upload-UUID", nil
+}
+
+// sessionFields returns the further header fields with the session in the answer to a chunk.
+func sessionFields(s *session) ([]registry.Answer, error) {
+	a, err := s.upload()
+	if err != nil {
+		return nil, err
+	}
+	a, err = s.send(http.MethodPatch, a.Location(), blob(), "Content-Type", octets)
+	if err != nil || a.Status >= http.StatusBadRequest {
+		return nil, err
+	}
+	at, err := url.Parse(a.Location())
+	if err != nil {
+		return nil, nil
+	}
+	header := map[string][]string{}
+	for name, values := range a.Header {
+		if name != "Docker-Upload-Uuid" && len(values) == 1 && values[0] == path.Base(at.Path) {
+			header[name] = []string{"{session}"}
+		}
+	}
+	return withHeader(op.UploadChunk, header), nil
+}
+
+// pingHeader returns the header fields of the answer to /v2/ that a registry does not have by default:
+// the type of an empty body, and a challenge although the answer is no refusal.
+func pingHeader(s *session) ([]registry.Answer, error) {
+	a, err := s.send(http.MethodGet, "/v2/", nil)
+	if err != nil || a.Status != http.StatusOK {
+		return nil, err
+	}
+	header := map[string][]string{}
+	if challenge := a.Header["Www-Authenticate"]; challenge != nil {
+		header["WWW-Authenticate"] = challenge
+	}
+	if contentType := a.Header["Content-Type"]; contentType != nil && len(a.Body) == 0 {
+		header["Content-Type"] = contentType
+	}
+	return withHeader(op.Ping, header), nil
+}
+
+func withHeader(o op.Op, header map[string][]string) []registry.Answer {
+	if len(header) == 0 {
+		return nil
+	}
+	return []registry.Answer{{Ops: []op.Op{o}, Header: header}}
 }
 
 // acceptRanges measures which answers about a blob have Accept-Ranges.

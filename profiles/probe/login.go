@@ -184,6 +184,25 @@ func pulls(s *session) (string, string, error) {
 	return "none", "a pull with a token without credentials is refused", nil
 }
 
+// openTo measures whether a path of the registry as a whole needs credentials, if other requests do.
+func openTo(path string) func(*session) (string, string, error) {
+	return func(s *session) (string, string, error) {
+		if value, _, err := scheme(s); err != nil || value == "none" {
+			return "", "", orUnknown(err)
+		}
+		a, err := s.anonymous(http.MethodGet, path, "")
+		switch {
+		case err != nil:
+			return "", "", err
+		case a.Succeeded():
+			return "open", "GET " + path + " without credentials is answered with " + a.Outcome(), nil
+		case a.Status == http.StatusUnauthorized:
+			return "credentials", "GET " + path + " without credentials is answered with " + a.Outcome(), nil
+		}
+		return "", "", errUnknown
+	}
+}
+
 // issued returns the answer of the token service.
 func issued(s *session) (*answer, error) {
 	_, c, err := s.challenged()

@@ -10,6 +10,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -79,7 +80,18 @@ func Run(ctx context.Context, target Target) (facts []profiles.Fact, leftovers [
 		}
 		facts = append(facts, f)
 	}
+	slices.SortStableFunc(facts, func(a, b profiles.Fact) int { // what later facts say of an answer takes precedence
+		return cmp.Compare(about(a), about(b))
+	})
 	return facts, nil, nil
+}
+
+// about returns 0 for a fact about all answers, and 1 for others.
+func about(f profiles.Fact) int {
+	if strings.HasPrefix(f.Trait, "answer.") {
+		return 0
+	}
+	return 1
 }
 
 // Traits returns the names of the traits that Run measures.

@@ -381,6 +381,57 @@ func (s *session) parameters(first, second func(*session) (*answer, error)) (str
 	return value, "two answers have the parameters " + value, nil
 }
 
+// stateParameter measures which parameter of the location of an upload changes with a chunk, if there
+// is only one.
+func stateParameter(s *session) (string, string, error) {
+	a, err := s.upload()
+	if err != nil {
+		return "", "", err
+	}
+	b, err := s.send(http.MethodPatch, a.Location(), blob(), "Content-Type", octets)
+	if err != nil || b.Status >= http.StatusBadRequest {
+		return "", "", orUnknown(err)
+	}
+	before, beforeErr := url.Parse(a.Location())
+	after, afterErr := url.Parse(b.Location())
+	if beforeErr != nil || afterErr != nil {
+		return "", "", errUnknown
+	}
+	var names []string
+	for name, values := range before.Query() {
+		if other := after.Query()[name]; other != nil && !slices.Equal(other, values) {
+			names = append(names, name)
+		}
+	}
+	if len(names) != 1 {
+		return "", "", errUnknown
+	}
+	return names[0], "a chunk changes the parameter " + names[0], nil
+}
+
+// ociTag measures which tags of a push are in OCI-Tag.
+func ociTag(s *session) (string, string, error) {
+	a, err := put("oci-tag-"+random(4), nil)(s)
+	switch {
+	case err != nil || a.Status != http.StatusCreated:
+		return "", "", orUnknown(err)
+	case a.Header.Get("OCI-Tag") != "":
+		return "all", "the answer to a push by tag has OCI-Tag", nil
+	}
+	m, err := s.image(s.repo, nil)
+	if err != nil {
+		return "", "", err
+	}
+	a, err = s.putManifest(s.repo, string(digest.FromBytes(m))+"?tag=oci-tag-"+random(4), m, ocispec.MediaTypeImageManifest)
+	switch {
+	case err != nil || a.Status != http.StatusCreated:
+		return "", "", orUnknown(err)
+	case a.Header.Get("OCI-Tag") != "":
+		return "parameters", "the answer to a push with a tag parameter has OCI-Tag", nil
+	}
+	return "none", "the answer to a push with a tag parameter has no OCI-Tag", nil
+}
+
 // mount measures which mounts succeed: of a blob to which a manifest refers, of one to which none
 // refers, without a source, and from a source that does not exist.
 // sha512 measures what becomes of a blob with a sha512 digest.

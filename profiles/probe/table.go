@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,10 +21,19 @@ type probe struct {
 	trait   string
 	answer  func(*session) (*answer, error)
 	measure func(*session) (value, seen string, err error)
+	also    func(*session) ([]registry.Answer, error) // what the fact has beside its value
 }
 
 // fact measures the trait.
 func (p *probe) fact(s *session) (profiles.Fact, error) {
+	f, err := p.measured(s)
+	if err == nil && p.also != nil {
+		f.Also, err = p.also(s)
+	}
+	return f, err
+}
+
+func (p *probe) measured(s *session) (profiles.Fact, error) {
 	f := profiles.Fact{Trait: p.trait, Source: s.base.String(), Grade: profiles.FromProbe}
 	if p.measure != nil {
 		value, seen, err := p.measure(s)
@@ -52,7 +62,11 @@ const maxError = 512 // bytes of the body of an error that is kept
 // withoutCode returns the body of an error that has no code.
 func withoutCode(a *answer) *registry.Answer {
 	if len(a.Body) == 0 {
-		return &registry.Answer{Shape: registry.ShapeEmpty}
+		empty := &registry.Answer{Shape: registry.ShapeEmpty}
+		if a.Header.Get("Content-Type") == "" {
+			empty.Header = map[string][]string{"Content-Type": {}}
+		}
+		return empty
 	}
 	body := string(a.Body)
 	if len(body) > maxError || !utf8.ValidString(body) {
@@ -61,30 +75,48 @@ func withoutCode(a *answer) *registry.Answer {
 	return &registry.Answer{Body: &body, Header: map[string][]string{"Content-Type": a.Header["Content-Type"]}}
 }
 
-// withDetail returns the detail of an error that is an object. Placeholders are in place of what the
-// request was about.
+// withDetail returns the detail of an error that is an object or a text. Placeholders are in place of
+// what the request was about.
 func withDetail(a *answer) *registry.Answer {
 	var body struct {
 		Errors []struct {
-			Detail map[string]any `json:"detail"`
+			Detail any `json:"detail"`
 		} `json:"errors"`
 	}
-	if json.Unmarshal(a.Body, &body) != nil || len(body.Errors) != 1 || len(body.Errors[0].Detail) == 0 {
+	if json.Unmarshal(a.Body, &body) != nil || len(body.Errors) != 1 {
 		return nil
 	}
 	detail := body.Errors[0].Detail
-	placeholders := map[string]string{a.Session: "{session}", string(a.Digest): "{digest}", a.Tag: "{reference}", a.Repo: "{repo}"}
-	delete(placeholders, "")
-	for name, value := range detail {
-		if text, ok := value.(string); ok && placeholders[text] != "" {
-			detail[name] = placeholders[text]
+	switch d := detail.(type) {
+	case map[string]any:
+		if len(d) == 0 {
+			return nil
 		}
+		for name, value := range d {
+			if text, ok := value.(string); ok && placeholders(a)[text] != "" {
+				d[name] = placeholders(a)[text]
+			}
+		}
+	case string:
+		for text, placeholder := range placeholders(a) {
+			d = regexp.MustCompile(`\b`+regexp.QuoteMeta(text)+`\b`).ReplaceAllLiteralString(d, placeholder)
+		}
+		detail = d
+	default:
+		return nil
 	}
 	text, err := json.Marshal(detail)
 	if err != nil || len(text) > maxError {
 		return nil
 	}
 	return &registry.Answer{Detail: text}
+}
+
+// placeholders are those in answers by what a request was about.
+func placeholders(a *answer) map[string]string {
+	all := map[string]string{a.Session: "{session}", string(a.Digest): "{digest}", a.Tag: "{reference}", a.Repo: "{repo}"}
+	delete(all, "")
+	return all
 }
 
 // to returns a request with this method and path in the repository.
@@ -100,7 +132,7 @@ var table = []probe{
 	{trait: "tags.missing-repository", answer: to(http.MethodGet, "/tags/list")},
 	{trait: "blob.missing-repository", answer: missingBlob},
 	{trait: "manifest.missing-repository", answer: to(http.MethodGet, "/manifests/absent")},
-	{trait: "ping.body", answer: func(s *session) (*answer, error) { return s.send(http.MethodGet, "/v2/", nil) }},
+	{trait: "ping.body", answer: func(s *session) (*answer, error) { return s.send(http.MethodGet, "/v2/", nil) }, also: pingHeader},
 	{trait: "catalog.list", answer: func(s *session) (*answer, error) { return s.send(http.MethodGet, "/v2/_catalog?n=1", nil) }},
 	{trait: "repository.create", measure: func(s *session) (string, string, error) {
 		a, err := s.send(http.MethodPost, s.path("/blobs/uploads/"), nil)
@@ -122,6 +154,8 @@ var table = []probe{
 	{trait: "auth.scope", answer: refused},
 	{trait: "auth.unauthorized", answer: refused},
 	{trait: "auth.anonymous", measure: pulls},
+	{trait: "auth.ping", measure: openTo("/v2/")},
+	{trait: "auth.catalog", measure: openTo("/v2/_catalog")},
 	{trait: "auth.token-field", answer: issued},
 	{trait: "auth.expires-in", answer: issued},
 	{trait: "auth.ttl", answer: issued},
@@ -132,10 +166,11 @@ var table = []probe{
 	{trait: "upload.location", answer: (*session).upload},
 	{trait: "upload.path", answer: (*session).upload},
 	{trait: "upload.state", answer: (*session).upload},
+	{trait: "upload.state-parameter", measure: stateParameter},
 	{trait: "upload.query", measure: func(s *session) (string, string, error) {
 		return s.parameters((*session).upload, (*session).upload)
 	}},
-	{trait: "upload.uuid", measure: uploadUUID},
+	{trait: "upload.uuid", measure: uploadUUID, also: sessionFields},
 	{trait: "upload.range-initial", answer: (*session).upload},
 	{trait: "upload.range-empty", measure: emptyRange},
 	{trait: "upload.chunk-min", answer: (*session).upload},
@@ -318,6 +353,7 @@ var table = []probe{
 	{trait: "manifest.untagged", measure: untagged},
 	{trait: "manifest.docker", measure: docker},
 	{trait: "manifest.subject", answer: (*session).referrer},
+	{trait: "manifest.oci-tag", measure: ociTag},
 	{trait: "manifest.oci-subject", answer: (*session).referrer},
 	{trait: "manifest.dash-alias", measure: func(s *session) (string, string, error) {
 		d, err := s.pushImage(s.repo, "alias")
