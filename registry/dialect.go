@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -335,9 +334,9 @@ func checkField(name string, values []string) error {
 	switch {
 	case !httpfield.ValidToken(name):
 		return fmt.Errorf("%q is not the name of a field", name)
-	case http.CanonicalHeaderKey(name) == "Content-Length" && len(values) > 0:
+	case len(values) > 0 && strings.EqualFold(name, "Content-Length"):
 		return errors.New("Content-Length is that of the body")
-	case strings.ContainsFunc(strings.Join(values, ""), unicode.IsControl):
+	case slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }):
 		return fmt.Errorf("a value of %s has a control character", name)
 	}
 	return nil
@@ -361,9 +360,6 @@ func checkQuery(name, query string) error {
 
 // onErrors reports whether the row applies to errors.
 func (a *Answer) onErrors() bool { return a.Errors || len(a.Causes) > 0 }
-
-// matches reports whether the row applies to an operation.
-func (a *Answer) matches(o op.Op) bool { return len(a.Ops) == 0 || slices.Contains(a.Ops, o) }
 
 // counts reports whether the row changes more than the header.
 func (a *Answer) counts() bool {
@@ -394,8 +390,16 @@ func (d *Dialect) speak() *spoken {
 		if a.onErrors() {
 			rows = s.refused
 		}
+		for _, o := range a.Ops {
+			switch {
+			case int(o) >= n: // no operation
+			case len(rows[o]) > 0 && rows[o][len(rows[o])-1] == a: // it is named twice
+			default:
+				rows[o] = append(rows[o], a)
+			}
+		}
 		for o := range rows {
-			if a.matches(op.Op(o)) && (op.Op(o) != op.External || len(a.Ops) > 0) {
+			if len(a.Ops) == 0 && op.Op(o) != op.External {
 				rows[o] = append(rows[o], a)
 			}
 		}

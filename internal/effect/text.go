@@ -68,6 +68,9 @@ func (x *Exchange) expand(text string, r *http.Request) string {
 // needsOfTexts returns what the placeholders in texts need.
 func needsOfTexts(texts ...string) (n need) {
 	for _, text := range texts {
+		if !strings.Contains(text, "{") {
+			continue
+		}
 		for name, p := range placeholders {
 			if strings.Contains(text, "{"+name+"}") {
 				n |= p.need
