@@ -81,7 +81,7 @@ A test chooses a registry by its profile: ` + "`registrytest.WithProfile(\"ecr\"
   has written is served with ` + "`ocifake serve --profile`" + `. crane and regctl log in, push, list, copy, pull and delete, and have
   the same exchanges with both: ` + "`cd e2e && go test . -run TestServeProbed`" + `.
 - Tests of other projects that use one of these registries as a fixture run with ocifake in its place, and pass:
-  those of go-containerregistry, ko, regclient, CUE, helm and stereoscope, 1977 tests of these packages, in
+  those of go-containerregistry, ko, regclient, CUE, helm, stereoscope and syft, 1996 tests of these packages, in
   e2e/suites/testdata/suites.md: ` + "`cd e2e && OCIFAKE_SUITES=all go test -timeout 60m ./suites`" + `.
 - Of six registries, the answers to the official conformance suite are on record. The requests are sent
   again to the strict registry and to the profile, and the answers compared by status, error code, header

@@ -65,6 +65,7 @@ var suites = []suite{
 	{module: "cuelang.org/go@v0.17.1", fixture: "ocimem", packages: []string{"./mod/modconfig", "./mod/modregistry", "./mod/modregistrytest"}},
 	{module: "helm.sh/helm/v4@v4.3.1", fixture: "distribution", packages: []string{"./pkg/registry", "./pkg/downloader", "./pkg/action", "./pkg/cmd"}},
 	{module: "github.com/anchore/stereoscope@v0.1.13", fixture: "ggcr", packages: []string{"./pkg/image/oci"}},
+	{module: "github.com/anchore/syft@v1.57.1", fixture: "ggcr", packages: []string{"./syft/source/ocimodelsource"}},
 }
 
 // TestSuites runs each suite with its fixture and with ocifake. The suites of OCIFAKE_SUITES run,
