@@ -117,36 +117,26 @@ func exchangesOf(t *testing.T, name string, c client, signIn func(*session) erro
 }
 
 // differences returns in what the exchanges of a client differ from others, each difference once.
-// Clients send requests at the same time, so that the order of the answers to a request does not count.
+// Clients send requests at the same time, so that neither the order of the answers to a request counts,
+// nor how often it is sent before the client has learned that it needs credentials.
 func differences(want, got []fidelity.Exchange) []string {
 	asked := func(x fidelity.Exchange) string { return strings.TrimSpace(x.Request + " " + x.Auth) }
-	left := map[string][]fidelity.Exchange{}
-	for _, x := range got {
-		left[asked(x)] = append(left[asked(x)], x)
-	}
-	want = slices.DeleteFunc(slices.Clone(want), func(x fidelity.Exchange) bool { // equal ones, in any order
-		i := slices.IndexFunc(left[asked(x)], func(y fidelity.Exchange) bool { return len(fidelity.Compare(x.Answer, y.Answer)) == 0 })
-		if i >= 0 {
-			left[asked(x)] = slices.Delete(left[asked(x)], i, i+1)
+	lacks := func(list, other []fidelity.Exchange) (rest []fidelity.Exchange) {
+		for _, x := range list {
+			if !slices.ContainsFunc(other, func(y fidelity.Exchange) bool {
+				return asked(x) == asked(y) && len(fidelity.Compare(x.Answer, y.Answer)) == 0
+			}) {
+				rest = append(rest, x)
+			}
 		}
-		return i >= 0
-	})
+		return rest
+	}
 	all := map[string]bool{}
-	for _, x := range want {
-		others := left[asked(x)]
-		if len(others) == 0 {
-			all[asked(x)+": missing"] = true
-			continue
-		}
-		left[asked(x)] = others[1:]
-		for _, d := range fidelity.Compare(x.Answer, others[0].Answer) {
-			all[fmt.Sprintf("%s: %d: %s", asked(x), x.Answer.Status, d)] = true
-		}
+	for _, x := range lacks(want, got) {
+		all[fmt.Sprintf("%s: no answer %d: %+v", asked(x), x.Answer.Status, x.Answer)] = true
 	}
-	for request, others := range left {
-		if len(others) > 0 {
-			all[request+": surplus"] = true
-		}
+	for _, x := range lacks(got, want) {
+		all[fmt.Sprintf("%s: surplus answer %d: %+v", asked(x), x.Answer.Status, x.Answer)] = true
 	}
 	return slices.Sorted(maps.Keys(all))
 }
