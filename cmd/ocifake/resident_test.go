@@ -3,20 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,66 +21,11 @@ import (
 )
 
 // A resident is a process that executes command lines of ocifake, one after another, each in
-// the directory and with the environment that it gives: starting a process takes longer than
-// most commands. A script has at most one, and leaves it to the scripts after it.
+// the directory and with the environment that it gives. A script has at most one: starting
+// a process takes longer than most commands.
 type resident struct {
 	requests  *json.Encoder
 	responses *json.Decoder
-	once      string // the values of onceNames
-	stop      func() error
-}
-
-// onceNames are the variables that a process reads only once.
-var onceNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-
-// residents are the processes that no script uses.
-type residents struct {
-	mu   sync.Mutex
-	idle []*resident
-}
-
-// take returns a process whose variables of onceNames are those of a script, which has it
-// until it ends.
-func (all *residents) take(ts *testscript.TestScript, deadline time.Time) (*resident, error) {
-	var once []string
-	for _, name := range onceNames {
-		once = append(once, ts.Getenv(name))
-	}
-	r := all.find(strings.Join(once, "\n"))
-	if r == nil {
-		r = &resident{once: strings.Join(once, "\n")}
-		if err := r.start(deadline); err != nil {
-			return nil, err
-		}
-	}
-	ts.Defer(func() {
-		all.mu.Lock()
-		defer all.mu.Unlock()
-		all.idle = append(all.idle, r)
-	})
-	return r, nil
-}
-
-// find removes a process from those that no script uses, or returns nil.
-func (all *residents) find(once string) *resident {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	i := slices.IndexFunc(all.idle, func(r *resident) bool { return r.once == once })
-	if i < 0 {
-		return nil
-	}
-	r := all.idle[i]
-	all.idle = slices.Delete(all.idle, i, i+1)
-	return r
-}
-
-// stop ends the processes, when no script runs.
-func (all *residents) stop() error {
-	var errs []error
-	for _, r := range all.idle {
-		errs = append(errs, r.stop())
-	}
-	return errors.Join(errs...)
 }
 
 type residentRequest struct {
@@ -106,23 +47,19 @@ func residentMain() {
 	empty, err := os.Open(os.DevNull)
 	exitIf(err)
 	os.Stdin, os.Stdout = empty, os.Stderr
-	for n := 0; ; n++ {
+	for {
 		var q residentRequest
 		err := requests.Decode(&q)
 		if errors.Is(err, io.EOF) {
 			return
 		}
 		exitIf(err)
-		exitIf(responses.Encode(q.execute(n == 0)))
+		exitIf(responses.Encode(q.execute()))
 	}
 }
 
-func (q residentRequest) execute(first bool) residentResponse {
-	err := q.enter()
-	if err == nil && first {
-		err = readOnce()
-	}
-	if err != nil {
+func (q residentRequest) execute() residentResponse {
+	if err := q.enter(); err != nil {
 		return residentResponse{Err: err.Error()}
 	}
 	var stdout, stderr bytes.Buffer
@@ -139,13 +76,6 @@ func (q residentRequest) enter() error {
 		}
 	}
 	return os.Chdir(q.Dir)
-}
-
-// readOnce reads the variables of onceNames: later values of them have no effect.
-func readOnce() error {
-	_, errProxy := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: "a.example"}})
-	_, errRoots := x509.SystemCertPool()
-	return errors.Join(errProxy, errRoots)
 }
 
 // setNames matches the names of variables that scripts set.
@@ -171,29 +101,28 @@ func variableNames(t *testing.T) []string {
 // residentKey is the key of the resident of a script.
 type residentKey struct{}
 
-// start starts the process.
-func (r *resident) start(deadline time.Time) error {
+// start starts the process, which ends with the script.
+func (r *resident) start(ts *testscript.TestScript, deadline time.Time) error {
 	program, err := exec.LookPath("resident")
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ts.Defer(cancel)
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Stderr = os.Stderr // of a panic
-	requests, errIn := cmd.StdinPipe()
-	responses, errOut := cmd.StdoutPipe()
-	if err := errors.Join(errIn, errOut); err != nil {
-		cancel()
+	requests, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	responses, err := cmd.StdoutPipe()
+	if err != nil {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		cancel()
 		return err
 	}
-	r.stop = func() error {
-		defer cancel()
-		return errors.Join(requests.Close(), cmd.Wait())
-	}
+	ts.Defer(func() { ts.Check(errors.Join(requests.Close(), cmd.Wait())) })
 	r.requests, r.responses = json.NewEncoder(requests), json.NewDecoder(responses)
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ocifake/ocifake/internal/server"
@@ -27,10 +26,10 @@ import (
 // TestScript runs the transcripts. Beside testscript's commands and the
 // programs ocifake and fetch they use
 //
-//	call PROGRAM …  run ocifake in a resident process, or fetch within this process: starting
-//	                one costs more than most of them do. There is no standard input, and
-//	                what a process reads from its environment only once, proxies and
-//	                SSL_CERT_FILE, is as it was for the first call of the script
+//	call PROGRAM …  run ocifake in the resident process of the script, or fetch within this
+//	                process: starting one costs more than most of them do. There is no
+//	                standard input, and what a process reads from its environment only
+//	                once, proxies and SSL_CERT_FILE, is as it was for the first call
 //	mkfifo FILE     make a named pipe, to give as --ready-file
 //	ready FILE      read it; sets URL and HOST
 //	signal TERM     send a signal to the programs in the background; with a second
@@ -48,9 +47,7 @@ func TestScript(t *testing.T) {
 	roots := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(roots, "roots.pem"), new(server.Authority).CertPEM(), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(roots, "none"), 0o700))
-	all := new(residents)
-	t.Cleanup(func() { assert.NoError(t, all.stop()) })
-	calls := calls(t, all, deadline)
+	calls := calls(t, deadline)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -60,7 +57,7 @@ func TestScript(t *testing.T) {
 			// Reading the authorities of the system takes longer than the rest of a request.
 			env.Setenv("SSL_CERT_FILE", filepath.Join(roots, "roots.pem"))
 			env.Setenv("SSL_CERT_DIR", filepath.Join(roots, "none"))
-			env.Values[residentKey{}] = new(*resident)
+			env.Values[residentKey{}] = new(resident)
 			env.Values[pipes{}] = map[string]*bufio.Reader{}
 			return nil
 		},
@@ -99,7 +96,7 @@ func TestScript(t *testing.T) {
 }
 
 // calls returns the programs that scripts call. Each returns its exit status.
-func calls(t *testing.T, all *residents, deadline time.Time) map[string]func(ts *testscript.TestScript, args []string) (int, error) {
+func calls(t *testing.T, deadline time.Time) map[string]func(ts *testscript.TestScript, args []string) (int, error) {
 	names := variableNames(t)
 	return map[string]func(ts *testscript.TestScript, args []string) (int, error){
 		"fetch": func(ts *testscript.TestScript, args []string) (int, error) {
@@ -108,15 +105,13 @@ func calls(t *testing.T, all *residents, deadline time.Time) map[string]func(ts 
 			return fetch(ctx, ts.MkAbs("."), args, ts.Stdout(), ts.Stderr()), nil
 		},
 		"ocifake": func(ts *testscript.TestScript, args []string) (int, error) {
-			own := ts.Value(residentKey{}).(**resident)
-			if *own == nil {
-				r, err := all.take(ts, deadline)
-				if err != nil {
+			own := ts.Value(residentKey{}).(*resident)
+			if own.requests == nil {
+				if err := own.start(ts, deadline); err != nil {
 					return 0, err
 				}
-				*own = r
 			}
-			return (*own).call(ts, names, args)
+			return own.call(ts, names, args)
 		},
 	}
 }
