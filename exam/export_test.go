@@ -31,3 +31,6 @@ func VerdictNames() (names []string) {
 
 // FaultsThatDiffer returns the names of the known faults that an exam judges in another way.
 func FaultsThatDiffer() []string { return sortedNames(faultsThatDiffer) }
+
+// Printable returns the scorecard with the texts that are written.
+func Printable(s *Scorecard) *Scorecard { return s.printable() }

@@ -245,17 +245,20 @@ func TestClose(t *testing.T) {
 // TestCloseHanging has uploads and downloads that go on for ever when the test
 // ends.
 func TestCloseHanging(t *testing.T) {
-	for name, options := range map[string][]registrytest.Option{
-		"HTTP/1.1":  nil,
-		"HTTP/2":    {registrytest.WithHTTP2()},
-		"in memory": {registrytest.WithInMemory()},
+	for name, test := range map[string]struct {
+		options []registrytest.Option
+		size    int // more than the buffers between both sides hold
+	}{
+		"HTTP/1.1":  {nil, 24 << 20},
+		"HTTP/2":    {[]registrytest.Option{registrytest.WithHTTP2()}, 8 << 20},
+		"in memory": {[]registrytest.Option{registrytest.WithInMemory()}, 4 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var clients sync.WaitGroup
 			body, write := io.Pipe()
-			test := runTest(func(fake testing.TB) {
-				reg := registrytest.New(fake, options...)
-				d := push(t, reg, "app", strings.Repeat("x", 24<<20)) // more than sockets hold
+			ended := runTest(func(fake testing.TB) {
+				reg := registrytest.New(fake, test.options...)
+				d := push(t, reg, "app", strings.Repeat("x", test.size))
 				response, err := reg.Client().Get(reg.URL() + "/v2/app/blobs/" + d.String())
 				require.NoError(t, err)
 				t.Cleanup(func() { response.Body.Close() })
@@ -268,7 +271,7 @@ func TestCloseHanging(t *testing.T) {
 				_, err = write.Write([]byte("half"))
 				require.NoError(t, err)
 			})
-			assert.Empty(t, test.failures)
+			assert.Empty(t, ended.failures)
 			body.Close()
 			clients.Wait()
 		})
