@@ -72,7 +72,7 @@ const quietLimit = 15 * time.Second
 func newConfig(opts []Option, loopback, serial bool, timeout time.Duration) config {
 	c := config{loopback: loopback, realTime: loopback, serial: serial, within: timeout}
 	if timeout < 0 {
-		c.errs = append(c.errs, fmt.Errorf("Timeout of %v: want a positive duration, or 0 for the default", timeout))
+		c.errs = append(c.errs, fmt.Errorf("negative Timeout %v: want a positive duration, or 0 for the default", timeout))
 	}
 	for i, option := range opts {
 		if option == nil {

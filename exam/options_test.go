@@ -29,5 +29,5 @@ func TestOptions(t *testing.T) {
 	}, false, false, 0)
 	assert.Empty(t, c.errs)
 	assert.Len(t, c.registry, 3)
-	assert.EqualError(t, errors.Join(newConfig(nil, false, false, -1).errs...), "Timeout of -1ns: want a positive duration, or 0 for the default")
+	assert.EqualError(t, errors.Join(newConfig(nil, false, false, -1).errs...), "negative Timeout -1ns: want a positive duration, or 0 for the default")
 }

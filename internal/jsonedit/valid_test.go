@@ -46,3 +46,47 @@ func FuzzValid(f *testing.F) {
 		}
 	})
 }
+
+// members returns the members that a function visits, with their names.
+func members(t *testing.T, text []byte, each func([]byte, func([]byte, json.RawMessage) error) error) (list []string) {
+	require.NoError(t, each(text, func(name []byte, value json.RawMessage) error {
+		list = append(list, string(name)+":"+string(value))
+		return nil
+	}))
+	return list
+}
+
+// FuzzValidMembers compares ValidMembers with Valid and Members.
+func FuzzValidMembers(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+		f.Add([]byte(`{"a":` + text + `,"b":1}`))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var valid bool
+		got := members(t, text, func(text []byte, visit func([]byte, json.RawMessage) error) (err error) {
+			valid, err = jsonedit.ValidMembers(text, visit)
+			return err
+		})
+		trimmed := bytes.TrimLeft(text, " \t\r\n")
+		require.Equal(t, json.Valid(text) && trimmed[0] == '{', valid)
+		if valid {
+			require.Equal(t, members(t, trimmed, jsonedit.Members), got)
+		}
+	})
+}
+
+// TestValidMembersStops checks that the error of the function ends the visit, and that the text is
+// checked to its end.
+func TestValidMembersStops(t *testing.T) {
+	for text, want := range map[string]bool{`{"a":1,"b":2}`: true, `{"a":1,"b":2`: false} {
+		calls := 0
+		valid, err := jsonedit.ValidMembers([]byte(text), func([]byte, json.RawMessage) error {
+			calls++
+			return assert.AnError
+		})
+		assert.Equal(t, want, valid, text)
+		assert.Equal(t, assert.AnError, err, text)
+		assert.Equal(t, 1, calls, text)
+	}
+}
