@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -47,14 +48,15 @@ func sessionFields(s *session) ([]registry.Answer, error) {
 }
 
 // pingHeader returns the header fields of the answer to /v2/ that a registry does not have by default:
-// the type of an empty body, and a challenge although the answer is no refusal.
+// the type of an empty body, and a challenge although the answer is no refusal. A challenge with a URL
+// is left out: a profile must not send clients, with their passwords, to the registry that was measured.
 func pingHeader(s *session) ([]registry.Answer, error) {
 	a, err := s.send(http.MethodGet, "/v2/", nil)
 	if err != nil || a.Status != http.StatusOK {
 		return nil, err
 	}
 	header := map[string][]string{}
-	if challenge := a.Header["Www-Authenticate"]; challenge != nil {
+	if challenge := a.Header["Www-Authenticate"]; challenge != nil && !strings.Contains(strings.Join(challenge, " "), "://") {
 		header["WWW-Authenticate"] = challenge
 	}
 	if contentType := a.Header["Content-Type"]; contentType != nil && len(a.Body) == 0 {

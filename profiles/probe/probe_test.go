@@ -3,11 +3,13 @@ package probe_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ocifake/ocifake/faults"
 	"github.com/ocifake/ocifake/op"
 	"github.com/ocifake/ocifake/profiles"
 	"github.com/ocifake/ocifake/profiles/probe"
@@ -72,6 +74,31 @@ func TestProfiles(t *testing.T) {
 				assert.Equal(t, want, measured, trait.Name)
 			}
 		})
+	}
+}
+
+// A challenge on an answer that is no refusal is kept, unless it leads clients to a host.
+func TestPingChallenge(t *testing.T) {
+	for challenge, kept := range map[string]bool{
+		`Basic realm="zot"`: true,
+		`Bearer realm="https://auth.example/token",service="r"`:                  false,
+		`Basic realm="zot", Bearer realm="HTTPS://auth.example/token",service=r`: false,
+	} {
+		reg := registrytest.New(t, registrytest.WithRecording(registrytest.Recording{MaxBytes: -1}))
+		reg.Inject(t, faults.On(op.Ping).Do(faults.SetHeader("WWW-Authenticate", challenge)))
+		facts, _, err := probe.Run(t.Context(), probe.Target{URL: reg.URL(), Client: reg.Client()})
+		require.NoError(t, err)
+		for _, f := range facts {
+			if f.Trait != "ping.body" {
+				continue
+			}
+			var got []string
+			for _, a := range f.Also {
+				got = append(got, a.Header["WWW-Authenticate"]...)
+			}
+			assert.Equal(t, kept, slices.Equal(got, []string{challenge}), "%q of %q", got, challenge)
+			assert.Equal(t, kept, len(got) > 0)
+		}
 	}
 }
 

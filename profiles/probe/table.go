@@ -1,10 +1,13 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -98,8 +101,9 @@ func withDetail(a *answer) *registry.Answer {
 			}
 		}
 	case string:
-		for text, placeholder := range placeholders(a) {
-			d = regexp.MustCompile(`\b`+regexp.QuoteMeta(text)+`\b`).ReplaceAllLiteralString(d, placeholder)
+		all := placeholders(a)
+		for _, text := range slices.SortedFunc(maps.Keys(all), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) {
+			d = regexp.MustCompile(`\b`+regexp.QuoteMeta(text)+`\b`).ReplaceAllLiteralString(d, all[text])
 		}
 		detail = d
 	default:
