@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"net/http"
 	"slices"
@@ -14,19 +13,12 @@ import (
 	"github.com/ocifake/ocifake/internal/jsonedit"
 )
 
-// decoder decodes exchanges. It keeps short texts, of which most are those of many exchanges, each
-// at the place of its hash, where the next text with this place replaces it. It is not safe for
-// concurrent use.
+// decoder decodes exchanges. It keeps short texts, of which most are those of many exchanges. It is
+// not safe for concurrent use.
 type decoder struct {
-	seed   maphash.Seed
-	texts  []string
+	texts  map[string]string
 	names  []string // of the header that is being decoded
 	values []string // one for each
-}
-
-// newDecoder returns a decoder of many exchanges. The zero decoder keeps no texts.
-func newDecoder() decoder {
-	return decoder{seed: maphash.MakeSeed(), texts: make([]string, maxTexts)}
 }
 
 // The bounds of what a decoder keeps.
@@ -37,22 +29,35 @@ const (
 
 // text returns a string with these bytes.
 func (d *decoder) text(b []byte) string {
-	if len(b) > maxText || d.texts == nil {
+	if len(b) > maxText {
 		return string(b)
 	}
-	kept := &d.texts[maphash.Bytes(d.seed, b)%maxTexts]
-	if *kept != string(b) {
-		*kept = string(b)
+	if s, ok := d.texts[string(b)]; ok {
+		return s
 	}
-	return *kept
+	if d.texts == nil {
+		d.texts = map[string]string{}
+	}
+	if len(d.texts) >= maxTexts {
+		clear(d.texts)
+	}
+	s := string(b)
+	d.texts[s] = s
+	return s
 }
 
 // exchange sets the fields of x that the object has.
 func (d *decoder) exchange(data []byte, x *Exchange) error {
 	data = bytes.TrimSpace(data)
+	if !jsonedit.Valid(data) {
+		return invalid(data)
+	}
+	if data[0] != '{' {
+		return fmt.Errorf("there is %c in place of %q", data[0], "{")
+	}
 	var seen [len(fields)]bool
 	next := 0 // fields are written in order
-	valid, err := jsonedit.ValidMembers(data, func(name []byte, raw json.RawMessage) error {
+	err := jsonedit.Members(data, func(name []byte, raw json.RawMessage) error {
 		for next < len(fields) && fields[next].name != string(name) {
 			next++
 		}
@@ -71,13 +76,8 @@ func (d *decoder) exchange(data []byte, x *Exchange) error {
 		}
 		return nil
 	})
-	switch {
-	case valid && err != nil:
+	if err != nil {
 		return err
-	case !valid && jsonedit.Valid(data):
-		return fmt.Errorf("there is %c in place of %q", data[0], "{")
-	case !valid:
-		return invalid(data)
 	}
 	for i := range fields {
 		if fields[i].required && !seen[i] {
@@ -150,10 +150,12 @@ func (d *decoder) header(raw json.RawMessage) (http.Header, error) {
 	d.names, d.values = d.names[:0], d.values[:0]
 	err := jsonedit.Members(raw, func(bytes []byte, raw json.RawMessage) error {
 		name := d.text(bytes)
-		if s, ok := onlyText(raw); ok {
-			d.names, d.values = append(d.names, name), append(d.values, d.text(s))
-			delete(h, name) // the last one counts
-			return nil
+		if element, ok := jsonedit.Only(raw); ok {
+			if s, ok := jsonedit.Unescaped(element); ok {
+				d.names, d.values = append(d.names, name), append(d.values, d.text(s))
+				delete(h, name) // the last one counts
+				return nil
+			}
 		}
 		list, err := d.portables(raw)
 		if err != nil {
@@ -171,19 +173,6 @@ func (d *decoder) header(raw json.RawMessage) (http.Header, error) {
 		h[name] = values[i : i+1 : i+1]
 	}
 	return h, nil
-}
-
-// onlyText returns the text in a list of one text, unless it has an escape sequence that has the
-// number of a character.
-func onlyText(raw json.RawMessage) ([]byte, bool) {
-	if s, end, ok := jsonedit.Plain(raw, 1); ok && raw[0] == '[' && end == len(raw)-1 {
-		return s, true
-	}
-	element, ok := jsonedit.Only(raw)
-	if !ok {
-		return nil, false
-	}
-	return jsonedit.Unescaped(element)
 }
 
 // drop drops a field of the header that is being decoded.
@@ -218,11 +207,9 @@ func readable(err error) error {
 func instant(raw json.RawMessage) (time.Time, error) {
 	var t time.Time
 	if raw[0] != '"' || t.UnmarshalJSON(raw) != nil {
-		var other time.Time // apart from t, which is not on the heap
-		if err := unmarshal(raw, &other); err != nil {
+		if err := unmarshal(raw, &t); err != nil {
 			return time.Time{}, err
 		}
-		t = other
 	}
 	t = t.UTC()
 	if t.Year() < 0 || t.Year() > 9999 {

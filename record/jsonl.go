@@ -106,7 +106,7 @@ func scanJSONL(r io.Reader, max limits) iter.Seq2[scanned, error] {
 		}()
 		for {
 			for !lines.over && len(blocks) <= runtime.GOMAXPROCS(0) {
-				b := &block{decoder: newDecoder()}
+				b := new(block)
 				if n := len(free); n > 0 {
 					b, free = free[n-1], free[:n-1]
 				}

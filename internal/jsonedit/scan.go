@@ -60,56 +60,6 @@ func Members(text []byte, visit func(name []byte, value json.RawMessage) error) 
 	return nil
 }
 
-// ValidMembers is [Members] for a text that may be anything, which it checks on the way: it reports
-// whether the text is a valid JSON object. If it is not, a function may have been called with its
-// first members.
-func ValidMembers(text []byte, visit func(name []byte, value json.RawMessage) error) (valid bool, err error) {
-	at := skipSpace(text, 0)
-	if at == len(text) || text[at] != '{' {
-		return false, nil
-	}
-	at = skipSpace(text, at+1)
-	if at < len(text) && text[at] == '}' {
-		return skipSpace(text, at+1) == len(text), nil
-	}
-	for {
-		start := at
-		value := validName(text, start)
-		if value < 0 {
-			return false, nil
-		}
-		end := validValue(text, value, 1)
-		if end < 0 {
-			return false, nil
-		}
-		if err := visit(unquoted(text[start:skipString(text, start)]), text[value:end:end]); err != nil {
-			return Valid(text), err
-		}
-		at = skipSpace(text, end)
-		switch {
-		case at == len(text):
-			return false, nil
-		case text[at] == '}':
-			return skipSpace(text, at+1) == len(text), nil
-		case text[at] != ',':
-			return false, nil
-		}
-		at = skipSpace(text, at+1)
-	}
-}
-
-// Plain returns the bytes of the string at an offset, which are a part of the text, and the offset
-// behind it. The text must be valid JSON. ok is false for any other value, and for a string that has
-// an escape sequence or is not UTF-8.
-func Plain(text []byte, at int) (plain []byte, end int, ok bool) {
-	if at >= len(text) || text[at] != '"' {
-		return nil, 0, false
-	}
-	end = at + 1 + plainLength(text[at+1:])
-	plain = text[at+1 : end]
-	return plain, end + 1, text[end] == '"' && utf8.Valid(plain)
-}
-
 // Only returns the element of a list that has one. The text must be valid JSON.
 func Only(text []byte) (element []byte, ok bool) {
 	if text[0] != '[' {
@@ -148,14 +98,14 @@ func children(text []byte, at int) iter.Seq[child] {
 // sequences. ok is false for any other value, and for a string with an escape sequence that has the
 // number of a character.
 func Unescaped(raw []byte) (plain []byte, ok bool) {
-	if plain, _, ok := Plain(raw, 0); ok {
-		return plain, true
-	}
 	if raw[0] != '"' || !utf8.Valid(raw) {
 		return nil, false
 	}
 	raw = raw[1 : len(raw)-1]
 	next := bytes.IndexByte(raw, '\\')
+	if next < 0 {
+		return raw, true
+	}
 	plain = make([]byte, 0, len(raw))
 	for next >= 0 {
 		i := strings.IndexByte(escapes, raw[next+1])
@@ -233,11 +183,7 @@ func skipValue(text []byte, at int) int {
 
 // skipScalar returns the offset behind the number or the literal at an offset.
 func skipScalar(text []byte, at int) int {
-	for at < len(text) {
-		switch text[at] {
-		case ',', ']', '}', ' ', '\t', '\r', '\n':
-			return at
-		}
+	for at < len(text) && bytes.IndexByte([]byte(",]} \t\r\n"), text[at]) < 0 {
 		at++
 	}
 	return at
