@@ -81,12 +81,11 @@ func (w *frameWriter) Write(p []byte) (int, error) {
 
 // send writes p without holding the lock.
 func (w *frameWriter) send(p []byte) error {
-	taken := w.queued - len(w.queue)
-	if w.away.ended { // not even an empty write, which fails: on an error, net/http would reset the connection
-		w.sent = taken
-		return nil
+	if w.away.ended {
+		p = nil // on an error, net/http would reset the connection
 	}
 	w.busy = true
+	taken := w.queued - len(w.queue)
 	w.mu.Unlock()
 	_, err := w.write(p)
 	w.mu.Lock()

@@ -162,31 +162,6 @@ func FuzzFrameWriter(f *testing.F) {
 	})
 }
 
-// TestWriteAfterEnd: what net/http writes after the connection has ended is dropped without an error,
-// since net/http closes a connection on which a write fails, and then the system discards what a slow
-// client has not read. The write side is closed, so that even an empty write would fail.
-func TestWriteAfterEnd(t *testing.T) {
-	var out bytes.Buffer
-	ended := false
-	w := newFrameWriter(func(p []byte) (int, error) {
-		if ended {
-			return 0, io.ErrClosedPipe
-		}
-		return out.Write(p)
-	}, func() { ended = true })
-	_, err := w.Write([]byte(settings))
-	require.NoError(t, err)
-	w.goAway(11)
-	require.True(t, ended)
-	before := out.Len()
-	for range 2 {
-		n, err := w.Write([]byte(frame(frameRSTStream, 0, "\x00\x00\x00\x02")))
-		require.NoError(t, err)
-		assert.Equal(t, 13, n)
-	}
-	assert.Equal(t, before, out.Len())
-}
-
 // BenchmarkFrameWriter is what it costs while nothing is asked for.
 func BenchmarkFrameWriter(b *testing.B) {
 	w := newFrameWriter(func(p []byte) (int, error) { return len(p), nil }, nil)
