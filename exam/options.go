@@ -25,7 +25,6 @@ type config struct {
 	newHandler func() http.Handler
 	within     time.Duration
 	loopback   bool
-	realTime   bool
 	serial     bool
 	reportOnly bool
 	must       []string // names of effects that the client must recover from
@@ -70,7 +69,7 @@ const quietLimit = 15 * time.Second
 
 // newConfig returns the config of a [Scenario] or a [Client] with these options.
 func newConfig(opts []Option, loopback, serial bool, timeout time.Duration) config {
-	c := config{loopback: loopback, realTime: loopback, serial: serial, within: timeout}
+	c := config{loopback: loopback, serial: serial, within: timeout}
 	if timeout < 0 {
 		c.errs = append(c.errs, fmt.Errorf("negative Timeout %v: want a positive duration, or 0 for the default", timeout))
 	}

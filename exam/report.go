@@ -85,7 +85,7 @@ func (r *report) run(a *attempt, in mode, store registry.Store, watch *watch) {
 	if hung := (*hungError)(nil); errors.As(r.err, &hung) {
 		r.ended, r.idle = false, hung.Error()
 	}
-	if !in.realTime {
+	if !in.loopback {
 		r.returned = time.Now()
 		reg.Transport().CloseIdleConnections()
 		time.Sleep(settling) // until the goroutines that Run left behind are blocked
@@ -117,7 +117,7 @@ func (r *report) observe(reg *registrytest.Registry, in mode) {
 	for i := range r.log {
 		r.tries[engine.Point(&r.log[i].Info)]++
 	}
-	if in.realTime || !r.ended {
+	if in.loopback || !r.ended {
 		return
 	}
 	busy := map[uint64]bool{} // the registry may not have noticed that the client left

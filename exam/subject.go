@@ -80,8 +80,8 @@ func newSubject(t *testing.T, name string, scenario Scenario, opts []Option) *su
 
 // mode is how a trial runs.
 type mode struct {
-	realTime, loopback bool
-	within             time.Duration
+	loopback bool // and in real time
+	within   time.Duration
 }
 
 func (s *subject) virtual() mode { return mode{within: s.within} }
@@ -89,9 +89,9 @@ func (s *subject) virtual() mode { return mode{within: s.within} }
 // real is the mode for trials that do not run in a bubble.
 func (s *subject) real() mode {
 	if s.loopback {
-		return mode{true, true, s.within}
+		return mode{true, s.within}
 	}
-	return mode{true, true, s.withinFrozen}
+	return mode{true, s.withinFrozen}
 }
 
 // setUp runs Setup on a store.

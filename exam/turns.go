@@ -190,7 +190,7 @@ const (
 // settle returns when the client waits for answers: its processes sleep, and nothing was sent or
 // received for some time. On other systems than Linux the time alone decides.
 func (t *turns) settle() {
-	if !t.mode.realTime {
+	if !t.mode.loopback {
 		time.Sleep(time.Millisecond) // until all goroutines of the bubble are blocked
 		return
 	}
