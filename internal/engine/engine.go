@@ -192,11 +192,13 @@ func canActIn(rule faults.Rule, envs []*effect.Env) error {
 
 // canAct returns an error if a rule can never act with what a server offers.
 func canAct(rule faults.Rule, env *effect.Env) error {
-	if rule.Connect && !env.Site().Connections {
-		return errors.New("it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve")
-	}
-	if f, ok := onConnection(rule, env); ok {
-		return fmt.Errorf("filter %s is on the connection, which a handler in another server's mux does not know: use registrytest.New or ocifake serve", f)
+	if !env.Site().Connections {
+		if rule.Connect {
+			return errors.New("it acts on connections, which a handler in another server's mux does not have: use registrytest.New or ocifake serve")
+		}
+		if f, ok := onConnection(rule); ok {
+			return fmt.Errorf("filter %s is on the connection, which a handler in another server's mux does not know: use registrytest.New or ocifake serve", f)
+		}
 	}
 	for _, b := range faults.Behaviours(slices.Concat(rule.Effects, rule.Steps)) {
 		if err := env.Use(b); err != nil {
@@ -206,12 +208,8 @@ func canAct(rule faults.Rule, env *effect.Env) error {
 	return nil
 }
 
-// onConnection returns the first filter of a rule that is on the connection of a request, if the
-// environment has no connections.
-func onConnection(rule faults.Rule, env *effect.Env) (f record.Filter, ok bool) {
-	if env.Site().Connections {
-		return f, false
-	}
+// onConnection returns the first filter of a rule that is on the connection of a request.
+func onConnection(rule faults.Rule) (f record.Filter, ok bool) {
 	for _, f := range slices.Concat(rule.Filters, rule.When.Until) {
 		if strings.HasPrefix(strings.TrimPrefix(f.String(), "!"), "conn") {
 			return f, true
