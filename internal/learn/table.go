@@ -40,6 +40,14 @@ func is(conditions ...func(*exchange) bool) func(*state, *exchange) bool {
 
 func succeeded(x *exchange) bool { return x.Succeeded() && x.Status != http.StatusPartialContent }
 
+// open reports whether an exchange without credentials succeeded at a registry that has asked for some.
+func open(s *state, x *exchange) bool {
+	return !x.credentials && succeeded(x) && len(s.realms) > 0
+}
+
+// closed reports whether an exchange without credentials was refused for want of them.
+func closed(x *exchange) bool { return !x.credentials && x.Status == http.StatusUnauthorized }
+
 func answered(x *exchange) bool { return succeeded(x) || x.unsupported() }
 
 func status(codes ...int) func(*exchange) bool {
@@ -216,11 +224,11 @@ var observations = []row{
 	{trait: "auth.token-access", when: is(func(x *exchange) bool { _, ok := x.Shows("auth.scope"); return ok }), show: value("user", "a challenge has a scope that names no repository")},
 	{trait: "auth.mount-source", ops: ops(op.BlobMount), when: is(func(x *exchange) bool { return x.From != "" }), show: mountSource},
 	{trait: "auth.realm"},
-	{trait: "auth.ping", ops: ops(op.Ping), when: func(s *state, x *exchange) bool { return !x.credentials && succeeded(x) && len(s.realms) > 0 }, show: value("open", "GET /v2/ without credentials is answered with 200")},
-	{trait: "auth.ping", ops: ops(op.Ping), when: func(_ *state, x *exchange) bool { return !x.credentials && x.Status == http.StatusUnauthorized }, show: value("credentials", "GET /v2/ without credentials is answered with 401")},
-	{trait: "auth.catalog", ops: ops(op.RepositoryList), when: func(s *state, x *exchange) bool { return !x.credentials && succeeded(x) && len(s.realms) > 0 }, show: value("open", "GET /v2/_catalog without credentials is answered with 200")},
-	{trait: "auth.catalog", ops: ops(op.RepositoryList), when: func(_ *state, x *exchange) bool { return !x.credentials && x.Status == http.StatusUnauthorized }, show: value("credentials", "GET /v2/_catalog without credentials is answered with 401")},
-	{trait: "auth.anonymous", ops: ops(op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestHead), when: func(s *state, x *exchange) bool { return !x.credentials && succeeded(x) && len(s.realms) > 0 }, show: value("open", "a pull without credentials is answered with 200")},
+	{trait: "auth.ping", ops: ops(op.Ping), when: open, show: value("open", "GET /v2/ without credentials is answered with 200")},
+	{trait: "auth.ping", ops: ops(op.Ping), when: is(closed), show: value("credentials", "GET /v2/ without credentials is answered with 401")},
+	{trait: "auth.catalog", ops: ops(op.RepositoryList), when: open, show: value("open", "GET /v2/_catalog without credentials is answered with 200")},
+	{trait: "auth.catalog", ops: ops(op.RepositoryList), when: is(closed), show: value("credentials", "GET /v2/_catalog without credentials is answered with 401")},
+	{trait: "auth.anonymous", ops: ops(op.BlobGet, op.BlobHead, op.ManifestGet, op.ManifestHead), when: open, show: value("open", "a pull without credentials is answered with 200")},
 }
 
 // tokens has what the answers of a token service show.

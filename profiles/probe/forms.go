@@ -106,13 +106,9 @@ func repeatedChunk(s *session) (string, string, error) {
 }
 
 func streamRange(s *session) (string, string, error) {
-	a, err := s.upload()
-	if err != nil {
-		return "", "", err
-	}
 	content := blob()
-	a, err = s.send(http.MethodPatch, a.Location(), content, "Content-Type", octets)
-	if err != nil || a.Status >= http.StatusBadRequest {
+	_, a, err := s.chunk(content)
+	if a == nil {
 		return "", "", orUnknown(err)
 	}
 	seen := fmt.Sprintf("Range after %d bytes is %s", len(content), a.Header.Get("Range"))

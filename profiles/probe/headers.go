@@ -26,12 +26,8 @@ func uploadUUID(s *session) (string, string, error) {
 
 // sessionFields returns the further header fields with the session in the answer to a chunk.
 func sessionFields(s *session) ([]registry.Answer, error) {
-	a, err := s.upload()
-	if err != nil {
-		return nil, err
-	}
-	a, err = s.send(http.MethodPatch, a.Location(), blob(), "Content-Type", octets)
-	if err != nil || a.Status >= http.StatusBadRequest {
+	_, a, err := s.chunk(blob())
+	if a == nil {
 		return nil, err
 	}
 	at, err := url.Parse(a.Location())

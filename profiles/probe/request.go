@@ -381,15 +381,24 @@ func (s *session) parameters(first, second func(*session) (*answer, error)) (str
 	return value, "two answers have the parameters " + value, nil
 }
 
+// chunk begins an upload and sends a chunk. It returns both answers, the second one nil if there is an
+// error or the chunk is refused.
+func (s *session) chunk(content []byte) (begun, sent *answer, err error) {
+	if begun, err = s.upload(); err != nil {
+		return nil, nil, err
+	}
+	sent, err = s.send(http.MethodPatch, begun.Location(), content, "Content-Type", octets)
+	if err != nil || sent.Status >= http.StatusBadRequest {
+		return begun, nil, err
+	}
+	return begun, sent, nil
+}
+
 // stateParameter measures which parameter of the location of an upload changes with a chunk, if there
 // is only one.
 func stateParameter(s *session) (string, string, error) {
-	a, err := s.upload()
-	if err != nil {
-		return "", "", err
-	}
-	b, err := s.send(http.MethodPatch, a.Location(), blob(), "Content-Type", octets)
-	if err != nil || b.Status >= http.StatusBadRequest {
+	a, b, err := s.chunk(blob())
+	if b == nil {
 		return "", "", orUnknown(err)
 	}
 	before, beforeErr := url.Parse(a.Location())
