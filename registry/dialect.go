@@ -398,8 +398,11 @@ func (d *Dialect) speak() *spoken {
 				rows[o] = append(rows[o], a)
 			}
 		}
+		if len(a.Ops) > 0 {
+			continue
+		}
 		for o := range rows {
-			if len(a.Ops) == 0 && op.Op(o) != op.External {
+			if op.Op(o) != op.External {
 				rows[o] = append(rows[o], a)
 			}
 		}
